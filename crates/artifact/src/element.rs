@@ -1,0 +1,131 @@
+//! What a renderer reports about one thing it drew.
+
+use crate::{Region, Span};
+use serde::{Deserialize, Serialize};
+
+/// What an element is, in the words of its domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ElementKind {
+    /// The figure's background.
+    Figure,
+    /// The background of one axes.
+    Axes,
+    /// An axes title or the figure's title.
+    Title,
+    /// The label of an axis.
+    AxisLabel,
+    /// The label of one tick.
+    TickLabel,
+    /// A tick mark.
+    Tick,
+    /// A grid line.
+    Grid,
+    /// A spine (the frame of an axes).
+    Spine,
+    /// A line of data.
+    Line,
+    /// A bar or another rectangle of data.
+    Bar,
+    /// Another filled shape of data (wedge, polygon, area).
+    Patch,
+    /// A set of points (scatter) or of other repeated shapes.
+    Collection,
+    /// A raster image of data.
+    Image,
+    /// Free text, annotations included.
+    Text,
+    /// A legend as a whole: frame and contents.
+    Legend,
+    /// A text inside a legend.
+    LegendText,
+    /// A handle or the frame inside a legend.
+    LegendPart,
+    /// A text inside a table.
+    TableText,
+    /// Anything else.
+    Other,
+}
+
+impl ElementKind {
+    /// Whether the element carries text that a reader is meant to read.
+    pub fn is_text(self) -> bool {
+        use ElementKind::*;
+        matches!(self, Title | AxisLabel | TickLabel | Text | LegendText | TableText)
+    }
+
+    /// Whether the element shows data.
+    pub fn is_data(self) -> bool {
+        use ElementKind::*;
+        matches!(self, Line | Bar | Patch | Collection | Image)
+    }
+}
+
+/// How the statement of an element was found; from the strongest evidence to the weakest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Attribution {
+    /// The statement that created the element.
+    Creator,
+    /// The statement that set its text.
+    Text,
+    /// The last statement that changed it.
+    Modifier,
+    /// The last statement that changed its axis (ticks, grid).
+    Axis,
+    /// The statement that made the axes it lives in.
+    Container,
+}
+
+/// One drawn thing. A claim of an untrusted process that `render` has validated: boxes are finite and
+/// inside the image (`layout` and `points` within four image sizes of it), spans inside the source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Element {
+    /// Position in [`crate::Rendered::elements`].
+    pub id: u32,
+    /// What it is.
+    pub kind: ElementKind,
+    /// How `stack` was found.
+    pub class: Attribution,
+    /// The user's call stack that answers for the element, innermost call first; byte spans of call
+    /// expressions in the source. Empty when nothing in the source answers for it.
+    pub stack: Vec<Span>,
+    /// Box of the pixels that it inked.
+    pub region: Region,
+    /// Box that it asked for, clipping ignored (texts): reaches outside the image where text is cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<Region>,
+    /// Position in the drawing order; a later element covers an earlier one.
+    pub order: u32,
+    /// The legend or table that it is a part of (an element id).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<u32>,
+    /// The axes that it lives in (the id of an element of kind `axes`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub axes: Option<u32>,
+    /// For tick labels, ticks, grid lines and axis labels: `x`, `y` or `z`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub axis: Option<char>,
+    /// The text as drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Foreground (text, line) or fill (bar, patch, background) colour, RGBA.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub color: Option<[u8; 4]>,
+    /// Font size in pixels of the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub font_px: Option<f32>,
+    /// Rotation of a text in degrees, counter-clockwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<f32>,
+    /// Name of a data series as given by `label=`, if not private (`_...`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Data shown: the y values of a line, the length of a bar; at most 64.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<f64>,
+    /// Vertices of a line or centres of a collection in image pixels; at most 512. A line with more
+    /// vertices is thinned evenly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub points: Vec<[f32; 2]>,
+}

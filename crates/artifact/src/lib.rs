@@ -1,0 +1,32 @@
+//! The vocabulary of the whole system: what flows between the stages, as plain data.
+//!
+//! ```text
+//! Task -> Rollout -> Outcome -> Diagnosis -> Credit
+//! ```
+//!
+//! Every stage crate depends on this crate alone, so the stages cannot know each other. There is no
+//! input or output here, no clock and no randomness: only data, geometry and the rule that finds the
+//! code inside a completion.
+//!
+//! ```
+//! use vsdpo_artifact::Region;
+//! let a = Region::new(0.0, 0.0, 10.0, 10.0);
+//! let b = Region::new(5.0, 0.0, 15.0, 10.0);
+//! assert!((a.iou(b) - 1.0 / 3.0).abs() < 1e-6);
+//! ```
+
+mod credit;
+mod diagnosis;
+mod element;
+mod geometry;
+mod outcome;
+mod rollout;
+mod task;
+
+pub use credit::{Credit, CreditedStatement, Statement};
+pub use diagnosis::{Axis, ChartAxis, Defect, Diagnosis, Rubric, Verdict};
+pub use element::{Attribution, Element, ElementKind};
+pub use geometry::{Region, Span};
+pub use outcome::{ExecError, FailureKind, Image, Outcome, Rendered};
+pub use rollout::{Rollout, extract_code};
+pub use task::{Domain, Requirements, Task};
