@@ -59,6 +59,6 @@ pub struct Requirements {
     pub texts: Vec<String>,
     /// Data series that must be shown, by their values in order.
     pub series: Vec<Vec<f64>>,
-    /// The background colour of the figure, RGB.
+    /// The colour of the plot area (the axes), RGB.
     pub background: Option<[u8; 3]>,
 }

@@ -1,0 +1,267 @@
+//! What a script chooses, and which choices are good for a content: plain geometry of a 320 x 240 picture.
+
+use super::content::{Content, Kind, Mark};
+use super::words::{DARK_INKS, GROUNDS, HUES, INKS, LIGHT_GROUNDS};
+use rand::Rng;
+use vsdpo_artifact::Region;
+
+/// Where the legend goes, in matplotlib's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Location {
+    UpperLeft,
+    UpperCenter,
+    UpperRight,
+    CenterLeft,
+    CenterRight,
+    LowerLeft,
+    LowerCenter,
+    LowerRight,
+}
+
+impl Location {
+    /// Every location.
+    pub const ALL: [Location; 8] = [
+        Location::UpperLeft,
+        Location::UpperCenter,
+        Location::UpperRight,
+        Location::CenterLeft,
+        Location::CenterRight,
+        Location::LowerLeft,
+        Location::LowerCenter,
+        Location::LowerRight,
+    ];
+
+    /// As in `ax.legend(loc=...)`.
+    pub fn name(self) -> &'static str {
+        [
+            "upper left",
+            "upper center",
+            "upper right",
+            "center left",
+            "center right",
+            "lower left",
+            "lower center",
+            "lower right",
+        ][self as usize]
+    }
+
+    /// Fractions (from the left, from the top) of the free room that lie before the legend.
+    fn anchor(self) -> (f32, f32) {
+        let x = [0.0, 0.5, 1.0, 0.0, 1.0, 0.0, 0.5, 1.0][self as usize];
+        let y = [0.0, 0.0, 0.0, 0.5, 0.5, 1.0, 1.0, 1.0][self as usize];
+        (x, y)
+    }
+}
+
+/// How the note is aligned to its point, in matplotlib's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Align {
+    Left,
+    Center,
+    Right,
+}
+
+impl Align {
+    /// Every alignment.
+    pub const ALL: [Align; 3] = [Align::Left, Align::Center, Align::Right];
+
+    /// As in `ha=...`.
+    pub fn name(self) -> &'static str {
+        ["left", "center", "right"][self as usize]
+    }
+}
+
+/// One layout: the choices of a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Of the legend.
+    pub location: Location,
+    /// Whether the labels get a wide bottom margin (0.45 of the height instead of 0.15).
+    pub wide_margin: bool,
+    /// Of the x tick labels, in degrees: 0, 45 or 90.
+    pub rotation: u32,
+    /// Of the note.
+    pub align: Align,
+    /// Index into the colours of notes.
+    pub ink: usize,
+    /// Neutral: colours of the series.
+    pub hues: [usize; 2],
+    /// Neutral: whether a grid is drawn.
+    pub grid: bool,
+}
+
+/// Rotations that scripts choose from.
+pub const ROTATIONS: [u32; 3] = [0, 45, 90];
+
+impl Layout {
+    /// A layout that knows nothing of the content: every choice uniform.
+    pub fn random(rng: &mut impl Rng) -> Layout {
+        Layout {
+            location: Location::ALL[rng.random_range(0..8)],
+            wide_margin: rng.random_bool(0.5),
+            rotation: ROTATIONS[rng.random_range(0..3)],
+            align: Align::ALL[rng.random_range(0..3)],
+            ink: rng.random_range(0..INKS.len()),
+            hues: [rng.random_range(0..HUES.len()), rng.random_range(0..HUES.len())],
+            grid: rng.random_bool(0.5),
+        }
+    }
+
+    /// The bottom margin as a fraction of the figure's height.
+    pub fn bottom(&self) -> f32 {
+        if self.wide_margin { 0.45 } else { 0.15 }
+    }
+}
+
+// matplotlib's defaults at 320 x 240 pixels: subplot edges, and the legend's measures at 8 points.
+const LEFT: f32 = 40.0;
+const RIGHT: f32 = 288.0;
+const TOP: f32 = 28.8;
+const HEIGHT: f32 = 240.0;
+const LEGEND_PAD: f32 = 4.4;
+const LEGEND_HEIGHT: f32 = 33.0;
+const NOTE_CHAR: f32 = 5.9;
+/// Room that a good layout keeps beyond what the rules ask for, so that verdicts are never a matter of one pixel.
+const MARGIN: f32 = 3.0;
+
+impl Content {
+    /// Whether a layout is good for this content by geometry alone.
+    pub fn good(&self, layout: &Layout) -> bool {
+        self.margin_fits(layout.wide_margin)
+            && self.rotation_fits(layout.rotation)
+            && self.align_fits(layout.align)
+            && self.ink_fits(layout.ink)
+            && self.legend_fits(layout)
+    }
+
+    /// Whether any good layout exists.
+    pub fn feasible(&self) -> bool {
+        let mut any = self.template();
+        Align::ALL.iter().any(|&align| {
+            any.align = align;
+            self.align_fits(align)
+                && Location::ALL.iter().any(|&l| self.legend_fits(&Layout { location: l, ..any.clone() }))
+        })
+    }
+
+    /// The nearest good layout: choices that fit are kept, the others are drawn among the good ones. `None` if
+    /// no location of the legend fits.
+    pub fn repair(&self, layout: &Layout, rng: &mut impl Rng) -> Option<Layout> {
+        let mut good = layout.clone();
+        if !self.rotation_fits(good.rotation) {
+            good.rotation = if rng.random_bool(0.5) { 45 } else { 90 };
+        }
+        if !self.ink_fits(good.ink) {
+            good.ink = (good.ink + DARK_INKS) % INKS.len();
+        }
+        // A kept margin or alignment may leave the legend no place; only then another one is tried.
+        let margins = [layout.wide_margin, !layout.wide_margin].into_iter().filter(|&m| self.margin_fits(m));
+        let turn = rng.random_range(1..3);
+        let aligns = [0, turn, 3 - turn].map(|k| Align::ALL[(layout.align as usize + k) % 3]);
+        for (margin, align) in
+            margins.flat_map(|m| aligns.map(|a| (m, a))).filter(|&(_, a)| self.align_fits(a))
+        {
+            (good.wide_margin, good.align) = (margin, align);
+            if self.legend_fits(&good) {
+                return Some(good);
+            }
+            let fits = |&l: &Location| self.legend_fits(&Layout { location: l, ..good.clone() });
+            let places: Vec<Location> = Location::ALL.into_iter().filter(fits).collect();
+            if !places.is_empty() {
+                good.location = places[rng.random_range(0..places.len())];
+                return Some(good);
+            }
+        }
+        None
+    }
+
+    fn template(&self) -> Layout {
+        Layout {
+            location: Location::UpperLeft,
+            wide_margin: self.long_labels(),
+            rotation: 90,
+            align: Align::Left,
+            ink: 0,
+            hues: [0, 1],
+            grid: false,
+        }
+    }
+
+    fn margin_fits(&self, wide: bool) -> bool {
+        if self.long_labels() { wide } else { !self.dense || !wide }
+    }
+
+    fn rotation_fits(&self, rotation: u32) -> bool {
+        !self.long_labels() || rotation != 0
+    }
+
+    fn ink_fits(&self, ink: usize) -> bool {
+        debug_assert!(self.ground < GROUNDS.len());
+        (self.ground < LIGHT_GROUNDS) == (ink < DARK_INKS)
+    }
+
+    fn align_fits(&self, align: Align) -> bool {
+        match self.mark {
+            Mark::First => align == Align::Left,
+            Mark::Second => align != Align::Right,
+            Mark::Fourth => align != Align::Left,
+            Mark::Last => align == Align::Right,
+        }
+    }
+
+    /// Pixel column of point `i`.
+    fn column(&self, i: f32) -> f32 {
+        let (first, last) = match self.kind {
+            Kind::Lines => (-0.2, 4.2),
+            Kind::Bars => (-0.64, 4.64),
+        };
+        LEFT + (i - first) / (last - first) * (RIGHT - LEFT)
+    }
+
+    fn row(&self, y: f32, layout: &Layout) -> f32 {
+        let bottom = HEIGHT * (1.0 - layout.bottom());
+        bottom - y / 12.0 * (bottom - TOP)
+    }
+
+    fn note_box(&self, layout: &Layout) -> Region {
+        let width = self.note.len() as f32 * NOTE_CHAR;
+        let x = self.column(self.mark.x() as f32) - [0.0, 0.5, 1.0][layout.align as usize] * width;
+        let base = self.row(10.7, layout);
+        Region::new(x, base - 11.0, x + width, base + 3.0)
+    }
+
+    fn legend_box(&self, layout: &Layout) -> Region {
+        let width = 36.0 + self.names.iter().map(|n| n.len()).max().unwrap_or(0) as f32 * 5.6;
+        let bottom = HEIGHT * (1.0 - layout.bottom());
+        let (fx, fy) = layout.location.anchor();
+        let x = LEFT + LEGEND_PAD + fx * (RIGHT - LEFT - 2.0 * LEGEND_PAD - width);
+        let y = TOP + LEGEND_PAD + fy * (bottom - TOP - 2.0 * LEGEND_PAD - LEGEND_HEIGHT);
+        Region::new(x, y, x + width, y + LEGEND_HEIGHT)
+    }
+
+    fn legend_fits(&self, layout: &Layout) -> bool {
+        let legend = self.legend_box(layout).grow(MARGIN);
+        let apart = |r: Region| legend.intersect(r).is_empty();
+        let point = |s: usize, i: usize| (self.column(i as f32), self.row(self.values[s][i] as f32, layout));
+        let line_apart = |s: usize| (0..4).all(|i| !meets(legend, point(s, i), point(s, i + 1)));
+        let bars_apart = || {
+            (0..5).all(|i| {
+                let (x0, x1) = (self.column(i as f32 - 0.4), self.column(i as f32 + 0.4));
+                apart(Region::new(x0, point(0, i).1, x1, self.row(0.0, layout)))
+            })
+        };
+        let first_apart = if self.kind == Kind::Bars { bars_apart() } else { line_apart(0) };
+        apart(self.note_box(layout)) && first_apart && line_apart(1)
+    }
+}
+
+/// Whether the segment from `a` to `b` enters the box (sampled at every pixel, which is exact enough here).
+fn meets(region: Region, a: (f32, f32), b: (f32, f32)) -> bool {
+    let steps = (a.0 - b.0).abs().max((a.1 - b.1).abs()).ceil().max(1.0);
+    (0..=steps as u32).any(|k| {
+        let t = k as f32 / steps;
+        region.contains_point(a.0 + t * (b.0 - a.0), a.1 + t * (b.1 - a.1))
+    })
+}

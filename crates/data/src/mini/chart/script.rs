@@ -1,0 +1,106 @@
+//! Scripts of the mini charts: writing them, with the slips that a careless author makes, and reading their choices.
+
+use super::content::{Content, Kind};
+use super::layout::{Align, Layout, Location, ROTATIONS};
+use super::words::{GROUNDS, HUES, INKS, LABELS};
+use rand::Rng;
+
+/// A slip that makes a script fail, at one of its statements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slip {
+    /// The closing bracket of statement `n` is missing.
+    Bracket(usize),
+    /// A method's last letter is missing in statement `n`.
+    Method(usize),
+}
+
+impl Slip {
+    /// A slip at a random statement.
+    pub fn random(rng: &mut impl Rng) -> Slip {
+        let at = rng.random_range(2..12);
+        if rng.random_bool(0.5) { Slip::Bracket(at) } else { Slip::Method(at) }
+    }
+}
+
+/// The script of a content with a layout.
+pub fn script(content: &Content, layout: &Layout, slip: Option<Slip>) -> String {
+    let mut lines = statements(content, layout);
+    let calls: Vec<usize> =
+        (0..lines.len()).filter(|&i| lines[i].starts_with("ax.") || lines[i].starts_with("fig.")).collect();
+    match slip {
+        Some(Slip::Bracket(n)) => {
+            lines[calls[n % calls.len()]].pop();
+        }
+        Some(Slip::Method(n)) => {
+            let line = &mut lines[calls[n % calls.len()]];
+            if let Some(bracket) = line.find('(') {
+                line.remove(bracket - 1);
+            }
+        }
+        None => {}
+    }
+    let mut text = lines.join("\n");
+    text.push('\n');
+    text
+}
+
+fn statements(c: &Content, l: &Layout) -> Vec<String> {
+    let quoted = |words: &[&str]| words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(", ");
+    let numbers = |s: usize| c.values[s].iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
+    let first = if c.kind == Kind::Bars { "bar" } else { "plot" };
+    let hue = |s: usize| HUES[l.hues[s]];
+    let mut lines = vec![
+        "import matplotlib.pyplot as plt".to_string(),
+        "fig, ax = plt.subplots(figsize=(4, 3), dpi=80)".to_string(),
+        format!("fig.subplots_adjust(bottom={:.2})", l.bottom()),
+        format!("ax.set_facecolor(\"{}\")", GROUNDS[c.ground].0),
+        format!("x = [{}]", quoted(&LABELS[c.labels].1)),
+        format!("ax.{first}(x, [{}], color=\"{}\", label=\"{}\")", numbers(0), hue(0), c.names[0]),
+        format!("ax.plot(x, [{}], color=\"{}\", label=\"{}\")", numbers(1), hue(1), c.names[1]),
+        "ax.set_ylim(0, 12)".to_string(),
+        format!("ax.set_yticks(range(0, 13, {}))", c.y_step()),
+        format!("ax.tick_params(axis=\"x\", rotation={})", l.rotation),
+        format!("ax.set_title(\"{}\")", c.title),
+    ];
+    if l.grid {
+        lines.push("ax.grid(True)".to_string());
+    }
+    lines.push(format!(
+        "ax.text({}, 10.7, \"{}\", ha=\"{}\", color=\"{}\")",
+        c.mark.x(),
+        c.note,
+        l.align.name(),
+        INKS[l.ink]
+    ));
+    lines.push(format!("ax.legend(loc=\"{}\", fontsize=8)", l.location.name()));
+    lines.push("plt.savefig(\"chart.png\")".to_string());
+    lines
+}
+
+/// The choices of a script, as far as it is one of ours; used to see how choices drift. `None` if any is missing.
+pub fn read_layout(text: &str) -> Option<Layout> {
+    let (head, body) = text.split_once("ax.set_facecolor(")?;
+    let (series, tail) = body.split_once("ax.set_ylim(")?;
+    let mut hues = series.split("color=\"").skip(1).map(|rest| position(&HUES, rest));
+    let note = between(tail, "ax.text(", "\n")?;
+    Some(Layout {
+        location: *Location::ALL.iter().find(|l| Some(l.name()) == between(tail, "legend(loc=\"", "\""))?,
+        wide_margin: between(head, "bottom=", ")")? == "0.45",
+        rotation: *ROTATIONS.iter().find(|r| between(tail, "rotation=", ")") == Some(&r.to_string()))?,
+        align: *Align::ALL.iter().find(|a| Some(a.name()) == between(note, "ha=\"", "\""))?,
+        ink: position(&INKS, note.split_once("color=\"")?.1)?,
+        hues: [hues.next()??, hues.next()??],
+        grid: tail.contains("ax.grid(True)"),
+    })
+}
+
+/// What stands in `text` between the first `open` and the next `close`.
+fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
+    text.split_once(open)?.1.split(close).next()
+}
+
+/// Which of `words` the quoted string at the start of `rest` is.
+fn position(words: &[&str], rest: &str) -> Option<usize> {
+    let word = rest.split('"').next()?;
+    words.iter().position(|w| *w == word)
+}

@@ -1,0 +1,77 @@
+//! The words of the mini charts. Short lists: the policy is small, and what it has to learn is layout.
+
+/// Titles.
+pub const TITLES: [&str; 12] = [
+    "Sales",
+    "Energy use",
+    "Visitors",
+    "Rainfall",
+    "Exports",
+    "Orders",
+    "Traffic",
+    "Harvest",
+    "Output",
+    "Budget",
+    "Downloads",
+    "Prices",
+];
+
+/// Names of the two series, drawn together.
+pub const PAIRS: [[&str; 2]; 8] = [
+    ["north", "south"],
+    ["east", "west"],
+    ["plan", "actual"],
+    ["old", "new"],
+    ["city", "coast"],
+    ["urban", "rural"],
+    ["alpha", "beta"],
+    ["rail", "road"],
+];
+
+/// Tick labels with the noun that the prompt uses: four short families, then three long ones.
+pub const LABELS: [(&str, [&str; 5]); 7] = [
+    ("days", ["Mon", "Tue", "Wed", "Thu", "Fri"]),
+    ("months", ["Jan", "Feb", "Mar", "Apr", "May"]),
+    ("years", ["2021", "2022", "2023", "2024", "2025"]),
+    ("rooms", ["A1", "A2", "A3", "A4", "A5"]),
+    ("sectors", ["Manufacturing", "Construction", "Agriculture", "Public health", "Retail trade"]),
+    ("regions", ["Scandinavia", "Mediterranean", "British Isles", "Central Europe", "Balkan states"]),
+    ("products", ["Refrigerators", "Loudspeakers", "Coffee makers", "Power drills", "Lawn sprinklers"]),
+];
+
+/// How many families of [`LABELS`] are short.
+pub const SHORT_FAMILIES: usize = 4;
+
+/// Colours of the plot area: four light ones, then four dark ones.
+pub const GROUNDS: [(&str, [u8; 3]); 8] = [
+    ("white", [255, 255, 255]),
+    ("ivory", [255, 255, 240]),
+    ("lightcyan", [224, 255, 255]),
+    ("lavender", [230, 230, 250]),
+    ("black", [0, 0, 0]),
+    ("navy", [0, 0, 128]),
+    ("maroon", [128, 0, 0]),
+    ("indigo", [75, 0, 130]),
+];
+
+/// How many of [`GROUNDS`] are light.
+pub const LIGHT_GROUNDS: usize = 4;
+
+/// Notes: long enough that a note centred on an end point runs out of the picture.
+pub const NOTES: [&str; 6] = [
+    "new record this week",
+    "measured by hand only",
+    "after the storm hit",
+    "closed for the winter",
+    "first results came in",
+    "system under repair",
+];
+
+/// Colours of the note: two that stand out on light ground, then two for dark ground.
+pub const INKS: [&str; 4] = ["black", "darkblue", "white", "yellow"];
+
+/// How many of [`INKS`] suit light ground.
+pub const DARK_INKS: usize = 2;
+
+/// Colours of the series: a neutral choice.
+pub const HUES: [&str; 4] = ["teal", "orange", "crimson", "gray"];

@@ -1,0 +1,3 @@
+//! The embedded world: procedural tasks whose good layout depends on their content.
+
+pub mod chart;
