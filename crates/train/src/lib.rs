@@ -7,4 +7,6 @@
 //!
 //! Not done here: rollouts from remote engines, more than one process, LoRA.
 
+#[cfg(any())]
 pub mod context;
+pub mod recipe;

@@ -1,0 +1,218 @@
+//! A run, said completely: one TOML file that mirrors the crates.
+//!
+//! Every key is typed and has a default, unknown keys are errors, and `--set a.b=c` is the only override.
+//! Methods have no names here. [`Recipe::streams`] says how much each of the three loss components
+//! weighs at a step, and that is all that the trainer knows of SFT, OPSD, GRPO and Visual-SDPO.
+//!
+//! ```
+//! use vsdpo_train::recipe::Recipe;
+//! let text = "name = \"grpo\"\ndomain = \"chart\"\n[distill]\nweight = 0.0\n";
+//! let recipe = Recipe::parse(text, &["optim.lr=3e-4".to_owned()]).unwrap();
+//! assert_eq!((recipe.optim.lr, recipe.streams(0).rl), (3e-4, 1.0));
+//! ```
+
+mod check;
+mod sections;
+
+pub use sections::*;
+
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use vsdpo_artifact::Domain;
+
+/// Why a recipe cannot be used; always one line with the key or the file, and the mend.
+#[derive(Debug, thiserror::Error)]
+pub enum RecipeError {
+    /// The file cannot be read.
+    #[error("{path}: cannot read the recipe ({source}); name an existing TOML file", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The text is not TOML.
+    #[error("line {line}: not TOML: {message}")]
+    Syntax {
+        /// The line, from 1.
+        line: usize,
+        /// What the parser said.
+        message: String,
+    },
+    /// A key is unknown or of the wrong type.
+    #[error("{key}: {message}")]
+    Key {
+        /// The path of the key.
+        key: String,
+        /// What was expected.
+        message: String,
+    },
+    /// An override is not of the form `a.b=c`.
+    #[error("--set {text}: {problem}; write --set section.key=value")]
+    Override {
+        /// The override as given.
+        text: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A value lies outside its range, or two values contradict each other.
+    #[error("{key}: {problem}; {mend}")]
+    Value {
+        /// The path of the key.
+        key: &'static str,
+        /// What is wrong, with the value.
+        problem: String,
+        /// What to write instead.
+        mend: &'static str,
+    },
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Names the run and, without `output_dir`, its folder.
+    pub name: String,
+    /// Decides renderer, rules and axes.
+    pub domain: Domain,
+    /// Seed of sampling and of the order of tasks.
+    #[serde(default = "one")]
+    pub seed: u64,
+    /// Optimizer steps.
+    #[serde(default = "default_steps")]
+    pub steps: usize,
+    /// The run folder; `runs/<name>` if not given.
+    #[serde(default)]
+    pub output_dir: PathBuf,
+    /// The model that is trained.
+    #[serde(default)]
+    pub policy: PolicySection,
+    /// Where the tasks come from.
+    #[serde(default)]
+    pub data: DataSection,
+    /// How completions are sampled.
+    #[serde(default)]
+    pub rollout: RolloutSection,
+    /// How code is rendered.
+    #[serde(default)]
+    pub render: RenderSection,
+    /// How defects become statement weights.
+    #[serde(default)]
+    pub credit: CreditSection,
+    /// The KL to the teacher.
+    #[serde(default)]
+    pub distill: DistillSection,
+    /// The policy gradient.
+    #[serde(default)]
+    pub grpo: GrpoSection,
+    /// The cross-entropy.
+    #[serde(default)]
+    pub sft: SftSection,
+    /// The optimizer.
+    #[serde(default)]
+    pub optim: OptimSection,
+    /// Evaluation during training.
+    #[serde(default)]
+    pub eval: EvalSection,
+    /// Checkpoints.
+    #[serde(default)]
+    pub checkpoint: CheckpointSection,
+}
+
+fn one() -> u64 {
+    1
+}
+
+fn default_steps() -> usize {
+    120
+}
+
+/// The factors of the three loss components at one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Streams {
+    /// Cross-entropy on reference tokens.
+    pub ce: f32,
+    /// KL of student and teacher.
+    pub ref_kl: f32,
+    /// Policy gradient.
+    pub rl: f32,
+}
+
+impl Streams {
+    /// Whether the policy has to sample at all.
+    pub fn sampling(self) -> bool {
+        self.ref_kl > 0.0 || self.rl > 0.0
+    }
+}
+
+impl Recipe {
+    /// Reads a file, applies the overrides in order, and checks every value.
+    ///
+    /// # Errors
+    /// The first problem, as one line that begins with the file.
+    pub fn load(path: &Path, overrides: &[String]) -> Result<Self, RecipeError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| RecipeError::Read { path: path.to_owned(), source })?;
+        Self::parse(&text, overrides)
+    }
+
+    /// The same for a text.
+    ///
+    /// # Errors
+    /// The first problem, as one line.
+    pub fn parse(text: &str, overrides: &[String]) -> Result<Self, RecipeError> {
+        let mut table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
+            let at = e.span().map_or(0, |s| s.start.min(text.len()));
+            let line = 1 + text.as_bytes()[..at].iter().filter(|&&b| b == b'\n').count();
+            RecipeError::Syntax { line, message: e.message().replace('\n', " ") }
+        })?;
+        for text in overrides {
+            apply(&mut table, text)?;
+        }
+        let mut recipe: Recipe = serde_path_to_error::deserialize(table).map_err(|e| RecipeError::Key {
+            key: e.path().to_string(),
+            message: e.inner().message().trim().replace('\n', " "),
+        })?;
+        if recipe.output_dir.as_os_str().is_empty() {
+            recipe.output_dir = Path::new("runs").join(&recipe.name);
+        }
+        check::check(&recipe)?;
+        Ok(recipe)
+    }
+
+    /// The recipe with every default filled in, as TOML that [`Recipe::parse`] reads back unchanged.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).unwrap_or_else(|e| format!("# cannot be written as TOML: {e}\n"))
+    }
+
+    /// The factors of the loss components at a step (from 0).
+    pub fn streams(&self, step: usize) -> Streams {
+        if step < self.sft.warm_start_steps {
+            return Streams { ce: 1.0, ref_kl: 0.0, rl: 0.0 };
+        }
+        Streams { ce: self.sft.weight, ref_kl: self.distill.weight, rl: self.grpo.weight }
+    }
+}
+
+/// Sets `a.b=c` in the table: `c` is a TOML value, or a string where it is not.
+fn apply(table: &mut toml::Table, text: &str) -> Result<(), RecipeError> {
+    let wrong = |problem| RecipeError::Override { text: text.to_owned(), problem };
+    let (key, value) = text.split_once('=').ok_or_else(|| wrong("no '='"))?;
+    let (key, value) = (key.trim(), value.trim());
+    let value = match format!("v = {value}").parse::<toml::Table>() {
+        Ok(mut parsed) if parsed.len() == 1 => parsed.remove("v").ok_or_else(|| wrong("no value"))?,
+        _ => toml::Value::String(value.to_owned()),
+    };
+    let mut path: Vec<&str> = key.split('.').collect();
+    let last = path.pop().filter(|k| !k.is_empty()).ok_or_else(|| wrong("no key"))?;
+    let mut inner = table;
+    for section in path {
+        let entry = inner.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        inner = entry.as_table_mut().ok_or_else(|| wrong("not a section"))?;
+    }
+    inner.insert(last.to_owned(), value);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

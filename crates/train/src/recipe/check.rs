@@ -1,0 +1,95 @@
+//! The ranges of a recipe's values, and the pairs of values that contradict each other.
+
+use super::{Recipe, RecipeError};
+use vsdpo_artifact::Domain;
+
+/// The first value that cannot be used.
+pub(super) fn check(r: &Recipe) -> Result<(), RecipeError> {
+    run(r)?;
+    sampling(r)?;
+    losses(r)?;
+    together(r)
+}
+
+/// An error where `ok` is false.
+fn need(
+    ok: bool,
+    key: &'static str,
+    value: impl std::fmt::Debug,
+    mend: &'static str,
+) -> Result<(), RecipeError> {
+    let problem = format!("{value:?} cannot be used");
+    if ok { Ok(()) } else { Err(RecipeError::Value { key, problem, mend }) }
+}
+
+fn run(r: &Recipe) -> Result<(), RecipeError> {
+    let plain = !r.name.is_empty() && !r.name.starts_with('.') && !r.name.contains(['/', '\\', '\0']);
+    need(plain, "name", &r.name, "write a name without slashes that does not begin with a dot")?;
+    need(r.domain == Domain::Chart, "domain", r.domain.name(), "only \"chart\" can be trained so far")?;
+    need(i64::try_from(r.seed).is_ok(), "seed", r.seed, "write a number below 2^63")?;
+    need(r.steps >= 1, "steps", r.steps, "write at least 1")?;
+    need(r.eval.tasks >= 1, "eval.tasks", r.eval.tasks, "write at least 1; eval.every = 0 turns it off")?;
+    need(r.checkpoint.keep >= 1, "checkpoint.keep", r.checkpoint.keep, "write at least 1")
+}
+
+fn sampling(r: &Recipe) -> Result<(), RecipeError> {
+    let (s, d) = (&r.rollout, &r.render);
+    need(s.prompts_per_step >= 1, "rollout.prompts_per_step", s.prompts_per_step, "write at least 1")?;
+    need(s.group_size >= 1, "rollout.group_size", s.group_size, "write at least 1")?;
+    need(
+        s.max_completion_tokens >= 1,
+        "rollout.max_completion_tokens",
+        s.max_completion_tokens,
+        "write at least 1",
+    )?;
+    need(
+        s.temperature > 0.0 && s.temperature.is_finite(),
+        "rollout.temperature",
+        s.temperature,
+        "write a number above 0",
+    )?;
+    need(s.top_p > 0.0 && s.top_p <= 1.0, "rollout.top_p", s.top_p, "write a number in (0, 1]")?;
+    need(d.workers >= 1, "render.workers", d.workers, "write at least 1")?;
+    need(d.memory_mb >= 64, "render.memory_mb", d.memory_mb, "write at least 64")?;
+    let time = d.timeout_s > 0.0 && d.timeout_s <= 3600.0;
+    need(time, "render.timeout_s", d.timeout_s, "write seconds in (0, 3600]")
+}
+
+fn losses(r: &Recipe) -> Result<(), RecipeError> {
+    let weight = |w: f32| w >= 0.0 && w.is_finite();
+    let (d, g, o) = (&r.distill, &r.grpo, &r.optim);
+    need(
+        r.credit.amplify >= 1.0 && r.credit.amplify.is_finite(),
+        "credit.amplify",
+        r.credit.amplify,
+        "write at least 1 (1 is uniform)",
+    )?;
+    need(weight(d.weight), "distill.weight", d.weight, "write at least 0 (0 is off)")?;
+    need(weight(g.weight), "grpo.weight", g.weight, "write at least 0 (0 is off)")?;
+    need(weight(r.sft.weight), "sft.weight", r.sft.weight, "write at least 0 (0 is off)")?;
+    need(!d.channels.is_empty(), "distill.channels", &d.channels, "name \"image\", \"rubric\" or both")?;
+    need(d.ema_rate > 0.0 && d.ema_rate <= 1.0, "distill.ema_rate", d.ema_rate, "write a number in (0, 1]")?;
+    need(d.is_clip > 0.0, "distill.is_clip", d.is_clip, "write a number above 0")?;
+    need((0.0..1.0).contains(&g.clip_low), "grpo.clip_low", g.clip_low, "write a number in [0, 1)")?;
+    need(g.clip_high >= 0.0, "grpo.clip_high", g.clip_high, "write at least 0")?;
+    need(g.dual_clip > 1.0, "grpo.dual_clip", g.dual_clip, "write a number above 1")?;
+    need(o.lr > 0.0 && o.lr.is_finite(), "optim.lr", o.lr, "write a number above 0")?;
+    need(o.max_grad_norm > 0.0, "optim.max_grad_norm", o.max_grad_norm, "write a number above 0")?;
+    need((0.0..1.0).contains(&o.beta1), "optim.beta1", o.beta1, "write a number in [0, 1)")?;
+    need((0.0..1.0).contains(&o.beta2), "optim.beta2", o.beta2, "write a number in [0, 1)")?;
+    need(o.eps > 0.0, "optim.eps", o.eps, "write a number above 0")?;
+    need(o.weight_decay >= 0.0, "optim.weight_decay", o.weight_decay, "write at least 0")?;
+    need(o.micro_batch_tokens >= 1, "optim.micro_batch_tokens", o.micro_batch_tokens, "write at least 1")
+}
+
+fn together(r: &Recipe) -> Result<(), RecipeError> {
+    let any = r.distill.weight > 0.0 || r.grpo.weight > 0.0 || r.sft.weight > 0.0;
+    let warm_only = r.sft.warm_start_steps >= r.steps;
+    need(any || warm_only, "distill.weight", 0.0, "give distill, grpo or sft a weight above 0")?;
+    need(
+        r.grpo.weight == 0.0 || r.rollout.group_size >= 2,
+        "rollout.group_size",
+        r.rollout.group_size,
+        "a group of one has no advantage: write at least 2, or grpo.weight = 0",
+    )
+}

@@ -1,0 +1,398 @@
+//! The sections of a recipe, one struct each. The defaults are the ones of the paper where it gives any.
+
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// `[policy]`: the model that is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PolicySection {
+    /// A Hugging Face folder.
+    pub model: PathBuf,
+    /// Number format of weights and arithmetic.
+    pub dtype: Dtype,
+    /// Which parameters train.
+    pub trainable: Trainable,
+}
+
+impl Default for PolicySection {
+    fn default() -> Self {
+        Self { model: "assets/mini".into(), dtype: Dtype::F32, trainable: Trainable::Text }
+    }
+}
+
+/// Number formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dtype {
+    /// 32-bit floats.
+    F32,
+}
+
+/// Which parameters train.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trainable {
+    /// The language model; the vision tower stays as it is.
+    Text,
+    /// Everything.
+    All,
+}
+
+/// `[data]`: where the tasks come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataSection {
+    /// The kind of source.
+    #[serde(rename = "type")]
+    pub kind: DataKind,
+}
+
+impl Default for DataSection {
+    fn default() -> Self {
+        Self { kind: DataKind::Mini }
+    }
+}
+
+/// Kinds of task sources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DataKind {
+    /// The embedded world: generated from the seed.
+    Mini,
+}
+
+/// `[rollout]`: y ~ pi_theta(. | x).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RolloutSection {
+    /// Who samples.
+    pub engine: Engine,
+    /// Prompts of one step.
+    pub prompts_per_step: usize,
+    /// G: completions per prompt.
+    pub group_size: usize,
+    /// Tokens of a completion at most; a longer one is cut and counts as truncated.
+    pub max_completion_tokens: usize,
+    /// Softmax temperature of sampling and of the losses; above 0.
+    pub temperature: f32,
+    /// Nucleus; below 1 the importance ratios are off by the mass that is kept.
+    pub top_p: f32,
+}
+
+impl Default for RolloutSection {
+    fn default() -> Self {
+        Self {
+            engine: Engine::Local,
+            prompts_per_step: 16,
+            group_size: 8,
+            max_completion_tokens: 256,
+            temperature: 1.0,
+            top_p: 1.0,
+        }
+    }
+}
+
+/// Who samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// This process, with the weights in training.
+    Local,
+}
+
+/// `[render]`: R(y).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RenderSection {
+    /// Renders at the same time.
+    pub workers: usize,
+    /// Seconds of one render at most.
+    pub timeout_s: f64,
+    /// MiB of memory of one render at most.
+    pub memory_mb: u64,
+    /// Outcomes that are kept by the hash of their code; 0 keeps none.
+    pub cache_entries: usize,
+    /// Run model-written code although a layer of the sandbox is missing.
+    pub unsafe_no_sandbox: bool,
+}
+
+impl Default for RenderSection {
+    fn default() -> Self {
+        Self { workers: 2, timeout_s: 10.0, memory_mb: 1024, cache_entries: 4096, unsafe_no_sandbox: false }
+    }
+}
+
+/// `[credit]`: equations 4 and 5.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CreditSection {
+    /// alpha of equation 5, at least 1; 1 is uniform distillation.
+    pub amplify: f32,
+    /// How far an element and a defect agree.
+    pub overlap: Overlap,
+    /// Who says which statement drew an element.
+    pub mapper: Mapper,
+}
+
+impl Default for CreditSection {
+    fn default() -> Self {
+        Self { amplify: 3.0, overlap: Overlap::Iou, mapper: Mapper::Runtime }
+    }
+}
+
+/// Overlap measures of equation 4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Overlap {
+    /// Intersection over union, the paper's formula.
+    Iou,
+    /// Intersection over the element's own area, the paper's prose.
+    Ioa,
+}
+
+/// Who says which statement drew an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mapper {
+    /// The instrumented renderer.
+    Runtime,
+}
+
+/// `[distill]`: the KL to the teacher, equations 3 and 6.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DistillSection {
+    /// Factor of the distillation loss; 0 turns the teacher off.
+    pub weight: f32,
+    /// Divergence of student and teacher.
+    pub divergence: DivergenceKind,
+    /// Parts of the feedback on a render; the text of an error is always shown.
+    pub channels: Vec<Channel>,
+    /// Whose weights the teacher has.
+    pub teacher: TeacherKind,
+    /// Share of the new weights in the EMA teacher per step.
+    pub ema_rate: f64,
+    /// The ratio behind the importance weight.
+    pub is_kind: IsKind,
+    /// Cap of the importance weight.
+    pub is_clip: f32,
+    /// What the teacher sees besides the prompt.
+    pub context: ContextKind,
+    /// Whose feedback the teacher sees.
+    pub feedback: FeedbackKind,
+}
+
+impl Default for DistillSection {
+    fn default() -> Self {
+        Self {
+            weight: 1.0,
+            divergence: DivergenceKind::ReverseKl,
+            channels: vec![Channel::Image, Channel::Rubric],
+            teacher: TeacherKind::Live,
+            ema_rate: 0.05,
+            is_kind: IsKind::Behaviour,
+            is_clip: 2.0,
+            context: ContextKind::Feedback,
+            feedback: FeedbackKind::Own,
+        }
+    }
+}
+
+/// Divergences of student S and teacher T.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DivergenceKind {
+    /// KL(S || T), the paper's.
+    ReverseKl,
+    /// KL(T || S).
+    ForwardKl,
+}
+
+/// Parts of the feedback on a render.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Channel {
+    /// The picture.
+    Image,
+    /// The rubric as JSON.
+    Rubric,
+}
+
+/// Whose weights the teacher has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TeacherKind {
+    /// The student's, at every step (the paper's).
+    Live,
+    /// The ones that training began with.
+    Base,
+    /// A moving average of the student's.
+    Ema,
+}
+
+/// The ratio behind the importance weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IsKind {
+    /// Student now over the sampler.
+    Behaviour,
+    /// Teacher over student.
+    Context,
+    /// No weight.
+    None,
+}
+
+/// What the teacher sees besides the prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContextKind {
+    /// The render and the rubric, or the error text (Visual-SDPO).
+    Feedback,
+    /// The reference code (OPSD).
+    Reference,
+}
+
+/// Whose feedback the teacher sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FeedbackKind {
+    /// The rollout's own.
+    Own,
+    /// Another rollout's, of another task where there is one: the control. A gain that survives it does
+    /// not come from reading the feedback.
+    Shuffled,
+}
+
+/// `[grpo]`: the group-relative policy gradient.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GrpoSection {
+    /// beta of equation 7; 0 turns the term off.
+    pub weight: f32,
+    /// The ratio's lower bound is `1 - clip_low`.
+    pub clip_low: f32,
+    /// The ratio's upper bound is `1 + clip_high`.
+    pub clip_high: f32,
+    /// Bound of the ratio for negative advantages.
+    pub dual_clip: f32,
+    /// What the reward is measured against.
+    pub advantage: AdvantageKind,
+}
+
+impl Default for GrpoSection {
+    fn default() -> Self {
+        Self {
+            weight: 1.0,
+            clip_low: 0.2,
+            clip_high: 0.28,
+            dual_clip: 3.0,
+            advantage: AdvantageKind::Mean,
+        }
+    }
+}
+
+/// What the reward is measured against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdvantageKind {
+    /// r - mean of the group.
+    Mean,
+    /// The same, divided by the group's deviation.
+    GroupStd,
+    /// The same, divided by the deviation over the step.
+    BatchStd,
+}
+
+/// `[sft]`: cross-entropy on the reference code.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SftSection {
+    /// Factor of the cross-entropy; 0 turns it off.
+    pub weight: f32,
+    /// Steps at the start that are cross-entropy alone, at factor 1.
+    pub warm_start_steps: usize,
+}
+
+/// `[optim]`: AdamW.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OptimSection {
+    /// Learning rate after the warm-up; constant from there.
+    pub lr: f64,
+    /// Steps of linear warm-up.
+    pub warmup_steps: usize,
+    /// Bound of the global gradient norm.
+    pub max_grad_norm: f64,
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// Added to the root of the second moment.
+    pub eps: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Tokens (prompt and completion) that are on the tape at once. Memory only: the loss does not
+    /// depend on it.
+    pub micro_batch_tokens: usize,
+}
+
+impl Default for OptimSection {
+    fn default() -> Self {
+        Self {
+            lr: 1e-6,
+            warmup_steps: 10,
+            max_grad_norm: 1.0,
+            beta1: 0.9,
+            beta2: 0.999,
+            eps: 1e-8,
+            weight_decay: 0.0,
+            micro_batch_tokens: 4096,
+        }
+    }
+}
+
+/// `[eval]`: evaluation during training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvalSection {
+    /// What is asked.
+    pub benchmark: Benchmark,
+    /// Steps from one evaluation to the next, the first before step 1; 0 is never.
+    pub every: usize,
+    /// Tasks of one evaluation.
+    pub tasks: usize,
+    /// End the run when evaluation falls: execution by 0.1 from its best, or the defect-free share twice
+    /// in a row. The best weights stay in `checkpoints/best` either way.
+    pub stop_on_fall: bool,
+}
+
+impl Default for EvalSection {
+    fn default() -> Self {
+        Self { benchmark: Benchmark::MiniChart, every: 20, tasks: 64, stop_on_fall: true }
+    }
+}
+
+/// Benchmarks that run during training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Benchmark {
+    /// The held-out tasks of the embedded world's charts.
+    MiniChart,
+}
+
+/// `[checkpoint]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CheckpointSection {
+    /// Steps from one checkpoint to the next; 0 is at the end only.
+    pub every: usize,
+    /// Newest checkpoints that stay.
+    pub keep: usize,
+}
+
+impl Default for CheckpointSection {
+    fn default() -> Self {
+        Self { every: 40, keep: 2 }
+    }
+}

@@ -1,0 +1,85 @@
+use super::*;
+
+const SMALL: &str = "name = \"a\"\ndomain = \"chart\"\n";
+
+fn parse(more: &str, sets: &[&str]) -> Result<Recipe, RecipeError> {
+    let sets: Vec<String> = sets.iter().map(|s| (*s).to_owned()).collect();
+    Recipe::parse(&format!("{SMALL}{more}"), &sets)
+}
+
+#[test]
+fn defaults_are_filled_in_and_survive_a_round_trip() {
+    let recipe = parse("", &[]).unwrap();
+    assert_eq!(recipe.output_dir, Path::new("runs/a"));
+    assert_eq!(recipe.distill.teacher, TeacherKind::Live, "the paper's teacher");
+    assert_eq!((recipe.credit.amplify, recipe.grpo.weight, recipe.sft.weight), (3.0, 1.0, 0.0));
+    assert_eq!(Recipe::parse(&recipe.to_toml(), &[]).unwrap(), recipe);
+}
+
+#[test]
+fn overrides_reach_nested_keys_and_new_sections() {
+    let sets = ["optim.lr = 1", "distill.channels=[\"rubric\"]", "name=b", "rollout.engine=local"];
+    let recipe = parse("[optim]\nlr = 2.0\n", &sets).unwrap();
+    assert_eq!((recipe.optim.lr, recipe.name.as_str()), (1.0, "b"));
+    assert_eq!(recipe.distill.channels, [Channel::Rubric]);
+    assert_eq!(recipe.output_dir, Path::new("runs/b"));
+}
+
+#[test]
+fn every_problem_is_one_line_with_the_key() {
+    let check = |more: &str, sets: &[&str], want: &str| {
+        let got = parse(more, sets).expect_err(want).to_string();
+        assert!(got.starts_with(want), "{got:?} does not begin with {want:?}");
+        assert!(!got.contains('\n'), "{got:?}");
+    };
+    check("[optim]\nlrr = 1\n", &[], "optim.lrr: unknown field `lrr`, expected one of `lr`");
+    check("[optim]\nlr = \"a\"\n", &[], "optim.lr: invalid type: string \"a\", expected f64");
+    check("steps = -1\n", &[], "steps: invalid value: integer `-1`, expected usize");
+    check("[distill]\nteacher = \"me\"\n", &[], "distill.teacher: unknown variant `me`");
+    check("[optim\n", &[], "line 3: not TOML");
+    check("", &["optim.lr"], "--set optim.lr: no '='; write --set section.key=value");
+    check("", &["name.x=1"], "--set name.x=1: not a section");
+    check("", &["optim.lr=0"], "optim.lr: 0.0 cannot be used; write a number above 0");
+    check("", &["credit.amplify=0.5"], "credit.amplify: 0.5 cannot be used; write at least 1");
+    check("", &["rollout.group_size=1"], "rollout.group_size: 1 cannot be used; a group of one");
+    check("", &["name=a/b"], "name: \"a/b\" cannot be used");
+    check("", &["domain=web"], "domain: \"web\" cannot be used; only \"chart\"");
+    let off = ["distill.weight=0", "grpo.weight=0"];
+    check("", &off, "distill.weight: 0.0 cannot be used; give distill, grpo or sft");
+}
+
+#[test]
+fn warm_start_is_cross_entropy_alone() {
+    let recipe = parse("[sft]\nwarm_start_steps = 2\n", &[]).unwrap();
+    assert_eq!(recipe.streams(1), Streams { ce: 1.0, ref_kl: 0.0, rl: 0.0 });
+    assert_eq!(recipe.streams(2), Streams { ce: 0.0, ref_kl: 1.0, rl: 1.0 });
+    assert!(!recipe.streams(1).sampling() && recipe.streams(2).sampling());
+}
+
+/// The streams of DESIGN's table, per shipped recipe; and every shipped file is read here.
+#[test]
+fn shipped_recipes_parse_and_have_the_streams_of_their_method() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let recipe = Recipe::load(&path, &[]).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let file = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        assert_eq!(recipe.name, file, "the file and the run have one name");
+        let Streams { ce, ref_kl, rl } = recipe.streams(recipe.sft.warm_start_steps);
+        let want = match file.split_once('-').unwrap().1 {
+            "sft" => (1.0, 0.0, 0.0),
+            "opsd" => (0.0, 1.0, 0.0),
+            "grpo" => (0.0, 0.0, 1.0),
+            "visual-sdpo" | "visual-sdpo-shuffled" => (0.0, 1.0, 1.0),
+            other => panic!("no streams known for {other}"),
+        };
+        assert_eq!((ce, ref_kl, rl), want, "{file}");
+        let reference = recipe.distill.context == ContextKind::Reference;
+        assert_eq!(reference, file.ends_with("-opsd"), "{file}");
+        found.push(file);
+    }
+    found.sort();
+    let want = ["chart-grpo", "chart-opsd", "chart-sft", "chart-visual-sdpo", "chart-visual-sdpo-shuffled"];
+    assert_eq!(found, want);
+}
