@@ -1,2 +1,98 @@
-//! TBD.
-fn main() {}
+//! The commands that a newcomer types: `cargo xtask setup | test | demo | bench | pretrain-mini`.
+//!
+//! Why a program and not a Makefile: it runs wherever cargo runs, and it can say in one line what is
+//! missing and how to mend it. It starts other programs and owns no logic of the method; it stays small
+//! so that it compiles in seconds.
+
+mod bench;
+mod setup;
+
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+  setup          make .venv/ from python/requirements.lock (seconds when it is already there)
+  test           setup, then every test of the workspace
+  demo           setup, then train the embedded mini policy on charts and write its report
+  bench [NAME]   compare with the field's way on this machine and print the ratios
+  pretrain-mini  make the embedded mini policy again from its seed";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let result = match args.as_slice() {
+        ["setup"] => setup::setup(&root()),
+        ["test"] => test(&root()),
+        ["demo"] => demo(&root()),
+        ["bench"] => bench::bench(&root(), None),
+        ["bench", name] => bench::bench(&root(), Some(name)),
+        ["pretrain-mini"] => pretrain_mini(&root()),
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("xtask: unknown command `{}`\n{USAGE}", args.join(" "));
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("xtask: {e:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The root of the workspace.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
+}
+
+fn test(root: &Path) -> Result<()> {
+    setup::setup(root)?;
+    say("running every test of the workspace");
+    cargo(root, &["test", "--release", "--workspace"])
+}
+
+fn demo(root: &Path) -> Result<()> {
+    const RECIPE: &str = "recipes/chart-visual-sdpo.toml";
+    const RUN: &str = "runs/chart-visual-sdpo";
+    setup::setup(root)?;
+    say(&format!("training the mini policy with {RECIPE}"));
+    cargo(root, &["run", "--release", "-p", "vsdpo-cli", "--", "train", RECIPE])?;
+    say("writing the report");
+    cargo(root, &["run", "--release", "-p", "vsdpo-cli", "--", "report", RUN])?;
+    say(&format!("done; open {}", root.join(RUN).join("report/index.html").display()));
+    Ok(())
+}
+
+fn pretrain_mini(root: &Path) -> Result<()> {
+    setup::setup(root)?;
+    say("pre-training the mini policy");
+    cargo(root, &["run", "--release", "-p", "vsdpo-train", "--example", "pretrain_mini"])
+}
+
+/// One line for the person who waits.
+pub(crate) fn say(line: &str) {
+    println!("xtask: {line}");
+}
+
+/// Runs cargo in the workspace.
+fn cargo(root: &Path, args: &[&str]) -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    run(Command::new(cargo).args(args).current_dir(root))
+}
+
+/// Runs a program to its end; an exit status other than 0 is an error that shows the command.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let shown = format!("{command:?}");
+    let status = command.status().with_context(|| format!("cannot start {shown}"))?;
+    if !status.success() {
+        bail!("{shown} ended with {status}");
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! `bench`: runs the comparisons and gathers their ratios in one table.
+//!
+//! A bench is an example of the crate that it measures. It prints what it likes, and for every figure one
+//! line of JSON `{"bench": .., "field": ms, "ours": ms, "goal": ratio}`; these lines make the table.
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Name, package, example.
+const BENCHES: [(&str, &str, &str); 1] = [("chart", "vsdpo-render", "bench_chart")];
+
+/// Runs one bench, or all, and prints the table.
+pub fn bench(root: &Path, name: Option<&str>) -> Result<()> {
+    let chosen: Vec<_> = BENCHES.iter().filter(|(n, ..)| name.is_none_or(|wanted| wanted == *n)).collect();
+    if chosen.is_empty() {
+        let known: Vec<_> = BENCHES.iter().map(|(n, ..)| *n).collect();
+        bail!("no bench `{}`; there are: {}", name.unwrap_or_default(), known.join(", "));
+    }
+    crate::setup::setup(root)?;
+    let mut rows = Vec::new();
+    for (name, package, example) in chosen {
+        crate::say(&format!("measuring {name}"));
+        rows.extend(measure(root, package, example)?);
+    }
+    println!(
+        "{:<28} {:>12} {:>10} {:>8} {:>8}",
+        "work (CPU-ms an item)", "field's way", "ours", "ratio", "goal"
+    );
+    for row in rows {
+        let number = |key: &str| row[key].as_f64().unwrap_or(f64::NAN);
+        let (field, ours) = (number("field"), number("ours"));
+        let goal = row["goal"].as_f64().map_or_else(String::new, |g| format!(">= {g}"));
+        let name = row["bench"].as_str().unwrap_or_default();
+        println!("{name:<28} {field:>12.1} {ours:>10.1} {:>7.1}x {goal:>8}", field / ours);
+    }
+    Ok(())
+}
+
+/// Runs one example; passes its output on and keeps the lines of figures.
+fn measure(root: &Path, package: &str, example: &str) -> Result<Vec<Value>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut child = Command::new(cargo)
+        .args(["run", "--quiet", "--release", "-p", package, "--example", example])
+        .current_dir(root)
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start cargo for the example {example}"))?;
+    let mut rows = Vec::new();
+    let out = child.stdout.take().context("the bench has no output")?;
+    for line in BufReader::new(out).lines() {
+        let line = line.context("cannot read the bench's output")?;
+        match serde_json::from_str::<Value>(&line) {
+            Ok(row) if row.get("bench").is_some() => rows.push(row),
+            _ => println!("{line}"),
+        }
+    }
+    let status = child.wait().context("the bench cannot be waited for")?;
+    if !status.success() {
+        bail!("the example {example} of {package} ended with {status}");
+    }
+    Ok(rows)
+}
