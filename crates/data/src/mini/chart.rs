@@ -44,6 +44,11 @@ pub fn task(split: Split, seed: u64, index: u64) -> Task {
     task_of(&content, format!("mini-chart/{}/{seed}/{index}", split.name()), &layout)
 }
 
+/// The script that answers task `index` of a split with a given layout.
+pub fn script_of(split: Split, seed: u64, index: u64, layout: &Layout) -> String {
+    script(&Content::draw(split, &mut stream(split, seed, index)), layout, None)
+}
+
 /// The task of a content, with the script of `layout` as its reference.
 pub fn task_of(content: &Content, id: String, layout: &Layout) -> Task {
     Task {

@@ -150,7 +150,7 @@ impl Content {
 
     fn draw_any(rng: &mut impl Rng) -> Content {
         let shapes = [pick(&Shape::ALL, rng), pick(&Shape::ALL, rng)];
-        let values = shapes.map(|s| s.levels().map(|v| (v + rng.random_range(-1..=1)).clamp(1, 10)));
+        let values = shapes.map(|s| s.levels().map(|v| (v + rng.random_range(-1..=1)).clamp(1, 9)));
         let labels = rng.random_range(0..LABELS.len());
         // Long labels need room below, dense y ticks need height: both together fit no picture of this size.
         let dense = labels < SHORT_FAMILIES && rng.random_bool(0.6);
@@ -188,7 +188,7 @@ impl Content {
         let [a, b] = self.names;
         let series = |i: usize| {
             let values: Vec<String> = self.values[i].iter().map(i32::to_string).collect();
-            format!("{} ({}): {}", self.names[i], self.shapes[i].word(), values.join(", "))
+            format!("{} ({}): {}", self.names[i], self.shapes[i].word(), values.join(","))
         };
         let how = match self.kind {
             Kind::Lines => format!("{a} and {b} as lines"),
@@ -201,7 +201,7 @@ impl Content {
             GROUNDS[self.ground].0,
             series(0),
             series(1),
-            labels.join(", "),
+            labels.join(","),
             self.y_step(),
             self.mark.word(),
             self.note,

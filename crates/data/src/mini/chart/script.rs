@@ -45,8 +45,8 @@ pub fn script(content: &Content, layout: &Layout, slip: Option<Slip>) -> String 
 }
 
 fn statements(c: &Content, l: &Layout) -> Vec<String> {
-    let quoted = |words: &[&str]| words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(", ");
-    let numbers = |s: usize| c.values[s].iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
+    let quoted = |words: &[&str]| words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(",");
+    let numbers = |s: usize| c.values[s].iter().map(i32::to_string).collect::<Vec<_>>().join(",");
     let first = if c.kind == Kind::Bars { "bar" } else { "plot" };
     let hue = |s: usize| HUES[l.hues[s]];
     let mut lines = vec![

@@ -1,0 +1,269 @@
+//! How good a policy is on held-out tasks, with 95 % intervals, beside what makes the number readable.
+//!
+//! | arm | what it shows |
+//! |---|---|
+//! | `student` | the policy alone, as it is used |
+//! | `best-constant` | the one layout that suits most contents: what can be had without reading the prompt |
+//! | `given-feedback` | the same policy shown v of its own attempts: what a teacher with these weights knows |
+//! | `shuffled-feedback` | the same, shown v of another task's attempt: how much of that is mere encouragement |
+//!
+//! Intervals are percentile bootstraps over tasks (2000 resamples, seeded): they hold the spread over tasks
+//! and samples, not the spread over training seeds.
+
+use crate::context::{Channels, Feedback, student_prompt, teacher_prompt};
+use crate::renderer::Renderer;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use thiserror::Error;
+use vsdpo_artifact::{Axis, Diagnosis, Domain, Outcome, Task, extract_code};
+use vsdpo_data::mini::chart::{self, Layout, Split};
+use vsdpo_diagnose::{diagnose, rubric_json};
+use vsdpo_policy::{Message, Policy, PolicyError, SampleConfig};
+use vsdpo_render::RenderError;
+
+/// Resamples of the bootstrap.
+const RESAMPLES: usize = 2000;
+/// Prompts that are sampled together; bounds the memory of the key-value cache.
+const PROMPTS_AT_ONCE: usize = 64;
+/// Contents by which the best constant layout is chosen.
+const CONSTANT_CONTENTS: u64 = 500;
+
+/// What to evaluate on.
+#[derive(Clone, Debug)]
+pub struct EvalConfig {
+    /// Contents to draw tasks from.
+    pub split: Split,
+    /// Number of tasks; one sample each.
+    pub tasks: usize,
+    /// Sampling of the policy.
+    pub sampling: SampleConfig,
+    /// Seed of tasks and samples.
+    pub seed: u64,
+    /// Also score the best constant policy.
+    pub constant: bool,
+    /// Also score the policy when it is shown feedback on its own attempts, true and shuffled.
+    pub feedback: bool,
+}
+
+/// A mean over tasks with its 95 % interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// Mean.
+    pub mean: f64,
+    /// 2.5 % quantile of the resampled means.
+    pub low: f64,
+    /// 97.5 % quantile of the resampled means.
+    pub high: f64,
+}
+
+/// The scores of one arm.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Arm {
+    /// Which arm.
+    pub arm: String,
+    /// Tasks, one attempt each.
+    pub tasks: usize,
+    /// Share of attempts that run and draw something.
+    pub exec: Estimate,
+    /// Share of attempts that run and satisfy every judged axis.
+    pub defect_free: Estimate,
+    /// Mean reward, equation 8.
+    pub reward: Estimate,
+    /// Share of attempts that satisfy each axis; an attempt that fails satisfies none.
+    pub axes: BTreeMap<String, Estimate>,
+    /// Entropy in nats of each layout choice over the attempts that can be read: 0 means one layout for everything.
+    pub choice_entropy: BTreeMap<String, f64>,
+}
+
+/// All arms of one evaluation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EvalReport {
+    /// `mini-chart`.
+    pub benchmark: String,
+    /// Contents that tasks were drawn from.
+    pub split: Split,
+    /// Seed of tasks and samples.
+    pub seed: u64,
+    /// Sampling temperature.
+    pub temperature: f32,
+    /// The arms; the first one is `student`.
+    pub arms: Vec<Arm>,
+}
+
+impl EvalReport {
+    /// The policy alone.
+    pub fn student(&self) -> &Arm {
+        &self.arms[0]
+    }
+}
+
+/// Why an evaluation could not be done.
+#[derive(Debug, Error)]
+pub enum EvalError {
+    /// The policy failed.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// Rendering is broken.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+}
+
+/// One attempt at one task.
+struct Attempt {
+    code: String,
+    outcome: Outcome,
+    diagnosis: Diagnosis,
+}
+
+/// Scores a policy on the mini charts.
+///
+/// # Errors
+/// The policy or the renderer does not work; attempts that fail are scores, not errors.
+pub fn evaluate(policy: &Policy, renderer: &dyn Renderer, cfg: &EvalConfig) -> Result<EvalReport, EvalError> {
+    let tasks: Vec<Task> = (0..cfg.tasks as u64).map(|i| chart::task(cfg.split, cfg.seed, i)).collect();
+    let prompts: Vec<Vec<Message>> = tasks.iter().map(student_prompt).collect();
+    let attempts = attempt(policy, renderer, &tasks, &prompts, cfg)?;
+    let mut arms = vec![score("student", &attempts, cfg.seed)];
+    if cfg.constant {
+        arms.push(constant_arm(renderer, &tasks, cfg)?);
+    }
+    if cfg.feedback {
+        for (name, shift) in [("given-feedback", 0), ("shuffled-feedback", 1)] {
+            let prompts = feedback_prompts(&tasks, &attempts, shift);
+            arms.push(score(name, &attempt(policy, renderer, &tasks, &prompts, cfg)?, cfg.seed));
+        }
+    }
+    let temperature = cfg.sampling.temperature;
+    Ok(EvalReport { benchmark: "mini-chart".into(), split: cfg.split, seed: cfg.seed, temperature, arms })
+}
+
+/// Samples once per prompt, renders and judges.
+fn attempt(
+    policy: &Policy,
+    renderer: &dyn Renderer,
+    tasks: &[Task],
+    prompts: &[Vec<Message>],
+    cfg: &EvalConfig,
+) -> Result<Vec<Attempt>, EvalError> {
+    let mut codes = Vec::with_capacity(tasks.len());
+    for (i, chunk) in prompts.chunks(PROMPTS_AT_ONCE).enumerate() {
+        let encoded = chunk.iter().map(|m| policy.encode(m)).collect::<Result<Vec<_>, _>>()?;
+        let seed = cfg.seed.wrapping_add(i as u64);
+        for completion in policy.sample(&encoded, 1, &cfg.sampling, seed)? {
+            let span = extract_code(&completion.text, Domain::Chart);
+            codes.push(completion.text[span.start..span.end].to_owned());
+        }
+    }
+    judge(renderer, tasks, codes)
+}
+
+fn judge(renderer: &dyn Renderer, tasks: &[Task], codes: Vec<String>) -> Result<Vec<Attempt>, EvalError> {
+    let sources: Vec<&str> = codes.iter().map(String::as_str).collect();
+    let outcomes = renderer.render_all(&sources)?;
+    let judged = tasks.iter().zip(codes).zip(outcomes).map(|((task, code), outcome)| {
+        let diagnosis = diagnose(task.domain, task.requirements.as_ref(), &outcome);
+        Attempt { code, outcome, diagnosis }
+    });
+    Ok(judged.collect())
+}
+
+/// The prompts of a teacher that sees the feedback on attempt `i + shift` with task `i`.
+fn feedback_prompts(tasks: &[Task], attempts: &[Attempt], shift: usize) -> Vec<Vec<Message>> {
+    let both = Channels { image: true, rubric: true };
+    let prompt = |(i, task): (usize, &Task)| {
+        let seen = &attempts[(i + shift) % attempts.len()];
+        let rubric = rubric_json(&seen.diagnosis.rubric);
+        let feedback = match &seen.outcome {
+            Outcome::Rendered(r) => Feedback::Render { image: &r.image, rubric_json: &rubric },
+            Outcome::Failed { error } => Feedback::Failure { error },
+        };
+        teacher_prompt(task, &feedback, both)
+    };
+    tasks.iter().enumerate().map(prompt).collect()
+}
+
+/// The best constant layout, chosen on training contents and scored on the tasks.
+fn constant_arm(renderer: &dyn Renderer, tasks: &[Task], cfg: &EvalConfig) -> Result<Arm, EvalError> {
+    let (layout, _) = chart::best_constant(Split::Train, cfg.seed, CONSTANT_CONTENTS);
+    let codes = (0..tasks.len() as u64).map(|i| chart::script_of(cfg.split, cfg.seed, i, &layout)).collect();
+    Ok(score("best-constant", &judge(renderer, tasks, codes)?, cfg.seed))
+}
+
+fn score(arm: &str, attempts: &[Attempt], seed: u64) -> Arm {
+    let estimate = |value: &dyn Fn(&Attempt) -> f64| {
+        let values: Vec<f64> = attempts.iter().map(value).collect();
+        bootstrap(&values, seed)
+    };
+    let satisfied = |axis: Axis| move |a: &Attempt| (a.diagnosis.rubric.get(axis).and_then(|v| v.satisfied) == Some(true)) as u8 as f64;
+    let layouts: Vec<Layout> = attempts.iter().filter_map(|a| chart::read_layout(&a.code)).collect();
+    Arm {
+        arm: arm.into(),
+        tasks: attempts.len(),
+        exec: estimate(&|a| a.diagnosis.executed as u8 as f64),
+        defect_free: estimate(&|a| a.diagnosis.defect_free() as u8 as f64),
+        reward: estimate(&|a| a.diagnosis.reward as f64),
+        axes: Axis::of(Domain::Chart).iter().map(|&x| (x.name().to_string(), estimate(&satisfied(x)))).collect(),
+        choice_entropy: choice_entropy(&layouts),
+    }
+}
+
+fn choice_entropy(layouts: &[Layout]) -> BTreeMap<String, f64> {
+    let choices: [(&str, fn(&Layout) -> usize); 6] = [
+        ("legend", |l| l.location as usize),
+        ("margin", |l| l.wide_margin as usize),
+        ("rotation", |l| l.rotation as usize),
+        ("align", |l| l.align as usize),
+        ("ink", |l| l.ink),
+        ("grid (neutral)", |l| l.grid as usize),
+    ];
+    choices.iter().map(|(name, of)| (name.to_string(), entropy(layouts.iter().map(of)))).collect()
+}
+
+fn entropy(values: impl Iterator<Item = usize>) -> f64 {
+    let mut counts: BTreeMap<usize, f64> = BTreeMap::new();
+    let mut n = 0.0;
+    for v in values {
+        *counts.entry(v).or_default() += 1.0;
+        n += 1.0;
+    }
+    counts.values().map(|c| -(c / n) * (c / n).ln()).sum::<f64>() + 0.0
+}
+
+/// The mean of `values` with a percentile bootstrap interval over them. Of no values, everything is NaN-free 0.
+pub fn bootstrap(values: &[f64], seed: u64) -> Estimate {
+    if values.is_empty() {
+        return Estimate { mean: 0.0, low: 0.0, high: 0.0 };
+    }
+    let mean = |sum: f64| sum / values.len() as f64;
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut draw = || mean((0..values.len()).map(|_| values[rng.random_range(0..values.len())]).sum());
+    let mut means: Vec<f64> = (0..RESAMPLES).map(|_| draw()).collect();
+    means.sort_by(f64::total_cmp);
+    let quantile = |q: f64| means[((RESAMPLES - 1) as f64 * q).round() as usize];
+    Estimate { mean: mean(values.iter().sum()), low: quantile(0.025), high: quantile(0.975) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_agrees_with_the_normal_one_for_many_values() {
+        let values: Vec<f64> = (0..400).map(|i| (i % 4 == 0) as u8 as f64).collect();
+        let e = bootstrap(&values, 1);
+        let half = 1.96 * (0.25f64 * 0.75 / 400.0).sqrt();
+        assert_eq!(e.mean, 0.25);
+        assert!((e.low - (0.25 - half)).abs() < 0.006 && (e.high - (0.25 + half)).abs() < 0.006, "{e:?}");
+        assert_eq!(bootstrap(&values, 1), e, "the same seed gives the same interval");
+        assert_eq!(bootstrap(&[1.0; 9], 3), Estimate { mean: 1.0, low: 1.0, high: 1.0 });
+    }
+
+    #[test]
+    fn entropy_of_even_choices_is_the_logarithm_of_their_number() {
+        assert!((entropy([0, 1, 2, 3].into_iter()) - 4f64.ln()).abs() < 1e-12);
+        assert_eq!(entropy([5, 5, 5].into_iter()), 0.0);
+        assert_eq!(entropy(std::iter::empty()), 0.0);
+    }
+}
