@@ -1,0 +1,341 @@
+//! Scaled dot-product attention over packed sequences of different lengths.
+//!
+//! Nothing is padded and keys are not repeated: one task handles one sequence and one key/value head, and
+//! stacks the query heads that share it as extra rows of the same product. Query rows go in tiles; a
+//! causal tile multiplies keys up to its own end only, which halves the work. Forward keeps one number per
+//! query row (the logarithm of its softmax denominator), and backward recomputes the probabilities.
+//!
+//! Not done: splitting one sequence and head over several threads, and attention windows.
+
+use super::host::{self, Scatter};
+use super::matrix::{Mat, Threads, matmul, matmul_add};
+use super::simd;
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
+use std::sync::OnceLock;
+
+const NAME: &str = "attention";
+/// Rows (query positions times heads of the group) of one tile.
+const TILE_ROWS: usize = 96;
+
+/// `softmax(q k^T / sqrt(d)) v` within each segment; `q` `[n, H, d]`, `k` and `v` `[n, Hkv, d]` with H a
+/// multiple of Hkv (query head h reads key head h / (H / Hkv)). The result is `[n, H, d]`.
+///
+/// `segments` are cumulative lengths: sequence i is rows `segments[i]..segments[i + 1]`. With `causal`, row
+/// t sees rows up to t of its own segment, else all of it.
+///
+/// # Errors
+/// If shapes or segments disagree, or an operand is not contiguous f32 on the CPU.
+pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, segments: &[usize], causal: bool) -> Result<Tensor> {
+    host::check(NAME, &[q, k, v])?;
+    let lse = OnceLock::new();
+    q.apply_op3(k, v, Attention { segments: segments.to_vec(), causal, lse })
+}
+
+struct Attention {
+    segments: Vec<usize>,
+    causal: bool,
+    /// Logarithm of the softmax denominator, `[n, H]`.
+    lse: OnceLock<Vec<f32>>,
+}
+
+/// Head counts and sizes of one call.
+#[derive(Clone, Copy)]
+struct Heads {
+    query: usize,
+    kv: usize,
+    d: usize,
+    causal: bool,
+}
+
+impl Heads {
+    /// Query heads per key head.
+    fn group(&self) -> usize {
+        self.query / self.kv
+    }
+
+    fn scale(&self) -> f32 {
+        1.0 / (self.d as f32).sqrt()
+    }
+
+    /// Query positions of one tile.
+    fn positions(&self) -> usize {
+        (TILE_ROWS / self.group()).max(8)
+    }
+}
+
+/// One sequence (rows `from..to`) and one key/value head.
+#[derive(Clone, Copy)]
+struct Task {
+    from: usize,
+    to: usize,
+    head: usize,
+}
+
+impl Attention {
+    fn heads(&self, q: &Shape, k: &Shape, v: &Shape) -> Result<Heads> {
+        let (&[n, query, d], &[nk, kv, dk]) = (q.dims(), k.dims()) else {
+            bail!("{NAME}: queries {q:?} and keys {k:?} are not [n, heads, d]");
+        };
+        if n != nk || d != dk || k != v || d == 0 || kv == 0 || query % kv != 0 || query == 0 {
+            bail!("{NAME}: queries {q:?}, keys {k:?} and values {v:?} do not fit");
+        }
+        let s = &self.segments;
+        if s.first() != Some(&0) || s.last() != Some(&n) || !s.is_sorted() {
+            bail!("{NAME}: segments must rise from 0 to {n}, got {s:?}");
+        }
+        Ok(Heads { query, kv, d, causal: self.causal })
+    }
+
+    fn tasks(&self, heads: Heads) -> Vec<Task> {
+        let spans = self.segments.windows(2).filter(|w| w[0] < w[1]);
+        spans.flat_map(|w| (0..heads.kv).map(|head| Task { from: w[0], to: w[1], head })).collect()
+    }
+}
+
+impl Task {
+    fn len(&self) -> usize {
+        self.to - self.from
+    }
+
+    /// This task's `[len, d]` view of keys or values.
+    fn kv<'a>(&self, data: &'a [f32], h: Heads, rows: usize) -> Mat<'a> {
+        Mat::strided(&data[(self.from * h.kv + self.head) * h.d..], rows, h.d, h.kv * h.d)
+    }
+
+    /// Offset of the group's heads of position `t` in a `[n, H, width]` array.
+    fn at(&self, t: usize, h: Heads, width: usize) -> usize {
+        ((self.from + t) * h.query + self.head * h.group()) * width
+    }
+
+    /// Copies the group's rows of the tile's positions from `[n, H, d]`, scaled.
+    fn gather(&self, data: &[f32], h: Heads, tile: &Tile, scale: f32, out: &mut [f32]) {
+        let width = h.group() * h.d;
+        for (t, out) in (tile.from..tile.to).zip(out.chunks_exact_mut(width)) {
+            let at = self.at(t, h, h.d);
+            for (o, &x) in out.iter_mut().zip(&data[at..at + width]) {
+                *o = x * scale;
+            }
+        }
+    }
+
+    /// Writes a tile back to `[n, H, d]`, scaled.
+    ///
+    /// # Safety
+    /// No other task may write the same sequence and head group.
+    unsafe fn scatter(&self, tile: &Tile, h: Heads, rows: &[f32], scale: f32, out: Scatter) {
+        let width = h.group() * h.d;
+        for (t, row) in (tile.from..tile.to).zip(rows.chunks_exact(width)) {
+            // SAFETY: the promise above.
+            let out = unsafe { out.part(self.at(t, h, h.d), width) };
+            for (o, &x) in out.iter_mut().zip(row) {
+                *o = x * scale;
+            }
+        }
+    }
+}
+
+/// Query positions `from..to` of a task, and the keys that they can see.
+struct Tile {
+    from: usize,
+    to: usize,
+    rows: usize,
+    keys: usize,
+}
+
+impl Tile {
+    fn all(task: &Task, h: Heads) -> impl Iterator<Item = Tile> + use<> {
+        let (len, step) = (task.len(), h.positions());
+        (0..len).step_by(step).map(move |from| {
+            let to = (from + step).min(len);
+            let keys = if h.causal { to } else { len };
+            Tile { from, to, rows: (to - from) * h.group(), keys }
+        })
+    }
+
+    /// Keys visible to row r of the tile.
+    #[inline(always)]
+    fn visible(&self, r: usize, h: Heads) -> usize {
+        if h.causal { self.from + r / h.group() + 1 } else { self.keys }
+    }
+}
+
+/// Buffers of one task.
+struct Scratch {
+    q: Vec<f32>,
+    o: Vec<f32>,
+    s: Vec<f32>,
+    ds: Vec<f32>,
+}
+
+impl Scratch {
+    fn new(task: &Task, h: Heads, backward: bool) -> Self {
+        let rows = h.positions().min(task.len()) * h.group();
+        let scores = rows * task.len();
+        Self {
+            q: vec![0.0; rows * h.d],
+            o: vec![0.0; rows * h.d],
+            s: vec![0.0; scores],
+            ds: vec![0.0; if backward { scores } else { 0 }],
+        }
+    }
+}
+
+fn forward(task: Task, h: Heads, [q, k, v]: [&[f32]; 3], out: Scatter, lse: Scatter) {
+    let mut b = Scratch::new(&task, h, false);
+    for tile in Tile::all(&task, h) {
+        let (rows, keys) = (tile.rows, tile.keys);
+        task.gather(q, h, &tile, h.scale(), &mut b.q);
+        let (kt, vt) = (task.kv(k, h, keys), task.kv(v, h, keys));
+        matmul(&mut b.s, Mat::new(&b.q, rows, h.d), kt.t(), Threads::One);
+        for t in tile.from..tile.to {
+            // SAFETY: this task alone writes its sequence and heads.
+            let lse = unsafe { lse.part(task.at(t, h, 1), h.group()) };
+            let first = (t - tile.from) * h.group();
+            for (g, lse) in lse.iter_mut().enumerate() {
+                let seen = tile.visible(first + g, h);
+                let row = &mut b.s[(first + g) * keys..(first + g + 1) * keys];
+                *lse = simd::vectorised(
+                    #[inline(always)]
+                    || softmax(row, seen),
+                );
+            }
+        }
+        matmul(&mut b.o, Mat::new(&b.s, rows, keys), vt, Threads::One);
+        // SAFETY: as above.
+        unsafe { task.scatter(&tile, h, &b.o, 1.0, out) };
+    }
+}
+
+/// Turns the first `seen` scores into probabilities, clears the rest, and returns log Σ exp.
+#[inline(always)]
+fn softmax(row: &mut [f32], seen: usize) -> f32 {
+    let (live, hidden) = row.split_at_mut(seen);
+    let top = simd::max(live);
+    let total = simd::exp_shifted(live, top);
+    let inverse = 1.0 / total;
+    for p in live {
+        *p *= inverse;
+    }
+    hidden.fill(0.0);
+    top + total.ln()
+}
+
+/// Everything that backward reads.
+struct Saved<'a> {
+    q: &'a [f32],
+    k: &'a [f32],
+    v: &'a [f32],
+    out: &'a [f32],
+    grad: &'a [f32],
+    lse: &'a [f32],
+}
+
+fn backward(task: Task, h: Heads, saved: &Saved<'_>, [dq, dk, dv]: [Scatter; 3]) {
+    let mut b = Scratch::new(&task, h, true);
+    let len = task.len();
+    let (mut dk_local, mut dv_local) = (vec![0.0; len * h.d], vec![0.0; len * h.d]);
+    for tile in Tile::all(&task, h) {
+        let (rows, keys) = (tile.rows, tile.keys);
+        task.gather(saved.q, h, &tile, h.scale(), &mut b.q);
+        task.gather(saved.grad, h, &tile, 1.0, &mut b.o);
+        let (kt, vt) = (task.kv(saved.k, h, keys), task.kv(saved.v, h, keys));
+        matmul(&mut b.s, Mat::new(&b.q, rows, h.d), kt.t(), Threads::One);
+        matmul(&mut b.ds, Mat::new(&b.o, rows, h.d), vt.t(), Threads::One);
+        for r in 0..rows {
+            let at = task.at(tile.from, h, h.d) + r / h.group() * h.query * h.d + r % h.group() * h.d;
+            let (p, ds) = (&mut b.s[r * keys..(r + 1) * keys], &mut b.ds[r * keys..(r + 1) * keys]);
+            let (out, grad) = (&saved.out[at..at + h.d], &saved.grad[at..at + h.d]);
+            let seen = tile.visible(r, h);
+            simd::vectorised(
+                #[inline(always)]
+                || softmax_bwd((p, ds), seen, saved.lse[at / h.d], simd::dot(out, grad)),
+            );
+        }
+        let (p, ds) = (Mat::new(&b.s, rows, keys), Mat::new(&b.ds, rows, keys));
+        matmul_add(&mut dv_local, h.d, p.t(), Mat::new(&b.o, rows, h.d), Threads::One);
+        matmul_add(&mut dk_local, h.d, ds.t(), Mat::new(&b.q, rows, h.d), Threads::One);
+        // The scaled queries and the output gradient are used up; their buffers take the results.
+        matmul(&mut b.o, ds, kt, Threads::One);
+        // SAFETY: this task alone writes its sequence and heads.
+        unsafe { task.scatter(&tile, h, &b.o, h.scale(), dq) };
+    }
+    for (local, out) in [(&dk_local, dk), (&dv_local, dv)] {
+        for (t, row) in local.chunks_exact(h.d).enumerate() {
+            // SAFETY: as above.
+            unsafe { out.part(((task.from + t) * h.kv + task.head) * h.d, h.d) }.copy_from_slice(row);
+        }
+    }
+}
+
+/// From scores and dP to probabilities and dS = P (dP - Σ_j P_j dP_j); the sum equals `o . do`.
+#[inline(always)]
+fn softmax_bwd((p, ds): (&mut [f32], &mut [f32]), seen: usize, lse: f32, o_do: f32) {
+    let (p_live, p_hidden) = p.split_at_mut(seen);
+    let (ds_live, ds_hidden) = ds.split_at_mut(seen);
+    for (p, ds) in p_live.iter_mut().zip(ds_live) {
+        let prob = simd::exp(*p - lse);
+        *p = prob;
+        *ds = prob * (*ds - o_do);
+    }
+    p_hidden.fill(0.0);
+    ds_hidden.fill(0.0);
+}
+
+impl CustomOp3 for Attention {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn cpu_fwd(
+        &self,
+        q: &CpuStorage,
+        ql: &Layout,
+        k: &CpuStorage,
+        kl: &Layout,
+        v: &CpuStorage,
+        vl: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let h = self.heads(ql.shape(), kl.shape(), vl.shape())?;
+        let qkv = [host::slice(NAME, q, ql)?, host::slice(NAME, k, kl)?, host::slice(NAME, v, vl)?];
+        let mut lse = vec![0.0; qkv[0].len() / h.d];
+        let scattered = Scatter::new(&mut lse);
+        // SAFETY: the tasks cover every sequence and head, hence every output element.
+        let out = unsafe {
+            host::written(qkv[0].len(), |out| {
+                let out = Scatter::new(out);
+                let tasks = self.tasks(h).into_par_iter().with_max_len(1);
+                tasks.for_each(|task| forward(task, h, qkv, out, scattered));
+            })
+        };
+        let _ = self.lse.set(lse);
+        Ok(host::stored(out, ql.shape()))
+    }
+
+    fn bwd(
+        &self,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        out: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let h = self.heads(q.shape(), k.shape(), v.shape())?;
+        let Some(lse) = self.lse.get() else { bail!("{NAME}: backward without a forward pass") };
+        let (mut dk, mut dv) = (vec![0.0; k.elem_count()], vec![0.0; v.elem_count()]);
+        let dkv = [Scatter::new(&mut dk), Scatter::new(&mut dv)];
+        let dq = host::with_slices(NAME, [q, k, v, out, grad], |[q, k, v, out, grad]| {
+            let saved = Saved { q, k, v, out, grad, lse };
+            // SAFETY: the tasks cover every sequence and head.
+            Ok(unsafe {
+                host::written(q.len(), |dq| {
+                    let dq = Scatter::new(dq);
+                    let tasks = self.tasks(h).into_par_iter().with_max_len(1);
+                    tasks.for_each(|task| backward(task, h, &saved, [dq, dkv[0], dkv[1]]));
+                })
+            })
+        })?;
+        let wanted = |t: &Tensor, g| t.track_op().then(|| host::tensor(g, t.shape())).transpose();
+        Ok((wanted(q, dq)?, wanted(k, dk)?, wanted(v, dv)?))
+    }
+}

@@ -1,0 +1,104 @@
+//! Views of candle storage as plain `f32` slices, and buffers that are written once.
+
+use candle_core::{CpuStorage, DType, Layout, Result, Shape, Storage, Tensor, bail};
+
+/// The elements of a contiguous f32 operand of the op `op` in CPU storage.
+pub(super) fn slice<'a>(op: &str, storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    let CpuStorage::F32(data) = storage else {
+        bail!("{op}: this op computes in f32 only; convert the operand with to_dtype(F32)");
+    };
+    match layout.contiguous_offsets() {
+        Some((from, to)) => Ok(&data[from..to]),
+        None => bail!("{op}: operand of shape {:?} is not contiguous; call contiguous()", layout.dims()),
+    }
+}
+
+/// Calls `f` with the elements of every tensor. Used by the backward passes, which get tensors.
+pub(super) fn with_slices<const N: usize, R>(
+    op: &str,
+    tensors: [&Tensor; N],
+    f: impl FnOnce([&[f32]; N]) -> Result<R>,
+) -> Result<R> {
+    let dense = tensors.map(|t| t.contiguous());
+    for d in &dense {
+        if let Err(e) = d {
+            bail!("{op}: {e}");
+        }
+    }
+    let dense = dense.map(|t| t.expect("checked above"));
+    let guards: [_; N] = std::array::from_fn(|i| dense[i].storage_and_layout());
+    let mut slices: [&[f32]; N] = [&[]; N];
+    for (out, (storage, layout)) in slices.iter_mut().zip(&guards) {
+        let Storage::Cpu(cpu) = &**storage else {
+            bail!("{op}: this op runs on the CPU only; move the tensors with to_device(Cpu)");
+        };
+        *out = slice(op, cpu, layout)?;
+    }
+    f(slices)
+}
+
+/// A CPU tensor that owns `data`.
+pub(super) fn tensor(data: Vec<f32>, shape: &Shape) -> Result<Tensor> {
+    Tensor::from_vec(data, shape.clone(), &candle_core::Device::Cpu)
+}
+
+/// What an op's forward pass returns to candle.
+pub(super) fn stored(data: Vec<f32>, shape: &Shape) -> (CpuStorage, Shape) {
+    (CpuStorage::F32(data), shape.clone())
+}
+
+/// Refuses operands that are not f32 on the CPU before candle would, with the op's name and the mend.
+pub(super) fn check(op: &str, tensors: &[&Tensor]) -> Result<()> {
+    for t in tensors {
+        if t.dtype() != DType::F32 {
+            bail!("{op}: operand is {:?}, but this op computes in f32 only; use to_dtype(F32)", t.dtype());
+        }
+        if !t.device().is_cpu() {
+            bail!("{op}: this op runs on the CPU only; move the tensors with to_device(Cpu)");
+        }
+    }
+    Ok(())
+}
+
+/// A buffer of `n` elements that `fill` writes completely, without a first pass of zeros.
+///
+/// # Safety
+/// `fill` must write every element before it reads it.
+pub(super) unsafe fn written(n: usize, fill: impl FnOnce(&mut [f32])) -> Vec<f32> {
+    let mut out = Vec::<f32>::with_capacity(n);
+    // SAFETY: the capacity is n and every bit pattern is an f32; the caller writes before reading.
+    fill(unsafe { std::slice::from_raw_parts_mut(out.as_mut_ptr(), n) });
+    // SAFETY: all n elements are initialised now.
+    unsafe { out.set_len(n) };
+    out
+}
+
+/// A destination that parallel tasks write in disjoint, interleaved parts.
+#[derive(Clone, Copy)]
+pub(super) struct Scatter {
+    data: *mut f32,
+    len: usize,
+}
+
+// SAFETY: the only access is through `part`, whose callers promise disjoint parts.
+unsafe impl Send for Scatter {}
+// SAFETY: as above.
+unsafe impl Sync for Scatter {}
+
+impl Scatter {
+    /// Wraps a destination; it must outlive all uses.
+    pub(super) fn new(data: &mut [f32]) -> Self {
+        Self { data: data.as_mut_ptr(), len: data.len() }
+    }
+
+    /// The part `from..from + len`.
+    ///
+    /// # Safety
+    /// The destination must still be alive and no other part in use may overlap this one.
+    #[allow(clippy::mut_from_ref)]
+    pub(super) unsafe fn part(&self, from: usize, len: usize) -> &mut [f32] {
+        assert!(from + len <= self.len, "parallel write past the end");
+        // SAFETY: in bounds by the assertion, disjoint by the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.data.add(from), len) }
+    }
+}

@@ -1,0 +1,171 @@
+//! The linear layer, `y = x W^T + b`, with weights stored `[out, in]` as in Hugging Face files.
+
+use super::host;
+use super::matrix::{Mat, product};
+use super::simd;
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
+
+const NAME: &str = "linear";
+/// Rows summed by one task in the bias gradient. Fixed, so that results do not depend on the thread count.
+const ROWS: usize = 512;
+
+/// `x W^T + b` for `x` of shape `[.., cin]`, `w` `[cout, cin]` and `b` `[cout]`, giving `[.., cout]`.
+///
+/// Backward computes dX = dY W, dW = dY^T X and db = Σ dY for tracked operands only.
+///
+/// # Errors
+/// If shapes disagree, or an operand is not contiguous f32 on the CPU.
+pub fn linear(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Result<Tensor> {
+    host::check(NAME, &[x, w])?;
+    match b {
+        None => x.apply_op2(w, Linear),
+        Some(b) => {
+            host::check(NAME, &[b])?;
+            x.apply_op3(w, b, Linear)
+        }
+    }
+}
+
+struct Linear;
+
+/// (rows, inputs, outputs) of a product, or an error that names the shapes.
+fn sizes(x: &Shape, w: &Shape) -> Result<(usize, usize, usize)> {
+    match (x.dims(), w.dims()) {
+        ([.., cin], [cout, win]) if cin == win && *cin > 0 => Ok((x.elem_count() / cin, *cin, *cout)),
+        _ => bail!("{NAME}: input {x:?} does not fit weight {w:?}, want [.., cin] and [cout, cin]"),
+    }
+}
+
+fn output_shape(x: &Shape, cout: usize) -> Shape {
+    let mut dims = x.dims().to_vec();
+    if let Some(last) = dims.last_mut() {
+        *last = cout;
+    }
+    Shape::from(dims)
+}
+
+/// The gradients of x and w that are wanted.
+fn gradients(x: &Tensor, w: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    let (n, cin, cout) = sizes(x.shape(), w.shape())?;
+    host::with_slices(NAME, [x, w, grad], |[xs, ws, gs]| {
+        let g = Mat::new(gs, n, cout);
+        let dx = x.track_op().then(|| product(g, Mat::new(ws, cout, cin)));
+        let dw = w.track_op().then(|| product(g.t(), Mat::new(xs, n, cin)));
+        Ok((
+            dx.map(|d| host::tensor(d, x.shape())).transpose()?,
+            dw.map(|d| host::tensor(d, w.shape())).transpose()?,
+        ))
+    })
+}
+
+/// Column sums of `[n, c]`: partial sums of fixed row blocks, added in order.
+pub(super) fn column_sums(rows: &[f32], c: usize) -> Vec<f32> {
+    let parts: Vec<Vec<f32>> = rows
+        .par_chunks(ROWS * c)
+        .map(|block| {
+            let mut part = vec![0.0; c];
+            simd::vectorised(
+                #[inline(always)]
+                || {
+                    for row in block.chunks_exact(c) {
+                        simd::axpy(1.0, row, &mut part);
+                    }
+                },
+            );
+            part
+        })
+        .collect();
+    add_parts(parts, c)
+}
+
+/// Adds partial results in order.
+pub(super) fn add_parts(parts: Vec<Vec<f32>>, c: usize) -> Vec<f32> {
+    let mut total = vec![0.0; c];
+    for part in &parts {
+        simd::axpy(1.0, part, &mut total);
+    }
+    total
+}
+
+impl CustomOp2 for Linear {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        xl: &Layout,
+        w: &CpuStorage,
+        wl: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (n, cin, cout) = sizes(xl.shape(), wl.shape())?;
+        let (x, w) = (host::slice(NAME, x, xl)?, host::slice(NAME, w, wl)?);
+        let y = product(Mat::new(x, n, cin), Mat::new(w, cout, cin).t());
+        Ok(host::stored(y, &output_shape(xl.shape(), cout)))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        _: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        gradients(x, w, grad)
+    }
+}
+
+impl CustomOp3 for Linear {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        xl: &Layout,
+        w: &CpuStorage,
+        wl: &Layout,
+        b: &CpuStorage,
+        bl: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (n, cin, cout) = sizes(xl.shape(), wl.shape())?;
+        if bl.dims() != [cout] {
+            bail!("{NAME}: bias {:?} does not fit weight {:?}", bl.dims(), wl.dims());
+        }
+        let (x, w, b) = (host::slice(NAME, x, xl)?, host::slice(NAME, w, wl)?, host::slice(NAME, b, bl)?);
+        let mut y = product(Mat::new(x, n, cin), Mat::new(w, cout, cin).t());
+        y.par_chunks_mut(ROWS * cout).for_each(|block| {
+            simd::vectorised(
+                #[inline(always)]
+                || {
+                    for row in block.chunks_exact_mut(cout) {
+                        simd::axpy(1.0, b, row);
+                    }
+                },
+            );
+        });
+        Ok(host::stored(y, &output_shape(xl.shape(), cout)))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        b: &Tensor,
+        _: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let (dx, dw) = gradients(x, w, grad)?;
+        let db = if b.track_op() {
+            let sums =
+                host::with_slices(NAME, [grad], |[g]| Ok(column_sums(g, b.elem_count())))?;
+            Some(host::tensor(sums, b.shape())?)
+        } else {
+            None
+        };
+        Ok((dx, dw, db))
+    }
+}

@@ -1,0 +1,164 @@
+//! Matrix products on plain slices, through the `gemm` crate.
+//!
+//! candle's own `matmul` would do for whole tensors, but the attention tiles and the loss work on parts of
+//! buffers, want to accumulate into their destination, and run single-threaded inside parallel loops.
+
+use gemm::Parallelism;
+
+/// A read-only matrix inside a slice: element (r, c) is `data[r * row + c * col]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Mat<'a> {
+    /// The elements, starting with (0, 0).
+    pub data: &'a [f32],
+    /// Number of rows.
+    pub rows: usize,
+    /// Number of columns.
+    pub cols: usize,
+    /// Distance between rows.
+    pub row: usize,
+    /// Distance between columns.
+    pub col: usize,
+}
+
+impl<'a> Mat<'a> {
+    /// A matrix of densely stored rows.
+    pub fn new(data: &'a [f32], rows: usize, cols: usize) -> Self {
+        Self { data, rows, cols, row: cols, col: 1 }
+    }
+
+    /// A matrix whose rows lie `row` elements apart.
+    pub fn strided(data: &'a [f32], rows: usize, cols: usize, row: usize) -> Self {
+        Self { data, rows, cols, row, col: 1 }
+    }
+
+    /// The transposed view.
+    pub fn t(self) -> Self {
+        Self { data: self.data, rows: self.cols, cols: self.rows, row: self.col, col: self.row }
+    }
+
+    /// Index after the last element.
+    fn extent(&self) -> usize {
+        match self.rows * self.cols {
+            0 => 0,
+            _ => (self.rows - 1) * self.row + (self.cols - 1) * self.col + 1,
+        }
+    }
+}
+
+/// Whether a product may use all threads. Inside a parallel loop it should not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    /// The calling thread only.
+    One,
+    /// The whole rayon pool.
+    All,
+}
+
+impl Threads {
+    fn parallelism(self) -> Parallelism {
+        match self {
+            Threads::One => Parallelism::None,
+            Threads::All if rayon::current_num_threads() == 1 => Parallelism::None,
+            Threads::All => Parallelism::Rayon(rayon::current_num_threads()),
+        }
+    }
+}
+
+/// `out = a b` with `out` stored densely, `[a.rows, b.cols]`.
+///
+/// # Panics
+/// If the inner sizes differ or a slice is too short for its shape.
+pub fn matmul(out: &mut [f32], a: Mat<'_>, b: Mat<'_>, threads: Threads) {
+    assert!(out.len() >= a.rows * b.cols, "matrix product: destination is too short");
+    // SAFETY: `out` holds a.rows rows of b.cols elements.
+    unsafe { gemm_raw(out.as_mut_ptr(), b.cols, false, (a, b), threads) }
+}
+
+/// `out += a b` with the rows of `out` lying `row` elements apart.
+///
+/// # Panics
+/// If the inner sizes differ or a slice is too short for its shape.
+pub fn matmul_add(out: &mut [f32], row: usize, a: Mat<'_>, b: Mat<'_>, threads: Threads) {
+    let extent = if a.rows * b.cols == 0 { 0 } else { (a.rows - 1) * row + b.cols };
+    assert!(out.len() >= extent && row >= b.cols, "matrix product: destination is too short");
+    // SAFETY: checked just above.
+    unsafe { gemm_raw(out.as_mut_ptr(), row, true, (a, b), threads) }
+}
+
+/// `a b` in a new buffer, which is written once instead of being zeroed first.
+///
+/// # Panics
+/// If the inner sizes differ or a slice is too short for its shape.
+pub fn product(a: Mat<'_>, b: Mat<'_>) -> Vec<f32> {
+    let n = a.rows * b.cols;
+    if a.cols == 0 {
+        return vec![0.0; n];
+    }
+    let mut out = Vec::with_capacity(n);
+    // SAFETY: the capacity is n, gemm writes all n elements and reads none of them before.
+    unsafe {
+        gemm_raw(out.as_mut_ptr(), b.cols, false, (a, b), Threads::All);
+        out.set_len(n);
+    }
+    out
+}
+
+/// # Safety
+/// `out` must be valid for `a.rows` rows of `b.cols` elements that lie `row` apart, and, with `add`,
+/// initialised.
+pub(super) unsafe fn gemm_raw(
+    out: *mut f32,
+    row: usize,
+    add: bool,
+    (a, b): (Mat<'_>, Mat<'_>),
+    threads: Threads,
+) {
+    assert_eq!(a.cols, b.rows, "matrix product: inner sizes differ");
+    assert!(a.data.len() >= a.extent() && b.data.len() >= b.extent(), "matrix product: operand is too short");
+    // SAFETY: the operands were checked against their strides, the destination is the caller's promise.
+    unsafe {
+        gemm::gemm(
+            a.rows,
+            b.cols,
+            a.cols,
+            out,
+            1,
+            row as isize,
+            add,
+            a.data.as_ptr(),
+            a.col as isize,
+            a.row as isize,
+            b.data.as_ptr(),
+            b.col as isize,
+            b.row as isize,
+            1.0f32,
+            1.0f32,
+            false,
+            false,
+            false,
+            threads.parallelism(),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_with_transposes_strides_and_accumulation() {
+        // a = [[1 2 3] [4 5 6]], b = [[1 0] [0 1] [1 1]]
+        let a = [1., 2., 3., 4., 5., 6.];
+        let b = [1., 0., 0., 1., 1., 1.];
+        let mut out = [0.0; 4];
+        matmul(&mut out, Mat::new(&a, 2, 3), Mat::new(&b, 3, 2), Threads::One);
+        assert_eq!(out, [4., 5., 10., 11.]);
+        assert_eq!(product(Mat::new(&a, 2, 3).t(), Mat::new(&out, 2, 2)).len(), 6);
+        // a^T as a transposed view of the stored a times its first column.
+        let gram = product(Mat::new(&a, 2, 3).t(), Mat::strided(&a, 2, 1, 3));
+        assert_eq!(gram, [17., 22., 27.]);
+        let mut wide = [1.0; 6];
+        matmul_add(&mut wide, 3, Mat::new(&a, 2, 3), Mat::new(&b, 3, 2), Threads::All);
+        assert_eq!(wide, [5., 6., 1., 11., 12., 1.]);
+    }
+}

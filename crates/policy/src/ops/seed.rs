@@ -1,0 +1,41 @@
+//! Starting a backward pass from a gradient that was computed outside the tape.
+
+use super::host;
+use candle_core::backprop::GradStore;
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+
+const NAME: &str = "backward";
+
+/// Gradients of all variables behind `y`, given `grad` = dL/dy in `y`'s row-major order.
+///
+/// The loss works on plain slices and hands back the gradient of the hidden states; this puts it on the
+/// tape. The usual `(y * grad).sum().backward()` would also compute a gradient of `grad`.
+///
+/// # Errors
+/// If the sizes differ, or an op of the tape fails.
+pub fn backward(y: &Tensor, grad: &[f32]) -> Result<GradStore> {
+    if y.elem_count() != grad.len() {
+        bail!("{NAME}: {} gradient values for a tensor of shape {:?}", grad.len(), y.shape());
+    }
+    let grad = Tensor::from_slice(grad, y.shape(), y.device())?.to_dtype(y.dtype())?;
+    y.apply_op1(Seed { grad })?.backward()
+}
+
+/// A scalar 0 whose gradient with respect to its input is a given tensor.
+struct Seed {
+    grad: Tensor,
+}
+
+impl CustomOp1 for Seed {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        Ok(host::stored(vec![0.0], &Shape::from(())))
+    }
+
+    fn bwd(&self, _: &Tensor, _: &Tensor, _: &Tensor) -> Result<Option<Tensor>> {
+        Ok(Some(self.grad.clone()))
+    }
+}
