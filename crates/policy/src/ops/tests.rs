@@ -1,0 +1,272 @@
+//! Every op against a slow composition of candle's own ops (values and gradients) and against central
+//! finite differences.
+
+use super::*;
+use candle_core::{D, DType, Device, Result, Tensor, Var};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+const CPU: Device = Device::Cpu;
+
+fn random(shape: &[usize], seed: u64) -> Var {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let n = shape.iter().product();
+    let data: Vec<f32> = (0..n).map(|_| rng.random_range(-1.0..1.0)).collect();
+    Var::from_vec(data, shape, &CPU).unwrap()
+}
+
+fn values(t: &Tensor) -> Vec<f32> {
+    t.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+fn close(got: &[f32], want: &[f32], tolerance: f32, what: &str) {
+    assert_eq!(got.len(), want.len(), "{what}: length");
+    for (i, (g, w)) in got.iter().zip(want).enumerate() {
+        assert!((g - w).abs() <= tolerance * w.abs().max(1.0), "{what}[{i}]: {g} instead of {w}");
+    }
+}
+
+/// A fixed, uneven weighting turns any output into a scalar with a gradient that tells elements apart.
+fn weights(t: &Tensor) -> Vec<f32> {
+    (0..t.elem_count()).map(|i| ((i * 7 % 11) as f32 - 4.5) / 5.0).collect()
+}
+
+fn scalar(t: &Tensor) -> f64 {
+    values(t).iter().zip(weights(t)).map(|(&y, w)| y as f64 * w as f64).sum()
+}
+
+/// Compares values and gradients of `op` with `slow`, and the gradients with finite differences.
+fn check(
+    inputs: &[Var],
+    op: impl Fn(&[Tensor]) -> Result<Tensor>,
+    slow: impl Fn(&[Tensor]) -> Result<Tensor>,
+) {
+    let tracked: Vec<Tensor> = inputs.iter().map(|v| v.as_tensor().clone()).collect();
+    let (y, z) = (op(&tracked).unwrap(), slow(&tracked).unwrap());
+    assert_eq!(y.dims(), z.dims());
+    close(&values(&y), &values(&z), 2e-5, "value");
+    let weight = Tensor::from_vec(weights(&z), z.shape(), &CPU).unwrap();
+    let want = (&z * weight).unwrap().sum_all().unwrap().backward().unwrap();
+    let got = backward(&y, &weights(&y)).unwrap();
+    for (i, v) in inputs.iter().enumerate() {
+        let (g, w) = (values(got.get(v).unwrap()), values(want.get(v).unwrap()));
+        close(&g, &w, 1e-4, &format!("gradient of input {i}"));
+        differences(inputs, i, &g, &op);
+        untracked(&tracked, i, &op);
+    }
+}
+
+/// Central differences at a few elements of input `i`.
+fn differences(inputs: &[Var], i: usize, grad: &[f32], op: &impl Fn(&[Tensor]) -> Result<Tensor>) {
+    let base = values(&inputs[i]);
+    let at = |j: usize, h: f32| {
+        let mut data = base.clone();
+        data[j] += h;
+        let mut tensors: Vec<Tensor> = inputs.iter().map(|v| v.as_detached_tensor()).collect();
+        tensors[i] = Tensor::from_vec(data, inputs[i].shape(), &CPU).unwrap();
+        scalar(&op(&tensors).unwrap())
+    };
+    let step = (base.len() / 17).max(1);
+    for j in (0..base.len()).step_by(step) {
+        let h = 1e-2;
+        let slope = ((at(j, h) - at(j, -h)) / (2.0 * h as f64)) as f32;
+        assert!((slope - grad[j]).abs() < 3e-3 * slope.abs().max(1.0), "input {i}[{j}]: {} vs {slope}", grad[j]);
+    }
+}
+
+/// With only input `i` tracked, it alone gets a gradient, and the same one as before.
+fn untracked(tracked: &[Tensor], i: usize, op: &impl Fn(&[Tensor]) -> Result<Tensor>) {
+    let full = backward(&op(tracked).unwrap(), &weights(&op(tracked).unwrap())).unwrap();
+    let mut mixed: Vec<Tensor> = tracked.iter().map(|t| t.detach()).collect();
+    mixed[i] = tracked[i].clone();
+    let y = op(&mixed).unwrap();
+    let grads = backward(&y, &weights(&y)).unwrap();
+    assert_eq!(values(grads.get(&tracked[i]).unwrap()), values(full.get(&tracked[i]).unwrap()));
+    // The only other entry is the seed itself.
+    let leaves = grads.get_ids().filter(|&&id| mixed.iter().any(|t| t.id() == id)).count();
+    assert_eq!(leaves, 1);
+}
+
+#[test]
+fn linear_with_and_without_bias() {
+    let inputs = [random(&[2, 5, 7], 1), random(&[3, 7], 2), random(&[3], 3)];
+    let slow = |t: &[Tensor]| t[0].flatten_to(1)?.matmul(&t[1].t()?)?.reshape((2, 5, 3));
+    check(&inputs[..2], |t| linear(&t[0], &t[1], None), slow);
+    check(&inputs, |t| linear(&t[0], &t[1], Some(&t[2])), |t| slow(t)?.broadcast_add(&t[2]));
+}
+
+#[test]
+fn frozen_weight_gets_no_gradient_product() {
+    let (x, w) = (random(&[4, 3], 1), random(&[2, 3], 2));
+    let frozen = w.as_detached_tensor();
+    let y = linear(&x, &frozen, None).unwrap();
+    let grads = backward(&y, &[1.0; 8]).unwrap();
+    assert!(grads.get(&frozen).is_none());
+    assert!(grads.get(&x).is_some());
+}
+
+#[test]
+fn rms_norm_rows() {
+    for shape in [&[6, 20][..], &[3, 2, 16]] {
+        let c = shape[shape.len() - 1];
+        let inputs = [random(shape, 4), random(&[c], 5)];
+        check(
+            &inputs,
+            |t| rms_norm(&t[0], &t[1], 1e-6),
+            |t| {
+                let mean = t[0].sqr()?.mean_keepdim(D::Minus1)?;
+                t[0].broadcast_div(&(mean + 1e-6)?.sqrt()?)?.broadcast_mul(&t[1])
+            },
+        );
+    }
+}
+
+#[test]
+fn layer_norm_rows() {
+    let inputs = [random(&[6, 20], 4), random(&[20], 5), random(&[20], 6)];
+    check(
+        &inputs,
+        |t| layer_norm(&t[0], &t[1], &t[2], 1e-5),
+        |t| {
+            let centred = t[0].broadcast_sub(&t[0].mean_keepdim(1)?)?;
+            let var = centred.sqr()?.mean_keepdim(1)?;
+            let hat = centred.broadcast_div(&(var + 1e-5)?.sqrt()?)?;
+            hat.broadcast_mul(&t[1])?.broadcast_add(&t[2])
+        },
+    );
+}
+
+#[test]
+fn activations() {
+    let pair = [random(&[5, 33], 7), random(&[5, 33], 8)];
+    check(&pair, |t| swiglu(&t[0], &t[1]), |t| t[0].silu()? * &t[1]);
+    check(&pair[..1], |t| silu(&t[0]), |t| t[0].silu());
+    check(&pair[..1], |t| gelu_tanh(&t[0]), |t| t[0].gelu());
+    check(&pair[..1], |t| gelu(&t[0]), |t| t[0].gelu_erf());
+}
+
+#[test]
+fn activations_far_from_zero() {
+    let x = Tensor::new(&[-100f32, -20.0, 20.0, 100.0], &CPU).unwrap();
+    for y in [silu(&x), gelu(&x), gelu_tanh(&x)] {
+        close(&values(&y.unwrap()), &[0.0, 0.0, 20.0, 100.0], 1e-5, "tail");
+    }
+}
+
+#[test]
+fn rope_rotates_pairs() {
+    let angles = random(&[5, 4], 9);
+    let tables = Tensor::cat(&[angles.as_tensor(), angles.as_tensor()], 1).unwrap().detach();
+    let (cos, sin) = (tables.cos().unwrap(), tables.sin().unwrap());
+    check(
+        &[random(&[5, 3, 8], 10)],
+        |t| rope(&t[0], &cos, &sin),
+        |t| {
+            let (a, b) = (t[0].narrow(2, 0, 4)?, t[0].narrow(2, 4, 4)?);
+            let half = Tensor::cat(&[&b.neg()?, &a], 2)?;
+            let (c, s) = (cos.unsqueeze(1)?, sin.unsqueeze(1)?);
+            t[0].broadcast_mul(&c)? + half.broadcast_mul(&s)?
+        },
+    );
+}
+
+#[test]
+fn embedding_adds_repeated_ids() {
+    let table = random(&[6, 4], 11);
+    let ids = [2u32, 5, 2, 0];
+    let index = Tensor::new(&ids, &CPU).unwrap();
+    check(&[table.clone()], |t| embedding(&t[0], &ids), |t| t[0].index_select(&index, 0));
+    assert!(embedding(&table, &[6]).unwrap_err().to_string().contains("id 6"));
+}
+
+/// Attention one sequence at a time with repeated keys, through candle's matmul and softmax by hand.
+fn slow_attention(t: &[Tensor], segments: &[usize], causal: bool) -> Result<Tensor> {
+    let (heads, kv, d) = (t[0].dim(1)?, t[1].dim(1)?, t[0].dim(2)?);
+    let mut parts = Vec::new();
+    for w in segments.windows(2).filter(|w| w[0] < w[1]) {
+        let len = w[1] - w[0];
+        let part = |x: &Tensor| x.narrow(0, w[0], len)?.transpose(0, 1)?.contiguous();
+        let repeat = |x: Tensor| {
+            x.unsqueeze(1)?.expand((kv, heads / kv, len, d))?.contiguous()?.reshape((heads, len, d))
+        };
+        let (q, k, v) = (part(&t[0])?, repeat(part(&t[1])?)?, repeat(part(&t[2])?)?);
+        let mut scores = (q.matmul(&k.t()?.contiguous()?)? / (d as f64).sqrt())?;
+        if causal {
+            let mask: Vec<f32> =
+                (0..len * len).map(|i| if i % len > i / len { f32::NEG_INFINITY } else { 0.0 }).collect();
+            scores = scores.broadcast_add(&Tensor::from_vec(mask, (len, len), &CPU)?)?;
+        }
+        let e = scores.broadcast_sub(&scores.max_keepdim(2)?.detach())?.exp()?;
+        let p = e.broadcast_div(&e.sum_keepdim(2)?)?;
+        parts.push(p.matmul(&v)?.transpose(0, 1)?.contiguous()?);
+    }
+    Tensor::cat(&parts, 0)
+}
+
+#[test]
+fn attention_with_groups_and_ragged_segments() {
+    let segments = [0usize, 1, 1, 8, 13];
+    for (heads, kv) in [(6, 2), (3, 3), (4, 1)] {
+        let inputs = [random(&[13, heads, 8], 12), random(&[13, kv, 8], 13), random(&[13, kv, 8], 14)];
+        for causal in [true, false] {
+            let op = |t: &[Tensor]| attention(&t[0], &t[1], &t[2], &segments, causal);
+            check(&inputs, op, |t| slow_attention(t, &segments, causal));
+        }
+    }
+}
+
+#[test]
+fn attention_over_several_tiles() {
+    let inputs = [random(&[301, 2, 4], 15), random(&[301, 1, 4], 16), random(&[301, 1, 4], 17)];
+    for causal in [true, false] {
+        let op = |t: &[Tensor]| attention(&t[0], &t[1], &t[2], &[0, 250, 301], causal);
+        check(&inputs, op, |t| slow_attention(t, &[0, 250, 301], causal));
+    }
+}
+
+#[test]
+fn decoding_equals_the_last_row_of_attention() {
+    let (kv, group, d, capacity) = (2, 3, 8, 10);
+    let lengths = [7usize, 1, 10];
+    let shape = DecodeShape { heads: kv * group, kv_heads: kv, head_dim: d, capacity };
+    let q = values(&random(&[3, kv * group, d], 18));
+    let cache = [random(&[3, kv, capacity, d], 19), random(&[3, kv, capacity, d], 20)];
+    let [k, v] = [values(&cache[0]), values(&cache[1])];
+    let got = decode_attention(&q, &k, &v, &lengths, shape);
+    for (b, &len) in lengths.iter().enumerate() {
+        // The query is row len - 1 of a sequence whose other queries do not matter.
+        let row = Tensor::from_slice(&q[b * kv * group * d..][..kv * group * d], (1, kv * group, d), &CPU).unwrap();
+        let queries = row.repeat((len, 1, 1)).unwrap();
+        let [k, v] = [0, 1].map(|i| {
+            let one = cache[i].get(b).unwrap().narrow(1, 0, len).unwrap();
+            one.transpose(0, 1).unwrap().contiguous().unwrap()
+        });
+        let want = values(&slow_attention(&[queries, k, v], &[0, len], true).unwrap().get(len - 1).unwrap());
+        close(&got[b * kv * group * d..][..kv * group * d], &want, 1e-5, "decode");
+    }
+}
+
+#[test]
+fn results_do_not_depend_on_the_thread_count() {
+    let inputs = [random(&[3000, 64], 21), random(&[64], 22), random(&[64, 64], 23)];
+    let run = || {
+        let y = rms_norm(&inputs[0], &inputs[1], 1e-6).unwrap();
+        let y = linear(&y, &inputs[2], Some(&inputs[1])).unwrap();
+        let grads = backward(&y, &weights(&y)).unwrap();
+        inputs.iter().flat_map(|v| values(grads.get(v).unwrap())).map(f32::to_bits).collect::<Vec<_>>()
+    };
+    let pool = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
+    assert_eq!(pool(1).install(run), pool(3).install(run));
+}
+
+#[test]
+fn refusals_name_the_mend() {
+    let x = random(&[4, 6], 24);
+    let half = x.to_dtype(DType::F16).unwrap();
+    assert!(silu(&half).unwrap_err().to_string().contains("to_dtype(F32)"));
+    let turned = x.t().unwrap();
+    assert!(silu(&turned).unwrap_err().to_string().contains("contiguous()"));
+    assert!(linear(&x, &random(&[3, 5], 1), None).unwrap_err().to_string().contains("does not fit"));
+    let q = random(&[4, 2, 8], 25);
+    assert!(attention(&q, &q, &q, &[0, 3], true).unwrap_err().to_string().contains("segments"));
+    assert!(backward(&x, &[0.0; 3]).is_err());
+}
