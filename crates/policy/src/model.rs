@@ -1,0 +1,274 @@
+//! The whole network over packed sequences: vision features, their places in the text, hidden states.
+
+use crate::text::{self, KeyValue, Packed};
+use crate::weights::{EMBEDDING, Mode, TEXT, VISUAL, Weights};
+use crate::{Config, PatchGrid, PolicyError, Prompt, Sequence, ops, vision};
+use candle_core::{Device, Storage, Tensor};
+use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Mutex, PoisonError};
+use vision::Features;
+
+/// Token ids to run, with everything that belongs to them.
+pub(crate) struct Batch<'a> {
+    ids: Vec<u32>,
+    packed: Packed,
+    images: Vec<&'a PatchGrid>,
+}
+
+impl<'a> Batch<'a> {
+    /// Packs whole sequences; keeps the rows that predict their completions: `prompt_len - 1` to
+    /// `prompt_len + T - 2` of each. The last completion token predicts nothing that is asked for.
+    pub fn of_sequences(config: &Config, sequences: &[Sequence<'a>]) -> Result<Self, PolicyError> {
+        let mut batch = Self::empty();
+        for Sequence { prompt, completion } in sequences {
+            let Some((_, fed)) = completion.split_last() else { continue };
+            batch.push_prompt(config, prompt)?;
+            let last = batch.ids.len() as u32 - 1;
+            for (i, &id) in fed.iter().enumerate() {
+                batch.ids.push(id);
+                batch.packed.positions.push([prompt.next_position + i as u32; 3]);
+            }
+            batch.packed.keep.extend(last..last + completion.len() as u32);
+            batch.packed.segments.push(batch.ids.len());
+        }
+        batch.checked(config)
+    }
+
+    /// Packs prompts alone; keeps the last row of each.
+    pub fn of_prompts(config: &Config, prompts: &[&'a Prompt]) -> Result<Self, PolicyError> {
+        let mut batch = Self::empty();
+        for prompt in prompts {
+            batch.push_prompt(config, prompt)?;
+            batch.packed.keep.push(batch.ids.len() as u32 - 1);
+            batch.packed.segments.push(batch.ids.len());
+        }
+        batch.checked(config)
+    }
+
+    fn empty() -> Self {
+        let packed =
+            Packed { positions: Vec::new(), segments: vec![0], image_rows: Vec::new(), keep: Vec::new() };
+        Self { ids: Vec::new(), packed, images: Vec::new() }
+    }
+
+    fn push_prompt(&mut self, config: &Config, prompt: &'a Prompt) -> Result<(), PolicyError> {
+        if prompt.ids.is_empty() || prompt.positions.len() != prompt.ids.len() {
+            return Err(PolicyError::input("prompt", "it is empty, or its positions do not match its ids"));
+        }
+        let start = self.ids.len() as u32;
+        let rows = (start..).zip(&prompt.ids).filter(|(_, id)| **id == config.image_token_id);
+        let before = self.packed.image_rows.len();
+        self.packed.image_rows.extend(rows.map(|(row, _)| row));
+        let features: usize = prompt.images.iter().map(|i| tokens(config, i)).sum();
+        let placeholders = self.packed.image_rows.len() - before;
+        if placeholders != features {
+            let message = format!("{placeholders} image tokens for {features} image features");
+            return Err(PolicyError::input("prompt", message));
+        }
+        self.ids.extend(&prompt.ids);
+        self.packed.positions.extend(&prompt.positions);
+        self.images.extend(&prompt.images);
+        Ok(())
+    }
+
+    fn checked(self, config: &Config) -> Result<Self, PolicyError> {
+        match self.ids.iter().find(|id| **id as usize >= config.text.vocab_size) {
+            Some(id) => {
+                let message = format!("token id {id} lies outside the model's {}", config.text.vocab_size);
+                Err(PolicyError::input("prompt", message))
+            }
+            None => Ok(self),
+        }
+    }
+
+    /// Whether there is nothing to run.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// Where sequences begin in the packing, and its length.
+    pub fn segments(&self) -> &[usize] {
+        &self.packed.segments
+    }
+}
+
+/// Language tokens of an image.
+fn tokens(config: &Config, image: &PatchGrid) -> usize {
+    image.grid.iter().product::<usize>() / config.vision.merge_unit()
+}
+
+/// Hidden states of the batch's kept rows after the final norm, `[kept, hidden]`. `cache` receives the
+/// keys and values of every layer.
+pub(crate) fn hidden(
+    config: &Config,
+    weights: &Weights,
+    mode: Mode,
+    (batch, features): (&Batch, &FeatureCache),
+    cache: Option<&mut Vec<KeyValue>>,
+) -> Result<Tensor, PolicyError> {
+    let text = weights.view(TEXT, mode);
+    let embedding = text.get("embed_tokens.weight")?;
+    if batch.images.is_empty() {
+        let x = ops::embedding(&embedding, &batch.ids)?;
+        return text::forward(&config.text, &text, x, (&batch.packed, &[]), cache);
+    }
+    let (found, rows) = features.get(config, weights, mode, &batch.images)?;
+    // Text rows and image rows are looked up apart and then put in order.
+    let is_image = |id: &&u32| **id == config.image_token_id;
+    let words: Vec<u32> = batch.ids.iter().filter(|id| !is_image(id)).copied().collect();
+    let both = Tensor::cat(&[ops::embedding(&embedding, &words)?, found.embeds], 0)?;
+    let (mut word, mut image) = (0u32, rows.iter().map(|r| r + words.len() as u32));
+    let place = |id: &u32| {
+        if is_image(&id) {
+            return image.next().unwrap_or_default();
+        }
+        word += 1;
+        word - 1
+    };
+    let order: Vec<u32> = batch.ids.iter().map(place).collect();
+    let x = ops::embedding(&both, &order)?;
+    let deep = found.deep.iter().map(|d| ops::embedding(d, &rows)).collect::<Result<Vec<_>, _>>()?;
+    text::forward(&config.text, &text, x, (&batch.packed, &deep), cache)
+}
+
+/// Vision features by image content. One picture serves a whole group of rollouts and every later pass,
+/// as long as the tower stays as it is; a fingerprint of its weights decides that, so optimizer steps and
+/// moving averages need not tell. Bounded; the oldest pictures go first.
+#[derive(Default)]
+pub(crate) struct FeatureCache {
+    state: Mutex<CacheState>,
+}
+
+#[derive(Default)]
+struct CacheState {
+    tower: u64,
+    known: HashMap<ImageKey, Features>,
+    order: VecDeque<ImageKey>,
+    floats: usize,
+}
+
+/// Content hash and grid.
+type ImageKey = (u64, [usize; 3]);
+
+/// Bound of the cache: 64 M floats, 256 MB.
+const MAX_FLOATS: usize = 64 << 20;
+
+impl FeatureCache {
+    /// Features of the distinct images, and the row of them that each image token takes.
+    fn get(
+        &self,
+        config: &Config,
+        weights: &Weights,
+        mode: Mode,
+        images: &[&PatchGrid],
+    ) -> Result<(Features, Vec<u32>), PolicyError> {
+        let mut distinct: Vec<&PatchGrid> = Vec::new();
+        let mut first_row: HashMap<ImageKey, u32> = HashMap::new();
+        let (mut count, mut rows) = (0u32, Vec::new());
+        for image in images {
+            let size = tokens(config, image) as u32;
+            let start = *first_row.entry(key(image)).or_insert_with(|| {
+                distinct.push(image);
+                count += size;
+                count - size
+            });
+            rows.extend(start..start + size);
+        }
+        if mode == Mode::Train && weights.any_trains(VISUAL) {
+            return Ok((tower(config, weights, Mode::Train, &distinct)?, rows));
+        }
+        Ok((self.lookup(config, weights, &distinct)?, rows))
+    }
+
+    fn lookup(
+        &self,
+        config: &Config,
+        weights: &Weights,
+        images: &[&PatchGrid],
+    ) -> Result<Features, PolicyError> {
+        let fingerprint = fingerprint(weights)?;
+        // A poisoned lock only means that another thread died between two whole insertions.
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.tower != fingerprint {
+            *state = CacheState { tower: fingerprint, ..CacheState::default() };
+        }
+        let missing: Vec<&PatchGrid> =
+            images.iter().filter(|i| !state.known.contains_key(&key(i))).copied().collect();
+        let mut fresh = HashMap::new();
+        if !missing.is_empty() {
+            let features = tower(config, weights, Mode::Infer, &missing)?;
+            let mut row = 0;
+            for image in &missing {
+                let size = tokens(config, image);
+                fresh.insert(key(image), features.rows(row, size)?);
+                row += size;
+            }
+        }
+        let found: Vec<&Features> =
+            images.iter().filter_map(|i| state.known.get(&key(i)).or_else(|| fresh.get(&key(i)))).collect();
+        let joined = Features::join(&found)?;
+        for (key, features) in fresh {
+            state.insert(key, features);
+        }
+        Ok(joined)
+    }
+}
+
+impl CacheState {
+    fn insert(&mut self, key: ImageKey, features: Features) {
+        self.floats += features.floats();
+        self.known.insert(key, features);
+        self.order.push_back(key);
+        while self.floats > MAX_FLOATS {
+            let Some(oldest) = self.order.pop_front() else { break };
+            self.floats -= self.known.remove(&oldest).map_or(0, |f| f.floats());
+        }
+    }
+}
+
+fn key(image: &PatchGrid) -> ImageKey {
+    (image.hash, image.grid)
+}
+
+/// Runs the vision tower over images, packed.
+fn tower(
+    config: &Config,
+    weights: &Weights,
+    mode: Mode,
+    images: &[&PatchGrid],
+) -> Result<Features, PolicyError> {
+    let width = config.vision.patch_len();
+    let mut patches = Vec::with_capacity(images.iter().map(|i| i.patches.len()).sum());
+    for image in images {
+        if image.patches.len() != image.grid.iter().product::<usize>() * width {
+            return Err(PolicyError::input("prompt", "an image's patches do not fill its grid"));
+        }
+        patches.extend_from_slice(&image.patches);
+    }
+    let rows = patches.len() / width;
+    let grids: Vec<[usize; 3]> = images.iter().map(|i| i.grid).collect();
+    let patches = Tensor::from_vec(patches, (rows, width), &Device::Cpu)?;
+    vision::forward(&config.vision, &weights.view(VISUAL, mode), &patches, &grids)
+}
+
+/// A hash of a few numbers out of every tensor of the tower. Any update by gradients or averaging moves
+/// (almost) every number of a tensor, so a few suffice.
+fn fingerprint(weights: &Weights) -> Result<u64, PolicyError> {
+    const SAMPLES: usize = 8;
+    let mut hasher = DefaultHasher::new();
+    for (_, var) in weights.all().iter().filter(|(name, _)| name.starts_with(VISUAL)) {
+        let (storage, layout) = var.storage_and_layout();
+        if let (Storage::Cpu(cpu), Some((from, to))) = (&*storage, layout.contiguous_offsets()) {
+            let values = &cpu.as_slice::<f32>()?[from..to];
+            let step = values.len().div_ceil(SAMPLES).max(1);
+            values.iter().step_by(step).for_each(|v| v.to_bits().hash(&mut hasher));
+        }
+    }
+    Ok(hasher.finish())
+}
+
+/// The embedding matrix, or the head where it is not tied.
+pub(crate) fn head_name(config: &Config) -> &'static str {
+    if config.tie_word_embeddings { EMBEDDING } else { crate::weights::HEAD }
+}

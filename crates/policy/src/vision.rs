@@ -1,0 +1,255 @@
+//! The vision tower: patches in, features for the image tokens and for the first language layers out.
+//!
+//! Several images are packed one after another without padding; each frame attends to itself only.
+//! Patches come in the processor's order: the `merge x merge` patches of one language token lie together.
+
+use crate::ops;
+use crate::weights::View;
+use crate::{PolicyError, VisionConfig};
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor};
+
+/// Epsilon of every LayerNorm of the tower; not in the configuration file.
+const NORM_EPS: f64 = 1e-6;
+/// Base of the tower's rotary frequencies; not in the configuration file.
+const ROPE_THETA: f32 = 10_000.0;
+
+/// What the language model receives of some images; `m` merged patches.
+#[derive(Clone)]
+pub(crate) struct Features {
+    /// `[m, hidden]`, in place of the image tokens' embeddings.
+    pub embeds: Tensor,
+    /// `[m, hidden]` each, added after the first language layers.
+    pub deep: Vec<Tensor>,
+}
+
+impl Features {
+    /// The features of `count` tokens from row `start`, in storage of their own.
+    pub fn rows(&self, start: usize, count: usize) -> Result<Self, PolicyError> {
+        let cut = |t: &Tensor| t.narrow(0, start, count)?.force_contiguous();
+        let deep = self.deep.iter().map(cut).collect::<Result<_, _>>()?;
+        Ok(Self { embeds: cut(&self.embeds)?, deep })
+    }
+
+    /// Several images' features one after another; there must be at least one.
+    pub fn join(parts: &[&Features]) -> Result<Self, PolicyError> {
+        let embeds: Vec<&Tensor> = parts.iter().map(|p| &p.embeds).collect();
+        let level = |i: usize| Tensor::cat(&parts.iter().map(|p| &p.deep[i]).collect::<Vec<_>>(), 0);
+        let levels = parts.first().map_or(0, |p| p.deep.len());
+        let deep = (0..levels).map(level).collect::<Result<_, _>>()?;
+        Ok(Self { embeds: Tensor::cat(&embeds, 0)?, deep })
+    }
+
+    /// Numbers held.
+    pub fn floats(&self) -> usize {
+        self.embeds.elem_count() * (1 + self.deep.len())
+    }
+}
+
+/// Runs the tower on flattened patches `[n, patch_len]` of images with these grids `[t, h, w]`.
+pub(crate) fn forward(
+    config: &VisionConfig,
+    w: &View,
+    patches: &Tensor,
+    grids: &[[usize; 3]],
+) -> Result<Features, PolicyError> {
+    let kernel = w.get("patch_embed.proj.weight")?.reshape((config.hidden_size, config.patch_len()))?;
+    // The patches do not overlap, so the published convolution is this product.
+    let x = ops::linear(patches, &kernel, Some(&w.get("patch_embed.proj.bias")?))?;
+    let cells: Vec<Cell> = grids.iter().flat_map(|g| cells(*g, config.spatial_merge_size)).collect();
+    let side = config.num_position_embeddings.isqrt();
+    let positions = w.get("pos_embed.weight")?.apply_op1(Interpolate::new(&cells, side))?;
+    let mut x = (x + positions)?;
+    let (cos, sin) = rotary(config, &cells)?;
+    let segments = segments(grids);
+    let mut deep = vec![None; config.deepstack_visual_indexes.len()];
+    for i in 0..config.depth {
+        x = block(config, &w.at("blocks").at(i), &x, (&cos, &sin), &segments)?;
+        if let Some(at) = config.deepstack_visual_indexes.iter().position(|&d| d == i) {
+            deep[at] = Some(merger(config, &w.at("deepstack_merger_list").at(at), &x, true)?);
+        }
+    }
+    Ok(Features {
+        embeds: merger(config, &w.at("merger"), &x, false)?,
+        deep: deep.into_iter().flatten().collect(),
+    })
+}
+
+fn block(
+    config: &VisionConfig,
+    w: &View,
+    x: &Tensor,
+    (cos, sin): (&Tensor, &Tensor),
+    segments: &[usize],
+) -> Result<Tensor, PolicyError> {
+    let (n, hidden) = x.dims2()?;
+    let heads = (n, config.num_heads, hidden / config.num_heads);
+    let normed = norm(&w.at("norm1"), x)?;
+    let (weight, bias) = (w.get("attn.qkv.weight")?, w.get("attn.qkv.bias")?);
+    // Cutting the weight instead of the product spares three copies of the activations.
+    let part = |i: usize| -> Result<Tensor, PolicyError> {
+        let (weight, bias) = (weight.narrow(0, i * hidden, hidden)?, bias.narrow(0, i * hidden, hidden)?);
+        Ok(ops::linear(&normed, &weight, Some(&bias))?.reshape(heads)?)
+    };
+    let (q, k) = (ops::rope(&part(0)?, cos, sin)?, ops::rope(&part(1)?, cos, sin)?);
+    let mixed = ops::attention(&q, &k, &part(2)?, segments, false)?.reshape((n, hidden))?;
+    let x = (x + biased(&w.at("attn.proj"), &mixed)?)?;
+    let inner = ops::gelu_tanh(&biased(&w.at("mlp.linear_fc1"), &norm(&w.at("norm2"), &x)?)?)?;
+    Ok((x + biased(&w.at("mlp.linear_fc2"), &inner)?)?)
+}
+
+/// Joins the patches of each language token. The DeepStack mergers normalise after joining.
+fn merger(config: &VisionConfig, w: &View, x: &Tensor, joined_norm: bool) -> Result<Tensor, PolicyError> {
+    let (n, hidden) = x.dims2()?;
+    let joined = (n / config.merge_unit(), hidden * config.merge_unit());
+    let x = if joined_norm {
+        norm(&w.at("norm"), &x.reshape(joined)?)?
+    } else {
+        norm(&w.at("norm"), x)?.reshape(joined)?
+    };
+    biased(&w.at("linear_fc2"), &ops::gelu(&biased(&w.at("linear_fc1"), &x)?)?)
+}
+
+fn norm(w: &View, x: &Tensor) -> Result<Tensor, PolicyError> {
+    Ok(ops::layer_norm(x, &w.get("weight")?, &w.get("bias")?, NORM_EPS)?)
+}
+
+fn biased(w: &View, x: &Tensor) -> Result<Tensor, PolicyError> {
+    Ok(ops::linear(x, &w.get("weight")?, Some(&w.get("bias")?))?)
+}
+
+/// Where a patch stands in its frame, and the frame's size.
+struct Cell {
+    row: usize,
+    column: usize,
+    height: usize,
+    width: usize,
+}
+
+/// The patches of one image in the processor's order.
+fn cells([t, height, width]: [usize; 3], merge: usize) -> impl Iterator<Item = Cell> {
+    let unit = merge * merge;
+    let blocks = width / merge;
+    (0..t * height * width).map(move |i| {
+        let (block, inner) = (i % (height * width) / unit, i % unit);
+        let row = block / blocks * merge + inner / merge;
+        let column = block % blocks * merge + inner % merge;
+        Cell { row, column, height, width }
+    })
+}
+
+/// Attention runs within frames: cumulative lengths over all frames of all images.
+fn segments(grids: &[[usize; 3]]) -> Vec<usize> {
+    let frames = grids.iter().flat_map(|&[t, h, w]| std::iter::repeat_n(h * w, t));
+    std::iter::once(0)
+        .chain(frames.scan(0, |sum, n| {
+            *sum += n;
+            Some(*sum)
+        }))
+        .collect()
+}
+
+/// cos and sin `[n, head_dim]`: a quarter of the width turns with the row, a quarter with the column,
+/// and the second half repeats the first.
+fn rotary(config: &VisionConfig, cells: &[Cell]) -> Result<(Tensor, Tensor), PolicyError> {
+    let dim = config.hidden_size / config.num_heads;
+    let quarter = dim / 4;
+    let freq: Vec<f32> =
+        (0..quarter).map(|i| 1.0 / ROPE_THETA.powf((2 * i) as f32 / (dim / 2) as f32)).collect();
+    let angles = |cell: &Cell| {
+        let turn = |at: usize| freq.iter().map(move |f| at as f32 * f);
+        let half: Vec<f32> = turn(cell.row).chain(turn(cell.column)).collect();
+        [half.clone(), half].concat()
+    };
+    let angles: Vec<f32> = cells.iter().flat_map(angles).collect();
+    let table = |f: fn(f32) -> f32| {
+        let values = angles.iter().map(|&a| f(a)).collect();
+        Tensor::from_vec(values, (cells.len(), dim), &Device::Cpu)
+    };
+    Ok((table(f32::cos)?, table(f32::sin)?))
+}
+
+/// Bilinear reading of the square table of learned positions at each patch's place in its frame, corner
+/// on corner. Input `[side * side, c]`, output `[n, c]`.
+struct Interpolate {
+    taps: Vec<[(usize, f32); 4]>,
+}
+
+impl Interpolate {
+    fn new(cells: &[Cell], side: usize) -> Self {
+        let axis = |at: usize, size: usize| {
+            let place = at as f32 * (side - 1) as f32 / (size.max(2) - 1) as f32;
+            let low = place.floor();
+            let (first, part) = (low as usize, place - low);
+            [(first, 1.0 - part), ((first + 1).min(side - 1), part)]
+        };
+        let taps = |cell: &Cell| {
+            let (rows, columns) = (axis(cell.row, cell.height), axis(cell.column, cell.width));
+            let tap = |r: (usize, f32), c: (usize, f32)| (r.0 * side + c.0, r.1 * c.1);
+            [
+                tap(rows[0], columns[0]),
+                tap(rows[0], columns[1]),
+                tap(rows[1], columns[0]),
+                tap(rows[1], columns[1]),
+            ]
+        };
+        Self { taps: cells.iter().map(taps).collect() }
+    }
+}
+
+impl CustomOp1 for Interpolate {
+    fn name(&self) -> &'static str {
+        "interpolate-positions"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
+        let width = layout.dims()[1];
+        let Some((from, to)) = layout.contiguous_offsets() else {
+            candle_core::bail!("interpolate-positions needs a contiguous table")
+        };
+        let table = &storage.as_slice::<f32>()?[from..to];
+        let mut out = vec![0f32; self.taps.len() * width];
+        for (row, taps) in out.chunks_exact_mut(width).zip(&self.taps) {
+            for &(at, weight) in taps {
+                let source = &table[at * width..][..width];
+                row.iter_mut().zip(source).for_each(|(o, s)| *o += weight * s);
+            }
+        }
+        Ok((CpuStorage::F32(out), (self.taps.len(), width).into()))
+    }
+
+    fn bwd(&self, table: &Tensor, _out: &Tensor, grad: &Tensor) -> candle_core::Result<Option<Tensor>> {
+        let (entries, width) = table.dims2()?;
+        let grad = grad.flatten_all()?.to_vec1::<f32>()?;
+        let mut out = vec![0f32; entries * width];
+        for (row, taps) in grad.chunks_exact(width).zip(&self.taps) {
+            for &(at, weight) in taps {
+                let target = &mut out[at * width..][..width];
+                target.iter_mut().zip(row).for_each(|(o, g)| *o += weight * g);
+            }
+        }
+        Ok(Some(Tensor::from_vec(out, (entries, width), table.device())?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patches_of_a_token_lie_together() {
+        let order: Vec<(u32, u32)> = cells([1, 4, 4], 2).map(|c| (c.row, c.column)).collect();
+        assert_eq!(order[..6], [(0, 0), (0, 1), (1, 0), (1, 1), (0, 2), (0, 3)]);
+        assert_eq!(order[15], (3, 3));
+        assert_eq!(segments(&[[1, 4, 4], [2, 2, 2]]), [0, 16, 20, 24]);
+    }
+
+    #[test]
+    fn interpolation_meets_the_corners_and_halves_the_middle() {
+        // A 2x2 table read by a frame of 3x3: corners exact, centre the mean.
+        let table = Tensor::new(&[[1f32], [2.0], [3.0], [8.0]], &Device::Cpu).unwrap();
+        let cells: Vec<Cell> = cells([1, 3, 3], 1).collect();
+        let out = table.apply_op1(Interpolate::new(&cells, 2)).unwrap();
+        let out: Vec<f32> = out.flatten_all().unwrap().to_vec1().unwrap();
+        assert_eq!(out, [1.0, 1.5, 2.0, 2.0, 3.5, 5.0, 3.0, 5.5, 8.0]);
+    }
+}

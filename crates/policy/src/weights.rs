@@ -1,0 +1,219 @@
+//! The named parameters of a model, and how the layers see them.
+//!
+//! [`specs`] is the one list of names and shapes: loading, checking, random initialisation and the order
+//! of [`Weights::all`] all follow it. Names are those of transformers.
+
+use crate::{Config, PolicyError};
+use candle_core::{Device, Tensor, Var};
+use rand::{Rng, SeedableRng};
+use std::collections::HashMap;
+use std::f64::consts::TAU;
+
+/// Where everything of the language model lives.
+pub(crate) const TEXT: &str = "model.language_model";
+/// Where everything of the vision tower lives.
+pub(crate) const VISUAL: &str = "model.visual";
+/// The token embedding, and the output head when tied.
+pub(crate) const EMBEDDING: &str = "model.language_model.embed_tokens.weight";
+/// The output head when not tied.
+pub(crate) const HEAD: &str = "lm_head.weight";
+
+/// Whether gradients are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Trainable parameters are on the tape.
+    Train,
+    /// Nothing is on the tape; no activation outlives its use.
+    Infer,
+}
+
+/// Every parameter's name and shape, in the order of the forward pass.
+pub(crate) fn specs(config: &Config) -> Vec<(String, Vec<usize>)> {
+    let mut list = Vec::new();
+    vision_specs(config, &mut list);
+    let t = &config.text;
+    let (h, d) = (t.hidden_size, t.head_dim);
+    let (q, kv) = (t.num_attention_heads * d, t.num_key_value_heads * d);
+    list.push((EMBEDDING.into(), vec![t.vocab_size, h]));
+    for i in 0..t.num_hidden_layers {
+        let layer: [(&str, Vec<usize>); 11] = [
+            ("input_layernorm.weight", vec![h]),
+            ("self_attn.q_proj.weight", vec![q, h]),
+            ("self_attn.k_proj.weight", vec![kv, h]),
+            ("self_attn.v_proj.weight", vec![kv, h]),
+            ("self_attn.q_norm.weight", vec![d]),
+            ("self_attn.k_norm.weight", vec![d]),
+            ("self_attn.o_proj.weight", vec![h, q]),
+            ("post_attention_layernorm.weight", vec![h]),
+            ("mlp.gate_proj.weight", vec![t.intermediate_size, h]),
+            ("mlp.up_proj.weight", vec![t.intermediate_size, h]),
+            ("mlp.down_proj.weight", vec![h, t.intermediate_size]),
+        ];
+        list.extend(layer.map(|(name, shape)| (format!("{TEXT}.layers.{i}.{name}"), shape)));
+    }
+    list.push((format!("{TEXT}.norm.weight"), vec![h]));
+    if !config.tie_word_embeddings {
+        list.push((HEAD.into(), vec![t.vocab_size, h]));
+    }
+    list
+}
+
+fn vision_specs(config: &Config, list: &mut Vec<(String, Vec<usize>)>) {
+    let v = &config.vision;
+    let (h, merged) = (v.hidden_size, v.hidden_size * v.merge_unit());
+    let mut both = |name: String, weight: Vec<usize>| {
+        let bias = vec![weight[0]];
+        list.push((format!("{VISUAL}.{name}.weight"), weight));
+        list.push((format!("{VISUAL}.{name}.bias"), bias));
+    };
+    let kernel = vec![h, v.in_channels, v.temporal_patch_size, v.patch_size, v.patch_size];
+    both("patch_embed.proj".into(), kernel);
+    for i in 0..v.depth {
+        both(format!("blocks.{i}.norm1"), vec![h]);
+        both(format!("blocks.{i}.attn.qkv"), vec![3 * h, h]);
+        both(format!("blocks.{i}.attn.proj"), vec![h, h]);
+        both(format!("blocks.{i}.norm2"), vec![h]);
+        both(format!("blocks.{i}.mlp.linear_fc1"), vec![v.intermediate_size, h]);
+        both(format!("blocks.{i}.mlp.linear_fc2"), vec![h, v.intermediate_size]);
+    }
+    let deep = (0..v.deepstack_visual_indexes.len()).map(|i| (format!("deepstack_merger_list.{i}"), merged));
+    for (merger, norm) in std::iter::once(("merger".to_string(), h)).chain(deep) {
+        both(format!("{merger}.norm"), vec![norm]);
+        both(format!("{merger}.linear_fc1"), vec![merged, merged]);
+        both(format!("{merger}.linear_fc2"), vec![v.out_hidden_size, merged]);
+    }
+    list.push((format!("{VISUAL}.pos_embed.weight"), vec![v.num_position_embeddings, h]));
+}
+
+/// All parameters of one model, each with a mark whether it trains.
+pub(crate) struct Weights {
+    all: Vec<(String, Var)>,
+    index: HashMap<String, usize>,
+    trains: Vec<bool>,
+}
+
+impl Weights {
+    /// Takes the parameters in the order of [`specs`].
+    pub fn new(all: Vec<(String, Var)>, trains: impl Fn(&str) -> bool) -> Self {
+        let index = all.iter().enumerate().map(|(i, (name, _))| (name.clone(), i)).collect();
+        let trains = all.iter().map(|(name, _)| trains(name)).collect();
+        Self { all, index, trains }
+    }
+
+    /// Draws every matrix from N(0, 0.02), as transformers initialises; norms are 1, biases 0.
+    pub fn random(config: &Config, seed: u64) -> Result<Self, PolicyError> {
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+        let mut all = Vec::new();
+        for (name, shape) in specs(config) {
+            let count = shape.iter().product();
+            let data: Vec<f32> = if shape.len() > 1 {
+                (0..count).map(|_| 0.02 * normal(&mut rng)).collect()
+            } else {
+                vec![if name.ends_with(".weight") { 1.0 } else { 0.0 }; count]
+            };
+            all.push((name, Var::from_vec(data, shape, &Device::Cpu)?));
+        }
+        Ok(Self::new(all, |_| true))
+    }
+
+    /// A copy with its own storage, in which nothing trains.
+    pub fn frozen_copy(&self) -> Result<Self, PolicyError> {
+        let copy = |(name, var): &(String, Var)| Ok((name.clone(), Var::from_tensor(&var.detach())?));
+        let all = self.all.iter().map(copy).collect::<Result<_, PolicyError>>()?;
+        Ok(Self::new(all, |_| false))
+    }
+
+    /// Every parameter, in the order of [`specs`].
+    pub fn all(&self) -> &[(String, Var)] {
+        &self.all
+    }
+
+    /// The parameters that train, in the same order.
+    pub fn trainable(&self) -> impl Iterator<Item = (&str, &Var)> {
+        self.all.iter().zip(&self.trains).filter(|(_, t)| **t).map(|((name, var), _)| (name.as_str(), var))
+    }
+
+    /// Marks what trains.
+    pub fn set_trainable(&mut self, trains: impl Fn(&str) -> bool) {
+        self.trains = self.all.iter().map(|(name, _)| trains(name)).collect();
+    }
+
+    /// Whether any parameter under `prefix` trains.
+    pub fn any_trains(&self, prefix: &str) -> bool {
+        self.trainable().any(|(name, _)| name.starts_with(prefix))
+    }
+
+    /// The parameter `name` itself.
+    pub fn var(&self, name: &str) -> Result<&Var, PolicyError> {
+        let at = self.index.get(name);
+        at.map(|&i| &self.all[i].1).ok_or_else(|| PolicyError::MissingTensor {
+            path: "the model in memory".into(),
+            name: name.to_string(),
+        })
+    }
+
+    /// The parameters under `prefix`, as layers read them in this mode.
+    pub fn view(&self, prefix: &str, mode: Mode) -> View<'_> {
+        View { weights: self, prefix: prefix.to_string(), mode }
+    }
+}
+
+/// The parameters under one prefix. What does not train, or is not asked to, is detached: the tape never
+/// sees it.
+pub(crate) struct View<'a> {
+    weights: &'a Weights,
+    prefix: String,
+    mode: Mode,
+}
+
+impl View<'_> {
+    /// The parameters under `name` of this view.
+    pub fn at(&self, name: impl std::fmt::Display) -> Self {
+        Self { weights: self.weights, prefix: format!("{}.{name}", self.prefix), mode: self.mode }
+    }
+
+    /// The parameter `name` of this view.
+    pub fn get(&self, name: &str) -> Result<Tensor, PolicyError> {
+        let full = format!("{}.{name}", self.prefix);
+        let var = self.weights.var(&full)?;
+        let on_tape = self.mode == Mode::Train && self.weights.trains[self.weights.index[&full]];
+        Ok(if on_tape { var.as_tensor().clone() } else { var.as_detached_tensor() })
+    }
+}
+
+/// One standard normal number (Box and Muller).
+fn normal(rng: &mut impl Rng) -> f32 {
+    let (u, v): (f64, f64) = (rng.random(), rng.random());
+    ((-2.0 * (1.0 - u).ln()).sqrt() * (TAU * v).cos()) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_model::small_config;
+
+    #[test]
+    fn random_weights_have_the_spread_of_transformers() {
+        let weights = Weights::random(&small_config(), 3).unwrap();
+        let values: Vec<f32> = weights.var(EMBEDDING).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        let n = values.len() as f32;
+        let mean = values.iter().sum::<f32>() / n;
+        let std = (values.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / n).sqrt();
+        assert!(mean.abs() < 1e-3 && (std - 0.02).abs() < 1e-3, "mean {mean}, std {std}");
+        let again = Weights::random(&small_config(), 3).unwrap();
+        let same: Vec<f32> = again.var(EMBEDDING).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        assert_eq!(values, same);
+    }
+
+    #[test]
+    fn a_frozen_copy_does_not_follow() {
+        let weights = Weights::random(&small_config(), 3).unwrap();
+        let copy = weights.frozen_copy().unwrap();
+        let var = weights.var(EMBEDDING).unwrap();
+        let before: Vec<f32> = copy.var(EMBEDDING).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        var.set(&var.zeros_like().unwrap()).unwrap();
+        let after: Vec<f32> = copy.var(EMBEDDING).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        assert_eq!(before, after);
+        assert_eq!(copy.trainable().count(), 0);
+    }
+}
