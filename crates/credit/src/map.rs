@@ -1,0 +1,27 @@
+//! M(s): which elements a statement drew.
+//!
+//! # Reading of the paper
+//! The paper maps an element to the source line that emitted it. We have the user's whole call stack, so
+//! we map each of its calls to the smallest statement around it. An element drawn by a helper is thus in
+//! M of the helper's inner statement *and* of the statement that called the helper: either may be the
+//! one to mend. Compound statements around them (the loop, the `def`) do not answer, because their own
+//! tokens, the header, did not draw it.
+
+use vsdpo_artifact::{Element, Span, Statement};
+
+/// The statements that answer for one element: indices into `statements`, ascending, each once.
+///
+/// Empty when nothing in the source answers for it, or its spans lie in no statement.
+pub fn element_statements(statements: &[Statement], element: &Element) -> Vec<usize> {
+    let mut found: Vec<usize> =
+        element.stack.iter().filter_map(|&call| smallest_around(statements, call)).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// The smallest statement that contains all of `span`.
+pub(crate) fn smallest_around(statements: &[Statement], span: Span) -> Option<usize> {
+    let around = statements.iter().enumerate().filter(|(_, s)| s.span.contains(span));
+    around.min_by_key(|(_, s)| s.span.len()).map(|(i, _)| i)
+}
