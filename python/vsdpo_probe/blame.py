@@ -1,0 +1,240 @@
+"""Which statement of the user answers for an artist.
+
+Every artist passes `Artist.__init__`, every change of it the setter of `stale`, and every text `set_text`.
+The three are hooked; each notes the user's call stack as `(code, f_lasti)` pairs, innermost first, which
+`script.Source` turns into spans afterwards. An artist carries the *number of a note* in three attributes
+(`_vs_made`, `_vs_text`, `_vs_last`), plain integers so that figures stay picklable.
+
+Two things keep the cost down: an artist that has a creator needs no later notes (the rule below never reads
+them), and a note from module level equal to the previous one is not walked further.
+
+Muted code notes nothing: drawing, layout, and the constructors of axes and figures, whose furniture
+(titles, spines, ticks, patches) nobody asked for by name.
+"""
+
+import functools
+import sys
+
+USER = "<user>"
+DEPTH = 24  # user frames kept of one stack
+
+
+class State:
+    """Notes of one run. `muted` is a depth; nothing is noted while it is above 0."""
+
+    def __init__(self):
+        self.muted = 1
+        self.start(None)
+
+    def start(self, module):
+        self.module = module
+        self.last = (None, -1)
+        self.stacks = []  # stack number -> ((code, lasti), ...)
+        self.known = {}  # the reverse
+        self.notes = []  # note number -> stack number; later notes have larger numbers
+
+
+STATE = State()
+
+
+def note():
+    """Notes the user's stack at this moment; the note's number, or None where no user code runs."""
+    frame = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename != USER:
+        frame = frame.f_back
+    if frame is None:
+        return None
+    state = STATE
+    here = (frame.f_code, frame.f_lasti)
+    at_top = here[0] is state.module
+    if at_top and here == state.last:
+        return len(state.notes) - 1
+    stack = [here]
+    while not at_top and len(stack) < DEPTH:
+        frame = frame.f_back
+        if frame is None:
+            break
+        if frame.f_code.co_filename == USER:
+            stack.append((frame.f_code, frame.f_lasti))
+            at_top = frame.f_code is state.module
+    stack = tuple(stack)
+    number = state.known.setdefault(stack, len(state.stacks))
+    if number == len(state.stacks):
+        state.stacks.append(stack)
+    state.last = here if len(stack) == 1 else (None, -1)
+    state.notes.append(number)
+    return len(state.notes) - 1
+
+
+def mute(owner, name):
+    """Replaces a function by one that notes nothing while it runs."""
+    inner = owner.__dict__[name]
+
+    @functools.wraps(inner)
+    def muted(*args, **kwargs):
+        STATE.muted += 1
+        try:
+            return inner(*args, **kwargs)
+        finally:
+            STATE.muted -= 1
+
+    setattr(owner, name, muted)
+
+
+def note_then_mute(owner, name):
+    """For constructors of axes and figures: the note goes to the object, its furniture gets none."""
+    inner = owner.__dict__[name]
+
+    @functools.wraps(inner)
+    def made(self, *args, **kwargs):
+        if not STATE.muted:
+            self._vs_made = note()
+        STATE.muted += 1
+        try:
+            return inner(self, *args, **kwargs)
+        finally:
+            STATE.muted -= 1
+
+    setattr(owner, name, made)
+
+
+def note_setter(owner, name, mark="_vs_set"):
+    """For the setters of an axis that decide about its ticks (`_vs_set`) or its grid (`_vs_grid`)."""
+    inner = owner.__dict__[name]
+
+    @functools.wraps(inner)
+    def setter(self, *args, **kwargs):
+        if STATE.muted:
+            return inner(self, *args, **kwargs)
+        setattr(self, mark, note())
+        STATE.muted += 1
+        try:
+            return inner(self, *args, **kwargs)
+        finally:
+            STATE.muted -= 1
+
+    setattr(owner, name, setter)
+
+
+# What changes ticks, limits or scale. `ax.set(xlabel=..)` also touches the axis and is not here.
+TICK_SETTERS = (
+    "set_ticks set_ticklabels set_tick_params set_major_locator set_minor_locator set_major_formatter"
+    " set_minor_formatter set_inverted set_view_interval _set_scale _set_axes_scale _set_lim"
+    " _update_axisinfo"
+).split()
+
+
+def install():
+    """Hooks matplotlib; once per process, before any script."""
+    from matplotlib import artist, axis, figure, layout_engine, text
+    from matplotlib.axes import _base
+
+    hook_artist(artist.Artist)
+    hook_text(text.Text)
+    axis.Axis._vs_set = axis.Axis._vs_grid = None
+    note_setter(axis.Axis, "grid", "_vs_grid")
+    for name in TICK_SETTERS:
+        note_setter(axis.Axis, name)
+    for owner in (axis.XAxis, axis.YAxis):
+        for name in ("set_ticks_position", "tick_top", "tick_bottom", "tick_left", "tick_right"):
+            if name in owner.__dict__:
+                note_setter(owner, name)
+    # Ticks are made when somebody first looks at them, which is nobody's statement.
+    for name in ("_get_tick", "_copy_tick_props", "get_major_ticks", "get_minor_ticks", "_update_ticks", "get_tightbbox"):
+        mute(axis.Axis, name)
+    for name in ("get_tightbbox", "autoscale_view"):
+        mute(_base._AxesBase, name)
+    for owner, names in (
+        (figure.FigureBase, ("get_tightbbox",)),
+        (figure.Figure, ("draw", "draw_without_rendering", "tight_layout")),
+        (layout_engine.TightLayoutEngine, ("execute",)),
+        (layout_engine.ConstrainedLayoutEngine, ("execute",)),
+    ):
+        for name in names:
+            mute(owner, name)
+    note_then_mute(figure.Figure, "__init__")
+    note_then_mute(figure.SubFigure, "__init__")
+
+
+def adopt_axes(cls):
+    """Hooks one class of axes (also those that are defined later)."""
+    if "__init__" in cls.__dict__:
+        note_then_mute(cls, "__init__")
+    if "clear" in cls.__dict__:
+        mute(cls, "clear")
+    if "autoscale_view" in cls.__dict__ and not hasattr(cls.__dict__["autoscale_view"], "__wrapped__"):
+        mute(cls, "autoscale_view")
+
+
+def hook_artist(cls):
+    init, stale = cls.__init__, cls.stale
+    set_stale = stale.fset
+    cls._vs_made = cls._vs_text = cls._vs_last = None
+
+    @functools.wraps(init)
+    def hooked_init(self, *args, **kwargs):
+        init(self, *args, **kwargs)
+        if not STATE.muted:
+            self._vs_made = note()
+
+    def hooked_stale(self, value):
+        if STATE.muted or not value:
+            return set_stale(self, value)
+        if self._vs_made is None:
+            self._vs_last = note()
+        # The change runs on to the axes and the figure, which nobody changed by name.
+        STATE.muted += 1
+        try:
+            set_stale(self, value)
+        finally:
+            STATE.muted -= 1
+
+    cls.__init__ = hooked_init
+    cls.stale = property(stale.fget, hooked_stale, stale.fdel, stale.__doc__)
+
+
+def hook_text(cls):
+    set_text = cls.set_text
+
+    @functools.wraps(set_text)
+    def hooked(self, s):
+        if not STATE.muted:
+            before = self._text
+            set_text(self, s)
+            if self._text != before:
+                self._vs_text = note()
+            return
+        set_text(self, s)
+
+    cls.set_text = hooked
+
+
+def answer(artist, role):
+    """The class of attribution and the stack number (or None) for one drawn artist.
+
+    Ticks and grid: the later of a change to themselves and a setter of their axis. Else, in order: the
+    statement that set the text, if it is not the creator; the creator; the last change; the constructor
+    of the axes or the figure.
+    """
+    notes = STATE.notes
+    made, worded, last = artist._vs_made, artist._vs_text, artist._vs_last
+    if role.axis_object is not None:
+        last = max((n for n in (last, worded, made) if n is not None), default=None)
+        setting = role.axis_object._vs_set
+        if role.kind == "grid" and role.axis_object._vs_grid is not None:
+            setting = role.axis_object._vs_grid
+        if setting is not None and (last is None or setting >= last):
+            return "axis", notes[setting]
+        if last is not None:
+            return "modifier", notes[last]
+    else:
+        if worded is not None and (made is None or notes[worded] != notes[made]):
+            return "text", notes[worded]
+        if made is not None:
+            return "creator", notes[made]
+        if last is not None:
+            return "modifier", notes[last]
+    for holder in (role.axes, getattr(role.axes, "figure", None) or artist.figure):
+        if holder is not None and holder._vs_made is not None:
+            return "container", notes[holder._vs_made]
+    return "container", None

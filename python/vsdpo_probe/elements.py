@@ -1,0 +1,183 @@
+"""The table of elements of one canvas draw, in the form of `artifact::Element`.
+
+Made while the draw's transforms still hold (dpi, tight crop), so that every number is in pixels of the
+image. A `stack` stays a number here; `script.Source` writes the spans when the run is over.
+"""
+
+import math
+
+import numpy as np
+from matplotlib.collections import Collection, QuadMesh
+from matplotlib.colors import to_rgba
+from matplotlib.image import _ImageBase
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.text import Text
+
+from . import blame
+from .roles import Role, Roles
+
+VALUES, POINTS, TEXT = 64, 512, 2000  # caps of one element
+
+
+def table(figure, renderer, ink, limit):
+    """The elements of what `ink` recorded, in drawing order, and remarks."""
+    maker = Maker(figure, renderer)
+    drawn = list(ink.boxes.values())
+    for artist, *box in drawn[:limit]:
+        maker.add(artist, box)
+    notes = []
+    if len(drawn) > limit:
+        notes.append(f"{len(drawn) - limit} elements beyond the limit of {limit} are not listed")
+    return maker.elements, notes
+
+
+class Maker:
+    def __init__(self, figure, renderer):
+        self.figure, self.renderer = figure, renderer
+        self.width, self.height = int(renderer.width), int(renderer.height)
+        self.roles = Roles(figure)
+        self.elements = []
+        self.ids = {}  # id(artist) -> element id
+
+    def add(self, artist, box):
+        role = self.roles.get(artist)
+        element = self.new(artist, role, box)
+        if role.parent is not None:
+            element["parent"] = self.group(role.parent, role, box)
+        if role.axes is not None and role.kind != "axes":
+            element["axes"] = self.axes(role.axes)
+        if role.axis is not None:
+            element["axis"] = role.axis
+        self.looks(artist, role, element)
+
+    def new(self, artist, role, box):
+        cls, stack = blame.answer(artist, role)
+        number = len(self.elements)
+        element = {"id": number, "kind": role.kind, "class": cls, "stack": stack, "region": box, "order": number}
+        self.elements.append(element)
+        self.ids[id(artist)] = number
+        return element
+
+    def group(self, parent, role, box):
+        """The hull of a legend or a table: it grows with its parts."""
+        number = self.ids.get(id(parent))
+        if number is None:
+            kind = "legend" if isinstance(parent, Legend) else "other"
+            element = self.new(parent, Role(kind, role.axes), list(box))
+            if role.axes is not None:
+                element["axes"] = self.axes(role.axes)
+            if isinstance(parent, Legend) and parent.get_frame_on():
+                element["color"] = rgba(parent.legendPatch.get_facecolor())
+            return element["id"]
+        hull = self.elements[number]["region"]
+        hull[0], hull[1] = min(hull[0], box[0]), min(hull[1], box[1])
+        hull[2], hull[3] = max(hull[2], box[2]), max(hull[3], box[3])
+        return number
+
+    def axes(self, axes):
+        """The element of an axes; one without ink (a twin, a frame turned off) gets a see-through entry."""
+        number = self.ids.get(id(axes.patch))
+        if number is None:
+            x0, y0, x1, y1 = axes.bbox.extents
+            box = [max(x0, 0.0), max(self.height - y1, 0.0), min(x1, self.width), min(self.height - y0, self.height)]
+            element = self.new(axes.patch, Role("axes", axes), box)
+            element["color"] = rgba(axes.patch.get_facecolor())[:3] + [0]
+            return element["id"]
+        return number
+
+    def looks(self, artist, role, element):
+        if isinstance(artist, Text):
+            self.text(artist, element)
+        elif isinstance(artist, Line2D):
+            self.line(artist, role, element)
+        elif isinstance(artist, Patch):
+            face, edge = rgba(artist.get_facecolor()), rgba(artist.get_edgecolor())
+            element["color"] = edge if face[3] == 0 or not artist.get_fill() else face
+            if role.kind == "bar":
+                flat = role.series is not None and role.series.orientation == "horizontal"
+                element["values"] = numbers([artist.get_width() if flat else artist.get_height()])
+        elif isinstance(artist, Collection):
+            self.collection(artist, role, element)
+        if role.kind in ("line", "bar", "patch", "collection", "image"):
+            named = artist if role.series is None else role.series
+            label = str(named.get_label() or "")
+            if label and not label.startswith("_"):
+                element["label"] = label[:TEXT]
+
+    def text(self, artist, element):
+        element["text"] = artist.get_text()[:TEXT]
+        element["color"] = rgba(artist.get_color(), artist.get_alpha())
+        element["font_px"] = artist.get_size() * self.figure.dpi / 72
+        element["rotation"] = artist.get_rotation()
+        box = Text.get_window_extent(artist, self.renderer).extents
+        if np.isfinite(box).all():
+            element["layout"] = self.near([box[0], self.height - box[3], box[2], self.height - box[1]])
+
+    def line(self, artist, role, element):
+        bare = artist.get_linestyle() in ("None", "none", " ", "")
+        color = artist.get_markerfacecolor() if bare else artist.get_color()
+        if not (bare and isinstance(color, str) and color in ("none", "auto")):
+            element["color"] = rgba(color, artist.get_alpha())
+        if role.kind != "line":
+            return
+        values = artist.get_data_3d()[2] if hasattr(artist, "get_data_3d") else artist.get_ydata(orig=False)
+        element["values"] = numbers(thin(values, VALUES))
+        vertices = artist.get_path().vertices
+        element["points"] = self.pixels(artist.get_transform().transform(thin(vertices, POINTS)))
+
+    def collection(self, artist, role, element):
+        for colors in (artist.get_facecolor(), artist.get_edgecolor()):
+            if len(colors) and colors[0][3] > 0:
+                element["color"] = rgba(colors[0])
+                break
+        if role.kind != "collection" or isinstance(artist, QuadMesh):
+            return
+        paths = artist.get_paths()
+        if len(artist.get_offsets()) > 1 or len(paths) <= 1:
+            points = artist.get_offset_transform().transform(thin(np.ma.filled(artist.get_offsets(), np.nan), POINTS))
+        else:
+            centers = [path.vertices.mean(axis=0) for path in thin(paths, POINTS) if len(path.vertices)]
+            points = artist.get_transform().transform(np.array(centers).reshape(-1, 2))
+        if artist._offsets is not None or len(paths) > 1:
+            element["points"] = self.pixels(points)
+
+    def pixels(self, points):
+        """Display points as image pixels; those far outside or not finite go."""
+        points = np.asarray(points, dtype=float).reshape(-1, 2)
+        points = np.column_stack([points[:, 0], self.height - points[:, 1]])
+        w, h = self.width, self.height
+        with np.errstate(invalid="ignore"):
+            keep = (np.abs(points[:, 0]) < 3 * w) & (np.abs(points[:, 1]) < 3 * h)
+        return np.round(points[keep], 2).tolist()
+
+    def near(self, box):
+        w, h = 3.0 * self.width, 3.0 * self.height
+        return [min(max(v, -m), m) for v, m in zip(box, (w, h, w, h))]
+
+
+def thin(items, most):
+    """Every n-th item, so that at most `most` remain, the first and the last among them."""
+    count = len(items)
+    if count <= most:
+        return items
+    chosen = [round(i * (count - 1) / (most - 1)) for i in range(most)]
+    return items[chosen] if isinstance(items, np.ndarray) else [items[i] for i in chosen]
+
+
+def numbers(values):
+    """Finite floats; masked, missing and non-numeric values go."""
+    kept = []
+    for value in values:
+        try:
+            value = float(value)
+        except (TypeError, ValueError):
+            continue
+        if math.isfinite(value):
+            kept.append(value)
+    return kept
+
+
+def rgba(color, alpha=None):
+    return [round(255 * c) for c in to_rgba(color, alpha)]
