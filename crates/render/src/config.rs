@@ -1,0 +1,97 @@
+//! Settings, counters and errors of the pool.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Settings of a pool. The defaults suit one training run on this machine.
+#[derive(Clone, Debug)]
+pub struct RenderConfig {
+    /// Scripts that run at the same time; at least 1.
+    pub workers: usize,
+    /// Wall-clock limit of one script.
+    pub timeout: Duration,
+    /// Address space, in MiB, that a script may take beyond what the imported libraries hold.
+    pub memory_mb: u64,
+    /// Runs untrusted code even where landlock or seccomp is missing.
+    pub unsafe_no_sandbox: bool,
+    /// Outcomes kept in memory; 0 turns the cache off.
+    pub cache_entries: usize,
+    /// Project root: the folder that holds `python/zygote.py` and `.venv`. Searched for when absent.
+    pub home: Option<PathBuf>,
+}
+
+impl Default for RenderConfig {
+    fn default() -> Self {
+        Self {
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            timeout: Duration::from_secs(10),
+            memory_mb: 1300,
+            unsafe_no_sandbox: false,
+            cache_entries: 4096,
+            home: None,
+        }
+    }
+}
+
+/// What a pool has done so far.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RenderStats {
+    /// Scripts that really ran.
+    pub jobs: u64,
+    /// Scripts whose outcome was already known, in the cache or in the same call.
+    pub cache_hits: u64,
+    /// Among `jobs`, those without a picture.
+    pub failures: u64,
+    /// Fork servers that died and were started again.
+    pub restarts: u64,
+    /// CPU seconds of the scripts' processes, user and system.
+    pub cpu_seconds: f64,
+}
+
+/// Why *we* could not render; never the fault of the script.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// A part of the installation is missing.
+    #[error("{what}; mend: {mend}")]
+    Setup {
+        /// What is missing and where it was looked for.
+        what: String,
+        /// What to type.
+        mend: &'static str,
+    },
+    /// A layer of the sandbox that untrusted code must not run without is missing.
+    #[error(
+        "the kernel offers no {layer}, so untrusted code is refused; mend: use Linux 5.13 or newer (in a container: a profile that allows {layer}), or force it with --unsafe-no-sandbox"
+    )]
+    NoSandbox {
+        /// `landlock` or `seccomp`.
+        layer: &'static str,
+    },
+    /// A child could not close its sandbox.
+    #[error("a render process could not close its sandbox: {message}")]
+    Sandbox {
+        /// What the child reported.
+        message: String,
+    },
+    /// A fork server did not start, or died twice under the same script.
+    #[error("the {server} fork server {message}")]
+    ForkServer {
+        /// `light` or `full`.
+        server: &'static str,
+        /// What happened, with the last line of its error output.
+        message: String,
+    },
+    /// A system call of the supervisor failed.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+}
+
+/// Names the step that failed: `.map_err(io("create a pipe"))`.
+pub(crate) fn io<E: Into<std::io::Error>>(what: &'static str) -> impl FnOnce(E) -> RenderError {
+    move |e| RenderError::Io { what, source: e.into() }
+}

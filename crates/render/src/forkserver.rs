@@ -1,0 +1,393 @@
+//! One fork server: its process, its socket, and the jobs that wait for its answers.
+
+use crate::config::{RenderConfig, RenderError, io};
+use crate::home::Home;
+use crate::result::{BUFFER_BYTES, FRAME_AT, MAX_PIXELS, RECORDS_AT, RECORDS_MAX};
+use crate::sandbox;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::File;
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Importing everything takes seconds on a busy machine, minutes with a cold disk.
+const START_LIMIT: Duration = Duration::from_secs(180);
+/// Packets are small; a longer one is not ours.
+const PACKET: usize = 1 << 16;
+/// Packages whose versions a fork server reports.
+pub(crate) const PACKAGES: [&str; 6] = ["matplotlib", "numpy", "pandas", "seaborn", "networkx", "scipy"];
+
+/// The two sets of preloaded libraries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// numpy and matplotlib.
+    Light,
+    /// Also pandas, seaborn, networkx, scipy and three dimensions.
+    Full,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Light => "light",
+            Kind::Full => "full",
+        }
+    }
+}
+
+/// The fork server's first words: what it found and which layers it could set up.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Facts {
+    pub python: String,
+    pub versions: BTreeMap<String, Option<String>>,
+    pub paths: Vec<PathBuf>,
+    pub modules: BTreeSet<String>,
+    pub netns: bool,
+    pub tmpfs: bool,
+    pub uid: bool,
+}
+
+/// What the fork server says about one job.
+pub(crate) enum Event {
+    /// The child's pidfd.
+    Started(OwnedFd),
+    /// The child is gone: wait status, CPU seconds.
+    Ended(i32, f64),
+}
+
+#[derive(Serialize)]
+struct Orders<'a> {
+    full: bool,
+    uid: Option<u32>,
+    landlock: bool,
+    seccomp: String,
+    rlimits: Vec<(u32, u64, u64)>,
+    memory: u64,
+    scratch: &'a [PathBuf],
+    tmpfs: &'static str,
+    records_at: u64,
+    records_max: u64,
+    frame_at: u64,
+    frame_max: u64,
+    packages: [&'static str; 6],
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    job: u64,
+    ended: Option<i32>,
+    #[serde(default)]
+    cpu: f64,
+}
+
+type Waiting = Arc<Mutex<HashMap<u64, Sender<Event>>>>;
+
+/// A running fork server. Dropping it ends the process and everything that it forked.
+pub(crate) struct ForkServer {
+    socket: Arc<OwnedFd>,
+    process: Mutex<Child>,
+    waiting: Waiting,
+    alive: Arc<AtomicBool>,
+    next: AtomicU64,
+    /// What it reported at its start.
+    pub facts: Facts,
+    /// One landlock ruleset per slot (`None` where the kernel has none and the user insisted).
+    rules: Vec<Option<OwnedFd>>,
+}
+
+impl ForkServer {
+    /// Starts a fork server for the slots whose folders are `slots`, and waits until it is ready.
+    pub fn start(
+        kind: Kind,
+        home: &Home,
+        cfg: &RenderConfig,
+        slots: &[PathBuf],
+    ) -> Result<Self, RenderError> {
+        let (ours, theirs) =
+            rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+                .map_err(io("create a socket pair"))?;
+        let errors = File::from(memfd_create("errors", MemfdFlags::CLOEXEC).map_err(io("create a buffer"))?);
+        let errors_copy = errors.try_clone().map_err(io("copy a descriptor"))?;
+        let process = spawn(home, theirs, errors_copy)?;
+        let socket = Arc::new(ours);
+        let mut server = Self {
+            socket,
+            process: Mutex::new(process),
+            waiting: Waiting::default(),
+            alive: Arc::new(AtomicBool::new(true)),
+            next: AtomicU64::new(0),
+            facts: Facts::none(),
+            rules: vec![],
+        };
+        let failed = |message| RenderError::ForkServer { server: kind.name(), message };
+        server.facts = server
+            .handshake(kind, cfg, slots)?
+            .ok_or_else(|| failed(format!("did not start: {}", last_line(&errors))))?;
+        server.rules = server.build_rules(slots)?;
+        server.listen();
+        Ok(server)
+    }
+
+    fn handshake(
+        &self,
+        kind: Kind,
+        cfg: &RenderConfig,
+        slots: &[PathBuf],
+    ) -> Result<Option<Facts>, RenderError> {
+        let scratch: Vec<PathBuf> = slots.iter().map(|s| s.join("w")).collect();
+        let orders = Orders {
+            full: kind == Kind::Full,
+            uid: rustix::process::geteuid().is_root().then_some(sandbox::FIRST_UID),
+            landlock: sandbox::abi() > 0,
+            seccomp: if sandbox::available() { sandbox::program_hex()? } else { String::new() },
+            rlimits: sandbox::rlimits(cfg.timeout),
+            memory: cfg.memory_mb << 20,
+            scratch: &scratch,
+            tmpfs: sandbox::SCRATCH_OPTIONS,
+            records_at: RECORDS_AT,
+            records_max: RECORDS_MAX,
+            frame_at: FRAME_AT,
+            frame_max: MAX_PIXELS * 4,
+            packages: PACKAGES,
+        };
+        self.send(&orders, &[])?;
+        #[derive(Deserialize)]
+        struct Ready {
+            ready: Facts,
+        }
+        let limit = Timespec::try_from(START_LIMIT).unwrap_or_default();
+        let ready = poll(&mut [PollFd::new(&*self.socket, PollFlags::IN)], Some(&limit));
+        if ready.map_err(io("wait for the fork server"))? == 0 {
+            return Ok(None);
+        }
+        let packet = receive(self.socket.as_fd()).map_err(io("hear from the fork server"))?;
+        Ok(packet.and_then(|(bytes, _)| serde_json::from_slice::<Ready>(&bytes).ok()).map(|r| r.ready))
+    }
+
+    fn build_rules(&self, slots: &[PathBuf]) -> Result<Vec<Option<OwnedFd>>, RenderError> {
+        if sandbox::abi() == 0 {
+            return Ok(slots.iter().map(|_| None).collect());
+        }
+        let build = |slot: &PathBuf| {
+            let rules = sandbox::Rules { libraries: &self.facts.paths, slot, writable: self.facts.tmpfs };
+            rules.build().map(Some)
+        };
+        slots.iter().map(build).collect()
+    }
+
+    /// Hands answers to the jobs that wait for them, until the fork server hangs up.
+    fn listen(&self) {
+        let (socket, waiting) = (Arc::clone(&self.socket), Arc::clone(&self.waiting));
+        let alive = Arc::clone(&self.alive);
+        std::thread::spawn(move || {
+            while let Ok(Some((bytes, fd))) = receive(socket.as_fd()) {
+                let Ok(answer) = serde_json::from_slice::<Answer>(&bytes) else { break };
+                let event = match (answer.ended, fd) {
+                    (Some(status), _) => Event::Ended(status, answer.cpu),
+                    (None, Some(pidfd)) => Event::Started(pidfd),
+                    (None, None) => break,
+                };
+                let last = matches!(event, Event::Ended(..));
+                let mut waiting = lock(&waiting);
+                if let Some(job) = waiting.get(&answer.job) {
+                    // A job that no longer waits has given up on its own.
+                    let _ = job.send(event);
+                }
+                if last {
+                    waiting.remove(&answer.job);
+                }
+            }
+            alive.store(false, Ordering::Release);
+            // Dropping the senders tells every waiting job that nobody will answer.
+            lock(&waiting).clear();
+        });
+    }
+
+    /// Whether it still answers.
+    pub fn alive(&self) -> bool {
+        self.alive.load(Ordering::Acquire)
+    }
+
+    /// Ends it. Its children die with it: each has asked for a kill signal at its parent's end.
+    pub fn retire(&self) {
+        self.alive.store(false, Ordering::Release);
+        // Both calls fail only if it is gone already.
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+        let mut process = lock(&self.process);
+        let _ = process.kill();
+        let _ = process.wait();
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        lock(&self.process).id()
+    }
+
+    /// Asks for a child that runs `source` in `slot`. The channel closes early if the fork server dies.
+    pub fn submit(&self, slot: usize, job: &Submission) -> Result<Receiver<Event>, RenderError> {
+        #[derive(Serialize)]
+        struct Request {
+            job: u64,
+            slot: usize,
+            size: u64,
+            options: Options,
+        }
+        #[derive(Serialize)]
+        struct Options {
+            max_pixels: u64,
+            max_elements: usize,
+            instrument: bool,
+        }
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let options =
+            Options { max_pixels: MAX_PIXELS, max_elements: crate::result::MAX_ELEMENTS, instrument: true };
+        let request = Request { job: id, slot, size: job.size, options };
+        let (sender, events) = channel();
+        lock(&self.waiting).insert(id, sender);
+        let source = job.source.as_fd();
+        let rules = self.rules.get(slot).and_then(Option::as_ref).map_or(source, |r| r.as_fd());
+        self.send(&request, &[source, job.buffer.as_fd(), job.output.as_fd(), rules])?;
+        if !self.alive() {
+            // The listener may have emptied the table before this job entered it.
+            lock(&self.waiting).remove(&id);
+        }
+        Ok(events)
+    }
+
+    fn send(&self, message: &impl Serialize, fds: &[BorrowedFd<'_>]) -> Result<(), RenderError> {
+        let bytes = serde_json::to_vec(message).map_err(io("write a request"))?;
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if !fds.is_empty() {
+            control.push(SendAncillaryMessage::ScmRights(fds));
+        }
+        rustix::net::sendmsg(&self.socket, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL)
+            .map_err(io("speak to the fork server"))?;
+        Ok(())
+    }
+}
+
+impl Drop for ForkServer {
+    fn drop(&mut self) {
+        self.retire();
+    }
+}
+
+/// The descriptors of one job.
+pub(crate) struct Submission {
+    /// The script.
+    pub source: OwnedFd,
+    /// Bytes of the script.
+    pub size: u64,
+    /// The shared buffer for the result, [`BUFFER_BYTES`] long and sealed at that size.
+    pub buffer: File,
+    /// Where the script's standard output and error go.
+    pub output: OwnedFd,
+}
+
+impl Submission {
+    /// Buffers for one run of `source`, with the end of the pipe from which its output is read.
+    pub fn new(source: &str) -> Result<(Self, OwnedFd), RenderError> {
+        use rustix::fs::SealFlags;
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let script = File::from(memfd_create("source", flags).map_err(io("create a buffer"))?);
+        script.write_all_at(source.as_bytes(), 0).map_err(io("fill a buffer"))?;
+        let size = SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+        rustix::fs::fcntl_add_seals(&script, size | SealFlags::WRITE).map_err(io("seal a buffer"))?;
+        let buffer = File::from(memfd_create("result", flags).map_err(io("create a buffer"))?);
+        buffer.set_len(BUFFER_BYTES).map_err(io("size a buffer"))?;
+        rustix::fs::fcntl_add_seals(&buffer, size).map_err(io("seal a buffer"))?;
+        let (reader, output) =
+            rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(io("create a pipe"))?;
+        rustix::io::ioctl_fionbio(&reader, true).map_err(io("set up a pipe"))?;
+        Ok((Self { source: script.into(), size: source.len() as u64, buffer, output }, reader))
+    }
+}
+
+impl Facts {
+    fn none() -> Self {
+        Self {
+            python: String::new(),
+            versions: BTreeMap::new(),
+            paths: vec![],
+            modules: BTreeSet::new(),
+            netns: false,
+            tmpfs: false,
+            uid: false,
+        }
+    }
+}
+
+/// Starts Python without any variable of ours, in a process group of its own so that Ctrl-C reaches only
+/// the supervisor.
+fn spawn(home: &Home, socket: OwnedFd, errors: File) -> Result<Child, RenderError> {
+    Command::new(&home.python)
+        .args(["-I", "-B"])
+        .arg(&home.zygote)
+        .env_clear()
+        .env("MPLBACKEND", "Agg")
+        .env("MPLCONFIGDIR", &home.font_cache)
+        .env("OPENBLAS_NUM_THREADS", "1")
+        .env("OMP_NUM_THREADS", "1")
+        .env("LANG", "C.UTF-8")
+        .env("TZ", "UTC")
+        .current_dir("/")
+        .stdin(Stdio::from(socket))
+        .stdout(Stdio::null())
+        .stderr(Stdio::from(errors))
+        .process_group(0)
+        .spawn()
+        .map_err(io("start Python"))
+}
+
+/// One packet with at most one descriptor; `None` at the end.
+fn receive(socket: BorrowedFd<'_>) -> std::io::Result<Option<(Vec<u8>, Option<OwnedFd>)>> {
+    let mut bytes = vec![0; PACKET];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::CMSG_CLOEXEC;
+    let got = loop {
+        match rustix::net::recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, flags) {
+            Err(rustix::io::Errno::INTR) => (),
+            other => break other?.bytes,
+        }
+    };
+    let mut fds = control.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(fds) => Some(fds),
+        _ => None,
+    });
+    let fd = fds.next().and_then(|mut fds| fds.next());
+    bytes.truncate(got);
+    Ok((got > 0).then_some((bytes, fd)))
+}
+
+fn last_line(errors: &File) -> String {
+    let size = errors.metadata().map_or(0, |m| m.len());
+    let start = size.saturating_sub(4096);
+    let mut bytes = vec![0; (size - start) as usize];
+    if errors.read_exact_at(&mut bytes, start).is_err() {
+        return "no error output".into();
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    text.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("no error output").trim().to_string()
+}
+
+/// A table is never left half changed, so a panic elsewhere does not spoil it.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

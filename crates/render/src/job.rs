@@ -1,0 +1,151 @@
+//! One run of one script: deadline, output, and the verdict over what it left behind.
+
+use crate::config::{RenderError, io};
+use crate::forkserver::{Event, ForkServer, Submission};
+use crate::result::{self, Refused, clean_line};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::Signal;
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
+use vsdpo_artifact::{ExecError, FailureKind, Outcome};
+
+/// A fork server forks in milliseconds; this long means that it hangs.
+const FORK_LIMIT: Duration = Duration::from_secs(60);
+/// From the kill signal to the end of a process, pages given back.
+const DEATH_LIMIT: Duration = Duration::from_secs(20);
+/// Bytes of output kept, counted from the end.
+const TAIL: usize = 4096;
+/// Exit status of a child that could not close its sandbox (`SANDBOX_FAILED` of the fork server).
+const SANDBOX_FAILED: i32 = 97;
+
+/// What a run came to.
+pub(crate) enum Run {
+    /// The script's outcome, and the CPU seconds that it took.
+    Done(Outcome, f64),
+    /// The fork server died under it; the script is not to blame.
+    ServerDied,
+}
+
+/// Runs `source` in `slot` of `server`, at most for `timeout`.
+pub(crate) fn run(
+    server: &ForkServer,
+    slot: usize,
+    source: &str,
+    timeout: Duration,
+) -> Result<Run, RenderError> {
+    let (submission, reader) = Submission::new(source)?;
+    let Ok(events) = server.submit(slot, &submission) else { return Ok(Run::ServerDied) };
+    let buffer = submission.buffer.try_clone().map_err(io("copy a descriptor"))?;
+    // With our copies of the script's ends closed, the pipe ends when the script does.
+    drop(submission);
+    let Ok(Event::Started(pidfd)) = events.recv_timeout(FORK_LIMIT) else { return Ok(Run::ServerDied) };
+    let watch = watch(&pidfd, &reader, timeout)?;
+    let (status, cpu) = match events.recv_timeout(DEATH_LIMIT) {
+        Ok(Event::Ended(status, cpu)) => (status, cpu),
+        Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) | Ok(Event::Started(_)) => {
+            return Ok(Run::ServerDied);
+        }
+    };
+    if libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == SANDBOX_FAILED {
+        return Err(RenderError::Sandbox { message: clean_line(&watch.tail(), 300) });
+    }
+    if watch.timed_out {
+        let message = format!("the script ran longer than {} s", timeout.as_secs_f64());
+        return Ok(Run::Done(failed(FailureKind::Timeout, message), cpu));
+    }
+    let outcome = match result::read(&buffer, source) {
+        Ok(outcome) => outcome,
+        Err(Refused::Broken(why)) => failed(FailureKind::Limit, format!("the result was refused: {why}")),
+        Err(Refused::Absent) => absent(status, &watch),
+    };
+    Ok(Run::Done(outcome, cpu))
+}
+
+fn failed(kind: FailureKind, message: String) -> Outcome {
+    Outcome::Failed { error: ExecError { kind, message, traceback: String::new(), span: None } }
+}
+
+/// A process that left no result: its end tells why.
+fn absent(status: i32, watch: &Watch) -> Outcome {
+    if libc::WIFEXITED(status) {
+        let code = libc::WEXITSTATUS(status);
+        let message = format!("the process ended itself without a result (exit status {code})");
+        return failed(FailureKind::Crash, message);
+    }
+    let said = clean_line(watch.tail().trim(), 200);
+    match libc::WTERMSIG(status) {
+        libc::SIGXCPU => failed(FailureKind::Timeout, "the processor time limit was met".into()),
+        libc::SIGKILL => {
+            failed(FailureKind::Memory, "the process was killed, most likely for its memory".into())
+        }
+        libc::SIGSYS => failed(FailureKind::Crash, "a system call of another architecture".into()),
+        signal => failed(FailureKind::Crash, format!("the process died by signal {signal}: {said}")),
+    }
+}
+
+/// What was seen while a script ran.
+struct Watch {
+    timed_out: bool,
+    tail: Vec<u8>,
+}
+
+impl Watch {
+    fn tail(&self) -> String {
+        String::from_utf8_lossy(&self.tail).into_owned()
+    }
+
+    /// Empties the pipe, keeping only the end of what was said; `false` once it is closed.
+    fn drain(&mut self, reader: &OwnedFd, chunk: &mut [u8]) -> bool {
+        loop {
+            match rustix::io::read(reader, &mut *chunk) {
+                Ok(0) => return false,
+                Ok(n) => {
+                    self.tail.extend_from_slice(&chunk[..n]);
+                    let excess = self.tail.len().saturating_sub(TAIL);
+                    self.tail.drain(..excess);
+                    if n < chunk.len() {
+                        return true;
+                    }
+                }
+                Err(rustix::io::Errno::INTR) => (),
+                Err(e) => return e == rustix::io::Errno::AGAIN,
+            }
+        }
+    }
+}
+
+/// Waits for the end of a process, which it brings about at the deadline, and discards its output.
+fn watch(pidfd: &OwnedFd, reader: &OwnedFd, timeout: Duration) -> Result<Watch, RenderError> {
+    let mut watch = Watch { timed_out: false, tail: Vec::new() };
+    let mut chunk = vec![0; 1 << 16];
+    let (mut deadline, mut open) = (Instant::now() + timeout, true);
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            if watch.timed_out {
+                let source = std::io::ErrorKind::TimedOut.into();
+                return Err(RenderError::Io { what: "end a process that does not die", source });
+            }
+            watch.timed_out = true;
+            deadline = Instant::now() + DEATH_LIMIT;
+            // An error means that it has just ended by itself.
+            let _ = rustix::process::pidfd_send_signal(pidfd, Signal::KILL);
+            continue;
+        }
+        let mut fds = [PollFd::new(pidfd, PollFlags::IN), PollFd::new(reader, PollFlags::IN)];
+        let watched = if open { &mut fds[..] } else { &mut fds[..1] };
+        let limit = Timespec::try_from(left).unwrap_or_default();
+        match poll(watched, Some(&limit)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => (),
+            Err(e) => return Err(io("wait for a process")(e)),
+        }
+        let ended = !fds[0].revents().is_empty();
+        if open && (ended || !fds[1].revents().is_empty()) {
+            open = watch.drain(reader, &mut chunk);
+        }
+        if ended {
+            return Ok(watch);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What a render process left behind, checked. It is a claim of untrusted code: every length, number and
+//! text is held to a cap before it becomes an [`Outcome`], and nothing is trusted because of the way the
+//! process ended. Read only after the process is dead, so it cannot change underneath.
+
+use serde::Deserialize;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use vsdpo_artifact::{Element, ExecError, FailureKind, Image, Outcome, Region, Rendered, Span};
+
+/// Bytes of the header.
+pub(crate) const RECORDS_AT: u64 = 64;
+/// Bytes of records at most.
+pub(crate) const RECORDS_MAX: u64 = (8 << 20) - RECORDS_AT;
+/// Where the pixels begin (a multiple of the page size).
+pub(crate) const FRAME_AT: u64 = RECORDS_AT + RECORDS_MAX;
+/// Pixels of an image at most.
+pub(crate) const MAX_PIXELS: u64 = 16 << 20;
+/// Bytes of the whole buffer.
+pub(crate) const BUFFER_BYTES: u64 = FRAME_AT + MAX_PIXELS * 4;
+/// Elements at most.
+pub(crate) const MAX_ELEMENTS: usize = 20_000;
+
+const MAX_STACK: usize = 64;
+const MAX_VALUES: usize = 64;
+const MAX_POINTS: usize = 512;
+const MAX_TEXT: usize = 2_000;
+const MAX_TRACEBACK: usize = 8_000;
+const MAX_NOTES: usize = 32;
+const MAGIC: &[u8; 8] = b"VSDPOFRM";
+
+/// Why a result is none.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Refused {
+    /// The process wrote no header.
+    Absent,
+    /// It breaks this rule.
+    Broken(String),
+}
+
+fn broken<T>(why: impl Into<String>) -> Result<T, Refused> {
+    Err(Refused::Broken(why.into()))
+}
+
+/// Reads and checks the buffer of a dead process.
+pub(crate) fn read(buffer: &File, source: &str) -> Result<Outcome, Refused> {
+    let mut head = [0; RECORDS_AT as usize];
+    buffer.read_exact_at(&mut head, 0).or_else(|e| broken(e.to_string()))?;
+    let head = Header::parse(&head)?;
+    let mut records = vec![0; head.records as usize];
+    buffer.read_exact_at(&mut records, RECORDS_AT).or_else(|e| broken(e.to_string()))?;
+    if head.failed {
+        return failure(&records, source).map(|error| Outcome::Failed { error });
+    }
+    let (elements, notes) = records_of(&records, source, (head.width, head.height))?;
+    let mut rgba: Arc<[u8]> = std::iter::repeat_n(0, head.pixels as usize).collect();
+    if let Some(bytes) = Arc::get_mut(&mut rgba) {
+        buffer.read_exact_at(bytes, FRAME_AT).or_else(|e| broken(e.to_string()))?;
+    }
+    let image = Image { width: head.width, height: head.height, rgba };
+    Ok(Outcome::Rendered(Rendered { image, elements, notes }))
+}
+
+#[derive(Debug)]
+struct Header {
+    failed: bool,
+    width: u32,
+    height: u32,
+    records: u64,
+    pixels: u64,
+}
+
+impl Header {
+    fn parse(bytes: &[u8; RECORDS_AT as usize]) -> Result<Self, Refused> {
+        let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
+        if bytes[..8] == [0; 8] {
+            return Err(Refused::Absent);
+        }
+        let (version, status) = (word(8), word(12));
+        let head = Self {
+            failed: status == 1,
+            width: word(16),
+            height: word(20),
+            records: long(24),
+            pixels: long(32),
+        };
+        let area = u64::from(head.width) * u64::from(head.height);
+        if &bytes[..8] != MAGIC || version != 1 || status > 1 {
+            return broken("the result has no valid header");
+        }
+        if head.records > RECORDS_MAX {
+            return broken(format!("{} bytes of records", head.records));
+        }
+        if !head.failed && (area == 0 || area > MAX_PIXELS || head.pixels != area * 4) {
+            return broken(format!("{} bytes for {}x{} pixels", head.pixels, head.width, head.height));
+        }
+        Ok(head)
+    }
+}
+
+#[derive(Deserialize)]
+struct Records {
+    elements: Vec<Element>,
+    notes: Vec<String>,
+}
+
+/// Parses and checks the records of a picture of `size` (width, height).
+fn records_of(json: &[u8], source: &str, size: (u32, u32)) -> Result<(Vec<Element>, Vec<String>), Refused> {
+    let Records { mut elements, mut notes } =
+        serde_json::from_slice(json).or_else(|e| broken(format!("malformed records: {e}")))?;
+    if elements.len() > MAX_ELEMENTS {
+        return broken(format!("{} elements, at most {MAX_ELEMENTS}", elements.len()));
+    }
+    let count = elements.len();
+    for (i, element) in elements.iter_mut().enumerate() {
+        check(element, i, count).or_else(|why| broken(format!("element {i}: {why}")))?;
+        if element.stack.iter().any(|&span| !inside(span, source)) {
+            return broken(format!("element {i}: a span outside the source"));
+        }
+        fit(element, size.0 as f32, size.1 as f32);
+        element.text = element.text.take().map(|t| clean(&t, MAX_TEXT));
+        element.label = element.label.take().map(|t| clean(&t, MAX_TEXT));
+    }
+    notes.truncate(MAX_NOTES);
+    Ok((elements, notes.iter().map(|n| clean(n, MAX_TEXT)).collect()))
+}
+
+/// What makes a record impossible; such a record was not made by the probe.
+fn check(e: &Element, position: usize, count: usize) -> Result<(), &'static str> {
+    let finite =
+        |r: Region| <[f32; 4]>::from(r).iter().all(|v| v.is_finite()) && r.x0 <= r.x1 && r.y0 <= r.y1;
+    let refers = |id: Option<u32>| id.is_none_or(|id| (id as usize) < count);
+    let numbers = [e.font_px, e.rotation].iter().flatten().all(|v| v.is_finite());
+    if e.id as usize != position {
+        return Err("ids must count from 0");
+    }
+    if !finite(e.region) || !e.layout.is_none_or(finite) {
+        return Err("a box that is not finite and upright");
+    }
+    if !numbers
+        || e.points.iter().flatten().any(|v| !v.is_finite())
+        || e.values.iter().any(|v| !v.is_finite())
+    {
+        return Err("a number that is not finite");
+    }
+    if e.stack.len() > MAX_STACK || e.values.len() > MAX_VALUES || e.points.len() > MAX_POINTS {
+        return Err("too many spans, values or points");
+    }
+    if !refers(e.parent) || !refers(e.axes) {
+        return Err("a reference to no element");
+    }
+    Ok(())
+}
+
+/// Clips the box to the image, and what may reach outside it to four image sizes around it.
+fn fit(e: &mut Element, width: f32, height: f32) {
+    let clamp = |r: Region, left: f32, right: f32, top: f32, bottom: f32| {
+        let (x, y) = (|v: f32| v.clamp(left, right), |v: f32| v.clamp(top, bottom));
+        Region::new(x(r.x0), y(r.y0), x(r.x1), y(r.y1))
+    };
+    e.region = clamp(e.region, 0.0, width, 0.0, height);
+    let (left, right, top, bottom) = (-4.0 * width, 5.0 * width, -4.0 * height, 5.0 * height);
+    e.layout = e.layout.map(|r| clamp(r, left, right, top, bottom));
+    for [x, y] in &mut e.points {
+        (*x, *y) = (x.clamp(left, right), y.clamp(top, bottom));
+    }
+}
+
+fn inside(span: Span, source: &str) -> bool {
+    span.text(source).is_some()
+}
+
+/// Cuts a text to `max` characters and takes out what could steer a terminal.
+fn clean(text: &str, max: usize) -> String {
+    text.chars().filter(|c| !c.is_control() || *c == '\n' || *c == '\t').take(max).collect()
+}
+
+/// As [`clean`], on one line.
+pub(crate) fn clean_line(text: &str, max: usize) -> String {
+    text.split(['\n', '\r', '\t'])
+        .map(|part| clean(part, max))
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .take(max)
+        .collect()
+}
+
+/// What a script that failed reports about itself.
+#[derive(Deserialize)]
+struct Failure {
+    kind: FailureKind,
+    message: String,
+    #[serde(default)]
+    traceback: String,
+    #[serde(default)]
+    span: Option<Span>,
+}
+
+fn failure(json: &[u8], source: &str) -> Result<ExecError, Refused> {
+    use FailureKind::{Crash, Timeout};
+    let f: Failure = serde_json::from_slice(json).or_else(|e| broken(format!("malformed records: {e}")))?;
+    if matches!(f.kind, Crash | Timeout) {
+        return broken("a failure that only the supervisor can tell");
+    }
+    Ok(ExecError {
+        kind: f.kind,
+        message: clean_line(&f.message, MAX_TEXT),
+        traceback: clean(&f.traceback, MAX_TRACEBACK),
+        span: f.span.filter(|&s| inside(s, source)),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! Which files a script may open: Python and its libraries to read, one scratch folder to write.
+
+use crate::config::RenderError;
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
+    RulesetAttr, RulesetCreatedAttr, RulesetError, Scope,
+};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+/// What every program reads: shared libraries, fonts, time zones.
+const SYSTEM: [&str; 16] = [
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/local/lib",
+    "/usr/share/fonts",
+    "/usr/local/share/fonts",
+    "/usr/share/fontconfig",
+    "/usr/share/zoneinfo",
+    "/etc/fonts",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/dev/null",
+    "/dev/zero",
+    "/dev/random",
+    "/dev/urandom",
+];
+
+/// What the rules of one slot grant.
+pub(crate) struct Rules<'a> {
+    /// Folders of Python and its packages.
+    pub libraries: &'a [PathBuf],
+    /// The slot's folder; its scratch file system is mounted inside.
+    pub slot: &'a Path,
+    /// Whether the scratch folder is limited in size and so may be written.
+    pub writable: bool,
+}
+
+impl Rules<'_> {
+    /// Builds the ruleset; a process that restricts itself by it opens nothing else. Rights that the
+    /// kernel does not know yet are left out, from ABI 1 on.
+    pub fn build(&self) -> Result<OwnedFd, RenderError> {
+        let created =
+            self.create().map_err(|e| RenderError::Sandbox { message: format!("landlock: {e}") })?;
+        created.ok_or(RenderError::NoSandbox { layer: "landlock" })
+    }
+
+    fn create(&self) -> Result<Option<OwnedFd>, RulesetError> {
+        let read = AccessFs::ReadFile | AccessFs::ReadDir;
+        let mut ruleset = Ruleset::default()
+            .set_compatibility(CompatLevel::BestEffort)
+            .handle_access(AccessFs::from_all(ABI::V7))?
+            .handle_access(AccessNet::from_all(ABI::V7))?
+            .scope(Scope::AbstractUnixSocket | Scope::Signal)?
+            .create()?;
+        let system = SYSTEM.iter().map(Path::new);
+        for path in system.chain(self.libraries.iter().map(PathBuf::as_path)) {
+            ruleset = add(ruleset, path, read)?;
+        }
+        for device in ["/dev/null", "/dev/zero"] {
+            ruleset = add(ruleset, Path::new(device), AccessFs::WriteFile.into())?;
+        }
+        let scratch = if self.writable { read | writes() } else { read };
+        Ok(add(ruleset, self.slot, scratch)?.into())
+    }
+}
+
+/// Plain files and folders, no devices, sockets, pipes or links.
+fn writes() -> BitFlags<AccessFs> {
+    use AccessFs::{MakeDir, MakeReg, RemoveDir, RemoveFile, Truncate, WriteFile};
+    MakeDir | MakeReg | RemoveDir | RemoveFile | Truncate | WriteFile
+}
+
+/// Grants `access` beneath `path`; a path that this machine lacks is left out.
+fn add(
+    ruleset: landlock::RulesetCreated,
+    path: &Path,
+    access: BitFlags<AccessFs>,
+) -> Result<landlock::RulesetCreated, RulesetError> {
+    let Ok(fd) = PathFd::new(path) else { return Ok(ruleset) };
+    let access = if path.is_dir() { access } else { access & AccessFs::from_file(ABI::V7) };
+    ruleset.add_rule(PathBeneath::new(fd, access))
+}
+
+/// The kernel's landlock version; 0 where it is missing or switched off.
+pub(crate) fn abi() -> i64 {
+    const VERSION: libc::c_ulong = 1;
+    // SAFETY: with the version flag the kernel reads no memory of ours; the arguments are plain numbers.
+    let abi = unsafe {
+        libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0 as libc::size_t, VERSION)
+    };
+    abi.max(0)
+}
