@@ -1,0 +1,90 @@
+//! The verbs, one file each: arguments, what they call, how it ends.
+
+mod doctor;
+mod explain;
+mod lint;
+mod render;
+mod report;
+mod source;
+
+#[cfg(feature = "train")]
+mod eval;
+#[cfg(feature = "train")]
+mod generate;
+#[cfg(feature = "train")]
+mod logprobs;
+#[cfg(feature = "train")]
+mod train;
+
+use crate::Exit;
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use std::time::Duration;
+use vsdpo_render::RenderConfig;
+
+/// Models that write charts, trained on seeing their own renders; and a linter for what they write.
+///
+/// Exit status: 0 fine, 1 findings (lint), 2 could not do it, 130 interrupted.
+#[derive(Parser)]
+#[command(name = "visual-sdpo", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Lint(lint::Args),
+    Render(render::Args),
+    Explain(explain::Args),
+    Doctor(doctor::Args),
+    Report(report::Args),
+    #[cfg(feature = "train")]
+    Train(train::Args),
+    #[cfg(feature = "train")]
+    Eval(eval::Args),
+    #[cfg(feature = "train")]
+    Generate(generate::Args),
+    #[cfg(feature = "train")]
+    Logprobs(logprobs::Args),
+}
+
+/// How scripts are run.
+#[derive(Args)]
+struct Sandbox {
+    /// Seconds that a script may take.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u64).range(1..=600))]
+    timeout: u64,
+    /// Run scripts even where the kernel offers no landlock or seccomp. They may then read your files.
+    #[arg(long)]
+    unsafe_no_sandbox: bool,
+}
+
+impl Sandbox {
+    fn config(&self) -> RenderConfig {
+        RenderConfig {
+            timeout: Duration::from_secs(self.timeout),
+            unsafe_no_sandbox: self.unsafe_no_sandbox,
+            ..RenderConfig::default()
+        }
+    }
+}
+
+/// Runs the verb that was typed.
+pub fn run(cli: Cli) -> Result<Exit> {
+    match cli.verb {
+        Verb::Lint(args) => lint::run(&args),
+        Verb::Render(args) => render::run(&args),
+        Verb::Explain(args) => explain::run(&args),
+        Verb::Doctor(args) => doctor::run(&args),
+        Verb::Report(args) => report::run(&args),
+        #[cfg(feature = "train")]
+        Verb::Train(args) => train::run(&args),
+        #[cfg(feature = "train")]
+        Verb::Eval(args) => eval::run(&args),
+        #[cfg(feature = "train")]
+        Verb::Generate(args) => generate::run(&args),
+        #[cfg(feature = "train")]
+        Verb::Logprobs(args) => logprobs::run(&args),
+    }
+}

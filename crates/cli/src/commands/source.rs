@@ -1,0 +1,39 @@
+//! Reading the scripts that a person names.
+
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::path::Path;
+
+/// Larger files are no charts.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// The text of a matplotlib script.
+pub fn read(path: &Path) -> Result<String> {
+    let shown = path.display();
+    let facts = fs::metadata(path).with_context(|| format!("cannot read `{shown}`"))?;
+    if facts.is_dir() {
+        bail!("`{shown}` is a folder: name the scripts in it, as in `{shown}/*.py`");
+    }
+    if !facts.is_file() {
+        bail!("`{shown}` is no regular file: give a Python script");
+    }
+    if matches!(extension(path).as_str(), "html" | "htm" | "svg" | "pptx") {
+        bail!("`{shown}` is no chart script: this version checks matplotlib scripts (.py)");
+    }
+    if facts.len() > MAX_BYTES {
+        bail!("`{shown}` has {} bytes, more than {MAX_BYTES}: give a single chart script", facts.len());
+    }
+    let bytes = fs::read(path).with_context(|| format!("cannot read `{shown}`"))?;
+    let text = String::from_utf8(bytes).map_err(|e| {
+        let at = e.utf8_error().valid_up_to();
+        anyhow::anyhow!("`{shown}` is not UTF-8 (byte {at}): save it as UTF-8")
+    })?;
+    if text.trim().is_empty() {
+        bail!("`{shown}` is empty: give a script that draws a chart");
+    }
+    Ok(text)
+}
+
+fn extension(path: &Path) -> String {
+    path.extension().map_or(String::new(), |e| e.to_string_lossy().to_ascii_lowercase())
+}

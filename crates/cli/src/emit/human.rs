@@ -1,0 +1,146 @@
+//! `lint` for people: rustc's manner, the statement at fault under a caret and the place in the picture.
+
+use super::Checked;
+use crate::terminal::{clean, clean_line};
+use annotate_snippets::{AnnotationKind, Group, Level, Message, Renderer, Snippet, Title};
+use std::collections::BTreeSet;
+use std::ops::Range;
+use vsdpo_artifact::{Defect, Domain, ExecError, Outcome, Region};
+use vsdpo_diagnose::rules;
+
+/// Statements under a caret, and boxes in the note, at most.
+const MANY: usize = 4;
+
+/// The findings of one file, then its line of result.
+pub fn lint(checked: &Checked, colour: bool) -> String {
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let shown = Shown { checked, file: clean_line(&checked.file), source: same_length(&checked.source) };
+    let mut text = String::new();
+    if let Outcome::Failed { error } = &checked.outcome {
+        text.push_str(&format!("{}\n\n", renderer.render(&[shown.failure(error)])));
+    }
+    for defect in &checked.diagnosis.defects {
+        text.push_str(&format!("{}\n\n", renderer.render(&[shown.finding(defect)])));
+    }
+    if let Some(rendered) = checked.outcome.rendered() {
+        rendered.notes.iter().for_each(|n| text.push_str(&format!("note: {}\n", clean_line(n))));
+    }
+    text + &shown.result()
+}
+
+/// The line after several files.
+pub fn total(all: &[Checked]) -> String {
+    let bad = all.iter().filter(|c| c.has_findings()).count();
+    let findings: usize = all.iter().map(Checked::findings).sum();
+    format!("{} files, {bad} with findings, {}\n", all.len(), counted(findings, "defect"))
+}
+
+struct Shown<'a> {
+    checked: &'a Checked,
+    file: String,
+    /// The script, harmless, with every byte offset unchanged.
+    source: String,
+}
+
+impl Shown<'_> {
+    fn finding<'a>(&'a self, defect: &'a Defect) -> Group<'a> {
+        let level = if defect.severity > 0.0 { Level::WARNING } else { Level::NOTE };
+        let title = level.primary_title(clean_line(&defect.message)).id(defect.rule);
+        let group = self.snippet(title, &self.statements(defect));
+        let mut notes: Vec<Message<'a>> = Vec::new();
+        if let Some(place) = self.place(defect) {
+            notes.push(Level::NOTE.message(place));
+        }
+        if let Some(observed) = self.observed(defect) {
+            notes.push(Level::NOTE.message(observed));
+        }
+        notes.push(Level::HELP.message(format!("visual-sdpo explain {}", defect.rule)));
+        group.elements(notes)
+    }
+
+    fn failure<'a>(&'a self, error: &'a ExecError) -> Group<'a> {
+        let kind = serde_json::to_value(error.kind).ok().and_then(|v| v.as_str().map(str::to_owned));
+        let title = Level::ERROR
+            .primary_title(clean_line(&error.message))
+            .id(format!("exec/{}", kind.unwrap_or_default()));
+        let blamed = error.span.map(|s| (s.start..s.end, None)).into_iter().collect::<Vec<_>>();
+        self.snippet(title, &blamed)
+    }
+
+    /// The title over the statements at fault; without one, over the file's name.
+    fn snippet<'a>(&'a self, title: Title<'a>, blamed: &[(Range<usize>, Option<String>)]) -> Group<'a> {
+        let fits = |r: &Range<usize>| r.start < r.end && self.source.get(r.clone()).is_some();
+        let blamed: Vec<_> = blamed.iter().filter(|(range, _)| fits(range)).take(MANY).collect();
+        if blamed.is_empty() {
+            return title.element(annotate_snippets::Origin::path(self.file.as_str()));
+        }
+        let annotations = blamed.into_iter().enumerate().map(|(i, (range, label))| {
+            let kind = if i == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
+            kind.span(range.clone()).label(label.clone())
+        });
+        title.element(Snippet::source(self.source.as_str()).path(self.file.as_str()).annotations(annotations))
+    }
+
+    /// The statements that drew the elements at fault, the most blamed first.
+    fn statements(&self, defect: &Defect) -> Vec<(Range<usize>, Option<String>)> {
+        let elements = defect.elements.iter().filter_map(|id| self.checked.element(*id));
+        let indices: BTreeSet<usize> = elements.filter_map(|e| self.checked.statement_of(e)).collect();
+        let mut found: Vec<_> = indices.into_iter().map(|i| &self.checked.credit.statements[i]).collect();
+        found.sort_by(|a, b| b.resp.total_cmp(&a.resp));
+        let label = |resp: f32, weight: f32| format!("resp {resp:.2}, weight {weight:.2}");
+        found
+            .into_iter()
+            .map(|s| (s.statement.span.start..s.statement.span.end, Some(label(s.resp, s.weight))))
+            .collect()
+    }
+
+    fn place(&self, defect: &Defect) -> Option<String> {
+        let image = &self.checked.outcome.rendered()?.image;
+        let boxes: Vec<String> = defect.regions.iter().take(MANY).map(|r| region(*r)).collect();
+        let more = defect.regions.len().saturating_sub(MANY);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        (!boxes.is_empty()).then(|| {
+            format!("in the picture ({}x{} px) at {}{more}", image.width, image.height, boxes.join(" "))
+        })
+    }
+
+    fn observed(&self, defect: &Defect) -> Option<String> {
+        let axis = rules(Domain::Chart).iter().find(|r| r.id == defect.rule)?.axis;
+        let observed = clean_line(&self.checked.diagnosis.rubric.get(axis)?.observed);
+        (!observed.is_empty()).then(|| format!("{}: {observed}", axis.name()))
+    }
+
+    fn result(&self) -> String {
+        let d = &self.checked.diagnosis;
+        let file = &self.file;
+        if !d.executed {
+            return format!("{file}: did not run, reward {:.2}\n", d.reward);
+        }
+        let sign = |ok| if ok { "ok" } else { "defect" };
+        let verdicts = d.rubric.axes.iter().map(|(axis, v)| (axis.name(), v.satisfied.map_or("not judged", sign)));
+        let axes: Vec<String> = verdicts.map(|(axis, sign)| format!("{axis} {sign}")).collect();
+        let found = match self.checked.findings() {
+            0 => "no defects".to_owned(),
+            n => counted(n, "defect"),
+        };
+        format!("{file}: {found}, reward {:.2} ({})\n", d.reward, axes.join(", "))
+    }
+}
+
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+fn region(r: Region) -> String {
+    format!("[{:.0},{:.0},{:.0},{:.0}]", r.x0, r.y0, r.x1, r.y1)
+}
+
+/// The source with every character that could drive a terminal replaced by as many `?` as it has bytes.
+fn same_length(source: &str) -> String {
+    let harmless = |c: char| matches!(c, '\r') || matches!(clean(c.encode_utf8(&mut [0; 4])), std::borrow::Cow::Borrowed(_));
+    let mut text = String::with_capacity(source.len());
+    for c in source.chars() {
+        if harmless(c) { text.push(c) } else { text.extend(std::iter::repeat_n('?', c.len_utf8())) }
+    }
+    text
+}

@@ -1,0 +1,152 @@
+//! One artifact on a page: the picture with the boxes of its defects beside the code that drew it. The
+//! rollout pages and `lint --html` share it.
+
+use super::code::{CodeView, legend};
+use super::curve::value;
+use super::records::{Bytes, DefectRecord, ErrorRecord, StatementRecord, TokenRecord, VerdictRecord};
+use maud::{Markup, html};
+
+/// The picture: where a browser finds it, and its size in pixels.
+pub struct Picture {
+    /// A relative address or a `data:` one.
+    pub href: String,
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+}
+
+/// What is shown of one artifact.
+pub struct ArtifactView<'a> {
+    /// The whole answer.
+    pub text: &'a str,
+    /// The part that was run.
+    pub code: Bytes,
+    /// The render, if there is one.
+    pub picture: Option<Picture>,
+    /// Why there is none.
+    pub error: Option<&'a ErrorRecord>,
+    /// Findings.
+    pub defects: &'a [DefectRecord],
+    /// Axis by axis.
+    pub rubric: Vec<(&'a str, VerdictRecord)>,
+    /// Offsets in `text`.
+    pub statements: &'a [StatementRecord],
+    /// Offsets in `text`.
+    pub tokens: &'a [TokenRecord],
+}
+
+impl ArtifactView<'_> {
+    /// Two columns: picture with findings and rubric, code with blame.
+    pub fn markup(&self) -> Markup {
+        html! {
+            div.artifact {
+                div.seen {
+                    (self.picture_markup())
+                    @if let Some(error) = self.error { (failure(error)) }
+                    (findings(self.defects))
+                    (rubric(&self.rubric))
+                }
+                div.written {
+                    (legend(self.tokens))
+                    (CodeView { text: self.text, code: self.code, statements: self.statements, tokens: self.tokens }.markup())
+                }
+            }
+        }
+    }
+
+    fn picture_markup(&self) -> Markup {
+        let Some(picture) = &self.picture else {
+            return html! { div.nopicture { "no picture" } };
+        };
+        html! {
+            figure.picture {
+                img src=(picture.href) width=(picture.width) height=(picture.height) alt="the render";
+                (boxes(self.defects, picture.width, picture.height))
+            }
+        }
+    }
+}
+
+/// The boxes of the defects over a picture of `width` x `height` pixels.
+pub fn boxes(defects: &[DefectRecord], width: u32, height: u32) -> Markup {
+    html! {
+        svg.boxes viewBox={ "0 0 " (width) " " (height) } preserveAspectRatio="none" aria-hidden="true" {
+            @for (i, defect) in defects.iter().enumerate() {
+                g.remark[defect.severity <= 0.0] data-d=(i) data-e=(elements(defect)) {
+                    @for (j, [x0, y0, x1, y1]) in defect.regions.iter().enumerate() {
+                        rect x=(x0) y=(y0) width=((x1 - x0).max(0.0)) height=((y1 - y0).max(0.0)) {
+                            title { (defect.rule) ": " (defect.message) }
+                        }
+                        @if j == 0 { (badge(i + 1, *x0, *y0, f64::from(width) / 64.0)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The number of a finding at a corner of its first box, kept inside the picture; `r` in its pixels.
+fn badge(number: usize, x: f64, y: f64, r: f64) -> Markup {
+    let (x, y) = (x.max(r), y.max(r));
+    html! {
+        circle cx=(x) cy=(y) r=(r) {}
+        text x=(x) y=(y + 0.42 * r) font-size=(1.25 * r) { (number) }
+    }
+}
+
+fn elements(defect: &DefectRecord) -> String {
+    defect.elements.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
+}
+
+fn failure(error: &ErrorRecord) -> Markup {
+    html! {
+        div.failure {
+            b { (error.kind) } " " (error.message)
+            @if !error.traceback.trim().is_empty() { pre { (error.traceback.trim_end()) } }
+        }
+    }
+}
+
+fn findings(defects: &[DefectRecord]) -> Markup {
+    html! {
+        @if !defects.is_empty() {
+            ol.findings {
+                @for (i, defect) in defects.iter().enumerate() {
+                    li.remark[defect.severity <= 0.0] data-d=(i) data-e=(elements(defect)) {
+                        code { (defect.rule) } " " (defect.message)
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn rubric(axes: &[(&str, VerdictRecord)]) -> Markup {
+    html! {
+        @if !axes.is_empty() {
+            table.rubric {
+                thead { tr { th { "axis" } th { } th.num { "score" } th { "observed" } } }
+                tbody {
+                    @for (axis, verdict) in axes {
+                        tr {
+                            td { (axis) }
+                            td { (mark(verdict.satisfied)) }
+                            td.num { (verdict.score.map_or("–".to_owned(), value)) }
+                            td.observed { (verdict.observed) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A verdict as a sign that does not depend on colour alone.
+pub fn mark(satisfied: Option<bool>) -> Markup {
+    match satisfied {
+        Some(true) => html! { span.ok title="satisfied" { "✓" } },
+        Some(false) => html! { span.bad title="defect" { "✕" } },
+        None => html! { span.open title="not judged" { "–" } },
+    }
+}

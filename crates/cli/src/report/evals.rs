@@ -1,0 +1,134 @@
+//! The answer first: base against final on held-out tasks, then every arm in a table.
+
+use super::Run;
+use super::curve::value;
+use super::records::{ArmRecord, EvalRecord, Interval};
+use maud::{Markup, html};
+use std::collections::BTreeSet;
+
+/// The cards at the top.
+pub fn headline(run: &Run) -> Markup {
+    let students: Vec<(&EvalRecord, &ArmRecord)> =
+        run.evals.iter().filter_map(|e| Some((e, e.student()?))).collect();
+    let base = students.iter().min_by_key(|(e, _)| e.step);
+    let last = students.iter().max_by_key(|(e, _)| e.step);
+    match (base, last) {
+        (Some((from, base)), Some((to, last))) if from.step < to.step => html! {
+            p.note {
+                "Held-out tasks (" (to.benchmark) ", " (last.tasks) " tasks), the student alone, nothing else in view: step "
+                (from.step) " against step " (to.step) ". Bars are 95 % intervals."
+            }
+            div.headline {
+                (card("free of defects", base.defect_free, last.defect_free, true))
+                (card("executes", base.exec, last.exec, true))
+                (card("reward", base.reward, last.reward, false))
+            }
+        },
+        _ => training(run),
+    }
+}
+
+/// Without two evaluations: the training rollouts, and the page says that they are no held-out result.
+fn training(run: &Run) -> Markup {
+    let ends = |key: &str| -> Option<(Interval, Interval)> {
+        let values: Vec<f64> = run.metrics.iter().filter_map(|m| m.get(key)?.as_f64()).collect();
+        let n = (values.len() / 5).clamp(1, 10);
+        let mean = |part: &[f64]| {
+            let mean = part.iter().sum::<f64>() / part.len() as f64;
+            Interval { mean, low: mean, high: mean }
+        };
+        (values.len() >= 2).then(|| (mean(&values[..n]), mean(&values[values.len() - n..])))
+    };
+    let cards = [("free of defects", "defect_free", true), ("executes", "exec/success", true), ("reward", "reward", false)];
+    html! {
+        p.note { "This run holds no pair of held-out evaluations; these are training prompts, first steps against last." }
+        div.headline {
+            @for (name, key, percent) in cards {
+                @if let Some((from, to)) = ends(key) { (card(name, Some(from), Some(to), percent)) }
+            }
+        }
+    }
+}
+
+fn card(name: &str, from: Option<Interval>, to: Option<Interval>, percent: bool) -> Markup {
+    let (Some(from), Some(to)) = (from, to) else { return html! {} };
+    html! {
+        div.figure-card {
+            p.kicker { (name) }
+            p.big { small { (shown(from.mean, percent)) } span.arrow { "→" } (shown(to.mean, percent)) }
+            svg viewBox="0 0 300 44" role="img" aria-label={ (name) ": from " (shown(from.mean, percent)) " to " (shown(to.mean, percent)) } {
+                line.axis x1="4" x2="296" y1="29" y2="29" {}
+                @for at in [0.0, 0.25, 0.5, 0.75, 1.0] { line.axis x1=(x(at)) x2=(x(at)) y1="26" y2="32" {} }
+                text x="0" y="43" { (shown(0.0, percent)) }
+                text x="300" y="43" text-anchor="end" { (shown(1.0, percent)) }
+                (whisker("from", from, 8.0)) (whisker("to", to, 18.0))
+            }
+        }
+    }
+}
+
+fn x(v: f64) -> f64 {
+    4.0 + 292.0 * v.clamp(0.0, 1.0)
+}
+
+fn whisker(class: &str, v: Interval, y: f64) -> Markup {
+    html! {
+        g class=(class) {
+            line.whisker x1=(x(v.low)) x2=(x(v.high)) y1=(y) y2=(y) {}
+            circle cx=(x(v.mean)) cy=(y) r="4.2" {}
+        }
+    }
+}
+
+fn shown(v: f64, percent: bool) -> String {
+    if percent { format!("{:.0} %", 100.0 * v) } else { value(v) }
+}
+
+/// Every evaluation: the student at its steps, then the arms that keep the result honest.
+pub fn table(run: &Run) -> Markup {
+    let all = || run.evals.iter().flat_map(|e| e.arms.iter().map(move |a| (e.step, a)));
+    let (students, others): (Vec<_>, Vec<_>) = all().partition(|(_, a)| a.arm == "student");
+    if students.is_empty() && others.is_empty() {
+        return html! {};
+    }
+    let last = students.iter().map(|(step, _)| *step).max();
+    let axes: BTreeSet<&str> = all().flat_map(|(_, a)| a.axes.keys()).map(String::as_str).collect();
+    html! {
+        h2 { "Evaluation" }
+        p.note { "Share of held-out tasks, with 95 % intervals. An axis counts the answers that satisfy it." }
+        div.scroll {
+            table.arms {
+                thead { tr {
+                    th { "arm" } th.num { "step" } th.num { "tasks" } th.num { "executes" } th.num { "defect-free" } th.num { "reward" }
+                    @for axis in &axes { th.num { (axis) } }
+                } }
+                tbody { @for (step, a) in students.iter().chain(&others) {
+                    tr.student[a.arm == "student" && Some(*step) == last] {
+                        td { (name(a, *step)) } td.num { (step) } td.num { (a.tasks) }
+                        td.num { (cell(a.exec, true)) } td.num { (cell(a.defect_free, true)) } td.num { (cell(a.reward, false)) }
+                        @for axis in &axes { td.num { (cell(a.axes.get(*axis).copied(), true)) } }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+/// Arms in words; an unknown one keeps its name.
+fn name(a: &ArmRecord, step: u64) -> &str {
+    match a.arm.as_str() {
+        "student" if step == 0 => "base",
+        "best-constant" => "best constant layout",
+        "given-feedback" => "shown its own feedback (teacher)",
+        "shuffled-feedback" => "control: somebody else's feedback",
+        other => other,
+    }
+}
+
+fn cell(v: Option<Interval>, percent: bool) -> Markup {
+    let Some(v) = v else { return html! { "–" } };
+    html! {
+        (shown(v.mean, percent))
+        @if v.low < v.high { small { (shown(v.low, percent)) " to " (shown(v.high, percent)) } }
+    }
+}

@@ -1,0 +1,131 @@
+//! Renders before and after, and the list of stored rollouts.
+//!
+//! What stands for a task at a step is its rollout of *median* reward, so that nobody chose it.
+
+use super::artifact::boxes;
+use super::curve::value;
+use super::{Run, Shown};
+use maud::{Markup, html};
+use std::collections::BTreeMap;
+
+/// Pairs, or pictures of a strip, at most.
+const MANY: usize = 8;
+
+/// Early against late answers: of the same task where the run met one twice, else one strip each.
+pub fn before_and_after(run: &Run) -> Markup {
+    let steps: Vec<u64> = run.shown.iter().map(|s| s.entry.step).collect();
+    let (Some(first), Some(last)) = (steps.iter().min(), steps.iter().max()) else { return html! {} };
+    if first == last {
+        return html! {};
+    }
+    let pairs = pairs(run, *first, *last);
+    html! {
+        h2 { "Before and after" }
+        @if pairs.is_empty() {
+            p.note { "No stored task came twice, so these are different tasks; each picture is the median-reward answer of its task." }
+            @for (step, title) in [(*first, "First stored step"), (*last, "Last stored step")] {
+                h3 { (title) ", " (step) }
+                div.strip { @for s in medians(run, step).into_iter().take(MANY) { (shot(s, "")) } }
+            }
+        } @else {
+            p.note { "The same task answered early and late in the run; each picture is the median-reward answer of its group." }
+            div.pairs {
+                @for (early, late) in pairs.into_iter().take(MANY) {
+                    div.pair {
+                        p { (early.record.prompt) }
+                        div { (shot(early, "")) (shot(late, "")) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Every step with its stored rollouts, folded.
+pub fn all(run: &Run) -> Markup {
+    let mut steps: BTreeMap<u64, Vec<&Shown>> = BTreeMap::new();
+    run.shown.iter().for_each(|s| steps.entry(s.entry.step).or_default().push(s));
+    html! {
+        @if !steps.is_empty() {
+            h2 { "Rollouts" }
+            p.note {
+                (run.stored) " stored" @if run.shown.len() < run.stored {
+                    ", of which " (run.shown.len()) " have a page here (an even choice of steps, first and last included)"
+                } ". A page shows the picture with the boxes of its defects beside the code, shaded by blame."
+            }
+            @for (step, shown) in &steps {
+                details.step {
+                    summary {
+                        b { "Step " (step) } " · " (shown.len()) " rollouts · mean reward "
+                        (value(shown.iter().map(|s| s.entry.reward).sum::<f64>() / shown.len() as f64))
+                        " · " (shown.iter().filter(|s| s.entry.clean).count()) " free of defects"
+                    }
+                    div.strip { @for s in shown { (shot(s, &s.entry.task)) } }
+                }
+            }
+        }
+    }
+}
+
+/// A small picture that leads to its page.
+fn shot(shown: &Shown, name: &str) -> Markup {
+    let entry = &shown.entry;
+    html! {
+        a.shot href={ "rollouts/" (shown.page) } {
+            @match &shown.picture {
+                Some((image, width, height)) => span.frame {
+                    img src={ "images/" (image) } width=(width) height=(height) loading="lazy" alt="";
+                    (boxes(&shown.record.defects, *width, *height))
+                },
+                None => span.frame.none {
+                    @match &shown.record.error { Some(e) => (e.message), None => "no picture" }
+                },
+            }
+            span.caption {
+                span { @if name.is_empty() { "step " (entry.step) } @else { (name) } }
+                span { (verdict(shown)) " " b { (value(entry.reward)) } }
+            }
+        }
+    }
+}
+
+fn verdict(shown: &Shown) -> Markup {
+    let entry = &shown.entry;
+    let count = shown.record.defects.iter().filter(|d| d.severity > 0.0).count();
+    html! {
+        @if !entry.executed { span.bad { "failed" } }
+        @else if entry.clean { span.ok { "✓" } }
+        @else { span.bad { "✕" @if count > 0 { (count) } } }
+    }
+}
+
+/// Tasks met in both halves of the run: the answers at their first and last step, widest span first.
+fn pairs(run: &Run, first: u64, last: u64) -> Vec<(&Shown, &Shown)> {
+    let middle = first + (last - first) / 2;
+    let mut tasks: BTreeMap<&str, Vec<&Shown>> = BTreeMap::new();
+    run.shown.iter().for_each(|s| tasks.entry(&s.entry.task).or_default().push(s));
+    let mut found: Vec<_> = tasks.into_values().filter_map(|group| ends(&group, middle)).collect();
+    found.sort_by_key(|(a, b)| std::cmp::Reverse(b.entry.step - a.entry.step));
+    found
+}
+
+/// The answers of one task at its first and last step, if they lie in different halves of the run.
+fn ends<'a>(group: &[&'a Shown], middle: u64) -> Option<(&'a Shown, &'a Shown)> {
+    let early = group.iter().map(|s| s.entry.step).min()?;
+    let late = group.iter().map(|s| s.entry.step).max()?;
+    let at = |step| median(group.iter().copied().filter(|s| s.entry.step == step).collect());
+    if early <= middle && late > middle { Some((at(early)?, at(late)?)) } else { None }
+}
+
+/// The median rollout of every task of a step.
+fn medians(run: &Run, step: u64) -> Vec<&Shown> {
+    let mut tasks: BTreeMap<&str, Vec<&Shown>> = BTreeMap::new();
+    let of_step = run.shown.iter().filter(|s| s.entry.step == step);
+    of_step.for_each(|s| tasks.entry(&s.entry.task).or_default().push(s));
+    tasks.into_values().filter_map(median).collect()
+}
+
+fn median(mut group: Vec<&Shown>) -> Option<&Shown> {
+    group.sort_by(|a, b| a.entry.reward.total_cmp(&b.entry.reward));
+    group.get(group.len() / 2).copied()
+}

@@ -1,0 +1,127 @@
+//! `lint --html`: one page that holds everything, pictures included, to be sent or kept.
+
+use super::artifact::{ArtifactView, Picture};
+use super::curve::value;
+use super::page::page;
+use super::records::{Bytes, DefectRecord, ErrorRecord, StatementRecord, VerdictRecord};
+use crate::emit::Checked;
+use anyhow::{Context, Result};
+use image::ImageEncoder;
+use image::codecs::png::PngEncoder;
+use maud::{Markup, html};
+use vsdpo_artifact::{Image, Outcome};
+
+/// The page of all linted files.
+pub fn lint_page(all: &[Checked]) -> Result<String> {
+    let sections = all.iter().map(section).collect::<Result<Vec<_>>>()?;
+    let bad = all.iter().filter(|c| c.has_findings()).count();
+    let title = match all {
+        [one] => one.file.clone(),
+        _ => format!("{} files, {bad} with findings", all.len()),
+    };
+    let body = html! {
+        header.top { p.kicker { "visual-sdpo lint" } h1 { (title) } }
+        main { @for section in &sections { (section) } }
+    };
+    Ok(page(&title, &body))
+}
+
+fn section(checked: &Checked) -> Result<Markup> {
+    let d = &checked.diagnosis;
+    let error = match &checked.outcome {
+        Outcome::Failed { error } => Some(ErrorRecord {
+            kind: serde_json::to_value(error.kind)?.as_str().unwrap_or_default().to_owned(),
+            message: error.message.clone(),
+            traceback: error.traceback.clone(),
+        }),
+        Outcome::Rendered(_) => None,
+    };
+    let defects: Vec<DefectRecord> = d.defects.iter().map(defect).collect();
+    let statements: Vec<StatementRecord> = checked
+        .credit
+        .statements
+        .iter()
+        .map(|s| StatementRecord {
+            start: s.statement.span.start,
+            end: s.statement.span.end,
+            resp: s.resp.into(),
+            weight: s.weight.into(),
+            elements: s.elements.clone(),
+        })
+        .collect();
+    let verdict = |v: &vsdpo_artifact::Verdict| VerdictRecord {
+        satisfied: v.satisfied,
+        score: v.score.map(f64::from),
+        observed: v.observed.clone(),
+    };
+    let view = ArtifactView {
+        text: &checked.source,
+        code: Bytes { start: 0, end: checked.source.len() },
+        picture: checked.outcome.rendered().map(|r| picture(&r.image)).transpose()?,
+        error: error.as_ref(),
+        defects: &defects,
+        rubric: d.rubric.axes.iter().map(|(axis, v)| (axis.name(), verdict(v))).collect(),
+        statements: &statements,
+        tokens: &[],
+    };
+    Ok(html! {
+        h2 { (checked.file) }
+        p.facts { span { (checked.findings()) " defects" } span { "reward " (value(d.reward.into())) } }
+        (view.markup())
+    })
+}
+
+fn defect(d: &vsdpo_artifact::Defect) -> DefectRecord {
+    DefectRecord {
+        rule: d.rule.to_owned(),
+        severity: d.severity.into(),
+        elements: d.elements.clone(),
+        regions: d.regions.iter().map(|r| [r.x0, r.y0, r.x1, r.y1].map(f64::from)).collect(),
+        message: d.message.clone(),
+    }
+}
+
+fn picture(image: &Image) -> Result<Picture> {
+    let href = format!("data:image/png;base64,{}", base64(&png(image)?));
+    Ok(Picture { href, width: image.width, height: image.height })
+}
+
+/// The image as a PNG file.
+pub fn png(image: &Image) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    PngEncoder::new(&mut bytes)
+        .write_image(&image.rgba, image.width, image.height, image::ExtendedColorType::Rgba8)
+        .context("cannot encode the picture as PNG")?;
+    Ok(bytes)
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let word = chunk.iter().enumerate().fold(0u32, |w, (i, b)| w | u32::from(*b) << (16 - 8 * i));
+        for i in 0..4 {
+            let sign = SIGNS[(word >> (18 - 6 * i) & 63) as usize];
+            text.push(if i <= chunk.len() { sign as char } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn base64_agrees_with_the_vectors_of_rfc_4648() {
+        for (plain, want) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(super::base64(plain.as_bytes()), want);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The one way to the terminal: text of models, scripts and files is stripped of control characters, a
+//! closed pipe is no error, colour is used only where a person looks.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::borrow::Cow;
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+/// Whether a character may reach a terminal: no control codes but line feed and tab, and none of the
+/// marks that reorder text on screen.
+fn harmless(c: char) -> bool {
+    let reorders = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    matches!(c, '\n' | '\t') || (!c.is_control() && !reorders)
+}
+
+/// The text without what could drive a terminal; a carriage return before a line feed is dropped, every
+/// other such character becomes U+FFFD.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    if text.chars().all(harmless) {
+        return Cow::Borrowed(text);
+    }
+    let text = text.replace("\r\n", "\n");
+    Cow::Owned(text.chars().map(|c| if harmless(c) { c } else { '\u{fffd}' }).collect())
+}
+
+/// [`clean`] on one line: line feeds and tabs become spaces.
+pub fn clean_line(text: &str) -> String {
+    clean(text).replace(['\n', '\t'], " ").trim().to_owned()
+}
+
+/// JSON in which control characters stand as `\u` escapes, so that it is safe on a terminal and still
+/// the same value. `serde_json` leaves those above U+007E as they are; inside a string they may only
+/// stand there.
+pub fn escaped_json(json: &str) -> Cow<'_, str> {
+    if json.chars().all(harmless) {
+        return Cow::Borrowed(json);
+    }
+    let mut text = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        match harmless(c) {
+            true => text.push(c),
+            false => text.push_str(&format!("\\u{:04x}", c as u32)),
+        }
+    }
+    Cow::Owned(text)
+}
+
+/// Writes to standard output. A closed pipe comes back as the `io::Error` that `main` takes for success.
+pub fn out(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+/// Writes a remark to standard error; nobody is left to tell if that fails.
+pub fn remark(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", clean(text));
+}
+
+/// Whether standard output takes colour.
+pub fn colour() -> bool {
+    io::stdout().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+        && std::env::var_os("TERM").is_none_or(|v| v != "dumb")
+}
+
+/// A bar or a spinner on a terminal, nothing elsewhere. `total` 0 means unknown.
+pub fn progress(what: &str, total: u64) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+    }
+    let bar = if total == 0 { ProgressBar::new_spinner() } else { ProgressBar::new(total) };
+    let template = match total {
+        0 => "{spinner} {msg}",
+        _ => "{msg} {bar:28} {pos}/{len} {eta}",
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("━╸ "));
+    }
+    bar.set_message(what.to_owned());
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_drives_a_terminal_gets_through() {
+        assert_eq!(clean("a\x1b[31mb\u{9b}2Jc\r\nd\te"), "a\u{fffd}[31mb\u{fffd}2Jc\nd\te");
+        assert_eq!(clean("if a\u{202e}b"), "if a\u{fffd}b");
+        assert!(matches!(clean("é ✓ 好"), Cow::Borrowed(_)));
+        assert_eq!(clean_line(" a\nb\t"), "a b");
+    }
+
+    #[test]
+    fn escaped_json_is_the_same_value() {
+        let value = serde_json::json!({"text": "a\u{9b}\u{7f}\u{202e}\u{1b}"});
+        let text = serde_json::to_string(&value).unwrap();
+        let safe = escaped_json(&text);
+        assert!(safe.is_ascii());
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap(), value);
+    }
+}
