@@ -1,0 +1,160 @@
+//! What is said to the policy: messages of text and pictures, and the reader of trl's conversational JSON.
+//!
+//! A conversation file is either a list of messages or an object with such a list under `messages` or
+//! `prompt` (trl's two names). `content` is a string or a list of `{"type": "text", "text": "..."}` and
+//! `{"type": "image", "image": "path.png"}`; a picture's path is relative to the file. Not done: pictures in
+//! a column of their own, data URLs, video, tool calls; each is a one-line error.
+
+use crate::FrontError;
+use serde::Deserialize;
+use std::path::Path;
+use std::sync::Arc;
+use vsdpo_artifact::Image;
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Standing instructions, first message only.
+    System,
+    /// The task, and the feedback in a teacher's prompt.
+    User,
+    /// The policy itself.
+    Assistant,
+}
+
+impl Role {
+    /// The name that chat templates compare with.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::System => "system",
+            Role::User => "user",
+            Role::Assistant => "assistant",
+        }
+    }
+}
+
+/// A piece of a message.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// Words.
+    Text(String),
+    /// A picture.
+    Image(Image),
+}
+
+/// One turn of a conversation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// What, in order.
+    pub content: Vec<Content>,
+}
+
+impl Message {
+    /// A message of several pieces.
+    pub fn new(role: Role, content: Vec<Content>) -> Self {
+        Self { role, content }
+    }
+
+    /// A message of words only.
+    pub fn text(role: Role, text: impl Into<String>) -> Self {
+        Self::new(role, vec![Content::Text(text.into())])
+    }
+
+    /// The pictures of the message, in order.
+    pub fn images(&self) -> impl Iterator<Item = &Image> {
+        self.content.iter().filter_map(|piece| match piece {
+            Content::Image(image) => Some(image),
+            Content::Text(_) => None,
+        })
+    }
+}
+
+/// Reads a conversation in trl's JSON form and the pictures that it names.
+///
+/// # Errors
+/// A file that cannot be read, is no such JSON (with line and column), or names a picture that cannot be
+/// decoded (PNG and JPEG are known).
+pub fn read_messages(file: &Path) -> Result<Vec<Message>, FrontError> {
+    let text = std::fs::read_to_string(file).map_err(|e| FrontError::read(file, e))?;
+    let raw: RawFile = serde_json::from_str(&text).map_err(|e| FrontError::Json {
+        path: file.into(),
+        message: format!("{e}; a conversation is [{{\"role\": \"user\", \"content\": \"...\"}}]"),
+    })?;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let (RawFile::List(messages)
+    | RawFile::Object(RawObject::Messages { messages })
+    | RawFile::Object(RawObject::Prompt { prompt: messages })) = raw;
+    messages.into_iter().map(|m| m.load(folder)).collect()
+}
+
+/// Reads one picture file as RGBA.
+///
+/// # Errors
+/// A file that cannot be read or is no PNG or JPEG.
+pub fn read_image(file: &Path) -> Result<Image, FrontError> {
+    let bytes = std::fs::read(file).map_err(|e| FrontError::read(file, e))?;
+    let decoded = image::load_from_memory(&bytes)
+        .map_err(|e| FrontError::Image { path: file.into(), message: e.to_string() })?
+        .to_rgba8();
+    let (width, height) = decoded.dimensions();
+    Ok(Image { width, height, rgba: Arc::from(decoded.into_raw()) })
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "neither a list of messages nor an object with `messages` or `prompt`")]
+enum RawFile {
+    List(Vec<RawMessage>),
+    Object(RawObject),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RawObject {
+    Messages { messages: Vec<RawMessage> },
+    Prompt { prompt: Vec<RawMessage> },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawMessage {
+    role: Role,
+    content: RawContent,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RawContent {
+    Text(String),
+    Pieces(Vec<RawPiece>),
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum RawPiece {
+    Text { text: String },
+    Image { image: String },
+}
+
+impl RawMessage {
+    fn load(self, folder: &Path) -> Result<Message, FrontError> {
+        let content = match self.content {
+            RawContent::Text(text) => vec![Content::Text(text)],
+            RawContent::Pieces(pieces) => {
+                pieces.into_iter().map(|p| p.load(folder)).collect::<Result<_, _>>()?
+            }
+        };
+        Ok(Message::new(self.role, content))
+    }
+}
+
+impl RawPiece {
+    fn load(self, folder: &Path) -> Result<Content, FrontError> {
+        Ok(match self {
+            RawPiece::Text { text } => Content::Text(text),
+            RawPiece::Image { image } => Content::Image(read_image(&folder.join(image))?),
+        })
+    }
+}

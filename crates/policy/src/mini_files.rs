@@ -1,0 +1,174 @@
+//! Makes the text and picture files of a model folder from a corpus: a byte-level BPE tokenizer with Qwen's
+//! special tokens and rules, a chat template of Qwen3-VL's form, and the processors' settings.
+//!
+//! The folder loads in transformers (`AutoTokenizer`, and `AutoProcessor` once `config.json` is there) and in
+//! this crate alike. The same corpus gives the same bytes: ties between pairs are broken by id.
+
+use crate::FrontError;
+use serde_json::{Value, json};
+use std::path::Path;
+use tokenizers::models::TrainerWrapper;
+use tokenizers::models::bpe::{BPE, BpeTrainerBuilder};
+use tokenizers::normalizers::unicode::NFC;
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::pre_tokenizers::sequence::Sequence;
+use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
+use tokenizers::{AddedToken, SplitDelimiterBehavior, Tokenizer};
+
+/// What the files are to be.
+#[derive(Clone, Copy, Debug)]
+pub struct FrontSpec {
+    /// Number of token ids, special tokens included; at least 263 (all bytes and the special tokens).
+    pub vocab_size: usize,
+    /// Least area of a resized image in pixels; a feature covers 32 x 32 of them.
+    pub min_pixels: usize,
+    /// Greatest area of a resized image in pixels.
+    pub max_pixels: usize,
+}
+
+/// What the files became.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrontSummary {
+    /// Number of token ids; less than asked for where the corpus has no more pairs to merge.
+    pub vocab_size: usize,
+    /// Ids that end a completion: `<|im_end|>` and `<|endoftext|>`.
+    pub end_ids: Vec<u32>,
+    /// `<|endoftext|>`.
+    pub pad_id: u32,
+    /// `<|vision_start|>`.
+    pub vision_start: u32,
+    /// `<|vision_end|>`.
+    pub vision_end: u32,
+    /// `<|image_pad|>`.
+    pub image_pad: u32,
+    /// `<|video_pad|>`.
+    pub video_pad: u32,
+}
+
+/// Qwen's special tokens, in the order of their ids; they follow the learnt vocabulary.
+const SPECIAL: [&str; 7] = [
+    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>",
+    "<|video_pad|>",
+];
+
+/// Qwen2's rule for cutting text into words: contractions, letters with one leading sign, single digits,
+/// signs, line ends, spaces.
+const WORDS: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+/// Our own writing of the prompt form that Qwen3-VL was trained with; the tests compare it with the published
+/// template's output.
+const CHAT_TEMPLATE: &str = include_str!("chat_template.jinja");
+
+/// Trains the tokenizer on `corpus` and writes `tokenizer.json`, `tokenizer_config.json`,
+/// `chat_template.jinja`, `preprocessor_config.json`, `video_preprocessor_config.json` and
+/// `generation_config.json` into the folder `dir`, which is made where it is missing.
+///
+/// # Errors
+/// A vocabulary too small for bytes and special tokens, or a folder that cannot be written.
+pub fn write_front_files(
+    dir: &Path,
+    corpus: impl Iterator<Item = String> + Send,
+    spec: FrontSpec,
+) -> Result<FrontSummary, FrontError> {
+    let least = 256 + SPECIAL.len();
+    if spec.vocab_size < least {
+        return Err(fail(dir, format!("a vocabulary of {} is too small; give at least {least}", spec.vocab_size)));
+    }
+    let tokenizer = train(corpus, spec.vocab_size).map_err(|e| fail(dir, e.to_string()))?;
+    let summary = summary(&tokenizer).ok_or_else(|| fail(dir, "a special token is missing".into()))?;
+    std::fs::create_dir_all(dir).map_err(|source| FrontError::Write { path: dir.into(), source })?;
+    let json = tokenizer.to_string(true).map_err(|e| fail(dir, e.to_string()))?;
+    write(dir, "tokenizer.json", &json)?;
+    write(dir, "chat_template.jinja", CHAT_TEMPLATE)?;
+    for (name, value) in settings(&summary, spec) {
+        write(dir, name, &format!("{value:#}\n"))?;
+    }
+    Ok(summary)
+}
+
+fn fail(dir: &Path, message: String) -> FrontError {
+    FrontError::Tokenizer { path: dir.into(), message }
+}
+
+fn write(dir: &Path, name: &str, text: &str) -> Result<(), FrontError> {
+    let path = dir.join(name);
+    std::fs::write(&path, text).map_err(|source| FrontError::Write { path, source })
+}
+
+fn train(corpus: impl Iterator<Item = String> + Send, vocab_size: usize) -> tokenizers::Result<Tokenizer> {
+    let words = Split::new(SplitPattern::Regex(WORDS.into()), SplitDelimiterBehavior::Isolated, false)?;
+    let bytes = ByteLevel::new(false, false, false);
+    let mut tokenizer = Tokenizer::new(BPE::default());
+    tokenizer.with_normalizer(Some(NFC))?;
+    tokenizer.with_pre_tokenizer(Some(Sequence::new(vec![words.into(), bytes.into()])));
+    tokenizer.with_post_processor(Some(bytes));
+    tokenizer.with_decoder(Some(bytes));
+    let trainer = BpeTrainerBuilder::new()
+        .show_progress(false)
+        .vocab_size(vocab_size - SPECIAL.len())
+        .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
+        .build();
+    tokenizer.train(&mut TrainerWrapper::from(trainer), corpus)?;
+    tokenizer.add_special_tokens(SPECIAL.map(|token| AddedToken::from(token, true)))?;
+    Ok(tokenizer)
+}
+
+fn summary(tokenizer: &Tokenizer) -> Option<FrontSummary> {
+    Some(FrontSummary {
+        vocab_size: tokenizer.get_vocab_size(true),
+        end_ids: vec![tokenizer.token_to_id("<|im_end|>")?, tokenizer.token_to_id("<|endoftext|>")?],
+        pad_id: tokenizer.token_to_id("<|endoftext|>")?,
+        vision_start: tokenizer.token_to_id("<|vision_start|>")?,
+        vision_end: tokenizer.token_to_id("<|vision_end|>")?,
+        image_pad: tokenizer.token_to_id("<|image_pad|>")?,
+        video_pad: tokenizer.token_to_id("<|video_pad|>")?,
+    })
+}
+
+/// The JSON files beside the tokenizer. The chat template is in its own file only.
+fn settings(summary: &FrontSummary, spec: FrontSpec) -> [(&'static str, Value); 4] {
+    let processor = |kind: (&str, &str)| {
+        json!({
+            "size": {"shortest_edge": spec.min_pixels, "longest_edge": spec.max_pixels},
+            "patch_size": 16,
+            "temporal_patch_size": 2,
+            "merge_size": 2,
+            "image_mean": [0.5, 0.5, 0.5],
+            "image_std": [0.5, 0.5, 0.5],
+            "processor_class": "Qwen3VLProcessor",
+            (kind.0): kind.1,
+        })
+    };
+    [
+        ("preprocessor_config.json", processor(("image_processor_type", "Qwen2VLImageProcessorFast"))),
+        ("video_preprocessor_config.json", processor(("video_processor_type", "Qwen3VLVideoProcessor"))),
+        (
+            "generation_config.json",
+            json!({
+                "do_sample": true,
+                "temperature": 1.0,
+                "top_p": 1.0,
+                "eos_token_id": summary.end_ids,
+                "pad_token_id": summary.pad_id,
+            }),
+        ),
+        (
+            "tokenizer_config.json",
+            json!({
+                "tokenizer_class": "Qwen2Tokenizer",
+                "processor_class": "Qwen3VLProcessor",
+                "add_bos_token": false,
+                "add_prefix_space": false,
+                "bos_token": null,
+                "eos_token": "<|im_end|>",
+                "pad_token": "<|endoftext|>",
+                "unk_token": null,
+                "additional_special_tokens": SPECIAL[1..],
+                "clean_up_tokenization_spaces": false,
+                "errors": "replace",
+                "model_max_length": 262_144,
+                "split_special_tokens": false,
+            }),
+        ),
+    ]
+}
