@@ -123,15 +123,30 @@ macro_rules! per_kind {
         match $kind {
             Kind::Silu => {
                 let $k = Kind::Silu;
-                zip_map($a, $b, #[inline(always)] |$x, $g| $body)
+                zip_map(
+                    $a,
+                    $b,
+                    #[inline(always)]
+                    |$x, $g| $body,
+                )
             }
             Kind::GeluTanh => {
                 let $k = Kind::GeluTanh;
-                zip_map($a, $b, #[inline(always)] |$x, $g| $body)
+                zip_map(
+                    $a,
+                    $b,
+                    #[inline(always)]
+                    |$x, $g| $body,
+                )
             }
             Kind::Gelu => {
                 let $k = Kind::Gelu;
-                zip_map($a, $b, #[inline(always)] |$x, $g| $body)
+                zip_map(
+                    $a,
+                    $b,
+                    #[inline(always)]
+                    |$x, $g| $body,
+                )
             }
         }
     };
@@ -174,7 +189,12 @@ impl CustomOp2 for SwiGlu {
             bail!("swiglu: gate {:?} and up {:?} differ in shape", gl.shape(), ul.shape());
         }
         let (gate, up) = (host::slice("swiglu", gate, gl)?, host::slice("swiglu", up, ul)?);
-        let y = zip_map(gate, up, #[inline(always)] |g, u| g * simd::sigmoid(g) * u);
+        let y = zip_map(
+            gate,
+            up,
+            #[inline(always)]
+            |g, u| g * simd::sigmoid(g) * u,
+        );
         Ok(host::stored(y, gl.shape()))
     }
 
@@ -185,7 +205,8 @@ impl CustomOp2 for SwiGlu {
         _: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let (dgate, dup) = host::with_slices("swiglu", [gate, up, grad], |[g, u, d]| Ok(swiglu_bwd(g, u, d)))?;
+        let (dgate, dup) =
+            host::with_slices("swiglu", [gate, up, grad], |[g, u, d]| Ok(swiglu_bwd(g, u, d)))?;
         let wanted = |t: &Tensor, d| t.track_op().then(|| host::tensor(d, t.shape())).transpose();
         Ok((wanted(gate, dgate)?, wanted(up, dup)?))
     }

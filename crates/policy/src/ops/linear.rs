@@ -160,8 +160,7 @@ impl CustomOp3 for Linear {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let (dx, dw) = gradients(x, w, grad)?;
         let db = if b.track_op() {
-            let sums =
-                host::with_slices(NAME, [grad], |[g]| Ok(column_sums(g, b.elem_count())))?;
+            let sums = host::with_slices(NAME, [grad], |[g]| Ok(column_sums(g, b.elem_count())))?;
             Some(host::tensor(sums, b.shape())?)
         } else {
             None

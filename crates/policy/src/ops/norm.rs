@@ -66,8 +66,10 @@ fn map_rows<S: Send + Default + Copy>(
     // SAFETY: `row` writes its whole output row, and the blocks cover all rows.
     let y = unsafe {
         host::written(x.len(), |y| {
-            y.par_chunks_mut(block * c).zip(x.par_chunks(block * c)).zip(stats.par_chunks_mut(block)).for_each(
-                |((y, x), stats)| {
+            y.par_chunks_mut(block * c)
+                .zip(x.par_chunks(block * c))
+                .zip(stats.par_chunks_mut(block))
+                .for_each(|((y, x), stats)| {
                     simd::vectorised(
                         #[inline(always)]
                         || {
@@ -77,8 +79,7 @@ fn map_rows<S: Send + Default + Copy>(
                             }
                         },
                     );
-                },
-            );
+                });
         })
     };
     (y, stats)

@@ -31,7 +31,9 @@ fn sizes(x: &Shape, cos: &Shape, sin: &Shape) -> Result<(usize, usize)> {
         &[n, heads, d] if d > 0 && d % 2 == 0 && heads > 0 && cos.dims() == [n, d] && sin == cos => {
             Ok((heads, d))
         }
-        _ => bail!("{NAME}: input {x:?} with tables {cos:?} and {sin:?}, want [n, heads, d] and [n, d], d even"),
+        _ => bail!(
+            "{NAME}: input {x:?} with tables {cos:?} and {sin:?}, want [n, heads, d] and [n, d], d even"
+        ),
     }
 }
 

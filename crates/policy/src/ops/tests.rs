@@ -69,7 +69,11 @@ fn differences(inputs: &[Var], i: usize, grad: &[f32], op: &impl Fn(&[Tensor]) -
     for j in (0..base.len()).step_by(step) {
         let h = 1e-2;
         let slope = ((at(j, h) - at(j, -h)) / (2.0 * h as f64)) as f32;
-        assert!((slope - grad[j]).abs() < 3e-3 * slope.abs().max(1.0), "input {i}[{j}]: {} vs {slope}", grad[j]);
+        assert!(
+            (slope - grad[j]).abs() < 3e-3 * slope.abs().max(1.0),
+            "input {i}[{j}]: {} vs {slope}",
+            grad[j]
+        );
     }
 }
 
@@ -234,7 +238,8 @@ fn decoding_equals_the_last_row_of_attention() {
     let got = decode_attention(&q, &k, &v, &lengths, shape);
     for (b, &len) in lengths.iter().enumerate() {
         // The query is row len - 1 of a sequence whose other queries do not matter.
-        let row = Tensor::from_slice(&q[b * kv * group * d..][..kv * group * d], (1, kv * group, d), &CPU).unwrap();
+        let row =
+            Tensor::from_slice(&q[b * kv * group * d..][..kv * group * d], (1, kv * group, d), &CPU).unwrap();
         let queries = row.repeat((len, 1, 1)).unwrap();
         let [k, v] = [0, 1].map(|i| {
             let one = cache[i].get(b).unwrap().narrow(1, 0, len).unwrap();
