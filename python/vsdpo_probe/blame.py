@@ -107,11 +107,13 @@ def note_setter(owner, name, mark="_vs_set"):
         if STATE.muted:
             return inner(self, *args, **kwargs)
         setattr(self, mark, note())
-        STATE.muted += 1
+        # The grid is drawn by the ticks, but its statement did not mean the ticks. Limits run on to
+        # shared axes, which must hear of them.
+        STATE.muted += mark == "_vs_grid"
         try:
             return inner(self, *args, **kwargs)
         finally:
-            STATE.muted -= 1
+            STATE.muted -= mark == "_vs_grid"
 
     setattr(owner, name, setter)
 
@@ -146,7 +148,7 @@ def install():
         mute(_base._AxesBase, name)
     for owner, names in (
         (figure.FigureBase, ("get_tightbbox",)),
-        (figure.Figure, ("draw", "draw_without_rendering", "tight_layout")),
+        (figure.Figure, ("draw", "draw_without_rendering", "tight_layout", "savefig")),
         (layout_engine.TightLayoutEngine, ("execute",)),
         (layout_engine.ConstrainedLayoutEngine, ("execute",)),
     ):
@@ -223,7 +225,7 @@ def answer(artist, role):
         setting = role.axis_object._vs_set
         if role.kind == "grid" and role.axis_object._vs_grid is not None:
             setting = role.axis_object._vs_grid
-        if setting is not None and (last is None or setting >= last):
+        if setting is not None and (last is None or setting >= last or notes[setting] == notes[last]):
             return "axis", notes[setting]
         if last is not None:
             return "modifier", notes[last]

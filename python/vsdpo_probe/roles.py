@@ -33,6 +33,8 @@ KINDS = (
 
 
 def kind_of(artist):
+    if isinstance(artist, Rectangle) and not artist.get_fill():
+        return "patch"  # a frame around something, not a bar
     return next((kind for cls, kind in KINDS if isinstance(artist, cls)), "other")
 
 
