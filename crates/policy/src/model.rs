@@ -114,19 +114,16 @@ pub(crate) fn hidden(
         return text::forward(&config.text, &text, x, (&batch.packed, &[]), cache);
     }
     let (found, rows) = features.get(config, weights, mode, &batch.images)?;
-    // Text rows and image rows are looked up apart and then put in order.
-    let is_image = |id: &&u32| **id == config.image_token_id;
-    let words: Vec<u32> = batch.ids.iter().filter(|id| !is_image(id)).copied().collect();
+    // Text rows and image rows are looked up apart and then put in order. Rows, not ids, say what is an image:
+    // a policy may well write an image token, which is then a word like any other.
+    let mut is_image = vec![false; batch.ids.len()];
+    batch.packed.image_rows.iter().for_each(|row| is_image[*row as usize] = true);
+    let words = batch.ids.iter().zip(&is_image).filter(|(_, image)| !**image).map(|(id, _)| *id);
+    let words: Vec<u32> = words.collect();
     let both = Tensor::cat(&[ops::embedding(&embedding, &words)?, found.embeds], 0)?;
-    let (mut word, mut image) = (0u32, rows.iter().map(|r| r + words.len() as u32));
-    let place = |id: &u32| {
-        if is_image(&id) {
-            return image.next().unwrap_or_default();
-        }
-        word += 1;
-        word - 1
-    };
-    let order: Vec<u32> = batch.ids.iter().map(place).collect();
+    let (mut word, mut image) = (0..words.len() as u32, rows.iter().map(|r| r + words.len() as u32));
+    let place = |is_image: &bool| if *is_image { image.next() } else { word.next() };
+    let order: Vec<u32> = is_image.iter().filter_map(place).collect();
     let x = ops::embedding(&both, &order)?;
     let deep = found.deep.iter().map(|d| ops::embedding(d, &rows)).collect::<Result<Vec<_>, _>>()?;
     text::forward(&config.text, &text, x, (&batch.packed, &deep), cache)

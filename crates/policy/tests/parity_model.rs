@@ -1,0 +1,227 @@
+//! The network against transformers: `fixtures/parity/make_model.py` made the numbers.
+
+use candle_core::{D, Device, Tensor};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use vsdpo_policy::{Mode, PatchGrid, Policy, Prompt, SampleConfig, Sequence, ops};
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/parity")
+}
+
+fn model() -> Policy {
+    Policy::load(&fixtures().join("model")).unwrap()
+}
+
+struct Case {
+    prompt: Prompt,
+    completion: Vec<u32>,
+    facts: Value,
+    logits: Vec<f32>,
+}
+
+fn numbers() -> HashMap<String, Tensor> {
+    candle_core::safetensors::load(fixtures().join("model_cases.safetensors"), &Device::Cpu).unwrap()
+}
+
+fn cases(policy: &Policy) -> Vec<(String, Case)> {
+    let text = std::fs::read_to_string(fixtures().join("model_cases.json")).unwrap();
+    let value: Value = serde_json::from_str(&text).unwrap();
+    let numbers = numbers();
+    let ids = |v: &Value| v.as_array().unwrap().iter().map(|i| i.as_u64().unwrap() as u32).collect::<Vec<_>>();
+    let one = |(name, facts): (&String, &Value)| {
+        let mut pixels: Vec<f32> = numbers.get(&format!("{name}.pixels")).map_or(Vec::new(), flat);
+        let images = facts["grids"].as_array().unwrap().iter().enumerate().map(|(i, grid)| {
+            let grid: [usize; 3] = ids(grid).iter().map(|n| *n as usize).collect::<Vec<_>>().try_into().unwrap();
+            let rest = pixels.split_off(grid.iter().product::<usize>() * policy.config().vision.patch_len());
+            PatchGrid { patches: std::mem::replace(&mut pixels, rest), grid, hash: i as u64 }
+        });
+        let images: Vec<PatchGrid> = images.collect();
+        let prompt = policy.prompt(ids(&facts["prompt"]), images).unwrap();
+        let logits = flat(&numbers[&format!("{name}.logits")]);
+        (name.clone(), Case { prompt, completion: ids(&facts["completion"]), facts: facts.clone(), logits })
+    };
+    value["cases"].as_object().unwrap().iter().map(one).collect()
+}
+
+fn flat(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+fn worst(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+fn logits(policy: &Policy, sequences: &[Sequence], mode: Mode) -> Tensor {
+    let hidden = policy.completion_hidden(sequences, mode).unwrap();
+    ops::linear(&hidden, policy.head(), None).unwrap()
+}
+
+#[test]
+fn positions_equal_transformers() {
+    let policy = model();
+    for (name, case) in cases(&policy) {
+        let want: Vec<[u32; 3]> = serde_json::from_value(case.facts["positions"].clone()).unwrap();
+        assert_eq!(case.prompt.positions, want, "{name}");
+        assert_eq!(u64::from(case.prompt.next_position), case.facts["next_position"], "{name}");
+    }
+}
+
+#[test]
+fn logits_equal_transformers_alone_and_packed() {
+    let policy = model();
+    let cases = cases(&policy);
+    let sequence = |c: &'static Case| Sequence { prompt: &c.prompt, completion: &c.completion };
+    let cases: &'static [(String, Case)] = cases.leak();
+    let all: Vec<Sequence> = cases.iter().map(|(_, c)| sequence(c)).collect();
+    for mode in [Mode::Train, Mode::Infer] {
+        let packed = flat(&logits(&policy, &all, mode));
+        let want: Vec<f32> = cases.iter().flat_map(|(_, c)| c.logits.clone()).collect();
+        assert!(worst(&packed, &want) <= 1e-4, "packed: {}", worst(&packed, &want));
+    }
+    for (name, case) in cases {
+        let alone = flat(&logits(&policy, &[sequence(case)], Mode::Infer));
+        assert!(worst(&alone, &case.logits) <= 1e-4, "{name}: {}", worst(&alone, &case.logits));
+    }
+}
+
+#[test]
+fn gradients_equal_pytorch() {
+    let mut policy = model();
+    policy.set_trainable(|_| true);
+    let cases = cases(&policy);
+    let (_, case) = cases.iter().find(|(name, _)| name == "images").unwrap();
+    let logits = logits(&policy, &[Sequence { prompt: &case.prompt, completion: &case.completion }], Mode::Train);
+    let targets = Tensor::new(case.completion.as_slice(), &Device::Cpu).unwrap().unsqueeze(1).unwrap();
+    let picked = logits.gather(&targets, 1).unwrap().squeeze(1).unwrap();
+    let loss = (logits.log_sum_exp(D::Minus1).unwrap() - picked).unwrap().mean_all().unwrap();
+    let want = case.facts["loss"].as_f64().unwrap() as f32;
+    assert!((loss.to_scalar::<f32>().unwrap() - want).abs() < 1e-5 * want);
+    let gradients = loss.backward().unwrap();
+    let numbers = numbers();
+    let mut compared = 0;
+    for (name, var) in policy.parameters() {
+        let Some(want) = numbers.get(&format!("grad.{name}")).map(flat) else { continue };
+        let found = flat(gradients.get(var.as_tensor()).unwrap());
+        let scale = want.iter().map(|g| g.abs()).fold(0.0, f32::max);
+        assert!(worst(&found, &want) <= 1e-3 * scale, "{name}: {} of {scale}", worst(&found, &want));
+        compared += 1;
+    }
+    assert_eq!(compared, 11);
+}
+
+#[test]
+fn what_does_not_train_has_no_gradient() {
+    let mut policy = model();
+    policy.set_trainable(|name| name.contains("layers.1."));
+    let cases = cases(&policy);
+    let all: Vec<Sequence> =
+        cases.iter().map(|(_, c)| Sequence { prompt: &c.prompt, completion: &c.completion }).collect();
+    let loss = policy.completion_hidden(&all, Mode::Train).unwrap().sqr().unwrap().sum_all().unwrap();
+    let gradients = loss.backward().unwrap();
+    for (name, var) in policy.parameters() {
+        let has = gradients.get(var.as_tensor()).is_some();
+        assert_eq!(has, name.contains("layers.1."), "{name}");
+    }
+    assert_eq!(policy.trainable().count(), 11);
+}
+
+#[test]
+fn greedy_tokens_equal_generate() {
+    let policy = model();
+    let config = SampleConfig { max_completion_tokens: 20, temperature: 0.0, top_p: 1.0 };
+    let cases = cases(&policy);
+    let prompts: Vec<Prompt> = cases.iter().map(|(_, c)| c.prompt.clone()).collect();
+    let drawn = policy.sample(&prompts, 2, &config, 1).unwrap();
+    for ((name, case), pair) in cases.iter().zip(drawn.chunks(2)) {
+        let want: Vec<u32> = serde_json::from_value(case.facts["greedy"].clone()).unwrap();
+        assert_eq!(pair[0].tokens, want, "{name}");
+        assert_eq!(pair[1].tokens, want, "{name}, second of the group");
+    }
+}
+
+#[test]
+fn the_sampler_scores_as_the_full_forward_does() {
+    let policy = model();
+    let cases = cases(&policy);
+    let prompts: Vec<Prompt> = cases.iter().map(|(_, c)| c.prompt.clone()).collect();
+    // Longer than one block of the cache.
+    let config = SampleConfig { max_completion_tokens: 70, temperature: 1.0, top_p: 1.0 };
+    let drawn = policy.sample(&prompts, 3, &config, 5).unwrap();
+    for (i, completion) in drawn.iter().enumerate() {
+        let full = policy.logprobs(&prompts[i / 3], &completion.tokens).unwrap();
+        assert!(worst(&full, &completion.logprobs) <= 1e-4, "{i}: {}", worst(&full, &completion.logprobs));
+        assert_eq!(completion.token_spans.len(), completion.tokens.len());
+        assert_eq!(completion.finished, matches!(completion.tokens.last(), Some(256 | 258)));
+        assert!(completion.finished || completion.tokens.len() == 70);
+    }
+    assert!(drawn.iter().any(|c| c.tokens != drawn[0].tokens));
+    assert_eq!(drawn, policy.sample(&prompts, 3, &config, 5).unwrap());
+    // Row 0 is the same whatever is drawn beside it.
+    assert_eq!(drawn[0].tokens, policy.sample(&prompts[..1], 1, &config, 5).unwrap()[0].tokens);
+}
+
+#[test]
+fn the_feature_cache_follows_the_tower() {
+    let policy = model();
+    let cases = cases(&policy);
+    let (_, case) = cases.iter().find(|(name, _)| name == "image").unwrap();
+    let sequence = [Sequence { prompt: &case.prompt, completion: &case.completion }];
+    let first = flat(&policy.completion_hidden(&sequence, Mode::Infer).unwrap());
+    let again = flat(&policy.completion_hidden(&sequence, Mode::Infer).unwrap());
+    assert_eq!(first, again);
+    let (_, bias) = policy.parameters().iter().find(|(n, _)| n == "model.visual.merger.linear_fc2.bias").unwrap();
+    bias.set(&(bias.as_tensor() + 0.5).unwrap()).unwrap();
+    let moved = flat(&policy.completion_hidden(&sequence, Mode::Infer).unwrap());
+    assert!(worst(&first, &moved) > 1e-2);
+}
+
+#[test]
+fn a_saved_model_is_the_same_model() {
+    let policy = model();
+    let dir = std::env::temp_dir().join(format!("vsdpo-save-{}", std::process::id()));
+    policy.save(&dir).unwrap();
+    // Over itself once more: the folder that is there is replaced.
+    Policy::load(&dir).unwrap().save(&dir).unwrap();
+    let again = Policy::load(&dir).unwrap();
+    assert_eq!(again.config(), policy.config());
+    for ((name, a), (other, b)) in policy.parameters().iter().zip(again.parameters()) {
+        assert_eq!(name, other);
+        assert_eq!(flat(a), flat(b), "{name}");
+    }
+    let read = |path: &Path| std::fs::read(path).unwrap();
+    for file in ["tokenizer.json", "chat_template.jinja", "generation_config.json", "preprocessor_config.json"] {
+        assert_eq!(read(&dir.join(file)), read(&fixtures().join("model").join(file)), "{file}");
+    }
+    let header = read(&dir.join("model.safetensors"));
+    assert!(String::from_utf8_lossy(&header[..200]).contains(r#"{"format":"pt"}"#));
+    let config: Value = serde_json::from_slice(&read(&dir.join("config.json"))).unwrap();
+    assert_eq!(config["dtype"], "float32");
+    assert_eq!(config["transformers_version"], "5.23.0");
+    assert!(!dir.join("model.safetensors.index.json").exists());
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn a_broken_folder_is_named() {
+    let dir = std::env::temp_dir().join(format!("vsdpo-broken-{}", std::process::id()));
+    let message = |dir: &Path| Policy::load(dir).err().unwrap().to_string().replace(&dir.display().to_string(), "DIR");
+    assert_eq!(message(&dir), "DIR is missing; give the folder of a Hugging Face Qwen3-VL model");
+    model().save(&dir).unwrap();
+    let weights = dir.join("model.safetensors");
+    let whole = std::fs::read(&weights).unwrap();
+    std::fs::write(&weights, &whole[..whole.len() / 2]).unwrap();
+    assert!(message(&dir).starts_with("DIR/model.safetensors: "), "{}", message(&dir));
+    std::fs::remove_file(&weights).unwrap();
+    assert_eq!(message(&dir), "DIR/model.safetensors is missing; download the whole model again");
+    std::fs::write(&weights, &whole).unwrap();
+    let config = std::fs::read_to_string(dir.join("config.json")).unwrap();
+    std::fs::write(dir.join("config.json"), config.replace(r#""intermediate_size": 96"#, r#""intermediate_size": 97"#)).unwrap();
+    let shape = message(&dir);
+    assert!(shape.contains("mlp.") && shape.contains("has shape [") && shape.contains("97"), "{shape}");
+    std::fs::write(dir.join("config.json"), config.replace(r#""depth": 3"#, r#""depth": 4"#)).unwrap();
+    assert!(message(&dir).contains("tensor `model.visual.blocks.3.norm1.weight` is missing"), "{}", message(&dir));
+    std::fs::remove_dir_all(&dir).unwrap();
+}
