@@ -89,7 +89,7 @@ pub struct Recipe {
     pub policy: PolicySection,
     /// Where the tasks come from.
     #[serde(default)]
-    pub data: DataSection,
+    pub data: vsdpo_data::DataConfig,
     /// How completions are sampled.
     #[serde(default)]
     pub rollout: RolloutSection,

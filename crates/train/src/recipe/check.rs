@@ -29,6 +29,8 @@ fn run(r: &Recipe) -> Result<(), RecipeError> {
     need(i64::try_from(r.seed).is_ok(), "seed", r.seed, "write a number below 2^63")?;
     need(r.steps >= 1, "steps", r.steps, "write at least 1")?;
     need(r.eval.tasks >= 1, "eval.tasks", r.eval.tasks, "write at least 1; eval.every = 0 turns it off")?;
+    let t = r.eval.temperature;
+    need(t >= 0.0 && t.is_finite(), "eval.temperature", t, "write at least 0 (0 is greedy)")?;
     need(r.checkpoint.keep >= 1, "checkpoint.keep", r.checkpoint.keep, "write at least 1")
 }
 
@@ -69,7 +71,8 @@ fn losses(r: &Recipe) -> Result<(), RecipeError> {
     need(weight(r.sft.weight), "sft.weight", r.sft.weight, "write at least 0 (0 is off)")?;
     need(!d.channels.is_empty(), "distill.channels", &d.channels, "name \"image\", \"rubric\" or both")?;
     need(d.ema_rate > 0.0 && d.ema_rate <= 1.0, "distill.ema_rate", d.ema_rate, "write a number in (0, 1]")?;
-    need(d.is_clip > 0.0, "distill.is_clip", d.is_clip, "write a number above 0")?;
+    need(d.is_clip >= 1.0, "distill.is_clip", d.is_clip, "write at least 1")?;
+    need(d.max_prompt_tokens >= 1, "distill.max_prompt_tokens", d.max_prompt_tokens, "write at least 1")?;
     need((0.0..1.0).contains(&g.clip_low), "grpo.clip_low", g.clip_low, "write a number in [0, 1)")?;
     need(g.clip_high >= 0.0, "grpo.clip_high", g.clip_high, "write at least 0")?;
     need(g.dual_clip > 1.0, "grpo.dual_clip", g.dual_clip, "write a number above 1")?;

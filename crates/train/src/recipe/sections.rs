@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use vsdpo_credit::Overlap;
 
 /// `[policy]`: the model that is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,29 +38,6 @@ pub enum Trainable {
     Text,
     /// Everything.
     All,
-}
-
-/// `[data]`: where the tasks come from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DataSection {
-    /// The kind of source.
-    #[serde(rename = "type")]
-    pub kind: DataKind,
-}
-
-impl Default for DataSection {
-    fn default() -> Self {
-        Self { kind: DataKind::Mini }
-    }
-}
-
-/// Kinds of task sources.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DataKind {
-    /// The embedded world: generated from the seed.
-    Mini,
 }
 
 /// `[rollout]`: y ~ pi_theta(. | x).
@@ -141,16 +119,6 @@ impl Default for CreditSection {
     }
 }
 
-/// Overlap measures of equation 4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Overlap {
-    /// Intersection over union, the paper's formula.
-    Iou,
-    /// Intersection over the element's own area, the paper's prose.
-    Ioa,
-}
-
 /// Who says which statement drew an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -181,6 +149,8 @@ pub struct DistillSection {
     pub context: ContextKind,
     /// Whose feedback the teacher sees.
     pub feedback: FeedbackKind,
+    /// Tokens of a teacher's prompt at most; a rollout whose prompt is longer is not distilled.
+    pub max_prompt_tokens: usize,
 }
 
 impl Default for DistillSection {
@@ -195,6 +165,7 @@ impl Default for DistillSection {
             is_clip: 2.0,
             context: ContextKind::Feedback,
             feedback: FeedbackKind::Own,
+            max_prompt_tokens: 8192,
         }
     }
 }
@@ -360,8 +331,10 @@ pub struct EvalSection {
     pub benchmark: Benchmark,
     /// Steps from one evaluation to the next, the first before step 1; 0 is never.
     pub every: usize,
-    /// Tasks of one evaluation.
+    /// Tasks of one evaluation, one sample each.
     pub tasks: usize,
+    /// Softmax temperature of these samples; 0 is greedy.
+    pub temperature: f32,
     /// End the run when evaluation falls: execution by 0.1 from its best, or the defect-free share twice
     /// in a row. The best weights stay in `checkpoints/best` either way.
     pub stop_on_fall: bool,
@@ -369,7 +342,7 @@ pub struct EvalSection {
 
 impl Default for EvalSection {
     fn default() -> Self {
-        Self { benchmark: Benchmark::MiniChart, every: 20, tasks: 64, stop_on_fall: true }
+        Self { benchmark: Benchmark::MiniChart, every: 20, tasks: 64, temperature: 1.0, stop_on_fall: true }
     }
 }
 

@@ -1,0 +1,250 @@
+//! From rollouts to weighted token streams.
+//!
+//! Three streams per token: cross-entropy, KL to the teacher, policy gradient. Their multipliers already
+//! hold every denominator of the step (N_d and W_i of equation 6, the token counts of the other two), so
+//! that the loss is a plain sum over tokens, and cutting the batch into micro-batches cannot change it.
+//! The factors of equation 7 come later, in `update.rs`.
+//!
+//! Not done: more than one update per batch, counts over several machines.
+
+use crate::context::{Channels, Feedback, teacher_prompt};
+use crate::error::TrainError;
+use crate::loss::grpo::{Baseline, group_advantages};
+use crate::loss::{ce, distill};
+use crate::recipe::{AdvantageKind, Channel, ContextKind, FeedbackKind, Recipe, Streams};
+use crate::stages::Experience;
+use std::borrow::Cow;
+use vsdpo_artifact::{Outcome, Rollout, Task};
+use vsdpo_policy::{Policy, Prompt};
+
+/// One completion with the factors of its tokens.
+#[derive(Debug)]
+pub struct Item<'a> {
+    /// The student's prompt.
+    pub prompt: &'a Prompt,
+    /// The teacher's prompt; `None` where nothing is distilled.
+    pub teacher: Option<Prompt>,
+    /// y.
+    pub tokens: Cow<'a, [u32]>,
+    /// The rollout that y is, by position in the step; `None` for a reference.
+    pub rollout: Option<usize>,
+    /// log-probabilities of the sampler, one per token; empty for a reference.
+    pub logprobs: &'a [f32],
+    /// w_t of equation 5, one per token; empty where nothing is distilled.
+    pub weights: Vec<f32>,
+    /// Multiplier of each token's cross-entropy; empty for a rollout.
+    pub ce: Vec<f32>,
+    /// Multiplier of each token's KL: w_t / (N_d W_i); empty where nothing is distilled.
+    pub ref_kl: Vec<f32>,
+    /// Multiplier of each token's surrogate; empty for a reference.
+    pub rl: Vec<f32>,
+    /// A of the rollout; 0 for a reference.
+    pub advantage: f32,
+}
+
+impl Item<'_> {
+    /// Tokens of the longer of the two sequences, student's or teacher's.
+    pub fn cost(&self) -> usize {
+        let prompt = self.prompt.ids.len().max(self.teacher.as_ref().map_or(0, |p| p.ids.len()));
+        prompt + self.tokens.len()
+    }
+}
+
+/// What became of the rollouts of a step, in numbers for the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// N_d: rollouts that are distilled.
+    pub distilled: usize,
+    /// Rollouts that met the length limit: reward 0, not distilled.
+    pub truncated: usize,
+    /// Rollouts whose teacher prompt does not fit: not distilled.
+    pub overlong: usize,
+    /// Rollouts or tasks without the reference that their stream needs.
+    pub unreferenced: usize,
+}
+
+/// All completions of one step.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    /// Completions on which some stream acts.
+    pub items: Vec<Item<'a>>,
+    /// Rewards as the policy gradient sees them, one per rollout.
+    pub rewards: Vec<f32>,
+    /// A, one per rollout.
+    pub advantages: Vec<f32>,
+    /// What was left out.
+    pub counts: Counts,
+}
+
+impl<'a> Batch<'a> {
+    /// Weighs every token of the step.
+    ///
+    /// A truncated rollout has reward 0 and is not distilled: the error of a cut script says nothing about
+    /// its picture. A rollout whose teacher prompt is too long is not distilled either; both are counted.
+    ///
+    /// # Errors
+    /// A prompt that the policy's front end refuses, or no completion at all to train on.
+    pub fn assemble(
+        policy: &Policy,
+        seen: &'a Experience,
+        recipe: &Recipe,
+        streams: Streams,
+    ) -> Result<Self, TrainError> {
+        let reward = |i: usize| if seen.rollouts[i].finished { seen.diagnoses[i].reward } else { 0.0 };
+        let rewards: Vec<f32> = (0..seen.rollouts.len()).map(reward).collect();
+        let scored: Vec<Option<f32>> = rewards.iter().copied().map(Some).collect();
+        let baseline = match recipe.grpo.advantage {
+            AdvantageKind::Mean => Baseline::Mean,
+            AdvantageKind::GroupStd => Baseline::GroupStd,
+            AdvantageKind::BatchStd => Baseline::BatchStd,
+        };
+        let advantages = group_advantages(&scored, recipe.rollout.group_size, baseline);
+        let mut batch = Batch { items: Vec::new(), rewards, advantages, counts: Counts::default() };
+        batch.add_rollouts(policy, seen, recipe, streams)?;
+        if streams.ce > 0.0 {
+            batch.add_references(policy, seen)?;
+        }
+        Ok(batch)
+    }
+
+    fn add_rollouts(
+        &mut self,
+        policy: &Policy,
+        seen: &'a Experience,
+        recipe: &Recipe,
+        streams: Streams,
+    ) -> Result<(), TrainError> {
+        let tokens: usize = seen.rollouts.iter().map(|y| y.tokens.len()).sum();
+        for (i, y) in seen.rollouts.iter().enumerate().filter(|(_, y)| !y.tokens.is_empty()) {
+            let teacher = match streams.ref_kl > 0.0 {
+                true => self.teacher_of(policy, seen, recipe, i)?,
+                false => None,
+            };
+            let weights = teacher.as_ref().map_or_else(Vec::new, |_| token_weights(seen, i));
+            self.items.push(Item {
+                prompt: &seen.prompts[seen.task_of(i)],
+                tokens: Cow::Borrowed(&y.tokens),
+                rollout: Some(i),
+                logprobs: &y.logprobs,
+                ce: Vec::new(),
+                // Filled in below, when N_d is known.
+                ref_kl: Vec::new(),
+                rl: ce::mean_over(&vec![streams.rl > 0.0; y.tokens.len()], tokens),
+                advantage: self.advantages[i],
+                teacher,
+                weights,
+            });
+        }
+        self.counts.truncated = seen.rollouts.iter().filter(|y| !y.finished).count();
+        self.counts.distilled = self.items.iter().filter(|item| item.teacher.is_some()).count();
+        for item in &mut self.items {
+            item.ref_kl = distill::weighted_kl(&item.weights, self.counts.distilled);
+        }
+        let graded = streams.rl > 0.0;
+        self.items.retain(|item| item.teacher.is_some() || (graded && item.advantage != 0.0));
+        Ok(())
+    }
+
+    /// The teacher's prompt of a rollout, unless it is left out.
+    fn teacher_of(
+        &mut self,
+        policy: &Policy,
+        seen: &Experience,
+        recipe: &Recipe,
+        i: usize,
+    ) -> Result<Option<Prompt>, TrainError> {
+        if !seen.rollouts[i].finished {
+            return Ok(None);
+        }
+        let shown = match recipe.distill.feedback {
+            FeedbackKind::Own => i,
+            FeedbackKind::Shuffled => of_another_task(i, seen.rollouts.len(), recipe.rollout.group_size),
+        };
+        let rubric = vsdpo_diagnose::rubric_json(&seen.diagnoses[shown].rubric);
+        let other = &seen.tasks[seen.task_of(shown)];
+        let feedback = match (recipe.distill.context, &seen.outcomes[shown]) {
+            (ContextKind::Feedback, Outcome::Rendered(r)) => {
+                Feedback::Render { image: &r.image, rubric_json: &rubric }
+            }
+            (ContextKind::Feedback, Outcome::Failed { error }) => Feedback::Failure { error },
+            (ContextKind::Reference, _) => match &other.reference {
+                Some(code) => Feedback::Reference { code },
+                None => {
+                    self.counts.unreferenced += 1;
+                    return Ok(None);
+                }
+            },
+        };
+        let task = &seen.tasks[seen.task_of(i)];
+        let prompt = policy.encode(&teacher_prompt(task, &feedback, channels(&recipe.distill.channels)))?;
+        if prompt.ids.len() > recipe.distill.max_prompt_tokens {
+            self.counts.overlong += 1;
+            return Ok(None);
+        }
+        Ok(Some(prompt))
+    }
+
+    fn add_references(
+        &mut self,
+        policy: &Policy,
+        seen: &'a Experience,
+    ) -> Result<(), TrainError> {
+        let first = self.items.len();
+        for (task, prompt) in seen.tasks.iter().zip(&seen.prompts) {
+            let Some(tokens) = reference_tokens(policy, task)? else {
+                self.counts.unreferenced += 1;
+                continue;
+            };
+            self.items.push(Item {
+                prompt,
+                teacher: None,
+                tokens: Cow::Owned(tokens),
+                rollout: None,
+                logprobs: &[],
+                weights: Vec::new(),
+                ce: Vec::new(),
+                ref_kl: Vec::new(),
+                rl: Vec::new(),
+                advantage: 0.0,
+            });
+        }
+        let total: usize = self.items[first..].iter().map(|item| item.tokens.len()).sum();
+        for item in &mut self.items[first..] {
+            item.ce = ce::mean_over(&vec![true; item.tokens.len()], total);
+        }
+        match total {
+            0 => Err(TrainError::Empty {
+                key: "sft.weight",
+                problem: "no task of this step has reference code".into(),
+                mend: "choose a data set with references, or write sft.weight = 0",
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The reference code of a task as a completion, end token included.
+fn reference_tokens(policy: &Policy, task: &Task) -> Result<Option<Vec<u32>>, TrainError> {
+    let Some(code) = &task.reference else { return Ok(None) };
+    let tokenizer = policy.tokenizer();
+    let mut tokens = tokenizer.encode(code).map_err(vsdpo_policy::PolicyError::from)?;
+    tokens.extend(tokenizer.end_ids().first());
+    Ok(Some(tokens))
+}
+
+/// w_t of a rollout's tokens.
+fn token_weights(seen: &Experience, i: usize) -> Vec<f32> {
+    let y: &Rollout = &seen.rollouts[i];
+    vsdpo_credit::token_weights(&seen.credits[i], y.source(), y.code, &y.token_spans)
+}
+
+/// The rollout at the same place of the next group, or the next of the same group where there is only one:
+/// nobody keeps its own.
+fn of_another_task(i: usize, rollouts: usize, group_size: usize) -> usize {
+    let step = if rollouts > group_size { group_size } else { 1 };
+    (i + step) % rollouts
+}
+
+fn channels(list: &[Channel]) -> Channels {
+    Channels { image: list.contains(&Channel::Image), rubric: list.contains(&Channel::Rubric) }
+}

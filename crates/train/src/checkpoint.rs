@@ -1,0 +1,123 @@
+//! Checkpoints: a Hugging Face folder that any reader of the format loads, with a `resume/` folder inside
+//! that only this trainer reads.
+//!
+//! A checkpoint is written beside its place and renamed, so a run that is killed at any moment leaves whole
+//! ones only. After each save the weights are read back and must score a fixed text as the ones in memory
+//! do. Not covered: a machine that loses power before its disk has written what it promised.
+
+use crate::error::TrainError;
+use crate::optim::Optimizer;
+use crate::progress::Progress;
+use crate::recipe::Recipe;
+use crate::teacher::{Teacher, copy_weights};
+use std::path::{Path, PathBuf};
+use vsdpo_policy::{Message, Policy, Role};
+
+/// The moving parts of a run.
+pub struct State {
+    /// The student.
+    pub policy: Policy,
+    /// Who re-scores.
+    pub teacher: Teacher,
+    /// The optimizer with its moments.
+    pub optimizer: Optimizer,
+    /// Steps, budgets and evaluations so far.
+    pub progress: Progress,
+}
+
+/// Writes `checkpoints/step-N`, checks it, and removes all but the newest few.
+///
+/// # Errors
+/// The disk refuses, or what was written does not read back as the same policy.
+pub fn save(state: &State, recipe: &Recipe) -> Result<PathBuf, TrainError> {
+    let folder = recipe.output_dir.join("checkpoints");
+    std::fs::create_dir_all(&folder).map_err(TrainError::io(&folder))?;
+    let place = folder.join(format!("step-{}", state.progress.step));
+    let beside = folder.join(format!(".step-{}.partial", state.progress.step));
+    remove(&beside)?;
+    state.policy.save(&beside)?;
+    let resume = beside.join("resume");
+    std::fs::create_dir_all(&resume).map_err(TrainError::io(&resume))?;
+    state.optimizer.save(&names(&state.policy), &resume.join("optimizer.safetensors"))?;
+    state.teacher.save(&resume.join("ema"))?;
+    let progress = serde_json::to_string_pretty(&state.progress).unwrap_or_default();
+    write(&resume.join("progress.json"), &progress)?;
+    write(&resume.join("recipe.toml"), &recipe.to_toml())?;
+    remove(&place)?;
+    std::fs::rename(&beside, &place).map_err(TrainError::io(&place))?;
+    verify(&state.policy, &place)?;
+    for (_, old) in list(&folder).into_iter().rev().skip(recipe.checkpoint.keep) {
+        remove(&old)?;
+    }
+    Ok(place)
+}
+
+/// Writes the weights as `checkpoints/best`, for use but not for resuming.
+///
+/// # Errors
+/// The disk refuses.
+pub fn save_best(policy: &Policy, recipe: &Recipe) -> Result<(), TrainError> {
+    Ok(policy.save(&recipe.output_dir.join("checkpoints/best"))?)
+}
+
+/// Sets a freshly begun state to the newest checkpoint of the run folder.
+///
+/// # Errors
+/// There is none, or it does not fit the recipe's model.
+pub fn restore(state: &mut State, recipe: &Recipe) -> Result<(), TrainError> {
+    let folder = recipe.output_dir.join("checkpoints");
+    let Some((_, place)) = list(&folder).pop() else {
+        return Err(TrainError::folder(&folder, "there is no checkpoint", "start again in another output_dir"));
+    };
+    let resume = place.join("resume");
+    // Into the policy of the recipe's own folder: that one stays while checkpoints come and go.
+    copy_weights(&Policy::load(&place)?, &state.policy)?;
+    state.optimizer.load(&names(&state.policy), &resume.join("optimizer.safetensors"))?;
+    state.teacher.restore(&resume.join("ema"))?;
+    let path = resume.join("progress.json");
+    let text = std::fs::read_to_string(&path).map_err(TrainError::io(&path))?;
+    state.progress = serde_json::from_str(&text)
+        .map_err(|e| TrainError::folder(&path, e.to_string(), "remove this checkpoint and resume again"))?;
+    Ok(())
+}
+
+/// The checkpoints of a folder, oldest first.
+fn list(folder: &Path) -> Vec<(usize, PathBuf)> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let step = |name: &std::ffi::OsStr| name.to_str()?.strip_prefix("step-")?.parse().ok();
+    let mut found: Vec<(usize, PathBuf)> =
+        entries.filter_map(|e| Some((step(&e.file_name())?, e.path()))).collect();
+    found.sort();
+    found
+}
+
+/// Names of the trainable parameters, in order.
+fn names(policy: &Policy) -> Vec<&str> {
+    policy.trainable().map(|(name, _)| name).collect()
+}
+
+/// Reads a saved folder back and compares what it says to a fixed text.
+fn verify(policy: &Policy, place: &Path) -> Result<(), TrainError> {
+    let prompt = policy.encode(&[Message::text(Role::User, "Draw the line 1, 3, 2.")])?;
+    let text = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\n";
+    let tokens = policy.tokenizer().encode(text).map_err(vsdpo_policy::PolicyError::from)?;
+    let ours = policy.logprobs(&prompt, &tokens)?;
+    let theirs = Policy::load(place)?.logprobs(&prompt, &tokens)?;
+    let gap = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    if gap <= 1e-4 {
+        return Ok(());
+    }
+    let problem = format!("the saved policy differs from the one in memory by {gap} nats a token");
+    Err(TrainError::folder(place, problem, "check the disk, then resume from the checkpoint before"))
+}
+
+fn remove(path: &Path) -> Result<(), TrainError> {
+    match std::fs::remove_dir_all(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(TrainError::io(path)(e)),
+        _ => Ok(()),
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), TrainError> {
+    std::fs::write(path, text).map_err(TrainError::io(path))
+}

@@ -1,0 +1,96 @@
+//! The run folder: made once, never overwritten, with the resolved recipe and the facts of the run in it.
+
+use crate::error::TrainError;
+use crate::recipe::Recipe;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Makes the folder of a new run, or checks that of a run to resume.
+///
+/// # Errors
+/// A run is there and `resume` is not asked for; there is none and it is; its recipe is another one.
+pub fn prepare(recipe: &Recipe, held_out: Value, resume: bool) -> Result<(), TrainError> {
+    let folder = &recipe.output_dir;
+    let saved = folder.join("recipe.toml");
+    match (saved.exists(), resume) {
+        (true, true) => same_recipe(recipe, &saved),
+        (true, false) => Err(TrainError::folder(
+            folder,
+            "there is a run already",
+            "give --resume to go on with it, or another output_dir",
+        )),
+        (false, true) => Err(TrainError::folder(folder, "there is no run to resume", "leave out --resume")),
+        (false, false) => {
+            std::fs::create_dir_all(folder).map_err(TrainError::io(folder))?;
+            let manifest = folder.join("manifest.json");
+            let facts = format!("{:#}\n", manifest_of(recipe, held_out));
+            std::fs::write(&manifest, facts).map_err(TrainError::io(&manifest))?;
+            std::fs::write(&saved, recipe.to_toml()).map_err(TrainError::io(&saved))
+        }
+    }
+}
+
+/// A resumed run may be longer and may save and evaluate at other times; nothing else may differ.
+fn same_recipe(recipe: &Recipe, saved: &Path) -> Result<(), TrainError> {
+    let mut before = Recipe::load(saved, &[])?;
+    before.steps = recipe.steps;
+    before.output_dir = recipe.output_dir.clone();
+    before.checkpoint = recipe.checkpoint.clone();
+    before.eval = recipe.eval.clone();
+    before.render = recipe.render.clone();
+    if before == *recipe {
+        return Ok(());
+    }
+    let (old, new) = (before.to_toml(), recipe.to_toml());
+    let differs = old.lines().zip(new.lines()).find(|(a, b)| a != b).map_or("", |(a, _)| a);
+    let problem = format!("the run was begun with another recipe (there: {differs})");
+    Err(TrainError::folder(saved, problem, "resume with the same recipe, or choose another output_dir"))
+}
+
+/// What one has to know to repeat the run.
+fn manifest_of(recipe: &Recipe, held_out: Value) -> Value {
+    let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_secs());
+    json!({
+        "name": recipe.name,
+        "seed": recipe.seed,
+        "git_revision": git_revision(),
+        "versions": {"visual-sdpo": env!("CARGO_PKG_VERSION")},
+        "started_unix": started,
+        "host": {
+            "os": std::env::consts::OS,
+            "arch": std::env::consts::ARCH,
+            "cpu": proc_field("/proc/cpuinfo", "model name"),
+            "cpus": std::thread::available_parallelism().map_or(0, usize::from),
+            "memory": proc_field("/proc/meminfo", "MemTotal"),
+        },
+        "held_out": held_out,
+    })
+}
+
+/// `key : value` of a file of that form, where there is one.
+fn proc_field(file: &str, key: &str) -> Option<String> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let line = text.lines().find(|line| line.starts_with(key))?;
+    line.split_once(':').map(|(_, value)| value.trim().to_owned())
+}
+
+/// The commit of the repository around the working directory, read from its files: no process is started.
+fn git_revision() -> Option<String> {
+    let here = std::env::current_dir().ok()?;
+    let git = here.ancestors().map(|dir| dir.join(".git")).find(|git| git.is_dir())?;
+    let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
+    let Some(name) = head.trim().strip_prefix("ref: ") else { return Some(head.trim().to_owned()) };
+    if let Ok(commit) = std::fs::read_to_string(git.join(name)) {
+        return Some(commit.trim().to_owned());
+    }
+    let packed = std::fs::read_to_string(git.join("packed-refs")).ok()?;
+    let line = packed.lines().find(|line| line.ends_with(name))?;
+    line.split_whitespace().next().map(str::to_owned)
+}
+
+/// Resident memory of this process in GiB, where the system tells.
+pub fn resident_gb() -> Option<f64> {
+    let kib: f64 = proc_field("/proc/self/status", "VmRSS")?.split_whitespace().next()?.parse().ok()?;
+    Some(kib / (1024.0 * 1024.0))
+}

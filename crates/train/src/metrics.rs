@@ -1,0 +1,168 @@
+//! The numbers of one step, under the names that dashboards of the field know (TRL's where it has one).
+//!
+//! Means over nothing are left out rather than written as 0.
+
+use crate::batch::Batch;
+use crate::stages::Experience;
+use crate::update::UpdateReport;
+use std::collections::BTreeMap;
+use vsdpo_artifact::{Axis, Outcome};
+
+/// Metrics by name.
+pub type Metrics = BTreeMap<String, f64>;
+
+/// Everything that is known of a step but its times and budgets.
+pub fn metrics(seen: &Experience, batch: &Batch, report: &UpdateReport) -> Metrics {
+    let mut m = Metrics::new();
+    losses(&mut m, report);
+    if !seen.rollouts.is_empty() {
+        rewards(&mut m, seen, batch);
+        lengths(&mut m, seen);
+        outcomes(&mut m, seen);
+        credit(&mut m, seen);
+    }
+    tokens(&mut m, seen, batch, report);
+    m
+}
+
+/// Writes the mean of the values, if there are any.
+fn put_mean(m: &mut Metrics, name: &str, values: impl IntoIterator<Item = f64>) {
+    let (mut sum, mut n) = (0.0, 0usize);
+    for value in values {
+        sum += value;
+        n += 1;
+    }
+    if n > 0 {
+        m.insert(name.to_owned(), sum / n as f64);
+    }
+}
+
+fn put(m: &mut Metrics, name: &str, value: f64) {
+    m.insert(name.to_owned(), value);
+}
+
+fn flag(value: bool) -> f64 {
+    f64::from(u8::from(value))
+}
+
+fn losses(m: &mut Metrics, r: &UpdateReport) {
+    put(m, "loss", r.loss);
+    put(m, "loss/distill", r.loss_distill);
+    put(m, "loss/grpo", r.loss_grpo);
+    put(m, "loss/ce", r.loss_ce);
+    put(m, "grad_norm", r.grad_norm);
+    put(m, "learning_rate", r.learning_rate);
+    put(m, "optim/skipped", flag(r.skipped));
+    put(m, "update/micro_batches", r.micro_batches as f64);
+}
+
+fn rewards(m: &mut Metrics, seen: &Experience, batch: &Batch) {
+    put_mean(m, "reward", batch.rewards.iter().map(|&r| f64::from(r)));
+    let group = batch.rewards.len() / seen.tasks.len().max(1);
+    let stds: Vec<f64> = batch.rewards.chunks(group.max(1)).map(deviation).collect();
+    put_mean(m, "reward_std", stds.iter().copied());
+    put_mean(m, "frac_reward_zero_std", stds.iter().map(|&s| flag(s < 1e-6)));
+}
+
+/// Sample standard deviation; 0 of fewer than two values.
+fn deviation(values: &[f32]) -> f64 {
+    if values.len() < 2 {
+        return 0.0;
+    }
+    let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / values.len() as f64;
+    let squares: f64 = values.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum();
+    (squares / (values.len() - 1) as f64).sqrt()
+}
+
+fn lengths(m: &mut Metrics, seen: &Experience) {
+    let mut spread = |infix: &str, lengths: Vec<f64>| {
+        if !lengths.is_empty() {
+            let bound = |f: fn(f64, f64) -> f64| lengths.iter().copied().reduce(f).unwrap_or(0.0);
+            put(m, &format!("completions/min_{infix}"), bound(f64::min));
+            put(m, &format!("completions/max_{infix}"), bound(f64::max));
+            put_mean(m, &format!("completions/mean_{infix}"), lengths);
+        }
+    };
+    let all = &seen.rollouts;
+    spread("length", all.iter().map(|y| y.tokens.len() as f64).collect());
+    let ended = all.iter().filter(|y| y.finished);
+    spread("terminated_length", ended.map(|y| y.tokens.len() as f64).collect());
+    put_mean(m, "completions/clipped_ratio", all.iter().map(|y| flag(!y.finished)));
+}
+
+fn outcomes(m: &mut Metrics, seen: &Experience) {
+    put_mean(m, "exec/success", seen.diagnoses.iter().map(|d| flag(d.executed)));
+    put_mean(m, "defect_free", seen.diagnoses.iter().map(|d| flag(d.defect_free())));
+    for outcome in &seen.outcomes {
+        if let Outcome::Failed { error } = outcome {
+            let class = serde_json::to_value(error.kind).unwrap_or_default();
+            let name = format!("exec/error/{}", class.as_str().unwrap_or("unknown"));
+            *m.entry(name).or_default() += 1.0 / seen.outcomes.len() as f64;
+        }
+    }
+    for &axis in seen.tasks.first().map_or(&[][..], |t| Axis::of(t.domain)) {
+        let verdicts = seen.diagnoses.iter().filter_map(|d| d.rubric.get(axis)?.satisfied);
+        put_mean(m, &format!("rubric/{}", axis.name()), verdicts.map(flag));
+    }
+}
+
+fn credit(m: &mut Metrics, seen: &Experience) {
+    let statements = || seen.credits.iter().flat_map(|c| &c.statements);
+    put_mean(m, "credit/mapped_statement_fraction", statements().map(|s| flag(!s.elements.is_empty())));
+    put_mean(m, "credit/flagged_statement_fraction", statements().map(|s| flag(s.resp > 0.0)));
+}
+
+/// Which tokens of a rollout stand in a statement with blame.
+pub fn flagged(seen: &Experience, rollout: usize) -> Vec<bool> {
+    let (y, credit) = (&seen.rollouts[rollout], &seen.credits[rollout]);
+    let of = vsdpo_credit::token_statements(credit, y.source(), y.code, &y.token_spans);
+    of.into_iter().map(|s| s.is_some_and(|s| credit.statements[s].resp > 0.0)).collect()
+}
+
+/// What the losses saw per token.
+fn tokens(m: &mut Metrics, seen: &Experience, batch: &Batch, report: &UpdateReport) {
+    let mut kl: Vec<(f64, bool)> = Vec::new();
+    let (mut gaps, mut weights, mut rhos) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut entropies, mut drifts) = (Vec::new(), Vec::new());
+    for (item, scores) in batch.items.iter().zip(&report.scores) {
+        entropies.extend(scores.entropy.iter().map(|&h| f64::from(h)));
+        let pairs = scores.logp.iter().zip(item.logprobs);
+        drifts.extend(pairs.map(|(now, then)| f64::from(now - then)));
+        let Some(rollout) = item.rollout.filter(|_| item.teacher.is_some()) else { continue };
+        let flags = flagged(seen, rollout);
+        kl.extend(scores.kl.iter().zip(&flags).map(|(&k, &f)| (f64::from(k), f)));
+        let gap = scores.logp_teacher.iter().zip(&scores.logp).map(|(q, p)| f64::from(q - p));
+        gaps.extend(gap.zip(flags));
+        weights.extend(item.weights.iter().map(|&w| f64::from(w)));
+        rhos.extend(scores.rho.iter().map(|&r| f64::from(r)));
+    }
+    put_mean(m, "entropy", entropies);
+    put_mean(m, "sampling/sampling_logp_difference/mean", drifts.iter().map(|d| d.abs()));
+    put_mean(m, "sampling/importance_sampling_ratio/mean", drifts.iter().map(|d| d.exp()));
+    if let Some(most) = drifts.iter().map(|d| d.abs()).reduce(f64::max) {
+        put(m, "sampling/sampling_logp_difference/max", most);
+    }
+    let rollouts = seen.rollouts.len();
+    if rollouts > 0 {
+        put(m, "distill/signal_fraction", batch.counts.distilled as f64 / rollouts as f64);
+        put(m, "distill/dropped_truncated", batch.counts.truncated as f64);
+        put(m, "distill/dropped_overlong", batch.counts.overlong as f64);
+        put(m, "distill/dropped_unreferenced", batch.counts.unreferenced as f64);
+    }
+    put_mean(m, "credit/w_mean", weights);
+    put_mean(m, "credit/flagged_token_fraction", kl.iter().map(|&(_, f)| flag(f)));
+    put_mean(m, "distill/rho_mean", rhos);
+    let of = |list: &[(f64, bool)], want: bool| -> Vec<f64> {
+        list.iter().filter(|(_, f)| *f == want).map(|&(v, _)| v).collect()
+    };
+    for (name, want) in [("flagged", true), ("unflagged", false)] {
+        put_mean(m, &format!("distill/kl_{name}"), of(&kl, want));
+        put_mean(m, &format!("distill/gap_{name}"), of(&gaps, want));
+    }
+    let mut all: Vec<f64> = kl.into_iter().map(|(k, _)| k).collect();
+    put_mean(m, "distill/kl_mean", all.iter().copied());
+    if !all.is_empty() {
+        all.sort_by(f64::total_cmp);
+        put(m, "distill/kl_p99", all[(all.len() - 1) * 99 / 100]);
+    }
+}

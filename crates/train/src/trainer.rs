@@ -1,0 +1,241 @@
+//! What stands around the loop: the run's state, its folder, its logs, evaluations and checkpoints.
+
+use crate::batch::Batch;
+use crate::checkpoint::{self, State};
+use crate::error::TrainError;
+use crate::eval::{EvalConfig, EvalReport, evaluate};
+use crate::folder;
+use crate::log::RunLog;
+use crate::metrics::{Metrics, metrics};
+use crate::optim::Optimizer;
+use crate::progress::{Best, Progress};
+use crate::recipe::{Recipe, Trainable};
+use crate::renderer::Renderer;
+use crate::stages::Experience;
+use crate::teacher::Teacher;
+use crate::update::UpdateReport;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+use vsdpo_data::{Source, mini::chart::Split};
+use vsdpo_policy::{Policy, SampleConfig};
+
+/// Seed of the tasks and samples of evaluations: one for all runs, so that runs are comparable.
+const EVAL_SEED: u64 = 1_000_003;
+
+/// What the caller decides besides the recipe.
+pub struct RunOptions<'a> {
+    /// Go on with the run that is in the folder.
+    pub resume: bool,
+    /// Set from outside to end the run: it is checked between phases, and the run then saves and returns.
+    pub stop: Arc<AtomicBool>,
+    /// Called after each step and each evaluation.
+    pub on_step: &'a mut dyn FnMut(&StepReport),
+}
+
+/// What the caller is told while the run goes on.
+#[derive(Clone, Copy, Debug)]
+pub struct StepReport<'a> {
+    /// Finished steps.
+    pub step: usize,
+    /// Steps of the whole run.
+    pub steps: usize,
+    /// Of the step; empty in the report of an evaluation.
+    pub metrics: &'a Metrics,
+    /// The evaluation, in the report of one.
+    pub eval: Option<&'a EvalReport>,
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All steps are done.
+    Finished,
+    /// It was asked to stop; `resume` goes on.
+    Interrupted,
+    /// Evaluation fell: execution by 0.1 from its best, or the defect-free share twice in a row.
+    Fell,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunSummary {
+    /// The run folder.
+    pub folder: PathBuf,
+    /// The last checkpoint.
+    pub checkpoint: PathBuf,
+    /// Steps, budgets and evaluations.
+    pub progress: Progress,
+    /// Why it ended.
+    pub end: End,
+}
+
+impl RunSummary {
+    /// The best evaluation, whose weights are in `checkpoints/best`.
+    pub fn best(&self) -> Option<Best> {
+        self.progress.best
+    }
+}
+
+/// A run between two steps.
+pub(crate) struct Trainer<'a> {
+    /// What the steps change.
+    pub state: State,
+    /// Where tasks come from.
+    pub source: Source,
+    recipe: &'a Recipe,
+    renderer: &'a dyn Renderer,
+    options: RunOptions<'a>,
+    log: RunLog,
+    fell: bool,
+}
+
+impl<'a> Trainer<'a> {
+    /// Makes or reopens the run folder and brings everything to where the run stands.
+    pub fn begin(
+        recipe: &'a Recipe,
+        renderer: &'a dyn Renderer,
+        options: RunOptions<'a>,
+    ) -> Result<Self, TrainError> {
+        let source = Source::open(&recipe.data)?;
+        let mut policy = Policy::load(&recipe.policy.model)?;
+        if recipe.policy.trainable == Trainable::All {
+            policy.set_trainable(|_| true);
+        }
+        folder::prepare(recipe, source.held_out(), options.resume)?;
+        let teacher = Teacher::begin(recipe, &policy)?;
+        let optimizer = Optimizer::new(&recipe.optim, &policy)?;
+        let mut state = State { policy, teacher, optimizer, progress: Progress::default() };
+        if options.resume {
+            checkpoint::restore(&mut state, recipe)?;
+        }
+        let log = RunLog::open(&recipe.output_dir, state.progress.step)?;
+        let mut trainer = Self { state, source, recipe, renderer, options, log, fell: false };
+        if trainer.state.progress.step == 0 && recipe.eval.every > 0 && !trainer.stopped() {
+            trainer.evaluate()?;
+            checkpoint::save(&trainer.state, recipe)?;
+        }
+        Ok(trainer)
+    }
+
+    /// The next step (from 0), if there is one.
+    pub fn next_step(&self) -> Option<usize> {
+        let step = self.state.progress.step;
+        (step < self.recipe.steps && !self.fell && !self.stopped()).then_some(step)
+    }
+
+    /// Whether the caller wants the run to end.
+    pub fn stopped(&self) -> bool {
+        self.options.stop.load(Ordering::Relaxed)
+    }
+
+    /// Counts, logs, evaluates and saves.
+    pub fn finish_step(
+        &mut self,
+        seen: &Experience,
+        batch: &Batch,
+        report: &UpdateReport,
+        clock: Clock,
+    ) -> Result<(), TrainError> {
+        let recipe = self.recipe;
+        let progress = &mut self.state.progress;
+        progress.step += 1;
+        progress.rollouts += seen.rollouts.len() as u64;
+        progress.generated_tokens += seen.rollouts.iter().map(|y| y.tokens.len() as u64).sum::<u64>();
+        progress.num_tokens += batch.items.iter().map(|i| (i.prompt.ids.len() + i.tokens.len()) as u64).sum::<u64>();
+        let mut m = metrics(seen, batch, report);
+        clock.finish(progress, &mut m);
+        let step = progress.step;
+        self.log.step(step, &m)?;
+        self.log.rollouts(step, seen, batch, report)?;
+        (self.options.on_step)(&StepReport { step, steps: recipe.steps, metrics: &m, eval: None });
+        let due = |every: usize| every > 0 && step.is_multiple_of(every);
+        let last = step == recipe.steps;
+        if due(recipe.eval.every) || (last && recipe.eval.every > 0) {
+            self.evaluate()?;
+        }
+        if due(recipe.checkpoint.every) && !last && !self.fell {
+            checkpoint::save(&self.state, recipe)?;
+        }
+        Ok(())
+    }
+
+    /// Scores the student on held-out tasks; keeps the best weights, and notices a fall.
+    fn evaluate(&mut self) -> Result<(), TrainError> {
+        let (recipe, step) = (self.recipe, self.state.progress.step);
+        let config = EvalConfig {
+            split: Split::Heldout,
+            tasks: recipe.eval.tasks,
+            sampling: SampleConfig {
+                max_completion_tokens: recipe.rollout.max_completion_tokens,
+                temperature: recipe.eval.temperature,
+                top_p: recipe.rollout.top_p,
+            },
+            seed: EVAL_SEED,
+            constant: step == 0 || step == recipe.steps,
+            feedback: step == 0,
+        };
+        let report = evaluate(&self.state.policy, self.renderer, &config)?;
+        self.log.eval(step, &report)?;
+        let verdict = self.state.progress.evaluated(&report);
+        if verdict.best {
+            checkpoint::save_best(&self.state.policy, recipe)?;
+        }
+        self.fell = verdict.fell && recipe.eval.stop_on_fall;
+        let metrics = &Metrics::new();
+        (self.options.on_step)(&StepReport { step, steps: recipe.steps, metrics, eval: Some(&report) });
+        Ok(())
+    }
+
+    /// Saves and says what the run came to.
+    pub fn finish(self, end: End) -> Result<RunSummary, TrainError> {
+        let checkpoint = checkpoint::save(&self.state, self.recipe)?;
+        let end = if self.fell { End::Fell } else { end };
+        let folder = self.recipe.output_dir.clone();
+        Ok(RunSummary { folder, checkpoint, progress: self.state.progress, end })
+    }
+}
+
+/// A seed of its own for every step of every run.
+pub(crate) fn step_seed(seed: u64, step: usize) -> u64 {
+    // The odd multiplier keeps runs with neighbouring seeds from sharing steps.
+    seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(step as u64)
+}
+
+/// Wall-clock times of the phases of one step.
+pub(crate) struct Clock {
+    begun: Instant,
+    lap: Instant,
+    phases: Vec<(&'static str, f64)>,
+}
+
+impl Clock {
+    pub fn start() -> Self {
+        let now = Instant::now();
+        Self { begun: now, lap: now, phases: Vec::new() }
+    }
+
+    /// Ends a phase.
+    pub fn lap(&mut self, phase: &'static str) {
+        self.phases.push((phase, self.lap.elapsed().as_secs_f64()));
+        self.lap = Instant::now();
+    }
+
+    /// Writes the times and the budgets.
+    fn finish(self, progress: &mut Progress, m: &mut Metrics) {
+        let total = self.begun.elapsed().as_secs_f64();
+        progress.seconds += total;
+        let phases = self.phases.into_iter().map(|(name, s)| (format!("timing_s/{name}"), s));
+        m.extend(phases);
+        let budgets = [
+            ("step_time", total),
+            ("num_tokens", progress.num_tokens as f64),
+            ("budget/rollouts", progress.rollouts as f64),
+            ("budget/generated_tokens", progress.generated_tokens as f64),
+            ("budget/seconds", progress.seconds),
+        ];
+        m.extend(budgets.map(|(name, value)| (name.to_owned(), value)));
+        m.extend(folder::resident_gb().map(|gb| ("perf/cpu_memory_used_gb".to_owned(), gb)));
+    }
+}
