@@ -59,13 +59,13 @@ pub fn token_logprobs(
 ) -> Result<(Vec<f32>, Vec<f32>), LossError> {
     let cfg = LossConfig { temperature, ..LossConfig::default() };
     let streams = Streams::default();
-    let input = HeadInput { hidden_s: hidden, hidden_t: None, head, dim, targets, streams };
+    let input = HeadInput { hidden_s: hidden, hidden_t: None, head, head_t: None, dim, targets, streams };
     let vocabulary = input.check(&cfg)?;
     let all: Vec<usize> = (0..targets.len()).collect();
     let (mut logps, mut entropies) = (Vec::with_capacity(all.len()), Vec::with_capacity(all.len()));
     for rows in all.chunks(chunk_rows(vocabulary)) {
         let chunk = Chunk { input: &input, cfg: &cfg, rows, vocabulary };
-        let z = chunk.logits(&chunk.gather(hidden));
+        let z = chunk.logits(&chunk.gather(hidden), head);
         let stats = z.par_chunks(vocabulary).zip(rows).map_init(
             || vec![0.0; vocabulary],
             |p, (z, &t)| {
@@ -109,8 +109,9 @@ impl HeadInput<'_> {
         let lengths = full.map(|(n, x)| (n, x.len(), rows * self.dim)).into_iter();
         let streams = optional.into_iter().chain(logps).filter(|(_, x)| !x.is_empty());
         let head = ("head", self.head.len(), vocabulary * self.dim);
+        let head_t = ("head_t", self.head_t.map_or(self.head.len(), <[f32]>::len), self.head.len());
         let rl = ("advantage", s.advantage.len(), s.rl.len());
-        let mut all = lengths.chain(streams.map(|(n, x)| (n, x.len(), rows))).chain([head, rl]);
+        let mut all = lengths.chain(streams.map(|(n, x)| (n, x.len(), rows))).chain([head, head_t, rl]);
         if let Some((name, got, want)) = all.find(|(_, got, want)| got != want) {
             return Err(LossError::Length { name, got, want });
         }
@@ -191,10 +192,10 @@ impl Chunk<'_> {
     }
 
     /// Logits over the temperature, `[rows, V]`.
-    fn logits(&self, hidden: &[f32]) -> Vec<f32> {
+    fn logits(&self, hidden: &[f32], head: &[f32]) -> Vec<f32> {
         let (n, dim) = (self.rows.len(), self.input.dim);
         let mut z = vec![0.0; n * self.vocabulary];
-        let head = Mat::new(self.input.head, self.vocabulary, dim);
+        let head = Mat::new(head, self.vocabulary, dim);
         matmul(&mut z, Mat::new(hidden, n, dim), head.t(), Threads::All);
         if self.cfg.temperature != 1.0 {
             let inverse = 1.0 / self.cfg.temperature;
@@ -206,9 +207,11 @@ impl Chunk<'_> {
     fn run(&self, out: &mut HeadOutput) {
         let (n, dim, vocabulary) = (self.rows.len(), self.input.dim, self.vocabulary);
         let h = self.gather(self.input.hidden_s);
-        let mut g = self.logits(&h);
+        let mut g = self.logits(&h, self.input.head);
         let taught = self.rows.iter().any(|&t| get(self.input.streams.ref_kl, t).is_some_and(|w| w != 0.0));
-        let teacher = self.input.hidden_t.filter(|_| taught).map(|hidden| self.logits(&self.gather(hidden)));
+        let head_t = self.input.head_t.unwrap_or(self.input.head);
+        let teacher =
+            self.input.hidden_t.filter(|_| taught).map(|hidden| self.logits(&self.gather(hidden), head_t));
         let rows = g.par_chunks_mut(vocabulary).zip(self.rows).enumerate().map_init(
             || vec![0.0; vocabulary],
             |p, (i, (z, &t))| {

@@ -126,6 +126,8 @@ pub struct HeadInput<'a> {
     pub hidden_t: Option<&'a [f32]>,
     /// The language-model head, `[V, dim]`.
     pub head: &'a [f32],
+    /// The teacher's head where it differs, `[V, dim]`; `None` for the student's.
+    pub head_t: Option<&'a [f32]>,
     /// Width of the hidden states.
     pub dim: usize,
     /// The tokens that the positions score, `[T]`.

@@ -10,6 +10,7 @@ struct Case {
     hidden_s: Vec<f32>,
     hidden_t: Vec<f32>,
     head: Vec<f32>,
+    head_t: Option<Vec<f32>>,
     targets: Vec<u32>,
     ce: Vec<f32>,
     ref_kl: Vec<f32>,
@@ -36,7 +37,21 @@ impl Case {
         let (now, _) = token_logprobs(&hidden_s, &head, dim, &targets, 1.0).unwrap();
         let shift = |amount: Vec<f32>| now.iter().zip(amount).map(|(l, a)| l + a).collect::<Vec<_>>();
         let (old, engine) = (shift(draw(rows, -0.6, 0.4)), shift(draw(rows, -0.9, 0.5)));
-        Self { rows, dim, hidden_s, hidden_t, head, targets, ce, ref_kl, rl, advantage, old, engine }
+        Self {
+            rows,
+            dim,
+            hidden_s,
+            hidden_t,
+            head,
+            head_t: None,
+            targets,
+            ce,
+            ref_kl,
+            rl,
+            advantage,
+            old,
+            engine,
+        }
     }
 
     fn input(&self) -> HeadInput<'_> {
@@ -44,6 +59,7 @@ impl Case {
             hidden_s: &self.hidden_s,
             hidden_t: Some(&self.hidden_t),
             head: &self.head,
+            head_t: self.head_t.as_deref(),
             dim: self.dim,
             targets: &self.targets,
             streams: Streams {
@@ -92,7 +108,8 @@ impl Case {
         for t in 0..self.rows {
             let y = self.targets[t] as usize;
             let (lp, base) = (self.logs(t, hidden, head, tau), self.logs(t, &base_h, &base_w, tau));
-            let lq = self.logs(t, &teacher, &base_w, tau);
+            let lq =
+                self.logs(t, &teacher, self.head_t.as_deref().map(f64s).as_ref().unwrap_or(&base_w), tau);
             losses.ce -= self.ce[t] as f64 * lp[y];
             let clip = cfg.clip;
             let (a, r) = (self.advantage[t] as f64, (lp[y] - self.old[t] as f64).exp());
@@ -183,7 +200,10 @@ fn differences(x: &[f64], f: impl Fn(&[f64]) -> f64) -> Vec<f64> {
 }
 
 fn check_gradients(cfg: &LossConfig, seed: u64) {
-    let case = Case::random(9, 5, 12, seed);
+    check_case(&Case::random(9, 5, 12, seed), cfg);
+}
+
+fn check_case(case: &Case, cfg: &LossConfig) {
     let out = fused_head(&case.input(), cfg, true).unwrap();
     let (h, w) = (f64s(&case.hidden_s), f64s(&case.head));
     let value = super::total(&out.loss, &cfg.weights);
@@ -218,6 +238,13 @@ fn gradients_of_every_divergence_and_support() {
             }
         }
     }
+}
+
+#[test]
+fn gradients_with_a_teacher_of_other_weights() {
+    let mut case = Case::random(9, 5, 12, 20);
+    case.head_t = Some(Case::random(9, 5, 12, 21).head);
+    check_case(&case, &only(0.2, 1.0, 1.0));
 }
 
 #[test]
@@ -270,6 +297,7 @@ fn pair(divergence: Divergence) -> HeadOutput {
         hidden_s: &s,
         hidden_t: Some(&t),
         head: &identity(2),
+        head_t: None,
         dim: 2,
         targets: &[0],
         streams: Streams { ref_kl: &[1.0], ..Streams::default() },
@@ -448,6 +476,7 @@ fn an_impossible_token_costs_the_floor_and_is_counted() {
         hidden_s: &[0.0, 0.0],
         hidden_t: Some(&[0.0, -500.0]),
         head: &identity(2),
+        head_t: None,
         dim: 2,
         targets: &[1],
         streams: Streams { ref_kl: &[1.0], ..Streams::default() },
