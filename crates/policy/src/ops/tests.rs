@@ -178,7 +178,7 @@ fn embedding_adds_repeated_ids() {
     let table = random(&[6, 4], 11);
     let ids = [2u32, 5, 2, 0];
     let index = Tensor::new(&ids, &CPU).unwrap();
-    check(&[table.clone()], |t| embedding(&t[0], &ids), |t| t[0].index_select(&index, 0));
+    check(std::slice::from_ref(&table), |t| embedding(&t[0], &ids), |t| t[0].index_select(&index, 0));
     assert!(embedding(&table, &[6]).unwrap_err().to_string().contains("id 6"));
 }
 

@@ -15,6 +15,7 @@ pub mod ce;
 pub mod distill;
 pub mod grpo;
 mod head;
+mod row;
 #[cfg(test)]
 mod tests;
 
