@@ -1,0 +1,195 @@
+#![doc = include_str!("legend_covers_data.md")]
+
+use super::{Judgement, defect};
+use crate::geometry::length_inside;
+use crate::scene::Scene;
+use vsdpo_artifact::{Element, ElementKind, Region};
+
+pub(super) const SUMMARY: &str = "the legend lies over data";
+
+/// Pixels of a line, and depth of a bar or a note, that a legend may touch: frames have soft edges.
+const TOUCH: f32 = 3.0;
+
+pub(super) fn check(scene: &Scene) -> Judgement {
+    let mut defects = Vec::new();
+    let mut observed = Vec::new();
+    for legend in scene.of_kind(ElementKind::Legend) {
+        let covered = covered(scene, legend);
+        let place = place(scene, legend);
+        if covered.is_empty() {
+            observed.push(place);
+        } else {
+            defects.push(defect(&[legend], format!("the legend at {place} covers {covered}")));
+            // The worst legend is read first.
+            observed.insert(defects.len() - 1, format!("{place}, covers {covered}"));
+        }
+    }
+    let observed = if observed.is_empty() { "none".to_string() } else { observed.join("; ") };
+    Judgement::counted(defects, observed)
+}
+
+/// What lies under a legend, as in `2 lines 1 bar`; empty if nothing does.
+fn covered(scene: &Scene, legend: &Element) -> String {
+    let count = |kind, hidden: &dyn Fn(&Element) -> usize| -> usize {
+        scene.of_kind(kind).filter(|e| e.parent.is_none()).map(hidden).sum()
+    };
+    let room = |e: &Element| {
+        let inside = legend.region.intersect(e.region);
+        inside.width() > TOUCH && inside.height() > TOUCH
+    };
+    let lines = count(ElementKind::Line, &|e| {
+        let crossed = !is_reference(scene, e) && length_under(e, legend.region) > TOUCH;
+        usize::from(crossed)
+    });
+    let bars = count(ElementKind::Bar, &|e| usize::from(room(e)));
+    let points = count(ElementKind::Collection, &|e| {
+        let box_ = legend.region.intersect(e.region).grow(-1.0);
+        e.points.iter().filter(|p| box_.contains_point(p[0], p[1])).count()
+    });
+    let notes = count(ElementKind::Text, &|e| usize::from(room(e)));
+    let named = [(lines, "line"), (bars, "bar"), (points, "point"), (notes, "text")];
+    let words: Vec<String> = named
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, noun)| format!("{n} {noun}{}", if *n == 1 { "" } else { "s" }))
+        .collect();
+    words.join(" ")
+}
+
+/// Length of a line inside a box. What the axes clip away is not drawn: the line's ink bounds it.
+fn length_under(line: &Element, region: Region) -> f32 {
+    let visible = region.intersect(line.region);
+    if visible.width() < 0.5 || visible.height() < 0.5 {
+        return 0.0;
+    }
+    line.points.windows(2).map(|ab| length_inside(visible, ab[0], ab[1])).sum()
+}
+
+/// Whether a line is level or upright and crosses its whole axes.
+fn is_reference(scene: &Scene, line: &Element) -> bool {
+    let [a, b] = line.points.as_slice() else { return false };
+    let Some(axes) = line.axes.and_then(|id| scene.by_id(id)) else { return false };
+    let crosses =
+        |from: f32, to: f32, low: f32, high: f32| from.min(to) <= low + 1.0 && from.max(to) >= high - 1.0;
+    let (level, upright) = ((a[1] - b[1]).abs() < 0.5, (a[0] - b[0]).abs() < 0.5);
+    (level && crosses(a[0], b[0], axes.region.x0, axes.region.x1))
+        || (upright && crosses(a[1], b[1], axes.region.y0, axes.region.y1))
+}
+
+/// The place of a legend in its axes, in the words of `legend(loc=...)`, or on which side outside.
+fn place(scene: &Scene, legend: &Element) -> String {
+    let axes = legend.axes.and_then(|id| scene.by_id(id)).map(|e| e.region).filter(|r| !r.is_empty());
+    let room = axes.unwrap_or_else(|| scene.bounds());
+    let (x, y) = legend.region.center();
+    let side = match () {
+        () if x > room.x1 => "outside right",
+        () if x < room.x0 => "outside left",
+        () if y < room.y0 => "outside above",
+        () if y > room.y1 => "outside below",
+        () => "",
+    };
+    if !side.is_empty() {
+        return side.into();
+    }
+    let r = legend.region;
+    let column = third(r.x0 - room.x0, room.x1 - r.x1, ["left", "center", "right"]);
+    let row = third(r.y0 - room.y0, room.y1 - r.y1, ["upper", "center", "lower"]);
+    if row == column { row.into() } else { format!("{row} {column}") }
+}
+
+/// By the share of the free room that lies before the legend.
+fn third(before: f32, after: f32, words: [&'static str; 3]) -> &'static str {
+    let (before, after) = (before.max(0.0), after.max(0.0));
+    let share = if before + after > 0.0 { before / (before + after) } else { 0.5 };
+    words[if share < 1.0 / 3.0 {
+        0
+    } else if share <= 2.0 / 3.0 {
+        1
+    } else {
+        2
+    }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+    use vsdpo_artifact::ElementKind::*;
+
+    fn judge(others: Vec<Made>, legend: [f32; 4], observed: &str) {
+        let mut elements = vec![shape(0, Axes, [10.0, 10.0, 110.0, 110.0])];
+        elements.push(shape(1, Legend, legend).on(0, '-'));
+        elements.extend(others);
+        let judgement = with_scene(elements, None, |scene| check(scene));
+        assert_eq!(judgement.observed, observed);
+        let clean = !observed.contains("covers");
+        assert_eq!(judgement.score, Some(if clean { 1.0 } else { 0.5 }));
+        assert!(judgement.defects.iter().all(|d| d.elements == [1] && d.regions == [legend.into()]));
+    }
+
+    #[test]
+    fn the_place_is_named_as_matplotlib_names_it() {
+        let check = |x: f32, y: f32, want| judge(vec![], [x, y, x + 30.0, y + 20.0], want);
+        check(13.0, 13.0, "upper left");
+        check(45.0, 13.0, "upper center");
+        check(77.0, 13.0, "upper right");
+        check(13.0, 50.0, "center left");
+        check(45.0, 50.0, "center");
+        check(77.0, 50.0, "center right");
+        check(13.0, 87.0, "lower left");
+        check(45.0, 87.0, "lower center");
+        check(77.0, 87.0, "lower right");
+        judge(vec![], [14.0, 13.0, 105.0, 33.0], "upper center");
+        judge(vec![], [13.0, 13.0, 93.0, 33.0], "upper left");
+        judge(vec![], [115.0, 13.0, 140.0, 33.0], "outside right");
+        judge(vec![], [10.0, 0.0, 60.0, 8.0], "outside above");
+        judge(vec![], [0.0, 0.0, 200.0, 200.0], "center");
+    }
+
+    #[test]
+    fn lines_count_by_their_length_inside() {
+        let line =
+            |points: &[[f32; 2]]| shape(2, Line, [10.0, 10.0, 110.0, 110.0]).on(0, '-').through(points);
+        let legend = [70.0, 13.0, 107.0, 33.0];
+        judge(vec![line(&[[20.0, 100.0], [72.0, 31.0]])], legend, "upper right");
+        judge(vec![line(&[[20.0, 20.0], [72.9, 20.0]])], legend, "upper right");
+        judge(vec![line(&[[20.0, 20.0], [73.5, 20.0]])], legend, "upper right, covers 1 line");
+        // Crossing between two vertices counts as well.
+        judge(vec![line(&[[60.0, 50.0], [105.0, 11.0]])], legend, "upper right, covers 1 line");
+        judge(vec![line(&[])], legend, "upper right");
+        // A line whose ink the axes end before the legend is not under it.
+        let clipped = shape(2, Line, [10.0, 40.0, 110.0, 110.0]).through(&[[20.0, 100.0], [100.0, 0.0]]);
+        judge(vec![clipped], legend, "upper right");
+    }
+
+    #[test]
+    fn lines_across_the_whole_axes_are_references() {
+        let legend = [70.0, 13.0, 107.0, 33.0];
+        let across = |a, b| shape(2, Line, [10.0, 10.0, 110.0, 110.0]).on(0, '-').through(&[a, b]);
+        judge(vec![across([10.0, 20.0], [110.0, 20.0])], legend, "upper right");
+        judge(vec![across([90.0, 110.0], [90.0, 10.0])], legend, "upper right");
+        judge(vec![across([15.0, 20.0], [105.0, 20.0])], legend, "upper right, covers 1 line");
+    }
+
+    #[test]
+    fn bars_points_and_notes_count() {
+        let legend = [70.0, 13.0, 107.0, 33.0];
+        let bar = |top: f32| shape(2, Bar, [80.0, top, 95.0, 110.0]);
+        judge(vec![bar(30.0)], legend, "upper right");
+        judge(vec![bar(29.5)], legend, "upper right, covers 1 bar");
+        let dots = shape(3, Collection, [10.0, 10.0, 110.0, 110.0]);
+        let dots = dots.through(&[[80.0, 20.0], [71.5, 20.0], [70.5, 20.0], [50.0, 50.0]]);
+        judge(vec![bar(20.0), dots], legend, "upper right, covers 1 bar 2 points");
+        judge(vec![text(2, "note", [60.0, 20.0, 90.0, 30.0])], legend, "upper right, covers 1 text");
+        let own = shape(2, Line, [75.0, 20.0, 85.0, 20.0]).inside(1).through(&[[75.0, 20.0], [85.0, 20.0]]);
+        judge(vec![own], legend, "upper right");
+    }
+
+    #[test]
+    fn a_chart_without_legend_is_fine_and_two_legends_are_listed() {
+        let judgement = with_scene(vec![shape(0, Axes, [0.0, 0.0, 9.0, 9.0])], None, |s| check(s));
+        assert_eq!((judgement.observed.as_str(), judgement.score), ("none", Some(1.0)));
+        let second = shape(2, Legend, [12.0, 90.0, 40.0, 108.0]).on(0, '-');
+        judge(vec![second], [77.0, 13.0, 107.0, 33.0], "upper right; lower left");
+    }
+}

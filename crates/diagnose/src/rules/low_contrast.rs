@@ -1,0 +1,209 @@
+#![doc = include_str!("low_contrast.md")]
+
+use super::{Judgement, defect};
+use crate::geometry::Quad;
+use crate::scene::{Scene, and_others, content, distance, grouped, hex, over, quote};
+use std::collections::BTreeMap;
+use vsdpo_artifact::Element;
+
+pub(super) const SUMMARY: &str = "a text hardly differs from what is behind it";
+
+/// Least ratio for text, and for large text.
+const LEAST: (f32, f32) = (4.5, 3.0);
+
+/// Pixels from which text is large: 18 points of 1/72 inch at 96 dpi.
+const LARGE: f32 = 24.0;
+
+pub(super) fn check(scene: &Scene) -> Judgement {
+    // The worst text of each group, with the group's texts that fail.
+    let mut groups: Vec<(Seen, Vec<&Element>)> = Vec::new();
+    for texts in grouped(scene.texts()).into_values() {
+        let mut seen: Vec<Seen> = texts.into_iter().filter_map(|e| Seen::of(scene, e)).collect();
+        let failing = seen.iter().filter(|s| s.fails()).map(|s| s.element).collect();
+        seen.sort_by(|a, b| a.margin().total_cmp(&b.margin()));
+        groups.extend(seen.into_iter().next().map(|worst| (worst, failing)));
+    }
+    groups.sort_by(|a, b| a.0.margin().total_cmp(&b.0.margin()));
+    let Some((worst, _)) = groups.first() else { return Judgement::not_judged("no text") };
+    let failing = groups.iter().filter(|(_, failing)| !failing.is_empty());
+    let n = failing.clone().count();
+    let observed = and_others(format!("{} {}", quote(content(worst.element), 12), worst.colours()), n);
+    let defects = failing.map(|(worst, failing)| {
+        let text = and_others(quote(content(worst.element), 40), failing.len());
+        defect(failing, format!("{text}: contrast {}", worst.colours()))
+    });
+    Judgement::counted(defects.collect(), observed)
+}
+
+/// A text with its colours.
+struct Seen<'a> {
+    element: &'a Element,
+    ink: [u8; 3],
+    ground: [u8; 3],
+    ratio: f32,
+}
+
+impl<'a> Seen<'a> {
+    /// `None` if the text has no colour or its box is tiny.
+    fn of(scene: &Scene, element: &'a Element) -> Option<Self> {
+        let color = element.color?;
+        if element.region.width() < 3.0 || element.region.height() < 3.0 {
+            return None;
+        }
+        let ground = ground(scene, element, color)?;
+        let ink = over(color, ground);
+        Some(Seen { element, ink, ground, ratio: contrast(ink, ground) })
+    }
+
+    fn least(&self) -> f32 {
+        if self.element.font_px.is_some_and(|size| size >= LARGE) { LEAST.1 } else { LEAST.0 }
+    }
+
+    fn fails(&self) -> bool {
+        self.ratio < self.least()
+    }
+
+    /// How many times better than needed.
+    fn margin(&self) -> f32 {
+        self.ratio / self.least()
+    }
+
+    /// As in `#eeeeee on #ffffff 1.2`; rounded down, so that 4.5 means enough.
+    fn colours(&self) -> String {
+        format!("{} on {} {:.1}", hex(self.ink), hex(self.ground), (self.ratio * 10.0 + 1e-3).floor() / 10.0)
+    }
+}
+
+/// The colour behind a text: the most frequent one of its box that is not the text's own. Where most of the
+/// box has the text's colour (solid letters never cover so much), the text is invisible on its own colour.
+fn ground(scene: &Scene, e: &Element, color: [u8; 4]) -> Option<[u8; 3]> {
+    let quad = Quad::of_text(e);
+    let own = |c: [u8; 3]| distance(c, over(color, c)) <= 2;
+    let mut counts: BTreeMap<[u8; 3], (usize, [u8; 3])> = BTreeMap::new();
+    let (mut all, mut alike) = (0usize, BTreeMap::<[u8; 3], usize>::new());
+    for (at, c) in scene.pixels(e.region.grow(1.0)) {
+        if !quad.is_upright() && !quad.contains_point(at) {
+            continue;
+        }
+        all += 1;
+        if own(c) {
+            *alike.entry(c).or_default() += 1;
+        } else {
+            // Nearly equal colours count together, so that a gradient has a mode too.
+            let bin = counts.entry(c.map(|v| v >> 3)).or_insert((0, c));
+            bin.0 += 1;
+        }
+    }
+    let most_alike = alike.into_iter().max_by_key(|(_, n)| *n);
+    if let Some((c, n)) = most_alike
+        && n * 10 > all * 7
+    {
+        return Some(c);
+    }
+    counts.into_values().max_by_key(|(n, _)| *n).map(|(_, c)| c).or(most_alike.map(|(c, _)| c))
+}
+
+/// WCAG 2 contrast ratio of two opaque colours, from 1 to 21.
+fn contrast(a: [u8; 3], b: [u8; 3]) -> f32 {
+    let (a, b) = (luminance(a), luminance(b));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
+
+/// WCAG 2 relative luminance of an sRGB colour.
+fn luminance(c: [u8; 3]) -> f32 {
+    let linear = c.map(|v| {
+        let v = v as f32 / 255.0;
+        if v <= 0.04045 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
+    });
+    0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check, contrast};
+    use crate::testing::*;
+    use vsdpo_artifact::ElementKind::*;
+
+    #[test]
+    fn ratios_match_published_values() {
+        assert!((contrast([0; 3], [255; 3]) - 21.0).abs() < 1e-3);
+        assert!((contrast([0x77; 3], [255; 3]) - 4.478).abs() < 1e-3);
+        assert!((contrast([0x76; 3], [255; 3]) - 4.542).abs() < 1e-3);
+        assert!((contrast([255, 0, 0], [255; 3]) - 3.998).abs() < 1e-3);
+        assert_eq!(contrast([9, 8, 7], [9, 8, 7]), 1.0);
+    }
+
+    /// A text of one colour on a background: a third of its box is inked.
+    fn judge(ink: [u8; 3], ground: [u8; 3], size: f32, observed: &str, score: f32) {
+        let mut picture = Picture::new(100, 50, ground);
+        picture.fill([12, 10, 18, 30], ink);
+        let [r, g, b] = ink;
+        let sales = text(0, "Sales", [10.0, 10.0, 28.0, 30.0]).colored([r, g, b, 255]).sized(size);
+        let judgement = picture.with_scene(vec![sales], |scene| check(scene));
+        assert_eq!((judgement.observed.as_str(), judgement.score), (observed, Some(score)));
+    }
+
+    #[test]
+    fn text_needs_4_5_and_large_text_3() {
+        judge([0; 3], [255; 3], 12.0, "'Sales' #000000 on #ffffff 21.0", 1.0);
+        judge([0x76; 3], [255; 3], 12.0, "'Sales' #767676 on #ffffff 4.5", 1.0);
+        judge([0x77; 3], [255; 3], 12.0, "'Sales' #777777 on #ffffff 4.4", 0.5);
+        judge([0x77; 3], [255; 3], 24.0, "'Sales' #777777 on #ffffff 4.4", 1.0);
+        judge([0x77; 3], [255; 3], 23.9, "'Sales' #777777 on #ffffff 4.4", 0.5);
+        judge([0xee; 3], [255; 3], 30.0, "'Sales' #eeeeee on #ffffff 1.1", 0.5);
+        judge([0x20; 3], [0x10; 3], 12.0, "'Sales' #202020 on #101010 1.1", 0.5);
+    }
+
+    #[test]
+    fn text_of_its_backgrounds_colour_is_invisible() {
+        judge([255; 3], [255; 3], 12.0, "'Sales' #ffffff on #ffffff 1.0", 0.5);
+        // A grid line through its box does not make it visible.
+        let mut picture = Picture::new(100, 50, [255; 3]);
+        picture.fill([0, 15, 100, 16], [0; 3]);
+        let sales = text(0, "Sales", [10.0, 10.0, 28.0, 30.0]).colored([255; 4]);
+        let judgement = picture.with_scene(vec![sales], |scene| check(scene));
+        assert_eq!(judgement.observed, "'Sales' #ffffff on #ffffff 1.0");
+    }
+
+    #[test]
+    fn the_pixels_behind_decide_and_not_the_figure() {
+        let mut picture = Picture::new(100, 50, [255; 3]);
+        picture.fill([5, 5, 40, 40], [0, 0, 80]);
+        picture.fill([12, 12, 15, 28], [0; 3]);
+        let sales = text(0, "Sales", [10.0, 10.0, 30.0, 30.0]).colored([0, 0, 0, 255]);
+        let judgement = picture.with_scene(vec![sales], |scene| check(scene));
+        assert_eq!(judgement.observed, "'Sales' #000000 on #000050 1.1");
+    }
+
+    #[test]
+    fn transparent_text_is_mixed_with_its_background() {
+        let picture = Picture::new(100, 50, [255; 3]);
+        let sales = text(0, "Sales", [10.0, 10.0, 28.0, 30.0]).colored([0, 0, 0, 51]);
+        let judgement = picture.with_scene(vec![sales], |scene| check(scene));
+        assert_eq!(judgement.observed, "'Sales' #cccccc on #ffffff 1.6");
+    }
+
+    #[test]
+    fn labels_of_one_axis_are_one_finding() {
+        let picture = Picture::new(100, 50, [255; 3]);
+        let tick = |id, x: f32| {
+            let label = text(id, "1", [x, 40.0, x + 10.0, 48.0]).of(TickLabel).on(9, 'x');
+            label.colored([250, 250, 250, 255])
+        };
+        let title = text(2, "Title", [10.0, 2.0, 40.0, 10.0]).of(Title).colored([240, 240, 240, 255]);
+        let judgement = picture.with_scene(vec![tick(0, 10.0), tick(1, 30.0), title], |scene| check(scene));
+        let involved: Vec<_> = judgement.defects.iter().map(|d| d.elements.clone()).collect();
+        assert_eq!(involved, [vec![0, 1], vec![2]]);
+        assert_eq!(judgement.observed, "'1' #fafafa on #ffffff 1.0 +1");
+        assert_eq!(judgement.score, Some(1.0 / 3.0));
+    }
+
+    #[test]
+    fn tiny_and_colourless_texts_are_not_judged() {
+        let picture = Picture::new(100, 50, [255; 3]);
+        let tiny = text(0, "a", [10.0, 10.0, 12.5, 20.0]).colored([255; 4]);
+        let plain = text(1, "a", [10.0, 10.0, 20.0, 20.0]);
+        let outside = text(2, "a", [210.0, 10.0, 230.0, 20.0]).colored([255; 4]);
+        assert_eq!(picture.with_scene(vec![tiny, plain, outside], |s| check(s)).score, None);
+    }
+}

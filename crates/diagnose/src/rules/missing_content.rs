@@ -1,0 +1,233 @@
+#![doc = include_str!("missing_content.md")]
+
+use super::{Judgement, defect};
+use crate::scene::{Scene, and_others, content, distance, hex, over, quote};
+use std::collections::BTreeMap;
+use vsdpo_artifact::{Element, ElementKind, Region};
+
+pub(super) const SUMMARY: &str = "a demanded text, series or background is not there";
+
+/// Steps of a channel by which a background may differ.
+const COLOUR: u8 = 8;
+
+/// The renderer reports this many values of an element at most; a longer line is thinned evenly.
+const VALUES: usize = 64;
+
+pub(super) fn check(scene: &Scene) -> Judgement {
+    let Some(demands) = scene.requirements else { return Judgement::not_judged("no demands") };
+    let all = demands.texts.len() + demands.series.len() + usize::from(demands.background.is_some());
+    if all == 0 {
+        return Judgement::not_judged("no demands");
+    }
+    let drawn: Vec<String> = scene.texts().map(|e| one_line(content(e))).collect();
+    let shown = shown_series(scene);
+    // (short, sentence) of every demand that is not met.
+    let mut missing: Vec<(String, String)> = Vec::new();
+    for text in demands.texts.iter().filter(|t| !drawn.contains(&one_line(t))) {
+        missing
+            .push((format!("no {}", quote(text, 24)), format!("the text {} is not drawn", quote(text, 60))));
+    }
+    for (i, series) in demands.series.iter().enumerate().filter(|(_, s)| !shown.iter().any(|v| v.shows(s))) {
+        missing.push((
+            format!("no series {}", i + 1),
+            format!("series {} ({}) is not shown", i + 1, listed(series)),
+        ));
+    }
+    if let Some(wanted) = demands.background {
+        let seen = backgrounds(scene);
+        if let Some(other) = seen.into_iter().find(|&c| distance(c, wanted) > COLOUR) {
+            let sentence = format!("the background is {}, not {}", hex(other), hex(wanted));
+            missing.push((format!("background {}", hex(other)), sentence));
+        }
+    }
+    let observed =
+        missing.first().map_or("all".into(), |(short, _)| and_others(short.clone(), missing.len()));
+    let score = (all - missing.len()) as f32 / all as f32;
+    let defects = missing.into_iter().map(|(_, sentence)| defect(&[], sentence)).collect();
+    Judgement { defects, observed, score: Some(score) }
+}
+
+fn one_line(text: &str) -> String {
+    text.replace("\r\n", " ").replace('\n', " ").trim().to_string()
+}
+
+fn listed(series: &[f64]) -> String {
+    let first: Vec<String> = series.iter().take(6).map(|v| v.to_string()).collect();
+    first.join(", ") + if series.len() > 6 { ", ..." } else { "" }
+}
+
+/// Values that the chart shows as one thing.
+struct Shown {
+    values: Vec<f64>,
+    /// Whether the values are those of single bars, which a loop may have drawn series after series.
+    bars: bool,
+}
+
+impl Shown {
+    fn shows(&self, series: &[f64]) -> bool {
+        let same = |a: &[f64]| a.len() == series.len() && a.iter().zip(series).all(|(x, y)| close(*x, *y));
+        if self.bars {
+            let blocks = !series.is_empty() && self.values.len().is_multiple_of(series.len());
+            return blocks && self.values.chunks(series.len()).any(same);
+        }
+        same(&self.values) || (series.len() > VALUES && self.thinned_from(series))
+    }
+
+    /// Whether these are as many values as are reported, taken from `series` in order from its first to its last.
+    fn thinned_from(&self, series: &[f64]) -> bool {
+        let mut rest = series.iter();
+        let in_order = self.values.iter().all(|&v| rest.any(|&s| close(v, s)));
+        let ends = |v: Option<&f64>, s: Option<&f64>| v.zip(s).is_some_and(|(&v, &s)| close(v, s));
+        self.values.len() == VALUES
+            && in_order
+            && ends(self.values.first(), series.first())
+            && ends(self.values.last(), series.last())
+    }
+}
+
+/// Equal up to what 32-bit arithmetic on the way may have lost.
+fn close(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-6 * a.abs().max(b.abs()).max(1e-6)
+}
+
+/// Every series that the chart shows: the values of each data element, and those of single bars that
+/// belong together by their label, by the statement that drew them, or by their axes, in drawing order.
+fn shown_series(scene: &Scene) -> Vec<Shown> {
+    let mut shown = Vec::new();
+    let mut bars: BTreeMap<(u8, Option<u32>, String), Vec<f64>> = BTreeMap::new();
+    let mut data: Vec<&Element> =
+        scene.elements.iter().filter(|e| e.kind.is_data() && e.parent.is_none()).collect();
+    data.sort_by_key(|e| (e.order, e.id));
+    for e in data {
+        shown.push(Shown { values: e.values.clone(), bars: false });
+        if let (ElementKind::Bar | ElementKind::Patch, [value]) = (e.kind, e.values.as_slice()) {
+            let stack = e.stack.iter().map(|s| format!("{}-{} ", s.start, s.end)).collect::<String>();
+            let label = e.label.clone().unwrap_or_default();
+            let keys = [(0, label.clone()), (1, format!("{label} {stack}")), (2, stack), (3, String::new())];
+            for (way, key) in keys {
+                bars.entry((way, e.axes, key)).or_default().push(*value);
+            }
+        }
+    }
+    shown.extend(bars.into_values().map(|values| Shown { values, bars: true }));
+    shown
+}
+
+/// The colours behind the data: of each large axes, or of the figure where there is none to see.
+fn backgrounds(scene: &Scene) -> Vec<[u8; 3]> {
+    let seen = |kind| scene.of_kind(kind).filter_map(|e| e.color.map(|c| (e.region, c)));
+    let figure = seen(ElementKind::Figure).next().map(|(_, c)| over(c, [255; 3]));
+    let figure = figure.or_else(|| scene.pixels(Region::new(0.0, 0.0, 1.0, 1.0)).next().map(|(_, c)| c));
+    let ground = figure.unwrap_or([255; 3]);
+    // A second axes on the same place (`twinx`) is see-through and shows the first one's ground.
+    let axes: Vec<(Region, [u8; 4])> = seen(ElementKind::Axes).filter(|(_, c)| c[3] > 0).collect();
+    // Colour bars and insets are small axes; the demand does not mean them.
+    let largest = axes.iter().map(|(r, _)| r.area()).fold(0.0, f32::max);
+    let large = axes.iter().filter(|(r, _)| r.area() * 2.0 >= largest);
+    let colours: Vec<[u8; 3]> = large.map(|(_, c)| over(*c, ground)).collect();
+    if colours.is_empty() { vec![ground] } else { colours }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+    use vsdpo_artifact::ElementKind::*;
+    use vsdpo_artifact::Requirements;
+
+    const AREA: [f32; 4] = [20.0, 10.0, 180.0, 90.0];
+
+    fn demands(texts: &[&str], series: &[&[f64]], background: Option<[u8; 3]>) -> Requirements {
+        let texts = texts.iter().map(|t| t.to_string()).collect();
+        Requirements { texts, series: series.iter().map(|s| s.to_vec()).collect(), background }
+    }
+
+    fn judge(elements: Vec<Made>, demands: Requirements, observed: &str, score: f32) {
+        let judgement = with_scene(elements, Some(&demands), |scene| check(scene));
+        assert_eq!((judgement.observed.as_str(), judgement.score), (observed, Some(score)));
+        assert!(judgement.defects.iter().all(|d| d.elements.is_empty() && d.regions.is_empty()));
+        assert_eq!(judgement.defects.is_empty(), observed == "all");
+    }
+
+    #[test]
+    fn texts_must_be_whole() {
+        let title = || vec![text(0, "Visitors\nper day", AREA).of(Title)];
+        judge(title(), demands(&["Visitors per day"], &[], None), "all", 1.0);
+        judge(title(), demands(&["Visitors"], &[], None), "no 'Visitors'", 0.0);
+        judge(
+            title(),
+            demands(&["visitors per day", "North", "Visitors per day"], &[], None),
+            "no 'visitors per day' +1",
+            1.0 / 3.0,
+        );
+        let hidden = vec![text(0, "North", AREA).colored([0, 0, 0, 0])];
+        judge(hidden, demands(&["North"], &[], None), "no 'North'", 0.0);
+    }
+
+    #[test]
+    fn lines_show_their_values_in_order() {
+        let line = || vec![shape(0, Line, AREA).valued(&[3.0, 5.0, 4.0])];
+        judge(line(), demands(&[], &[&[3.0, 5.0, 4.0]], None), "all", 1.0);
+        judge(line(), demands(&[], &[&[3.0, 5.000_001, 4.0]], None), "all", 1.0);
+        judge(line(), demands(&[], &[&[3.0, 4.0, 5.0]], None), "no series 1", 0.0);
+        judge(line(), demands(&[], &[&[3.0, 5.0]], None), "no series 1", 0.0);
+        judge(line(), demands(&[], &[&[3.0, 5.0, 4.0], &[3.0, 5.01, 4.0]], None), "no series 2", 0.5);
+        let long: Vec<f64> = (0..100).map(f64::from).collect();
+        judge(
+            vec![shape(0, Line, AREA).valued(&long[..64])],
+            demands(&[], &[&long], None),
+            "no series 1",
+            0.0,
+        );
+        let thin: Vec<f64> = (0..64).map(|i| long[i * 99 / 63]).collect();
+        judge(vec![shape(0, Line, AREA).valued(&thin)], demands(&[], &[&long], None), "all", 1.0);
+        judge(
+            vec![shape(0, LegendPart, AREA).valued(&[1.0, 2.0])],
+            demands(&[], &[&[1.0, 2.0]], None),
+            "no series 1",
+            0.0,
+        );
+    }
+
+    #[test]
+    fn bars_are_gathered_by_label_by_statement_or_by_axes() {
+        let bar = |id, value: f64| shape(id, Bar, AREA).on(9, '-').valued(&[value]);
+        let wanted = || demands(&[], &[&[3.0, 5.0], &[4.0, 8.0]], None);
+        let by_label = [3.0, 4.0, 5.0, 8.0]
+            .iter()
+            .zip(0..)
+            .map(|(&v, id)| bar(id, v).named(["a", "b"][id as usize % 2]));
+        judge(by_label.collect(), wanted(), "all", 1.0);
+        let by_call =
+            [3.0, 5.0, 4.0, 8.0].iter().zip(0..).map(|(&v, id)| bar(id, v).drawn_at(id as usize / 2));
+        judge(by_call.collect(), wanted(), "all", 1.0);
+        let one_loop = [3.0, 5.0, 4.0, 8.0].iter().zip(0..).map(|(&v, id)| bar(id, v).drawn_at(7));
+        judge(one_loop.collect(), wanted(), "all", 1.0);
+        let singly = [3.0, 5.0].iter().zip(0..).map(|(&v, id)| bar(id, v).drawn_at(id as usize));
+        judge(singly.collect(), demands(&[], &[&[3.0, 5.0]], None), "all", 1.0);
+        let shifted = [9.0, 3.0, 5.0].iter().zip(0..).map(|(&v, id)| bar(id, v).drawn_at(1));
+        judge(shifted.collect(), demands(&[], &[&[3.0, 5.0]], None), "no series 1", 0.0);
+    }
+
+    #[test]
+    fn the_background_is_the_one_behind_the_data() {
+        let chart = |axes: [u8; 4]| {
+            let figure = shape(0, Figure, [0.0, 0.0, 200.0, 100.0]).colored([255; 4]);
+            vec![figure, shape(1, Axes, AREA).colored(axes)]
+        };
+        let dark = || demands(&[], &[], Some([0x20, 0x20, 0x20]));
+        judge(chart([0x28, 0x20, 0x18, 255]), dark(), "all", 1.0);
+        judge(chart([0x29, 0x20, 0x20, 255]), dark(), "background #292020", 0.0);
+        judge(chart([0x20, 0x20, 0x20, 0]), demands(&[], &[], Some([255; 3])), "all", 1.0);
+        let bar = shape(2, Axes, [190.0, 10.0, 195.0, 90.0]).colored([255; 4]);
+        judge([chart([0x20, 0x20, 0x20, 255]), vec![bar]].concat(), dark(), "all", 1.0);
+        judge(vec![text(0, "no background element", AREA)], dark(), "background #ffffff", 0.0);
+    }
+
+    #[test]
+    fn without_demands_nothing_is_judged() {
+        assert_eq!(with_scene(vec![shape(0, Line, AREA)], None, |s| check(s)).score, None);
+        let none = Requirements::default();
+        assert_eq!(with_scene(vec![shape(0, Line, AREA)], Some(&none), |s| check(s)).score, None);
+    }
+}

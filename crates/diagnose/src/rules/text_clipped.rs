@@ -1,0 +1,123 @@
+#![doc = include_str!("text_clipped.md")]
+
+use super::{Judgement, defect};
+use crate::scene::{Scene, and_others, content, grouped, quote};
+use vsdpo_artifact::{Element, Region};
+
+pub(super) const SUMMARY: &str = "a text is cut at an edge of the picture";
+
+/// Pixels that a layout box may reach outside.
+const OUTSIDE: f32 = 1.0;
+
+pub(super) fn check(scene: &Scene) -> Judgement {
+    let texts: Vec<&Element> = scene.texts().filter(|e| e.layout.is_some()).collect();
+    if texts.is_empty() {
+        return Judgement::not_judged("no text");
+    }
+    let bounds = scene.bounds();
+    // (most pixels lost, elements with their sides) of each group.
+    let mut found: Vec<(f32, Vec<(&Element, Cut)>)> = grouped(texts.into_iter())
+        .into_values()
+        .map(|group| group.into_iter().filter_map(|e| Some((e, cut(e, bounds)?))).collect())
+        .filter(|cuts: &Vec<(&Element, Cut)>| !cuts.is_empty())
+        .map(|mut cuts| {
+            cuts.sort_by(|a, b| b.1.lost.total_cmp(&a.1.lost));
+            (cuts[0].1.lost, cuts)
+        })
+        .collect();
+    found.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let name = |(e, cut): &(&Element, Cut), max| format!("{} {}", quote(content(e), max), cut.sides);
+    let all = found.iter().map(|(_, cuts)| cuts.len()).sum();
+    let observed = found.first().map_or("none".to_string(), |(_, cuts)| and_others(name(&cuts[0], 20), all));
+    let defects = found.iter().map(|(_, cuts)| {
+        let elements: Vec<&Element> = cuts.iter().map(|(e, _)| *e).collect();
+        let message = format!("{} by {:.0} px", name(&cuts[0], 40), cuts[0].1.lost);
+        defect(&elements, format!("cut off: {}", and_others(message, cuts.len())))
+    });
+    Judgement::counted(defects.collect(), observed)
+}
+
+/// Where a text is cut.
+struct Cut {
+    /// Names of the sides.
+    sides: String,
+    /// Pixels outside, at the worst side.
+    lost: f32,
+}
+
+fn cut(e: &Element, bounds: Region) -> Option<Cut> {
+    let layout = e.layout?;
+    let (across_x, across_y) = slack(e);
+    let sides = [
+        ("left", bounds.x0 - layout.x0, e.region.x0 - bounds.x0, across_x),
+        ("right", layout.x1 - bounds.x1, bounds.x1 - e.region.x1, across_x),
+        ("top", bounds.y0 - layout.y0, e.region.y0 - bounds.y0, across_y),
+        ("bottom", layout.y1 - bounds.y1, bounds.y1 - e.region.y1, across_y),
+    ];
+    let cut: Vec<_> = sides.iter().filter(|(_, out, rest, slack)| *out > OUTSIDE && rest <= slack).collect();
+    let lost = cut.iter().map(|(_, out, ..)| *out).reduce(f32::max)?;
+    Some(Cut { sides: cut.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(" "), lost })
+}
+
+/// How far from an edge the ink of a cut text may end, in x and y: the cut may fall into the gap between two
+/// letters or words, but only in the direction of writing.
+fn slack(e: &Element) -> (f32, f32) {
+    let (sin, cos) = e.rotation.unwrap_or(0.0).to_radians().sin_cos();
+    let gap = 0.6 * e.font_px.unwrap_or(0.0);
+    (1.0f32.max(gap * cos.abs()), 1.0f32.max(gap * sin.abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+    use vsdpo_artifact::ElementKind::*;
+
+    fn judge(elements: Vec<Made>, observed: &str, score: f32) {
+        let judgement = with_scene(elements, None, |scene| check(scene)); // 200 x 100 pixels
+        assert_eq!(judgement.observed, observed);
+        assert_eq!(judgement.score, Some(score));
+    }
+
+    #[test]
+    fn a_layout_box_may_end_a_pixel_outside() {
+        let t =
+            |x1| text(0, "Best quarter", [120.0, 10.0, 200.0, 20.0]).laid([120.0, 9.0, x1, 22.0]).sized(10.0);
+        judge(vec![t(200.0)], "none", 1.0);
+        judge(vec![t(201.0)], "none", 1.0);
+        judge(vec![t(201.5)], "'Best quarter' right", 0.5);
+    }
+
+    #[test]
+    fn empty_room_of_the_box_may_be_cut() {
+        // Capitals have no descenders: the box ends below the picture, the ink does not reach its edge.
+        let bottom =
+            |ink: f32| text(0, "TOTAL", [20.0, 88.0, 60.0, ink]).laid([20.0, 86.0, 60.0, 103.0]).sized(14.0);
+        judge(vec![bottom(98.5)], "none", 1.0);
+        judge(vec![bottom(100.0)], "'TOTAL' bottom", 0.5);
+        // Along the line the cut may fall between two words, but not farther away.
+        let right =
+            |ink: f32| text(0, "to be", [150.0, 8.0, ink, 20.0]).laid([150.0, 6.0, 220.0, 20.0]).sized(10.0);
+        judge(vec![right(194.0)], "'to be' right", 0.5);
+        judge(vec![right(193.0)], "none", 1.0);
+        let turned = text(0, "to be", [8.0, 0.0, 18.0, 95.0]).laid([5.0, 0.0, 18.0, 130.0]);
+        judge(vec![turned.rotated(90.0).sized(10.0)], "'to be' bottom", 0.5);
+    }
+
+    #[test]
+    fn sides_are_named_and_groups_count_once() {
+        let wide = text(0, "Wide", [0.0, 0.0, 200.0, 12.0]).laid([-30.0, -4.0, 220.0, 12.0]).sized(10.0);
+        let label = |id, y: f32| {
+            let t = text(id, "label", [0.0, y, 20.0, y + 10.0]).laid([-12.0, y, 20.0, y + 10.0]).sized(10.0);
+            t.of(TickLabel).on(9, 'y')
+        };
+        judge(vec![wide, label(1, 30.0), label(2, 50.0)], "'Wide' left right top +2", 1.0 / 3.0);
+        judge(vec![label(1, 30.0), label(2, 50.0)], "'label' left +1", 0.5);
+    }
+
+    #[test]
+    fn without_layout_nothing_is_judged() {
+        let judgement = with_scene(vec![text(0, "A", [0.0, 0.0, 9.0, 9.0])], None, |s| check(s));
+        assert_eq!(judgement.score, None);
+    }
+}

@@ -1,0 +1,120 @@
+#![doc = include_str!("text_overlap.md")]
+
+use super::{Judgement, defect};
+use crate::geometry::Quad;
+use crate::scene::{Group, Scene, and_others, content, quote};
+use vsdpo_artifact::{Element, ElementKind};
+
+pub(super) const SUMMARY: &str = "two texts run into each other";
+
+/// Depth of an overlap that a reader sees, in pixels; ink boxes are rounded outwards by up to one.
+const DEPTH: f32 = 1.0;
+
+/// Reports keep the deepest overlaps; a heap of texts would give one for each pair of them.
+const REPORTED: usize = 64;
+
+pub(super) fn check(scene: &Scene) -> Judgement {
+    let texts: Vec<(&Element, Quad)> = scene.texts().map(|e| (e, Quad::of_text(e))).collect();
+    if texts.is_empty() {
+        return Judgement::not_judged("no text");
+    }
+    let mut pairs: Vec<(f32, &Element, &Element)> = Vec::new();
+    for (i, (a, box_a)) in texts.iter().enumerate() {
+        for (b, box_b) in &texts[i + 1..] {
+            let depth = -box_a.gap(box_b);
+            if depth > DEPTH && comparable(a, b) {
+                pairs.push((depth, a, b));
+            }
+        }
+    }
+    pairs.sort_by(|x, y| y.0.total_cmp(&x.0));
+    pairs.truncate(REPORTED);
+    let observed = pairs.first().map_or("none".to_string(), |(_, a, b)| {
+        and_others(format!("{} with {}", quote(content(a), 14), quote(content(b), 14)), pairs.len())
+    });
+    let found = pairs.iter().map(|(depth, a, b)| {
+        let (first, second) = (quote(content(a), 40), quote(content(b), 40));
+        defect(&[a, b], format!("{first} and {second} overlap by {depth:.0} px"))
+    });
+    Judgement::counted(found.collect(), observed)
+}
+
+/// Whether an overlap of the two is this rule's matter.
+fn comparable(a: &Element, b: &Element) -> bool {
+    let ticks = a.kind == ElementKind::TickLabel && Group::of(a) == Group::of(b);
+    let legend =
+        a.kind == ElementKind::LegendText && b.kind == ElementKind::LegendText && a.parent == b.parent;
+    let twice = content(a) == content(b) && a.region.iou(b.region) > 0.9;
+    !ticks && !legend && !twice
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+    use vsdpo_artifact::ElementKind::*;
+
+    fn judge(elements: Vec<Made>, observed: &str, involved: &[&[u32]]) {
+        let judgement = with_scene(elements, None, |scene| check(scene));
+        assert_eq!(judgement.observed, observed);
+        let got: Vec<&[u32]> = judgement.defects.iter().map(|d| d.elements.as_slice()).collect();
+        assert_eq!(got, involved);
+        assert_eq!(judgement.score, Some(1.0 / (1.0 + involved.len() as f32)));
+    }
+
+    #[test]
+    fn texts_overlap_by_more_than_a_pixel() {
+        let a = || text(0, "Left", [10.0, 10.0, 50.0, 20.0]);
+        judge(vec![a(), text(1, "Right", [49.0, 10.0, 90.0, 20.0])], "none", &[]);
+        judge(vec![a(), text(1, "Right", [48.5, 10.0, 90.0, 20.0])], "'Left' with 'Right'", &[&[0, 1]]);
+        judge(vec![a(), text(1, "Right", [20.0, 19.0, 90.0, 30.0])], "none", &[]);
+        judge(vec![a()], "none", &[]);
+    }
+
+    #[test]
+    fn the_deepest_pair_is_named_and_the_others_counted() {
+        let elements = vec![
+            text(0, "A", [10.0, 10.0, 50.0, 20.0]),
+            text(1, "B", [46.0, 10.0, 80.0, 20.0]),
+            text(2, "A very long remark", [74.0, 10.0, 99.0, 20.0]),
+        ];
+        judge(elements, "'B' with 'A very long..' +1", &[&[1, 2], &[0, 1]]);
+    }
+
+    #[test]
+    fn neighbours_of_one_axis_or_legend_are_left_to_others() {
+        let at = |x: f32| [x, 10.0, x + 20.0, 20.0];
+        let tick = |id, x, axis| text(id, "tick", at(x)).of(TickLabel).on(9, axis);
+        judge(vec![tick(0, 10.0, 'x'), tick(1, 20.0, 'x')], "none", &[]);
+        judge(vec![tick(0, 10.0, 'x'), tick(1, 20.0, 'y')], "'tick' with 'tick'", &[&[0, 1]]);
+        let entry = |id, x, parent| text(id, "entry", at(x)).of(LegendText).inside(parent);
+        judge(vec![entry(0, 10.0, 7), entry(1, 20.0, 7)], "none", &[]);
+        judge(vec![entry(0, 10.0, 7), entry(1, 20.0, 8)], "'entry' with 'entry'", &[&[0, 1]]);
+        judge(vec![tick(0, 10.0, 'x'), text(1, "note", at(20.0))], "'tick' with 'note'", &[&[0, 1]]);
+        judge(vec![text(0, "same", at(10.0)), text(1, "same", at(10.0))], "none", &[]);
+    }
+
+    #[test]
+    fn slanted_texts_are_compared_by_their_own_boxes() {
+        // Two parallel slanted labels whose upright boxes overlap a lot.
+        let label = |id, x: f32| text(id, "Label", [x, 0.0, x + 60.0, 60.0]).rotated(45.0).sized(12.0);
+        judge(vec![label(0, 0.0), label(1, 30.0)], "none", &[]);
+        judge(vec![label(0, 0.0), label(1, 6.0)], "'Label' with 'Label'", &[&[0, 1]]);
+    }
+
+    #[test]
+    fn invisible_texts_do_not_count() {
+        let hidden = text(1, "B", [10.0, 10.0, 50.0, 20.0]).colored([0, 0, 0, 0]);
+        judge(vec![text(0, "A", [10.0, 10.0, 50.0, 20.0]), hidden], "none", &[]);
+        let empty = text(1, "B", [10.0, 10.0, 10.0, 20.0]);
+        judge(vec![text(0, "A", [0.0, 10.0, 50.0, 20.0]), empty], "none", &[]);
+        let blank = text(1, "  ", [10.0, 10.0, 50.0, 20.0]);
+        judge(vec![text(0, "A", [0.0, 10.0, 50.0, 20.0]), blank], "none", &[]);
+    }
+
+    #[test]
+    fn without_text_there_is_nothing_to_judge() {
+        let judgement = with_scene(vec![shape(0, Line, [0.0, 0.0, 9.0, 9.0])], None, |s| check(s));
+        assert_eq!(judgement.score, None);
+    }
+}

@@ -1,0 +1,169 @@
+#![doc = include_str!("tick_crowding.md")]
+
+use super::{Judgement, defect};
+use crate::geometry::Quad;
+use crate::scene::{Group, Scene};
+use std::collections::BTreeMap;
+use vsdpo_artifact::Element;
+
+pub(super) const SUMMARY: &str = "tick labels of an axis leave no gap";
+
+/// Pixels that neighbours need between them.
+const GAP: f32 = 2.0;
+
+pub(super) fn check(scene: &Scene) -> Judgement {
+    let axes: Vec<Crowd> =
+        scene.ticks().into_iter().map(|(group, labels)| Crowd::of(group, &labels)).collect();
+    if axes.is_empty() {
+        return Judgement::not_judged("no tick labels");
+    }
+    let mut worst: BTreeMap<Option<char>, &Crowd> = BTreeMap::new();
+    for crowd in &axes {
+        let entry = worst.entry(crowd.axis).or_insert(crowd);
+        if crowd.gap < entry.gap {
+            *entry = crowd;
+        }
+    }
+    let observed = worst.values().map(|crowd| crowd.observed()).collect::<Vec<_>>().join("; ");
+    let crowded = axes.iter().filter(|crowd| !crowd.close.is_empty());
+    let defects = crowded.map(|crowd| {
+        let message = format!(
+            "{} of {} tick labels are crowded ({})",
+            crowd.close.len(),
+            crowd.count,
+            crowd.observed()
+        );
+        defect(&crowd.close, message)
+    });
+    Judgement::counted(defects.collect(), observed)
+}
+
+/// The tick labels of one axis.
+struct Crowd<'a> {
+    axis: Option<char>,
+    count: usize,
+    rotation: f32,
+    /// Smallest gap in pixels; infinite for a single label.
+    gap: f32,
+    /// Labels that are too close to another one, in drawing order.
+    close: Vec<&'a Element>,
+}
+
+impl<'a> Crowd<'a> {
+    fn of(group: Group, labels: &[&'a Element]) -> Self {
+        let axis = if let Group::Ticks(_, axis) = group { axis } else { None };
+        let boxes: Vec<Quad> = labels.iter().map(|e| Quad::of_text(e)).collect();
+        let mut smallest = f32::INFINITY;
+        let mut is_close = vec![false; labels.len()];
+        for i in 0..labels.len() {
+            for j in i + 1..labels.len() {
+                let gap = gap((labels[i], &boxes[i]), (labels[j], &boxes[j]), axis);
+                smallest = smallest.min(gap);
+                if gap < GAP {
+                    (is_close[i], is_close[j]) = (true, true);
+                }
+            }
+        }
+        let close = labels.iter().zip(is_close).filter(|(_, close)| *close).map(|(e, _)| *e).collect();
+        let rotation = labels[0].rotation.unwrap_or(0.0);
+        Crowd { axis, count: labels.len(), rotation, gap: smallest, close }
+    }
+
+    /// As in `x 5 at 45deg gap 9`; the gap is rounded down so that 2 means enough.
+    fn observed(&self) -> String {
+        let name = self.axis.unwrap_or('?');
+        let turned = self.axis == Some('x') || self.rotation.round() != 0.0;
+        let rotation =
+            if turned { format!(" at {}deg", self.rotation.round() as i32) } else { String::new() };
+        let gap =
+            if self.gap.is_finite() { format!(" gap {}", self.gap.floor() as i32) } else { String::new() };
+        format!("{name} {}{rotation}{gap}", self.count)
+    }
+}
+
+/// Pixels between two labels. Along the axis if both are upright and side by side; then an overlap counts
+/// in full length, however flat the labels are.
+fn gap(a: (&Element, &Quad), b: (&Element, &Quad), axis: Option<char>) -> f32 {
+    if !(a.1.is_upright() && b.1.is_upright()) {
+        return a.1.gap(b.1);
+    }
+    let (r, s) = (a.0.region, b.0.region);
+    let dx = (r.x0 - s.x1).max(s.x0 - r.x1);
+    let dy = (r.y0 - s.y1).max(s.y0 - r.y1);
+    match axis {
+        Some('x') if dy < 0.0 => dx,
+        Some('y') if dx < 0.0 => dy,
+        _ => dx.max(dy),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+    use vsdpo_artifact::ElementKind::*;
+
+    fn tick(id: u32, region: [f32; 4], axis: char) -> Made {
+        text(id, "label", region).of(TickLabel).on(9, axis).sized(10.0)
+    }
+
+    /// Labels along x, 20 px wide, that begin at these columns.
+    fn row(starts: &[f32]) -> Vec<Made> {
+        (0..).zip(starts).map(|(id, &x)| tick(id, [x, 80.0, x + 20.0, 90.0], 'x')).collect()
+    }
+
+    fn judge(elements: Vec<Made>, observed: &str, involved: &[&[u32]]) {
+        let judgement = with_scene(elements, None, |scene| check(scene));
+        assert_eq!(judgement.observed, observed);
+        let got: Vec<&[u32]> = judgement.defects.iter().map(|d| d.elements.as_slice()).collect();
+        assert_eq!(got, involved);
+        assert_eq!(judgement.score, Some(1.0 / (1.0 + involved.len() as f32)));
+    }
+
+    #[test]
+    fn neighbours_need_two_pixels() {
+        judge(row(&[0.0, 30.0, 60.0]), "x 3 at 0deg gap 10", &[]);
+        judge(row(&[0.0, 30.0, 52.0]), "x 3 at 0deg gap 2", &[]);
+        judge(row(&[0.0, 30.0, 51.5]), "x 3 at 0deg gap 1", &[&[1, 2]]);
+        judge(row(&[0.0, 18.0, 36.0]), "x 3 at 0deg gap -2", &[&[0, 1, 2]]);
+        judge(row(&[0.0]), "x 1 at 0deg", &[]);
+    }
+
+    #[test]
+    fn an_overlap_counts_along_the_axis() {
+        // The labels are 10 px high, yet overlap by 15 px of their length.
+        judge(row(&[0.0, 5.0]), "x 2 at 0deg gap -15", &[&[0, 1]]);
+        // Staggered labels overlap in x, but lie in two rows.
+        let staggered = vec![tick(0, [0.0, 70.0, 20.0, 80.0], 'x'), tick(1, [10.0, 84.0, 30.0, 94.0], 'x')];
+        judge(staggered, "x 2 at 0deg gap 4", &[]);
+    }
+
+    #[test]
+    fn both_axes_are_reported_and_each_is_one_finding() {
+        let column = |y: f32, id| tick(id, [2.0, y, 20.0, y + 8.0], 'y');
+        let all = |third: f32| {
+            [row(&[30.0, 60.0]), vec![column(0.0, 2), column(20.0, 3), column(third, 4)]].concat()
+        };
+        judge(all(40.0), "x 2 at 0deg gap 10; y 3 gap 12", &[]);
+        judge(all(26.0), "x 2 at 0deg gap 10; y 3 gap -2", &[&[3, 4]]);
+        let other = |id, x: f32| text(id, "b", [x, 80.0, x + 20.0, 90.0]).of(TickLabel).on(8, 'x');
+        let two = [row(&[0.0, 15.0]), vec![other(2, 0.0), other(3, 12.0)]].concat();
+        judge(two, "x 2 at 0deg gap -8", &[&[2, 3], &[0, 1]]);
+    }
+
+    #[test]
+    fn slanted_labels_are_measured_across() {
+        // 40 px apart at 45 degrees: 28.3 px across, less the height of 10 px letters with ascenders.
+        let slanted = |id, x: f32| tick(id, [x, 40.0, x + 60.0, 100.0], 'x').rotated(45.0);
+        judge(vec![slanted(0, 0.0), slanted(1, 40.0)], "x 2 at 45deg gap 20", &[]);
+        judge(vec![slanted(0, 0.0), slanted(1, 12.0)], "x 2 at 45deg gap 0", &[&[0, 1]]);
+        let turned = |id, x: f32| tick(id, [x, 40.0, x + 10.0, 100.0], 'x').rotated(90.0);
+        judge(vec![turned(0, 0.0), turned(1, 15.0)], "x 2 at 90deg gap 5", &[]);
+    }
+
+    #[test]
+    fn without_tick_labels_there_is_nothing_to_judge() {
+        let judgement = with_scene(vec![text(0, "A", [0.0, 0.0, 9.0, 9.0])], None, |s| check(s));
+        assert_eq!(judgement.score, None);
+    }
+}

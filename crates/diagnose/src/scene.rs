@@ -1,0 +1,133 @@
+//! What the rules look at: the render's elements by role, and its pixels.
+
+use std::collections::BTreeMap;
+use vsdpo_artifact::{Element, ElementKind, Region, Rendered, Requirements};
+
+/// One render with its demands.
+pub(crate) struct Scene<'a> {
+    pub(crate) elements: &'a [Element],
+    pub(crate) requirements: Option<&'a Requirements>,
+    rendered: &'a Rendered,
+}
+
+/// Texts that a person sets, and mends, as one: the tick labels of one axis, the entries of one legend, or
+/// a text by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Group {
+    /// Tick labels: axes and axis.
+    Ticks(Option<u32>, Option<char>),
+    /// Texts of one legend or table.
+    Part(u32),
+    /// One text.
+    Single(u32),
+}
+
+impl<'a> Scene<'a> {
+    pub(crate) fn new(rendered: &'a Rendered, requirements: Option<&'a Requirements>) -> Self {
+        Scene { elements: &rendered.elements, requirements, rendered }
+    }
+
+    /// The whole picture.
+    pub(crate) fn bounds(&self) -> Region {
+        Region::new(0.0, 0.0, self.rendered.image.width as f32, self.rendered.image.height as f32)
+    }
+
+    /// Texts that left ink, in drawing order.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &'a Element> {
+        self.elements.iter().filter(|e| {
+            e.kind.is_text()
+                && !e.region.is_empty()
+                && e.color.is_none_or(|c| c[3] > 0)
+                && !content(e).trim().is_empty()
+        })
+    }
+
+    /// Tick labels by axes and axis.
+    pub(crate) fn ticks(&self) -> BTreeMap<Group, Vec<&'a Element>> {
+        grouped(self.texts().filter(|e| e.kind == ElementKind::TickLabel))
+    }
+
+    /// Elements of one kind that left ink.
+    pub(crate) fn of_kind(&self, kind: ElementKind) -> impl Iterator<Item = &'a Element> {
+        self.elements.iter().filter(move |e| e.kind == kind && !e.region.is_empty())
+    }
+
+    /// The element with this id.
+    pub(crate) fn by_id(&self, id: u32) -> Option<&'a Element> {
+        self.elements
+            .get(id as usize)
+            .filter(|e| e.id == id)
+            .or_else(|| self.elements.iter().find(|e| e.id == id))
+    }
+
+    /// The colours of the pixels whose centres lie in `region`, with their positions; transparent pixels are
+    /// seen on white. Nothing where the picture has no pixels.
+    pub(crate) fn pixels(&self, region: Region) -> impl Iterator<Item = ([f32; 2], [u8; 3])> {
+        let image = &self.rendered.image;
+        let whole = image.rgba.len() == image.width as usize * image.height as usize * 4;
+        let (width, height) = if whole { (image.width, image.height) } else { (0, 0) };
+        let range =
+            |low: f32, high: f32, size: u32| (low.round() as u32).min(size)..(high.round() as u32).min(size);
+        let columns = range(region.x0, region.x1, width);
+        range(region.y0, region.y1, height).flat_map(move |y| {
+            columns
+                .clone()
+                .map(move |x| ([x as f32 + 0.5, y as f32 + 0.5], over(image.pixel(x, y), [255; 3])))
+        })
+    }
+}
+
+impl Group {
+    pub(crate) fn of(e: &Element) -> Group {
+        match (e.kind, e.parent) {
+            (ElementKind::TickLabel, _) => Group::Ticks(e.axes, e.axis),
+            (ElementKind::LegendText | ElementKind::TableText, Some(parent)) => Group::Part(parent),
+            _ => Group::Single(e.id),
+        }
+    }
+}
+
+/// Elements by group, each in the given order.
+pub(crate) fn grouped<'a>(elements: impl Iterator<Item = &'a Element>) -> BTreeMap<Group, Vec<&'a Element>> {
+    let mut groups: BTreeMap<Group, Vec<&Element>> = BTreeMap::new();
+    for e in elements {
+        groups.entry(Group::of(e)).or_default().push(e);
+    }
+    groups
+}
+
+/// The text of an element, empty without one.
+pub(crate) fn content(e: &Element) -> &str {
+    e.text.as_deref().unwrap_or("")
+}
+
+/// A text for a report: one line, in single quotes, cut to `max` characters.
+pub(crate) fn quote(text: &str, max: usize) -> String {
+    let line: String = text.trim().chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
+    if line.chars().count() <= max {
+        return format!("'{line}'");
+    }
+    let cut: String = line.chars().take(max.saturating_sub(2)).collect();
+    format!("'{}..'", cut.trim_end())
+}
+
+/// `text` and, where more than one thing is meant, how many others there are.
+pub(crate) fn and_others(text: String, all: usize) -> String {
+    if all > 1 { format!("{text} +{}", all - 1) } else { text }
+}
+
+/// A colour with alpha, seen on an opaque one.
+pub(crate) fn over([r, g, b, a]: [u8; 4], ground: [u8; 3]) -> [u8; 3] {
+    let mix = |c: u8, g: u8| ((c as u32 * a as u32 + g as u32 * (255 - a as u32) + 127) / 255) as u8;
+    [mix(r, ground[0]), mix(g, ground[1]), mix(b, ground[2])]
+}
+
+/// `#rrggbb`.
+pub(crate) fn hex([r, g, b]: [u8; 3]) -> String {
+    format!("#{r:02x}{g:02x}{b:02x}")
+}
+
+/// The largest difference of two colours in a channel.
+pub(crate) fn distance(a: [u8; 3], b: [u8; 3]) -> u8 {
+    (0..3).map(|i| a[i].abs_diff(b[i])).max().unwrap_or(0)
+}

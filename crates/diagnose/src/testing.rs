@@ -1,0 +1,134 @@
+//! Hand-built scenes for the tests of the rules.
+
+use crate::scene::Scene;
+use vsdpo_artifact::{Attribution, Element, ElementKind, Image, Rendered, Requirements, Span};
+
+/// An element in the making.
+#[derive(Clone, Debug)]
+pub(crate) struct Made(Element);
+
+pub(crate) fn shape(id: u32, kind: ElementKind, region: [f32; 4]) -> Made {
+    Made(Element {
+        id,
+        kind,
+        class: Attribution::Creator,
+        stack: vec![],
+        region: region.into(),
+        layout: None,
+        order: id,
+        parent: None,
+        axes: None,
+        axis: None,
+        text: None,
+        color: None,
+        font_px: None,
+        rotation: None,
+        label: None,
+        values: vec![],
+        points: vec![],
+    })
+}
+
+pub(crate) fn text(id: u32, text: &str, region: [f32; 4]) -> Made {
+    let mut made = shape(id, ElementKind::Text, region);
+    made.0.text = Some(text.into());
+    made
+}
+
+impl Made {
+    fn with(mut self, set: impl FnOnce(&mut Element)) -> Made {
+        set(&mut self.0);
+        self
+    }
+
+    pub(crate) fn of(self, kind: ElementKind) -> Made {
+        self.with(|e| e.kind = kind)
+    }
+
+    /// In these axes; `axis` `-` for none.
+    pub(crate) fn on(self, axes: u32, axis: char) -> Made {
+        self.with(|e| (e.axes, e.axis) = (Some(axes), (axis != '-').then_some(axis)))
+    }
+
+    pub(crate) fn inside(self, parent: u32) -> Made {
+        self.with(|e| e.parent = Some(parent))
+    }
+
+    pub(crate) fn laid(self, layout: [f32; 4]) -> Made {
+        self.with(|e| e.layout = Some(layout.into()))
+    }
+
+    pub(crate) fn rotated(self, degrees: f32) -> Made {
+        self.with(|e| e.rotation = Some(degrees))
+    }
+
+    pub(crate) fn sized(self, font_px: f32) -> Made {
+        self.with(|e| e.font_px = Some(font_px))
+    }
+
+    pub(crate) fn colored(self, rgba: [u8; 4]) -> Made {
+        self.with(|e| e.color = Some(rgba))
+    }
+
+    pub(crate) fn named(self, label: &str) -> Made {
+        self.with(|e| e.label = Some(label.into()))
+    }
+
+    pub(crate) fn valued(self, values: &[f64]) -> Made {
+        self.with(|e| e.values = values.to_vec())
+    }
+
+    pub(crate) fn through(self, points: &[[f32; 2]]) -> Made {
+        self.with(|e| e.points = points.to_vec())
+    }
+
+    /// Drawn by the call at this byte.
+    pub(crate) fn drawn_at(self, start: usize) -> Made {
+        self.with(|e| e.stack = vec![Span::new(start, start + 1)])
+    }
+
+    pub(crate) fn done(self) -> Element {
+        self.0
+    }
+}
+
+/// A picture to paint on.
+pub(crate) struct Picture {
+    width: u32,
+    height: u32,
+    rgba: Vec<u8>,
+}
+
+impl Picture {
+    pub(crate) fn new(width: u32, height: u32, [r, g, b]: [u8; 3]) -> Picture {
+        let rgba = [r, g, b, 255].repeat((width * height) as usize);
+        Picture { width, height, rgba }
+    }
+
+    /// Paints columns `x0..x1` of rows `y0..y1`.
+    pub(crate) fn fill(&mut self, [x0, y0, x1, y1]: [u32; 4], [r, g, b]: [u8; 3]) {
+        for (x, y) in (y0..y1).flat_map(|y| (x0..x1).map(move |x| (x, y))) {
+            let at = ((y * self.width + x) * 4) as usize;
+            self.rgba[at..at + 4].copy_from_slice(&[r, g, b, 255]);
+        }
+    }
+
+    pub(crate) fn rendered(&self, elements: Vec<Made>) -> Rendered {
+        let image = Image { width: self.width, height: self.height, rgba: self.rgba.as_slice().into() };
+        Rendered { image, elements: elements.into_iter().map(Made::done).collect(), notes: vec![] }
+    }
+
+    pub(crate) fn with_scene<T>(&self, elements: Vec<Made>, look: impl FnOnce(&Scene) -> T) -> T {
+        look(&Scene::new(&self.rendered(elements), None))
+    }
+}
+
+/// Looks at a white picture of 200 x 100 pixels.
+pub(crate) fn with_scene<T>(
+    elements: Vec<Made>,
+    requirements: Option<&Requirements>,
+    look: impl FnOnce(&Scene) -> T,
+) -> T {
+    let rendered = Picture::new(200, 100, [255; 3]).rendered(elements);
+    look(&Scene::new(&rendered, requirements))
+}

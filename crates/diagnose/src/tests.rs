@@ -1,0 +1,157 @@
+//! The whole diagnosis: rubric, reward, order, and that nothing makes it panic.
+
+use super::*;
+use crate::testing::*;
+use proptest::prelude::*;
+use vsdpo_artifact::{Axis, ChartAxis, Element, ElementKind, ExecError, FailureKind, Image, Rendered};
+
+/// A chart with a crowded x axis, a title that is cut, and a legend over a line.
+fn poor_chart() -> Outcome {
+    use ElementKind::*;
+    let mut picture = Picture::new(200, 100, [255; 3]);
+    picture.fill([40, 2, 60, 10], [0; 3]);
+    let black = [0, 0, 0, 255];
+    let tick = |id, x: f32| {
+        text(id, "label", [x, 92.0, x + 30.0, 99.0]).of(TickLabel).on(1, 'x').colored(black).sized(9.0)
+    };
+    let elements = vec![
+        shape(0, Figure, [0.0, 0.0, 200.0, 100.0]).colored([255; 4]),
+        shape(1, Axes, [20.0, 12.0, 180.0, 90.0]).colored([255; 4]),
+        shape(2, Line, [20.0, 12.0, 180.0, 90.0])
+            .on(1, '-')
+            .through(&[[25.0, 88.0], [175.0, 14.0]])
+            .valued(&[1.0, 9.0]),
+        shape(3, Legend, [120.0, 14.0, 178.0, 40.0]).on(1, '-'),
+        text(4, "Visitors of the long day", [0.0, 2.0, 200.0, 10.0])
+            .of(Title)
+            .on(1, '-')
+            .colored(black)
+            .sized(12.0)
+            .laid([-8.0, 1.0, 208.0, 11.0]),
+        tick(5, 30.0),
+        tick(6, 55.0),
+    ];
+    Outcome::Rendered(picture.rendered(elements))
+}
+
+fn demands() -> Requirements {
+    Requirements { texts: vec!["Visitors".into()], series: vec![vec![1.0, 9.0]], background: None }
+}
+
+#[test]
+fn every_axis_has_a_verdict_an_observation_and_a_score() {
+    let diagnosis = diagnose(Domain::Chart, Some(&demands()), &poor_chart());
+    assert!(diagnosis.executed && !diagnosis.defect_free());
+    let axes: Vec<Axis> = diagnosis.rubric.axes.iter().map(|(axis, _)| *axis).collect();
+    assert_eq!(axes, Axis::of(Domain::Chart));
+    assert_eq!(
+        rubric_json(&diagnosis.rubric),
+        concat!(
+            r#"{"content":{"ok":false,"observed":"no 'Visitors'"},"#,
+            r#""overlap":{"ok":true,"observed":"none"},"#,
+            r#""legend":{"ok":false,"observed":"upper right, covers 1 line"},"#,
+            r#""clipping":{"ok":false,"observed":"'Visitors of the lo..' left right"},"#,
+            r#""ticks":{"ok":false,"observed":"x 2 at 0deg gap -5"},"#,
+            r##""contrast":{"ok":true,"observed":"'label' #000000 on #ffffff 21.0"}}"##,
+        )
+    );
+    // 0.5 of the demands, 1, 1/2, 1/2, 1/2, 1.
+    assert!((diagnosis.reward - 4.0 / 6.0).abs() < 1e-6);
+    let rules: Vec<_> = diagnosis.defects.iter().map(|d| (d.rule, d.elements.as_slice())).collect();
+    let want: [(&str, &[u32]); 4] = [
+        ("chart/missing-content", &[]),
+        ("chart/legend-covers-data", &[3]),
+        ("chart/text-clipped", &[4]),
+        ("chart/tick-crowding", &[5, 6]),
+    ];
+    assert_eq!(rules, want);
+}
+
+#[test]
+fn without_demands_the_content_is_left_out() {
+    let diagnosis = diagnose(Domain::Chart, None, &poor_chart());
+    let content = diagnosis.rubric.get(Axis::Chart(ChartAxis::Content)).expect("listed");
+    assert_eq!((content.satisfied, content.score), (None, None));
+    assert!(!rubric_json(&diagnosis.rubric).contains("content"));
+    assert!((diagnosis.reward - 3.5 / 5.0).abs() < 1e-6);
+}
+
+#[test]
+fn what_cannot_be_judged_is_not_judged() {
+    let image = Image { width: 0, height: 0, rgba: [].into() };
+    let blank = Outcome::Rendered(Rendered { image, elements: vec![], notes: vec![] });
+    let diagnosis = diagnose(Domain::Chart, Some(&demands()), &blank);
+    assert!(diagnosis.executed && !diagnosis.defect_free());
+    assert!(diagnosis.rubric.axes.iter().all(|(_, v)| v.satisfied.is_none() && v.score.is_none()));
+    assert_eq!((rubric_json(&diagnosis.rubric).as_str(), diagnosis.reward), ("{}", 0.0));
+    let web = diagnose(Domain::Web, None, &blank);
+    assert!(web.rubric.axes.is_empty() && web.defects.is_empty());
+}
+
+#[test]
+fn a_failure_has_nothing_to_see() {
+    let error =
+        ExecError { kind: FailureKind::Syntax, message: "m".into(), traceback: String::new(), span: None };
+    let diagnosis = diagnose(Domain::Chart, Some(&demands()), &Outcome::Failed { error });
+    assert!(!diagnosis.executed && diagnosis.defects.is_empty() && diagnosis.rubric.axes.is_empty());
+    assert_eq!(diagnosis.reward, 0.0);
+}
+
+#[test]
+fn every_rule_has_a_page_and_each_axis_one_rule() {
+    let rules = rules(Domain::Chart);
+    let axes: Vec<Axis> = rules.iter().map(|r| r.axis).collect();
+    assert_eq!(axes, Axis::of(Domain::Chart));
+    for rule in rules {
+        let headings: Vec<&str> = rule.page.lines().filter(|l| l.starts_with('#')).take(5).collect();
+        let title = format!("# {}", rule.id);
+        let want = [&title, "## What it does", "## Why is this bad", "## Example"];
+        assert_eq!(headings[..4], want, "page of {}", rule.id);
+        assert!(rule.page.contains("\n## Better\n") && !rule.summary.is_empty());
+    }
+}
+
+fn number() -> impl Strategy<Value = f32> {
+    prop_oneof![Just(0.0f32), Just(-1e9), Just(1e9), -20.0f32..120.0, Just(f32::NAN), Just(f32::INFINITY)]
+}
+
+fn element() -> impl Strategy<Value = Element> {
+    use ElementKind::*;
+    let kind = prop::sample::select(vec![
+        Figure, Axes, Title, TickLabel, Text, LegendText, Legend, Line, Bar, Patch, Collection, TableText,
+    ]);
+    let boxes = (prop::array::uniform4(number()), prop::option::of(prop::array::uniform4(number())));
+    let links = (0u32..8, prop::option::of(0u32..8), prop::option::of(0u32..8));
+    let words =
+        prop::sample::select(vec!["", " ", "A", "Best quarter\nof all", "é→日本語日本語日本語日本語日本語"]);
+    let look = (prop::option::of(any::<[u8; 4]>()), prop::option::of(number()), prop::option::of(number()));
+    let data = (
+        prop::collection::vec(any::<f64>(), 0..3),
+        prop::collection::vec(prop::array::uniform2(number()), 0..4),
+    );
+    (kind, boxes, links, words, look, data).prop_map(|(kind, boxes, links, words, look, data)| {
+        let mut e = text(links.0, words, boxes.0).of(kind).done();
+        e.layout = boxes.1.map(Into::into);
+        (e.parent, e.axes, e.axis) = (links.1, links.2, Some(['x', 'y'][links.0 as usize % 2]));
+        (e.color, e.font_px, e.rotation) = look;
+        (e.values, e.points) = data;
+        e
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_elements_are_judged_the_same_way_twice(elements in prop::collection::vec(element(), 0..12)) {
+        let rendered = || {
+            let mut rendered = Picture::new(60, 40, [240; 3]).rendered(vec![]);
+            rendered.elements = elements.clone();
+            Outcome::Rendered(rendered)
+        };
+        let demands = Requirements { background: Some([9; 3]), ..demands() };
+        let first = diagnose(Domain::Chart, Some(&demands), &rendered());
+        assert_eq!(format!("{first:?}"), format!("{:?}", diagnose(Domain::Chart, Some(&demands), &rendered())));
+        assert!((0.0..=1.0).contains(&first.reward));
+        assert!(first.defects.iter().all(|d| d.elements.len() == d.regions.len() && !d.message.is_empty()));
+        assert!(first.rubric.axes.iter().all(|(_, v)| v.satisfied.is_some() == v.score.is_some()));
+    }
+}
