@@ -1,10 +1,12 @@
 //! What is installed and which layers of the sandbox are active.
 
 use crate::config::{RenderConfig, RenderError};
-use crate::forkserver::{Facts, ForkServer, Kind};
-use crate::home::Home;
+use crate::forkserver::Facts;
+use crate::matplotlib::ChartRenderer;
 use crate::sandbox;
 use serde::Serialize;
+use std::path::PathBuf;
+use vsdpo_artifact::Outcome;
 
 /// How a check came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -12,7 +14,7 @@ use serde::Serialize;
 pub enum CheckState {
     /// Present and in use.
     Ok,
-    /// A second line of defence that this machine does not allow; rendering works.
+    /// Absent, but rendering works: a second line of defence, or a font.
     Off,
     /// Missing; charts cannot be rendered, or not all of them.
     Missing,
@@ -31,31 +33,66 @@ pub struct Check {
     pub mend: String,
 }
 
-/// Checks everything that rendering charts needs, by starting a fork server and asking it. Takes as long
-/// as importing matplotlib.
+/// Checks everything that rendering charts needs, by starting a pool and rendering one. Takes as long as
+/// importing matplotlib.
 pub fn doctor() -> Vec<Check> {
     let mut checks = vec![landlock_check(), seccomp_check()];
-    match facts() {
-        Ok(facts) => checks.extend(facts_checks(&facts)),
-        Err(e) => {
-            let (what, mend) = match e {
-                RenderError::Setup { what, mend } => (what, mend),
-                other => (other.to_string(), "run `cargo xtask setup` in the project root"),
-            };
-            checks.push(missing("python", what, mend));
+    let cfg = RenderConfig { workers: 1, ..RenderConfig::default() };
+    match ChartRenderer::start(cfg).and_then(|pool| Ok((pool.facts()?, pool.render(TRIAL)?))) {
+        Ok((facts, outcome)) => {
+            checks.extend(facts_checks(&facts));
+            checks.push(trial_check(&outcome));
         }
+        Err(RenderError::Setup { what, mend }) => checks.push(missing("charts", what, mend)),
+        Err(other) => checks.push(missing("charts", other.to_string(), SETUP)),
     }
+    checks.push(fonts_check());
     checks
 }
 
-/// What the light fork server reports in this environment.
-fn facts() -> Result<Facts, RenderError> {
-    let home = Home::find(None)?;
-    let scratch = tempfile::tempdir().map_err(crate::config::io("create a scratch folder"))?;
-    let slot = scratch.path().join("slot0");
-    std::fs::create_dir_all(slot.join("w")).map_err(crate::config::io("create a scratch folder"))?;
-    let server = ForkServer::start(Kind::Light, &home, &RenderConfig::default(), &[slot])?;
-    Ok(server.facts.clone())
+const SETUP: &str = "run `cargo xtask setup` in the project root";
+const TRIAL: &str = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\n";
+
+fn trial_check(outcome: &Outcome) -> Check {
+    match outcome {
+        Outcome::Rendered(r) => {
+            let (image, elements) = (&r.image, r.elements.len());
+            ok(
+                "charts",
+                format!("a trial gave {}x{} pixels and {elements} elements", image.width, image.height),
+            )
+        }
+        Outcome::Failed { error } => missing("charts", format!("a trial failed: {}", error.message), SETUP),
+    }
+}
+
+/// The families that the pictures of the fixtures were made with, as file name prefixes.
+const FONTS: [(&str, &str); 2] =
+    [("DejaVuSans", "fonts-dejavu-core"), ("LiberationSans", "fonts-liberation")];
+
+fn fonts_check() -> Check {
+    let mut names = Vec::new();
+    let mut folders: Vec<PathBuf> = ["/usr/share/fonts", "/usr/local/share/fonts"].map(PathBuf::from).into();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                _ => names.push(entry.file_name().to_string_lossy().into_owned()),
+            }
+        }
+    }
+    let absent: Vec<&str> =
+        FONTS.iter().filter(|(font, _)| !names.iter().any(|n| n.starts_with(font))).map(|f| f.1).collect();
+    if absent.is_empty() {
+        return ok("fonts", format!("{} files", names.len()));
+    }
+    let detail = "other fonts stand in, so pixels differ from the fixtures".into();
+    Check {
+        name: "fonts",
+        state: CheckState::Off,
+        detail,
+        mend: format!("apt-get install {}", absent.join(" ")),
+    }
 }
 
 fn facts_checks(facts: &Facts) -> Vec<Check> {

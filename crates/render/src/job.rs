@@ -5,8 +5,8 @@ use crate::forkserver::{Event, ForkServer, Submission};
 use crate::result::{self, Refused, clean_line};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
+use std::fs::File;
 use std::os::fd::OwnedFd;
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 use vsdpo_artifact::{ExecError, FailureKind, Outcome};
 
@@ -14,6 +14,8 @@ use vsdpo_artifact::{ExecError, FailureKind, Outcome};
 const FORK_LIMIT: Duration = Duration::from_secs(60);
 /// From the kill signal to the end of a process, pages given back.
 const DEATH_LIMIT: Duration = Duration::from_secs(20);
+/// For the first script, which may meet cold caches.
+const START_LIMIT: Duration = Duration::from_secs(60);
 /// Bytes of output kept, counted from the end.
 const TAIL: usize = 4096;
 /// Exit status of a child that could not close its sandbox (`SANDBOX_FAILED` of the fork server).
@@ -34,32 +36,60 @@ pub(crate) fn run(
     source: &str,
     timeout: Duration,
 ) -> Result<Run, RenderError> {
-    let (submission, reader) = Submission::new(source)?;
-    let Ok(events) = server.submit(slot, &submission) else { return Ok(Run::ServerDied) };
-    let buffer = submission.buffer.try_clone().map_err(io("copy a descriptor"))?;
-    // With our copies of the script's ends closed, the pipe ends when the script does.
-    drop(submission);
-    let Ok(Event::Started(pidfd)) = events.recv_timeout(FORK_LIMIT) else { return Ok(Run::ServerDied) };
-    let watch = watch(&pidfd, &reader, timeout)?;
-    let (status, cpu) = match events.recv_timeout(DEATH_LIMIT) {
-        Ok(Event::Ended(status, cpu)) => (status, cpu),
-        Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) | Ok(Event::Started(_)) => {
-            return Ok(Run::ServerDied);
+    let Some(end) = execute(server, slot, source, timeout)? else { return Ok(Run::ServerDied) };
+    let outcome = if end.watch.timed_out {
+        failed(FailureKind::Timeout, format!("the script ran longer than {} s", timeout.as_secs_f64()))
+    } else {
+        match result::read(&end.buffer, source) {
+            Ok(outcome) => outcome,
+            Err(Refused::Broken(why)) => failed(FailureKind::Limit, format!("the result was refused: {why}")),
+            Err(Refused::Absent) => absent(end.status, &end.watch),
         }
     };
-    if libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == SANDBOX_FAILED {
-        return Err(RenderError::Sandbox { message: clean_line(&watch.tail(), 300) });
-    }
-    if watch.timed_out {
-        let message = format!("the script ran longer than {} s", timeout.as_secs_f64());
-        return Ok(Run::Done(failed(FailureKind::Timeout, message), cpu));
-    }
-    let outcome = match result::read(&buffer, source) {
-        Ok(outcome) => outcome,
-        Err(Refused::Broken(why)) => failed(FailureKind::Limit, format!("the result was refused: {why}")),
-        Err(Refused::Absent) => absent(status, &watch),
+    Ok(Run::Done(outcome, end.cpu))
+}
+
+/// Tries the sandbox before any untrusted script enters it: a script of ours must find the file system
+/// closed. (Later an exit status proves nothing, because scripts choose theirs.)
+pub(crate) fn try_sandbox(server: &ForkServer, slot: usize, landlock: bool) -> Result<(), RenderError> {
+    let source = "import os\nos.listdir('/')\n";
+    let fail = |message: String| Err(RenderError::Sandbox { message });
+    let Some(end) = execute(server, slot, source, START_LIMIT)? else {
+        return fail("the fork server ended at its first script".into());
     };
-    Ok(Run::Done(outcome, cpu))
+    if libc::WIFEXITED(end.status) && libc::WEXITSTATUS(end.status) == SANDBOX_FAILED {
+        return fail(clean_line(&end.watch.tail(), 300));
+    }
+    match result::read(&end.buffer, source) {
+        Ok(Outcome::Failed { error }) if !landlock || error.message.starts_with("PermissionError") => Ok(()),
+        other => fail(format!("a script that lists the root folder came to {other:?}")),
+    }
+}
+
+/// How a process ended, and what it left.
+struct End {
+    status: i32,
+    cpu: f64,
+    watch: Watch,
+    buffer: File,
+}
+
+/// Runs a script to its end; `None` when the fork server died meanwhile.
+fn execute(
+    server: &ForkServer,
+    slot: usize,
+    source: &str,
+    timeout: Duration,
+) -> Result<Option<End>, RenderError> {
+    let (submission, reader) = Submission::new(source)?;
+    let Ok(events) = server.submit(slot, &submission) else { return Ok(None) };
+    let Submission { buffer, .. } = submission;
+    let Ok(Event::Started(pidfd)) = events.recv_timeout(FORK_LIMIT) else { return Ok(None) };
+    let watch = watch(&pidfd, &reader, timeout)?;
+    match events.recv_timeout(DEATH_LIMIT) {
+        Ok(Event::Ended(status, cpu)) => Ok(Some(End { status, cpu, watch, buffer })),
+        Ok(Event::Started(_)) | Err(_) => Ok(None),
+    }
 }
 
 fn failed(kind: FailureKind, message: String) -> Outcome {

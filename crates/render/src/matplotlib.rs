@@ -2,13 +2,13 @@
 
 use crate::cache::{Cache, Key, key};
 use crate::config::{RenderConfig, RenderError, RenderStats, io};
-use crate::forkserver::{ForkServer, Kind, lock};
+use crate::forkserver::{Facts, ForkServer, Kind, lock};
 use crate::home::Home;
 use crate::imports::needs_full;
-use crate::job::{Run, run};
+use crate::job::{Run, run, try_sandbox};
 use crate::sandbox;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use vsdpo_artifact::Outcome;
@@ -56,8 +56,8 @@ impl ChartRenderer {
             home,
             slots,
         };
-        let light = renderer.server(Kind::Light)?;
-        renderer.identity = identity(&renderer.home, &light)?;
+        let light = renderer.server(Kind::Light, 0)?;
+        renderer.identity = identity(&renderer.home, &light.facts)?;
         Ok(renderer)
     }
 
@@ -122,6 +122,12 @@ impl ChartRenderer {
         self.servers.iter().filter_map(|s| lock(s).as_ref().map(|s| s.pid())).collect()
     }
 
+    /// What the light fork server found at its start.
+    pub(crate) fn facts(&self) -> Result<Facts, RenderError> {
+        let slot = self.take_slot();
+        Ok(self.server(Kind::Light, slot.index)?.facts.clone())
+    }
+
     /// Runs a script in the next free slot. A run under a dying fork server is repeated once.
     fn render_anew(&self, source: &str) -> Result<Outcome, RenderError> {
         let slot = self.take_slot();
@@ -136,10 +142,10 @@ impl ChartRenderer {
     }
 
     fn render_in(&self, slot: usize, source: &str) -> Result<(Outcome, f64), RenderError> {
-        let light = self.server(Kind::Light)?;
+        let light = self.server(Kind::Light, slot)?;
         let kind = if needs_full(source, &light.facts.modules) { Kind::Full } else { Kind::Light };
         for _ in 0..2 {
-            let server = self.server(kind)?;
+            let server = self.server(kind, slot)?;
             match run(&server, slot, source, self.cfg.timeout)? {
                 Run::Done(outcome, cpu) => return Ok((outcome, cpu)),
                 Run::ServerDied => self.retire(kind, &server),
@@ -149,14 +155,15 @@ impl ChartRenderer {
         Err(RenderError::ForkServer { server: kind.name(), message })
     }
 
-    /// The fork server of a kind, started if it is not there. Others wait meanwhile.
-    fn server(&self, kind: Kind) -> Result<Arc<ForkServer>, RenderError> {
+    /// The fork server of a kind, started (and tried in `slot`) if it is not there. Others wait meanwhile.
+    fn server(&self, kind: Kind, slot: usize) -> Result<Arc<ForkServer>, RenderError> {
         let mut place = lock(&self.servers[kind as usize]);
         if let Some(server) = place.as_ref().filter(|s| s.alive()) {
             return Ok(Arc::clone(server));
         }
         let restarted = place.take().is_some();
         let server = Arc::new(ForkServer::start(kind, &self.home, &self.cfg, &self.slots)?);
+        try_sandbox(&server, slot, sandbox::abi() > 0)?;
         *place = Some(Arc::clone(&server));
         lock(&self.stats).restarts += u64::from(restarted);
         Ok(server)
@@ -203,8 +210,24 @@ fn require_sandbox(cfg: &RenderConfig) -> Result<(), RenderError> {
     }
 }
 
-/// The versions and the probe's text: a change of either may change pictures or records.
-fn identity(home: &Home, server: &ForkServer) -> Result<String, RenderError> {
-    let probe = std::fs::read_to_string(&home.probe).map_err(io("read the probe"))?;
-    Ok(format!("{} {:?}\n{probe}", server.facts.python, server.facts.versions))
+/// Versions and the text of our Python files: a change of any of them may change pictures or records.
+fn identity(home: &Home, facts: &Facts) -> Result<String, RenderError> {
+    let mut files = Vec::new();
+    let mut folders: Vec<PathBuf> = home.zygote.parent().map(Path::to_path_buf).into_iter().collect();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(io("list the python folder"))? {
+            let path = entry.map_err(io("list the python folder"))?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "py") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    let mut identity = format!("{} {:?}", facts.python, facts.versions);
+    for file in files {
+        identity.push_str(&std::fs::read_to_string(file).map_err(io("read the probe"))?);
+    }
+    Ok(identity)
 }

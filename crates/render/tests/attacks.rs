@@ -9,7 +9,9 @@ use vsdpo_render::{ChartRenderer, RenderConfig};
 const HONEST: &str = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nplt.title('honest')\n";
 
 fn config() -> RenderConfig {
-    RenderConfig { workers: 2, timeout: Duration::from_secs(8), cache_entries: 0, ..RenderConfig::default() }
+    // A short memory limit, because filling memory takes long on a busy machine.
+    let timeout = Duration::from_secs(20);
+    RenderConfig { workers: 2, timeout, memory_mb: 300, cache_entries: 0, ..RenderConfig::default() }
 }
 
 fn start(config: RenderConfig) -> ChartRenderer {
@@ -176,6 +178,8 @@ fn an_early_exit_is_no_success() {
     let error = failure("import os\nos._exit(0)");
     assert_eq!(error.kind, FailureKind::Crash);
     assert_eq!(error.message, "the process ended itself without a result (exit status 0)");
+    // The status of a child that could not close its sandbox: from a script it means nothing.
+    assert_eq!(failure("import os\nos._exit(97)").kind, FailureKind::Crash);
     let error = failure("import ctypes\nctypes.string_at(0)");
     assert_eq!(error.kind, FailureKind::Crash);
     assert!(error.message.contains("signal 11"), "{error:?}");
@@ -309,4 +313,20 @@ fn a_missing_environment_is_told_with_its_mend() {
     let result = ChartRenderer::start(RenderConfig { home: Some(empty.path().into()), ..config() });
     let message = result.err().expect("there is nothing to start").to_string();
     assert!(message.contains("python/zygote.py is missing"), "{message}");
+}
+
+#[test]
+fn the_doctor_names_every_layer() {
+    let checks = vsdpo_render::doctor();
+    let state = |name: &str| checks.iter().find(|c| c.name == name).map(|c| c.state);
+    for name in ["landlock", "seccomp", "python", "packages", "charts"] {
+        assert_eq!(state(name), Some(vsdpo_render::CheckState::Ok), "{name}: {checks:?}");
+    }
+    for name in ["network namespace", "scratch file system", "user id", "fonts"] {
+        assert!(state(name).is_some(), "{name}: {checks:?}");
+    }
+    assert!(
+        checks.iter().all(|c| (c.state == vsdpo_render::CheckState::Ok) == c.mend.is_empty()),
+        "{checks:?}"
+    );
 }
