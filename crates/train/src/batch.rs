@@ -184,11 +184,7 @@ impl<'a> Batch<'a> {
         Ok(Some(prompt))
     }
 
-    fn add_references(
-        &mut self,
-        policy: &Policy,
-        seen: &'a Experience,
-    ) -> Result<(), TrainError> {
+    fn add_references(&mut self, policy: &Policy, seen: &'a Experience) -> Result<(), TrainError> {
         let first = self.items.len();
         for (task, prompt) in seen.tasks.iter().zip(&seen.prompts) {
             let Some(tokens) = reference_tokens(policy, task)? else {

@@ -6,12 +6,16 @@
 //! do. Not covered: a machine that loses power before its disk has written what it promised.
 
 use crate::error::TrainError;
-use crate::optim::Optimizer;
+use crate::optim::AdamW;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::teacher::{Teacher, copy_weights};
+use candle_core::Device;
 use std::path::{Path, PathBuf};
 use vsdpo_policy::{Message, Policy, Role};
+
+/// The optimizer's file in a `resume/` folder.
+const MOMENTS: &str = "optimizer.safetensors";
 
 /// The moving parts of a run.
 pub struct State {
@@ -20,7 +24,7 @@ pub struct State {
     /// Who re-scores.
     pub teacher: Teacher,
     /// The optimizer with its moments.
-    pub optimizer: Optimizer,
+    pub optimizer: AdamW,
     /// Steps, budgets and evaluations so far.
     pub progress: Progress,
 }
@@ -38,7 +42,7 @@ pub fn save(state: &State, recipe: &Recipe) -> Result<PathBuf, TrainError> {
     state.policy.save(&beside)?;
     let resume = beside.join("resume");
     std::fs::create_dir_all(&resume).map_err(TrainError::io(&resume))?;
-    state.optimizer.save(&names(&state.policy), &resume.join("optimizer.safetensors"))?;
+    candle_core::safetensors::save(&state.optimizer.state()?, resume.join(MOMENTS))?;
     state.teacher.save(&resume.join("ema"))?;
     let progress = serde_json::to_string_pretty(&state.progress).unwrap_or_default();
     write(&resume.join("progress.json"), &progress)?;
@@ -67,12 +71,17 @@ pub fn save_best(policy: &Policy, recipe: &Recipe) -> Result<(), TrainError> {
 pub fn restore(state: &mut State, recipe: &Recipe) -> Result<(), TrainError> {
     let folder = recipe.output_dir.join("checkpoints");
     let Some((_, place)) = list(&folder).pop() else {
-        return Err(TrainError::folder(&folder, "there is no checkpoint", "start again in another output_dir"));
+        return Err(TrainError::folder(
+            &folder,
+            "there is no checkpoint",
+            "start again in another output_dir",
+        ));
     };
     let resume = place.join("resume");
     // Into the policy of the recipe's own folder: that one stays while checkpoints come and go.
     copy_weights(&Policy::load(&place)?, &state.policy)?;
-    state.optimizer.load(&names(&state.policy), &resume.join("optimizer.safetensors"))?;
+    let moments = candle_core::safetensors::load(resume.join(MOMENTS), &Device::Cpu)?;
+    state.optimizer.restore(&moments)?;
     state.teacher.restore(&resume.join("ema"))?;
     let path = resume.join("progress.json");
     let text = std::fs::read_to_string(&path).map_err(TrainError::io(&path))?;
@@ -89,11 +98,6 @@ fn list(folder: &Path) -> Vec<(usize, PathBuf)> {
         entries.filter_map(|e| Some((step(&e.file_name())?, e.path()))).collect();
     found.sort();
     found
-}
-
-/// Names of the trainable parameters, in order.
-fn names(policy: &Policy) -> Vec<&str> {
-    policy.trainable().map(|(name, _)| name).collect()
 }
 
 /// Reads a saved folder back and compares what it says to a fixed text.

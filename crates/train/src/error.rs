@@ -26,6 +26,9 @@ pub enum TrainError {
     /// The losses were given what does not fit together; our mistake.
     #[error(transparent)]
     Loss(#[from] crate::loss::LossError),
+    /// The optimizer was given what does not fit the policy.
+    #[error(transparent)]
+    Optim(#[from] crate::optim::OptimError),
     /// A stream of the recipe finds nothing to train on.
     #[error("{key}: {problem}; {mend}")]
     Empty {

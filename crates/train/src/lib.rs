@@ -1,14 +1,40 @@
 //! The trainer: the only crate that composes the stages.
 //!
-//! One step, in the order of the paper (`run`): tasks, rollouts, renders, diagnoses, credit, batch,
+//! One step, in the order of the paper ([`run()`]): tasks, rollouts, renders, diagnoses, credit, batch,
 //! losses, step, log. SFT, OPSD, GRPO and Visual-SDPO are one machine: a [`recipe`] says how much each of
 //! three token streams weighs (cross-entropy, KL to the teacher, policy gradient), and nothing below it
 //! knows a method's name.
 //!
+//! ```no_run
+//! use vsdpo_train::{RunOptions, recipe::Recipe, run};
+//! let recipe = Recipe::load("recipes/chart-visual-sdpo.toml".as_ref(), &["steps=10".to_owned()])?;
+//! let on_step = &mut |report: &vsdpo_train::StepReport| println!("{} {:?}", report.step, report.metrics);
+//! let summary = run(&recipe, RunOptions { resume: false, stop: Default::default(), on_step })?;
+//! println!("{:?}", summary.best());
+//! # Ok::<(), vsdpo_train::TrainError>(())
+//! ```
+//!
 //! Not done here: rollouts from remote engines, more than one process, LoRA.
 
+pub mod batch;
+pub mod checkpoint;
 pub mod context;
+mod error;
 pub mod eval;
+pub mod folder;
+mod log;
 pub mod loss;
+pub mod metrics;
+pub mod optim;
+pub mod progress;
 pub mod recipe;
 pub mod renderer;
+mod run;
+pub mod stages;
+pub mod teacher;
+mod trainer;
+pub mod update;
+
+pub use error::TrainError;
+pub use run::{run, run_with};
+pub use trainer::{End, RunOptions, RunSummary, StepReport};

@@ -104,7 +104,8 @@ impl RunLog {
         let (n, groups) = (seen.rollouts.len(), seen.tasks.len().max(1));
         let shown = ROLLOUTS_PER_STEP.min(groups);
         for i in (0..shown).map(|k| k * groups / shown * (n / groups)).filter(|&i| i < n) {
-            let picture = seen.outcomes[i].rendered().map(|r| (format!("images/{step:05}-{i:03}.png"), &r.image));
+            let picture =
+                seen.outcomes[i].rendered().map(|r| (format!("images/{step:05}-{i:03}.png"), &r.image));
             if let Some((name, image)) = &picture {
                 write_png(&self.folder.join(name), image)?;
             }

@@ -101,7 +101,10 @@ mod tests {
             assert_eq!(got, want, "{evals:?}");
         };
         check(&[(0.9, 0.1), (0.95, 0.2), (0.86, 0.3), (0.85, 0.4)], &[false, false, false, true]);
-        check(&[(0.9, 0.3), (0.9, 0.2), (0.9, 0.25), (0.9, 0.2), (0.9, 0.1)], &[false, false, false, false, true]);
+        check(
+            &[(0.9, 0.3), (0.9, 0.2), (0.9, 0.25), (0.9, 0.2), (0.9, 0.1)],
+            &[false, false, false, false, true],
+        );
         check(&[(0.9, 0.3), (0.9, 0.2), (0.9, 0.2), (0.9, 0.1)], &[false, false, false, false]);
     }
 

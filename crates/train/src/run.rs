@@ -31,10 +31,10 @@ pub fn run(recipe: &Recipe, options: RunOptions) -> Result<RunSummary, TrainErro
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_with<'a>(
-    recipe: &'a Recipe,
-    renderer: &'a dyn Renderer,
-    options: RunOptions<'a>,
+pub fn run_with(
+    recipe: &Recipe,
+    renderer: &dyn Renderer,
+    options: RunOptions,
 ) -> Result<RunSummary, TrainError> {
     let mut trainer = Trainer::begin(recipe, renderer, options)?;
     while let Some(step) = trainer.next_step() {

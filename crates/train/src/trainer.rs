@@ -7,13 +7,12 @@ use crate::eval::{EvalConfig, EvalReport, evaluate};
 use crate::folder;
 use crate::log::RunLog;
 use crate::metrics::{Metrics, metrics};
-use crate::optim::Optimizer;
 use crate::progress::{Best, Progress};
 use crate::recipe::{Recipe, Trainable};
 use crate::renderer::Renderer;
 use crate::stages::Experience;
 use crate::teacher::Teacher;
-use crate::update::UpdateReport;
+use crate::update::{UpdateReport, optimizer};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -79,24 +78,24 @@ impl RunSummary {
 }
 
 /// A run between two steps.
-pub(crate) struct Trainer<'a> {
+pub(crate) struct Trainer<'a, 'o> {
     /// What the steps change.
     pub state: State,
     /// Where tasks come from.
     pub source: Source,
     recipe: &'a Recipe,
     renderer: &'a dyn Renderer,
-    options: RunOptions<'a>,
+    options: RunOptions<'o>,
     log: RunLog,
     fell: bool,
 }
 
-impl<'a> Trainer<'a> {
+impl<'a, 'o> Trainer<'a, 'o> {
     /// Makes or reopens the run folder and brings everything to where the run stands.
     pub fn begin(
         recipe: &'a Recipe,
         renderer: &'a dyn Renderer,
-        options: RunOptions<'a>,
+        options: RunOptions<'o>,
     ) -> Result<Self, TrainError> {
         let source = Source::open(&recipe.data)?;
         let mut policy = Policy::load(&recipe.policy.model)?;
@@ -105,7 +104,7 @@ impl<'a> Trainer<'a> {
         }
         folder::prepare(recipe, source.held_out(), options.resume)?;
         let teacher = Teacher::begin(recipe, &policy)?;
-        let optimizer = Optimizer::new(&recipe.optim, &policy)?;
+        let optimizer = optimizer(&recipe.optim, &policy)?;
         let mut state = State { policy, teacher, optimizer, progress: Progress::default() };
         if options.resume {
             checkpoint::restore(&mut state, recipe)?;
@@ -143,7 +142,8 @@ impl<'a> Trainer<'a> {
         progress.step += 1;
         progress.rollouts += seen.rollouts.len() as u64;
         progress.generated_tokens += seen.rollouts.iter().map(|y| y.tokens.len() as u64).sum::<u64>();
-        progress.num_tokens += batch.items.iter().map(|i| (i.prompt.ids.len() + i.tokens.len()) as u64).sum::<u64>();
+        progress.num_tokens +=
+            batch.items.iter().map(|i| (i.prompt.ids.len() + i.tokens.len()) as u64).sum::<u64>();
         let mut m = metrics(seen, batch, report);
         clock.finish(progress, &mut m);
         let step = progress.step;

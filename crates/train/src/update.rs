@@ -9,12 +9,12 @@ use crate::batch::{Batch, Item};
 use crate::error::TrainError;
 use crate::loss::{Clip, Components, Divergence, HeadInput, HeadOutput, Importance, LossConfig, Weights};
 use crate::loss::{Streams as HeadStreams, fused_head, total};
-use crate::optim::Optimizer;
-use crate::recipe::{DivergenceKind, IsKind, Recipe, Streams};
+use crate::optim::{AdamW, AdamWConfig, Schedule};
+use crate::recipe::{DivergenceKind, IsKind, OptimSection, Recipe, Streams};
 use crate::teacher::Teacher;
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Device, Tensor};
 use std::ops::Range;
-use vsdpo_policy::{Mode, Policy, Sequence};
+use vsdpo_policy::{Mode, Policy, Sequence, ops};
 
 /// What the losses made of one completion, per token.
 #[derive(Clone, Debug, Default)]
@@ -62,7 +62,7 @@ pub fn update(
     policy: &Policy,
     teacher: &Teacher,
     batch: &Batch,
-    optimizer: &mut Optimizer,
+    optimizer: &mut AdamW,
     (recipe, streams): (&Recipe, Streams),
 ) -> Result<UpdateReport, TrainError> {
     let config = loss_config(recipe, streams);
@@ -72,8 +72,7 @@ pub fn update(
         sum.add(&batch.items[cut.clone()])?;
     }
     let (losses, scores, grads) = (sum.losses, sum.scores, sum.grads);
-    let vars: Vec<Var> = policy.trainable().map(|(_, var)| var.clone()).collect();
-    let moved = optimizer.step(&vars, &grads)?;
+    let moved = optimizer.step(&grads)?;
     Ok(UpdateReport {
         loss: total(&losses, &config.weights),
         loss_distill: losses.distill,
@@ -87,15 +86,28 @@ pub fn update(
     })
 }
 
+/// The optimizer of a recipe over what trains of a policy.
+///
+/// # Errors
+/// A parameter of a kind that the optimizer does not know.
+pub fn optimizer(cfg: &OptimSection, policy: &Policy) -> Result<AdamW, TrainError> {
+    let cfg = AdamWConfig {
+        lr: cfg.lr,
+        beta1: cfg.beta1,
+        beta2: cfg.beta2,
+        eps: cfg.eps,
+        weight_decay: cfg.weight_decay,
+        max_grad_norm: cfg.max_grad_norm,
+        schedule: Schedule::Constant { warmup: cfg.warmup_steps },
+    };
+    Ok(AdamW::new(policy.trainable(), cfg)?)
+}
+
 /// The settings of the losses at one step.
 fn loss_config(recipe: &Recipe, streams: Streams) -> LossConfig {
     let (d, g) = (&recipe.distill, &recipe.grpo);
     LossConfig {
-        weights: Weights {
-            ce: streams.ce.into(),
-            distill: streams.ref_kl.into(),
-            grpo: streams.rl.into(),
-        },
+        weights: Weights { ce: streams.ce.into(), distill: streams.ref_kl.into(), grpo: streams.rl.into() },
         temperature: recipe.rollout.temperature,
         divergence: match d.divergence {
             DivergenceKind::ReverseKl => Divergence::ReverseKl,
@@ -170,8 +182,7 @@ impl<'a> Gradients<'a> {
         let states = hidden.detach().flatten_all()?.to_vec1::<f32>()?;
         let taught = self.teacher_states(items, rows, dim)?;
         let out = self.head_pass(items, &states, taught.as_deref(), dim)?;
-        let dh = Tensor::from_vec(out.dh, (rows, dim), &Device::Cpu)?;
-        let store = (hidden * dh)?.sum_all()?.backward()?;
+        let store = ops::backward(&hidden, &out.dh)?;
         for (slot, (_, var)) in self.grads.iter_mut().zip(self.student.trainable()) {
             add_to(slot, store.get(var.as_tensor()).cloned())?;
         }

@@ -253,13 +253,7 @@ pub struct GrpoSection {
 
 impl Default for GrpoSection {
     fn default() -> Self {
-        Self {
-            weight: 1.0,
-            clip_low: 0.2,
-            clip_high: 0.28,
-            dual_clip: 3.0,
-            advantage: AdvantageKind::Mean,
-        }
+        Self { weight: 1.0, clip_low: 0.2, clip_high: 0.28, dual_clip: 3.0, advantage: AdvantageKind::Mean }
     }
 }
 
