@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn patches_of_a_token_lie_together() {
-        let order: Vec<(u32, u32)> = cells([1, 4, 4], 2).map(|c| (c.row, c.column)).collect();
+        let order: Vec<(usize, usize)> = cells([1, 4, 4], 2).map(|c| (c.row, c.column)).collect();
         assert_eq!(order[..6], [(0, 0), (0, 1), (1, 0), (1, 1), (0, 2), (0, 3)]);
         assert_eq!(order[15], (3, 3));
         assert_eq!(segments(&[[1, 4, 4], [2, 2, 2]]), [0, 16, 20, 24]);

@@ -108,7 +108,7 @@ impl Decoder {
     /// product over all threads.
     pub fn step(&self, places: &mut [Place], s: &mut Scratch, wide: bool) -> Vec<f32> {
         let (c, hidden) = (&self.config, self.config.hidden_size);
-        (s.x.clear(), s.cos.clear(), s.sin.clear());
+        [&mut s.x, &mut s.cos, &mut s.sin].into_iter().for_each(Vec::clear);
         for place in places.iter() {
             s.x.extend_from_slice(&self.embedding[place.token as usize * hidden..][..hidden]);
             self.turns.append([place.position; 3], &mut s.cos, &mut s.sin);
