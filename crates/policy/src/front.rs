@@ -77,7 +77,9 @@ pub enum FrontError {
         message: String,
     },
     /// Placeholders in the prompt and images of the conversation differ in number.
-    #[error("the chat template wrote {placeholders} image placeholders for {images} images; it is no template of this model")]
+    #[error(
+        "the chat template wrote {placeholders} image placeholders for {images} images; it is no template of this model"
+    )]
     Placeholders {
         /// `<|image_pad|>` tokens found.
         placeholders: usize,

@@ -47,7 +47,12 @@ pub struct FrontSummary {
 
 /// Qwen's special tokens, in the order of their ids; they follow the learnt vocabulary.
 const SPECIAL: [&str; 7] = [
-    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>",
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|image_pad|>",
     "<|video_pad|>",
 ];
 
@@ -72,7 +77,10 @@ pub fn write_front_files(
 ) -> Result<FrontSummary, FrontError> {
     let least = 256 + SPECIAL.len();
     if spec.vocab_size < least {
-        return Err(fail(dir, format!("a vocabulary of {} is too small; give at least {least}", spec.vocab_size)));
+        return Err(fail(
+            dir,
+            format!("a vocabulary of {} is too small; give at least {least}", spec.vocab_size),
+        ));
     }
     let tokenizer = train(corpus, spec.vocab_size).map_err(|e| fail(dir, e.to_string()))?;
     let summary = summary(&tokenizer).ok_or_else(|| fail(dir, "a special token is missing".into()))?;

@@ -52,7 +52,7 @@ pub struct ImageProcessor {
     std: [f32; 3],
 }
 
-/// `preprocessor_config.json`; what is missing takes the defaults of transformers' class.
+/// The settings as written; what is missing takes the defaults of transformers' class.
 #[derive(Deserialize)]
 #[serde(default)]
 struct Config {
@@ -108,18 +108,26 @@ impl Default for Config {
 const BICUBIC: u32 = 3;
 
 impl ImageProcessor {
-    /// Reads `preprocessor_config.json`.
+    /// Reads the settings: key `image_processor` of `processor_config.json` (what transformers 5 writes),
+    /// else `preprocessor_config.json` (what Qwen3-VL ships).
     ///
     /// # Errors
     /// A missing or malformed file, or settings that this processor does not have.
     pub fn load(dir: &Path) -> Result<Self, FrontError> {
-        let path = dir.join("preprocessor_config.json");
+        let together = dir.join("processor_config.json");
+        let settings = read_json(&together)?["image_processor"].clone();
+        let (path, settings) = if settings.is_null() {
+            let alone = dir.join("preprocessor_config.json");
+            let settings = read_json(&alone)?;
+            (alone, settings)
+        } else {
+            (together, settings)
+        };
         let fail = |message: String| FrontError::Json { path: path.clone(), message };
-        let json = read_json(&path)?;
-        if json.is_null() {
+        if settings.is_null() {
             return Err(fail("file not found; copy it from the model's own folder".into()));
         }
-        let config: Config = serde_json::from_value(json).map_err(|e| fail(e.to_string()))?;
+        let config: Config = serde_json::from_value(settings).map_err(|e| fail(e.to_string()))?;
         config.into_processor().map_err(fail)
     }
 
@@ -197,7 +205,8 @@ impl ImageProcessor {
         let (patch, merge, width) = (self.patch, self.merge, grid_w * self.patch);
         let table = self.normalised();
         let mut out = Vec::with_capacity(grid_h * grid_w * self.patch_len());
-        let windows = (0..grid_h).step_by(merge).flat_map(|y| (0..grid_w).step_by(merge).map(move |x| (y, x)));
+        let windows =
+            (0..grid_h).step_by(merge).flat_map(|y| (0..grid_w).step_by(merge).map(move |x| (y, x)));
         for (window_y, window_x) in windows {
             for cell in 0..merge * merge {
                 let (y0, x0) = ((window_y + cell / merge) * patch, (window_x + cell % merge) * patch);

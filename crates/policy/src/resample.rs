@@ -66,7 +66,8 @@ impl Axis {
         let fits = |bits: &u32| ((0.5 + largest * f64::from(1 << (bits + 1))) as i64) < 1 << 15;
         let bits = (0..22).take_while(fits).count() as u32;
         let integer = |w: f64| (w * f64::from(1 << bits) + 0.5_f64.copysign(w)) as i32;
-        let taps = real.into_iter().map(|(first, w)| Taps { first, weights: w.into_iter().map(integer).collect() });
+        let taps =
+            real.into_iter().map(|(first, w)| Taps { first, weights: w.into_iter().map(integer).collect() });
         Self { taps: taps.collect(), bits }
     }
 

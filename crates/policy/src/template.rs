@@ -198,8 +198,18 @@ fn now() -> u64 {
 }
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-    "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
@@ -271,21 +281,35 @@ mod tests {
             let template = ChatTemplate::compile("t".into(), source).unwrap();
             assert_eq!(template.render_context(&context).unwrap(), want, "of {source}");
         };
-        check("{{ x | tojson }}", json!({"x": {"b": "<é\">", "a": [1, 2.5, true, null]}}),
-            r#"{"b": "<é\">", "a": [1, 2.5, true, null]}"#);
-        check("{{ x | tojson(indent=2) }}", json!({"x": {"a": [1], "e": []}}),
-            "{\n  \"a\": [\n    1\n  ],\n  \"e\": []\n}");
+        check(
+            "{{ x | tojson }}",
+            json!({"x": {"b": "<é\">", "a": [1, 2.5, true, null]}}),
+            r#"{"b": "<é\">", "a": [1, 2.5, true, null]}"#,
+        );
+        check(
+            "{{ x | tojson(indent=2) }}",
+            json!({"x": {"a": [1], "e": []}}),
+            "{\n  \"a\": [\n    1\n  ],\n  \"e\": []\n}",
+        );
         check("{{ true }} {{ none }} {{ missing }}|", json!({}), "True None |");
         check("  {% if true %}\na{{ '<b>' }}\n  {% endif %}\nc", json!({}), "a<b>\nc");
         check("{%- generation %}x{%- endgeneration -%} y", json!({}), "xy");
-        check("{% for i in [1, 2, 3] %}{% if i == 2 %}{% continue %}{% endif %}{{ i }}{% endfor %}", json!({}), "13");
-        check("{{ ' a b '.strip().split(' ')[1] }}{% for k, v in m.items() %}{{ k }}{% endfor %}",
-            json!({"m": {"z": 1, "a": 2}}), "bza");
+        check(
+            "{% for i in [1, 2, 3] %}{% if i == 2 %}{% continue %}{% endif %}{{ i }}{% endfor %}",
+            json!({}),
+            "13",
+        );
+        check(
+            "{{ ' a b '.strip().split(' ')[1] }}{% for k, v in m.items() %}{{ k }}{% endfor %}",
+            json!({"m": {"z": 1, "a": 2}}),
+            "bza",
+        );
     }
 
     #[test]
     fn a_template_s_own_refusal_is_the_message() {
-        let template = ChatTemplate::compile("t".into(), "\n{{ raise_exception('no system role') }}").unwrap();
+        let template =
+            ChatTemplate::compile("t".into(), "\n{{ raise_exception('no system role') }}").unwrap();
         let error = template.render(&[]).unwrap_err().to_string();
         assert_eq!(error, "chat template t: no system role (line 2)");
     }

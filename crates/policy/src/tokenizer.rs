@@ -70,10 +70,9 @@ impl TextTokenizer {
     /// Only a tokenizer that cannot represent some byte.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, FrontError> {
         let encoding = self.inner.tokenizer.encode_fast(text, false);
-        encoding.map(|e| e.get_ids().to_vec()).map_err(|e| FrontError::Tokenizer {
-            path: self.inner.path.clone(),
-            message: e.to_string(),
-        })
+        encoding
+            .map(|e| e.get_ids().to_vec())
+            .map_err(|e| FrontError::Tokenizer { path: self.inner.path.clone(), message: e.to_string() })
     }
 
     /// The text of some ids and the bytes of it that each id wrote.
