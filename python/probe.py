@@ -34,7 +34,8 @@ from matplotlib.image import imsave
 from vsdpo_probe import blame, elements, ink
 from vsdpo_probe.script import Source, failure, runtime_error, syntax_error
 
-VECTOR = {"pdf", "svg", "svgz", "ps", "eps", "pgf"}
+# Formats that do not pass through `_print_pil`; drawn as PNG instead.
+FOREIGN = {"pdf", "svg", "svgz", "ps", "eps", "pgf", "raw", "rgba"}
 INK = ink.INK
 
 
@@ -143,9 +144,11 @@ def hooked_print_figure(inner):
                      **kwargs):  # fmt: skip
         blame.STATE.muted += 1
         try:
-            asked = format or os.path.splitext(filename)[1][1:] if isinstance(filename, (str, os.PathLike)) else format
+            asked = format
+            if asked is None and isinstance(filename, (str, os.PathLike)):
+                asked = os.path.splitext(filename)[1][1:]
             common = dict(dpi=dpi, facecolor=facecolor, edgecolor=edgecolor, orientation=orientation)
-            if (asked or "").lower() not in VECTOR:
+            if (asked or "").lower() not in FOREIGN:
                 return inner(self, filename, format=format, **common, **kwargs)
             known = ("bbox_inches", "pad_inches", "bbox_extra_artists")
             inner(self, NOWHERE, format="png", **common, **{k: kwargs[k] for k in known if k in kwargs})
