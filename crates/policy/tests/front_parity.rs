@@ -32,7 +32,7 @@ fn picture(width: u32, height: u32, alpha: bool) -> Image {
         } else if x % 32 < 20 {
             if (x / 7 + y / 5 + c).is_multiple_of(3) { 255 } else { 0 }
         } else {
-            ((x * 7919 + y * 104_729 + c * 1_299_709) * 2_654_435_761 % (1 << 32) >> 24) as u8
+            (((x * 7919 + y * 104_729 + c * 1_299_709) * 2_654_435_761 % (1 << 32)) >> 24) as u8
         }
     };
     let (w, h) = (u64::from(width), u64::from(height));
