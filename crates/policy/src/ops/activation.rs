@@ -189,12 +189,7 @@ impl CustomOp2 for SwiGlu {
             bail!("swiglu: gate {:?} and up {:?} differ in shape", gl.shape(), ul.shape());
         }
         let (gate, up) = (host::slice("swiglu", gate, gl)?, host::slice("swiglu", up, ul)?);
-        let y = zip_map(
-            gate,
-            up,
-            #[inline(always)]
-            |g, u| g * simd::sigmoid(g) * u,
-        );
+        let y = self::gate(gate, up);
         Ok(host::stored(y, gl.shape()))
     }
 
@@ -205,15 +200,24 @@ impl CustomOp2 for SwiGlu {
         _: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let (dgate, dup) =
-            host::with_slices("swiglu", [gate, up, grad], |[g, u, d]| Ok(swiglu_bwd(g, u, d)))?;
+        let (dgate, dup) = host::with_slices("swiglu", [gate, up, grad], |[g, u, d]| Ok(gate_bwd(g, u, d)))?;
         let wanted = |t: &Tensor, d| t.track_op().then(|| host::tensor(d, t.shape())).transpose();
         Ok((wanted(gate, dgate)?, wanted(up, dup)?))
     }
 }
 
+/// `silu(gate) * up`.
+pub(super) fn gate(gate: &[f32], up: &[f32]) -> Vec<f32> {
+    zip_map(
+        gate,
+        up,
+        #[inline(always)]
+        |g, u| g * simd::sigmoid(g) * u,
+    )
+}
+
 /// Both gradients in one pass over the inputs.
-fn swiglu_bwd(gate: &[f32], up: &[f32], grad: &[f32]) -> (Vec<f32>, Vec<f32>) {
+pub(super) fn gate_bwd(gate: &[f32], up: &[f32], grad: &[f32]) -> (Vec<f32>, Vec<f32>) {
     let n = gate.len();
     let mut dup = Vec::new();
     // SAFETY: both outputs are written completely, chunk by chunk.

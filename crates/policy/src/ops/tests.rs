@@ -140,6 +140,14 @@ fn layer_norm_rows() {
 }
 
 #[test]
+fn gated_linear_is_its_parts() {
+    let inputs = [random(&[2, 5, 7], 26), random(&[9, 7], 27), random(&[9, 7], 28)];
+    let parts = |t: &[Tensor]| swiglu(&linear(&t[0], &t[1], None)?, &linear(&t[0], &t[2], None)?);
+    check(&inputs, |t| gated_linear(&t[0], &t[1], &t[2]), parts);
+    assert!(gated_linear(&inputs[0], &inputs[1], &random(&[8, 7], 1)).is_err());
+}
+
+#[test]
 fn activations() {
     let pair = [random(&[5, 33], 7), random(&[5, 33], 8)];
     check(&pair, |t| swiglu(&t[0], &t[1]), |t| t[0].silu()? * &t[1]);

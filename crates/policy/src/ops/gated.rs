@@ -1,0 +1,99 @@
+//! The gated half of the feed-forward block, `silu(x Wg^T) * (x Wu^T)`, as one op.
+//!
+//! As three ops it would put two tensors of the block's inner width on the tape, and candle adds every
+//! gradient to a buffer of zeros, on one thread. Fused, both products and their gradients stay inside.
+
+use super::activation::{gate, gate_bwd};
+use super::host;
+use super::matrix::{Mat, Threads, matmul_add, product};
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use std::sync::OnceLock;
+
+const NAME: &str = "gated_linear";
+
+/// `silu(x Wg^T) * (x Wu^T)` for `x` `[.., cin]` and weights `[inner, cin]`, giving `[.., inner]`.
+///
+/// Equal to [`swiglu`](super::swiglu) of two [`linear`](super::linear) calls.
+///
+/// # Errors
+/// If shapes disagree, or an operand is not contiguous f32 on the CPU.
+pub fn gated_linear(x: &Tensor, w_gate: &Tensor, w_up: &Tensor) -> Result<Tensor> {
+    host::check(NAME, &[x, w_gate, w_up])?;
+    let keep = [x, w_gate, w_up].iter().any(|t| t.track_op());
+    x.apply_op3(w_gate, w_up, GatedLinear { keep, halves: OnceLock::new() })
+}
+
+struct GatedLinear {
+    /// Whether a backward pass can come.
+    keep: bool,
+    /// `x Wg^T` and `x Wu^T`.
+    halves: OnceLock<[Vec<f32>; 2]>,
+}
+
+fn sizes(x: &Shape, gate: &Shape, up: &Shape) -> Result<(usize, usize, usize)> {
+    match (x.dims(), gate.dims()) {
+        ([.., cin], &[inner, win]) if *cin == win && win > 0 && gate == up => {
+            Ok((x.elem_count() / win, win, inner))
+        }
+        _ => bail!("{NAME}: input {x:?} with weights {gate:?} and {up:?}, want [.., cin] and [inner, cin]"),
+    }
+}
+
+impl CustomOp3 for GatedLinear {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        xl: &Layout,
+        g: &CpuStorage,
+        gl: &Layout,
+        u: &CpuStorage,
+        ul: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (n, cin, inner) = sizes(xl.shape(), gl.shape(), ul.shape())?;
+        let x = Mat::new(host::slice(NAME, x, xl)?, n, cin);
+        let half = |w: &CpuStorage, l: &Layout| {
+            Ok::<_, candle_core::Error>(product(x, Mat::new(host::slice(NAME, w, l)?, inner, cin).t()))
+        };
+        let halves = [half(g, gl)?, half(u, ul)?];
+        let y = gate(&halves[0], &halves[1]);
+        if self.keep {
+            let _ = self.halves.set(halves);
+        }
+        let mut dims = xl.dims().to_vec();
+        if let Some(last) = dims.last_mut() {
+            *last = inner;
+        }
+        Ok(host::stored(y, &Shape::from(dims)))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w_gate: &Tensor,
+        w_up: &Tensor,
+        _: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let (n, cin, inner) = sizes(x.shape(), w_gate.shape(), w_up.shape())?;
+        let Some([g, u]) = self.halves.get() else { bail!("{NAME}: backward without a forward pass") };
+        host::with_slices(NAME, [x, w_gate, w_up, grad], |[xs, wg, wu, grad]| {
+            let (dg, du) = gate_bwd(g, u, grad);
+            let (dg, du) = (Mat::new(&dg, n, inner), Mat::new(&du, n, inner));
+            let dx = x.track_op().then(|| {
+                let mut dx = product(dg, Mat::new(wg, inner, cin));
+                matmul_add(&mut dx, cin, du, Mat::new(wu, inner, cin), Threads::All);
+                dx
+            });
+            let weight = |w: &Tensor, d: Mat<'_>| {
+                let dw = w.track_op().then(|| product(d.t(), Mat::new(xs, n, cin)));
+                dw.map(|dw| host::tensor(dw, w.shape())).transpose()
+            };
+            let dx = dx.map(|dx| host::tensor(dx, x.shape())).transpose()?;
+            Ok((dx, weight(w_gate, dg)?, weight(w_up, du)?))
+        })
+    }
+}
