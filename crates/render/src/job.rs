@@ -83,7 +83,9 @@ fn execute(
 ) -> Result<Option<End>, RenderError> {
     let (submission, reader) = Submission::new(source)?;
     let Ok(events) = server.submit(slot, &submission) else { return Ok(None) };
-    let Submission { buffer, .. } = submission;
+    // With our copies of the script's ends closed, the pipe ends when the script does.
+    let Submission { buffer, source: script, output, .. } = submission;
+    drop((script, output));
     let Ok(Event::Started(pidfd)) = events.recv_timeout(FORK_LIMIT) else { return Ok(None) };
     let watch = watch(&pidfd, &reader, timeout)?;
     match events.recv_timeout(DEATH_LIMIT) {

@@ -66,7 +66,7 @@ fn conditional() -> Vec<(c_long, u8, Op, Vec<u64>)> {
     vec![
         // Threads, but no processes.
         (libc::SYS_clone, 0, Op::MaskedEq(bits), vec![bits]),
-        (libc::SYS_ioctl, 1, Op::Eq, terminal.map(|c| c as u64).to_vec()),
+        (libc::SYS_ioctl, 1, Op::Eq, terminal.to_vec()),
         (libc::SYS_prctl, 0, Op::Eq, names.map(|c| c as u64).to_vec()),
         // One's own limits only.
         (libc::SYS_prlimit64, 0, Op::Eq, vec![0]),
