@@ -77,14 +77,35 @@ fn dot(a: [f32; 2], b: [f32; 2]) -> f32 {
     a[0] * b[0] + a[1] * b[1]
 }
 
-/// Height of a text's ink in pixels, by the measures of DejaVu Sans (matplotlib's font) in parts of its size.
+/// How far the ink of a text reaches above and below its baseline, by the measures of DejaVu Sans
+/// (matplotlib's font), in parts of the font's size.
+pub(crate) struct Letters {
+    pub(crate) top: f32,
+    pub(crate) bottom: f32,
+}
+
+impl Letters {
+    /// Ascenders and capitals.
+    pub(crate) const HIGH: f32 = 0.76;
+    /// Descenders.
+    pub(crate) const DEEP: f32 = 0.24;
+
+    pub(crate) fn of(text: &str) -> Letters {
+        let low = text.chars().all(|c| "acegmnopqrsuvwxyz-+=~.,:; ".contains(c));
+        let deep = text.chars().any(|c| "gjpqyQ,;()[]{}|/$@_".contains(c) || !c.is_ascii());
+        Letters {
+            top: if low { 0.56 } else { Letters::HIGH },
+            bottom: if deep { Letters::DEEP } else { 0.015 },
+        }
+    }
+}
+
+/// Height of a text's ink in pixels.
 fn ink_height(text: &str, font_px: f32) -> f32 {
     const LINE: f32 = 1.2;
     let lines = text.lines().count().max(1);
-    let low = text.chars().all(|c| "acegmnopqrsuvwxyz-+=~.,:; ".contains(c));
-    let top = if low { 0.56 } else { 0.76 };
-    let bottom = if text.chars().any(|c| "gjpqyQ,;()[]{}|/$@_".contains(c)) { 0.24 } else { 0.015 };
-    font_px * (top + bottom + (lines - 1) as f32 * LINE)
+    let letters = Letters::of(text);
+    font_px * (letters.top + letters.bottom + (lines - 1) as f32 * LINE)
 }
 
 /// The length of the part of segment `a`-`b` that lies inside `region` (Liang and Barsky's clipping).

@@ -120,7 +120,7 @@ mod tests {
         let mut elements = vec![shape(0, Axes, [10.0, 10.0, 110.0, 110.0])];
         elements.push(shape(1, Legend, legend).on(0, '-'));
         elements.extend(others);
-        let judgement = with_scene(elements, None, |scene| check(scene));
+        let judgement = with_scene(elements, None, check);
         assert_eq!(judgement.observed, observed);
         let clean = !observed.contains("covers");
         assert_eq!(judgement.score, Some(if clean { 1.0 } else { 0.5 }));
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_chart_without_legend_is_fine_and_two_legends_are_listed() {
-        let judgement = with_scene(vec![shape(0, Axes, [0.0, 0.0, 9.0, 9.0])], None, |s| check(s));
+        let judgement = with_scene(vec![shape(0, Axes, [0.0, 0.0, 9.0, 9.0])], None, check);
         assert_eq!((judgement.observed.as_str(), judgement.score), ("none", Some(1.0)));
         let second = shape(2, Legend, [12.0, 90.0, 40.0, 108.0]).on(0, '-');
         judge(vec![second], [77.0, 13.0, 107.0, 33.0], "upper right; lower left");

@@ -139,7 +139,7 @@ mod tests {
         picture.fill([12, 10, 18, 30], ink);
         let [r, g, b] = ink;
         let sales = text(0, "Sales", [10.0, 10.0, 28.0, 30.0]).colored([r, g, b, 255]).sized(size);
-        let judgement = picture.with_scene(vec![sales], |scene| check(scene));
+        let judgement = picture.with_scene(vec![sales], check);
         assert_eq!((judgement.observed.as_str(), judgement.score), (observed, Some(score)));
     }
 
@@ -161,7 +161,7 @@ mod tests {
         let mut picture = Picture::new(100, 50, [255; 3]);
         picture.fill([0, 15, 100, 16], [0; 3]);
         let sales = text(0, "Sales", [10.0, 10.0, 28.0, 30.0]).colored([255; 4]);
-        let judgement = picture.with_scene(vec![sales], |scene| check(scene));
+        let judgement = picture.with_scene(vec![sales], check);
         assert_eq!(judgement.observed, "'Sales' #ffffff on #ffffff 1.0");
     }
 
@@ -171,7 +171,7 @@ mod tests {
         picture.fill([5, 5, 40, 40], [0, 0, 80]);
         picture.fill([12, 12, 15, 28], [0; 3]);
         let sales = text(0, "Sales", [10.0, 10.0, 30.0, 30.0]).colored([0, 0, 0, 255]);
-        let judgement = picture.with_scene(vec![sales], |scene| check(scene));
+        let judgement = picture.with_scene(vec![sales], check);
         assert_eq!(judgement.observed, "'Sales' #000000 on #000050 1.1");
     }
 
@@ -179,7 +179,7 @@ mod tests {
     fn transparent_text_is_mixed_with_its_background() {
         let picture = Picture::new(100, 50, [255; 3]);
         let sales = text(0, "Sales", [10.0, 10.0, 28.0, 30.0]).colored([0, 0, 0, 51]);
-        let judgement = picture.with_scene(vec![sales], |scene| check(scene));
+        let judgement = picture.with_scene(vec![sales], check);
         assert_eq!(judgement.observed, "'Sales' #cccccc on #ffffff 1.6");
     }
 
@@ -191,7 +191,7 @@ mod tests {
             label.colored([250, 250, 250, 255])
         };
         let title = text(2, "Title", [10.0, 2.0, 40.0, 10.0]).of(Title).colored([240, 240, 240, 255]);
-        let judgement = picture.with_scene(vec![tick(0, 10.0), tick(1, 30.0), title], |scene| check(scene));
+        let judgement = picture.with_scene(vec![tick(0, 10.0), tick(1, 30.0), title], check);
         let involved: Vec<_> = judgement.defects.iter().map(|d| d.elements.clone()).collect();
         assert_eq!(involved, [vec![0, 1], vec![2]]);
         assert_eq!(judgement.observed, "'1' #fafafa on #ffffff 1.0 +1");
@@ -204,6 +204,6 @@ mod tests {
         let tiny = text(0, "a", [10.0, 10.0, 12.5, 20.0]).colored([255; 4]);
         let plain = text(1, "a", [10.0, 10.0, 20.0, 20.0]);
         let outside = text(2, "a", [210.0, 10.0, 230.0, 20.0]).colored([255; 4]);
-        assert_eq!(picture.with_scene(vec![tiny, plain, outside], |s| check(s)).score, None);
+        assert_eq!(picture.with_scene(vec![tiny, plain, outside], check).score, None);
     }
 }

@@ -143,7 +143,7 @@ mod tests {
     }
 
     fn judge(elements: Vec<Made>, demands: Requirements, observed: &str, score: f32) {
-        let judgement = with_scene(elements, Some(&demands), |scene| check(scene));
+        let judgement = with_scene(elements, Some(&demands), check);
         assert_eq!((judgement.observed.as_str(), judgement.score), (observed, Some(score)));
         assert!(judgement.defects.iter().all(|d| d.elements.is_empty() && d.regions.is_empty()));
         assert_eq!(judgement.defects.is_empty(), observed == "all");
@@ -226,8 +226,8 @@ mod tests {
 
     #[test]
     fn without_demands_nothing_is_judged() {
-        assert_eq!(with_scene(vec![shape(0, Line, AREA)], None, |s| check(s)).score, None);
+        assert_eq!(with_scene(vec![shape(0, Line, AREA)], None, check).score, None);
         let none = Requirements::default();
-        assert_eq!(with_scene(vec![shape(0, Line, AREA)], Some(&none), |s| check(s)).score, None);
+        assert_eq!(with_scene(vec![shape(0, Line, AREA)], Some(&none), check).score, None);
     }
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("text_clipped.md")]
 
 use super::{Judgement, defect};
+use crate::geometry::Letters;
 use crate::scene::{Scene, and_others, content, grouped, quote};
 use vsdpo_artifact::{Element, Region};
 
@@ -47,24 +48,59 @@ struct Cut {
 
 fn cut(e: &Element, bounds: Region) -> Option<Cut> {
     let layout = e.layout?;
-    let (across_x, across_y) = slack(e);
+    let gaps = Gaps::of(e);
+    // Outward directions with the pixels outside and the pixels between the ink and the edge.
     let sides = [
-        ("left", bounds.x0 - layout.x0, e.region.x0 - bounds.x0, across_x),
-        ("right", layout.x1 - bounds.x1, bounds.x1 - e.region.x1, across_x),
-        ("top", bounds.y0 - layout.y0, e.region.y0 - bounds.y0, across_y),
-        ("bottom", layout.y1 - bounds.y1, bounds.y1 - e.region.y1, across_y),
+        ("left", [-1.0, 0.0], bounds.x0 - layout.x0, e.region.x0 - bounds.x0),
+        ("right", [1.0, 0.0], layout.x1 - bounds.x1, bounds.x1 - e.region.x1),
+        ("top", [0.0, -1.0], bounds.y0 - layout.y0, e.region.y0 - bounds.y0),
+        ("bottom", [0.0, 1.0], layout.y1 - bounds.y1, bounds.y1 - e.region.y1),
     ];
-    let cut: Vec<_> = sides.iter().filter(|(_, out, rest, slack)| *out > OUTSIDE && rest <= slack).collect();
-    let lost = cut.iter().map(|(_, out, ..)| *out).reduce(f32::max)?;
+    let is_cut = |(_, out, outside, rest): &&(&str, [f32; 2], f32, f32)| {
+        *outside > OUTSIDE + gaps.room(*out) && *rest <= gaps.reach(*out)
+    };
+    let cut: Vec<_> = sides.iter().filter(is_cut).collect();
+    let lost = cut.iter().map(|(_, _, outside, _)| *outside).reduce(f32::max)?;
     Some(Cut { sides: cut.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(" "), lost })
 }
 
-/// How far from an edge the ink of a cut text may end, in x and y: the cut may fall into the gap between two
-/// letters or words, but only in the direction of writing.
-fn slack(e: &Element) -> (f32, f32) {
-    let (sin, cos) = e.rotation.unwrap_or(0.0).to_radians().sin_cos();
-    let gap = 0.6 * e.font_px.unwrap_or(0.0);
-    (1.0f32.max(gap * cos.abs()), 1.0f32.max(gap * sin.abs()))
+/// Where the box of a text has no ink though nothing is cut.
+struct Gaps {
+    /// The direction of writing and the direction down through the line, in the image.
+    along: [f32; 2],
+    down: [f32; 2],
+    /// Empty room above and below the letters, and the widest gap between letters or words, in pixels.
+    above: f32,
+    below: f32,
+    between: f32,
+}
+
+impl Gaps {
+    fn of(e: &Element) -> Self {
+        let (sin, cos) = e.rotation.unwrap_or(0.0).to_radians().sin_cos();
+        let font = e.font_px.unwrap_or(0.0);
+        let letters = Letters::of(content(e));
+        Gaps {
+            along: [cos, -sin],
+            down: [sin, cos],
+            above: font * (Letters::HIGH - letters.top),
+            below: font * (Letters::DEEP - letters.bottom),
+            between: 0.6 * font,
+        }
+    }
+
+    /// Empty room of the box on the side with this outward direction.
+    fn room(&self, out: [f32; 2]) -> f32 {
+        let down = out[0] * self.down[0] + out[1] * self.down[1];
+        self.below * down.max(0.0) + self.above * (-down).max(0.0)
+    }
+
+    /// How far from an edge the ink of a text that is cut there may end: the cut may fall into the gap
+    /// between two letters or words, but only in the direction of writing.
+    fn reach(&self, out: [f32; 2]) -> f32 {
+        let along = out[0] * self.along[0] + out[1] * self.along[1];
+        (self.between * along.abs()).max(1.0)
+    }
 }
 
 #[cfg(test)]
@@ -74,7 +110,7 @@ mod tests {
     use vsdpo_artifact::ElementKind::*;
 
     fn judge(elements: Vec<Made>, observed: &str, score: f32) {
-        let judgement = with_scene(elements, None, |scene| check(scene)); // 200 x 100 pixels
+        let judgement = with_scene(elements, None, check); // 200 x 100 pixels
         assert_eq!(judgement.observed, observed);
         assert_eq!(judgement.score, Some(score));
     }
@@ -93,8 +129,16 @@ mod tests {
         // Capitals have no descenders: the box ends below the picture, the ink does not reach its edge.
         let bottom =
             |ink: f32| text(0, "TOTAL", [20.0, 88.0, 60.0, ink]).laid([20.0, 86.0, 60.0, 103.0]).sized(14.0);
-        judge(vec![bottom(98.5)], "none", 1.0);
-        judge(vec![bottom(100.0)], "'TOTAL' bottom", 0.5);
+        judge(vec![bottom(100.0)], "none", 1.0);
+        let lower =
+            |y1: f32| text(0, "TOTAL", [20.0, 90.0, 60.0, 100.0]).laid([20.0, 88.0, 60.0, y1]).sized(14.0);
+        judge(vec![lower(104.1)], "none", 1.0);
+        judge(vec![lower(104.2)], "'TOTAL' bottom", 0.5);
+        let deep = text(0, "Total, p", [20.0, 88.0, 60.0, 100.0]).laid([20.0, 86.0, 60.0, 103.0]).sized(14.0);
+        judge(vec![deep], "'Total, p' bottom", 0.5);
+        let inside =
+            text(0, "Total, p", [20.0, 84.0, 60.0, 98.5]).laid([20.0, 82.0, 60.0, 103.0]).sized(14.0);
+        judge(vec![inside], "none", 1.0);
         // Along the line the cut may fall between two words, but not farther away.
         let right =
             |ink: f32| text(0, "to be", [150.0, 8.0, ink, 20.0]).laid([150.0, 6.0, 220.0, 20.0]).sized(10.0);
@@ -117,7 +161,7 @@ mod tests {
 
     #[test]
     fn without_layout_nothing_is_judged() {
-        let judgement = with_scene(vec![text(0, "A", [0.0, 0.0, 9.0, 9.0])], None, |s| check(s));
+        let judgement = with_scene(vec![text(0, "A", [0.0, 0.0, 9.0, 9.0])], None, check);
         assert_eq!(judgement.score, None);
     }
 }

@@ -7,11 +7,20 @@ use vsdpo_artifact::{Element, ElementKind};
 
 pub(super) const SUMMARY: &str = "two texts run into each other";
 
-/// Depth of an overlap that a reader sees, in pixels; ink boxes are rounded outwards by up to one.
-const DEPTH: f32 = 1.0;
+/// Depth of an overlap that a reader sees, in pixels; ink boxes are a pixel too large on every side.
+const DEPTH: f32 = 2.0;
 
 /// Reports keep the deepest overlaps; a heap of texts would give one for each pair of them.
 const REPORTED: usize = 64;
+
+/// Texts of two groups that overlap: one finding, because one move mends it.
+struct Finding<'a> {
+    groups: [Group; 2],
+    /// The deepest overlap in pixels, and its texts.
+    worst: (f32, &'a Element, &'a Element),
+    /// Everything that takes part.
+    elements: Vec<&'a Element>,
+}
 
 pub(super) fn check(scene: &Scene) -> Judgement {
     let texts: Vec<(&Element, Quad)> = scene.texts().map(|e| (e, Quad::of_text(e))).collect();
@@ -29,14 +38,37 @@ pub(super) fn check(scene: &Scene) -> Judgement {
     }
     pairs.sort_by(|x, y| y.0.total_cmp(&x.0));
     pairs.truncate(REPORTED);
-    let observed = pairs.first().map_or("none".to_string(), |(_, a, b)| {
-        and_others(format!("{} with {}", quote(content(a), 14), quote(content(b), 14)), pairs.len())
+    let found = findings(&pairs);
+    let observed = found.first().map_or("none".to_string(), |f| {
+        let (_, a, b) = f.worst;
+        and_others(format!("{} with {}", quote(content(a), 14), quote(content(b), 14)), found.len())
     });
-    let found = pairs.iter().map(|(depth, a, b)| {
+    let defects = found.iter().map(|f| {
+        let (depth, a, b) = f.worst;
         let (first, second) = (quote(content(a), 40), quote(content(b), 40));
-        defect(&[a, b], format!("{first} and {second} overlap by {depth:.0} px"))
+        let message = format!("{first} and {second} overlap by {depth:.0} px");
+        defect(&f.elements, and_others(message, f.elements.len() - 1))
     });
-    Judgement::counted(found.collect(), observed)
+    Judgement::counted(defects.collect(), observed)
+}
+
+/// Pairs, the deepest first, put together by the groups of their texts.
+fn findings<'a>(pairs: &[(f32, &'a Element, &'a Element)]) -> Vec<Finding<'a>> {
+    let mut found: Vec<Finding> = Vec::new();
+    for &(depth, a, b) in pairs {
+        let mut groups = [Group::of(a), Group::of(b)];
+        groups.sort_unstable();
+        let at = found.iter().position(|f| f.groups == groups).unwrap_or_else(|| {
+            found.push(Finding { groups, worst: (depth, a, b), elements: Vec::new() });
+            found.len() - 1
+        });
+        for e in [a, b] {
+            if !found[at].elements.iter().any(|other| other.id == e.id) {
+                found[at].elements.push(e);
+            }
+        }
+    }
+    found
 }
 
 /// Whether an overlap of the two is this rule's matter.
@@ -55,7 +87,7 @@ mod tests {
     use vsdpo_artifact::ElementKind::*;
 
     fn judge(elements: Vec<Made>, observed: &str, involved: &[&[u32]]) {
-        let judgement = with_scene(elements, None, |scene| check(scene));
+        let judgement = with_scene(elements, None, check);
         assert_eq!(judgement.observed, observed);
         let got: Vec<&[u32]> = judgement.defects.iter().map(|d| d.elements.as_slice()).collect();
         assert_eq!(got, involved);
@@ -63,11 +95,11 @@ mod tests {
     }
 
     #[test]
-    fn texts_overlap_by_more_than_a_pixel() {
+    fn texts_overlap_by_more_than_their_soft_edges() {
         let a = || text(0, "Left", [10.0, 10.0, 50.0, 20.0]);
-        judge(vec![a(), text(1, "Right", [49.0, 10.0, 90.0, 20.0])], "none", &[]);
-        judge(vec![a(), text(1, "Right", [48.5, 10.0, 90.0, 20.0])], "'Left' with 'Right'", &[&[0, 1]]);
-        judge(vec![a(), text(1, "Right", [20.0, 19.0, 90.0, 30.0])], "none", &[]);
+        judge(vec![a(), text(1, "Right", [48.0, 10.0, 90.0, 20.0])], "none", &[]);
+        judge(vec![a(), text(1, "Right", [47.5, 10.0, 90.0, 20.0])], "'Left' with 'Right'", &[&[0, 1]]);
+        judge(vec![a(), text(1, "Right", [20.0, 18.0, 90.0, 30.0])], "none", &[]);
         judge(vec![a()], "none", &[]);
     }
 
@@ -95,6 +127,13 @@ mod tests {
     }
 
     #[test]
+    fn labels_of_one_axis_under_one_text_are_one_finding() {
+        let tick = |id, x: f32| text(id, "tick", [x, 10.0, x + 20.0, 20.0]).of(TickLabel).on(9, 'x');
+        let note = text(2, "source", [0.0, 12.0, 99.0, 22.0]);
+        judge(vec![tick(0, 10.0), tick(1, 40.0), note], "'tick' with 'source'", &[&[0, 2, 1]]);
+    }
+
+    #[test]
     fn slanted_texts_are_compared_by_their_own_boxes() {
         // Two parallel slanted labels whose upright boxes overlap a lot.
         let label = |id, x: f32| text(id, "Label", [x, 0.0, x + 60.0, 60.0]).rotated(45.0).sized(12.0);
@@ -114,7 +153,7 @@ mod tests {
 
     #[test]
     fn without_text_there_is_nothing_to_judge() {
-        let judgement = with_scene(vec![shape(0, Line, [0.0, 0.0, 9.0, 9.0])], None, |s| check(s));
+        let judgement = with_scene(vec![shape(0, Line, [0.0, 0.0, 9.0, 9.0])], None, check);
         assert_eq!(judgement.score, None);
     }
 }

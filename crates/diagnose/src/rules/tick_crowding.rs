@@ -113,7 +113,7 @@ mod tests {
     }
 
     fn judge(elements: Vec<Made>, observed: &str, involved: &[&[u32]]) {
-        let judgement = with_scene(elements, None, |scene| check(scene));
+        let judgement = with_scene(elements, None, check);
         assert_eq!(judgement.observed, observed);
         let got: Vec<&[u32]> = judgement.defects.iter().map(|d| d.elements.as_slice()).collect();
         assert_eq!(got, involved);
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn without_tick_labels_there_is_nothing_to_judge() {
-        let judgement = with_scene(vec![text(0, "A", [0.0, 0.0, 9.0, 9.0])], None, |s| check(s));
+        let judgement = with_scene(vec![text(0, "A", [0.0, 0.0, 9.0, 9.0])], None, check);
         assert_eq!(judgement.score, None);
     }
 }
