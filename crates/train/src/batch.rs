@@ -244,3 +244,6 @@ fn of_another_task(i: usize, rollouts: usize, group_size: usize) -> usize {
 fn channels(list: &[Channel]) -> Channels {
     Channels { image: list.contains(&Channel::Image), rubric: list.contains(&Channel::Rubric) }
 }
+
+#[cfg(test)]
+mod tests;

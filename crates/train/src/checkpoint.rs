@@ -29,7 +29,8 @@ pub struct State {
     pub progress: Progress,
 }
 
-/// Writes `checkpoints/step-N`, checks it, and removes all but the newest few.
+/// Writes `checkpoints/step-N`, checks it, and removes all but the newest few. One of the same step that is
+/// there already stays: a run is the same bit for bit, so it would be replaced by its equal.
 ///
 /// # Errors
 /// The disk refuses, or what was written does not read back as the same policy.
@@ -37,6 +38,9 @@ pub fn save(state: &State, recipe: &Recipe) -> Result<PathBuf, TrainError> {
     let folder = recipe.output_dir.join("checkpoints");
     std::fs::create_dir_all(&folder).map_err(TrainError::io(&folder))?;
     let place = folder.join(format!("step-{}", state.progress.step));
+    if place.exists() {
+        return Ok(place);
+    }
     let beside = folder.join(format!(".step-{}.partial", state.progress.step));
     remove(&beside)?;
     state.policy.save(&beside)?;
@@ -47,7 +51,6 @@ pub fn save(state: &State, recipe: &Recipe) -> Result<PathBuf, TrainError> {
     let progress = serde_json::to_string_pretty(&state.progress).unwrap_or_default();
     write(&resume.join("progress.json"), &progress)?;
     write(&resume.join("recipe.toml"), &recipe.to_toml())?;
-    remove(&place)?;
     std::fs::rename(&beside, &place).map_err(TrainError::io(&place))?;
     verify(&state.policy, &place)?;
     for (_, old) in list(&folder).into_iter().rev().skip(recipe.checkpoint.keep) {
@@ -64,19 +67,15 @@ pub fn save_best(policy: &Policy, recipe: &Recipe) -> Result<(), TrainError> {
     Ok(policy.save(&recipe.output_dir.join("checkpoints/best"))?)
 }
 
-/// Sets a freshly begun state to the newest checkpoint of the run folder.
+/// Sets a freshly begun state to the newest checkpoint of the run folder. Without one (the run was killed
+/// before its first) the state stays, and the answer is false.
 ///
 /// # Errors
-/// There is none, or it does not fit the recipe's model.
-pub fn restore(state: &mut State, recipe: &Recipe) -> Result<(), TrainError> {
+/// The checkpoint cannot be read, or does not fit the recipe's model.
+pub fn restore(state: &mut State, recipe: &Recipe) -> Result<bool, TrainError> {
     let folder = recipe.output_dir.join("checkpoints");
-    let Some((_, place)) = list(&folder).pop() else {
-        return Err(TrainError::folder(
-            &folder,
-            "there is no checkpoint",
-            "start again in another output_dir",
-        ));
-    };
+    remove_partial(&folder)?;
+    let Some((_, place)) = list(&folder).pop() else { return Ok(false) };
     let resume = place.join("resume");
     // Into the policy of the recipe's own folder: that one stays while checkpoints come and go.
     copy_weights(&Policy::load(&place)?, &state.policy)?;
@@ -87,7 +86,14 @@ pub fn restore(state: &mut State, recipe: &Recipe) -> Result<(), TrainError> {
     let text = std::fs::read_to_string(&path).map_err(TrainError::io(&path))?;
     state.progress = serde_json::from_str(&text)
         .map_err(|e| TrainError::folder(&path, e.to_string(), "remove this checkpoint and resume again"))?;
-    Ok(())
+    Ok(true)
+}
+
+/// Removes what a killed run was about to write.
+fn remove_partial(folder: &Path) -> Result<(), TrainError> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let hidden = entries.filter(|e| e.file_name().as_encoded_bytes().starts_with(b"."));
+    hidden.into_iter().try_for_each(|e| remove(&e.path()))
 }
 
 /// The checkpoints of a folder, oldest first.

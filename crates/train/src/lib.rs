@@ -32,6 +32,8 @@ pub mod renderer;
 mod run;
 pub mod stages;
 pub mod teacher;
+#[cfg(test)]
+mod testing;
 mod trainer;
 pub mod update;
 

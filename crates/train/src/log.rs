@@ -33,11 +33,11 @@ pub struct RunLog {
 }
 
 impl RunLog {
-    /// Opens the logs of a run folder; lines of steps after `done` are dropped.
+    /// Opens the logs of a run folder; lines of steps after `done` are dropped, all lines without it.
     ///
     /// # Errors
     /// The disk refuses.
-    pub fn open(folder: &Path, done: usize) -> Result<Self, TrainError> {
+    pub fn open(folder: &Path, done: Option<usize>) -> Result<Self, TrainError> {
         let open = |name: &str| {
             let path = folder.join(name);
             keep_until(&path, done)?;
@@ -178,11 +178,13 @@ fn write_png(path: &Path, image: &Image) -> Result<(), TrainError> {
 }
 
 /// Drops the lines of later steps, and a last line that a kill cut short.
-fn keep_until(path: &Path, done: usize) -> Result<(), TrainError> {
+fn keep_until(path: &Path, done: Option<usize>) -> Result<(), TrainError> {
     let Ok(text) = std::fs::read_to_string(path) else { return Ok(()) };
     let early = |line: &&str| {
         let value: Result<Value, _> = serde_json::from_str(line);
-        value.is_ok_and(|v| v["step"].as_u64().is_some_and(|step| step <= done as u64))
+        value.is_ok_and(|v| {
+            v["step"].as_u64().is_some_and(|step| done.is_some_and(|done| step <= done as u64))
+        })
     };
     let kept: String = text.lines().filter(early).flat_map(|line| [line, "\n"]).collect();
     if kept == text {

@@ -15,6 +15,7 @@ use vsdpo_render::{ChartRenderer, RenderConfig};
 /// # Errors
 /// One line that says what keeps the run from going on. Code that fails is not among it.
 pub fn run(recipe: &Recipe, options: RunOptions) -> Result<RunSummary, TrainError> {
+    vsdpo_policy::ops::tune_allocator();
     let r = &recipe.render;
     let renderer = ChartRenderer::start(RenderConfig {
         workers: r.workers,
@@ -79,3 +80,6 @@ pub fn run_with(
     let end = if trainer.stopped() { End::Interrupted } else { End::Finished };
     trainer.finish(end)
 }
+
+#[cfg(test)]
+mod tests;

@@ -106,12 +106,12 @@ impl<'a, 'o> Trainer<'a, 'o> {
         let teacher = Teacher::begin(recipe, &policy)?;
         let optimizer = optimizer(&recipe.optim, &policy)?;
         let mut state = State { policy, teacher, optimizer, progress: Progress::default() };
-        if options.resume {
-            checkpoint::restore(&mut state, recipe)?;
-        }
-        let log = RunLog::open(&recipe.output_dir, state.progress.step)?;
+        let resumed = options.resume && checkpoint::restore(&mut state, recipe)?;
+        let done = resumed.then_some(state.progress.step);
+        let log = RunLog::open(&recipe.output_dir, done)?;
         let mut trainer = Self { state, source, recipe, renderer, options, log, fell: false };
-        if trainer.state.progress.step == 0 && recipe.eval.every > 0 && !trainer.stopped() {
+        let untested = trainer.state.progress == Progress::default();
+        if untested && recipe.eval.every > 0 && !trainer.stopped() {
             trainer.evaluate()?;
             checkpoint::save(&trainer.state, recipe)?;
         }

@@ -291,3 +291,6 @@ fn add_to(slot: &mut Option<Tensor>, more: Option<Tensor>) -> Result<(), TrainEr
     };
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

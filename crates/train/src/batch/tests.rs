@@ -1,0 +1,116 @@
+use super::*;
+use crate::testing::{batch, experience, recipe, write_policy};
+
+/// A folder with a policy in `model`.
+fn world() -> (tempfile::TempDir, Policy) {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("model");
+    std::fs::create_dir(&model).unwrap();
+    write_policy(&model);
+    let policy = Policy::load(&model).unwrap();
+    (folder, policy)
+}
+
+fn total(batch: &Batch, of: impl Fn(&Item) -> f64) -> f64 {
+    batch.items.iter().map(of).sum()
+}
+
+fn sum(values: &[f32]) -> f64 {
+    values.iter().map(|&v| f64::from(v)).sum()
+}
+
+#[test]
+fn multipliers_hold_every_denominator() {
+    let (folder, policy) = world();
+    let recipe = recipe(folder.path(), &["sft.weight=1"]);
+    let mut seen = experience(&policy, &recipe);
+    // Rewards by hand: the first group differs, the others are level.
+    for (i, d) in seen.diagnoses.iter_mut().enumerate() {
+        d.reward = if i == 0 { 0.9 } else { 0.3 };
+    }
+    let batch = batch(&policy, &seen, &recipe);
+    assert_eq!(batch.rewards[..3], [0.9, 0.0, 0.3], "the second rollout is truncated");
+    assert!((batch.advantages[0] - 0.5).abs() < 1e-6);
+    let counts = Counts { distilled: 6, truncated: 3, overlong: 0, unreferenced: 0 };
+    assert_eq!(batch.counts, counts);
+    // Nine rollouts and three references; truncated rollouts stay for the policy gradient.
+    assert_eq!(batch.items.len(), 12);
+    assert!((total(&batch, |i| sum(&i.ce)) - 1.0).abs() < 1e-6);
+    assert!((total(&batch, |i| sum(&i.rl)) - 1.0).abs() < 1e-6);
+    // Each distilled rollout weighs 1 / N_d, and tokens within it as w_t.
+    for item in batch.items.iter().filter(|i| i.teacher.is_some()) {
+        assert!((sum(&item.ref_kl) - 1.0 / 6.0).abs() < 1e-6);
+        assert!((item.ref_kl[0] / item.ref_kl[1] - item.weights[0] / item.weights[1]).abs() < 1e-5);
+    }
+    // A failure blames the statement at its place: some token there weighs amplify.
+    let blamed = batch.items.iter().any(|i| i.weights.contains(&3.0));
+    assert!(blamed, "no token of a failed rollout is amplified");
+}
+
+#[test]
+fn level_groups_are_left_out_where_only_the_reward_counts() {
+    let (folder, policy) = world();
+    let recipe = recipe(folder.path(), &["distill.weight=0"]);
+    let mut seen = experience(&policy, &recipe);
+    seen.rollouts.iter_mut().for_each(|y| y.finished = true);
+    for (i, d) in seen.diagnoses.iter_mut().enumerate() {
+        d.reward = if i == 0 { 0.9 } else { 0.3 };
+    }
+    let batch = batch(&policy, &seen, &recipe);
+    let kept: Vec<Option<usize>> = batch.items.iter().map(|i| i.rollout).collect();
+    assert_eq!(kept, [Some(0), Some(1), Some(2)]);
+    // The denominator still counts the tokens of all nine.
+    let tokens: usize = seen.rollouts.iter().map(|y| y.tokens.len()).sum();
+    assert_eq!(batch.items[0].rl[0], 1.0 / tokens as f32);
+}
+
+#[test]
+fn prompts_that_do_not_fit_are_dropped_and_counted() {
+    let (folder, policy) = world();
+    let recipe = recipe(folder.path(), &["distill.max_prompt_tokens=10"]);
+    let seen = experience(&policy, &recipe);
+    let batch = batch(&policy, &seen, &recipe);
+    let counts = Counts { distilled: 0, truncated: 3, overlong: 6, unreferenced: 0 };
+    assert_eq!(batch.counts, counts);
+}
+
+#[test]
+fn shuffled_feedback_is_of_another_task() {
+    for (rollouts, group) in [(9, 3), (4, 2)] {
+        let mut shown: Vec<usize> = (0..rollouts).map(|i| of_another_task(i, rollouts, group)).collect();
+        assert!(shown.iter().enumerate().all(|(i, &j)| i / group != j / group));
+        shown.sort();
+        assert_eq!(shown, (0..rollouts).collect::<Vec<_>>(), "a permutation");
+    }
+    assert_eq!((0..3).map(|i| of_another_task(i, 3, 3)).collect::<Vec<_>>(), [1, 2, 0]);
+    let (folder, policy) = world();
+    let own = recipe(folder.path(), &[]);
+    let shuffled = recipe(folder.path(), &["distill.feedback=shuffled"]);
+    let mut seen = experience(&policy, &own);
+    for (i, outcome) in seen.outcomes.iter_mut().enumerate() {
+        let error = vsdpo_artifact::ExecError {
+            kind: vsdpo_artifact::FailureKind::Exception,
+            message: format!("error {i}"),
+            traceback: String::new(),
+            span: None,
+        };
+        *outcome = Outcome::Failed { error };
+    }
+    let texts = |recipe: &Recipe| -> Vec<String> {
+        let decode = |i: &Item| policy.tokenizer().decode(&i.teacher.as_ref().unwrap().ids).0;
+        batch(&policy, &seen, recipe).items.iter().filter(|i| i.teacher.is_some()).map(decode).collect()
+    };
+    assert!(texts(&own)[0].contains("error 0\n") && texts(&shuffled)[0].contains("error 3\n"));
+}
+
+#[test]
+fn reference_context_shows_the_reference() {
+    let (folder, policy) = world();
+    let recipe = recipe(folder.path(), &["distill.context=reference"]);
+    let mut seen = experience(&policy, &recipe);
+    seen.tasks[2].reference = None;
+    let batch = batch(&policy, &seen, &recipe);
+    assert_eq!((batch.counts.distilled, batch.counts.unreferenced), (4, 2));
+    let shown = policy.tokenizer().decode(&batch.items[0].teacher.as_ref().unwrap().ids).0;
+    assert!(shown.contains(seen.tasks[0].reference.as_ref().unwrap().trim_end()));
+}

@@ -1,0 +1,156 @@
+use super::*;
+use crate::testing::{StubRenderer, recipe, write_policy};
+use crate::trainer::StepReport;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use vsdpo_policy::Policy;
+
+/// Runs until the end, or until the report of step `stop_at`.
+fn go(recipe: &Recipe, resume: bool, stop_at: usize) -> Result<RunSummary, TrainError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    let on_step = &mut |report: &StepReport| flag.store(report.step >= stop_at, Ordering::Relaxed);
+    run_with(recipe, &StubRenderer, RunOptions { resume, stop, on_step })
+}
+
+fn weights(folder: &Path) -> Vec<u32> {
+    let policy = Policy::load(folder).unwrap();
+    let values = |(_, var): &(String, candle_core::Var)| var.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    policy.parameters().iter().flat_map(values).map(f32::to_bits).collect()
+}
+
+fn lines(folder: &Path, file: &str) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(folder.join(file)).unwrap();
+    text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+}
+
+fn model() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("model")).unwrap();
+    write_policy(&folder.path().join("model"));
+    folder
+}
+
+#[test]
+fn a_resumed_run_is_the_straight_run_bit_for_bit() {
+    let folder = model();
+    let sets = [
+        "distill.teacher=ema",
+        "eval.every=2",
+        "eval.tasks=2",
+        "eval.stop_on_fall=false",
+        "distill.ema_rate=0.5",
+    ];
+    let mut straight = recipe(folder.path(), &sets);
+    straight.output_dir = folder.path().join("straight");
+    let whole = go(&straight, false, usize::MAX).unwrap();
+    assert_eq!((whole.end, whole.progress.step), (End::Finished, 4));
+
+    let mut cut = straight.clone();
+    cut.output_dir = folder.path().join("cut");
+    let half = go(&cut, false, 2).unwrap();
+    assert_eq!((half.end, half.progress.step), (End::Interrupted, 2));
+    // A log that ran ahead of the checkpoint, and a line cut short, are dropped.
+    let metrics = cut.output_dir.join("metrics.jsonl");
+    let ahead = std::fs::read_to_string(&metrics).unwrap() + "{\"step\":3,\"loss\":0}\n{\"step\":";
+    std::fs::write(&metrics, ahead).unwrap();
+    let rest = go(&cut, true, usize::MAX).unwrap();
+    assert_eq!((rest.end, rest.progress.step), (End::Finished, 4));
+
+    assert!(weights(&whole.checkpoint) == weights(&rest.checkpoint), "weights differ");
+    assert!(weights(&whole.checkpoint) != weights(&straight.policy.model), "nothing was learnt");
+    let ema = Path::new("resume/ema");
+    assert!(weights(&whole.checkpoint.join(ema)) == weights(&rest.checkpoint.join(ema)), "averages differ");
+    let (a, b) = (lines(&straight.output_dir, "metrics.jsonl"), lines(&cut.output_dir, "metrics.jsonl"));
+    let key = |l: &serde_json::Value| [l["step"].clone(), l["loss"].clone(), l["budget/rollouts"].clone()];
+    assert_eq!(a.iter().map(key).collect::<Vec<_>>(), b.iter().map(key).collect::<Vec<_>>());
+    assert_eq!(a.len(), 4);
+    // Evaluations before the first step, after the second and after the last, in both.
+    let steps = |dir: &Path| -> Vec<u64> {
+        let students = lines(dir, "evals.jsonl").into_iter().filter(|l| l["arm"] == "student");
+        students.map(|l| l["step"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(steps(&straight.output_dir), [0, 2, 4]);
+    assert_eq!(steps(&cut.output_dir), [0, 2, 4]);
+    assert!(straight.output_dir.join("checkpoints/best/model.safetensors").is_file());
+}
+
+#[test]
+fn a_run_killed_before_its_first_checkpoint_begins_again() {
+    let folder = model();
+    let recipe = recipe(folder.path(), &["steps=2"]);
+    go(&recipe, false, usize::MAX).unwrap();
+    std::fs::rename(recipe.output_dir.join("checkpoints/step-2"), recipe.output_dir.join("checkpoints/.x"))
+        .unwrap();
+    let again = go(&recipe, true, usize::MAX).unwrap();
+    assert_eq!((again.progress.step, again.progress.rollouts), (2, 18));
+    assert_eq!(lines(&recipe.output_dir, "metrics.jsonl").len(), 2);
+    assert!(!recipe.output_dir.join("checkpoints/.x").exists(), "what was half written is gone");
+}
+
+#[test]
+fn a_run_folder_holds_what_the_report_reads() {
+    let folder = model();
+    let recipe = recipe(folder.path(), &["steps=3", "checkpoint.every=1", "checkpoint.keep=2"]);
+    go(&recipe, false, usize::MAX).unwrap();
+    let dir = &recipe.output_dir;
+    assert_eq!(Recipe::load(&dir.join("recipe.toml"), &[]).unwrap(), recipe);
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(dir.join("manifest.json")).unwrap()).unwrap();
+    assert!(manifest["held_out"].is_object() && manifest["host"]["cpus"].as_u64() > Some(0));
+    let metrics = lines(dir, "metrics.jsonl");
+    for name in [
+        "loss",
+        "grad_norm",
+        "reward",
+        "reward_std",
+        "exec/success",
+        "completions/mean_length",
+        "timing_s/render",
+    ] {
+        assert!(metrics[2][name].is_f64(), "{name}: {}", metrics[2]);
+    }
+    assert_eq!(metrics[2]["budget/rollouts"], 27.0);
+    let rollouts = lines(dir, "rollouts.jsonl");
+    assert_eq!(rollouts.len(), 9, "three prompts, one rollout each, three steps");
+    for line in &rollouts {
+        assert_eq!(line["tokens"].as_array().map(Vec::len), Some(12));
+        if let Some(image) = line["image"].as_str() {
+            assert!(dir.join(image).is_file());
+        }
+        assert_eq!(line["image"].is_null(), line["executed"] == false);
+    }
+    let mut kept: Vec<String> = std::fs::read_dir(dir.join("checkpoints"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    kept.sort();
+    assert_eq!(kept, ["step-2", "step-3"]);
+}
+
+#[test]
+fn a_run_is_never_overwritten_or_mixed() {
+    let folder = model();
+    let first = recipe(folder.path(), &["steps=1"]);
+    assert!(go(&first, true, usize::MAX).unwrap_err().to_string().contains("there is no run to resume"));
+    go(&first, false, usize::MAX).unwrap();
+    let again = go(&first, false, usize::MAX).unwrap_err().to_string();
+    assert!(again.contains("there is a run already; give --resume"), "{again}");
+    let other = recipe(folder.path(), &["steps=1", "optim.lr=0.5"]);
+    let mixed = go(&other, true, usize::MAX).unwrap_err().to_string();
+    assert!(mixed.contains("another recipe (there: lr = 0.001)"), "{mixed}");
+    let longer = recipe(folder.path(), &["steps=2"]);
+    assert_eq!(go(&longer, true, usize::MAX).unwrap().progress.step, 2, "a run may be made longer");
+}
+
+#[test]
+fn cross_entropy_alone_samples_nothing() {
+    let folder = model();
+    let sets = ["distill.weight=0", "grpo.weight=0", "sft.weight=1", "steps=2"];
+    let recipe = recipe(folder.path(), &sets);
+    let summary = go(&recipe, false, usize::MAX).unwrap();
+    assert_eq!((summary.progress.rollouts, summary.progress.generated_tokens), (0, 0));
+    let metrics = lines(&recipe.output_dir, "metrics.jsonl");
+    assert!(metrics[0]["loss"].as_f64() > Some(5.0) && metrics[0].get("reward").is_none(), "{}", metrics[0]);
+}
