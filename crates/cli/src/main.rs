@@ -17,8 +17,7 @@ enum Exit {
     Fine = 0,
     /// Done, with findings.
     Findings = 1,
-    /// Interrupted and saved.
-    #[cfg(feature = "train")]
+    /// Interrupted; a training run has saved.
     Interrupted = 130,
 }
 

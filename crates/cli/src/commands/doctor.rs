@@ -55,7 +55,12 @@ fn machine() -> Vec<Line> {
     if let Some((free, total)) = memory_gib() {
         let detail = format!("{free:.1} of {total:.1} GiB free");
         lines.push(match free < 2.0 {
-            true => line("memory", CheckState::Off, detail, "free 2 GiB: a render slot takes up to 60 MiB, training the mini policy about 1 GiB"),
+            true => line(
+                "memory",
+                CheckState::Off,
+                detail,
+                "free 2 GiB: a render slot takes up to 60 MiB, training the mini policy about 1 GiB",
+            ),
             false => line("memory", CheckState::Ok, detail, ""),
         });
     }
@@ -63,7 +68,7 @@ fn machine() -> Vec<Line> {
     let mend = if cfg!(feature = "train") { "" } else { "build with default features" };
     let state = if cfg!(feature = "train") { CheckState::Ok } else { CheckState::Off };
     lines.push(line("training", state, training.into(), mend));
-    lines.push(line("GPU", CheckState::Off, "none used: this is a CPU build".into(), "nothing to do; the mini policy needs none"));
+    lines.push(line("GPU", CheckState::Off, "not used: this version computes on the CPU".into(), ""));
     lines.push(line("domains", CheckState::Ok, "chart".into(), ""));
     lines
 }
@@ -100,7 +105,10 @@ fn as_text(lines: &[Line]) -> String {
     for l in lines {
         let (open, close) = if terminal::colour() { (colour(l.state), "\x1b[0m") } else { ("", "") };
         let (name, state) = (&l.name, word(l.state));
-        text.push_str(&format!("{open}{state:7}{close}  {name:wide$}  {}\n", terminal::clean_line(&l.detail)));
+        text.push_str(&format!(
+            "{open}{state:7}{close}  {name:wide$}  {}\n",
+            terminal::clean_line(&l.detail)
+        ));
         if !l.mend.is_empty() {
             text.push_str(&format!("{:7}  {:wide$}  mend: {}\n", "", "", terminal::clean_line(&l.mend)));
         }

@@ -17,7 +17,7 @@ mod logprobs;
 mod train;
 
 use crate::Exit;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use std::time::Duration;
 use vsdpo_render::RenderConfig;
@@ -70,8 +70,21 @@ impl Sandbox {
     }
 }
 
+/// Calls `then` on Ctrl-C and on a polite kill.
+fn on_interrupt(then: impl FnMut() + Send + 'static) -> Result<()> {
+    ctrlc::set_handler(then).context("cannot listen for Ctrl-C")
+}
+
 /// Runs the verb that was typed.
 pub fn run(cli: Cli) -> Result<Exit> {
+    #[cfg(feature = "train")]
+    let saves = matches!(cli.verb, Verb::Train(_));
+    #[cfg(not(feature = "train"))]
+    let saves = false;
+    if !saves {
+        // Nothing to save; the renderer's processes end with us.
+        on_interrupt(|| std::process::exit(Exit::Interrupted as i32))?;
+    }
     match cli.verb {
         Verb::Lint(args) => lint::run(&args),
         Verb::Render(args) => render::run(&args),

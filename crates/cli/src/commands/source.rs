@@ -10,7 +10,12 @@ const MAX_BYTES: u64 = 4 << 20;
 /// The text of a matplotlib script.
 pub fn read(path: &Path) -> Result<String> {
     let shown = path.display();
-    let facts = fs::metadata(path).with_context(|| format!("cannot read `{shown}`"))?;
+    let facts = match fs::metadata(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            bail!("`{shown}` does not exist: check the path")
+        }
+        other => other.with_context(|| format!("cannot read `{shown}`"))?,
+    };
     if facts.is_dir() {
         bail!("`{shown}` is a folder: name the scripts in it, as in `{shown}/*.py`");
     }

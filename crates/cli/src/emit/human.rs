@@ -117,7 +117,8 @@ impl Shown<'_> {
             return format!("{file}: did not run, reward {:.2}\n", d.reward);
         }
         let sign = |ok| if ok { "ok" } else { "defect" };
-        let verdicts = d.rubric.axes.iter().map(|(axis, v)| (axis.name(), v.satisfied.map_or("not judged", sign)));
+        let verdicts =
+            d.rubric.axes.iter().map(|(axis, v)| (axis.name(), v.satisfied.map_or("not judged", sign)));
         let axes: Vec<String> = verdicts.map(|(axis, sign)| format!("{axis} {sign}")).collect();
         let found = match self.checked.findings() {
             0 => "no defects".to_owned(),
@@ -137,7 +138,9 @@ fn region(r: Region) -> String {
 
 /// The source with every character that could drive a terminal replaced by as many `?` as it has bytes.
 fn same_length(source: &str) -> String {
-    let harmless = |c: char| matches!(c, '\r') || matches!(clean(c.encode_utf8(&mut [0; 4])), std::borrow::Cow::Borrowed(_));
+    let harmless = |c: char| {
+        matches!(c, '\r') || matches!(clean(c.encode_utf8(&mut [0; 4])), std::borrow::Cow::Borrowed(_))
+    };
     let mut text = String::with_capacity(source.len());
     for c in source.chars() {
         if harmless(c) { text.push(c) } else { text.extend(std::iter::repeat_n('?', c.len_utf8())) }

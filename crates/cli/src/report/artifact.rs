@@ -86,9 +86,9 @@ pub fn boxes(defects: &[DefectRecord], width: u32, height: u32) -> Markup {
     }
 }
 
-/// The number of a finding at a corner of its first box, kept inside the picture; `r` in its pixels.
+/// The number of a finding at the corner of its first box, kept inside the picture; `r` in its pixels.
 fn badge(number: usize, x: f64, y: f64, r: f64) -> Markup {
-    let (x, y) = (x.max(r), y.max(r));
+    let (x, y) = ((x - 0.6 * r).max(r), (y - 0.6 * r).max(r));
     html! {
         circle cx=(x) cy=(y) r=(r) {}
         text x=(x) y=(y + 0.42 * r) font-size=(1.25 * r) { (number) }

@@ -47,7 +47,7 @@ impl CodeView<'_> {
         let inner = match token {
             None => html! { (piece.text) },
             Some(t) => {
-                let k = t.kl.map_or(0.0, |kl| (kl.max(0.0) / scale).min(1.0).sqrt());
+                let k = t.kl.map_or(0.0, |kl| (kl.max(0.0) / scale).min(1.0));
                 html! { span.t style={ "--k:" (format!("{k:.2}")) } title=(token_title(t)) { (piece.text) } }
             }
         };
@@ -61,13 +61,13 @@ impl CodeView<'_> {
     }
 }
 
-/// The KL value that is drawn at full strength: the 98th percentile, and at least 0.05 nats, so that a
+/// The KL value that is drawn at full strength: the 98th percentile, and at least 0.1 nats, so that a
 /// calm answer does not look alarmed.
 pub fn kl_scale(tokens: &[TokenRecord]) -> f64 {
     let mut values: Vec<f64> = tokens.iter().filter_map(|t| t.kl).filter(|v| v.is_finite()).collect();
     values.sort_by(f64::total_cmp);
     let at = (values.len() as f64 * 0.98) as usize;
-    values.get(at.min(values.len().saturating_sub(1))).copied().unwrap_or(0.0).max(0.05)
+    values.get(at.min(values.len().saturating_sub(1))).copied().unwrap_or(0.0).max(0.1)
 }
 
 fn statement_title(s: &StatementRecord) -> String {
@@ -75,7 +75,7 @@ fn statement_title(s: &StatementRecord) -> String {
 }
 
 fn token_title(t: &TokenRecord) -> String {
-    let parts = [("KL", t.kl), ("weight", t.weight), ("log p", t.logp)];
+    let parts = [("KL", t.kl), ("weight", t.weight), ("log p", t.logp), ("teacher's", t.logp_teacher)];
     let words: Vec<String> =
         parts.iter().filter_map(|(name, v)| v.map(|v| format!("{name} {}", value(v)))).collect();
     words.join(" · ")

@@ -43,13 +43,12 @@ pub fn panel(panel: &Panel) -> Markup {
         return html! {};
     }
     let (x0, x1) = padded(extent(series.iter().flat_map(|s| s.points.iter().map(|p| p.0))));
-    let all_y = series.iter().flat_map(|s| {
-        s.points.iter().map(|p| p.1).chain(s.bars.iter().flat_map(|b| [b.1, b.2]))
-    });
+    let all_y = series
+        .iter()
+        .flat_map(|s| s.points.iter().map(|p| p.1).chain(s.bars.iter().flat_map(|b| [b.1, b.2])));
     let (y0, y1) = panel.range.unwrap_or_else(|| rounded(padded(extent(all_y))));
     let sx = |x: f64| LEFT + (x - x0) / (x1 - x0) * (WIDTH - LEFT - RIGHT);
     let sy = |y: f64| HEIGHT - BOTTOM - (y.clamp(y0, y1) - y0) / (y1 - y0) * (HEIGHT - TOP - BOTTOM);
-    let smooth = series.iter().any(|s| s.points.len() >= SMOOTH_FROM);
     html! {
         figure.panel data-x0=(x0) data-x1=(x1) data-left=(LEFT) data-right=(WIDTH - RIGHT) {
             figcaption { h3 { (panel.title) } p { (panel.note) } }
@@ -85,7 +84,6 @@ pub fn panel(panel: &Panel) -> Markup {
                         i {} span { (s.label) } b { (s.points.last().map_or(String::new(), |p| value(p.1))) }
                     }
                 }
-                @if smooth { li.hint { "bold: running mean" } }
             }
         }
     }
@@ -141,7 +139,11 @@ fn rounded((low, high): (f64, f64)) -> (f64, f64) {
 fn tick_step(low: f64, high: f64) -> f64 {
     let rough = (high - low) / 3.0;
     let power = 10f64.powf(rough.log10().floor());
-    [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * power).find(|s| *s >= rough).unwrap_or(10.0 * power)
+    [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .map(|m| m * power)
+        .find(|s| *s >= rough * (1.0 - 1e-9))
+        .unwrap_or(10.0 * power)
 }
 
 fn ticks(low: f64, high: f64) -> Vec<f64> {

@@ -12,32 +12,64 @@ type Spec = (&'static str, &'static str, Option<(f64, f64)>, &'static [(&'static
 
 /// The panels that every run may have, in reading order. A metric that a run did not write gives no line.
 const SPECS: &[Spec] = &[
-    ("Reward", "executes × looks right; training prompts", RATE, &[("reward", "mean"), ("reward_std", "spread in a group")]),
-    ("Defect-free", "share of training rollouts", RATE, &[("defect_free", "defect-free"), ("exec/success", "executes")]),
-    ("Distillation KL", "student‖teacher per token, in nats", None, &[
-        ("distill/kl_flagged", "blamed tokens"),
-        ("distill/kl_unflagged", "other tokens"),
-        ("distill/kl_mean", "all"),
-    ]),
-    ("Teacher − student log p", "on the student's own tokens", None, &[
-        ("distill/gap_flagged", "blamed tokens"),
-        ("distill/gap_unflagged", "other tokens"),
-    ]),
+    (
+        "Reward",
+        "executes × looks right; training prompts",
+        RATE,
+        &[("reward", "mean"), ("reward_std", "spread in a group")],
+    ),
+    (
+        "Defect-free",
+        "share of training rollouts",
+        RATE,
+        &[("defect_free", "defect-free"), ("exec/success", "executes")],
+    ),
+    (
+        "Distillation KL",
+        "student‖teacher per token, in nats",
+        None,
+        &[
+            ("distill/kl_flagged", "blamed tokens"),
+            ("distill/kl_unflagged", "other tokens"),
+            ("distill/kl_mean", "all"),
+        ],
+    ),
+    (
+        "Teacher − student log p",
+        "on the student's own tokens",
+        None,
+        &[("distill/gap_flagged", "blamed tokens"), ("distill/gap_unflagged", "other tokens")],
+    ),
     ("Entropy", "of the student, nats per token", None, &[("entropy", "entropy")]),
-    ("Length", "tokens of an answer", None, &[("completions/mean_length", "mean"), ("completions/max_length", "longest")]),
+    (
+        "Length",
+        "tokens of an answer",
+        None,
+        &[("completions/mean_length", "mean"), ("completions/max_length", "longest")],
+    ),
     ("Cut at the limit", "share of answers", RATE, &[("completions/clipped_ratio", "clipped")]),
-    ("Loss", "parts as weighted in the sum", None, &[
-        ("loss", "total"),
-        ("loss/distill", "distillation"),
-        ("loss/grpo", "GRPO"),
-        ("loss/ce", "cross-entropy"),
-    ]),
+    (
+        "Loss",
+        "parts as weighted in the sum",
+        None,
+        &[
+            ("loss", "total"),
+            ("loss/distill", "distillation"),
+            ("loss/grpo", "GRPO"),
+            ("loss/ce", "cross-entropy"),
+        ],
+    ),
     ("Gradient norm", "before clipping", None, &[("grad_norm", "norm")]),
     ("Distance to the base", "KL, nats per token", None, &[("drift/kl_base", "KL to base")]),
-    ("Credit", "how much of an answer is blamed", None, &[
-        ("credit/flagged_token_fraction", "blamed tokens"),
-        ("credit/mapped_statement_fraction", "statements with elements"),
-    ]),
+    (
+        "Credit",
+        "how much of an answer is blamed",
+        None,
+        &[
+            ("credit/flagged_token_fraction", "blamed tokens"),
+            ("credit/mapped_statement_fraction", "statements with elements"),
+        ],
+    ),
 ];
 
 /// The grid of curves; empty when the run logged nothing.
@@ -56,7 +88,7 @@ pub fn curves(run: &Run) -> Markup {
     }
     html! {
         h2 { "Curves" }
-        p.note { "Per step. Move the pointer over a panel to read values." }
+        p.note { "Per step; the bold line is a running mean. Move the pointer over a panel to read values." }
         div.curves { @for p in &panels { (panel(p)) } }
     }
 }
@@ -89,13 +121,12 @@ fn prefixed(run: &Run, prefix: &str, title: &str, note: &str, range: Option<(f64
 
 /// The evaluations of the student over the run, with intervals.
 fn held_out(run: &Run) -> Vec<Panel> {
-    let evals: Vec<(f64, &ArmRecord)> =
-        run.evals.iter().filter_map(|e| Some((e.step as f64, e.student()?))).collect();
+    let evals: Vec<&ArmRecord> = run.evals.iter().filter(|e| e.is_student()).collect();
     if evals.len() < 2 {
         return Vec::new();
     }
     let line = |label: &str, class, of: fn(&ArmRecord) -> Option<Interval>| {
-        let all: Vec<(f64, Interval)> = evals.iter().filter_map(|(step, e)| Some((*step, of(e)?))).collect();
+        let all: Vec<(f64, Interval)> = evals.iter().filter_map(|e| Some((e.step as f64, of(e)?))).collect();
         Series {
             label: label.into(),
             class,

@@ -1,22 +1,20 @@
 //! The answer first: base against final on held-out tasks, then every arm in a table.
 
 use super::Run;
-use super::curve::value;
-use super::records::{ArmRecord, EvalRecord, Interval};
+use super::records::{ArmRecord, Interval};
 use maud::{Markup, html};
 use std::collections::BTreeSet;
 
 /// The cards at the top.
 pub fn headline(run: &Run) -> Markup {
-    let students: Vec<(&EvalRecord, &ArmRecord)> =
-        run.evals.iter().filter_map(|e| Some((e, e.student()?))).collect();
-    let base = students.iter().min_by_key(|(e, _)| e.step);
-    let last = students.iter().max_by_key(|(e, _)| e.step);
+    let students: Vec<&ArmRecord> = run.evals.iter().filter(|e| e.is_student()).collect();
+    let base = students.iter().min_by_key(|e| e.step);
+    let last = students.iter().max_by_key(|e| e.step);
     match (base, last) {
-        (Some((from, base)), Some((to, last))) if from.step < to.step => html! {
+        (Some(base), Some(last)) if base.step < last.step => html! {
             p.note {
-                "Held-out tasks (" (to.benchmark) ", " (last.tasks) " tasks), the student alone, nothing else in view: step "
-                (from.step) " against step " (to.step) ". Bars are 95 % intervals."
+                "Held-out tasks (" (last.benchmark) ", " (last.tasks) " tasks), the student alone, nothing else in view: step "
+                (base.step) " against step " (last.step) ". Bars are 95 % intervals."
             }
             div.headline {
                 (card("free of defects", base.defect_free, last.defect_free, true))
@@ -39,7 +37,11 @@ fn training(run: &Run) -> Markup {
         };
         (values.len() >= 2).then(|| (mean(&values[..n]), mean(&values[values.len() - n..])))
     };
-    let cards = [("free of defects", "defect_free", true), ("executes", "exec/success", true), ("reward", "reward", false)];
+    let cards = [
+        ("free of defects", "defect_free", true),
+        ("executes", "exec/success", true),
+        ("reward", "reward", false),
+    ];
     html! {
         p.note { "This run holds no pair of held-out evaluations; these are training prompts, first steps against last." }
         div.headline {
@@ -81,18 +83,17 @@ fn whisker(class: &str, v: Interval, y: f64) -> Markup {
 }
 
 fn shown(v: f64, percent: bool) -> String {
-    if percent { format!("{:.0} %", 100.0 * v) } else { value(v) }
+    if percent { format!("{:.0} %", 100.0 * v) } else { format!("{v:.2}") }
 }
 
 /// Every evaluation: the student at its steps, then the arms that keep the result honest.
 pub fn table(run: &Run) -> Markup {
-    let all = || run.evals.iter().flat_map(|e| e.arms.iter().map(move |a| (e.step, a)));
-    let (students, others): (Vec<_>, Vec<_>) = all().partition(|(_, a)| a.arm == "student");
-    if students.is_empty() && others.is_empty() {
+    let (students, others): (Vec<_>, Vec<_>) = run.evals.iter().partition(|a| a.is_student());
+    if run.evals.is_empty() {
         return html! {};
     }
-    let last = students.iter().map(|(step, _)| *step).max();
-    let axes: BTreeSet<&str> = all().flat_map(|(_, a)| a.axes.keys()).map(String::as_str).collect();
+    let last = students.iter().map(|a| a.step).max();
+    let axes: BTreeSet<&str> = run.evals.iter().flat_map(|a| a.axes.keys()).map(String::as_str).collect();
     html! {
         h2 { "Evaluation" }
         p.note { "Share of held-out tasks, with 95 % intervals. An axis counts the answers that satisfy it." }
@@ -102,9 +103,9 @@ pub fn table(run: &Run) -> Markup {
                     th { "arm" } th.num { "step" } th.num { "tasks" } th.num { "executes" } th.num { "defect-free" } th.num { "reward" }
                     @for axis in &axes { th.num { (axis) } }
                 } }
-                tbody { @for (step, a) in students.iter().chain(&others) {
-                    tr.student[a.arm == "student" && Some(*step) == last] {
-                        td { (name(a, *step)) } td.num { (step) } td.num { (a.tasks) }
+                tbody { @for a in students.iter().chain(&others) {
+                    tr.student[a.is_student() && Some(a.step) == last] {
+                        td { (name(a)) } td.num { (a.step) } td.num { (a.tasks) }
                         td.num { (cell(a.exec, true)) } td.num { (cell(a.defect_free, true)) } td.num { (cell(a.reward, false)) }
                         @for axis in &axes { td.num { (cell(a.axes.get(*axis).copied(), true)) } }
                     }
@@ -115,9 +116,9 @@ pub fn table(run: &Run) -> Markup {
 }
 
 /// Arms in words; an unknown one keeps its name.
-fn name(a: &ArmRecord, step: u64) -> &str {
+fn name(a: &ArmRecord) -> &str {
     match a.arm.as_str() {
-        "student" if step == 0 => "base",
+        "student" if a.step == 0 => "base",
         "best-constant" => "best constant layout",
         "given-feedback" => "shown its own feedback (teacher)",
         "shuffled-feedback" => "control: somebody else's feedback",
@@ -125,10 +126,15 @@ fn name(a: &ArmRecord, step: u64) -> &str {
     }
 }
 
+/// An end of an interval: two digits, without a unit.
+fn bound(v: f64, percent: bool) -> String {
+    if percent { format!("{:.0}", 100.0 * v) } else { format!("{v:.2}") }
+}
+
 fn cell(v: Option<Interval>, percent: bool) -> Markup {
     let Some(v) = v else { return html! { "–" } };
     html! {
         (shown(v.mean, percent))
-        @if v.low < v.high { small { (shown(v.low, percent)) " to " (shown(v.high, percent)) } }
+        @if v.low < v.high { small { (bound(v.low, percent)) "–" (bound(v.high, percent)) } }
     }
 }

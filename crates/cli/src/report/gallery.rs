@@ -1,6 +1,7 @@
 //! Renders before and after, and the list of stored rollouts.
 //!
-//! What stands for a task at a step is its rollout of *median* reward, so that nobody chose it.
+//! Nobody chose the pictures: they are the first and the last, and among several answers to a task the one
+//! of median reward.
 
 use super::artifact::boxes;
 use super::curve::value;
@@ -22,13 +23,13 @@ pub fn before_and_after(run: &Run) -> Markup {
     html! {
         h2 { "Before and after" }
         @if pairs.is_empty() {
-            p.note { "No stored task came twice, so these are different tasks; each picture is the median-reward answer of its task." }
-            @for (step, title) in [(*first, "First stored step"), (*last, "Last stored step")] {
-                h3 { (title) ", " (step) }
-                div.strip { @for s in medians(run, step).into_iter().take(MANY) { (shot(s, "")) } }
-            }
+            p.note { "No stored task came twice, so these are different tasks: the first answers that the run stored and the last ones, not chosen." }
+            h3 { "First" }
+            div.strip { @for s in run.shown.iter().take(MANY) { (shot(s, "")) } }
+            h3 { "Last" }
+            div.strip { @for s in run.shown.iter().skip(run.shown.len().saturating_sub(MANY)) { (shot(s, "")) } }
         } @else {
-            p.note { "The same task answered early and late in the run; each picture is the median-reward answer of its group." }
+            p.note { "The same task answered early and late in the run. Where a step stored several answers to it, the one of median reward stands here." }
             div.pairs {
                 @for (early, late) in pairs.into_iter().take(MANY) {
                     div.pair {
@@ -117,14 +118,7 @@ fn ends<'a>(group: &[&'a Shown], middle: u64) -> Option<(&'a Shown, &'a Shown)> 
     if early <= middle && late > middle { Some((at(early)?, at(late)?)) } else { None }
 }
 
-/// The median rollout of every task of a step.
-fn medians(run: &Run, step: u64) -> Vec<&Shown> {
-    let mut tasks: BTreeMap<&str, Vec<&Shown>> = BTreeMap::new();
-    let of_step = run.shown.iter().filter(|s| s.entry.step == step);
-    of_step.for_each(|s| tasks.entry(&s.entry.task).or_default().push(s));
-    tasks.into_values().filter_map(median).collect()
-}
-
+/// The answer of median reward.
 fn median(mut group: Vec<&Shown>) -> Option<&Shown> {
     group.sort_by(|a, b| a.entry.reward.total_cmp(&b.entry.reward));
     group.get(group.len() / 2).copied()

@@ -19,7 +19,7 @@ mod rollout;
 pub use lint::{lint_page, png};
 
 use anyhow::{Context, Result, bail};
-use records::{EvalRecord, RolloutEntry, RolloutRecord};
+use records::{ArmRecord, RolloutEntry, RolloutRecord};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -43,7 +43,7 @@ struct Run {
     recipe: String,
     manifest: Map<String, Value>,
     metrics: Vec<Map<String, Value>>,
-    evals: Vec<EvalRecord>,
+    evals: Vec<ArmRecord>,
     /// Rollouts in the run folder.
     stored: usize,
     /// The rollouts with a page, in the order of the run.
@@ -84,7 +84,10 @@ fn read(dir: &Path, out: &Path) -> Result<Run> {
     let rollouts = dir.join("rollouts.jsonl");
     let entries = records::index_rollouts(&rollouts)?;
     if metrics.is_empty() && entries.is_empty() {
-        bail!("`{}` holds no metrics.jsonl or rollouts.jsonl with a record: give a run folder", dir.display());
+        bail!(
+            "`{}` holds no metrics.jsonl or rollouts.jsonl with a record: give a run folder",
+            dir.display()
+        );
     }
     for folder in ["rollouts", "images"] {
         let path = out.join(folder);

@@ -79,6 +79,7 @@ pub struct TokenRecord {
     pub kl: Option<f64>,
     pub weight: Option<f64>,
     pub logp: Option<f64>,
+    pub logp_teacher: Option<f64>,
 }
 
 /// The verdict of one axis, out of the loose rubric object.
@@ -99,19 +100,12 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// One evaluation: its arms at one step.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct EvalRecord {
-    pub step: u64,
-    pub benchmark: String,
-    pub arms: Vec<ArmRecord>,
-}
-
-/// The scores of one arm.
+/// The scores of one arm at one step.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct ArmRecord {
+    pub step: u64,
+    pub benchmark: String,
     pub arm: String,
     pub tasks: u64,
     pub exec: Option<Interval>,
@@ -120,10 +114,10 @@ pub struct ArmRecord {
     pub axes: BTreeMap<String, Interval>,
 }
 
-impl EvalRecord {
-    /// The policy under training, by itself.
-    pub fn student(&self) -> Option<&ArmRecord> {
-        self.arms.iter().find(|a| a.arm == "student")
+impl ArmRecord {
+    /// Whether it is the policy under training, by itself.
+    pub fn is_student(&self) -> bool {
+        self.arm == "student"
     }
 }
 
@@ -229,7 +223,9 @@ mod tests {
     #[test]
     fn clean_needs_execution_and_no_axis_against_it() {
         let record = |json: &str| serde_json::from_str::<RolloutRecord>(json).unwrap();
-        assert!(record(r#"{"executed":true,"rubric":{"a":{"satisfied":null},"b":{"satisfied":true}}}"#).clean());
+        assert!(
+            record(r#"{"executed":true,"rubric":{"a":{"satisfied":null},"b":{"satisfied":true}}}"#).clean()
+        );
         assert!(!record(r#"{"executed":true,"rubric":{"a":{"satisfied":false}}}"#).clean());
         assert!(!record(r#"{"executed":false}"#).clean());
     }

@@ -1,0 +1,111 @@
+//! `eval`: a model on held-out tasks, with intervals.
+
+use crate::{Exit, terminal};
+use anyhow::Result;
+use clap::{Parser, ValueEnum};
+use std::path::PathBuf;
+use vsdpo_data::mini::chart::Split;
+use vsdpo_policy::{Policy, SampleConfig};
+use vsdpo_render::ChartRenderer;
+use vsdpo_train::eval::{Arm, Estimate, EvalConfig, EvalReport, evaluate};
+
+/// Score a model on a benchmark, with 95 % confidence intervals over tasks.
+///
+/// The best constant layout is scored beside it: what can be had without reading the prompt. With
+/// --feedback the model is also shown feedback on its own answers, true and shuffled.
+///
+/// Example: visual-sdpo eval --model assets/mini --benchmark mini-chart
+#[derive(Parser)]
+pub struct Args {
+    /// A Hugging Face folder.
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// What to ask.
+    #[arg(long, value_enum)]
+    benchmark: Benchmark,
+    /// Number of tasks, one answer each.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    tasks: u32,
+    /// Softmax temperature; 0 takes the likeliest token every time.
+    #[arg(long, default_value_t = 1.0)]
+    temperature: f32,
+    /// Seed of tasks and answers.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Tokens after which an answer is cut.
+    #[arg(long, default_value_t = 256, value_name = "N")]
+    max_tokens: usize,
+    /// Also score the model when it is shown feedback on its own answers, and on somebody else's.
+    #[arg(long)]
+    feedback: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    sandbox: super::Sandbox,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Benchmark {
+    /// Held-out charts of the embedded world.
+    MiniChart,
+}
+
+pub fn run(args: &Args) -> Result<Exit> {
+    let Benchmark::MiniChart = args.benchmark;
+    let policy = Policy::load(&args.model)?;
+    let renderer = ChartRenderer::start(args.sandbox.config())?;
+    let config = EvalConfig {
+        split: Split::Heldout,
+        tasks: args.tasks as usize,
+        sampling: SampleConfig {
+            max_completion_tokens: args.max_tokens,
+            temperature: args.temperature,
+            top_p: 1.0,
+        },
+        seed: args.seed,
+        constant: true,
+        feedback: args.feedback,
+    };
+    let bar = terminal::progress("writing and rendering", 0);
+    let report = evaluate(&policy, &renderer, &config);
+    bar.finish_and_clear();
+    let report = report?;
+    terminal::out(&if args.json { serde_json::to_string_pretty(&report)? + "\n" } else { table(&report) })?;
+    Ok(Exit::Fine)
+}
+
+/// The arms as rows.
+fn table(report: &EvalReport) -> String {
+    let wide = report.arms.iter().map(|a| a.arm.len()).max().unwrap_or(0);
+    let axes: Vec<&String> = report.arms.first().map_or(Vec::new(), |a| a.axes.keys().collect());
+    let mut text = format!(
+        "{}, {} tasks, temperature {}, seed {}; share of tasks in %, [95 % interval]\n{:wide$}  {:16} {:16} {:18}",
+        report.benchmark,
+        report.student().tasks,
+        report.temperature,
+        report.seed,
+        "",
+        "executes",
+        "defect-free",
+        "reward"
+    );
+    axes.iter().for_each(|axis| text.push_str(&format!(" {axis:>9}")));
+    text.push('\n');
+    for arm in &report.arms {
+        text.push_str(&row(arm, wide));
+    }
+    text
+}
+
+fn row(arm: &Arm, wide: usize) -> String {
+    let share = |e: &Estimate| {
+        let [mean, low, high] = [e.mean, e.low, e.high].map(|v| 100.0 * v);
+        format!("{mean:5.1} [{low:.0}, {high:.0}]")
+    };
+    let reward = format!("{:.3} [{:.2}, {:.2}]", arm.reward.mean, arm.reward.low, arm.reward.high);
+    let mut text =
+        format!("{:wide$}  {:16} {:16} {:18}", arm.arm, share(&arm.exec), share(&arm.defect_free), reward);
+    arm.axes.values().for_each(|e| text.push_str(&format!(" {:9.1}", 100.0 * e.mean)));
+    text + "\n"
+}

@@ -1,0 +1,93 @@
+//! `generate`: the student alone, as it is used after training.
+
+use super::render::{picture_of, write};
+use crate::report::png;
+use crate::{Exit, terminal};
+use anyhow::{Context, Result};
+use clap::Parser;
+use serde_json::json;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use vsdpo_artifact::{Domain, Task, extract_code};
+use vsdpo_policy::{Policy, SampleConfig, read_image};
+use vsdpo_train::context::student_prompt;
+
+/// Ask a model for the code of a chart: no renderer, no detector, no teacher.
+///
+/// Prints the code. With --render the code is then run in the sandbox and its picture written.
+///
+/// Example: visual-sdpo generate --model assets/mini "A line chart of 1, 3, 2." --render out.png
+#[derive(Parser)]
+pub struct Args {
+    /// A Hugging Face folder.
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// What to draw.
+    prompt: String,
+    /// A picture that belongs to the prompt (PNG or JPEG); may be given several times.
+    #[arg(long, value_name = "PNG")]
+    image: Vec<PathBuf>,
+    /// Also run the code and write its picture.
+    #[arg(long, value_name = "PNG")]
+    render: Option<PathBuf>,
+    /// 0 takes the likeliest token every time.
+    #[arg(long, default_value_t = 0.0)]
+    temperature: f32,
+    /// Seed of the random draws.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Tokens after which the answer is cut.
+    #[arg(long, default_value_t = 512, value_name = "N")]
+    max_tokens: usize,
+    /// Print `{text, code: {start, end}, tokens, finished}` instead of the code.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    sandbox: super::Sandbox,
+}
+
+pub fn run(args: &Args) -> Result<Exit> {
+    let policy = Policy::load(&args.model)?;
+    let images = args.image.iter().map(|path| read_image(path)).collect::<Result<Vec<_>, _>>()?;
+    let task = Task {
+        id: "command line".into(),
+        domain: Domain::Chart,
+        prompt: args.prompt.clone(),
+        images,
+        reference: None,
+        requirements: None,
+    };
+    let prompt = policy.encode(&student_prompt(&task))?;
+    let config =
+        SampleConfig { max_completion_tokens: args.max_tokens, temperature: args.temperature, top_p: 1.0 };
+    let bar = terminal::progress("writing", 0);
+    let drawn = policy.sample(&[prompt], 1, &config, args.seed);
+    bar.finish_and_clear();
+    let answer = drawn?.into_iter().next().context("the model gave no answer")?;
+    let code = extract_code(&answer.text, Domain::Chart);
+    let source = code.text(&answer.text).unwrap_or("");
+    if args.json {
+        let value = json!({
+            "text": answer.text, "code": code, "tokens": answer.tokens.len(), "finished": answer.finished,
+        });
+        terminal::out(&(terminal::escaped_json(&value.to_string()).into_owned() + "\n"))?;
+    } else {
+        terminal::out(&shown(source))?;
+    }
+    if !answer.finished {
+        terminal::remark(&format!(
+            "note: cut after {} tokens; --max-tokens gives more room",
+            answer.tokens.len()
+        ));
+    }
+    if let Some(path) = &args.render {
+        write(path, &png(&picture_of(source, "the model's code", &args.sandbox)?.image)?)?;
+    }
+    Ok(Exit::Fine)
+}
+
+/// The code with a line end; a terminal gets it harmless, a file gets it exactly.
+fn shown(code: &str) -> String {
+    let code = if io::stdout().is_terminal() { terminal::clean(code) } else { code.into() };
+    format!("{}\n", code.trim_end_matches('\n'))
+}

@@ -1,0 +1,52 @@
+//! `logprobs`: what a model thinks of a text that is given.
+
+use crate::{Exit, terminal};
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use serde_json::json;
+use std::fs;
+use std::path::PathBuf;
+use vsdpo_policy::{Policy, read_messages};
+
+/// Print the log-probability of every token of a completion.
+///
+/// Prints `{"tokens": [{"id", "start", "end", "logp"}], "sum"}`: byte offsets into the completion's file,
+/// natural logarithms at temperature 1. The end token is not added: what is in the file is scored.
+///
+/// Example: visual-sdpo logprobs --model assets/mini --messages chat.json --completion answer.txt
+#[derive(Parser)]
+pub struct Args {
+    /// A Hugging Face folder.
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// The conversation before the completion: `[{"role": "user", "content": "..."}]`.
+    #[arg(long, value_name = "FILE.json")]
+    messages: PathBuf,
+    /// The text to score, as it stands in the file.
+    #[arg(long, value_name = "FILE")]
+    completion: PathBuf,
+}
+
+pub fn run(args: &Args) -> Result<Exit> {
+    let messages = read_messages(&args.messages)?;
+    let shown = args.completion.display();
+    let bytes = fs::read(&args.completion).with_context(|| format!("cannot read `{shown}`"))?;
+    let Ok(text) = String::from_utf8(bytes) else { bail!("`{shown}` is not UTF-8: save it as UTF-8") };
+    if text.is_empty() {
+        bail!("`{shown}` is empty: give the text to score");
+    }
+    let policy = Policy::load(&args.model)?;
+    let prompt = policy.encode(&messages)?;
+    let ids = policy.tokenizer().encode(&text)?;
+    let (_, spans) = policy.tokenizer().decode(&ids);
+    let logprobs = policy.logprobs(&prompt, &ids)?;
+    let tokens: Vec<_> = ids
+        .iter()
+        .zip(&spans)
+        .zip(&logprobs)
+        .map(|((id, span), logp)| json!({"id": id, "start": span.start, "end": span.end, "logp": logp}))
+        .collect();
+    let sum: f64 = logprobs.iter().map(|&v| f64::from(v)).sum();
+    terminal::out(&format!("{}\n", json!({"tokens": tokens, "sum": sum})))?;
+    Ok(Exit::Fine)
+}

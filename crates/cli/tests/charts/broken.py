@@ -1,0 +1,4 @@
+import matplotlib.pyplot as plt
+
+fig, ax = plt.subplots()
+ax.plot(valeus)

@@ -1,0 +1,74 @@
+//! Bad input ends with 2 and one line that says what, where and the mend.
+
+use crate::common::{assert_one_line, binary, chart, run};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::process::Stdio;
+
+#[test]
+fn files_that_are_no_scripts() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = dir.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let check = |path: &str, words: &[&str]| assert_one_line(&run(&["lint", path]), words);
+    check("no-such.py", &["`no-such.py` does not exist", "check the path"]);
+    check(dir.path().to_str().unwrap(), &["is a folder", "*.py"]);
+    check(&file("latin1.py", b"x = 'caf\xe9'\n"), &["latin1.py", "not UTF-8 (byte 8)", "save it as UTF-8"]);
+    check(&file("empty.py", b" \n"), &["empty.py", "is empty"]);
+    check(&file("page.html", b"<p>"), &["page.html", "matplotlib scripts"]);
+    check("/dev/zero", &["/dev/zero", "no regular file"]);
+    check(&file("evil\x1b[2J.py", b"\xff"), &["not UTF-8"]);
+}
+
+#[test]
+fn rules_and_runs_that_do_not_exist() {
+    let chart = chart("clean.py");
+    assert_one_line(&run(&["lint", &chart, "--select", "pretty"]), &["no rule `pretty`", "explain"]);
+    assert_one_line(&run(&["explain", "chart/nope"]), &["no rule `chart/nope`"]);
+    assert_one_line(&run(&["report", "no-such-run"]), &["`no-such-run` is no folder"]);
+    let dir = tempfile::tempdir().unwrap();
+    assert_one_line(&run(&["report", dir.path().to_str().unwrap()]), &["metrics.jsonl", "run folder"]);
+}
+
+#[test]
+fn no_python() {
+    let dir = tempfile::tempdir().unwrap();
+    let lint = |home: &std::path::Path| {
+        binary().args(["lint", &chart("clean.py")]).env("VSDPO_HOME", home).output().unwrap()
+    };
+    assert_one_line(&lint(dir.path()), &["zygote.py", "VSDPO_HOME"]);
+    fs::create_dir(dir.path().join("python")).unwrap();
+    for name in ["zygote.py", "probe.py"] {
+        fs::write(dir.path().join("python").join(name), "").unwrap();
+    }
+    assert_one_line(&lint(dir.path()), &[".venv/bin/python is missing", "cargo xtask setup"]);
+}
+
+/// A kernel without landlock, played by a filter that answers ENOSYS.
+#[test]
+fn no_sandbox() {
+    let rules = [(libc::SYS_landlock_create_ruleset, vec![])].into_iter().collect();
+    let refuse = SeccompAction::Errno(libc::ENOSYS as u32);
+    let arch = std::env::consts::ARCH.try_into().unwrap();
+    let filter: BpfProgram =
+        SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch).unwrap().try_into().unwrap();
+    let mut command = binary();
+    command.args(["lint", &chart("clean.py")]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // SAFETY: between fork and exec only two prctl-like calls are made, on memory that is already there.
+    unsafe {
+        command.pre_exec(move || seccompiler::apply_filter(&filter).map_err(std::io::Error::other));
+    }
+    assert_one_line(&command.output().unwrap(), &["landlock", "--unsafe-no-sandbox"]);
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let mut child = binary().args(["explain"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}

@@ -1,0 +1,174 @@
+//! `lint` and `render` through the binary, with the real renderer.
+
+use crate::common::{chart, run};
+use serde_json::Value;
+
+fn lint(args: &[&str]) -> (Option<i32>, Value) {
+    let output = run(&[&["lint", "--format", "json"], args].concat());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    (output.status.code(), serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}\n{error}")))
+}
+
+fn rules(file: &Value) -> Vec<&str> {
+    file["defects"].as_array().unwrap().iter().map(|d| d["rule"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_clean_chart_ends_with_0_and_has_every_name() {
+    let (code, file) = lint(&[&chart("clean.py")]);
+    assert_eq!(code, Some(0), "{file}");
+    let names: Vec<&String> = file.as_object().unwrap().keys().collect();
+    let want = [
+        "file",
+        "domain",
+        "executed",
+        "error",
+        "image",
+        "elements",
+        "defects",
+        "rubric",
+        "reward",
+        "statements",
+        "notes",
+    ];
+    assert_eq!(names, want);
+    assert_eq!(file["domain"], "chart");
+    assert_eq!(file["executed"], true);
+    assert_eq!(file["error"], Value::Null);
+    assert_eq!((file["image"]["width"].as_u64(), file["image"]["height"].as_u64()), (Some(640), Some(480)));
+    assert!(rules(&file).is_empty());
+    assert_eq!(file["reward"], 1.0);
+    assert_eq!(file["rubric"]["content"]["satisfied"], Value::Null, "no task, so content is not judged");
+    assert_eq!(file["rubric"]["overlap"]["satisfied"], true);
+    let title = file["elements"].as_array().unwrap().iter().find(|e| e["kind"] == "title").unwrap();
+    let statement = &file["statements"][title["statement"].as_u64().unwrap() as usize];
+    assert_eq!(statement["text"], "ax.set_title(\"Growth\")");
+    assert_eq!((statement["line"].as_u64(), statement["resp"].as_f64()), (Some(5), Some(0.0)));
+}
+
+#[test]
+fn defects_lead_to_the_statement_that_drew_them() {
+    let (code, file) = lint(&[&chart("crowded.py")]);
+    assert_eq!(code, Some(1));
+    assert!(rules(&file).contains(&"chart/legend-covers-data"), "{:?}", rules(&file));
+    let source = std::fs::read_to_string(chart("crowded.py")).unwrap();
+    let blamed: Vec<&str> = file["statements"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|s| s["resp"].as_f64().unwrap() > 0.99)
+        .map(|s| &source[s["start"].as_u64().unwrap() as usize..s["end"].as_u64().unwrap() as usize])
+        .collect();
+    assert!(blamed.contains(&"ax.legend(loc=\"upper right\")"), "{blamed:?}");
+    assert!(blamed.contains(&"ax.set_xticklabels(months)"), "{blamed:?}");
+    assert!(!blamed.iter().any(|s| s.starts_with("import") || s.starts_with("values")), "{blamed:?}");
+    for defect in file["defects"].as_array().unwrap() {
+        assert_eq!(defect["regions"].as_array().unwrap().len(), defect["elements"].as_array().unwrap().len());
+        let region: Vec<f64> = serde_json::from_value(defect["region"].clone()).unwrap();
+        assert!(region[0] < region[2] && region[2] <= 480.0 && region[3] <= 360.0, "{region:?}");
+    }
+}
+
+#[test]
+fn rules_can_be_chosen_and_left_out() {
+    let (_, file) = lint(&[&chart("crowded.py"), "--select", "legend-covers-data"]);
+    assert_eq!(rules(&file), ["chart/legend-covers-data"]);
+    let all = "chart/legend-covers-data,text-overlap,text-clipped,tick-crowding,low-contrast";
+    let (code, file) = lint(&[&chart("crowded.py"), "--ignore", all]);
+    assert_eq!((code, rules(&file).len()), (Some(0), 0));
+    assert!(file["reward"].as_f64().unwrap() < 1.0, "the reward still speaks of all rules");
+}
+
+#[test]
+fn a_script_that_fails_is_a_finding_with_its_place() {
+    let (code, file) = lint(&[&chart("broken.py")]);
+    assert_eq!(code, Some(1));
+    assert_eq!(
+        (&file["executed"], &file["image"], &file["reward"]),
+        (&Value::Bool(false), &Value::Null, &Value::from(0.0))
+    );
+    assert_eq!(file["error"]["message"], "NameError: name 'valeus' is not defined");
+    let blamed: Vec<&Value> = file["statements"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|s| s["resp"] == 1.0)
+        .map(|s| &s["text"])
+        .collect();
+    assert_eq!(blamed, ["ax.plot(valeus)"]);
+}
+
+#[test]
+fn several_files_are_an_array_and_lines_are_objects() {
+    let (clean, broken) = (chart("clean.py"), chart("broken.py"));
+    let (code, files) = lint(&[&clean, &broken]);
+    assert_eq!(code, Some(1));
+    assert_eq!(files.as_array().unwrap().len(), 2);
+    let output = run(&["lint", "--format", "jsonl", &clean, &broken]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(Value::Array(lines), files);
+}
+
+#[test]
+fn people_see_the_line_the_caret_and_the_place_in_the_picture() {
+    let output = run(&["lint", &chart("crowded.py"), "--select", "legend-covers-data"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("warning[chart/legend-covers-data]"), "{text}");
+    assert!(
+        text.contains(
+            "7 | ax.legend(loc=\"upper right\")\n  | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^ resp 1.00, weight 3.00"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("in the picture (480x360 px) at ["), "{text}");
+    assert!(!text.contains('\u{1b}'), "no colour where nobody looks");
+}
+
+#[test]
+fn what_a_script_says_cannot_drive_the_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("evil.py");
+    std::fs::write(&file, "raise ValueError('\\x1b[2J\\x9b31m' + '\u{202e}')  # \u{9b}31m\n").unwrap();
+    let output = run(&["lint", file.to_str().unwrap()]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("ValueError"), "{text}");
+    assert!(!text.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{text:?}");
+}
+
+#[test]
+fn the_page_is_whole_and_escaped() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, page) = (dir.path().join("a.py"), dir.path().join("a.html"));
+    let source = std::fs::read_to_string(chart("crowded.py")).unwrap() + "# <script>alert(1)</script>\n";
+    std::fs::write(&file, source).unwrap();
+    let output = run(&["lint", file.to_str().unwrap(), "--html", page.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let html = std::fs::read_to_string(page).unwrap();
+    assert!(html.contains("src=\"data:image/png;base64,iVBORw0KGgo"), "the picture is inside");
+    assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && !html.contains("<script>alert"));
+    assert!(!html.contains("http://") && !html.contains("https://"), "nothing is fetched");
+}
+
+#[test]
+fn render_writes_the_picture_and_the_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let (png, json) = (dir.path().join("c.png"), dir.path().join("c.json"));
+    let output = run(&[
+        "render",
+        &chart("clean.py"),
+        "-o",
+        png.to_str().unwrap(),
+        "--elements",
+        json.to_str().unwrap(),
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(image::image_dimensions(&png).unwrap(), (640, 480));
+    let elements: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(json).unwrap()).unwrap();
+    assert!(elements.iter().any(|e| e["kind"] == "title" && e["text"] == "Growth"));
+    let output = run(&["render", &chart("broken.py"), "-o", png.to_str().unwrap()]);
+    crate::common::assert_one_line(&output, &["broken.py", "line 4", "NameError"]);
+}

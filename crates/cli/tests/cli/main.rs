@@ -1,0 +1,10 @@
+//! The command line as people meet it: black-box tests through the binary, in one program so that it is
+//! linked once. They need `cargo xtask setup`, as rendering does.
+
+mod bad_input;
+mod common;
+mod lint;
+#[cfg(feature = "train")]
+mod model;
+mod report;
+mod slim;

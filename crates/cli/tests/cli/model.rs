@@ -1,0 +1,177 @@
+//! The verbs that need a model, with one that is small enough to be made here.
+
+use crate::common::{assert_one_line, run};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use vsdpo_policy::{Config, FrontSpec, Policy, TextConfig, VisionConfig, write_front_files};
+
+/// A Hugging Face folder with a random model of one layer.
+fn write_model(dir: &Path) {
+    let files = tempfile::tempdir().unwrap();
+    let corpus = ["import matplotlib.pyplot as plt", "ax.plot([1, 2, 3])"].map(String::from).into_iter();
+    let spec = FrontSpec { vocab_size: 280, min_pixels: 32 * 32, max_pixels: 128 * 128 };
+    let front = write_front_files(files.path(), corpus, spec).unwrap();
+    let config = Config {
+        text: TextConfig {
+            vocab_size: front.vocab_size,
+            hidden_size: 32,
+            intermediate_size: 48,
+            num_hidden_layers: 1,
+            num_attention_heads: 4,
+            num_key_value_heads: 2,
+            head_dim: 8,
+            rms_norm_eps: 1e-6,
+            rope_theta: 10_000.0,
+            mrope_section: [2, 1, 1],
+        },
+        vision: VisionConfig {
+            depth: 1,
+            hidden_size: 16,
+            num_heads: 2,
+            intermediate_size: 24,
+            in_channels: 3,
+            patch_size: 16,
+            temporal_patch_size: 2,
+            spatial_merge_size: 2,
+            out_hidden_size: 32,
+            num_position_embeddings: 16,
+            deepstack_visual_indexes: vec![0],
+        },
+        image_token_id: front.image_pad,
+        video_token_id: front.video_pad,
+        vision_start_token_id: front.vision_start,
+        vision_end_token_id: front.vision_end,
+        tie_word_embeddings: true,
+    };
+    Policy::random(config, files.path(), 7).unwrap().save(dir).unwrap();
+}
+
+struct World {
+    dir: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        write_model(&dir.path().join("model"));
+        Self { dir }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.dir.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) -> String {
+        fs::write(self.dir.path().join(name), bytes).unwrap();
+        self.path(name)
+    }
+}
+
+#[test]
+fn logprobs_cover_the_file_byte_by_byte() {
+    let world = World::new();
+    let messages = world.file("m.json", br#"[{"role": "user", "content": "a chart"}]"#);
+    let text = "ax.plot([1, 2])  # \u{e9}\n";
+    let completion = world.file("c.txt", text.as_bytes());
+    let args =
+        ["logprobs", "--model", &world.path("model"), "--messages", &messages, "--completion", &completion];
+    let output = run(&args);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let tokens = value["tokens"].as_array().unwrap();
+    let mut at = 0;
+    for token in tokens {
+        assert_eq!(token["start"].as_u64(), Some(at));
+        at = token["end"].as_u64().unwrap();
+        assert!(token["logp"].as_f64().unwrap() < 0.0);
+    }
+    assert_eq!(at, text.len() as u64);
+    let sum: f64 = tokens.iter().map(|t| t["logp"].as_f64().unwrap()).sum();
+    assert!((sum - value["sum"].as_f64().unwrap()).abs() < 1e-3);
+    // A random model of about 280 tokens is close to uniform: log 280 = 5.63.
+    let mean = sum / tokens.len() as f64;
+    assert!((-7.0..-4.5).contains(&mean), "{mean}");
+}
+
+#[test]
+fn generate_is_repeatable() {
+    let world = World::new();
+    let model = world.path("model");
+    let draw = |seed| {
+        let args = [
+            "generate",
+            "--model",
+            &model,
+            "a chart",
+            "--max-tokens",
+            "12",
+            "--temperature",
+            "1",
+            "--seed",
+            seed,
+            "--json",
+        ];
+        let output = run(&args);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    assert_eq!(draw("3"), draw("3"));
+    assert_ne!(draw("3")["text"], draw("4")["text"]);
+    assert_eq!(draw("3")["tokens"], 12);
+}
+
+#[test]
+fn model_folders_that_cannot_be_read() {
+    let world = World::new();
+    let generate = |model: &str| run(&["generate", "--model", model, "a chart"]);
+    assert_one_line(&generate("no-such-model"), &["no-such-model"]);
+    let model = world.dir.path().join("model");
+    let tokenizer = fs::read(model.join("tokenizer.json")).unwrap();
+    fs::remove_file(model.join("tokenizer.json")).unwrap();
+    assert_one_line(&generate(&world.path("model")), &["tokenizer.json"]);
+    fs::write(model.join("tokenizer.json"), tokenizer).unwrap();
+    let weights = model.join("model.safetensors");
+    let bytes = fs::read(&weights).unwrap();
+    fs::write(&weights, &bytes[..bytes.len() / 2]).unwrap();
+    assert_one_line(&generate(&world.path("model")), &["model.safetensors"]);
+    fs::write(&weights, b"not weights").unwrap();
+    assert_one_line(&generate(&world.path("model")), &["model.safetensors"]);
+}
+
+#[test]
+fn inputs_of_a_model_that_cannot_be_read() {
+    let world = World::new();
+    let model = world.path("model");
+    let image = world.file("no.png", b"this is no picture");
+    let output = run(&["generate", "--model", &model, "--image", &image, "a chart"]);
+    assert_one_line(&output, &["no.png"]);
+    let good = world.file("m.json", br#"[{"role": "user", "content": "a chart"}]"#);
+    let logprobs = |messages: &str, completion: &str| {
+        run(&["logprobs", "--model", &model, "--messages", messages, "--completion", completion])
+    };
+    let empty = world.file("empty.txt", b"");
+    assert_one_line(&logprobs(&good, &empty), &["empty.txt", "is empty"]);
+    let bytes = world.file("bytes.txt", b"\xff\xfe");
+    assert_one_line(&logprobs(&good, &bytes), &["bytes.txt", "not UTF-8"]);
+    let bad = world.file("bad.json", b"{");
+    assert_one_line(&logprobs(&bad, &bytes), &["bad.json"]);
+}
+
+#[test]
+fn recipes_that_cannot_be_used() {
+    let world = World::new();
+    let recipe = world.file("r.toml", b"name = \"x\"\ndomain = \"chart\"\n[optim]\nlearning_rate = 1.0\n");
+    assert_one_line(&run(&["train", &recipe]), &["optim", "learning_rate"]);
+    assert_one_line(&run(&["train", "no-such.toml"]), &["no-such.toml"]);
+    let shipped = "recipes/chart-visual-sdpo.toml";
+    assert_one_line(&run(&["train", shipped, "--set", "steps"]), &["steps"]);
+    assert_one_line(&run(&["train", shipped, "--set", "steps=many"]), &["steps"]);
+    let out = format!("output_dir={:?}", world.path("run"));
+    assert_one_line(
+        &run(&["train", shipped, "--set", &out, "--set", "policy.model=no-such-model"]),
+        &["no-such-model"],
+    );
+    assert_one_line(&run(&["train", shipped, "--set", &out, "--set", "data.type=nothing"]), &["nothing"]);
+    assert_one_line(&run(&["train", shipped, "--set", &out, "--resume"]), &["resume"]);
+}
