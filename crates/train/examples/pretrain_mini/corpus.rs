@@ -1,0 +1,184 @@
+//! What the embedded policy reads before it meets the trainer: plain pairs, feedback pairs, reference pairs.
+//!
+//! Feedback comes from really rendering a first attempt y0; the answer to learn is y0 with the choices that do
+//! not fit put right, and nothing else changed. An attempt that failed to run is answered by the same script without
+//! the slip: nothing was seen of its layout, so nothing is said about it.
+
+use anyhow::Result;
+use rand::Rng;
+use rayon::prelude::*;
+use std::io::Cursor;
+use vsdpo_artifact::{ExecError, Image, Outcome, Task};
+use vsdpo_data::mini::chart::{Content, Layout, Slip, Split, script, stream, task_of};
+use vsdpo_diagnose::{diagnose, rubric_json};
+use vsdpo_policy::Message;
+use vsdpo_render::ChartRenderer;
+use vsdpo_train::context::{Channels, Feedback, student_prompt, teacher_prompt};
+
+/// Share of plain pairs; their layouts ignore the content.
+const PLAIN: f64 = 0.46;
+/// Share of feedback pairs; the rest are reference pairs.
+const FEEDBACK: f64 = 0.44;
+/// Share of first attempts and plain answers that carry a slip.
+const SLIPS: f64 = 0.08;
+
+/// A prompt and the answer to learn.
+pub struct Pair {
+    /// The conversation up to the policy's turn.
+    pub messages: Vec<Message>,
+    /// The script that should follow.
+    pub answer: String,
+}
+
+/// A first attempt with what rendering it showed. The picture is kept as PNG: thousands of them fit in memory.
+struct Attempt {
+    task: Task,
+    seen: Result<Seen, ExecError>,
+    repaired: String,
+}
+
+struct Seen {
+    png: Vec<u8>,
+    rubric_json: String,
+    clean: bool,
+}
+
+/// The corpus: an endless stream of pairs over a fixed set of rendered attempts.
+pub struct Corpus {
+    attempts: Vec<Attempt>,
+    seed: u64,
+}
+
+impl Corpus {
+    /// Renders `renders` first attempts on feedback contents.
+    pub fn make(renderer: &ChartRenderer, renders: u64, seed: u64) -> Result<Self> {
+        let drafts: Vec<Draft> = (0..renders).map(|i| Draft::draw(seed, i)).collect();
+        let mut attempts = Vec::new();
+        for chunk in drafts.chunks(500) {
+            let sources: Vec<&str> = chunk.iter().map(|d| d.source.as_str()).collect();
+            let outcomes = renderer.render_all(&sources);
+            let judged = chunk.par_iter().zip(outcomes).map(|(draft, outcome)| draft.judge(outcome?));
+            attempts.extend(judged.collect::<Result<Vec<_>>>()?);
+            println!("rendered {} of {renders} first attempts", attempts.len());
+        }
+        let clean = attempts.iter().filter(|a| a.seen.as_ref().is_ok_and(|s| s.clean)).count();
+        let failed = attempts.iter().filter(|a| a.seen.is_err()).count();
+        println!("of {renders} first attempts {clean} are free of defects, {failed} failed to run");
+        Ok(Self { attempts, seed })
+    }
+
+    /// Pair number `index`: depends on the corpus and the number only.
+    pub fn pair(&self, index: u64) -> Result<Pair> {
+        let mut rng = stream(Split::Feedback, self.seed ^ 0x5eed, index);
+        let kind: f64 = rng.random();
+        if kind < PLAIN {
+            let content = Content::draw_seen(&mut rng);
+            let layout = Layout::random(&mut rng);
+            let slip = rng.random_bool(SLIPS).then(|| Slip::random(&mut rng));
+            let task = task_of(&content, String::new(), &layout);
+            return Ok(Pair { messages: student_prompt(&task), answer: script(&content, &layout, slip) });
+        }
+        if kind < PLAIN + FEEDBACK {
+            let attempt = &self.attempts[rng.random_range(0..self.attempts.len())];
+            return attempt.pair(channels(&mut rng));
+        }
+        let content = Content::draw(Split::Feedback, &mut rng);
+        let layout = content.good_layout(&mut rng);
+        let task = task_of(&content, String::new(), &layout);
+        let answer = script(&content, &layout, None);
+        let messages = teacher_prompt(&task, &Feedback::Reference { code: &answer }, channels(&mut rng));
+        Ok(Pair { messages, answer })
+    }
+}
+
+/// Mostly both channels; sometimes one alone, so that the channel ablation has a teacher that can read it.
+fn channels(rng: &mut impl Rng) -> Channels {
+    let x: f64 = rng.random();
+    Channels { image: x > 0.15, rubric: x < 0.85 }
+}
+
+/// A first attempt before it is rendered.
+struct Draft {
+    content: Content,
+    source: String,
+    repaired: String,
+    layout: Layout,
+}
+
+impl Draft {
+    /// From quite wrong to already right, because a policy in training passes through all of it.
+    fn draw(seed: u64, index: u64) -> Draft {
+        let mut rng = stream(Split::Feedback, seed, index);
+        let content = Content::draw(Split::Feedback, &mut rng);
+        let random = Layout::random(&mut rng);
+        let good = content.good_layout(&mut rng);
+        let x: f64 = rng.random();
+        let layout = if x < 0.5 { random } else if x < 0.9 { mixed(&good, &random, &mut rng) } else { good };
+        let slip = rng.random_bool(SLIPS).then(|| Slip::random(&mut rng));
+        let source = script(&content, &layout, slip);
+        let answer = match slip {
+            Some(_) => layout.clone(),
+            None => content.repair(&layout, &mut rng).unwrap_or_else(|| layout.clone()),
+        };
+        let repaired = script(&content, &answer, None);
+        Draft { content, source, repaired, layout }
+    }
+
+    fn judge(&self, outcome: Outcome) -> Result<Attempt> {
+        let task = task_of(&self.content, String::new(), &self.layout);
+        let seen = match outcome {
+            Outcome::Failed { error } => Err(error),
+            Outcome::Rendered(ref r) => {
+                let diagnosis = diagnose(task.domain, task.requirements.as_ref(), &outcome);
+                let rubric_json = rubric_json(&diagnosis.rubric);
+                Ok(Seen { png: to_png(&r.image)?, rubric_json, clean: diagnosis.defect_free() })
+            }
+        };
+        Ok(Attempt { task, seen, repaired: self.repaired.clone() })
+    }
+}
+
+/// Each choice from `random` with probability one third, else from `good`.
+fn mixed(good: &Layout, random: &Layout, rng: &mut impl Rng) -> Layout {
+    let mut layout = good.clone();
+    let mut third = || rng.random_range(0..3) == 0;
+    if third() {
+        layout.location = random.location;
+    }
+    if third() {
+        (layout.wide_margin, layout.rotation) = (random.wide_margin, random.rotation);
+    }
+    if third() {
+        layout.align = random.align;
+    }
+    if third() {
+        layout.ink = random.ink;
+    }
+    layout
+}
+
+impl Attempt {
+    fn pair(&self, channels: Channels) -> Result<Pair> {
+        let messages = match &self.seen {
+            Ok(seen) => {
+                let image = from_png(&seen.png)?;
+                let feedback = Feedback::Render { image: &image, rubric_json: &seen.rubric_json };
+                teacher_prompt(&self.task, &feedback, channels)
+            }
+            Err(error) => teacher_prompt(&self.task, &Feedback::Failure { error }, channels),
+        };
+        Ok(Pair { messages, answer: self.repaired.clone() })
+    }
+}
+
+fn to_png(image: &Image) -> Result<Vec<u8>> {
+    let mut out = Cursor::new(Vec::new());
+    let (w, h) = (image.width, image.height);
+    image::write_buffer_with_format(&mut out, &image.rgba, w, h, image::ColorType::Rgba8, image::ImageFormat::Png)?;
+    Ok(out.into_inner())
+}
+
+fn from_png(png: &[u8]) -> Result<Image> {
+    let decoded = image::load_from_memory(png)?.into_rgba8();
+    Ok(Image { width: decoded.width(), height: decoded.height(), rgba: decoded.into_raw().into() })
+}

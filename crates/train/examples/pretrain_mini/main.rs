@@ -1,0 +1,193 @@
+//! Makes the embedded policy in `assets/mini` from nothing but a seed: tokenizer, weights, folder.
+//!
+//! `cargo xtask pretrain-mini` runs it. It renders some thousand first attempts, trains a byte-level BPE on the
+//! texts, then a small Qwen3-VL on three kinds of pairs (see `corpus.rs`) by cross-entropy, and says how well
+//! the result writes code alone and with feedback, on contents that it has not been given feedback about.
+
+mod corpus;
+
+use anyhow::{Context, Result};
+use candle_core::{Device, Tensor};
+use corpus::{Corpus, Pair};
+use rayon::prelude::*;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use vsdpo_data::mini::chart::Split;
+use vsdpo_policy::{
+    Config, Content, FrontSpec, FrontSummary, Mode, Policy, ops, Prompt, SampleConfig, Sequence, TextConfig, VisionConfig,
+    write_front_files,
+};
+use vsdpo_render::{ChartRenderer, RenderConfig};
+use vsdpo_train::eval::{EvalConfig, evaluate};
+use vsdpo_train::loss::{HeadInput, LossConfig, Streams, Weights, fused_head};
+use vsdpo_train::optim::{AdamW, AdamWConfig, Schedule};
+
+/// The dials, each with its default.
+struct Options {
+    out: PathBuf,
+    steps: u64,
+    batch: u64,
+    renders: u64,
+    lr: f64,
+    seed: u64,
+}
+
+fn main() -> Result<()> {
+    vsdpo_policy::ops::tune_allocator();
+    let options = Options::parse()?;
+    let renderer = ChartRenderer::start(RenderConfig { timeout: Duration::from_secs(10), ..RenderConfig::default() })?;
+    let corpus = Corpus::make(&renderer, options.renders, options.seed)?;
+    let front = write_tokenizer(&corpus, &options)?;
+    let mut policy = Policy::random(config(&front), &options.out, options.seed)?;
+    let parameters: usize = policy.parameters().iter().map(|(_, v)| v.elem_count()).sum();
+    println!("{:.2} M parameters, vocabulary {}", parameters as f64 / 1e6, front.vocab_size);
+    train(&mut policy, &corpus, front.end_ids[0], &options)?;
+    policy.save(&options.out)?;
+    report(&policy, &renderer)
+}
+
+impl Options {
+    fn parse() -> Result<Self> {
+        let mut o = Options { out: "assets/mini".into(), steps: 1200, batch: 32, renders: 6000, lr: 2e-3, seed: 1 };
+        let args: Vec<String> = std::env::args().skip(1).collect();
+        for pair in args.chunks(2) {
+            let [key, value] = pair else { anyhow::bail!("{}: no value; write {} VALUE", pair[0], pair[0]) };
+            let bad = || format!("{key} {value}: not a value of this option");
+            match key.as_str() {
+                "--out" => o.out = value.into(),
+                "--steps" => o.steps = value.parse().with_context(bad)?,
+                "--batch" => o.batch = value.parse().with_context(bad)?,
+                "--renders" => o.renders = value.parse().with_context(bad)?,
+                "--lr" => o.lr = value.parse().with_context(bad)?,
+                "--seed" => o.seed = value.parse().with_context(bad)?,
+                _ => anyhow::bail!("{key}: unknown; use --out --steps --batch --renders --lr --seed"),
+            }
+        }
+        Ok(o)
+    }
+}
+
+fn config(front: &FrontSummary) -> Config {
+    let hidden_size = 160;
+    Config {
+        text: TextConfig {
+            vocab_size: front.vocab_size,
+            hidden_size,
+            intermediate_size: 448,
+            num_hidden_layers: 4,
+            num_attention_heads: 5,
+            num_key_value_heads: 1,
+            head_dim: 32,
+            rms_norm_eps: 1e-6,
+            rope_theta: 10_000.0,
+            mrope_section: [6, 5, 5],
+        },
+        vision: VisionConfig {
+            depth: 3,
+            hidden_size: 96,
+            num_heads: 3,
+            intermediate_size: 256,
+            in_channels: 3,
+            patch_size: 16,
+            temporal_patch_size: 2,
+            spatial_merge_size: 2,
+            out_hidden_size: hidden_size,
+            num_position_embeddings: 256,
+            deepstack_visual_indexes: vec![0, 1],
+        },
+        image_token_id: front.image_pad,
+        video_token_id: front.video_pad,
+        vision_start_token_id: front.vision_start,
+        vision_end_token_id: front.vision_end,
+        tie_word_embeddings: true,
+    }
+}
+
+/// Trains the tokenizer on prompts, feedback and scripts, and writes every file of the folder but the weights.
+fn write_tokenizer(corpus: &Corpus, options: &Options) -> Result<FrontSummary> {
+    let mut texts = Vec::new();
+    for i in 0..4000 {
+        let Pair { messages, answer } = corpus.pair(i)?;
+        texts.push(answer);
+        texts.extend(messages.into_iter().flat_map(|m| m.content).filter_map(|c| match c {
+            Content::Text(text) => Some(text),
+            Content::Image(_) => None,
+        }));
+    }
+    // 320 x 240 pixels become 160 x 128: 80 patches, 20 language tokens.
+    let spec = FrontSpec { vocab_size: 2048, min_pixels: 4096, max_pixels: 20480 };
+    Ok(write_front_files(&options.out, texts.into_iter(), spec)?)
+}
+
+fn train(policy: &mut Policy, corpus: &Corpus, end: u32, options: &Options) -> Result<()> {
+    policy.set_trainable(|_| true);
+    let steps = options.steps as usize;
+    let schedule = Schedule::Cosine { warmup: steps / 20, total: steps, floor: 0.05 };
+    let cfg = AdamWConfig { lr: options.lr, beta2: 0.98, weight_decay: 0.01, schedule, ..AdamWConfig::default() };
+    let mut optimizer = AdamW::new(policy.trainable(), cfg)?;
+    let (start, mut tokens, mut mean) = (Instant::now(), 0, 0.0);
+    for step in 0..options.steps {
+        let batch = batch(policy, corpus, end, step * options.batch, options.batch)?;
+        tokens += batch.iter().map(|(p, a)| p.ids.len() + a.len()).sum::<usize>();
+        let loss = update(policy, &mut optimizer, &batch)?;
+        mean = if step == 0 { loss } else { 0.95 * mean + 0.05 * loss };
+        if step % 20 == 19 {
+            let speed = tokens as f64 / start.elapsed().as_secs_f64();
+            println!("step {:5} of {steps} loss {mean:.4} {speed:.0} tokens/s", step + 1);
+        }
+    }
+    Ok(())
+}
+
+fn batch(policy: &Policy, corpus: &Corpus, end: u32, first: u64, n: u64) -> Result<Vec<(Prompt, Vec<u32>)>> {
+    let encode = |i: u64| {
+        let pair = corpus.pair(i)?;
+        let mut answer = policy.tokenizer().encode(&pair.answer)?;
+        answer.push(end);
+        Ok((policy.encode(&pair.messages)?, answer))
+    };
+    (first..first + n).into_par_iter().map(encode).collect()
+}
+
+/// One optimizer step of token-mean cross-entropy; returns the loss.
+fn update(policy: &Policy, optimizer: &mut AdamW, batch: &[(Prompt, Vec<u32>)]) -> Result<f64> {
+    let sequences: Vec<Sequence> = batch.iter().map(|(prompt, a)| Sequence { prompt, completion: a }).collect();
+    let targets: Vec<u32> = batch.iter().flat_map(|(_, a)| a.iter().copied()).collect();
+    let hidden = policy.completion_hidden(&sequences, Mode::Train)?;
+    let states = hidden.flatten_all()?.to_vec1::<f32>()?;
+    let head = policy.head().flatten_all()?.to_vec1::<f32>()?;
+    let ce = vec![1.0 / targets.len() as f32; targets.len()];
+    let input = HeadInput {
+        hidden_s: &states,
+        hidden_t: None,
+        head: &head,
+        head_t: None,
+        dim: hidden.dim(1)?,
+        targets: &targets,
+        streams: Streams { ce: &ce, ..Streams::default() },
+    };
+    let weights = Weights { ce: 1.0, distill: 0.0, grpo: 0.0 };
+    let out = fused_head(&input, &LossConfig { weights, ..LossConfig::default() }, true)?;
+    let mut gradients = optimizer.gradients(&ops::backward(&hidden, &out.dh)?);
+    // The head is the embedding: its gradient from the head comes on top of the one from the tape.
+    let at = policy.trainable().position(|(_, var)| var.id() == policy.head().id()).context("the head trains")?;
+    let dhead = Tensor::from_vec(out.dhead.context("the head's gradient")?, policy.head().shape(), &Device::Cpu)?;
+    gradients[at] = Some(match gradients[at].take() {
+        Some(tape) => (tape + dhead)?,
+        None => dhead,
+    });
+    optimizer.step(&gradients)?;
+    Ok(out.loss.ce)
+}
+
+fn report(policy: &Policy, renderer: &ChartRenderer) -> Result<()> {
+    let sampling = SampleConfig { max_completion_tokens: 320, temperature: 1.0, top_p: 1.0 };
+    let cfg = EvalConfig { split: Split::Heldout, tasks: 256, sampling, seed: 99, constant: true, feedback: true };
+    for arm in evaluate(policy, renderer, &cfg)?.arms {
+        println!(
+            "{:18} exec {:.3} defect-free {:.3} reward {:.3}",
+            arm.arm, arm.exec.mean, arm.defect_free.mean, arm.reward.mean
+        );
+    }
+    Ok(())
+}
