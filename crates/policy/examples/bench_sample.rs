@@ -52,7 +52,9 @@ impl Clock {
         let (wall, cpu) = (self.0.elapsed().as_secs_f64(), cpu_seconds() - self.1);
         let rate = tokens as f64 / wall;
         let per = 1e6 * cpu / tokens as f64;
-        println!("{what}: {tokens} tokens, {wall:.2} s, {rate:.0} tokens/s, {cpu:.2} CPU-s, {per:.0} CPU-us/token");
+        println!(
+            "{what}: {tokens} tokens, {wall:.2} s, {rate:.0} tokens/s, {cpu:.2} CPU-s, {per:.0} CPU-us/token"
+        );
     }
 }
 

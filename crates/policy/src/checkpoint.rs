@@ -56,7 +56,10 @@ fn weight_files(dir: &Path) -> Result<Vec<PathBuf>, PolicyError> {
     let index = dir.join(INDEX);
     let mend = |m: &str| m.to_string();
     if !dir.is_dir() {
-        return Err(PolicyError::Missing { path: dir.into(), mend: mend("give a Hugging Face model folder") });
+        return Err(PolicyError::Missing {
+            path: dir.into(),
+            mend: mend("give a Hugging Face model folder"),
+        });
     }
     let files: Vec<PathBuf> = if index.is_file() {
         let bytes = fs::read(&index).map_err(|e| PolicyError::io(&index, e))?;
@@ -69,7 +72,9 @@ fn weight_files(dir: &Path) -> Result<Vec<PathBuf>, PolicyError> {
         vec![dir.join(SINGLE)]
     };
     match files.iter().find(|f| !f.is_file()) {
-        Some(f) => Err(PolicyError::Missing { path: f.clone(), mend: mend("download the whole model again") }),
+        Some(f) => {
+            Err(PolicyError::Missing { path: f.clone(), mend: mend("download the whole model again") })
+        }
         None => Ok(files),
     }
 }
@@ -109,7 +114,11 @@ pub(crate) fn save(weights: &Weights, config: &Config, source: &Path, dir: &Path
     fs::create_dir_all(&partial).map_err(|e| PolicyError::io(&partial, e))?;
     copy_others(source, &partial)?;
     write_config(config, source, &partial)?;
-    write_weights(weights, &partial.join(SINGLE))?;
+    let file = partial.join(SINGLE);
+    write_weights(weights, &file)?;
+    // The writer makes a private file; the weights are as readable as the rest of the folder.
+    let like = fs::metadata(partial.join("config.json")).map_err(|e| PolicyError::io(&partial, e))?;
+    fs::set_permissions(&file, like.permissions()).map_err(|e| PolicyError::io(&file, e))?;
     if dir.exists() {
         fs::rename(dir, &old).map_err(|e| PolicyError::io(dir, e))?;
     }
@@ -169,8 +178,9 @@ fn write_weights(weights: &Weights, path: &Path) -> Result<(), PolicyError> {
     }
     let view = |(name, shape, raw)| Ok((name, TensorView::new(Dtype::F32, shape, raw)?));
     let views = bytes.iter().map(|(n, s, raw)| view((*n, s.clone(), raw.as_slice())));
-    let views: Vec<_> =
-        views.collect::<Result<_, safetensors::SafeTensorError>>().map_err(|e| PolicyError::corrupt(path, e))?;
+    let views: Vec<_> = views
+        .collect::<Result<_, safetensors::SafeTensorError>>()
+        .map_err(|e| PolicyError::corrupt(path, e))?;
     // Some readers refuse a file that does not name its framework.
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
     safetensors::serialize_to_file(views, Some(metadata), path).map_err(|e| PolicyError::corrupt(path, e))

@@ -114,9 +114,12 @@ impl Config {
     pub fn from_json(value: &Value, path: &Path) -> Result<Self, PolicyError> {
         let root = Node { value, key: String::new(), path: path.to_path_buf() };
         let (text_node, vision_node) = (root.child("text_config")?, root.child("vision_config")?);
-        let tied = match root.value.get("tie_word_embeddings").or(text_node.value.get("tie_word_embeddings")) {
+        let tied = match root.value.get("tie_word_embeddings").or(text_node.value.get("tie_word_embeddings"))
+        {
             None => false,
-            Some(v) => v.as_bool().ok_or_else(|| root.wrong("tie_word_embeddings", "is not true or false"))?,
+            Some(v) => {
+                v.as_bool().ok_or_else(|| root.wrong("tie_word_embeddings", "is not true or false"))?
+            }
         };
         let config = Self {
             text: text(&text_node)?,
@@ -168,7 +171,6 @@ impl Config {
 
     /// The file, as transformers writes and reads it.
     pub fn to_json(&self) -> Value {
-        let (t, v) = (&self.text, &self.vision);
         json!({
             "architectures": ["Qwen3VLForConditionalGeneration"],
             "model_type": "qwen3_vl",
@@ -178,47 +180,55 @@ impl Config {
             "vision_end_token_id": self.vision_end_token_id,
             "tie_word_embeddings": self.tie_word_embeddings,
             "dtype": "float32",
-            "text_config": {
-                "model_type": "qwen3_vl_text",
-                "vocab_size": t.vocab_size,
-                "hidden_size": t.hidden_size,
-                "intermediate_size": t.intermediate_size,
-                "num_hidden_layers": t.num_hidden_layers,
-                "num_attention_heads": t.num_attention_heads,
-                "num_key_value_heads": t.num_key_value_heads,
-                "head_dim": t.head_dim,
-                "hidden_act": "silu",
-                "attention_bias": false,
-                "attention_dropout": 0.0,
-                "max_position_embeddings": 262144,
-                "rms_norm_eps": t.rms_norm_eps,
-                "rope_theta": t.rope_theta,
-                "rope_scaling": {
-                    "rope_type": "default",
-                    "mrope_interleaved": true,
-                    "mrope_section": t.mrope_section,
-                },
-                "tie_word_embeddings": self.tie_word_embeddings,
-                "dtype": "float32",
-            },
-            "vision_config": {
-                "model_type": "qwen3_vl_vision",
-                "depth": v.depth,
-                "hidden_size": v.hidden_size,
-                "hidden_act": "gelu_pytorch_tanh",
-                "num_heads": v.num_heads,
-                "intermediate_size": v.intermediate_size,
-                "in_channels": v.in_channels,
-                "patch_size": v.patch_size,
-                "temporal_patch_size": v.temporal_patch_size,
-                "spatial_merge_size": v.spatial_merge_size,
-                "out_hidden_size": v.out_hidden_size,
-                "num_position_embeddings": v.num_position_embeddings,
-                "deepstack_visual_indexes": v.deepstack_visual_indexes,
-                "dtype": "float32",
-            },
+            "text_config": text_json(&self.text, self.tie_word_embeddings),
+            "vision_config": vision_json(&self.vision),
         })
     }
+}
+
+fn text_json(t: &TextConfig, tied: bool) -> Value {
+    json!({
+        "model_type": "qwen3_vl_text",
+        "vocab_size": t.vocab_size,
+        "hidden_size": t.hidden_size,
+        "intermediate_size": t.intermediate_size,
+        "num_hidden_layers": t.num_hidden_layers,
+        "num_attention_heads": t.num_attention_heads,
+        "num_key_value_heads": t.num_key_value_heads,
+        "head_dim": t.head_dim,
+        "hidden_act": "silu",
+        "attention_bias": false,
+        "attention_dropout": 0.0,
+        "max_position_embeddings": 262144,
+        "rms_norm_eps": t.rms_norm_eps,
+        "rope_theta": t.rope_theta,
+        "rope_scaling": {
+            "rope_type": "default",
+            "mrope_interleaved": true,
+            "mrope_section": t.mrope_section,
+        },
+        "tie_word_embeddings": tied,
+        "dtype": "float32",
+    })
+}
+
+fn vision_json(v: &VisionConfig) -> Value {
+    json!({
+        "model_type": "qwen3_vl_vision",
+        "depth": v.depth,
+        "hidden_size": v.hidden_size,
+        "hidden_act": "gelu_pytorch_tanh",
+        "num_heads": v.num_heads,
+        "intermediate_size": v.intermediate_size,
+        "in_channels": v.in_channels,
+        "patch_size": v.patch_size,
+        "temporal_patch_size": v.temporal_patch_size,
+        "spatial_merge_size": v.spatial_merge_size,
+        "out_hidden_size": v.out_hidden_size,
+        "num_position_embeddings": v.num_position_embeddings,
+        "deepstack_visual_indexes": v.deepstack_visual_indexes,
+        "dtype": "float32",
+    })
 }
 
 fn text(node: &Node) -> Result<TextConfig, PolicyError> {

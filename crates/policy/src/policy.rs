@@ -80,11 +80,17 @@ impl Policy {
             return wrong("text_config.vocab_size", format!("is {rows}, but the tokenizer has {ids} ids"));
         }
         if let Some(pad) = front.tokenizer().image_pad().filter(|pad| *pad != config.image_token_id) {
-            return wrong("image_token_id", format!("is {}, the tokenizer says {pad}", config.image_token_id));
+            return wrong(
+                "image_token_id",
+                format!("is {}, the tokenizer says {pad}", config.image_token_id),
+            );
         }
         let (ours, theirs) = (config.vision.patch_len(), front.processor().patch_len());
         if ours != theirs {
-            return wrong("vision_config.patch_size", format!("gives {ours} numbers a patch, the image processor {theirs}"));
+            return wrong(
+                "vision_config.patch_size",
+                format!("gives {ours} numbers a patch, the image processor {theirs}"),
+            );
         }
         Ok(Self { config, weights, front, home: home.into(), features: FeatureCache::default() })
     }
@@ -200,7 +206,11 @@ impl Policy {
     pub fn completion_hidden(&self, sequences: &[Sequence], mode: Mode) -> Result<Tensor, PolicyError> {
         let batch = Batch::of_sequences(&self.config, sequences)?;
         if batch.is_empty() {
-            return Ok(Tensor::zeros((0, self.config.text.hidden_size), candle_core::DType::F32, &Device::Cpu)?);
+            return Ok(Tensor::zeros(
+                (0, self.config.text.hidden_size),
+                candle_core::DType::F32,
+                &Device::Cpu,
+            )?);
         }
         hidden(&self.config, &self.weights, mode, (&batch, &self.features), None)
     }
@@ -223,7 +233,10 @@ impl Policy {
         let head = self.head().flatten_all()?.to_vec1::<f32>()?;
         let (width, vocab) = (self.config.text.hidden_size, self.config.text.vocab_size);
         if let Some(id) = completion.iter().find(|id| **id as usize >= vocab) {
-            return Err(PolicyError::input("completion", format!("token id {id} lies outside the model's {vocab}")));
+            return Err(PolicyError::input(
+                "completion",
+                format!("token id {id} lies outside the model's {vocab}"),
+            ));
         }
         // Few rows at a time: at a full vocabulary the logits are far larger than the states.
         const ROWS: usize = 64;

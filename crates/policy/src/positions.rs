@@ -60,8 +60,7 @@ mod tests {
         // One text token, an image of 4x6 patches = 2x3 tokens, one text token.
         let ids = [1, 9, 9, 9, 9, 9, 9, 2];
         let (positions, next) = mrope(&ids, 9, &[[1, 4, 6]], 2).unwrap();
-        let want =
-            [[0, 0, 0], [1, 1, 1], [1, 1, 2], [1, 1, 3], [1, 2, 1], [1, 2, 2], [1, 2, 3], [4, 4, 4]];
+        let want = [[0, 0, 0], [1, 1, 1], [1, 1, 2], [1, 1, 3], [1, 2, 1], [1, 2, 2], [1, 2, 3], [4, 4, 4]];
         assert_eq!(positions, want);
         assert_eq!(next, 5);
     }

@@ -81,9 +81,8 @@ fn heads(
 }
 
 fn mlp(w: &View, x: &Tensor) -> Result<Tensor, PolicyError> {
-    let gate = ops::linear(x, &w.get("gate_proj.weight")?, None)?;
-    let up = ops::linear(x, &w.get("up_proj.weight")?, None)?;
-    Ok(ops::linear(&ops::swiglu(&gate, &up)?, &w.get("down_proj.weight")?, None)?)
+    let inner = ops::gated_linear(x, &w.get("gate_proj.weight")?, &w.get("up_proj.weight")?)?;
+    Ok(ops::linear(&inner, &w.get("down_proj.weight")?, None)?)
 }
 
 fn norm(config: &TextConfig, w: &View, name: &str, x: &Tensor) -> Result<Tensor, PolicyError> {

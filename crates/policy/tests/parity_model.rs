@@ -29,11 +29,13 @@ fn cases(policy: &Policy) -> Vec<(String, Case)> {
     let text = std::fs::read_to_string(fixtures().join("model_cases.json")).unwrap();
     let value: Value = serde_json::from_str(&text).unwrap();
     let numbers = numbers();
-    let ids = |v: &Value| v.as_array().unwrap().iter().map(|i| i.as_u64().unwrap() as u32).collect::<Vec<_>>();
+    let ids =
+        |v: &Value| v.as_array().unwrap().iter().map(|i| i.as_u64().unwrap() as u32).collect::<Vec<_>>();
     let one = |(name, facts): (&String, &Value)| {
         let mut pixels: Vec<f32> = numbers.get(&format!("{name}.pixels")).map_or(Vec::new(), flat);
         let images = facts["grids"].as_array().unwrap().iter().enumerate().map(|(i, grid)| {
-            let grid: [usize; 3] = ids(grid).iter().map(|n| *n as usize).collect::<Vec<_>>().try_into().unwrap();
+            let grid: [usize; 3] =
+                ids(grid).iter().map(|n| *n as usize).collect::<Vec<_>>().try_into().unwrap();
             let rest = pixels.split_off(grid.iter().product::<usize>() * policy.config().vision.patch_len());
             PatchGrid { patches: std::mem::replace(&mut pixels, rest), grid, hash: i as u64 }
         });
@@ -93,7 +95,8 @@ fn gradients_equal_pytorch() {
     policy.set_trainable(|_| true);
     let cases = cases(&policy);
     let (_, case) = cases.iter().find(|(name, _)| name == "images").unwrap();
-    let logits = logits(&policy, &[Sequence { prompt: &case.prompt, completion: &case.completion }], Mode::Train);
+    let logits =
+        logits(&policy, &[Sequence { prompt: &case.prompt, completion: &case.completion }], Mode::Train);
     let targets = Tensor::new(case.completion.as_slice(), &Device::Cpu).unwrap().unsqueeze(1).unwrap();
     let picked = logits.gather(&targets, 1).unwrap().squeeze(1).unwrap();
     let loss = (logits.log_sum_exp(D::Minus1).unwrap() - picked).unwrap().mean_all().unwrap();
@@ -172,7 +175,8 @@ fn the_feature_cache_follows_the_tower() {
     let first = flat(&policy.completion_hidden(&sequence, Mode::Infer).unwrap());
     let again = flat(&policy.completion_hidden(&sequence, Mode::Infer).unwrap());
     assert_eq!(first, again);
-    let (_, bias) = policy.parameters().iter().find(|(n, _)| n == "model.visual.merger.linear_fc2.bias").unwrap();
+    let (_, bias) =
+        policy.parameters().iter().find(|(n, _)| n == "model.visual.merger.linear_fc2.bias").unwrap();
     bias.set(&(bias.as_tensor() + 0.5).unwrap()).unwrap();
     let moved = flat(&policy.completion_hidden(&sequence, Mode::Infer).unwrap());
     assert!(worst(&first, &moved) > 1e-2);
@@ -192,9 +196,13 @@ fn a_saved_model_is_the_same_model() {
         assert_eq!(flat(a), flat(b), "{name}");
     }
     let read = |path: &Path| std::fs::read(path).unwrap();
-    for file in ["tokenizer.json", "chat_template.jinja", "generation_config.json", "preprocessor_config.json"] {
+    for file in
+        ["tokenizer.json", "chat_template.jinja", "generation_config.json", "preprocessor_config.json"]
+    {
         assert_eq!(read(&dir.join(file)), read(&fixtures().join("model").join(file)), "{file}");
     }
+    let rights = |name: &str| std::fs::metadata(dir.join(name)).unwrap().permissions();
+    assert_eq!(rights("model.safetensors"), rights("config.json"));
     let header = read(&dir.join("model.safetensors"));
     assert!(String::from_utf8_lossy(&header[..200]).contains(r#"{"format":"pt"}"#));
     let config: Value = serde_json::from_slice(&read(&dir.join("config.json"))).unwrap();
@@ -207,7 +215,8 @@ fn a_saved_model_is_the_same_model() {
 #[test]
 fn a_broken_folder_is_named() {
     let dir = std::env::temp_dir().join(format!("vsdpo-broken-{}", std::process::id()));
-    let message = |dir: &Path| Policy::load(dir).err().unwrap().to_string().replace(&dir.display().to_string(), "DIR");
+    let message =
+        |dir: &Path| Policy::load(dir).err().unwrap().to_string().replace(&dir.display().to_string(), "DIR");
     assert_eq!(message(&dir), "DIR is missing; give the folder of a Hugging Face Qwen3-VL model");
     model().save(&dir).unwrap();
     let weights = dir.join("model.safetensors");
@@ -218,10 +227,18 @@ fn a_broken_folder_is_named() {
     assert_eq!(message(&dir), "DIR/model.safetensors is missing; download the whole model again");
     std::fs::write(&weights, &whole).unwrap();
     let config = std::fs::read_to_string(dir.join("config.json")).unwrap();
-    std::fs::write(dir.join("config.json"), config.replace(r#""intermediate_size": 96"#, r#""intermediate_size": 97"#)).unwrap();
+    std::fs::write(
+        dir.join("config.json"),
+        config.replace(r#""intermediate_size": 96"#, r#""intermediate_size": 97"#),
+    )
+    .unwrap();
     let shape = message(&dir);
     assert!(shape.contains("mlp.") && shape.contains("has shape [") && shape.contains("97"), "{shape}");
     std::fs::write(dir.join("config.json"), config.replace(r#""depth": 3"#, r#""depth": 4"#)).unwrap();
-    assert!(message(&dir).contains("tensor `model.visual.blocks.3.norm1.weight` is missing"), "{}", message(&dir));
+    assert!(
+        message(&dir).contains("tensor `model.visual.blocks.3.norm1.weight` is missing"),
+        "{}",
+        message(&dir)
+    );
     std::fs::remove_dir_all(&dir).unwrap();
 }

@@ -67,7 +67,8 @@ impl Decoder {
         let layer = |i: usize| -> Result<Layer, PolicyError> {
             let w = view.at("layers").at(i);
             let a = w.at("self_attn");
-            let (q, k, v) = (flat(&a, "q_proj.weight")?, flat(&a, "k_proj.weight")?, flat(&a, "v_proj.weight")?);
+            let (q, k, v) =
+                (flat(&a, "q_proj.weight")?, flat(&a, "k_proj.weight")?, flat(&a, "v_proj.weight")?);
             let (gate, up) = (flat(&w, "mlp.gate_proj.weight")?, flat(&w, "mlp.up_proj.weight")?);
             Ok(Layer {
                 input_norm: flat(&w, "input_layernorm.weight")?,

@@ -178,7 +178,8 @@ fn prefill(network: &Network, decoder: &Decoder, prompts: &[Prompt]) -> Result<V
         let state = (&batch, network.features);
         let last = hidden(network.config, network.weights, Mode::Infer, state, Some(&mut cache))?;
         let logits = decoder.logits(&last.flatten_all()?.to_vec1::<f32>()?, true);
-        let cache = cache.iter().map(|(k, v)| Ok((flat(k)?, flat(v)?))).collect::<Result<Vec<_>, PolicyError>>()?;
+        let cache =
+            cache.iter().map(|(k, v)| Ok((flat(k)?, flat(v)?))).collect::<Result<Vec<_>, PolicyError>>()?;
         let text = &network.config.text;
         for (segment, logits) in batch.segments().windows(2).zip(logits.chunks_exact(text.vocab_size)) {
             let mut heads = own_cache(network.config, segment[1] - segment[0]);

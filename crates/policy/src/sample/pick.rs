@@ -75,7 +75,9 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         // Probabilities 1/7, 2/7, 4/7 at temperature 1; 1/21, 4/21, 16/21 at 0.5.
         let logits = [0.0, 2f32.ln(), 4f32.ln()];
-        for (temperature, want) in [(1.0, [1.0 / 7.0, 2.0 / 7.0, 4.0 / 7.0]), (0.5, [1.0 / 21.0, 4.0 / 21.0, 16.0 / 21.0])] {
+        for (temperature, want) in
+            [(1.0, [1.0 / 7.0, 2.0 / 7.0, 4.0 / 7.0]), (0.5, [1.0 / 21.0, 4.0 / 21.0, 16.0 / 21.0])]
+        {
             let mut count = [0f32; 3];
             for _ in 0..20_000 {
                 let (token, logprob) = pick(&mut logits.clone(), &config(temperature, 1.0), &mut rng);
