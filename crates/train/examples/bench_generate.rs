@@ -27,7 +27,7 @@ fn main() -> Result<()> {
         Ok(())
     })?;
     let rate = |wall_ms: f64| (ROWS * NEW) as f64 / wall_ms * 1e3;
-    println!("ours: {ours:?}, {:.0} tokens/s", rate(ours.wall_ms));
+    println!("ours: {ours}, {:.0} tokens/s", rate(ours.wall_ms));
     if let Some(field) = pytorch("sample")? {
         println!("PyTorch: {:.0} tokens/s", rate(field.wall_ms));
         row("sampling 32 x 256 tokens", field.cpu_ms, ours.cpu_ms, 2.0);

@@ -31,7 +31,7 @@ fn main() -> Result<()> {
         Ok(())
     })?;
     println!("loss {:.4} -> {:.4}", losses[0], losses[losses.len() - 1]);
-    println!("ours: {ours:?}");
+    println!("ours: {ours}");
     if let Some(field) = pytorch("train")? {
         row("training step", field.cpu_ms, ours.cpu_ms, 1.33);
         row("training step, peak MB", field.peak_mb, ours.peak_mb, 1.54);

@@ -19,6 +19,12 @@ pub struct Figures {
     pub peak_mb: f64,
 }
 
+impl std::fmt::Display for Figures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.0} CPU-ms, {:.0} ms, peak {:.0} MB", self.cpu_ms, self.wall_ms, self.peak_mb)
+    }
+}
+
 /// Resident memory before the model was made.
 pub struct Before(f64);
 
