@@ -196,7 +196,9 @@ fn score(arm: &str, attempts: &[Attempt], seed: u64) -> Arm {
         let values: Vec<f64> = attempts.iter().map(value).collect();
         bootstrap(&values, seed)
     };
-    let satisfied = |axis: Axis| move |a: &Attempt| (a.diagnosis.rubric.get(axis).and_then(|v| v.satisfied) == Some(true)) as u8 as f64;
+    let satisfied = |axis: Axis| {
+        move |a: &Attempt| (a.diagnosis.rubric.get(axis).and_then(|v| v.satisfied) == Some(true)) as u8 as f64
+    };
     let layouts: Vec<Layout> = attempts.iter().filter_map(|a| chart::read_layout(&a.code)).collect();
     Arm {
         arm: arm.into(),
@@ -204,7 +206,10 @@ fn score(arm: &str, attempts: &[Attempt], seed: u64) -> Arm {
         exec: estimate(&|a| a.diagnosis.executed as u8 as f64),
         defect_free: estimate(&|a| a.diagnosis.defect_free() as u8 as f64),
         reward: estimate(&|a| a.diagnosis.reward as f64),
-        axes: Axis::of(Domain::Chart).iter().map(|&x| (x.name().to_string(), estimate(&satisfied(x)))).collect(),
+        axes: Axis::of(Domain::Chart)
+            .iter()
+            .map(|&x| (x.name().to_string(), estimate(&satisfied(x))))
+            .collect(),
         choice_entropy: choice_entropy(&layouts),
     }
 }

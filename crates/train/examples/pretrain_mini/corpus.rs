@@ -113,7 +113,13 @@ impl Draft {
         let random = Layout::random(&mut rng);
         let good = content.good_layout(&mut rng);
         let x: f64 = rng.random();
-        let layout = if x < 0.5 { random } else if x < 0.9 { mixed(&good, &random, &mut rng) } else { good };
+        let layout = if x < 0.5 {
+            random
+        } else if x < 0.9 {
+            mixed(&good, &random, &mut rng)
+        } else {
+            good
+        };
         let slip = rng.random_bool(SLIPS).then(|| Slip::random(&mut rng));
         let source = script(&content, &layout, slip);
         let answer = match slip {
@@ -174,7 +180,14 @@ impl Attempt {
 fn to_png(image: &Image) -> Result<Vec<u8>> {
     let mut out = Cursor::new(Vec::new());
     let (w, h) = (image.width, image.height);
-    image::write_buffer_with_format(&mut out, &image.rgba, w, h, image::ColorType::Rgba8, image::ImageFormat::Png)?;
+    image::write_buffer_with_format(
+        &mut out,
+        &image.rgba,
+        w,
+        h,
+        image::ColorType::Rgba8,
+        image::ImageFormat::Png,
+    )?;
     Ok(out.into_inner())
 }
 

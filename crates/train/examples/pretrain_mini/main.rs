@@ -14,8 +14,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use vsdpo_data::mini::chart::Split;
 use vsdpo_policy::{
-    Config, Content, FrontSpec, FrontSummary, Mode, Policy, ops, Prompt, SampleConfig, Sequence, TextConfig, VisionConfig,
-    write_front_files,
+    Config, Content, FrontSpec, FrontSummary, Mode, Policy, Prompt, SampleConfig, Sequence, TextConfig,
+    VisionConfig, ops, write_front_files,
 };
 use vsdpo_render::{ChartRenderer, RenderConfig};
 use vsdpo_train::eval::{EvalConfig, evaluate};
@@ -35,7 +35,8 @@ struct Options {
 fn main() -> Result<()> {
     vsdpo_policy::ops::tune_allocator();
     let options = Options::parse()?;
-    let renderer = ChartRenderer::start(RenderConfig { timeout: Duration::from_secs(10), ..RenderConfig::default() })?;
+    let renderer =
+        ChartRenderer::start(RenderConfig { timeout: Duration::from_secs(10), ..RenderConfig::default() })?;
     let corpus = Corpus::make(&renderer, options.renders, options.seed)?;
     let front = write_tokenizer(&corpus, &options)?;
     let mut policy = Policy::random(config(&front), &options.out, options.seed)?;
@@ -48,7 +49,8 @@ fn main() -> Result<()> {
 
 impl Options {
     fn parse() -> Result<Self> {
-        let mut o = Options { out: "assets/mini".into(), steps: 1200, batch: 32, renders: 6000, lr: 2e-3, seed: 1 };
+        let mut o =
+            Options { out: "assets/mini".into(), steps: 1200, batch: 32, renders: 6000, lr: 2e-3, seed: 1 };
         let args: Vec<String> = std::env::args().skip(1).collect();
         for pair in args.chunks(2) {
             let [key, value] = pair else { anyhow::bail!("{}: no value; write {} VALUE", pair[0], pair[0]) };
@@ -123,7 +125,8 @@ fn train(policy: &mut Policy, corpus: &Corpus, end: u32, options: &Options) -> R
     policy.set_trainable(|_| true);
     let steps = options.steps as usize;
     let schedule = Schedule::Cosine { warmup: steps / 20, total: steps, floor: 0.05 };
-    let cfg = AdamWConfig { lr: options.lr, beta2: 0.98, weight_decay: 0.01, schedule, ..AdamWConfig::default() };
+    let cfg =
+        AdamWConfig { lr: options.lr, beta2: 0.98, weight_decay: 0.01, schedule, ..AdamWConfig::default() };
     let mut optimizer = AdamW::new(policy.trainable(), cfg)?;
     let (start, mut tokens, mut mean) = (Instant::now(), 0, 0.0);
     for step in 0..options.steps {
@@ -151,7 +154,8 @@ fn batch(policy: &Policy, corpus: &Corpus, end: u32, first: u64, n: u64) -> Resu
 
 /// One optimizer step of token-mean cross-entropy; returns the loss.
 fn update(policy: &Policy, optimizer: &mut AdamW, batch: &[(Prompt, Vec<u32>)]) -> Result<f64> {
-    let sequences: Vec<Sequence> = batch.iter().map(|(prompt, a)| Sequence { prompt, completion: a }).collect();
+    let sequences: Vec<Sequence> =
+        batch.iter().map(|(prompt, a)| Sequence { prompt, completion: a }).collect();
     let targets: Vec<u32> = batch.iter().flat_map(|(_, a)| a.iter().copied()).collect();
     let hidden = policy.completion_hidden(&sequences, Mode::Train)?;
     let states = hidden.flatten_all()?.to_vec1::<f32>()?;
@@ -170,8 +174,10 @@ fn update(policy: &Policy, optimizer: &mut AdamW, batch: &[(Prompt, Vec<u32>)]) 
     let out = fused_head(&input, &LossConfig { weights, ..LossConfig::default() }, true)?;
     let mut gradients = optimizer.gradients(&ops::backward(&hidden, &out.dh)?);
     // The head is the embedding: its gradient from the head comes on top of the one from the tape.
-    let at = policy.trainable().position(|(_, var)| var.id() == policy.head().id()).context("the head trains")?;
-    let dhead = Tensor::from_vec(out.dhead.context("the head's gradient")?, policy.head().shape(), &Device::Cpu)?;
+    let at =
+        policy.trainable().position(|(_, var)| var.id() == policy.head().id()).context("the head trains")?;
+    let dhead =
+        Tensor::from_vec(out.dhead.context("the head's gradient")?, policy.head().shape(), &Device::Cpu)?;
     gradients[at] = Some(match gradients[at].take() {
         Some(tape) => (tape + dhead)?,
         None => dhead,
@@ -182,7 +188,8 @@ fn update(policy: &Policy, optimizer: &mut AdamW, batch: &[(Prompt, Vec<u32>)]) 
 
 fn report(policy: &Policy, renderer: &ChartRenderer) -> Result<()> {
     let sampling = SampleConfig { max_completion_tokens: 320, temperature: 1.0, top_p: 1.0 };
-    let cfg = EvalConfig { split: Split::Heldout, tasks: 256, sampling, seed: 99, constant: true, feedback: true };
+    let cfg =
+        EvalConfig { split: Split::Heldout, tasks: 256, sampling, seed: 99, constant: true, feedback: true };
     for arm in evaluate(policy, renderer, &cfg)?.arms {
         println!(
             "{:18} exec {:.3} defect-free {:.3} reward {:.3}",
