@@ -31,15 +31,16 @@ fn facts(run: &Run) -> Vec<String> {
         facts.push(format!("{} steps logged, last {step}", run.metrics.len()));
     }
     facts.push(format!("{} rollouts stored", run.stored));
-    for (key, value) in &run.manifest {
-        let short = match value {
-            Value::String(s) if s.len() <= 48 => s.clone(),
-            Value::Number(n) => n.to_string(),
-            _ => continue,
-        };
-        facts.push(format!("{} {short}", key.replace('_', " ")));
+    let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+    let known = [("seed", "/seed"), ("revision", "/git_revision"), ("CPUs", "/host/cpus"), ("", "/host/cpu")];
+    let manifest = Value::Object(run.manifest.clone());
+    for (name, place) in known {
+        if let Some(value) = manifest.pointer(place).filter(|v| !v.is_null()) {
+            // A commit is known by its first characters.
+            let value: String = text(value).chars().take(if name == "revision" { 10 } else { 60 }).collect();
+            facts.push(format!("{name} {value}"));
+        }
     }
-    facts.truncate(7);
     facts
 }
 

@@ -13,7 +13,7 @@ use vsdpo_artifact::{Image, Outcome};
 
 /// The page of all linted files.
 pub fn lint_page(all: &[Checked]) -> Result<String> {
-    let sections = all.iter().map(section).collect::<Result<Vec<_>>>()?;
+    let sections = all.iter().map(|c| section(c, all.len() > 1)).collect::<Result<Vec<_>>>()?;
     let bad = all.iter().filter(|c| c.has_findings()).count();
     let title = match all {
         [one] => one.file.clone(),
@@ -26,7 +26,7 @@ pub fn lint_page(all: &[Checked]) -> Result<String> {
     Ok(page(&title, &body))
 }
 
-fn section(checked: &Checked) -> Result<Markup> {
+fn section(checked: &Checked, heading: bool) -> Result<Markup> {
     let d = &checked.diagnosis;
     let error = match &checked.outcome {
         Outcome::Failed { error } => Some(ErrorRecord {
@@ -65,7 +65,7 @@ fn section(checked: &Checked) -> Result<Markup> {
         tokens: &[],
     };
     Ok(html! {
-        h2 { (checked.file) }
+        @if heading { h2 { (checked.file) } }
         p.facts { span { (checked.findings()) " defects" } span { "reward " (value(d.reward.into())) } }
         (view.markup())
     })

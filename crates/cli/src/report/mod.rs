@@ -99,11 +99,18 @@ fn read(dir: &Path, out: &Path) -> Result<Run> {
         name: name.unwrap_or_else(|| "run".into()),
         recipe: fs::read_to_string(dir.join("recipe.toml")).unwrap_or_default(),
         manifest: serde_json::from_str(&manifest).unwrap_or_default(),
-        evals: records::read_lines(&dir.join("evals.jsonl"))?,
+        evals: evals_of(dir)?,
         stored: entries.len(),
         shown: load(&rollouts, chosen(entries, MAX_PAGES), dir, out)?,
         metrics,
     })
+}
+
+/// The evaluations; a line that names no arm is none.
+fn evals_of(dir: &Path) -> Result<Vec<ArmRecord>> {
+    let mut evals: Vec<ArmRecord> = records::read_lines(&dir.join("evals.jsonl"))?;
+    evals.retain(|e| !e.arm.is_empty());
+    Ok(evals)
 }
 
 /// At most `limit` rollouts by leaving out whole steps evenly.
