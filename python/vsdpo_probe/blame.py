@@ -170,7 +170,6 @@ def adopt_axes(cls):
 
 def hook_artist(cls):
     init, stale = cls.__init__, cls.stale
-    set_stale = stale.fset
     cls._vs_made = cls._vs_text = cls._vs_last = None
 
     @functools.wraps(init)
@@ -179,17 +178,17 @@ def hook_artist(cls):
         if not STATE.muted:
             self._vs_made = note()
 
+    # The setter of matplotlib 3.8.4 with one condition more; it runs tens of thousands of times a chart,
+    # so it is written out instead of called. The change runs on to the axes and the figure, which have
+    # creators and so note nothing.
     def hooked_stale(self, value):
-        if STATE.muted or not value:
-            return set_stale(self, value)
-        if self._vs_made is None:
+        if value and self._vs_made is None and not STATE.muted:
             self._vs_last = note()
-        # The change runs on to the axes and the figure, which nobody changed by name.
-        STATE.muted += 1
-        try:
-            set_stale(self, value)
-        finally:
-            STATE.muted -= 1
+        self._stale = value
+        if self._animated:
+            return
+        if value and self.stale_callback is not None:
+            self.stale_callback(self, value)
 
     cls.__init__ = hooked_init
     cls.stale = property(stale.fget, hooked_stale, stale.fdel, stale.__doc__)

@@ -63,10 +63,11 @@ fn find_python() -> Result<PathBuf> {
     if let Some(found) = candidates() {
         return Ok(found);
     }
-    if is_root() && apt(&["python3", "python3-venv"]) {
-        if let Some(found) = candidates() {
-            return Ok(found);
-        }
+    if is_root()
+        && apt(&["python3", "python3-venv"])
+        && let Some(found) = candidates()
+    {
+        return Ok(found);
     }
     bail!(
         "no CPython {PYTHON} found; install it (Debian 12: apt-get install python3 python3-venv) and run \
@@ -96,20 +97,16 @@ fn readable_by_all(python: &Path) -> bool {
 
 /// An empty virtual environment at `venv`; what was there before goes.
 fn make_venv(python: &Path, venv: &Path) -> Result<()> {
-    let make = || {
-        let mut command = Command::new(python);
-        command.args(["-m", "venv", "--clear"]).arg(venv);
-        command
-    };
     // Debian's python3 has the module `venv` but not the `ensurepip` that it needs.
     let whole = Command::new(python).args(["-c", "import ensurepip, venv"]).stderr(Stdio::null()).status();
-    if !whole.is_ok_and(|s| s.success()) && !(is_root() && apt(&["python3-venv"])) {
+    let whole = whole.is_ok_and(|s| s.success());
+    if !(whole || (is_root() && apt(&["python3-venv"]))) {
         bail!(
             "{} cannot make virtual environments; type: sudo apt-get install python3-venv",
             python.display()
         );
     }
-    run(&mut make())
+    run(Command::new(python).args(["-m", "venv", "--clear"]).arg(venv))
 }
 
 /// Builds matplotlib's list of fonts where the renderers look for it (`MPLCONFIGDIR`).

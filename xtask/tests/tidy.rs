@@ -57,8 +57,11 @@ fn stage_crates_know_the_vocabulary_only() {
         let name = entry.file_name().into_string().expect("plain names");
         let manifest = read(&entry.path().join("Cargo.toml"));
         let plain = manifest.split("[dev-dependencies]").next().unwrap_or_default();
-        let edges: Vec<&str> =
-            plain.lines().filter_map(|l| l.strip_prefix("vsdpo-")).filter_map(|l| l.split(['.', ' ']).next()).collect();
+        let edges: Vec<&str> = plain
+            .lines()
+            .filter_map(|l| l.strip_prefix("vsdpo-"))
+            .filter_map(|l| l.split(['.', ' ']).next())
+            .collect();
         assert!(!edges.contains(&"cli"), "{name} depends on cli");
         if !composers.contains(&name.as_str()) {
             assert!(edges.iter().all(|e| *e == "artifact"), "{name} is a stage but depends on {edges:?}");
@@ -69,9 +72,13 @@ fn stage_crates_know_the_vocabulary_only() {
 #[test]
 fn only_render_spawns_processes() {
     for (name, text) in files("crates", "rs") {
-        let allowed = name.starts_with("crates/render/") || name.contains("/tests/") || name.contains("/examples/");
+        let allowed =
+            name.starts_with("crates/render/") || name.contains("/tests/") || name.contains("/examples/");
         let code = without_tests(&name, &text);
-        assert!(allowed || !code.contains("process::Command"), "{name} spawns processes; that is render's part");
+        assert!(
+            allowed || !code.contains("process::Command"),
+            "{name} spawns processes; that is render's part"
+        );
     }
 }
 
@@ -81,7 +88,10 @@ fn pure_crates_touch_no_clock_file_or_randomness() {
     for dir in ["crates/artifact/src", "crates/diagnose/src", "crates/credit/src"] {
         for (name, text) in files(dir, "rs") {
             for word in forbidden {
-                assert!(!without_tests(&name, &text).contains(word), "{name} uses {word}; this crate is pure");
+                assert!(
+                    !without_tests(&name, &text).contains(word),
+                    "{name} uses {word}; this crate is pure"
+                );
             }
         }
     }
@@ -109,7 +119,10 @@ fn functions_are_short_and_take_few_parameters() {
         for function in functions(without_tests(&name, &text)) {
             let excused = LONG_FUNCTIONS.iter().any(|(f, _)| *f == function.name);
             if (function.lines > 50 || function.parameters > 5) && !excused {
-                long.push(format!("{name}: {} has {} lines, {} parameters", function.name, function.lines, function.parameters));
+                long.push(format!(
+                    "{name}: {} has {} lines, {} parameters",
+                    function.name, function.lines, function.parameters
+                ));
             }
         }
     }
@@ -148,7 +161,9 @@ fn function_name(line: &str) -> Option<String> {
 
 /// Parameters of a function other than `self`: colons at depth one of its parameter list that are not paths.
 fn parameters(function: &str) -> usize {
-    let Some(open) = function.find("fn ").and_then(|f| function[f..].find('(').map(|p| f + p)) else { return 0 };
+    let Some(open) = function.find("fn ").and_then(|f| function[f..].find('(').map(|p| f + p)) else {
+        return 0;
+    };
     let (mut depth, mut count) = (0i32, 0);
     let bytes = function.as_bytes();
     for i in open..bytes.len() {
@@ -189,7 +204,11 @@ fn every_equation_has_one_home_and_the_index_names_it() {
         assert_eq!(of.len(), 1, "equation {n} has the homes {of:?}; it needs exactly one");
         let row = index.lines().find(|l| l.starts_with(&format!("| ({n})")));
         let row = row.unwrap_or_else(|| panic!("ARCHITECTURE.md has no row for equation {n}"));
-        assert!(row.contains(&of[0]), "ARCHITECTURE.md says of equation {n}: {row}\nbut its home is {}", of[0]);
+        assert!(
+            row.contains(&of[0]),
+            "ARCHITECTURE.md says of equation {n}: {row}\nbut its home is {}",
+            of[0]
+        );
     }
 }
 
@@ -204,12 +223,23 @@ fn recipes_are_named_after_their_files() {
 #[test]
 fn nothing_names_a_machine_or_a_registry_host() {
     // Put together here so that this file does not contain them.
-    let words = [["/wo", "rk/"], ["pypi", ".org"], ["crates", ".io"], ["pythonhosted", ".org"], ["/ro", "ot/"], ["deb.", "debian"]];
+    let words = [
+        ["/wo", "rk/"],
+        ["pypi", ".org"],
+        ["crates", ".io"],
+        ["pythonhosted", ".org"],
+        ["/ro", "ot/"],
+        ["deb.", "debian"],
+    ];
     let mut all = rust_files();
-    for (dir, ending) in [("python", "py"), ("python", "lock"), ("recipes", "toml"), (".ci", ""), ("docs", "md")] {
+    for (dir, ending) in
+        [("python", "py"), ("python", "lock"), ("recipes", "toml"), (".ci", ""), ("docs", "md")]
+    {
         if ending.is_empty() {
             all.push((".ci/run".into(), read(&root().join(".ci/run"))));
-        } else if root().join(dir).is_dir() && (dir != "docs" || root().join("docs").read_dir().is_ok_and(|mut d| d.next().is_some())) {
+        } else if root().join(dir).is_dir()
+            && (dir != "docs" || root().join("docs").read_dir().is_ok_and(|mut d| d.next().is_some()))
+        {
             all.extend(files(dir, ending));
         }
     }
