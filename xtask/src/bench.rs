@@ -10,10 +10,20 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Name, package, example.
-const BENCHES: [(&str, &str, &str); 1] = [("chart", "vsdpo-render", "bench_chart")];
+const BENCHES: [(&str, &str, &str); 3] = [
+    ("chart", "vsdpo-render", "bench_chart"),
+    ("train", "vsdpo-train", "bench_step"),
+    ("sample", "vsdpo-train", "bench_generate"),
+];
 
-/// Runs one bench, or all, and prints the table.
-pub fn bench(root: &Path, name: Option<&str>) -> Result<()> {
+/// Runs one bench, or all, and prints the table. `args` are `[NAME] [--python PATH]`.
+pub fn bench(root: &Path, args: &[&str]) -> Result<()> {
+    let (name, python) = match args {
+        [] => (None, &[][..]),
+        ["--python", _] => (None, args),
+        [name, python @ ..] if matches!(python, [] | ["--python", _]) => (Some(*name), python),
+        _ => bail!("bench takes [NAME] [--python PATH], not `{}`", args.join(" ")),
+    };
     let chosen: Vec<_> = BENCHES.iter().filter(|(n, ..)| name.is_none_or(|wanted| wanted == *n)).collect();
     if chosen.is_empty() {
         let known: Vec<_> = BENCHES.iter().map(|(n, ..)| *n).collect();
@@ -23,7 +33,8 @@ pub fn bench(root: &Path, name: Option<&str>) -> Result<()> {
     let mut rows = Vec::new();
     for (name, package, example) in chosen {
         crate::say(&format!("measuring {name}"));
-        rows.extend(measure(root, package, example)?);
+        let python = if package == "vsdpo-train" { python } else { &[] };
+        rows.extend(measure(root, package, example, python)?);
     }
     println!(
         "{:<28} {:>12} {:>10} {:>8} {:>8}",
@@ -40,10 +51,11 @@ pub fn bench(root: &Path, name: Option<&str>) -> Result<()> {
 }
 
 /// Runs one example; passes its output on and keeps the lines of figures.
-fn measure(root: &Path, package: &str, example: &str) -> Result<Vec<Value>> {
+fn measure(root: &Path, package: &str, example: &str, python: &[&str]) -> Result<Vec<Value>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut child = Command::new(cargo)
-        .args(["run", "--quiet", "--release", "-p", package, "--example", example])
+        .args(["run", "--quiet", "--release", "-p", package, "--example", example, "--"])
+        .args(python)
         .current_dir(root)
         .stdout(Stdio::piped())
         .spawn()

@@ -16,7 +16,9 @@ usage: cargo xtask <command>
   setup          make .venv/ from python/requirements.lock (seconds when it is already there)
   test           setup, then every test of the workspace
   demo           setup, then train the embedded mini policy on charts and write its report
-  bench [NAME]   compare with the field's way on this machine and print the ratios
+  bench [NAME] [--python PATH]
+                 compare with the field's way on this machine and print the ratios; `train` and `sample`
+                 compare with a Python that has torch and transformers, which setup does not install
   pretrain-mini  make the embedded mini policy again from its seed";
 
 fn main() -> ExitCode {
@@ -26,8 +28,7 @@ fn main() -> ExitCode {
         ["setup"] => setup::setup(&root()),
         ["test"] => test(&root()),
         ["demo"] => demo(&root()),
-        ["bench"] => bench::bench(&root(), None),
-        ["bench", name] => bench::bench(&root(), Some(name)),
+        ["bench", rest @ ..] => bench::bench(&root(), rest),
         ["pretrain-mini"] => pretrain_mini(&root()),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

@@ -43,10 +43,8 @@ pub fn panel(panel: &Panel) -> Markup {
         return html! {};
     }
     let (x0, x1) = padded(extent(series.iter().flat_map(|s| s.points.iter().map(|p| p.0))));
-    let all_y = series
-        .iter()
-        .flat_map(|s| s.points.iter().map(|p| p.1).chain(s.bars.iter().flat_map(|b| [b.1, b.2])));
-    let (y0, y1) = panel.range.unwrap_or_else(|| rounded(padded(extent(all_y))));
+    let (y0, y1) =
+        panel.range.unwrap_or_else(|| rounded(padded(extent(series.iter().flat_map(|s| heights(s))))));
     let sx = |x: f64| LEFT + (x - x0) / (x1 - x0) * (WIDTH - LEFT - RIGHT);
     let sy = |y: f64| HEIGHT - BOTTOM - (y.clamp(y0, y1) - y0) / (y1 - y0) * (HEIGHT - TOP - BOTTOM);
     html! {
@@ -87,6 +85,11 @@ pub fn panel(panel: &Panel) -> Markup {
             }
         }
     }
+}
+
+/// Every height that a series draws at.
+fn heights(s: &Series) -> impl Iterator<Item = f64> {
+    s.points.iter().map(|p| p.1).chain(s.bars.iter().flat_map(|b| [b.1, b.2]))
 }
 
 /// At most three significant digits, no needless zeros: `0.123`, `12.3`, `1234`.
