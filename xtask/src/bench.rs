@@ -33,7 +33,7 @@ pub fn bench(root: &Path, args: &[&str]) -> Result<()> {
     let mut rows = Vec::new();
     for (name, package, example) in chosen {
         crate::say(&format!("measuring {name}"));
-        let python = if package == "vsdpo-train" { python } else { &[] };
+        let python = if *package == "vsdpo-train" { python } else { &[] };
         rows.extend(measure(root, package, example, python)?);
     }
     println!(

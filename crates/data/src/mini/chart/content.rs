@@ -173,7 +173,7 @@ impl Content {
         let a = ((self.kind as usize * 6 + self.shapes[0] as usize) * 6 + self.shapes[1] as usize) * 4
             + self.mark as usize;
         let b = self.ground * LABELS.len() + self.labels;
-        let held_b = scatter(b) % 4 == 0;
+        let held_b = scatter(b).is_multiple_of(4);
         match (scatter(a + 1000) % 5, held_b) {
             (0, true) => Some(Split::Heldout),
             (1 | 2, false) => Some(Split::Feedback),
