@@ -215,15 +215,13 @@ fn score(arm: &str, attempts: &[Attempt], seed: u64) -> Arm {
 }
 
 fn choice_entropy(layouts: &[Layout]) -> BTreeMap<String, f64> {
-    let choices: [(&str, fn(&Layout) -> usize); 6] = [
-        ("legend", |l| l.location as usize),
-        ("margin", |l| l.wide_margin as usize),
-        ("rotation", |l| l.rotation as usize),
-        ("align", |l| l.align as usize),
-        ("ink", |l| l.ink),
-        ("grid (neutral)", |l| l.grid as usize),
-    ];
-    choices.iter().map(|(name, of)| (name.to_string(), entropy(layouts.iter().map(of)))).collect()
+    let choices = |l: &Layout| {
+        let (place, align) = (l.location as usize, l.align as usize);
+        [place, l.wide_margin as usize, l.rotation as usize, align, l.ink, l.grid as usize]
+    };
+    let names = ["legend", "margin", "rotation", "align", "ink", "grid (neutral)"];
+    let of = |k: usize| entropy(layouts.iter().map(move |l| choices(l)[k]));
+    names.iter().enumerate().map(|(k, name)| (name.to_string(), of(k))).collect()
 }
 
 fn entropy(values: impl Iterator<Item = usize>) -> f64 {
