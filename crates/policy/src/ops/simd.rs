@@ -4,7 +4,7 @@
 //! it is given once per instruction set and picks one at run time, which is where most of the speed of
 //! the element-wise ops comes from. The standard library's `exp` is a call that the compiler cannot
 //! vectorise, hence the polynomial; a reduction with one accumulator is bound by the latency of an
-//! addition, hence [`LANES`] partial sums.
+//! addition, hence `LANES` partial sums.
 
 use pulp::Arch;
 
@@ -66,7 +66,7 @@ pub fn erf(x: f32) -> f32 {
     (1.0 - p * t * exp(-a * a)).copysign(x)
 }
 
-/// Σ f(i) for i in 0..n, in [`LANES`] partial sums; the order does not depend on the machine.
+/// Σ f(i) for i in 0..n, in `LANES` partial sums; the order does not depend on the machine.
 #[inline(always)]
 pub fn sum_by(n: usize, f: impl Fn(usize) -> f32) -> f32 {
     let mut lanes = [0f32; LANES];
