@@ -50,7 +50,7 @@ fn main() -> Result<()> {
 impl Options {
     fn parse() -> Result<Self> {
         let mut o =
-            Options { out: "assets/mini".into(), steps: 1200, batch: 32, renders: 6000, lr: 2e-3, seed: 1 };
+            Options { out: "assets/mini".into(), steps: 1100, batch: 32, renders: 3000, lr: 3e-3, seed: 1 };
         let args: Vec<String> = std::env::args().skip(1).collect();
         for pair in args.chunks(2) {
             let [key, value] = pair else { anyhow::bail!("{}: no value; write {} VALUE", pair[0], pair[0]) };
