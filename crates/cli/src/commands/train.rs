@@ -105,8 +105,11 @@ fn last_words(summary: &RunSummary, page: &str) -> String {
         End::Interrupted => "interrupted and saved; --resume goes on",
         End::Fell => "ended early because evaluation fell; the best weights are kept",
     };
-    let mut text =
-        format!("{end} after {} steps\ncheckpoint {}\n", summary.progress.step, summary.checkpoint.display());
+    let mut text = format!(
+        "after {} steps: {end}\ncheckpoint {}\n",
+        summary.progress.step,
+        summary.checkpoint.display()
+    );
     if let Some(best) = summary.best() {
         let share = 100.0 * best.defect_free;
         text.push_str(&format!(
