@@ -63,10 +63,12 @@ fn demo(root: &Path) -> Result<()> {
     const RECIPE: &str = "recipes/chart-visual-sdpo.toml";
     const RUN: &str = "runs/chart-visual-sdpo";
     setup::setup(root)?;
+    say("building");
+    let program = build(root)?;
     say(&format!("training the mini policy with {RECIPE}"));
-    cargo(root, &["run", "--release", "-p", "vsdpo-cli", "--", "train", RECIPE])?;
+    run(Command::new(&program).args(["train", RECIPE]).current_dir(root))?;
     say("writing the report");
-    cargo(root, &["run", "--release", "-p", "vsdpo-cli", "--", "report", RUN])?;
+    run(Command::new(&program).args(["report", RUN]).current_dir(root))?;
     say(&format!("done; open {}", root.join(RUN).join("report/index.html").display()));
     Ok(())
 }
@@ -75,6 +77,14 @@ fn pretrain_mini(root: &Path) -> Result<()> {
     setup::setup(root)?;
     say("pre-training the mini policy");
     cargo(root, &["run", "--release", "-p", "vsdpo-train", "--example", "pretrain_mini"])
+}
+
+/// Builds the workspace and returns the path of `visual-sdpo`. All of it, because cargo unifies the features
+/// of the packages that one command names: with one package the tests would compile candle a second time.
+fn build(root: &Path) -> Result<PathBuf> {
+    cargo(root, &["build", "--release", "--workspace"])?;
+    let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    Ok(root.join(folder).join("release/visual-sdpo"))
 }
 
 /// One line for the person who waits.
