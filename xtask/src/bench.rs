@@ -10,9 +10,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Name, package, example.
-const BENCHES: [(&str, &str, &str); 3] = [
+const BENCHES: [(&str, &str, &str); 4] = [
     ("chart", "vsdpo-render", "bench_chart"),
     ("train", "vsdpo-train", "bench_step"),
+    ("update", "vsdpo-train", "bench_update"),
     ("sample", "vsdpo-train", "bench_generate"),
 ];
 

@@ -129,3 +129,28 @@ pub struct Element {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub points: Vec<[f32; 2]>,
 }
+
+impl Element {
+    /// An element of which nothing else is known: drawn in the order of the ids, no source, no colour.
+    pub fn new(id: u32, kind: ElementKind, region: Region) -> Self {
+        Self {
+            id,
+            kind,
+            class: Attribution::Creator,
+            stack: Vec::new(),
+            region,
+            layout: None,
+            order: id,
+            parent: None,
+            axes: None,
+            axis: None,
+            text: None,
+            color: None,
+            font_px: None,
+            rotation: None,
+            label: None,
+            values: Vec::new(),
+            points: Vec::new(),
+        }
+    }
+}

@@ -51,6 +51,14 @@ impl Outcome {
             Outcome::Failed { .. } => None,
         }
     }
+
+    /// Why there is no render, if there is none.
+    pub fn error(&self) -> Option<&ExecError> {
+        match self {
+            Outcome::Rendered(_) => None,
+            Outcome::Failed { error } => Some(error),
+        }
+    }
 }
 
 /// A picture with the table of everything in it.

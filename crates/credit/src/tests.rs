@@ -1,7 +1,7 @@
 //! Hand-computed credit of small scripts.
 
 use super::*;
-use vsdpo_artifact::{Attribution, ElementKind, FailureKind, Image, Rendered, Span};
+use vsdpo_artifact::{ElementKind, FailureKind, Image, Rendered, Span};
 
 /// The span of the `nth` occurrence of `text`.
 fn at(source: &str, text: &str, nth: usize) -> Span {
@@ -10,25 +10,7 @@ fn at(source: &str, text: &str, nth: usize) -> Span {
 }
 
 fn element(id: u32, stack: Vec<Span>, region: [f32; 4]) -> Element {
-    Element {
-        id,
-        kind: ElementKind::Text,
-        class: Attribution::Creator,
-        stack,
-        region: region.into(),
-        layout: None,
-        order: id,
-        parent: None,
-        axes: None,
-        axis: None,
-        text: None,
-        color: None,
-        font_px: None,
-        rotation: None,
-        label: None,
-        values: vec![],
-        points: vec![],
-    }
+    Element { stack, ..Element::new(id, ElementKind::Text, region.into()) }
 }
 
 fn rendered(elements: Vec<Element>) -> Outcome {

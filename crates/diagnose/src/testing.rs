@@ -1,32 +1,15 @@
 //! Hand-built scenes for the tests of the rules.
 
+use crate::rules::Judgement;
 use crate::scene::Scene;
-use vsdpo_artifact::{Attribution, Element, ElementKind, Image, Rendered, Requirements, Span};
+use vsdpo_artifact::{Element, ElementKind, Image, Rendered, Requirements, Span};
 
 /// An element in the making.
 #[derive(Clone, Debug)]
 pub(crate) struct Made(Element);
 
 pub(crate) fn shape(id: u32, kind: ElementKind, region: [f32; 4]) -> Made {
-    Made(Element {
-        id,
-        kind,
-        class: Attribution::Creator,
-        stack: vec![],
-        region: region.into(),
-        layout: None,
-        order: id,
-        parent: None,
-        axes: None,
-        axis: None,
-        text: None,
-        color: None,
-        font_px: None,
-        rotation: None,
-        label: None,
-        values: vec![],
-        points: vec![],
-    })
+    Made(Element::new(id, kind, region.into()))
 }
 
 pub(crate) fn text(id: u32, text: &str, region: [f32; 4]) -> Made {
@@ -131,4 +114,19 @@ pub(crate) fn with_scene<T>(
 ) -> T {
     let rendered = Picture::new(200, 100, [255; 3]).rendered(elements);
     look(&Scene::new(&rendered, requirements))
+}
+
+/// Checks what a rule that counts says of a white picture of 200 x 100 pixels: the observed value, the
+/// elements of each defect, and the score that follows from their number.
+pub(crate) fn counts(
+    check: fn(&Scene) -> Judgement,
+    elements: Vec<Made>,
+    observed: &str,
+    involved: &[&[u32]],
+) {
+    let judgement = with_scene(elements, None, check);
+    assert_eq!(judgement.observed, observed);
+    let got: Vec<&[u32]> = judgement.defects.iter().map(|d| d.elements.as_slice()).collect();
+    assert_eq!(got, involved);
+    assert_eq!(judgement.score, Some(1.0 / (1.0 + involved.len() as f32)));
 }

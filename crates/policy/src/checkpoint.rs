@@ -29,7 +29,9 @@ pub(crate) fn load_weights(dir: &Path, config: &Config) -> Result<Vec<(String, V
     let mut found: HashMap<String, Var> = HashMap::new();
     for path in weight_files(dir)? {
         let bytes = fs::read(&path).map_err(|e| PolicyError::io(&path, e))?;
-        let file = SafeTensors::deserialize(&bytes).map_err(|e| PolicyError::corrupt(&path, e))?;
+        let file = SafeTensors::deserialize(&bytes).map_err(|e| {
+            PolicyError::corrupt(&path, format!("{e}; the file is damaged or cut short, copy it again"))
+        })?;
         for (name, view) in file.iter() {
             match wanted.get(name) {
                 Some(shape) => drop(found.insert(name.to_string(), read_tensor(&path, name, &view, shape)?)),

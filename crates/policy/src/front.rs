@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum FrontError {
     /// A file that is not there or cannot be read.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}: {source}; see that it is there and may be read")]
     Read {
         /// The file.
         path: PathBuf,

@@ -27,6 +27,8 @@ use vsdpo_render::RenderError;
 const RESAMPLES: usize = 2000;
 /// Prompts that are sampled together; bounds the memory of the key-value cache.
 const PROMPTS_AT_ONCE: usize = 64;
+/// Attempts that are kept whole.
+const SHOWN: usize = 8;
 /// Contents by which the best constant layout is chosen.
 const CONSTANT_CONTENTS: u64 = 500;
 
@@ -78,7 +80,7 @@ pub struct Arm {
 }
 
 /// All arms of one evaluation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EvalReport {
     /// `mini-chart`.
     pub benchmark: String,
@@ -90,6 +92,9 @@ pub struct EvalReport {
     pub temperature: f32,
     /// The arms; the first one is `student`.
     pub arms: Vec<Arm>,
+    /// The student's attempts at the first tasks: the same tasks at every evaluation of one seed.
+    #[serde(skip)]
+    pub shown: Vec<Attempt>,
 }
 
 impl EvalReport {
@@ -111,10 +116,16 @@ pub enum EvalError {
 }
 
 /// One attempt at one task.
-struct Attempt {
-    code: String,
-    outcome: Outcome,
-    diagnosis: Diagnosis,
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The task.
+    pub task: Task,
+    /// The policy's code.
+    pub code: String,
+    /// What it drew.
+    pub outcome: Outcome,
+    /// What the rules say of it.
+    pub diagnosis: Diagnosis,
 }
 
 /// Scores a policy on the mini charts.
@@ -136,7 +147,15 @@ pub fn evaluate(policy: &Policy, renderer: &dyn Renderer, cfg: &EvalConfig) -> R
         }
     }
     let temperature = cfg.sampling.temperature;
-    Ok(EvalReport { benchmark: "mini-chart".into(), split: cfg.split, seed: cfg.seed, temperature, arms })
+    let shown = attempts.into_iter().take(SHOWN).collect();
+    Ok(EvalReport {
+        benchmark: "mini-chart".into(),
+        split: cfg.split,
+        seed: cfg.seed,
+        temperature,
+        arms,
+        shown,
+    })
 }
 
 /// Samples once per prompt, renders and judges.
@@ -164,7 +183,7 @@ fn judge(renderer: &dyn Renderer, tasks: &[Task], codes: Vec<String>) -> Result<
     let outcomes = renderer.render_all(&sources)?;
     let judged = tasks.iter().zip(codes).zip(outcomes).map(|((task, code), outcome)| {
         let diagnosis = diagnose(task.domain, task.requirements.as_ref(), &outcome);
-        Attempt { code, outcome, diagnosis }
+        Attempt { task: task.clone(), code, outcome, diagnosis }
     });
     Ok(judged.collect())
 }

@@ -1,4 +1,5 @@
-//! What a run leaves behind while it runs: `metrics.jsonl`, `evals.jsonl`, `rollouts.jsonl` with pictures, and
+//! What a run leaves behind while it runs: `metrics.jsonl`, `evals.jsonl`, `rollouts.jsonl` (of steps and of
+//! evaluations) with pictures, and
 //! the same scalars for TensorBoard. Every line is one flushed JSON object with its `step`; a resumed run
 //! first drops the lines of steps that it is going to repeat.
 //!
@@ -9,7 +10,7 @@ mod tensorboard;
 
 use crate::batch::Batch;
 use crate::error::TrainError;
-use crate::eval::EvalReport;
+use crate::eval::{Attempt, EvalReport};
 use crate::metrics::Metrics;
 use crate::stages::Experience;
 use crate::update::UpdateReport;
@@ -81,6 +82,10 @@ impl RunLog {
             }
             append(&mut self.evals, &self.folder.join("evals.jsonl"), &line)?;
         }
+        for (i, attempt) in report.shown.iter().enumerate() {
+            let image = self.picture(&format!("eval-{step:05}-{i:03}"), &attempt.outcome)?;
+            append(&mut self.rollouts, &self.folder.join("rollouts.jsonl"), &shown(step, i, attempt, image))?;
+        }
         let student = report.student();
         let scores = [
             ("eval/exec", student.exec.mean),
@@ -104,16 +109,30 @@ impl RunLog {
         let (n, groups) = (seen.rollouts.len(), seen.tasks.len().max(1));
         let shown = ROLLOUTS_PER_STEP.min(groups);
         for i in (0..shown).map(|k| k * groups / shown * (n / groups)).filter(|&i| i < n) {
-            let picture =
-                seen.outcomes[i].rendered().map(|r| (format!("images/{step:05}-{i:03}.png"), &r.image));
-            if let Some((name, image)) = &picture {
-                write_png(&self.folder.join(name), image)?;
-            }
-            let line = rollout(step, i, seen, (batch, report), picture.map(|p| p.0));
+            let image = self.picture(&format!("{step:05}-{i:03}"), &seen.outcomes[i])?;
+            let line = rollout(step, i, seen, (batch, report), image);
             append(&mut self.rollouts, &self.folder.join("rollouts.jsonl"), &line)?;
         }
         Ok(())
     }
+
+    /// Stores the picture of an outcome, if it has one, and returns its path within the folder.
+    fn picture(&self, name: &str, outcome: &Outcome) -> Result<Option<String>, TrainError> {
+        let Some(rendered) = outcome.rendered() else { return Ok(None) };
+        let name = format!("images/{name}.png");
+        write_png(&self.folder.join(&name), &rendered.image)?;
+        Ok(Some(name))
+    }
+}
+
+/// One line of `rollouts.jsonl` for an attempt of an evaluation: no group, no teacher, no tokens.
+fn shown(step: usize, i: usize, attempt: &Attempt, image: Option<String>) -> Value {
+    let Attempt { task, code, outcome, diagnosis: d } = attempt;
+    json!({
+        "step": step, "index": i, "task": task.id, "prompt": task.prompt, "text": code,
+        "code": Span::new(0, code.len()), "executed": d.executed, "reward": d.reward, "error": outcome.error(),
+        "rubric": d.rubric, "defects": d.defects, "image": image,
+    })
 }
 
 fn scalars_of<'a>(list: &'a [(&'a str, f64)]) -> impl Iterator<Item = (&'a str, f64)> {
@@ -137,14 +156,10 @@ fn rollout(
             "resp": c.resp, "weight": c.weight, "elements": c.elements,
         })
     };
-    let error = match &seen.outcomes[i] {
-        Outcome::Failed { error } => json!(error),
-        Outcome::Rendered(_) => Value::Null,
-    };
     json!({
         "step": step, "index": i, "task": task.id, "prompt": task.prompt, "text": y.text, "code": y.code,
         "finished": y.finished, "executed": d.executed, "reward": batch.rewards[i],
-        "advantage": batch.advantages[i], "error": error, "rubric": d.rubric, "defects": d.defects,
+        "advantage": batch.advantages[i], "error": seen.outcomes[i].error(), "rubric": d.rubric, "defects": d.defects,
         "statements": seen.credits[i].statements.iter().map(statement).collect::<Vec<_>>(),
         "tokens": tokens(i, seen, batch, report), "image": image,
     })

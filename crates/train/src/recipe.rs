@@ -31,6 +31,14 @@ pub enum RecipeError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Something in the file.
+    #[error("{path}: {error}", path = path.display())]
+    In {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: Box<RecipeError>,
+    },
     /// The text is not TOML.
     #[error("line {line}: not TOML: {message}")]
     Syntax {
@@ -65,6 +73,19 @@ pub enum RecipeError {
         /// What to write instead.
         mend: &'static str,
     },
+}
+
+impl RecipeError {
+    /// Whether an override, not the file, is to blame.
+    fn by_override(&self, overrides: &[String]) -> bool {
+        let sets = |key: &str| overrides.iter().any(|o| o.split('=').next().is_some_and(|k| k.trim() == key));
+        match self {
+            RecipeError::Override { .. } => true,
+            RecipeError::Key { key, .. } => sets(key),
+            RecipeError::Value { key, .. } => sets(key),
+            _ => false,
+        }
+    }
 }
 
 /// One run.
@@ -153,7 +174,10 @@ impl Recipe {
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self, RecipeError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| RecipeError::Read { path: path.to_owned(), source })?;
-        Self::parse(&text, overrides)
+        Self::parse(&text, overrides).map_err(|error| match error.by_override(overrides) {
+            true => error,
+            false => RecipeError::In { path: path.to_owned(), error: Box::new(error) },
+        })
     }
 
     /// The same for a text.

@@ -113,11 +113,7 @@ mod tests {
     }
 
     fn judge(elements: Vec<Made>, observed: &str, involved: &[&[u32]]) {
-        let judgement = with_scene(elements, None, check);
-        assert_eq!(judgement.observed, observed);
-        let got: Vec<&[u32]> = judgement.defects.iter().map(|d| d.elements.as_slice()).collect();
-        assert_eq!(got, involved);
-        assert_eq!(judgement.score, Some(1.0 / (1.0 + involved.len() as f32)));
+        counts(check, elements, observed, involved);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use super::activation::{gate, gate_bwd};
 use super::host;
-use super::matrix::{Mat, Threads, matmul_add, product};
+use super::matrix::{Mat, Threads, matmul_add, product, product_of_rows};
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use std::sync::OnceLock;
 
@@ -89,7 +89,7 @@ impl CustomOp3 for GatedLinear {
                 dx
             });
             let weight = |w: &Tensor, d: Mat<'_>| {
-                let dw = w.track_op().then(|| product(d.t(), Mat::new(xs, n, cin)));
+                let dw = w.track_op().then(|| product_of_rows(d, Mat::new(xs, n, cin)));
                 dw.map(|dw| host::tensor(dw, w.shape())).transpose()
             };
             let dx = dx.map(|dx| host::tensor(dx, x.shape())).transpose()?;

@@ -1,7 +1,7 @@
 //! The linear layer, `y = x W^T + b`, with weights stored `[out, in]` as in Hugging Face files.
 
 use super::host;
-use super::matrix::{Mat, product};
+use super::matrix::{Mat, product, product_of_rows};
 use super::simd;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
@@ -51,7 +51,7 @@ fn gradients(x: &Tensor, w: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, O
     host::with_slices(NAME, [x, w, grad], |[xs, ws, gs]| {
         let g = Mat::new(gs, n, cout);
         let dx = x.track_op().then(|| product(g, Mat::new(ws, cout, cin)));
-        let dw = w.track_op().then(|| product(g.t(), Mat::new(xs, n, cin)));
+        let dw = w.track_op().then(|| product_of_rows(g, Mat::new(xs, n, cin)));
         Ok((
             dx.map(|d| host::tensor(d, x.shape())).transpose()?,
             dw.map(|d| host::tensor(d, w.shape())).transpose()?,

@@ -4,6 +4,12 @@
 //! buffers, want to accumulate into their destination, and run single-threaded inside parallel loops.
 
 use gemm::Parallelism;
+use rayon::prelude::*;
+
+/// Rows of one block of [`product_of_rows`].
+const BLOCK_ROWS: usize = 64;
+/// Columns that the narrow side of gemm's kernel takes at once; parts are cut at its multiples.
+const NARROW: usize = 6;
 
 /// A read-only matrix inside a slice: element (r, c) is `data[r * row + c * col]`.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +40,16 @@ impl<'a> Mat<'a> {
     /// The transposed view.
     pub fn t(self) -> Self {
         Self { data: self.data, rows: self.cols, cols: self.rows, row: self.col, col: self.row }
+    }
+
+    /// `count` columns from `first` on.
+    fn columns(self, first: usize, count: usize) -> Self {
+        Self { data: &self.data[first * self.col..], cols: count, ..self }
+    }
+
+    /// `count` rows from `first` on.
+    fn lines(self, first: usize, count: usize) -> Self {
+        Self { data: &self.data[first * self.row..], rows: count, ..self }
     }
 
     /// Index after the last element.
@@ -103,6 +119,28 @@ pub fn product(a: Mat<'_>, b: Mat<'_>) -> Vec<f32> {
     out
 }
 
+/// `a^T b` of two tall matrices, the gradient of a weight: `[a.cols, b.cols]` out of many rows.
+///
+/// The rows go in short blocks that stay in the cache; `gemm` alone takes panels of 500 rows and more, which
+/// was 1.3 times slower. Threads share the columns of `a`, so every sum runs in the order of the rows.
+///
+/// # Panics
+/// If the numbers of rows differ or a slice is too short for its shape.
+pub fn product_of_rows(a: Mat<'_>, b: Mat<'_>) -> Vec<f32> {
+    let mut out = vec![0.0; a.cols * b.cols];
+    let share = a.cols.div_ceil(rayon::current_num_threads()).next_multiple_of(NARROW).max(1);
+    let parts = out.par_chunks_mut((share * b.cols).max(1)).enumerate();
+    parts.for_each(|(i, out)| {
+        let columns = a.columns(i * share, out.len() / b.cols);
+        for from in (0..a.rows).step_by(BLOCK_ROWS) {
+            let rows = BLOCK_ROWS.min(a.rows - from);
+            let (a, b) = (columns.lines(from, rows), b.lines(from, rows));
+            matmul_add(out, b.cols, a.t(), b, Threads::One);
+        }
+    });
+    out
+}
+
 /// # Safety
 /// `out` must be valid for `a.rows` rows of `b.cols` elements that lie `row` apart, and, with `add`,
 /// initialised.
@@ -157,8 +195,20 @@ mod tests {
         // a^T as a transposed view of the stored a times its first column.
         let gram = product(Mat::new(&a, 2, 3).t(), Mat::strided(&a, 2, 1, 3));
         assert_eq!(gram, [17., 22., 27.]);
+        assert_eq!(product_of_rows(Mat::new(&a, 2, 3), Mat::strided(&a, 2, 1, 3)), gram);
         let mut wide = [1.0; 6];
         matmul_add(&mut wide, 3, Mat::new(&a, 2, 3), Mat::new(&b, 3, 2), Threads::All);
         assert_eq!(wide, [5., 6., 1., 11., 12., 1.]);
+    }
+
+    #[test]
+    fn many_rows_in_blocks_give_the_same_product() {
+        let (n, r, c) = (2 * BLOCK_ROWS + 5, 17, 4);
+        let fill =
+            |len: usize, k: usize| -> Vec<f32> { (0..len).map(|i| (i * k % 7) as f32 - 3.0).collect() };
+        let (a, b) = (fill(n * r, 5), fill(n * c, 3));
+        let (a, b) = (Mat::new(&a, n, r), Mat::new(&b, n, c));
+        // Small integers: exact in any order.
+        assert_eq!(product_of_rows(a, b), product(a.t(), b));
     }
 }

@@ -13,7 +13,6 @@
 
 mod activation;
 mod attention;
-mod decode;
 mod embedding;
 mod gated;
 mod host;
@@ -29,7 +28,6 @@ mod tests;
 
 pub use activation::{gelu, gelu_tanh, silu, swiglu};
 pub use attention::attention;
-pub use decode::{DecodeShape, decode_attention};
 pub use embedding::embedding;
 pub use gated::gated_linear;
 pub use linear::linear;

@@ -236,29 +236,6 @@ fn attention_over_several_tiles() {
 }
 
 #[test]
-fn decoding_equals_the_last_row_of_attention() {
-    let (kv, group, d, capacity) = (2, 3, 8, 10);
-    let lengths = [7usize, 1, 10];
-    let shape = DecodeShape { heads: kv * group, kv_heads: kv, head_dim: d, capacity };
-    let q = values(&random(&[3, kv * group, d], 18));
-    let cache = [random(&[3, kv, capacity, d], 19), random(&[3, kv, capacity, d], 20)];
-    let [k, v] = [values(&cache[0]), values(&cache[1])];
-    let got = decode_attention(&q, &k, &v, &lengths, shape);
-    for (b, &len) in lengths.iter().enumerate() {
-        // The query is row len - 1 of a sequence whose other queries do not matter.
-        let row =
-            Tensor::from_slice(&q[b * kv * group * d..][..kv * group * d], (1, kv * group, d), &CPU).unwrap();
-        let queries = row.repeat((len, 1, 1)).unwrap();
-        let [k, v] = [0, 1].map(|i| {
-            let one = cache[i].get(b).unwrap().narrow(1, 0, len).unwrap();
-            one.transpose(0, 1).unwrap().contiguous().unwrap()
-        });
-        let want = values(&slow_attention(&[queries, k, v], &[0, len], true).unwrap().get(len - 1).unwrap());
-        close(&got[b * kv * group * d..][..kv * group * d], &want, 1e-5, "decode");
-    }
-}
-
-#[test]
 fn results_do_not_depend_on_the_thread_count() {
     let inputs = [random(&[3000, 64], 21), random(&[64], 22), random(&[64, 64], 23)];
     let run = || {
