@@ -6,6 +6,7 @@ use crate::{Config, PatchGrid, PolicyError, Prompt, Sequence, ops, vision};
 use candle_core::{Device, Storage, Tensor};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use vision::Features;
 
@@ -18,19 +19,37 @@ pub(crate) struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     /// Packs whole sequences; keeps the rows that predict their completions: `prompt_len - 1` to
-    /// `prompt_len + T - 2` of each. The last completion token predicts nothing that is asked for.
+    /// `prompt_len + T - 2` of each. The last completion token predicts nothing that is asked for. Neighbours
+    /// whose prompts begin alike, as those of a group do, share the rows of that beginning.
     pub fn of_sequences(config: &Config, sequences: &[Sequence<'a>]) -> Result<Self, PolicyError> {
-        let mut batch = Self::empty();
-        for Sequence { prompt, completion } in sequences {
-            let Some((_, fed)) = completion.split_last() else { continue };
-            batch.push_prompt(config, prompt)?;
-            let last = batch.ids.len() as u32 - 1;
-            for (i, &id) in fed.iter().enumerate() {
-                batch.ids.push(id);
-                batch.packed.positions.push([prompt.next_position + i as u32; 3]);
+        let live: Vec<&Sequence> = sequences.iter().filter(|s| !s.completion.is_empty()).collect();
+        for Sequence { prompt, .. } in &live {
+            check(config, prompt)?;
+        }
+        let (mut batch, mut rest) = (Self::empty(), live.as_slice());
+        while let Some(first) = rest.first() {
+            let (run, beginning) = shared_beginning(config, rest);
+            let start = batch.ids.len();
+            batch.push_tokens(config, first.prompt, 0..beginning.tokens);
+            batch.images.extend(&first.prompt.images[..beginning.images]);
+            let prefix = start..batch.ids.len();
+            batch.push_segment(start, 0..0);
+            for Sequence { prompt, completion } in &rest[..run] {
+                let start = batch.ids.len();
+                batch.push_tokens(config, prompt, beginning.tokens..prompt.ids.len());
+                batch.images.extend(&prompt.images[beginning.images..]);
+                // The prompt's last row, which may be the last one of the shared beginning.
+                let last = if batch.ids.len() > start { batch.ids.len() } else { prefix.end } - 1;
+                batch.packed.keep.push(last as u32);
+                let fed = &completion[..completion.len() - 1];
+                let from = batch.ids.len() as u32;
+                batch.packed.keep.extend(from..from + fed.len() as u32);
+                batch.ids.extend(fed);
+                let positions = (prompt.next_position..).take(fed.len());
+                batch.packed.positions.extend(positions.map(|t| [t; 3]));
+                batch.push_segment(start, prefix.clone());
             }
-            batch.packed.keep.extend(last..last + completion.len() as u32);
-            batch.packed.segments.push(batch.ids.len());
+            rest = &rest[run..];
         }
         batch.checked(config)
     }
@@ -39,37 +58,38 @@ impl<'a> Batch<'a> {
     pub fn of_prompts(config: &Config, prompts: &[&'a Prompt]) -> Result<Self, PolicyError> {
         let mut batch = Self::empty();
         for prompt in prompts {
-            batch.push_prompt(config, prompt)?;
+            check(config, prompt)?;
+            let start = batch.ids.len();
+            batch.push_tokens(config, prompt, 0..prompt.ids.len());
+            batch.images.extend(&prompt.images);
             batch.packed.keep.push(batch.ids.len() as u32 - 1);
-            batch.packed.segments.push(batch.ids.len());
+            batch.push_segment(start, 0..0);
         }
         batch.checked(config)
     }
 
     fn empty() -> Self {
         let packed =
-            Packed { positions: Vec::new(), segments: vec![0], image_rows: Vec::new(), keep: Vec::new() };
+            Packed { positions: Vec::new(), segments: Vec::new(), image_rows: Vec::new(), keep: Vec::new() };
         Self { ids: Vec::new(), packed, images: Vec::new() }
     }
 
-    fn push_prompt(&mut self, config: &Config, prompt: &'a Prompt) -> Result<(), PolicyError> {
-        if prompt.ids.is_empty() || prompt.positions.len() != prompt.ids.len() {
-            return Err(PolicyError::input("prompt", "it is empty, or its positions do not match its ids"));
+    /// Appends some tokens of a prompt; their images are up to the caller.
+    fn push_tokens(&mut self, config: &Config, prompt: &Prompt, part: Range<usize>) {
+        let rows = (self.ids.len() as u32..).zip(&prompt.ids[part.clone()]);
+        self.packed
+            .image_rows
+            .extend(rows.filter(|(_, id)| **id == config.image_token_id).map(|(row, _)| row));
+        self.ids.extend(&prompt.ids[part.clone()]);
+        self.packed.positions.extend(&prompt.positions[part]);
+    }
+
+    /// Makes a segment of the rows since `start`, if there are any.
+    fn push_segment(&mut self, start: usize, prefix: Range<usize>) {
+        let rows = start..self.ids.len();
+        if !rows.is_empty() {
+            self.packed.segments.push(ops::Segment { rows, prefix });
         }
-        let start = self.ids.len() as u32;
-        let rows = (start..).zip(&prompt.ids).filter(|(_, id)| **id == config.image_token_id);
-        let before = self.packed.image_rows.len();
-        self.packed.image_rows.extend(rows.map(|(row, _)| row));
-        let features: usize = prompt.images.iter().map(|i| tokens(config, i)).sum();
-        let placeholders = self.packed.image_rows.len() - before;
-        if placeholders != features {
-            let message = format!("{placeholders} image tokens for {features} image features");
-            return Err(PolicyError::input("prompt", message));
-        }
-        self.ids.extend(&prompt.ids);
-        self.packed.positions.extend(&prompt.positions);
-        self.images.extend(&prompt.images);
-        Ok(())
     }
 
     fn checked(self, config: &Config) -> Result<Self, PolicyError> {
@@ -87,10 +107,71 @@ impl<'a> Batch<'a> {
         self.ids.is_empty()
     }
 
-    /// Where sequences begin in the packing, and its length.
-    pub fn segments(&self) -> &[usize] {
+    /// The rows of the sequences.
+    pub fn segments(&self) -> &[ops::Segment] {
         &self.packed.segments
     }
+}
+
+/// Refuses a prompt whose parts do not belong together.
+fn check(config: &Config, prompt: &Prompt) -> Result<(), PolicyError> {
+    if prompt.ids.is_empty() || prompt.positions.len() != prompt.ids.len() {
+        return Err(PolicyError::input("prompt", "it is empty, or its positions do not match its ids"));
+    }
+    let features: usize = prompt.images.iter().map(|i| tokens(config, i)).sum();
+    let placeholders = prompt.ids.iter().filter(|id| **id == config.image_token_id).count();
+    if placeholders != features {
+        let message = format!("{placeholders} image tokens for {features} image features");
+        return Err(PolicyError::input("prompt", message));
+    }
+    Ok(())
+}
+
+/// A beginning that prompts share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Beginning {
+    tokens: usize,
+    /// Images that lie wholly inside.
+    images: usize,
+}
+
+/// Shared tokens below which a beginning is not worth a segment of its own.
+const WORTH_SHARING: usize = 16;
+
+/// How many of the first sequences share a beginning, and which. A sequence that shares much less than those
+/// before it begins a run of its own.
+fn shared_beginning(config: &Config, sequences: &[&Sequence]) -> (usize, Beginning) {
+    let first = sequences[0].prompt;
+    let mut run = (1, Beginning::default());
+    for other in &sequences[1..] {
+        let common = common(config, first, other.prompt);
+        if common.tokens < WORTH_SHARING || (run.0 > 1 && common.tokens * 4 < run.1.tokens * 3) {
+            break;
+        }
+        run = (run.0 + 1, if run.0 > 1 && run.1.tokens < common.tokens { run.1 } else { common });
+    }
+    run
+}
+
+/// The longest common beginning of two prompts that cuts no image.
+fn common(config: &Config, a: &Prompt, b: &Prompt) -> Beginning {
+    let mut shared = Beginning::default();
+    let same = |t: usize| a.ids[t] == b.ids[t] && a.positions[t] == b.positions[t];
+    let end = a.ids.len().min(b.ids.len());
+    while shared.tokens < end && same(shared.tokens) {
+        if a.ids[shared.tokens] != config.image_token_id {
+            shared.tokens += 1;
+            continue;
+        }
+        match (a.images.get(shared.images), b.images.get(shared.images)) {
+            (Some(x), Some(y)) if key(x) == key(y) && shared.tokens + tokens(config, x) <= end => {
+                shared.tokens += tokens(config, x);
+                shared.images += 1;
+            }
+            _ => break,
+        }
+    }
+    shared
 }
 
 /// Language tokens of an image.

@@ -11,8 +11,8 @@ use candle_core::{Device, Tensor};
 pub(crate) struct Packed {
     /// M-RoPE positions, `n` of them.
     pub positions: Vec<[u32; 3]>,
-    /// Where sequences begin, and `n`.
-    pub segments: Vec<usize>,
+    /// The rows of each sequence, or of what follows a shared beginning.
+    pub segments: Vec<ops::Segment>,
     /// Rows that hold image features.
     pub image_rows: Vec<u32>,
     /// Rows whose hidden states are wanted.

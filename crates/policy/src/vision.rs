@@ -79,7 +79,7 @@ fn block(
     w: &View,
     x: &Tensor,
     (cos, sin): (&Tensor, &Tensor),
-    segments: &[usize],
+    segments: &[ops::Segment],
 ) -> Result<Tensor, PolicyError> {
     let (n, hidden) = x.dims2()?;
     let heads = (n, config.num_heads, hidden / config.num_heads);
@@ -137,15 +137,14 @@ fn cells([t, height, width]: [usize; 3], merge: usize) -> impl Iterator<Item = C
     })
 }
 
-/// Attention runs within frames: cumulative lengths over all frames of all images.
-fn segments(grids: &[[usize; 3]]) -> Vec<usize> {
+/// Attention runs within frames.
+fn segments(grids: &[[usize; 3]]) -> Vec<ops::Segment> {
     let frames = grids.iter().flat_map(|&[t, h, w]| std::iter::repeat_n(h * w, t));
-    std::iter::once(0)
-        .chain(frames.scan(0, |sum, n| {
-            *sum += n;
-            Some(*sum)
-        }))
-        .collect()
+    let segment = |start: &mut usize, n| {
+        *start += n;
+        Some(ops::Segment::alone(*start - n..*start))
+    };
+    frames.scan(0, segment).collect()
 }
 
 /// cos and sin `[n, head_dim]`: a quarter of the width turns with the row, a quarter with the column,
@@ -240,7 +239,8 @@ mod tests {
         let order: Vec<(usize, usize)> = cells([1, 4, 4], 2).map(|c| (c.row, c.column)).collect();
         assert_eq!(order[..6], [(0, 0), (0, 1), (1, 0), (1, 1), (0, 2), (0, 3)]);
         assert_eq!(order[15], (3, 3));
-        assert_eq!(segments(&[[1, 4, 4], [2, 2, 2]]), [0, 16, 20, 24]);
+        let rows: Vec<_> = segments(&[[1, 4, 4], [2, 2, 2]]).into_iter().map(|s| s.rows).collect();
+        assert_eq!(rows, [0..16, 16..20, 20..24]);
     }
 
     #[test]

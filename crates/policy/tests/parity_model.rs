@@ -116,6 +116,50 @@ fn gradients_equal_pytorch() {
 }
 
 #[test]
+fn a_shared_beginning_changes_neither_states_nor_gradients() {
+    let mut policy = model();
+    policy.set_trainable(|_| true);
+    let cases = cases(&policy);
+    let (_, case) = cases.iter().find(|(name, _)| name == "images").unwrap();
+    let longer = |more: &[u32]| {
+        let ids = [case.prompt.ids.as_slice(), more].concat();
+        policy.prompt(ids, case.prompt.images.clone()).unwrap()
+    };
+    let (one, other) = (longer(&[7, 8, 9]), longer(&[7, 8, 5, 6]));
+    let y = case.completion.as_slice();
+    // A group, another with a longer beginning, one of a single token, one that shares nothing.
+    let lone = policy.prompt(vec![3, 1, 4], Vec::new()).unwrap();
+    let sequence = |prompt, completion| Sequence { prompt, completion };
+    let all = [
+        sequence(&case.prompt, y),
+        sequence(&case.prompt, &y[..1]),
+        sequence(&case.prompt, &y[1..]),
+        sequence(&one, y),
+        sequence(&other, &y[2..]),
+        sequence(&lone, y),
+    ];
+    let run = |sequences: &[Sequence]| {
+        let states = policy.completion_hidden(sequences, Mode::Train).unwrap();
+        let gradients = states.sqr().unwrap().sum_all().unwrap().backward().unwrap();
+        let of = |(_, var): &(String, candle_core::Var)| flat(gradients.get(var.as_tensor()).unwrap());
+        (flat(&states), policy.parameters().iter().map(of).collect::<Vec<_>>())
+    };
+    let (states, gradients) = run(&all);
+    let alone: Vec<_> = all[..5].iter().map(|s| run(std::slice::from_ref(s))).collect();
+    let words = policy.completion_hidden(&all[5..], Mode::Infer).unwrap();
+    let want: Vec<f32> = alone.iter().flat_map(|(states, _)| states.clone()).chain(flat(&words)).collect();
+    assert!(worst(&states, &want) <= 1e-5, "{}", worst(&states, &want));
+    let (_, without) = run(&all[..5]);
+    for (i, (name, _)) in policy.parameters().iter().enumerate() {
+        let sum = |k: usize| alone.iter().map(|(_, g)| g[i][k]).sum::<f32>();
+        let want: Vec<f32> = (0..without[i].len()).map(sum).collect();
+        let scale = want.iter().map(|g| g.abs()).fold(1e-3, f32::max);
+        assert!(worst(&without[i], &want) <= 1e-4 * scale, "{name}: {}", worst(&without[i], &want) / scale);
+        assert_eq!(gradients[i].len(), want.len());
+    }
+}
+
+#[test]
 fn what_does_not_train_has_no_gradient() {
     let mut policy = model();
     policy.set_trainable(|name| name.contains("layers.1."));

@@ -17,6 +17,9 @@ use vsdpo_train::recipe::Recipe;
 use vsdpo_train::teacher::Teacher;
 use vsdpo_train::update::{optimizer, update};
 
+/// Tokens that end a student's prompt, after its text: the turn's end and the answer's beginning.
+const CLOSING: usize = 5;
+
 fn main() -> Result<()> {
     ops::tune_allocator();
     let before = Before::now();
@@ -30,15 +33,23 @@ fn main() -> Result<()> {
     let mut optimizer = optimizer(&recipe.optim, &policy)?;
     let ids =
         |s: usize, n: usize| -> Vec<u32> { (0..n).map(|t| ((s * 331 + t * 7919) % 1000) as u32).collect() };
-    let prompt = |(s, n): (usize, usize)| policy.prompt(ids(s, n), Vec::new());
+    // The rollouts of a group answer one prompt; a teacher's prompt begins like the student's.
+    let group = recipe.rollout.group_size;
+    let asked = |s: usize| ids(s / group, lengths[s][0]);
     let prompts: Vec<Prompt> =
-        lengths.iter().map(|l| l[0]).enumerate().map(prompt).collect::<Result<_, _>>()?;
+        (0..lengths.len()).map(|s| policy.prompt(asked(s), Vec::new())).collect::<Result<_, _>>()?;
+    let taught = |s: usize| {
+        let mut prompt = asked(s);
+        prompt.truncate(lengths[s][0] - CLOSING);
+        prompt.extend(ids(s + lengths.len(), lengths[s][1] - prompt.len()));
+        policy.prompt(prompt, Vec::new())
+    };
     let total: usize = lengths.iter().map(|l| l[2]).sum();
     let mut items = Vec::new();
-    for (s, (&[_, privileged, n], prompt)) in lengths.iter().zip(&prompts).enumerate() {
+    for (s, (&[_, _, n], prompt)) in lengths.iter().zip(&prompts).enumerate() {
         items.push(Item {
             prompt,
-            teacher: Some(policy.prompt(ids(s, privileged), Vec::new())?),
+            teacher: Some(taught(s)?),
             tokens: Cow::Owned(ids(s + 1, n)),
             rollout: Some(s),
             logprobs: &[],

@@ -5,6 +5,9 @@
 //! causal tile multiplies keys up to its own end only, which halves the work. Forward keeps one number per
 //! query row (the logarithm of its softmax denominator), and backward recomputes the probabilities.
 //!
+//! Sequences that begin alike may share the rows of their beginning (a [`Segment`]'s prefix): these are then
+//! computed once, and their gradients are added up in the order of the segments.
+//!
 //! Not done: splitting one sequence and head over several threads, and attention windows.
 
 use super::host::{self, Scatter};
@@ -12,28 +15,46 @@ use super::matrix::{Mat, Threads, matmul, matmul_add};
 use super::simd;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 const NAME: &str = "attention";
 /// Rows (query positions times heads of the group) of one tile.
 const TILE_ROWS: usize = 96;
 
-/// `softmax(q k^T / sqrt(d)) v` within each segment; `q` `[n, H, d]`, `k` and `v` `[n, Hkv, d]` with H a
+/// Consecutive rows that attend to one another, and to rows before them that they share with others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// The rows.
+    pub rows: Range<usize>,
+    /// Rows of an earlier segment that come before these in the sequence; all of them are seen. Empty for a
+    /// sequence that stands alone.
+    pub prefix: Range<usize>,
+}
+
+impl Segment {
+    /// Rows without a shared beginning.
+    pub fn alone(rows: Range<usize>) -> Self {
+        Self { rows, prefix: 0..0 }
+    }
+}
+
+/// `softmax(q k^T / sqrt(d)) v` within each segment and its prefix; `q` `[n, H, d]`, `k` and `v` `[n, Hkv, d]` with H a
 /// multiple of Hkv (query head h reads key head h / (H / Hkv)). The result is `[n, H, d]`.
 ///
-/// `segments` are cumulative lengths: sequence i is rows `segments[i]..segments[i + 1]`. With `causal`, row
-/// t sees rows up to t of its own segment, else all of it.
+/// The segments' rows follow one another and cover all n. With `causal`, row t sees rows up to t of its own
+/// segment, else all of it; a prefix is seen whole.
 ///
 /// # Errors
 /// If shapes or segments disagree, or an operand is not contiguous f32 on the CPU.
-pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, segments: &[usize], causal: bool) -> Result<Tensor> {
+pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, segments: &[Segment], causal: bool) -> Result<Tensor> {
     host::check(NAME, &[q, k, v])?;
     let lse = OnceLock::new();
     q.apply_op3(k, v, Attention { segments: segments.to_vec(), causal, lse })
 }
 
 struct Attention {
-    segments: Vec<usize>,
+    segments: Vec<Segment>,
     causal: bool,
     /// Logarithm of the softmax denominator, `[n, H]`.
     lse: OnceLock<Vec<f32>>,
@@ -64,11 +85,11 @@ impl Heads {
     }
 }
 
-/// One sequence (rows `from..to`) and one key/value head.
-#[derive(Clone, Copy)]
+/// One segment (rows `from..to`) with its prefix, and one key/value head.
 struct Task {
     from: usize,
     to: usize,
+    prefix: Range<usize>,
     head: usize,
 }
 
@@ -80,16 +101,26 @@ impl Attention {
         if n != nk || d != dk || k != v || d == 0 || kv == 0 || query % kv != 0 || query == 0 {
             bail!("{NAME}: queries {q:?}, keys {k:?} and values {v:?} do not fit");
         }
-        let s = &self.segments;
-        if s.first() != Some(&0) || s.last() != Some(&n) || !s.is_sorted() {
-            bail!("{NAME}: segments must rise from 0 to {n}, got {s:?}");
+        let mut end = 0;
+        let follows = |s: &Segment| {
+            let fits = s.rows.start == end
+                && s.rows.end >= end
+                && s.prefix.start <= s.prefix.end
+                && s.prefix.end <= end;
+            end = s.rows.end;
+            fits
+        };
+        if !self.segments.iter().all(follows) || end != n {
+            bail!("{NAME}: segments must cover rows 0..{n} in order, got {:?}", self.segments);
         }
         Ok(Heads { query, kv, d, causal: self.causal })
     }
 
     fn tasks(&self, heads: Heads) -> Vec<Task> {
-        let spans = self.segments.windows(2).filter(|w| w[0] < w[1]);
-        spans.flat_map(|w| (0..heads.kv).map(|head| Task { from: w[0], to: w[1], head })).collect()
+        let live = self.segments.iter().filter(|s| !s.rows.is_empty());
+        let task =
+            |s: &Segment, head| Task { from: s.rows.start, to: s.rows.end, prefix: s.prefix.clone(), head };
+        live.flat_map(|s| (0..heads.kv).map(move |head| task(s, head))).collect()
     }
 }
 
@@ -98,9 +129,18 @@ impl Task {
         self.to - self.from
     }
 
-    /// This task's `[len, d]` view of keys or values.
-    fn kv<'a>(&self, data: &'a [f32], h: Heads, rows: usize) -> Mat<'a> {
-        Mat::strided(&data[(self.from * h.kv + self.head) * h.d..], rows, h.d, h.kv * h.d)
+    /// Keys of the last row: the prefix and the segment.
+    fn keys(&self) -> usize {
+        self.prefix.len() + self.len()
+    }
+
+    /// Copies this head's keys or values, the prefix first, `[keys, d]`.
+    fn gather_kv(&self, data: &[f32], h: Heads) -> Vec<f32> {
+        let mut out = Vec::with_capacity(self.keys() * h.d);
+        for row in self.prefix.clone().chain(self.from..self.to) {
+            out.extend_from_slice(&data[(row * h.kv + self.head) * h.d..][..h.d]);
+        }
+        out
     }
 
     /// Offset of the group's heads of position `t` in a `[n, H, width]` array.
@@ -135,28 +175,29 @@ impl Task {
     }
 }
 
-/// Query positions `from..to` of a task, and the keys that they can see.
+/// Query positions `from..to` of a task, and the keys that they can see: `prefix` and more.
 struct Tile {
     from: usize,
     to: usize,
     rows: usize,
     keys: usize,
+    prefix: usize,
 }
 
 impl Tile {
     fn all(task: &Task, h: Heads) -> impl Iterator<Item = Tile> + use<> {
-        let (len, step) = (task.len(), h.positions());
+        let (len, prefix, step) = (task.len(), task.prefix.len(), h.positions());
         (0..len).step_by(step).map(move |from| {
             let to = (from + step).min(len);
-            let keys = if h.causal { to } else { len };
-            Tile { from, to, rows: (to - from) * h.group(), keys }
+            let keys = prefix + if h.causal { to } else { len };
+            Tile { from, to, rows: (to - from) * h.group(), keys, prefix }
         })
     }
 
     /// Keys visible to row r of the tile.
     #[inline(always)]
     fn visible(&self, r: usize, h: Heads) -> usize {
-        if h.causal { self.from + r / h.group() + 1 } else { self.keys }
+        if h.causal { self.prefix + self.from + r / h.group() + 1 } else { self.keys }
     }
 }
 
@@ -171,7 +212,7 @@ struct Scratch {
 impl Scratch {
     fn new(task: &Task, h: Heads, backward: bool) -> Self {
         let rows = h.positions().min(task.len()) * h.group();
-        let scores = rows * task.len();
+        let scores = rows * task.keys();
         Self {
             q: vec![0.0; rows * h.d],
             o: vec![0.0; rows * h.d],
@@ -183,10 +224,11 @@ impl Scratch {
 
 fn forward(task: Task, h: Heads, [q, k, v]: [&[f32]; 3], out: Scatter, lse: Scatter) {
     let mut b = Scratch::new(&task, h, false);
+    let (k, v) = (task.gather_kv(k, h), task.gather_kv(v, h));
     for tile in Tile::all(&task, h) {
         let (rows, keys) = (tile.rows, tile.keys);
         task.gather(q, h, &tile, h.scale(), &mut b.q);
-        let (kt, vt) = (task.kv(k, h, keys), task.kv(v, h, keys));
+        let (kt, vt) = (Mat::new(&k, keys, h.d), Mat::new(&v, keys, h.d));
         matmul(&mut b.s, Mat::new(&b.q, rows, h.d), kt.t(), Threads::One);
         for t in tile.from..tile.to {
             // SAFETY: this task alone writes its sequence and heads.
@@ -231,15 +273,33 @@ struct Saved<'a> {
     lse: &'a [f32],
 }
 
-fn backward(task: Task, h: Heads, saved: &Saved<'_>, [dq, dk, dv]: [Scatter; 3]) {
+/// What a task adds to the gradients of the keys and values of its prefix, `[prefix, d]` each.
+struct PrefixGradient {
+    rows: Range<usize>,
+    head: usize,
+    dk: Vec<f32>,
+    dv: Vec<f32>,
+}
+
+impl PrefixGradient {
+    fn add_to(&self, h: Heads, dk: &mut [f32], dv: &mut [f32]) {
+        for (all, part) in [(dk, &self.dk), (dv, &self.dv)] {
+            for (row, part) in self.rows.clone().zip(part.chunks_exact(h.d)) {
+                simd::axpy(1.0, part, &mut all[(row * h.kv + self.head) * h.d..][..h.d]);
+            }
+        }
+    }
+}
+
+fn backward(task: Task, h: Heads, saved: &Saved<'_>, [dq, dk, dv]: [Scatter; 3]) -> Option<PrefixGradient> {
     let mut b = Scratch::new(&task, h, true);
-    let len = task.len();
-    let (mut dk_local, mut dv_local) = (vec![0.0; len * h.d], vec![0.0; len * h.d]);
+    let (k, v) = (task.gather_kv(saved.k, h), task.gather_kv(saved.v, h));
+    let (mut dk_local, mut dv_local) = (vec![0.0; k.len()], vec![0.0; v.len()]);
     for tile in Tile::all(&task, h) {
         let (rows, keys) = (tile.rows, tile.keys);
         task.gather(saved.q, h, &tile, h.scale(), &mut b.q);
         task.gather(saved.grad, h, &tile, 1.0, &mut b.o);
-        let (kt, vt) = (task.kv(saved.k, h, keys), task.kv(saved.v, h, keys));
+        let (kt, vt) = (Mat::new(&k, keys, h.d), Mat::new(&v, keys, h.d));
         matmul(&mut b.s, Mat::new(&b.q, rows, h.d), kt.t(), Threads::One);
         matmul(&mut b.ds, Mat::new(&b.o, rows, h.d), vt.t(), Threads::One);
         for r in 0..rows {
@@ -260,12 +320,18 @@ fn backward(task: Task, h: Heads, saved: &Saved<'_>, [dq, dk, dv]: [Scatter; 3])
         // SAFETY: this task alone writes its sequence and heads.
         unsafe { task.scatter(&tile, h, &b.o, h.scale(), dq) };
     }
+    let shared = task.prefix.len() * h.d;
     for (local, out) in [(&dk_local, dk), (&dv_local, dv)] {
-        for (t, row) in local.chunks_exact(h.d).enumerate() {
+        for (t, row) in local[shared..].chunks_exact(h.d).enumerate() {
             // SAFETY: as above.
             unsafe { out.part(((task.from + t) * h.kv + task.head) * h.d, h.d) }.copy_from_slice(row);
         }
     }
+    (shared > 0).then(|| {
+        dk_local.truncate(shared);
+        dv_local.truncate(shared);
+        PrefixGradient { rows: task.prefix, head: task.head, dk: dk_local, dv: dv_local }
+    })
 }
 
 /// From scores and dP to probabilities and dS = P (dP - Σ_j P_j dP_j); the sum equals `o . do`.
@@ -324,6 +390,7 @@ impl CustomOp3 for Attention {
         let Some(lse) = self.lse.get() else { bail!("{NAME}: backward without a forward pass") };
         let (mut dk, mut dv) = (vec![0.0; k.elem_count()], vec![0.0; v.elem_count()]);
         let dkv = [Scatter::new(&mut dk), Scatter::new(&mut dv)];
+        let mut prefixes = Vec::new();
         let dq = host::with_slices(NAME, [q, k, v, out, grad], |[q, k, v, out, grad]| {
             let saved = Saved { q, k, v, out, grad, lse };
             // SAFETY: the tasks cover every sequence and head.
@@ -331,10 +398,12 @@ impl CustomOp3 for Attention {
                 host::written(q.len(), |dq| {
                     let dq = Scatter::new(dq);
                     let tasks = self.tasks(h).into_par_iter().with_max_len(1);
-                    tasks.for_each(|task| backward(task, h, &saved, [dq, dkv[0], dkv[1]]));
+                    prefixes = tasks.map(|task| backward(task, h, &saved, [dq, dkv[0], dkv[1]])).collect();
                 })
             })
         })?;
+        // After all tasks have written their own rows, and in their order.
+        prefixes.iter().flatten().for_each(|p| p.add_to(h, &mut dk, &mut dv));
         let wanted = |t: &Tensor, g| t.track_op().then(|| host::tensor(g, t.shape())).transpose();
         Ok((wanted(q, dq)?, wanted(k, dk)?, wanted(v, dv)?))
     }

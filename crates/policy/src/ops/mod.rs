@@ -27,7 +27,7 @@ pub mod simd;
 mod tests;
 
 pub use activation::{gelu, gelu_tanh, silu, swiglu};
-pub use attention::attention;
+pub use attention::{Segment, attention};
 pub use embedding::embedding;
 pub use gated::gated_linear;
 pub use linear::linear;

@@ -220,17 +220,39 @@ fn attention_with_groups_and_ragged_segments() {
     for (heads, kv) in [(6, 2), (3, 3), (4, 1)] {
         let inputs = [random(&[13, heads, 8], 12), random(&[13, kv, 8], 13), random(&[13, kv, 8], 14)];
         for causal in [true, false] {
-            let op = |t: &[Tensor]| attention(&t[0], &t[1], &t[2], &segments, causal);
+            let op = |t: &[Tensor]| attention(&t[0], &t[1], &t[2], &alone(&segments), causal);
             check(&inputs, op, |t| slow_attention(t, &segments, causal));
         }
     }
+}
+
+/// Segments without prefixes from cumulative lengths.
+fn alone(lengths: &[usize]) -> Vec<Segment> {
+    lengths.windows(2).map(|w| Segment::alone(w[0]..w[1])).collect()
+}
+
+#[test]
+fn a_shared_prefix_counts_as_often_as_it_is_shared() {
+    // Rows 0..5 begin two sequences, which go on in 5..8 and 8..10; 10..12 stands alone. Laid out whole, the
+    // sequences are 0..8 and 0..5 with 8..10.
+    let inputs = [random(&[12, 4, 6], 31), random(&[12, 2, 6], 32), random(&[12, 2, 6], 33)];
+    let after = |rows| Segment { rows, prefix: 0..5 };
+    let segments = [Segment::alone(0..5), after(5..8), after(8..10), Segment::alone(10..12)];
+    let rows = |range: std::ops::Range<u32>| Tensor::from_iter(range, &CPU).unwrap();
+    let whole = |t: &[Tensor]| -> Result<Tensor> {
+        let pick = |t: &Tensor| Tensor::cat(&[t.narrow(0, 0, 8)?, t.narrow(0, 0, 5)?, t.narrow(0, 8, 4)?], 0);
+        let laid = t.iter().map(pick).collect::<Result<Vec<_>>>()?;
+        let y = slow_attention(&laid, &[0, 8, 15, 17], true)?;
+        Tensor::cat(&[y.index_select(&rows(0..8), 0)?, y.index_select(&rows(13..17), 0)?], 0)
+    };
+    check(&inputs, |t| attention(&t[0], &t[1], &t[2], &segments, true), whole);
 }
 
 #[test]
 fn attention_over_several_tiles() {
     let inputs = [random(&[301, 2, 4], 15), random(&[301, 1, 4], 16), random(&[301, 1, 4], 17)];
     for causal in [true, false] {
-        let op = |t: &[Tensor]| attention(&t[0], &t[1], &t[2], &[0, 250, 301], causal);
+        let op = |t: &[Tensor]| attention(&t[0], &t[1], &t[2], &alone(&[0, 250, 301]), causal);
         check(&inputs, op, |t| slow_attention(t, &[0, 250, 301], causal));
     }
 }
@@ -257,6 +279,6 @@ fn refusals_name_the_mend() {
     assert!(silu(&turned).unwrap_err().to_string().contains("contiguous()"));
     assert!(linear(&x, &random(&[3, 5], 1), None).unwrap_err().to_string().contains("does not fit"));
     let q = random(&[4, 2, 8], 25);
-    assert!(attention(&q, &q, &q, &[0, 3], true).unwrap_err().to_string().contains("segments"));
+    assert!(attention(&q, &q, &q, &alone(&[0, 3]), true).unwrap_err().to_string().contains("segments"));
     assert!(backward(&x, &[0.0; 3]).is_err());
 }

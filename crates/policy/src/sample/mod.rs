@@ -181,9 +181,9 @@ fn prefill(network: &Network, decoder: &Decoder, prompts: &[Prompt]) -> Result<V
         let cache =
             cache.iter().map(|(k, v)| Ok((flat(k)?, flat(v)?))).collect::<Result<Vec<_>, PolicyError>>()?;
         let text = &network.config.text;
-        for (segment, logits) in batch.segments().windows(2).zip(logits.chunks_exact(text.vocab_size)) {
-            let mut heads = own_cache(network.config, segment[1] - segment[0]);
-            fill(&mut heads, &cache, segment[0]..segment[1], text.head_dim);
+        for (segment, logits) in batch.segments().iter().zip(logits.chunks_exact(text.vocab_size)) {
+            let mut heads = own_cache(network.config, segment.rows.len());
+            fill(&mut heads, &cache, segment.rows.clone(), text.head_dim);
             prefixes.push(Prefix { cache: heads, logits: logits.to_vec() });
         }
     }
