@@ -20,6 +20,11 @@ use vsdpo_train::update::{optimizer, update};
 /// Tokens that end a student's prompt, after its text: the turn's end and the answer's beginning.
 const CLOSING: usize = 5;
 
+/// Made-up tokens.
+fn ids(s: usize, n: usize) -> Vec<u32> {
+    (0..n).map(|t| ((s * 331 + t * 7919) % 1000) as u32).collect()
+}
+
 fn main() -> Result<()> {
     ops::tune_allocator();
     let before = Before::now();
@@ -31,8 +36,6 @@ fn main() -> Result<()> {
     let policy = Policy::load(&root.join("assets/mini"))?;
     let teacher = Teacher::begin(&recipe, &policy)?;
     let mut optimizer = optimizer(&recipe.optim, &policy)?;
-    let ids =
-        |s: usize, n: usize| -> Vec<u32> { (0..n).map(|t| ((s * 331 + t * 7919) % 1000) as u32).collect() };
     // The rollouts of a group answer one prompt; a teacher's prompt begins like the student's.
     let group = recipe.rollout.group_size;
     let asked = |s: usize| ids(s / group, lengths[s][0]);
@@ -42,11 +45,31 @@ fn main() -> Result<()> {
         let mut prompt = asked(s);
         prompt.truncate(lengths[s][0] - CLOSING);
         prompt.extend(ids(s + lengths.len(), lengths[s][1] - prompt.len()));
-        policy.prompt(prompt, Vec::new())
+        Ok(policy.prompt(prompt, Vec::new())?)
     };
+    let items = items(&lengths, &prompts, taught)?;
+    let batch = Batch { items, rewards: Vec::new(), advantages: Vec::new(), counts: Counts::default() };
+    let ours = before.measure(1, 5, || {
+        update(&policy, &teacher, &batch, &mut optimizer, (&recipe, recipe.streams(0)))?;
+        Ok(())
+    })?;
+    println!("ours: {ours}");
+    if let Some(field) = pytorch("update")? {
+        row("Visual-SDPO step", field.cpu_ms, ours.cpu_ms, 1.33);
+        row("Visual-SDPO step, peak MB", field.peak_mb, ours.peak_mb, 1.54);
+    }
+    Ok(())
+}
+
+/// Every rollout of the step, with the factors that the recipe's streams would give it.
+fn items<'a>(
+    lengths: &[[usize; 3]],
+    prompts: &'a [Prompt],
+    taught: impl Fn(usize) -> Result<Prompt>,
+) -> Result<Vec<Item<'a>>> {
     let total: usize = lengths.iter().map(|l| l[2]).sum();
     let mut items = Vec::new();
-    for (s, (&[_, _, n], prompt)) in lengths.iter().zip(&prompts).enumerate() {
+    for (s, (&[_, _, n], prompt)) in lengths.iter().zip(prompts).enumerate() {
         items.push(Item {
             prompt,
             teacher: Some(taught(s)?),
@@ -60,15 +83,5 @@ fn main() -> Result<()> {
             advantage: if s % 2 == 0 { 0.5 } else { -0.5 },
         });
     }
-    let batch = Batch { items, rewards: Vec::new(), advantages: Vec::new(), counts: Counts::default() };
-    let ours = before.measure(1, 5, || {
-        update(&policy, &teacher, &batch, &mut optimizer, (&recipe, recipe.streams(0)))?;
-        Ok(())
-    })?;
-    println!("ours: {ours}");
-    if let Some(field) = pytorch("update")? {
-        row("Visual-SDPO step", field.cpu_ms, ours.cpu_ms, 1.33);
-        row("Visual-SDPO step, peak MB", field.peak_mb, ours.peak_mb, 1.54);
-    }
-    Ok(())
+    Ok(items)
 }

@@ -9,44 +9,81 @@ pub(super) const SUMMARY: &str = "the legend lies over data";
 
 /// Pixels of a line, and depth of a bar or a note, that a legend may touch: frames have soft edges.
 const TOUCH: f32 = 3.0;
+/// Pixels between a legend and the edge of its axes, at most: half a line of text, as matplotlib leaves.
+const MAX_PAD: f32 = 5.0;
+/// Pixels that a place must have to spare to be called free.
+const SPARE: f32 = 2.0;
+/// Places of a legend, and the shares of the free room to the left of it and above it.
+const PLACES: [(&str, f32, f32); 9] = [
+    ("upper left", 0.0, 0.0),
+    ("upper center", 0.5, 0.0),
+    ("upper right", 1.0, 0.0),
+    ("center left", 0.0, 0.5),
+    ("center", 0.5, 0.5),
+    ("center right", 1.0, 0.5),
+    ("lower left", 0.0, 1.0),
+    ("lower center", 0.5, 1.0),
+    ("lower right", 1.0, 1.0),
+];
 
 pub(super) fn check(scene: &Scene) -> Judgement {
     let mut defects = Vec::new();
     let mut observed = Vec::new();
     for legend in scene.of_kind(ElementKind::Legend) {
-        let covered = covered(scene, legend);
+        let covered = covered(scene, legend.region);
         let place = place(scene, legend);
         if covered.is_empty() {
             observed.push(place);
         } else {
-            defects.push(defect(&[legend], format!("the legend at {place} covers {covered}")));
+            let free = free_places(scene, legend);
+            let free = if free.is_empty() { "no place".to_string() } else { free.join(", ") };
+            defects.push(defect(&[legend], format!("the legend at {place} covers {covered}; free: {free}")));
             // The worst legend is read first.
-            observed.insert(defects.len() - 1, format!("{place}, covers {covered}"));
+            observed.insert(defects.len() - 1, format!("{place}, covers {covered}, free: {free}"));
         }
     }
     let observed = if observed.is_empty() { "none".to_string() } else { observed.join("; ") };
     Judgement::counted(defects, observed)
 }
 
-/// What lies under a legend, as in `2 lines 1 bar`; empty if nothing does.
-fn covered(scene: &Scene, legend: &Element) -> String {
+/// The places of `legend(loc=...)` where this legend would cover nothing.
+fn free_places(scene: &Scene, legend: &Element) -> Vec<&'static str> {
+    let Some(room) = room(scene, legend) else { return Vec::new() };
+    let r = legend.region;
+    let gaps = [r.x0 - room.x0, room.x1 - r.x1, r.y0 - room.y0, room.y1 - r.y1];
+    let pad = gaps.into_iter().fold(MAX_PAD, f32::min).max(0.0);
+    let inner = room.grow(-pad);
+    let (dx, dy) = (inner.width() - r.width(), inner.height() - r.height());
+    if dx < 0.0 || dy < 0.0 {
+        return Vec::new();
+    }
+    let at = |fx: f32, fy: f32| {
+        let (x, y) = (inner.x0 + fx * dx, inner.y0 + fy * dy);
+        Region::new(x, y, x + r.width(), y + r.height()).grow(SPARE)
+    };
+    let fits = |(_, fx, fy): &(&str, f32, f32)| covered(scene, at(*fx, *fy)).is_empty();
+    PLACES.into_iter().filter(fits).map(|(name, ..)| name).collect()
+}
+
+/// What lies under a box, as in `2 lines 1 bar`; empty if nothing does.
+fn covered(scene: &Scene, region: Region) -> String {
     let count = |kind, hidden: &dyn Fn(&Element) -> usize| -> usize {
         scene.of_kind(kind).filter(|e| e.parent.is_none()).map(hidden).sum()
     };
-    let room = |e: &Element| {
-        let inside = legend.region.intersect(e.region);
+    let deep = |e: &Element| {
+        let inside = region.intersect(e.region);
         inside.width() > TOUCH && inside.height() > TOUCH
     };
     let lines = count(ElementKind::Line, &|e| {
-        let crossed = !is_reference(scene, e) && length_under(e, legend.region) > TOUCH;
+        let crossed = !is_reference(scene, e) && length_under(e, region) > TOUCH;
         usize::from(crossed)
     });
-    let bars = count(ElementKind::Bar, &|e| usize::from(room(e)));
+    let bars = count(ElementKind::Bar, &|e| usize::from(deep(e)));
     let points = count(ElementKind::Collection, &|e| {
-        let box_ = legend.region.intersect(e.region).grow(-1.0);
+        let box_ = region.intersect(e.region).grow(-1.0);
         e.points.iter().filter(|p| box_.contains_point(p[0], p[1])).count()
     });
-    let notes = count(ElementKind::Text, &|e| usize::from(room(e)));
+    let notes = count(ElementKind::Text, &|e| usize::from(deep(e)));
     let named = [(lines, "line"), (bars, "bar"), (points, "point"), (notes, "text")];
     let words: Vec<String> = named
         .iter()
@@ -76,10 +113,14 @@ fn is_reference(scene: &Scene, line: &Element) -> bool {
         || (upright && crosses(a[1], b[1], axes.region.y0, axes.region.y1))
 }
 
+/// The box of the axes of a legend.
+fn room(scene: &Scene, legend: &Element) -> Option<Region> {
+    legend.axes.and_then(|id| scene.by_id(id)).map(|e| e.region).filter(|r| !r.is_empty())
+}
+
 /// The place of a legend in its axes, in the words of `legend(loc=...)`, or on which side outside.
 fn place(scene: &Scene, legend: &Element) -> String {
-    let axes = legend.axes.and_then(|id| scene.by_id(id)).map(|e| e.region).filter(|r| !r.is_empty());
-    let room = axes.unwrap_or_else(|| scene.bounds());
+    let room = room(scene, legend).unwrap_or_else(|| scene.bounds());
     let (x, y) = legend.region.center();
     let side = match () {
         () if x > room.x1 => "outside right",
@@ -121,7 +162,8 @@ mod tests {
         elements.push(shape(1, Legend, legend).on(0, '-'));
         elements.extend(others);
         let judgement = with_scene(elements, None, check);
-        assert_eq!(judgement.observed, observed);
+        let seen = judgement.observed.split(", free:").next();
+        assert_eq!(seen, Some(observed));
         let clean = !observed.contains("covers");
         assert_eq!(judgement.score, Some(if clean { 1.0 } else { 0.5 }));
         assert!(judgement.defects.iter().all(|d| d.elements == [1] && d.regions == [legend.into()]));
@@ -183,6 +225,26 @@ mod tests {
         judge(vec![text(2, "note", [60.0, 20.0, 90.0, 30.0])], legend, "upper right, covers 1 text");
         let own = shape(2, Line, [75.0, 20.0, 85.0, 20.0]).inside(1).through(&[[75.0, 20.0], [85.0, 20.0]]);
         judge(vec![own], legend, "upper right");
+    }
+
+    #[test]
+    fn free_places_are_named() {
+        // Axes of 100 x 100 and a legend of 37 x 20 that keeps 3 px from the edges. Its places begin at 13, 41.5
+        // and 70 from the left and at 13, 50 and 87 from above, each with 2 px to spare.
+        let see = |others: Vec<Made>| {
+            let mut elements = vec![shape(0, Axes, [10.0, 10.0, 110.0, 110.0])];
+            elements.push(shape(1, Legend, [70.0, 13.0, 107.0, 33.0]).on(0, '-'));
+            elements.extend(others);
+            with_scene(elements, None, check).observed
+        };
+        let high = shape(2, Bar, [12.0, 20.0, 108.0, 110.0]);
+        assert_eq!(see(vec![high]), "upper right, covers 1 bar, free: no place");
+        let bar = |id, x0: f32, x1: f32| shape(id, Bar, [x0, 20.0, x1, 110.0]);
+        let two = vec![bar(2, 60.0, 65.0), bar(3, 90.0, 100.0)];
+        assert_eq!(see(two), "upper right, covers 1 bar, free: upper left, center left, lower left");
+        let line = shape(2, Line, [10.0, 10.0, 110.0, 110.0]).through(&[[12.0, 20.0], [108.0, 20.0]]);
+        let want = "upper right, covers 1 line, free: center left, center, center right, lower left, lower center, lower right";
+        assert_eq!(see(vec![line]), want);
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //!
 //! Not done: splitting one sequence and head over several threads, and attention windows.
 
+use super::Segment;
 use super::host::{self, Scatter};
 use super::matrix::{Mat, Threads, matmul, matmul_add};
 use super::simd;
@@ -21,23 +22,6 @@ use std::sync::OnceLock;
 const NAME: &str = "attention";
 /// Rows (query positions times heads of the group) of one tile.
 const TILE_ROWS: usize = 96;
-
-/// Consecutive rows that attend to one another, and to rows before them that they share with others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Segment {
-    /// The rows.
-    pub rows: Range<usize>,
-    /// Rows of an earlier segment that come before these in the sequence; all of them are seen. Empty for a
-    /// sequence that stands alone.
-    pub prefix: Range<usize>,
-}
-
-impl Segment {
-    /// Rows without a shared beginning.
-    pub fn alone(rows: Range<usize>) -> Self {
-        Self { rows, prefix: 0..0 }
-    }
-}
 
 /// `softmax(q k^T / sqrt(d)) v` within each segment and its prefix; `q` `[n, H, d]`, `k` and `v` `[n, Hkv, d]` with H a
 /// multiple of Hkv (query head h reads key head h / (H / Hkv)). The result is `[n, H, d]`.

@@ -22,12 +22,13 @@ mod memory;
 mod norm;
 mod rope;
 mod seed;
+mod segment;
 pub mod simd;
 #[cfg(test)]
 mod tests;
 
 pub use activation::{gelu, gelu_tanh, silu, swiglu};
-pub use attention::{Segment, attention};
+pub use attention::attention;
 pub use embedding::embedding;
 pub use gated::gated_linear;
 pub use linear::linear;
@@ -35,3 +36,4 @@ pub use memory::tune_allocator;
 pub use norm::{layer_norm, rms_norm};
 pub use rope::rope;
 pub use seed::backward;
+pub use segment::Segment;
