@@ -30,14 +30,12 @@ impl<'a> Batch<'a> {
         while let Some(first) = rest.first() {
             let (run, beginning) = shared_beginning(config, rest);
             let start = batch.ids.len();
-            batch.push_tokens(config, first.prompt, 0..beginning.tokens);
-            batch.images.extend(&first.prompt.images[..beginning.images]);
+            batch.push_part(config, first.prompt, Beginning::default(), beginning);
             let prefix = start..batch.ids.len();
             batch.push_segment(start, 0..0);
             for Sequence { prompt, completion } in &rest[..run] {
                 let start = batch.ids.len();
-                batch.push_tokens(config, prompt, beginning.tokens..prompt.ids.len());
-                batch.images.extend(&prompt.images[beginning.images..]);
+                batch.push_part(config, prompt, beginning, Beginning::whole(prompt));
                 // The prompt's last row, which may be the last one of the shared beginning.
                 let last = if batch.ids.len() > start { batch.ids.len() } else { prefix.end } - 1;
                 batch.packed.keep.push(last as u32);
@@ -60,8 +58,7 @@ impl<'a> Batch<'a> {
         for prompt in prompts {
             check(config, prompt)?;
             let start = batch.ids.len();
-            batch.push_tokens(config, prompt, 0..prompt.ids.len());
-            batch.images.extend(&prompt.images);
+            batch.push_part(config, prompt, Beginning::default(), Beginning::whole(prompt));
             batch.packed.keep.push(batch.ids.len() as u32 - 1);
             batch.push_segment(start, 0..0);
         }
@@ -74,14 +71,14 @@ impl<'a> Batch<'a> {
         Self { ids: Vec::new(), packed, images: Vec::new() }
     }
 
-    /// Appends some tokens of a prompt; their images are up to the caller.
-    fn push_tokens(&mut self, config: &Config, prompt: &Prompt, part: Range<usize>) {
-        let rows = (self.ids.len() as u32..).zip(&prompt.ids[part.clone()]);
-        self.packed
-            .image_rows
-            .extend(rows.filter(|(_, id)| **id == config.image_token_id).map(|(row, _)| row));
-        self.ids.extend(&prompt.ids[part.clone()]);
-        self.packed.positions.extend(&prompt.positions[part]);
+    /// Appends what stands in a prompt between two beginnings of it.
+    fn push_part(&mut self, config: &Config, prompt: &'a Prompt, from: Beginning, to: Beginning) {
+        let ids = &prompt.ids[from.tokens..to.tokens];
+        let rows = (self.ids.len() as u32..).zip(ids).filter(|(_, id)| **id == config.image_token_id);
+        self.packed.image_rows.extend(rows.map(|(row, _)| row));
+        self.ids.extend(ids);
+        self.packed.positions.extend(&prompt.positions[from.tokens..to.tokens]);
+        self.images.extend(&prompt.images[from.images..to.images]);
     }
 
     /// Makes a segment of the rows since `start`, if there are any.
@@ -127,12 +124,18 @@ fn check(config: &Config, prompt: &Prompt) -> Result<(), PolicyError> {
     Ok(())
 }
 
-/// A beginning that prompts share.
+/// A beginning of a prompt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Beginning {
     tokens: usize,
     /// Images that lie wholly inside.
     images: usize,
+}
+
+impl Beginning {
+    fn whole(prompt: &Prompt) -> Self {
+        Self { tokens: prompt.ids.len(), images: prompt.images.len() }
+    }
 }
 
 /// Shared tokens below which a beginning is not worth a segment of its own.
@@ -141,16 +144,17 @@ const WORTH_SHARING: usize = 16;
 /// How many of the first sequences share a beginning, and which. A sequence that shares much less than those
 /// before it begins a run of its own.
 fn shared_beginning(config: &Config, sequences: &[&Sequence]) -> (usize, Beginning) {
-    let first = sequences[0].prompt;
-    let mut run = (1, Beginning::default());
+    let (mut count, mut shared) = (1, None);
     for other in &sequences[1..] {
-        let common = common(config, first, other.prompt);
-        if common.tokens < WORTH_SHARING || (run.0 > 1 && common.tokens * 4 < run.1.tokens * 3) {
+        let common = common(config, sequences[0].prompt, other.prompt);
+        let before = shared.unwrap_or(common);
+        if common.tokens < WORTH_SHARING || common.tokens * 4 < before.tokens * 3 {
             break;
         }
-        run = (run.0 + 1, if run.0 > 1 && run.1.tokens < common.tokens { run.1 } else { common });
+        shared = Some(if common.tokens < before.tokens { common } else { before });
+        count += 1;
     }
-    run
+    (count, shared.unwrap_or_default())
 }
 
 /// The longest common beginning of two prompts that cuts no image.

@@ -141,21 +141,25 @@ fn a_shared_beginning_changes_neither_states_nor_gradients() {
     let run = |sequences: &[Sequence]| {
         let states = policy.completion_hidden(sequences, Mode::Train).unwrap();
         let gradients = states.sqr().unwrap().sum_all().unwrap().backward().unwrap();
-        let of = |(_, var): &(String, candle_core::Var)| flat(gradients.get(var.as_tensor()).unwrap());
+        // A sequence without images has no gradient for the tower.
+        let of = |(_, var): &(String, candle_core::Var)| {
+            gradients.get(var.as_tensor()).map_or_else(|| vec![0.0; var.elem_count()], flat)
+        };
         (flat(&states), policy.parameters().iter().map(of).collect::<Vec<_>>())
     };
     let (states, gradients) = run(&all);
-    let alone: Vec<_> = all[..5].iter().map(|s| run(std::slice::from_ref(s))).collect();
-    let words = policy.completion_hidden(&all[5..], Mode::Infer).unwrap();
-    let want: Vec<f32> = alone.iter().flat_map(|(states, _)| states.clone()).chain(flat(&words)).collect();
+    let alone: Vec<_> = all.iter().map(|s| run(std::slice::from_ref(s))).collect();
+    let want: Vec<f32> = alone.iter().flat_map(|(states, _)| states.clone()).collect();
     assert!(worst(&states, &want) <= 1e-5, "{}", worst(&states, &want));
-    let (_, without) = run(&all[..5]);
     for (i, (name, _)) in policy.parameters().iter().enumerate() {
         let sum = |k: usize| alone.iter().map(|(_, g)| g[i][k]).sum::<f32>();
-        let want: Vec<f32> = (0..without[i].len()).map(sum).collect();
+        let want: Vec<f32> = (0..gradients[i].len()).map(sum).collect();
         let scale = want.iter().map(|g| g.abs()).fold(1e-3, f32::max);
-        assert!(worst(&without[i], &want) <= 1e-4 * scale, "{name}: {}", worst(&without[i], &want) / scale);
-        assert_eq!(gradients[i].len(), want.len());
+        assert!(
+            worst(&gradients[i], &want) <= 1e-4 * scale,
+            "{name}: {}",
+            worst(&gradients[i], &want) / scale
+        );
     }
 }
 
