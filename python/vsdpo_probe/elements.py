@@ -111,6 +111,8 @@ class Maker:
         element["color"] = rgba(artist.get_color(), artist.get_alpha())
         element["font_px"] = artist.get_size() * self.figure.dpi / 72
         element["rotation"] = artist.get_rotation()
+        if element["kind"] == "text":
+            element["align"] = artist.get_horizontalalignment()
         box = Text.get_window_extent(artist, self.renderer).extents
         if np.isfinite(box).all():
             element["layout"] = self.near([box[0], self.height - box[3], box[2], self.height - box[1]])

@@ -77,6 +77,25 @@ pub enum Attribution {
     Container,
 }
 
+/// Horizontal alignment of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Align {
+    /// The text begins at its place.
+    Left,
+    /// The middle of the text lies at its place.
+    Center,
+    /// The text ends at its place.
+    Right,
+}
+
+impl Align {
+    /// The lower-case name.
+    pub fn name(self) -> &'static str {
+        ["left", "center", "right"][self as usize]
+    }
+}
+
 /// One drawn thing. A claim of an untrusted process that `render` has validated: boxes are finite and
 /// inside the image (`layout` and `points` within four image sizes of it), spans inside the source.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -118,6 +137,9 @@ pub struct Element {
     /// Rotation of a text in degrees, counter-clockwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<f32>,
+    /// Which part of a free text lies at the place that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub align: Option<Align>,
     /// Name of a data series as given by `label=`, if not private (`_...`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
@@ -148,6 +170,7 @@ impl Element {
             color: None,
             font_px: None,
             rotation: None,
+            align: None,
             label: None,
             values: Vec::new(),
             points: Vec::new(),

@@ -25,7 +25,7 @@ mod task;
 
 pub use credit::{Credit, CreditedStatement, Statement};
 pub use diagnosis::{Axis, ChartAxis, Defect, Diagnosis, Rubric, Verdict};
-pub use element::{Attribution, Element, ElementKind};
+pub use element::{Align, Attribution, Element, ElementKind};
 pub use geometry::{Region, Span};
 pub use outcome::{ExecError, FailureKind, Image, Outcome, Rendered};
 pub use rollout::{Rollout, extract_code};

@@ -22,6 +22,9 @@ pub(crate) enum Group {
     Single(u32),
 }
 
+/// How many things an observed value lists.
+const LISTED: usize = 3;
+
 impl<'a> Scene<'a> {
     pub(crate) fn new(rendered: &'a Rendered, requirements: Option<&'a Requirements>) -> Self {
         Scene { elements: &rendered.elements, requirements, rendered }
@@ -114,6 +117,16 @@ pub(crate) fn quote(text: &str, max: usize) -> String {
 /// `text` and, where more than one thing is meant, how many others there are.
 pub(crate) fn and_others(text: String, all: usize) -> String {
     if all > 1 { format!("{text} +{}", all - 1) } else { text }
+}
+
+/// The first few of `items` and how many more there are.
+pub(crate) fn listed(mut items: Vec<String>) -> String {
+    let more = items.len().saturating_sub(LISTED);
+    if more > 0 {
+        items.truncate(LISTED);
+        items.push(format!("{more} more"));
+    }
+    items.join("; ")
 }
 
 /// A colour with alpha, seen on an opaque one.

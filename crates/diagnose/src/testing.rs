@@ -2,7 +2,7 @@
 
 use crate::rules::Judgement;
 use crate::scene::Scene;
-use vsdpo_artifact::{Element, ElementKind, Image, Rendered, Requirements, Span};
+use vsdpo_artifact::{Align, Element, ElementKind, Image, Rendered, Requirements, Span};
 
 /// An element in the making.
 #[derive(Clone, Debug)]
@@ -43,6 +43,10 @@ impl Made {
 
     pub(crate) fn rotated(self, degrees: f32) -> Made {
         self.with(|e| e.rotation = Some(degrees))
+    }
+
+    pub(crate) fn aligned(self, align: Align) -> Made {
+        self.with(|e| e.align = Some(align))
     }
 
     pub(crate) fn sized(self, font_px: f32) -> Made {

@@ -35,34 +35,37 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         if covered.is_empty() {
             observed.push(place);
         } else {
-            let free = free_places(scene, legend);
-            let free = if free.is_empty() { "no place".to_string() } else { free.join(", ") };
-            defects.push(defect(&[legend], format!("the legend at {place} covers {covered}; free: {free}")));
+            let free = match free_places(scene, legend) {
+                None => String::new(),
+                Some(free) if free.is_empty() => ", free: no place".to_string(),
+                Some(free) => format!(", free: {}", free.join(", ")),
+            };
+            defects.push(defect(&[legend], format!("the legend at {place} covers {covered}{free}")));
             // The worst legend is read first.
-            observed.insert(defects.len() - 1, format!("{place}, covers {covered}, free: {free}"));
+            observed.insert(defects.len() - 1, format!("{place}, covers {covered}{free}"));
         }
     }
     let observed = if observed.is_empty() { "none".to_string() } else { observed.join("; ") };
     Judgement::counted(defects, observed)
 }
 
-/// The places of `legend(loc=...)` where this legend would cover nothing.
-fn free_places(scene: &Scene, legend: &Element) -> Vec<&'static str> {
-    let Some(room) = room(scene, legend) else { return Vec::new() };
+/// The places of `legend(loc=...)` where this legend would cover nothing; `None` for a legend of no axes.
+fn free_places(scene: &Scene, legend: &Element) -> Option<Vec<&'static str>> {
+    let room = room(scene, legend)?;
     let r = legend.region;
     let gaps = [r.x0 - room.x0, room.x1 - r.x1, r.y0 - room.y0, room.y1 - r.y1];
     let pad = gaps.into_iter().fold(MAX_PAD, f32::min).max(0.0);
     let inner = room.grow(-pad);
     let (dx, dy) = (inner.width() - r.width(), inner.height() - r.height());
     if dx < 0.0 || dy < 0.0 {
-        return Vec::new();
+        return Some(Vec::new());
     }
     let at = |fx: f32, fy: f32| {
         let (x, y) = (inner.x0 + fx * dx, inner.y0 + fy * dy);
         Region::new(x, y, x + r.width(), y + r.height()).grow(SPARE)
     };
     let fits = |(_, fx, fy): &(&str, f32, f32)| covered(scene, at(*fx, *fy)).is_empty();
-    PLACES.into_iter().filter(fits).map(|(name, ..)| name).collect()
+    Some(PLACES.into_iter().filter(fits).map(|(name, ..)| name).collect())
 }
 
 /// What lies under a box, as in `2 lines 1 bar`; empty if nothing does.
@@ -250,6 +253,10 @@ mod tests {
         assert_eq!(see(two), "upper right, covers 1 bar, free: upper left, center left, lower left");
         let line = shape(2, Line, [10.0, 10.0, 110.0, 110.0]).through(&[[12.0, 20.0], [108.0, 20.0]]);
         assert_eq!(see(vec![line]), UPPER_ROW_COVERED);
+        // A legend of the figure has no axes whose places could be named.
+        let of_figure = shape(0, Legend, [70.0, 13.0, 107.0, 33.0]);
+        let under = shape(1, Bar, [80.0, 20.0, 95.0, 90.0]);
+        assert_eq!(with_scene(vec![of_figure, under], None, check).observed, "upper center, covers 1 bar");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Judgement, defect};
 use crate::geometry::Quad;
-use crate::scene::{Scene, and_others, content, distance, grouped, hex, over, quote};
+use crate::scene::{Scene, and_others, content, distance, grouped, hex, listed, over, quote};
 use std::collections::BTreeMap;
 use vsdpo_artifact::Element;
 
@@ -24,15 +24,27 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         groups.extend(seen.into_iter().next().map(|worst| (worst, failing)));
     }
     groups.sort_by(|a, b| a.0.margin().total_cmp(&b.0.margin()));
-    let Some((worst, _)) = groups.first() else { return Judgement::not_judged("no text") };
+    if groups.is_empty() {
+        return Judgement::not_judged("no text");
+    }
     let failing = groups.iter().filter(|(_, failing)| !failing.is_empty());
-    let n = failing.clone().count();
-    let observed = and_others(format!("{} {}", quote(content(worst.element), 12), worst.colours()), n);
     let defects = failing.map(|(worst, failing)| {
         let text = and_others(quote(content(worst.element), 40), failing.len());
         defect(failing, format!("{text}: contrast {}", worst.colours()))
     });
-    Judgement::counted(defects.collect(), observed)
+    Judgement::counted(defects.collect(), observed(&groups))
+}
+
+/// Each pair of colours with the first text that has it, the weakest pair first.
+fn observed(groups: &[(Seen, Vec<&Element>)]) -> String {
+    let mut told: Vec<&Seen> = Vec::new();
+    for (seen, _) in groups {
+        if !told.iter().any(|t| (t.ink, t.ground) == (seen.ink, seen.ground)) {
+            told.push(seen);
+        }
+    }
+    let one = |seen: &&Seen| format!("{} {}", quote(content(seen.element), 12), seen.colours());
+    listed(told.iter().map(one).collect())
 }
 
 /// A text with its colours.
@@ -194,7 +206,7 @@ mod tests {
         let judgement = picture.with_scene(vec![tick(0, 10.0), tick(1, 30.0), title], check);
         let involved: Vec<_> = judgement.defects.iter().map(|d| d.elements.clone()).collect();
         assert_eq!(involved, [vec![0, 1], vec![2]]);
-        assert_eq!(judgement.observed, "'1' #fafafa on #ffffff 1.0 +1");
+        assert_eq!(judgement.observed, "'1' #fafafa on #ffffff 1.0; 'Title' #f0f0f0 on #ffffff 1.1");
         assert_eq!(judgement.score, Some(1.0 / 3.0));
     }
 

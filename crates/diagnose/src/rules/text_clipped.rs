@@ -2,7 +2,7 @@
 
 use super::{Judgement, defect};
 use crate::geometry::Letters;
-use crate::scene::{Scene, and_others, content, grouped, quote};
+use crate::scene::{Scene, and_others, content, grouped, listed, quote};
 use vsdpo_artifact::{Element, Region};
 
 pub(super) const SUMMARY: &str = "a text is cut at an edge of the picture";
@@ -15,27 +15,45 @@ pub(super) fn check(scene: &Scene) -> Judgement {
     if texts.is_empty() {
         return Judgement::not_judged("no text");
     }
-    let bounds = scene.bounds();
-    // (most pixels lost, elements with their sides) of each group.
-    let mut found: Vec<(f32, Vec<(&Element, Cut)>)> = grouped(texts.into_iter())
-        .into_values()
-        .map(|group| group.into_iter().filter_map(|e| Some((e, cut(e, bounds)?))).collect())
-        .filter(|cuts: &Vec<(&Element, Cut)>| !cuts.is_empty())
-        .map(|mut cuts| {
-            cuts.sort_by(|a, b| b.1.lost.total_cmp(&a.1.lost));
-            (cuts[0].1.lost, cuts)
-        })
-        .collect();
-    found.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let name = |(e, cut): &(&Element, Cut), max| format!("{} {}", quote(content(e), max), cut.sides);
-    let all = found.iter().map(|(_, cuts)| cuts.len()).sum();
-    let observed = found.first().map_or("none".to_string(), |(_, cuts)| and_others(name(&cuts[0], 20), all));
-    let defects = found.iter().map(|(_, cuts)| {
+    let found = cuts(&texts, scene.bounds());
+    let name = |(e, cut): &(&Element, Cut), max| format!("{} {}", described(e, max), cut.sides);
+    let observed = observed(&found, &texts);
+    let defects = found.iter().map(|cuts| {
         let elements: Vec<&Element> = cuts.iter().map(|(e, _)| *e).collect();
         let message = format!("{} by {:.0} px", name(&cuts[0], 40), cuts[0].1.lost);
         defect(&elements, format!("cut off: {}", and_others(message, cuts.len())))
     });
     Judgement::counted(defects.collect(), observed)
+}
+
+/// The cut texts of each group; the worst text and the worst group come first.
+fn cuts<'a>(texts: &[&'a Element], bounds: Region) -> Vec<Vec<(&'a Element, Cut)>> {
+    let mut found: Vec<Vec<(&Element, Cut)>> = grouped(texts.iter().copied())
+        .into_values()
+        .map(|group| group.into_iter().filter_map(|e| Some((e, cut(e, bounds)?))).collect())
+        .filter(|cuts: &Vec<(&Element, Cut)>| !cuts.is_empty())
+        .collect();
+    found.iter_mut().for_each(|cuts| cuts.sort_by(|a, b| b.1.lost.total_cmp(&a.1.lost)));
+    found.sort_by(|a, b| b[0].1.lost.total_cmp(&a[0].1.lost));
+    found
+}
+
+/// What is cut, then how the whole free texts are set: whether a text reaches an edge is a matter of that.
+fn observed(found: &[Vec<(&Element, Cut)>], texts: &[&Element]) -> String {
+    let cut = found.iter().map(|cuts| {
+        let (e, cut) = &cuts[0];
+        and_others(format!("{} {}", described(e, 20), cut.sides), cuts.len())
+    });
+    let whole = |e: &&&Element| e.align.is_some() && !found.iter().flatten().any(|(cut, _)| cut.id == e.id);
+    let free = texts.iter().filter(whole).map(|e| format!("inside {}", described(e, 20)));
+    let none = found.is_empty().then(|| "none".to_string());
+    listed(none.into_iter().chain(cut).chain(free).collect())
+}
+
+/// The text, with its alignment where it is a free one.
+fn described(e: &Element, max: usize) -> String {
+    let align = e.align.map_or(String::new(), |align| format!(" (align {})", align.name()));
+    format!("{}{align}", quote(content(e), max))
 }
 
 /// Where a text is cut.
@@ -107,6 +125,7 @@ impl Gaps {
 mod tests {
     use super::check;
     use crate::testing::*;
+    use vsdpo_artifact::Align;
     use vsdpo_artifact::ElementKind::*;
 
     fn judge(elements: Vec<Made>, observed: &str, score: f32) {
@@ -155,8 +174,22 @@ mod tests {
             let t = text(id, "label", [0.0, y, 20.0, y + 10.0]).laid([-12.0, y, 20.0, y + 10.0]).sized(10.0);
             t.of(TickLabel).on(9, 'y')
         };
-        judge(vec![wide, label(1, 30.0), label(2, 50.0)], "'Wide' left right top +2", 1.0 / 3.0);
+        let both = "'Wide' left right top; 'label' left +1";
+        judge(vec![wide, label(1, 30.0), label(2, 50.0)], both, 1.0 / 3.0);
         judge(vec![label(1, 30.0), label(2, 50.0)], "'label' left +1", 0.5);
+    }
+
+    #[test]
+    fn free_texts_are_told_with_their_alignment() {
+        let note = |id, x1: f32| {
+            let note = text(id, "peak", [x1 - 60.0, 10.0, x1.min(200.0), 20.0]).sized(10.0);
+            note.laid([x1 - 60.0, 9.0, x1, 22.0]).aligned(Align::Center)
+        };
+        judge(vec![note(0, 190.0)], "none; inside 'peak' (align center)", 1.0);
+        let one = "'peak' (align center) right; inside 'peak' (align center)";
+        judge(vec![note(0, 190.0), note(1, 220.0)], one, 0.5);
+        let all = "none; inside 'peak' (align center); inside 'peak' (align center); 2 more";
+        judge((0..4).map(|id| note(id, 100.0)).collect(), all, 1.0);
     }
 
     #[test]

@@ -27,6 +27,17 @@ const FEEDBACK: f64 = 0.44;
 /// Share of first attempts and plain answers that carry a slip.
 const SLIPS: f64 = 0.08;
 
+/// What a pair shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A task and an answer whose layout ignores the content.
+    Plain,
+    /// A task with feedback, and the answer that acts on it.
+    Feedback,
+    /// A task with a reference solution, and the same again.
+    Reference,
+}
+
 /// A prompt and the answer to learn.
 pub struct Pair {
     /// The conversation up to the policy's turn.
@@ -75,23 +86,37 @@ impl Corpus {
     /// Pair number `index`: depends on the corpus and the number only.
     pub fn pair(&self, index: u64) -> Result<Pair> {
         let mut rng = stream(Split::Feedback, self.seed ^ 0x5eed, index);
-        let kind: f64 = rng.random();
-        if kind < PLAIN {
-            let content = Content::draw_seen(&mut rng);
-            let layout = Layout::random(&mut rng);
-            let slip = rng.random_bool(SLIPS).then(|| Slip::random(&mut rng));
+        let x: f64 = rng.random();
+        let kind = match () {
+            () if x < PLAIN => Kind::Plain,
+            () if x < PLAIN + FEEDBACK => Kind::Feedback,
+            () => Kind::Reference,
+        };
+        self.pair_of(kind, &mut rng)
+    }
+
+    /// Pair number `index` of a kind, none of those that [`Corpus::pair`] gives.
+    pub fn probe(&self, kind: Kind, index: u64) -> Result<Pair> {
+        self.pair_of(kind, &mut stream(Split::Feedback, self.seed ^ 0xb0b, index))
+    }
+
+    fn pair_of(&self, kind: Kind, rng: &mut impl Rng) -> Result<Pair> {
+        if kind == Kind::Plain {
+            let content = Content::draw_seen(rng);
+            let layout = Layout::random(rng);
+            let slip = rng.random_bool(SLIPS).then(|| Slip::random(rng));
             let task = task_of(&content, String::new(), &layout);
             return Ok(Pair { messages: student_prompt(&task), answer: script(&content, &layout, slip) });
         }
-        if kind < PLAIN + FEEDBACK {
+        if kind == Kind::Feedback {
             let attempt = &self.attempts[rng.random_range(0..self.attempts.len())];
-            return attempt.pair(&mut rng);
+            return attempt.pair(rng);
         }
-        let content = Content::draw(Split::Feedback, &mut rng);
-        let layout = Layout::random(&mut rng);
+        let content = Content::draw(Split::Feedback, rng);
+        let layout = Layout::random(rng);
         let task = task_of(&content, String::new(), &layout);
         let answer = script(&content, &layout, None);
-        let messages = teacher_prompt(&task, &Feedback::Reference { code: &answer }, channels(&mut rng));
+        let messages = teacher_prompt(&task, &Feedback::Reference { code: &answer }, channels(rng));
         Ok(Pair { messages, answer })
     }
 }

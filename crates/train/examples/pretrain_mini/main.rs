@@ -8,7 +8,7 @@ mod corpus;
 
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
-use corpus::{Corpus, Pair};
+use corpus::{Corpus, Kind, Pair};
 use rayon::prelude::*;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use vsdpo_policy::{
 };
 use vsdpo_render::{ChartRenderer, RenderConfig};
 use vsdpo_train::eval::{EvalConfig, evaluate};
-use vsdpo_train::loss::{HeadInput, LossConfig, Streams, Weights, fused_head};
+use vsdpo_train::loss::{HeadInput, LossConfig, Streams, Weights, fused_head, HeadOutput};
 use vsdpo_train::optim::{AdamW, AdamWConfig, Schedule};
 
 /// The dials, each with its default.
@@ -50,7 +50,7 @@ fn main() -> Result<()> {
 impl Options {
     fn parse() -> Result<Self> {
         let mut o =
-            Options { out: "assets/mini".into(), steps: 1100, batch: 32, renders: 3000, lr: 3e-3, seed: 1 };
+            Options { out: "assets/mini".into(), steps: 2400, batch: 16, renders: 3000, lr: 3e-3, seed: 1 };
         let args: Vec<String> = std::env::args().skip(1).collect();
         for pair in args.chunks(2) {
             let [key, value] = pair else { anyhow::bail!("{}: no value; write {} VALUE", pair[0], pair[0]) };
@@ -134,6 +134,11 @@ fn train(policy: &mut Policy, corpus: &Corpus, end: u32, options: &Options) -> R
         tokens += batch.iter().map(|(p, a)| p.ids.len() + a.len()).sum::<usize>();
         let loss = update(policy, &mut optimizer, &batch)?;
         mean = if step == 0 { loss } else { 0.95 * mean + 0.05 * loss };
+        if step % 200 == 199 {
+            for kind in [Kind::Plain, Kind::Feedback, Kind::Reference] {
+                println!("step {:5} loss on {kind:?} pairs {:.4}", step + 1, probe(policy, corpus, end, kind)?);
+            }
+        }
         if step % 20 == 19 {
             let speed = tokens as f64 / start.elapsed().as_secs_f64();
             println!("step {:5} of {steps} loss {mean:.4} {speed:.0} tokens/s", step + 1);
@@ -143,21 +148,49 @@ fn train(policy: &mut Policy, corpus: &Corpus, end: u32, options: &Options) -> R
 }
 
 fn batch(policy: &Policy, corpus: &Corpus, end: u32, first: u64, n: u64) -> Result<Vec<(Prompt, Vec<u32>)>> {
-    let encode = |i: u64| {
-        let pair = corpus.pair(i)?;
-        let mut answer = policy.tokenizer().encode(&pair.answer)?;
-        answer.push(end);
-        Ok((policy.encode(&pair.messages)?, answer))
-    };
-    (first..first + n).into_par_iter().map(encode).collect()
+    (first..first + n).into_par_iter().map(|i| encode(policy, &corpus.pair(i)?, end)).collect()
+}
+
+fn encode(policy: &Policy, pair: &Pair, end: u32) -> Result<(Prompt, Vec<u32>)> {
+    let mut answer = policy.tokenizer().encode(&pair.answer)?;
+    answer.push(end);
+    Ok((policy.encode(&pair.messages)?, answer))
+}
+
+/// Mean loss per token on pairs of one kind that are never trained on.
+fn probe(policy: &Policy, corpus: &Corpus, end: u32, kind: Kind) -> Result<f64> {
+    let pairs = (0..32).map(|i| encode(policy, &corpus.probe(kind, i)?, end)).collect::<Result<Vec<_>>>()?;
+    Ok(forward(policy, &pairs, Mode::Infer, false)?.1.loss.ce)
 }
 
 /// One optimizer step of token-mean cross-entropy; returns the loss.
 fn update(policy: &Policy, optimizer: &mut AdamW, batch: &[(Prompt, Vec<u32>)]) -> Result<f64> {
+    let (hidden, out) = forward(policy, batch, Mode::Train, true)?;
+    let mut gradients = optimizer.gradients(&ops::backward(&hidden, &out.dh)?);
+    // The head is the embedding: its gradient from the head comes on top of the one from the tape.
+    let at =
+        policy.trainable().position(|(_, var)| var.id() == policy.head().id()).context("the head trains")?;
+    let dhead =
+        Tensor::from_vec(out.dhead.context("the head's gradient")?, policy.head().shape(), &Device::Cpu)?;
+    gradients[at] = Some(match gradients[at].take() {
+        Some(tape) => (tape + dhead)?,
+        None => dhead,
+    });
+    optimizer.step(&gradients)?;
+    Ok(out.loss.ce)
+}
+
+/// The states at the answers' tokens, and the token-mean cross-entropy of the head on them.
+fn forward(
+    policy: &Policy,
+    batch: &[(Prompt, Vec<u32>)],
+    mode: Mode,
+    gradient: bool,
+) -> Result<(Tensor, HeadOutput)> {
     let sequences: Vec<Sequence> =
         batch.iter().map(|(prompt, a)| Sequence { prompt, completion: a }).collect();
     let targets: Vec<u32> = batch.iter().flat_map(|(_, a)| a.iter().copied()).collect();
-    let hidden = policy.completion_hidden(&sequences, Mode::Train)?;
+    let hidden = policy.completion_hidden(&sequences, mode)?;
     let states = hidden.flatten_all()?.to_vec1::<f32>()?;
     let head = policy.head().flatten_all()?.to_vec1::<f32>()?;
     let ce = vec![1.0 / targets.len() as f32; targets.len()];
@@ -171,19 +204,8 @@ fn update(policy: &Policy, optimizer: &mut AdamW, batch: &[(Prompt, Vec<u32>)]) 
         streams: Streams { ce: &ce, ..Streams::default() },
     };
     let weights = Weights { ce: 1.0, distill: 0.0, grpo: 0.0 };
-    let out = fused_head(&input, &LossConfig { weights, ..LossConfig::default() }, true)?;
-    let mut gradients = optimizer.gradients(&ops::backward(&hidden, &out.dh)?);
-    // The head is the embedding: its gradient from the head comes on top of the one from the tape.
-    let at =
-        policy.trainable().position(|(_, var)| var.id() == policy.head().id()).context("the head trains")?;
-    let dhead =
-        Tensor::from_vec(out.dhead.context("the head's gradient")?, policy.head().shape(), &Device::Cpu)?;
-    gradients[at] = Some(match gradients[at].take() {
-        Some(tape) => (tape + dhead)?,
-        None => dhead,
-    });
-    optimizer.step(&gradients)?;
-    Ok(out.loss.ce)
+    let out = fused_head(&input, &LossConfig { weights, ..LossConfig::default() }, gradient)?;
+    Ok((hidden, out))
 }
 
 fn report(policy: &Policy, renderer: &ChartRenderer) -> Result<()> {
