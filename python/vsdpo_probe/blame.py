@@ -24,6 +24,7 @@ class State:
 
     def __init__(self):
         self.muted = 1
+        self.host = None  # the axes that a twin is being made for
         self.start(None)
 
     def start(self, module):
@@ -98,49 +99,158 @@ def note_then_mute(owner, name):
     setattr(owner, name, made)
 
 
-def note_setter(owner, name, mark="_vs_set"):
-    """For the setters of an axis that decide about its ticks (`_vs_set`) or its grid (`_vs_grid`)."""
+def note_setter(owner, name, touched):
+    """For the setters of an axis: notes the statement for every part of the axis that `touched` names.
+
+    `touched` gets the arguments and returns pairs of (minor, part); a part is marks, labels, lines (of the
+    grid) or grid (a call that asked for the grid, which later limits do not outrank).
+    """
     inner = owner.__dict__[name]
 
     @functools.wraps(inner)
     def setter(self, *args, **kwargs):
-        if STATE.muted:
+        state = STATE
+        if state.muted or state.host is self.axes:
             return inner(self, *args, **kwargs)
-        setattr(self, mark, note())
+        number = note()
+        if self._vs_set is None:
+            self._vs_set = {}
+        for part in touched(*args, **kwargs):
+            self._vs_set[part] = number
         # The grid is drawn by the ticks, but its statement did not mean the ticks. Limits run on to
         # shared axes, which must hear of them.
-        STATE.muted += mark == "_vs_grid"
+        state.muted += name == "grid"
         try:
             return inner(self, *args, **kwargs)
         finally:
-            STATE.muted -= mark == "_vs_grid"
+            state.muted -= name == "grid"
 
     setattr(owner, name, setter)
 
 
+def parts(names, *minor):
+    return [(m, name) for m in minor for name in names.split()]
+
+
+EVERYTHING = parts("marks labels lines", False, True)
+# What the keys of tick_params change; the others change both marks and labels.
+LABEL_KEYS = set("pad labelsize labelcolor labelrotation rotation labelfontfamily labelbottom labeltop labelleft labelright".split())
+MARK_KEYS = set("direction length width color size tickdir left right bottom top zorder".split())
+
+
+def by_which(which):
+    return {"major": (False,), "minor": (True,)}.get(which, (False, True))
+
+
+def of_params(which="major", reset=False, **keys):
+    names = set()
+    for key in keys:
+        if key.startswith("grid_"):
+            names.add("lines")
+        else:
+            names |= {"labels"} if key in LABEL_KEYS else {"marks"} if key in MARK_KEYS else {"marks", "labels"}
+    if reset:
+        names |= {"marks", "labels", "lines"}
+    return parts(" ".join(names), *by_which(which))
+
+
+def of_ticks(ticks=None, labels=None, *, minor=False, **keys):
+    return parts("marks labels lines", minor)
+
+
+def of_labels(labels=None, *, minor=False, **keys):
+    return parts("labels", minor)
+
+
+def of_grid(visible=None, which="major", **keys):
+    return parts("grid", *by_which(which))
+
+
+def always(touched):
+    return lambda *args, **keys: touched
+
+
 # What changes ticks, limits or scale. `ax.set(xlabel=..)` also touches the axis and is not here.
-TICK_SETTERS = (
-    "set_ticks set_ticklabels set_tick_params set_major_locator set_minor_locator set_major_formatter"
-    " set_minor_formatter set_inverted set_view_interval _set_scale _set_axes_scale _set_lim"
-    " _update_axisinfo"
-).split()
+AXIS_SETTERS = {
+    "grid": of_grid,
+    "set_ticks": of_ticks,
+    "set_ticklabels": of_labels,
+    "set_tick_params": of_params,
+    "set_major_locator": always(parts("marks labels lines", False)),
+    "set_minor_locator": always(parts("marks labels lines", True)),
+    "set_major_formatter": always(parts("labels", False)),
+    "set_minor_formatter": always(parts("labels", True)),
+    **dict.fromkeys(
+        ("set_inverted", "set_view_interval", "_set_scale", "_set_axes_scale", "_set_lim", "_update_axisinfo"),
+        always(EVERYTHING),
+    ),
+}
+# Which side the ticks stand on.
+SIDES = always(parts("marks labels", False, True))
+
+
+def note_margins(owner, name, axis):
+    """Margins are limits in other words."""
+    inner = owner.__dict__[name]
+
+    @functools.wraps(inner)
+    def setter(self, *args, **kwargs):
+        if not STATE.muted:
+            target = getattr(self, axis)
+            target._vs_set = {**(target._vs_set or {}), **dict.fromkeys(EVERYTHING, note())}
+        return inner(self, *args, **kwargs)
+
+    setattr(owner, name, setter)
+
+
+def spare_host(owner, name):
+    """A twin moves the ticks of its host to one side; nobody asked for that."""
+    inner = owner.__dict__[name]
+
+    @functools.wraps(inner)
+    def twin(self, *args, **kwargs):
+        before, STATE.host = STATE.host, self
+        try:
+            return inner(self, *args, **kwargs)
+        finally:
+            STATE.host = before
+
+    setattr(owner, name, twin)
+
+
+def note_legend(cls):
+    """The parts of a legend are its own until somebody changes one: then the change answers for it."""
+    init = cls.__init__
+
+    @functools.wraps(init)
+    def hooked(self, *args, **kwargs):
+        init(self, *args, **kwargs)
+        if not STATE.muted:
+            for part in self.findobj(include_self=False):
+                part._vs_made = part._vs_text = part._vs_last = None
+
+    cls.__init__ = hooked
 
 
 def install():
     """Hooks matplotlib; once per process, before any script."""
-    from matplotlib import artist, axis, figure, layout_engine, text
+    from matplotlib import artist, axis, figure, layout_engine, legend, text
     from matplotlib.axes import _base
 
     hook_artist(artist.Artist)
     hook_text(text.Text)
-    axis.Axis._vs_set = axis.Axis._vs_grid = None
-    note_setter(axis.Axis, "grid", "_vs_grid")
-    for name in TICK_SETTERS:
-        note_setter(axis.Axis, name)
+    note_legend(legend.Legend)
+    axis.Axis._vs_set = None
+    for name, touched in AXIS_SETTERS.items():
+        note_setter(axis.Axis, name, touched)
     for owner in (axis.XAxis, axis.YAxis):
         for name in ("set_ticks_position", "tick_top", "tick_bottom", "tick_left", "tick_right"):
             if name in owner.__dict__:
-                note_setter(owner, name)
+                note_setter(owner, name, SIDES)
+    for name, letter in (("set_xmargin", "xaxis"), ("set_ymargin", "yaxis")):
+        note_margins(_base._AxesBase, name, letter)
+    for name in ("twinx", "twiny"):
+        spare_host(_base._AxesBase, name)
     # Ticks are made when somebody first looks at them, which is nobody's statement.
     for name in ("_get_tick", "_copy_tick_props", "get_major_ticks", "get_minor_ticks", "_update_ticks", "get_tightbbox"):
         mute(axis.Axis, name)
@@ -213,21 +323,28 @@ def hook_text(cls):
 def answer(artist, role):
     """The class of attribution and the stack number (or None) for one drawn artist.
 
-    Ticks and grid: the later of a change to themselves and a setter of their axis. Else, in order: the
-    statement that set the text, if it is not the creator; the creator; the last change; the constructor
+    Ticks and grid: the later of a change to themselves and a setter of their axis. Parts of a legend: the
+    last change of them, else the legend's creator. Else, in order: the statement that set the text, if it is not the creator; the creator; the last change; the constructor
     of the axes or the figure.
     """
     notes = STATE.notes
     made, worded, last = artist._vs_made, artist._vs_text, artist._vs_last
-    if role.axis_object is not None:
+    if role.part is not None:
         last = max((n for n in (last, worded, made) if n is not None), default=None)
-        setting = role.axis_object._vs_set
-        if role.kind == "grid" and role.axis_object._vs_grid is not None:
-            setting = role.axis_object._vs_grid
+        known = role.axis_object._vs_set or {}
+        setting = known.get((role.minor, role.part))
+        if role.part == "lines":
+            setting = known.get((role.minor, "grid"), setting)
         if setting is not None and (last is None or setting >= last or notes[setting] == notes[last]):
             return "axis", notes[setting]
         if last is not None:
             return "modifier", notes[last]
+    elif role.parent is not None and made is None:
+        changed = max((n for n in (last, worded) if n is not None), default=None)
+        if changed is not None:
+            return "modifier", notes[changed]
+        if role.parent._vs_made is not None:
+            return "creator", notes[role.parent._vs_made]
     else:
         if worded is not None and (made is None or notes[worded] != notes[made]):
             return "text", notes[worded]

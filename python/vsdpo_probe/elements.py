@@ -27,6 +27,9 @@ def table(figure, renderer, ink, limit):
     drawn = list(ink.boxes.values())
     for artist, *box in drawn[:limit]:
         maker.add(artist, box)
+    for artist, *box in ink.hidden.values():
+        if len(maker.elements) < limit and id(artist) not in ink.boxes:
+            maker.add(artist, maker.edge(box))
     notes = []
     if len(drawn) > limit:
         notes.append(f"{len(drawn) - limit} elements beyond the limit of {limit} are not listed")
@@ -68,8 +71,10 @@ class Maker:
             element = self.new(parent, Role(kind, role.axes), list(box))
             if role.axes is not None:
                 element["axes"] = self.axes(role.axes)
-            if isinstance(parent, Legend) and parent.get_frame_on():
-                element["color"] = rgba(parent.legendPatch.get_facecolor())
+            if isinstance(parent, Legend):
+                self.lay(element, parent.get_window_extent(self.renderer).extents)
+                if parent.get_frame_on():
+                    element["color"] = rgba(parent.legendPatch.get_facecolor())
             return element["id"]
         hull = self.elements[number]["region"]
         hull[0], hull[1] = min(hull[0], box[0]), min(hull[1], box[1])
@@ -84,10 +89,21 @@ class Maker:
             box = [max(x0, 0.0), max(self.height - y1, 0.0), min(x1, self.width), min(self.height - y0, self.height)]
             element = self.new(axes.patch, Role("axes", axes), box)
             element["color"] = rgba(axes.patch.get_facecolor())[:3] + [0]
+            self.panel(axes, element)
             return element["id"]
         return number
 
+    def panel(self, axes, element):
+        self.lay(element, axes.bbox.extents)
+        if hasattr(axes, "_colorbar") or axes.get_label() == "<colorbar>":
+            element["label"] = "<colorbar>"
+
     def looks(self, artist, role, element):
+        pattern = pattern_of(artist)
+        if pattern is not None and role.kind not in FURNITURE:
+            element["pattern"] = pattern
+        if role.kind == "axes" and role.axes is not None:
+            self.panel(role.axes, element)
         if isinstance(artist, Text):
             self.text(artist, element)
         elif isinstance(artist, Line2D):
@@ -113,9 +129,7 @@ class Maker:
         element["rotation"] = artist.get_rotation()
         if element["kind"] == "text":
             element["align"] = artist.get_horizontalalignment()
-        box = Text.get_window_extent(artist, self.renderer).extents
-        if np.isfinite(box).all():
-            element["layout"] = self.near([box[0], self.height - box[3], box[2], self.height - box[1]])
+        self.lay(element, Text.get_window_extent(artist, self.renderer).extents)
 
     def line(self, artist, role, element):
         bare = artist.get_linestyle() in ("None", "none", " ", "")
@@ -154,9 +168,37 @@ class Maker:
             keep = (np.abs(points[:, 0]) < 3 * w) & (np.abs(points[:, 1]) < 3 * h)
         return np.round(points[keep], 2).tolist()
 
+    def lay(self, element, box):
+        """Notes the box that something asked for, given with y upwards."""
+        if np.isfinite(box).all():
+            element["layout"] = self.near([box[0], self.height - box[3], box[2], self.height - box[1]])
+
+    def edge(self, box):
+        """The pixel of the picture's edge next to a box that lies outside."""
+        x = min(max(box[0], 0.0), self.width - 1.0)
+        y = min(max(box[1], 0.0), self.height - 1.0)
+        return [x, y, x + 1.0, y + 1.0]
+
     def near(self, box):
         w, h = 3.0 * self.width, 3.0 * self.height
         return [min(max(v, -m), m) for v, m in zip(box, (w, h, w, h))]
+
+
+# Kinds that nobody has to tell apart by their look.
+FURNITURE = ("figure", "axes", "title", "axis-label", "tick-label", "tick", "grid", "spine")
+
+
+def pattern_of(artist):
+    """What else than colour a reader knows it by; None for what has no such look."""
+    if isinstance(artist, Line2D):
+        return f"{artist.get_linestyle()} {artist.get_marker()}"[:40]
+    if isinstance(artist, Patch):
+        return f"hatch {artist.get_hatch() or ''}"[:40]
+    if isinstance(artist, Collection):
+        paths = [path.vertices for path in artist.get_paths()[:4] if len(path.vertices)]
+        forms = {(len(vertices), round(float(np.ptp(vertices)), 2)) for vertices in paths}
+        return f"{sorted(forms)} {artist.get_hatch() or ''} {artist.get_linestyle()[:1]}"[:80]
+    return None
 
 
 def thin(items, most):

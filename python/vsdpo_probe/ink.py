@@ -15,6 +15,7 @@ import math
 import numpy as np
 from matplotlib import _path
 from matplotlib.backends import backend_agg
+from matplotlib.text import Text
 
 BASE = backend_agg._RendererAgg
 NOTHING = np.array([[np.inf, np.inf], [-np.inf, -np.inf]])
@@ -36,6 +37,7 @@ class Ink:
     def clear(self):
         self.stack = []
         self.boxes = {}  # id(artist) -> [artist, x0, y0, x1, y1], in drawing order; y from the top
+        self.hidden = {}  # the same for texts that were drawn outside the canvas
 
     def add(self, x0, y0, x1, y1):
         if not (x0 < x1 and y0 < y1 and self.stack):
@@ -90,6 +92,9 @@ class InkRenderer(BASE):
         if path is not None:
             cx0, cy0, cx1, cy1 = extents(path, affine)
             x0, y0, x1, y1 = max(x0, cx0 - 1), max(y0, cy0 - 1), min(x1, cx1 + 1), min(y1, cy1 + 1)
+        inside = x0 < width and x1 > 0 and y0 < height and y1 > 0
+        if not inside and x0 < x1 and y0 < y1 and INK.stack and isinstance(INK.stack[-1], Text):
+            INK.hidden[id(INK.stack[-1])] = [INK.stack[-1], x0, height - y1, x1, height - y0]
         x0, y0, x1, y1 = max(x0, 0.0), max(y0, 0.0), min(x1, width), min(y1, height)
         INK.add(x0, height - y1, x1, height - y0)
 

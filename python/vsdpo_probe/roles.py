@@ -11,14 +11,20 @@ from matplotlib.text import Text
 
 
 class Role:
-    """`kind` as in `ElementKind`; `axes` the Axes; `axis` x, y or z; `axis_object` the Axis of a tick or a
-    grid line; `parent` the Legend or Table around it; `series` the BarContainer of a bar."""
+    """`kind` as in `ElementKind`; `axes` the Axes; `axis` x, y or z; `parent` the Legend or Table around it;
+    `series` the BarContainer of a bar. For ticks and grid lines `axis_object` is their Axis, `minor` their
+    rank and `part` what they are in the words of `blame.AXIS_SETTERS`."""
 
-    __slots__ = ("kind", "axes", "axis", "axis_object", "parent", "series")
+    __slots__ = ("kind", "axes", "axis", "axis_object", "parent", "series", "minor", "part")
 
-    def __init__(self, kind, axes=None, axis=None, axis_object=None, parent=None, series=None):
+    def __init__(self, kind, axes=None, axis=None, axis_object=None, parent=None, series=None, minor=False):
         self.kind, self.axes, self.axis = kind, axes, axis
-        self.axis_object, self.parent, self.series = axis_object, parent, series
+        self.axis_object, self.parent, self.series, self.minor = axis_object, parent, series, minor
+        self.part = PARTS.get(kind) if axis_object is not None else None
+
+
+# What blame calls the kinds of things that an axis draws.
+PARTS = {"tick": "marks", "tick-label": "labels", "grid": "lines"}
 
 
 # The first match counts: a rectangle is also a patch.
@@ -96,8 +102,10 @@ class Roles:
         self.put(axis.label, "axis-label", axes, letter)
         self.put(axis.offsetText, "tick-label", axes, letter, axis)
         for name, kind in (("line", "spine"), ("gridlines", "grid"), ("pane", "other")):  # of 3D axes
-            self.put(axis.__dict__.get(name), kind, axes, letter, axis)
-        for tick in (*axis.__dict__.get("majorTicks", ()), *axis.__dict__.get("minorTicks", ())):
+            self.put(axis.__dict__.get(name), kind, axes, letter, axis if kind == "grid" else None)
+        ticks = ((tick, minor) for minor, name in ((False, "majorTicks"), (True, "minorTicks"))
+                 for tick in axis.__dict__.get(name, ()))  # fmt: skip
+        for tick, minor in ticks:
             for part, kind in (
                 (tick.tick1line, "tick"),
                 (tick.tick2line, "tick"),
@@ -105,7 +113,7 @@ class Roles:
                 (tick.label1, "tick-label"),
                 (tick.label2, "tick-label"),
             ):
-                self.put(part, kind, axes, letter, axis)
+                self.put(part, kind, axes, letter, axis, minor=minor)
 
     def content(self, artist, axes, series=None):
         if isinstance(artist, Legend):

@@ -111,7 +111,7 @@ pub struct Element {
     pub stack: Vec<Span>,
     /// Box of the pixels that it inked.
     pub region: Region,
-    /// Box that it asked for, clipping ignored (texts): reaches outside the image where text is cut.
+    /// Box that it asked for, clipping ignored (texts, legends, axes): reaches outside the image where it is cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<Region>,
     /// Position in the drawing order; a later element covers an earlier one.
@@ -140,7 +140,11 @@ pub struct Element {
     /// Which part of a free text lies at the place that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub align: Option<Align>,
-    /// Name of a data series as given by `label=`, if not private (`_...`).
+    /// What else than colour a reader knows a series by: dash and marker of a line, hatch of a bar, form of
+    /// the points. Comparable by equality only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    /// Name of a data series as given by `label=`, if not private (`_...`); `<colorbar>` for the axes of a colour bar.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// Data shown: the y values of a line, the length of a bar; at most 64.
@@ -171,6 +175,7 @@ impl Element {
             font_px: None,
             rotation: None,
             align: None,
+            pattern: None,
             label: None,
             values: Vec::new(),
             points: Vec::new(),

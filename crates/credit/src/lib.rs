@@ -28,7 +28,7 @@ mod tokens;
 mod weight;
 
 pub use map::element_statements;
-pub use statements::python::statements;
+pub use statements::python::{comments, statements};
 pub use tokens::{token_statements, token_weights};
 pub use weight::{responsibility, statement_weight};
 

@@ -17,7 +17,10 @@
 //! assert_eq!(diagnosis.reward, 0.0);
 //! ```
 
+mod color;
+mod cover;
 mod geometry;
+mod panels;
 mod reward;
 mod rubric;
 mod rules;

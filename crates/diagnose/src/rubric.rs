@@ -10,7 +10,7 @@ use vsdpo_artifact::{Axis, Domain, Rubric, Verdict};
 /// Verdicts in the order of [`Axis::of`], each from the rule of its axis.
 pub(crate) fn rubric(domain: Domain, judged: &[(&Rule, Judgement)]) -> Rubric {
     let verdict = |axis: Axis| {
-        let found = judged.iter().find(|(rule, _)| rule.axis == axis).map(|(_, judgement)| judgement);
+        let found = judged.iter().find(|(rule, _)| rule.axis == Some(axis)).map(|(_, judgement)| judgement);
         found.map_or_else(|| Judgement::not_judged("no rule").verdict(), Judgement::verdict)
     };
     Rubric { axes: Axis::of(domain).iter().map(|&axis| (axis, verdict(axis))).collect() }

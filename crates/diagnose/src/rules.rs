@@ -3,12 +3,18 @@
 //! Every file has one function from the scene to a judgement. Adding a rule is adding a file and a line
 //! in the table below.
 
+mod element_outside_canvas;
+mod empty_axes;
 mod legend_covers_data;
 mod low_contrast;
+mod misaligned_panels;
 mod missing_content;
+mod overlapping_axes;
 mod text_clipped;
 mod text_overlap;
 mod tick_crowding;
+mod tiny_text;
+mod unreadable_colors;
 
 use crate::scene::Scene;
 use vsdpo_artifact::{Axis, ChartAxis, Defect, Domain, Element, Verdict};
@@ -18,8 +24,9 @@ use vsdpo_artifact::{Axis, ChartAxis, Defect, Domain, Element, Verdict};
 pub struct Rule {
     /// Stable id, `<domain>/<name>`.
     pub id: &'static str,
-    /// The axis that it decides; each axis has one rule.
-    pub axis: Axis,
+    /// The axis that it decides; each axis has one rule. The other rules find defects that rubric and reward
+    /// do not speak of.
+    pub axis: Option<Axis>,
     /// What it finds, in one line.
     pub summary: &'static str,
     /// The manual page, Markdown, with the headings What it does / Why is this bad / Example / Better.
@@ -39,7 +46,7 @@ impl Rule {
     }
 }
 
-/// The rules of a domain, in the order of its axes; empty for a domain without rules yet.
+/// The rules of a domain, in the order of its axes, then those without; empty for a domain without rules yet.
 pub fn rules(domain: Domain) -> &'static [Rule] {
     match domain {
         Domain::Chart => &CHART,
@@ -47,12 +54,18 @@ pub fn rules(domain: Domain) -> &'static [Rule] {
     }
 }
 
-/// The table entry of the rule in module `$module`.
+/// The table entry of the rule in module `$module`, with the axis that it decides.
 macro_rules! rule {
+    ($module:ident, $name:literal) => {
+        rule!(@ $module, $name, None)
+    };
     ($module:ident, $name:literal, $axis:ident) => {
+        rule!(@ $module, $name, Some(Axis::Chart(ChartAxis::$axis)))
+    };
+    (@ $module:ident, $name:literal, $axis:expr) => {
         Rule {
             id: concat!("chart/", $name),
-            axis: Axis::Chart(ChartAxis::$axis),
+            axis: $axis,
             summary: $module::SUMMARY,
             page: include_str!(concat!("rules/", stringify!($module), ".md")),
             check: $module::check,
@@ -60,13 +73,19 @@ macro_rules! rule {
     };
 }
 
-static CHART: [Rule; 6] = [
+static CHART: [Rule; 12] = [
     rule!(missing_content, "missing-content", Content),
     rule!(text_overlap, "text-overlap", Overlap),
     rule!(legend_covers_data, "legend-covers-data", Legend),
     rule!(text_clipped, "text-clipped", Clipping),
     rule!(tick_crowding, "tick-crowding", Ticks),
     rule!(low_contrast, "low-contrast", Contrast),
+    rule!(element_outside_canvas, "element-outside-canvas"),
+    rule!(overlapping_axes, "overlapping-axes"),
+    rule!(tiny_text, "tiny-text"),
+    rule!(misaligned_panels, "misaligned-panels"),
+    rule!(empty_axes, "empty-axes"),
+    rule!(unreadable_colors, "unreadable-colors"),
 ];
 
 /// What a rule says about a scene.

@@ -37,9 +37,11 @@ impl<'a> Scene<'a> {
 
     /// Texts that left ink, in drawing order.
     pub(crate) fn texts(&self) -> impl Iterator<Item = &'a Element> {
-        self.elements.iter().filter(|e| {
+        let bounds = self.bounds();
+        self.elements.iter().filter(move |e| {
             e.kind.is_text()
                 && !e.region.is_empty()
+                && e.layout.is_none_or(|layout| !layout.intersect(bounds).is_empty())
                 && e.color.is_none_or(|c| c[3] > 0)
                 && !content(e).trim().is_empty()
         })

@@ -57,6 +57,10 @@ impl Made {
         self.with(|e| e.color = Some(rgba))
     }
 
+    pub(crate) fn patterned(self, pattern: &str) -> Made {
+        self.with(|e| e.pattern = Some(pattern.into()))
+    }
+
     pub(crate) fn named(self, label: &str) -> Made {
         self.with(|e| e.label = Some(label.into()))
     }

@@ -2,10 +2,28 @@
 
 use anyhow::{Context, Result, bail};
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 /// Larger files are no charts.
 const MAX_BYTES: u64 = 4 << 20;
+
+/// What `-` stands for in messages.
+const STDIN: &str = "<stdin>";
+
+/// The name and the text of a script; `-` is standard input.
+pub fn read_or_stdin(path: &Path) -> Result<(String, String)> {
+    if path != Path::new("-") {
+        return Ok((path.display().to_string(), read(path)?));
+    }
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().lock().take(MAX_BYTES + 1).read_to_end(&mut bytes);
+    read.context("cannot read standard input")?;
+    if bytes.len() as u64 > MAX_BYTES {
+        bail!("`{STDIN}` has more than {MAX_BYTES} bytes: give a single chart script");
+    }
+    Ok((STDIN.to_owned(), text(STDIN, bytes)?))
+}
 
 /// The text of a matplotlib script.
 pub fn read(path: &Path) -> Result<String> {
@@ -29,6 +47,10 @@ pub fn read(path: &Path) -> Result<String> {
         bail!("`{shown}` has {} bytes, more than {MAX_BYTES}: give a single chart script", facts.len());
     }
     let bytes = fs::read(path).with_context(|| format!("cannot read `{shown}`"))?;
+    text(&shown.to_string(), bytes)
+}
+
+fn text(shown: &str, bytes: Vec<u8>) -> Result<String> {
     let text = String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         anyhow::anyhow!("`{shown}` is not UTF-8 (byte {at}): save it as UTF-8")

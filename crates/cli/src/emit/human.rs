@@ -1,9 +1,8 @@
 //! `lint` for people: rustc's manner, the statement at fault under a caret and the place in the picture.
 
-use super::Checked;
+use super::{Checked, failure_rule};
 use crate::terminal::{clean, clean_line};
 use annotate_snippets::{AnnotationKind, Group, Level, Message, Renderer, Snippet, Title};
-use std::collections::BTreeSet;
 use std::ops::Range;
 use vsdpo_artifact::{Defect, Domain, ExecError, Outcome, Region};
 use vsdpo_diagnose::rules;
@@ -59,10 +58,7 @@ impl Shown<'_> {
     }
 
     fn failure<'a>(&'a self, error: &'a ExecError) -> Group<'a> {
-        let kind = serde_json::to_value(error.kind).ok().and_then(|v| v.as_str().map(str::to_owned));
-        let title = Level::ERROR
-            .primary_title(clean_line(&error.message))
-            .id(format!("exec/{}", kind.unwrap_or_default()));
+        let title = Level::ERROR.primary_title(clean_line(&error.message)).id(failure_rule(error));
         let blamed = error.span.map(|s| (s.start..s.end, None)).into_iter().collect::<Vec<_>>();
         self.snippet(title, &blamed)
     }
@@ -81,15 +77,11 @@ impl Shown<'_> {
         title.element(Snippet::source(self.source.as_str()).path(self.file.as_str()).annotations(annotations))
     }
 
-    /// The statements that drew the elements at fault, the most blamed first.
+    /// The statements at fault with their share of the blame.
     fn statements(&self, defect: &Defect) -> Vec<(Range<usize>, Option<String>)> {
-        let elements = defect.elements.iter().filter_map(|id| self.checked.element(*id));
-        let indices: BTreeSet<usize> = elements.filter_map(|e| self.checked.statement_of(e)).collect();
-        let mut found: Vec<_> = indices.into_iter().map(|i| &self.checked.credit.statements[i]).collect();
-        found.sort_by(|a, b| b.resp.total_cmp(&a.resp));
         let label = |resp: f32, weight: f32| format!("resp {resp:.2}, weight {weight:.2}");
-        found
-            .into_iter()
+        let blamed = self.checked.blamed(defect).into_iter();
+        blamed
             .map(|s| (s.statement.span.start..s.statement.span.end, Some(label(s.resp, s.weight))))
             .collect()
     }
@@ -105,7 +97,7 @@ impl Shown<'_> {
     }
 
     fn observed(&self, defect: &Defect) -> Option<String> {
-        let axis = rules(Domain::Chart).iter().find(|r| r.id == defect.rule)?.axis;
+        let axis = rules(Domain::Chart).iter().find(|r| r.id == defect.rule)?.axis?;
         let observed = clean_line(&self.checked.diagnosis.rubric.get(axis)?.observed);
         (!observed.is_empty()).then(|| format!("{}: {observed}", axis.name()))
     }

@@ -1,9 +1,13 @@
 //! The forms in which `lint` speaks. Each takes the same facts and makes text of them; none judges.
 
+pub mod github;
 pub mod human;
 pub mod json;
+pub mod sarif;
 
-use vsdpo_artifact::{Credit, Diagnosis, Element, Outcome};
+use crate::terminal::clean_line;
+use std::collections::BTreeSet;
+use vsdpo_artifact::{Credit, CreditedStatement, Defect, Diagnosis, Element, ExecError, Outcome, Region, Span, Statement};
 
 /// One linted file with everything that is known about it.
 pub struct Checked {
@@ -42,4 +46,73 @@ impl Checked {
         let spans = self.credit.statements.iter().map(|s| s.statement.span).enumerate();
         spans.filter(|(_, s)| s.contains(call)).min_by_key(|(_, s)| s.len()).map(|(i, _)| i)
     }
+
+    /// The statements that drew the elements at fault, the most blamed first.
+    pub fn blamed(&self, defect: &Defect) -> Vec<&CreditedStatement> {
+        let elements = defect.elements.iter().filter_map(|id| self.element(*id));
+        let indices: BTreeSet<usize> = elements.filter_map(|e| self.statement_of(e)).collect();
+        let mut found: Vec<_> = indices.into_iter().map(|i| &self.credit.statements[i]).collect();
+        found.sort_by(|a, b| b.resp.total_cmp(&a.resp));
+        found
+    }
+
+    /// The same statements without their credit.
+    pub fn at_fault(&self, defect: &Defect) -> Vec<&Statement> {
+        self.blamed(defect).into_iter().map(|s| &s.statement).collect()
+    }
+
+    /// Everything to report, in one form: findings, and the failure to run as one too.
+    pub fn remarks(&self) -> Vec<Remark> {
+        let failure = match &self.outcome {
+            Outcome::Failed { error } => Some(self.failure(error)),
+            Outcome::Rendered(_) => None,
+        };
+        let finding = |defect: &Defect| {
+            let span = self.at_fault(defect).first().map(|s| s.span);
+            let (rule, message) = (defect.rule.to_owned(), clean_line(&defect.message));
+            Remark { rule, message, error: false, span, boxes: defect.regions.clone() }
+        };
+        failure.into_iter().chain(self.diagnosis.defects.iter().map(finding)).collect()
+    }
+
+    fn failure(&self, error: &ExecError) -> Remark {
+        Remark {
+            rule: failure_rule(error),
+            message: clean_line(&error.message),
+            error: true,
+            span: error.span.filter(|s| !s.is_empty()),
+            boxes: Vec::new(),
+        }
+    }
+}
+
+/// The id under which a failure to run is reported, `exec/<kind>`.
+pub fn failure_rule(error: &ExecError) -> String {
+    let kind = serde_json::to_value(error.kind).ok().and_then(|v| v.as_str().map(str::to_owned));
+    format!("exec/{}", kind.unwrap_or_default())
+}
+
+/// One thing to report, for the forms that know no pictures.
+pub struct Remark {
+    /// Id of the rule, or `exec/<kind>`.
+    pub rule: String,
+    /// One line.
+    pub message: String,
+    /// Whether the script failed to run; else it is a warning.
+    pub error: bool,
+    /// The statement at fault.
+    pub span: Option<Span>,
+    /// Boxes in the picture.
+    pub boxes: Vec<Region>,
+}
+
+/// Line and column of a byte, both from 1; columns count characters.
+pub fn line_column(source: &str, byte: usize) -> (usize, usize) {
+    let mut at = byte.min(source.len());
+    while !source.is_char_boundary(at) {
+        at -= 1;
+    }
+    let before = &source[..at];
+    let start = before.rfind('\n').map_or(0, |i| i + 1);
+    (1 + before.matches('\n').count(), 1 + before[start..].chars().count())
 }

@@ -2,6 +2,8 @@
 
 use crate::common::{chart, run};
 use serde_json::Value;
+use std::io::Write;
+use std::process::Stdio;
 
 fn lint(args: &[&str]) -> (Option<i32>, Value) {
     let output = run(&[&["lint", "--format", "json"], args].concat());
@@ -171,4 +173,69 @@ fn render_writes_the_picture_and_the_table() {
     assert!(elements.iter().any(|e| e["kind"] == "title" && e["text"] == "Growth"));
     let output = run(&["render", &chart("broken.py"), "-o", png.to_str().unwrap()]);
     crate::common::assert_one_line(&output, &["broken.py", "line 4", "NameError"]);
+}
+
+#[test]
+fn standard_input_is_a_script() {
+    let mut command = crate::common::binary();
+    command.args(["lint", "-", "--format", "json"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let source = std::fs::read(chart("crowded.py")).unwrap();
+    child.stdin.take().unwrap().write_all(&source).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let file: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(file["file"], "<stdin>");
+    assert!(rules(&file).contains(&"chart/legend-covers-data"));
+}
+
+#[test]
+fn workflow_logs_get_a_command_per_finding() {
+    let select = ["--select", "legend-covers-data"];
+    let output =
+        run(&[&["lint", "--format", "github", &chart("crowded.py"), &chart("broken.py")], &select[..]].concat());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(lines[0].starts_with("::warning file=") && lines[0].contains("crowded.py,line=7,endLine=7,col=1,endColumn=29"));
+    assert!(lines[0].contains("title=chart/legend-covers-data::the legend at upper right covers 1 line"));
+    assert!(lines[1].starts_with("::error file=") && lines[1].contains("title=exec/exception::NameError"));
+}
+
+#[test]
+fn code_hosts_get_one_log_with_places() {
+    let output = run(&["lint", "--format", "sarif", &chart("crowded.py"), &chart("clean.py")]);
+    let log: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let run = &log["runs"][0];
+    let results = run["results"].as_array().unwrap();
+    let legend = results.iter().find(|r| r["ruleId"] == "chart/legend-covers-data").unwrap();
+    let rule = &run["tool"]["driver"]["rules"][legend["ruleIndex"].as_u64().unwrap() as usize];
+    assert_eq!(rule["id"], legend["ruleId"]);
+    let place = &legend["locations"][0]["physicalLocation"];
+    assert!(place["artifactLocation"]["uri"].as_str().unwrap().ends_with("tests/charts/crowded.py"));
+    let source = std::fs::read_to_string(chart("crowded.py")).unwrap();
+    let region = |key: &str| place["region"][key].as_u64().unwrap() as usize;
+    let bytes = region("byteOffset")..region("byteOffset") + region("byteLength");
+    assert_eq!(&source[bytes], "ax.legend(loc=\"upper right\")");
+    assert_eq!((region("startLine"), region("startColumn"), region("endColumn")), (7, 1, 29));
+    assert_eq!(legend["properties"]["pictureBoxes"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_project_and_a_comment_silence_rules() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.py");
+    let source = std::fs::read_to_string(chart("crowded.py")).unwrap();
+    let comment = "ax.legend(loc=\"upper right\")  # vsdpo: ignore[legend-covers-data]";
+    std::fs::write(&file, source.replace("ax.legend(loc=\"upper right\")", comment)).unwrap();
+    let path = file.to_str().unwrap();
+    let (_, found) = lint(&[path]);
+    assert!(!rules(&found).contains(&"chart/legend-covers-data"), "{:?}", rules(&found));
+    let others: Vec<String> = rules(&found).iter().map(|r| format!("{r:?}")).collect();
+    assert!(!others.is_empty());
+    std::fs::write(dir.path().join("visual-sdpo.toml"), format!("ignore = [{}]\n", others.join(","))).unwrap();
+    let (code, found) = lint(&[path]);
+    assert_eq!((code, rules(&found).len()), (Some(0), 0));
+    std::fs::write(dir.path().join("visual-sdpo.toml"), "ignroe = []\n").unwrap();
+    crate::common::assert_one_line(&run(&["lint", path]), &["visual-sdpo.toml", "ignroe", "ignore"]);
 }

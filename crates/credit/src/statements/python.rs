@@ -8,6 +8,7 @@
 //! belong to the whole `if` or `try`. Decorators belong to their function. Comments belong to none.
 
 use ruff_python_ast::statement_visitor::{StatementVisitor, walk_stmt};
+use ruff_python_ast::token::{Token, TokenKind};
 use ruff_python_ast::{PySourceType, Stmt};
 use ruff_python_parser::parse_unchecked_source;
 use ruff_text_size::Ranged;
@@ -37,6 +38,25 @@ pub fn statements(source: &str) -> Vec<Statement> {
         .into_iter()
         .map(|span| Statement { span, line: lines.line(span.start), end_line: lines.line(span.end - 1) })
         .collect()
+}
+
+/// Every comment of `source` with its line, from 1; `#` inside strings begins none. Text longer than 256 KiB
+/// gives an empty list.
+pub fn comments(source: &str) -> Vec<(usize, &str)> {
+    if source.len() > MAX_SOURCE {
+        return Vec::new();
+    }
+    let lines = LineStarts::of(source);
+    let stack = (1 << 18) + STACK_PER_BYTE * source.len();
+    stacker::maybe_grow(stack, stack, || {
+        let parsed = parse_unchecked_source(source, PySourceType::Python);
+        let comments = parsed.tokens().iter().filter(|token| token.kind() == TokenKind::Comment);
+        let placed = |token: &Token| {
+            let (start, end) = (token.range().start().to_usize(), token.range().end().to_usize());
+            Some((lines.line(start), source.get(start..end)?))
+        };
+        comments.filter_map(placed).collect()
+    })
 }
 
 /// The non-empty spans of all statements of a body, in no particular order.
@@ -105,6 +125,12 @@ mod tests {
         check("t = 'é→'\nu = '日本'\n", &[("t = 'é→'", 1, 1), ("u = '日本'", 2, 2)]);
         check("a\r\nb\rc", &[("a", 1, 1), ("b", 2, 2), ("c", 3, 3)]);
         check("\u{feff}a = 1\nb", &[("a = 1", 1, 1), ("b", 2, 2)]);
+    }
+
+    #[test]
+    fn comments_have_lines() {
+        let source = "# a\nx = '# no'  # b\nf(  # c\n  1)\n\"\"\"\n# no\n\"\"\"\n(  # d";
+        assert_eq!(comments(source), [(1, "# a"), (2, "# b"), (3, "# c"), (8, "# d")]);
     }
 
     #[test]

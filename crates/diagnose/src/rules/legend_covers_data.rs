@@ -1,14 +1,12 @@
 #![doc = include_str!("legend_covers_data.md")]
 
 use super::{Judgement, defect};
-use crate::geometry::length_inside;
+use crate::cover::covered;
 use crate::scene::Scene;
 use vsdpo_artifact::{Element, ElementKind, Region};
 
 pub(super) const SUMMARY: &str = "the legend lies over data";
 
-/// Pixels of a line, and depth of a bar or a note, that a legend may touch: frames have soft edges.
-const TOUCH: f32 = 3.0;
 /// Pixels between a legend and the edge of its axes, at most: half a line of text, as matplotlib leaves.
 const MAX_PAD: f32 = 5.0;
 /// Pixels that a place must have to spare to be called free.
@@ -30,7 +28,7 @@ pub(super) fn check(scene: &Scene) -> Judgement {
     let mut defects = Vec::new();
     let mut observed = Vec::new();
     for legend in scene.of_kind(ElementKind::Legend) {
-        let covered = covered(scene, legend.region);
+        let covered = covered(scene, legend.region, on_its_own);
         let place = place(scene, legend);
         if covered.is_empty() {
             observed.push(place);
@@ -64,56 +62,13 @@ fn free_places(scene: &Scene, legend: &Element) -> Option<Vec<&'static str>> {
         let (x, y) = (inner.x0 + fx * dx, inner.y0 + fy * dy);
         Region::new(x, y, x + r.width(), y + r.height()).grow(SPARE)
     };
-    let fits = |(_, fx, fy): &(&str, f32, f32)| covered(scene, at(*fx, *fy)).is_empty();
+    let fits = |(_, fx, fy): &(&str, f32, f32)| covered(scene, at(*fx, *fy), on_its_own).is_empty();
     Some(PLACES.into_iter().filter(fits).map(|(name, ..)| name).collect())
 }
 
-/// What lies under a box, as in `2 lines 1 bar`; empty if nothing does.
-fn covered(scene: &Scene, region: Region) -> String {
-    let count = |kind, hidden: &dyn Fn(&Element) -> usize| -> usize {
-        scene.of_kind(kind).filter(|e| e.parent.is_none()).map(hidden).sum()
-    };
-    let deep = |e: &Element| {
-        let inside = region.intersect(e.region);
-        inside.width() > TOUCH && inside.height() > TOUCH
-    };
-    let lines = count(ElementKind::Line, &|e| {
-        let crossed = !is_reference(scene, e) && length_under(e, region) > TOUCH;
-        usize::from(crossed)
-    });
-    let bars = count(ElementKind::Bar, &|e| usize::from(deep(e)));
-    let points = count(ElementKind::Collection, &|e| {
-        let box_ = region.intersect(e.region).grow(-1.0);
-        e.points.iter().filter(|p| box_.contains_point(p[0], p[1])).count()
-    });
-    let notes = count(ElementKind::Text, &|e| usize::from(deep(e)));
-    let named = [(lines, "line"), (bars, "bar"), (points, "point"), (notes, "text")];
-    let words: Vec<String> = named
-        .iter()
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, noun)| format!("{n} {noun}{}", if *n == 1 { "" } else { "s" }))
-        .collect();
-    words.join(" ")
-}
-
-/// Length of a line inside a box. What the axes clip away is not drawn: the line's ink bounds it.
-fn length_under(line: &Element, region: Region) -> f32 {
-    let visible = region.intersect(line.region);
-    if visible.width() < 0.5 || visible.height() < 0.5 {
-        return 0.0;
-    }
-    line.points.windows(2).map(|ab| length_inside(visible, ab[0], ab[1])).sum()
-}
-
-/// Whether a line is level or upright and crosses its whole axes.
-fn is_reference(scene: &Scene, line: &Element) -> bool {
-    let [a, b] = line.points.as_slice() else { return false };
-    let Some(axes) = line.axes.and_then(|id| scene.by_id(id)) else { return false };
-    let crosses =
-        |from: f32, to: f32, low: f32, high: f32| from.min(to) <= low + 1.0 && from.max(to) >= high - 1.0;
-    let (level, upright) = ((a[1] - b[1]).abs() < 0.5, (a[0] - b[0]).abs() < 0.5);
-    (level && crosses(a[0], b[0], axes.region.x0, axes.region.x1))
-        || (upright && crosses(a[1], b[1], axes.region.y0, axes.region.y1))
+/// Whether an element is no part of a legend or a table.
+fn on_its_own(e: &Element) -> bool {
+    e.parent.is_none()
 }
 
 /// The box of the axes of a legend.

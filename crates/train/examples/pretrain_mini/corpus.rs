@@ -20,10 +20,15 @@ use vsdpo_policy::Message;
 use vsdpo_render::ChartRenderer;
 use vsdpo_train::context::{Channels, Feedback, student_prompt, teacher_prompt};
 
-/// Share of plain pairs; their layouts ignore the content.
-const PLAIN: f64 = 0.46;
-/// Share of feedback pairs; the rest are reference pairs.
-const FEEDBACK: f64 = 0.44;
+/// Shares of the kinds of pairs; what is left to 1 are reference pairs.
+#[derive(Clone, Copy, Debug)]
+pub struct Mix {
+    /// Plain pairs; their layouts ignore the content.
+    pub plain: f64,
+    /// Feedback pairs.
+    pub feedback: f64,
+}
+
 /// Share of first attempts and plain answers that carry a slip.
 const SLIPS: f64 = 0.08;
 
@@ -83,13 +88,13 @@ impl Corpus {
         Ok(Self { attempts, seed })
     }
 
-    /// Pair number `index`: depends on the corpus and the number only.
-    pub fn pair(&self, index: u64) -> Result<Pair> {
+    /// Pair number `index` of a mix: depends on the corpus and these two only.
+    pub fn pair(&self, mix: Mix, index: u64) -> Result<Pair> {
         let mut rng = stream(Split::Feedback, self.seed ^ 0x5eed, index);
         let x: f64 = rng.random();
         let kind = match () {
-            () if x < PLAIN => Kind::Plain,
-            () if x < PLAIN + FEEDBACK => Kind::Feedback,
+            () if x < mix.plain => Kind::Plain,
+            () if x < mix.plain + mix.feedback => Kind::Feedback,
             () => Kind::Reference,
         };
         self.pair_of(kind, &mut rng)

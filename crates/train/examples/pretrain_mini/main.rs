@@ -8,7 +8,7 @@ mod corpus;
 
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
-use corpus::{Corpus, Kind, Pair};
+use corpus::{Corpus, Kind, Mix, Pair};
 use rayon::prelude::*;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -22,13 +22,29 @@ use vsdpo_train::eval::{EvalConfig, evaluate};
 use vsdpo_train::loss::{HeadInput, LossConfig, Streams, Weights, fused_head, HeadOutput};
 use vsdpo_train::optim::{AdamW, AdamWConfig, Schedule};
 
+/// A part of the training with its own mix and its own schedule.
+struct Stage {
+    mix: Mix,
+    steps: u64,
+    lr: f64,
+}
+
+/// First the language of the prompts and scripts, then reading feedback. Feedback is read only once scripts are
+/// written without effort (loss on plain pairs at what random layouts cost), so it has most of the second stage.
+const STAGES: [Stage; 2] = [
+    Stage { mix: Mix { plain: 0.46, feedback: 0.44 }, steps: 1500, lr: 3e-3 },
+    Stage { mix: Mix { plain: 0.20, feedback: 0.70 }, steps: 1100, lr: 2e-3 },
+];
+/// What the norms of queries and keys start from.
+const SHARPNESS: f64 = 1.6;
+/// Pairs of one step.
+const BATCH: u64 = 16;
+
 /// The dials, each with its default.
 struct Options {
     out: PathBuf,
-    steps: u64,
-    batch: u64,
+    from: Option<PathBuf>,
     renders: u64,
-    lr: f64,
     seed: u64,
 }
 
@@ -39,30 +55,37 @@ fn main() -> Result<()> {
         ChartRenderer::start(RenderConfig { timeout: Duration::from_secs(10), ..RenderConfig::default() })?;
     let corpus = Corpus::make(&renderer, options.renders, options.seed)?;
     let front = write_tokenizer(&corpus, &options)?;
-    let mut policy = Policy::random(config(&front), &options.out, options.seed)?;
+    let mut policy = match &options.from {
+        Some(folder) => Policy::load(folder)?,
+        None => sharpened(Policy::random(config(&front), &options.out, options.seed)?)?,
+    };
     let parameters: usize = policy.parameters().iter().map(|(_, v)| v.elem_count()).sum();
     println!("{:.2} M parameters, vocabulary {}", parameters as f64 / 1e6, front.vocab_size);
-    train(&mut policy, &corpus, front.end_ids[0], &options)?;
+    policy.set_trainable(|_| true);
+    let mut first = 0;
+    for (i, stage) in STAGES.iter().enumerate() {
+        if i > 0 || options.from.is_none() {
+            train(&policy, &corpus, front.end_ids[0], stage, first)?;
+        }
+        first += stage.steps * BATCH;
+    }
     policy.save(&options.out)?;
     report(&policy, &renderer)
 }
 
 impl Options {
     fn parse() -> Result<Self> {
-        let mut o =
-            Options { out: "assets/mini".into(), steps: 2400, batch: 16, renders: 3000, lr: 3e-3, seed: 1 };
+        let mut o = Options { out: "assets/mini".into(), from: None, renders: 3000, seed: 1 };
         let args: Vec<String> = std::env::args().skip(1).collect();
         for pair in args.chunks(2) {
             let [key, value] = pair else { anyhow::bail!("{}: no value; write {} VALUE", pair[0], pair[0]) };
             let bad = || format!("{key} {value}: not a value of this option");
             match key.as_str() {
                 "--out" => o.out = value.into(),
-                "--steps" => o.steps = value.parse().with_context(bad)?,
-                "--batch" => o.batch = value.parse().with_context(bad)?,
+                "--from" => o.from = Some(value.into()),
                 "--renders" => o.renders = value.parse().with_context(bad)?,
-                "--lr" => o.lr = value.parse().with_context(bad)?,
                 "--seed" => o.seed = value.parse().with_context(bad)?,
-                _ => anyhow::bail!("{key}: unknown; use --out --steps --batch --renders --lr --seed"),
+                _ => anyhow::bail!("{key}: unknown; use --out --renders --seed"),
             }
         }
         Ok(o)
@@ -78,7 +101,7 @@ fn config(front: &FrontSummary) -> Config {
             intermediate_size: 448,
             num_hidden_layers: 4,
             num_attention_heads: 5,
-            num_key_value_heads: 1,
+            num_key_value_heads: 5,
             head_dim: 32,
             rms_norm_eps: 1e-6,
             rope_theta: 10_000.0,
@@ -109,7 +132,7 @@ fn config(front: &FrontSummary) -> Config {
 fn write_tokenizer(corpus: &Corpus, options: &Options) -> Result<FrontSummary> {
     let mut texts = Vec::new();
     for i in 0..4000 {
-        let Pair { messages, answer } = corpus.pair(i)?;
+        let Pair { messages, answer } = corpus.pair(STAGES[0].mix, i)?;
         texts.push(answer);
         texts.extend(messages.into_iter().flat_map(|m| m.content).filter_map(|c| match c {
             Content::Text(text) => Some(text),
@@ -121,16 +144,28 @@ fn write_tokenizer(corpus: &Corpus, options: &Options) -> Result<FrontSummary> {
     Ok(write_front_files(&options.out, texts.into_iter(), spec)?)
 }
 
-fn train(policy: &mut Policy, corpus: &Corpus, end: u32, options: &Options) -> Result<()> {
-    policy.set_trainable(|_| true);
-    let steps = options.steps as usize;
+/// Starts the norms of queries and keys above 1. With 1, no logit of a 32-dimensional head exceeds
+/// `sqrt(32)` = 5.7, too flat to pick one word out of a prompt of 600 tokens, and the norms grow too slowly to
+/// mend that: after 3400 steps from 1 they had reached 1.1, and a reference in the prompt could not be copied.
+fn sharpened(policy: Policy) -> Result<Policy> {
+    for (name, var) in policy.parameters() {
+        if name.ends_with("q_norm.weight") || name.ends_with("k_norm.weight") {
+            var.set(&(var.as_tensor() * SHARPNESS)?)?;
+        }
+    }
+    Ok(policy)
+}
+
+/// One stage, on the pairs from number `first` on.
+fn train(policy: &Policy, corpus: &Corpus, end: u32, stage: &Stage, first: u64) -> Result<()> {
+    let steps = stage.steps as usize;
     let schedule = Schedule::Cosine { warmup: steps / 20, total: steps, floor: 0.05 };
     let cfg =
-        AdamWConfig { lr: options.lr, beta2: 0.98, weight_decay: 0.01, schedule, ..AdamWConfig::default() };
+        AdamWConfig { lr: stage.lr, beta2: 0.98, weight_decay: 0.01, schedule, ..AdamWConfig::default() };
     let mut optimizer = AdamW::new(policy.trainable(), cfg)?;
     let (start, mut tokens, mut mean) = (Instant::now(), 0, 0.0);
-    for step in 0..options.steps {
-        let batch = batch(policy, corpus, end, step * options.batch, options.batch)?;
+    for step in 0..stage.steps {
+        let batch = batch(policy, corpus, end, stage.mix, first + step * BATCH)?;
         tokens += batch.iter().map(|(p, a)| p.ids.len() + a.len()).sum::<usize>();
         let loss = update(policy, &mut optimizer, &batch)?;
         mean = if step == 0 { loss } else { 0.95 * mean + 0.05 * loss };
@@ -147,8 +182,8 @@ fn train(policy: &mut Policy, corpus: &Corpus, end: u32, options: &Options) -> R
     Ok(())
 }
 
-fn batch(policy: &Policy, corpus: &Corpus, end: u32, first: u64, n: u64) -> Result<Vec<(Prompt, Vec<u32>)>> {
-    (first..first + n).into_par_iter().map(|i| encode(policy, &corpus.pair(i)?, end)).collect()
+fn batch(policy: &Policy, corpus: &Corpus, end: u32, mix: Mix, first: u64) -> Result<Vec<(Prompt, Vec<u32>)>> {
+    (first..first + BATCH).into_par_iter().map(|i| encode(policy, &corpus.pair(mix, i)?, end)).collect()
 }
 
 fn encode(policy: &Policy, pair: &Pair, end: u32) -> Result<(Prompt, Vec<u32>)> {

@@ -1,14 +1,18 @@
 //! `lint`: render, diagnose, credit; say what is wrong, where in the picture and in which statement.
 
+mod config;
+mod ignore;
+
 use super::source;
-use crate::emit::{Checked, human, json};
+use crate::emit::{Checked, github, human, json, sarif};
 use crate::{Exit, report, terminal};
 use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
+use config::{Configs, Rules};
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
-use vsdpo_artifact::{Domain, Outcome};
+use vsdpo_artifact::{Defect, Domain, Outcome};
 use vsdpo_credit::{CreditConfig, credit};
 use vsdpo_diagnose::{diagnose, rules};
 use vsdpo_render::ChartRenderer;
@@ -18,19 +22,24 @@ use vsdpo_render::ChartRenderer;
 /// Every finding names the rule, the boxes in the picture and the statements that drew them. No model is
 /// needed. Exit status: 0 nothing found, 1 findings or a script that does not run, 2 could not check.
 ///
+/// A project may choose its rules in `visual-sdpo.toml`, or in the table `[tool.visual-sdpo]` of
+/// `pyproject.toml`, with the keys `select` and `ignore`. A comment `# vsdpo: ignore[RULE]` in a statement
+/// silences the findings that the statement answers for.
+///
 /// Example: visual-sdpo lint chart.py --html chart.html
 #[derive(Parser)]
 pub struct Args {
-    /// Python scripts that draw a chart.
+    /// Python scripts that draw a chart; `-` is standard input.
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// How to print; `json` is one object for one file and an array for several, `jsonl` a line per file.
+    /// How to print; `json` is one object for one file and an array for several, `jsonl` a line per file,
+    /// `sarif` for code hosts and editors, `github` for workflow logs.
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
-    /// Report these rules only (rubric and reward still speak of all).
+    /// Report these rules only, whatever the project says (rubric and reward still speak of all).
     #[arg(long, value_delimiter = ',', value_name = "RULES")]
     select: Vec<String>,
-    /// Do not report these rules.
+    /// Do not report these rules, beside those that the project ignores.
     #[arg(long, value_delimiter = ',', value_name = "RULES")]
     ignore: Vec<String>,
     /// Also write one page with pictures and code.
@@ -45,16 +54,27 @@ enum Format {
     Human,
     Json,
     Jsonl,
+    Sarif,
+    Github,
 }
 
 pub fn run(args: &Args) -> Result<Exit> {
     let (select, ignore) = (known(&args.select)?, known(&args.ignore)?);
-    let wanted = |rule: &str| (select.is_empty() || select.contains(&rule)) && !ignore.contains(&rule);
+    let mut configs = Configs::default();
     let mut sources = Vec::new();
     let mut unread = None;
     for path in &args.files {
-        match source::read(path) {
-            Ok(text) => sources.push((path.display().to_string(), text)),
+        let mut read = || {
+            let mut rules = configs.of(path)?;
+            if !select.is_empty() {
+                rules.select = select.clone();
+            }
+            rules.ignore.extend(&ignore);
+            let (file, source) = source::read_or_stdin(path)?;
+            Ok(Script { file, source, rules })
+        };
+        match read() {
+            Ok(script) => sources.push(script),
             // The other files are still checked; the last error is left for `main` to print.
             Err(e) => {
                 if let Some(earlier) = unread.replace(e) {
@@ -63,7 +83,7 @@ pub fn run(args: &Args) -> Result<Exit> {
             }
         }
     }
-    let checked = if sources.is_empty() { Vec::new() } else { check(sources, args, &wanted)? };
+    let checked = if sources.is_empty() { Vec::new() } else { check(sources, args)? };
     if let Some(out) = &args.html {
         let page = report::lint_page(&checked)?;
         fs::write(out, page).with_context(|| format!("cannot write `{}`", out.display()))?;
@@ -76,17 +96,24 @@ pub fn run(args: &Args) -> Result<Exit> {
     }
 }
 
-fn check(sources: Vec<(String, String)>, args: &Args, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<Checked>> {
+/// One file to check.
+struct Script {
+    file: String,
+    source: String,
+    rules: Rules,
+}
+
+fn check(scripts: Vec<Script>, args: &Args) -> Result<Vec<Checked>> {
     let config = args.sandbox.config();
     let workers = config.workers;
     let renderer = ChartRenderer::start(config)?;
-    let bar = terminal::progress("rendering", sources.len() as u64);
+    let bar = terminal::progress("rendering", scripts.len() as u64);
     let mut checked = Vec::new();
-    for part in sources.chunks(4 * workers) {
-        let texts: Vec<&str> = part.iter().map(|(_, text)| text.as_str()).collect();
-        for ((file, source), outcome) in part.iter().zip(renderer.render_all(&texts)) {
-            let outcome = outcome.with_context(|| format!("cannot render `{file}`"))?;
-            checked.push(judge(file, source, outcome, wanted));
+    for part in scripts.chunks(4 * workers) {
+        let texts: Vec<&str> = part.iter().map(|s| s.source.as_str()).collect();
+        for (script, outcome) in part.iter().zip(renderer.render_all(&texts)) {
+            let outcome = outcome.with_context(|| format!("cannot render `{}`", script.file))?;
+            checked.push(judge(script, outcome));
         }
         bar.inc(part.len() as u64);
     }
@@ -94,11 +121,21 @@ fn check(sources: Vec<(String, String)>, args: &Args, wanted: &dyn Fn(&str) -> b
     Ok(checked)
 }
 
-fn judge(file: &str, source: &str, outcome: Outcome, wanted: &dyn Fn(&str) -> bool) -> Checked {
+fn judge(script: &Script, outcome: Outcome) -> Checked {
+    let (file, source) = (script.file.clone(), script.source.clone());
     let mut diagnosis = diagnose(Domain::Chart, None, &outcome);
-    diagnosis.defects.retain(|d| wanted(d.rule));
-    let credit = credit(source, &outcome, &diagnosis.defects, &CreditConfig::default());
-    Checked { file: file.to_owned(), source: source.to_owned(), outcome, diagnosis, credit }
+    diagnosis.defects.retain(|d| script.rules.wants(d.rule));
+    let blame = |outcome: &Outcome, defects: &[Defect]| credit(&source, outcome, defects, &CreditConfig::default());
+    let first = blame(&outcome, &diagnosis.defects);
+    let mut checked = Checked { credit: first, file, outcome, diagnosis, source: source.clone() };
+    let ignores = ignore::ignores(&checked.file, &source);
+    let (silenced, kept): (Vec<Defect>, Vec<Defect>) =
+        std::mem::take(&mut checked.diagnosis.defects).into_iter().partition(|d| ignore::silenced(&ignores, d, &checked));
+    checked.diagnosis.defects = kept;
+    if !silenced.is_empty() {
+        checked.credit = blame(&checked.outcome, &checked.diagnosis.defects);
+    }
+    checked
 }
 
 /// The full ids of rules given by id or by the part after the slash.
@@ -119,6 +156,8 @@ fn text(checked: &[Checked], format: Format) -> Result<String> {
         Format::Human => return Ok(human_text(checked)),
         Format::Json if checked.len() == 1 => serde_json::to_string_pretty(&values()[0])? + "\n",
         Format::Json => serde_json::to_string_pretty(&values())? + "\n",
+        Format::Sarif => serde_json::to_string_pretty(&sarif::lint(checked))? + "\n",
+        Format::Github => return Ok(checked.iter().map(github::lint).collect()),
         Format::Jsonl => values().iter().map(|v| format!("{v}\n")).collect(),
     };
     Ok(terminal::escaped_json(&json).into_owned())

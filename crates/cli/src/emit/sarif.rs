@@ -1,0 +1,98 @@
+//! `lint` in SARIF 2.1.0, the form that code hosts and editors import. One run, one rule per kind of
+//! finding, one result per finding, with its place in the text and its boxes in the picture.
+
+use super::{Checked, Remark, line_column};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use vsdpo_artifact::{Domain, Span};
+use vsdpo_diagnose::rules;
+
+/// All files as one log.
+pub fn lint(all: &[Checked]) -> Value {
+    let results: Vec<Value> =
+        all.iter().flat_map(|c| c.remarks().into_iter().map(|r| result(c, &r)).collect::<Vec<_>>()).collect();
+    let rules: Vec<Value> = rules(Domain::Chart)
+        .iter()
+        .map(|rule| {
+            json!({
+                "id": rule.id,
+                "shortDescription": {"text": rule.summary},
+                "help": {"text": rule.page, "markdown": rule.page},
+            })
+        })
+        .collect();
+    json!({
+        "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {"driver": {"name": "visual-sdpo", "version": env!("CARGO_PKG_VERSION"), "rules": rules}},
+            "columnKind": "unicodeCodePoints",
+            "results": results,
+        }],
+    })
+}
+
+fn result(checked: &Checked, remark: &Remark) -> Value {
+    let mut location = json!({"artifactLocation": {"uri": uri(&checked.file)}});
+    if let Some(span) = remark.span {
+        location["region"] = region(&checked.source, span);
+    }
+    let mut value = json!({
+        "ruleId": remark.rule,
+        "level": if remark.error { "error" } else { "warning" },
+        "message": {"text": remark.message},
+        "locations": [{"physicalLocation": location}],
+        "partialFingerprints": {"statement/v1": fingerprint(checked, remark)},
+    });
+    if let Some(index) = rules(Domain::Chart).iter().position(|r| r.id == remark.rule) {
+        value["ruleIndex"] = index.into();
+    }
+    if !remark.boxes.is_empty() {
+        // `attachments` would need a picture on disk; the boxes alone still tell where to look.
+        value["properties"] = json!({"pictureBoxes": remark.boxes});
+    }
+    value
+}
+
+fn region(source: &str, span: Span) -> Value {
+    let (line, column) = line_column(source, span.start);
+    let (end_line, end_column) = line_column(source, span.end);
+    json!({
+        "startLine": line,
+        "startColumn": column,
+        "endLine": end_line,
+        "endColumn": end_column,
+        "byteOffset": span.start,
+        "byteLength": span.len(),
+    })
+}
+
+/// Stays the same when lines are added above: rule and text of the statement.
+fn fingerprint(checked: &Checked, remark: &Remark) -> String {
+    let statement = remark.span.and_then(|s| s.text(&checked.source)).unwrap_or_default();
+    let digest = Sha256::digest(format!("{}\0{statement}", remark.rule));
+    digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A relative reference: forward slashes, everything unusual percent-encoded.
+fn uri(file: &str) -> String {
+    let mut text = String::new();
+    for byte in file.replace('\\', "/").bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => text.push(byte as char),
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text.strip_prefix("./").map(str::to_owned).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_become_references() {
+        assert_eq!(uri("./a b/c.py"), "a%20b/c.py");
+        assert_eq!(uri("é.py"), "%C3%A9.py");
+    }
+}

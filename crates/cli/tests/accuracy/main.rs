@@ -1,0 +1,39 @@
+//! How often `lint` is right, against labels that people made by hand: `fixtures/attribution` (which
+//! statement answers for which element) and `fixtures/lint` (which rules find something in which picture).
+//!
+//! `cargo test --release --workspace --test accuracy -- --nocapture` prints the tables of `docs/accuracy.md`.
+
+mod attribution;
+mod rules;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use vsdpo_artifact::Outcome;
+use vsdpo_render::{ChartRenderer, RenderConfig};
+
+/// A folder of `fixtures`.
+fn fixtures(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(name)
+}
+
+/// The scripts of a folder, by name.
+fn scripts(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|p| p.extension().is_some_and(|e| e == "py"));
+    paths.sort();
+    let read = |p: PathBuf| (p.clone(), fs::read_to_string(p).unwrap());
+    paths.into_iter().map(read).collect()
+}
+
+fn render(scripts: &[(PathBuf, String)]) -> Vec<Outcome> {
+    let config = RenderConfig { timeout: std::time::Duration::from_secs(60), ..RenderConfig::default() };
+    let renderer = ChartRenderer::start(config).unwrap_or_else(|e| panic!("these tests render for real: {e}"));
+    let sources: Vec<&str> = scripts.iter().map(|(_, source)| source.as_str()).collect();
+    let outcomes: Vec<Outcome> = renderer.render_all(&sources).into_iter().map(|o| o.unwrap()).collect();
+    for ((path, _), outcome) in scripts.iter().zip(&outcomes) {
+        if let Outcome::Failed { error } = outcome {
+            panic!("{} does not run: {}", path.display(), error.message);
+        }
+    }
+    outcomes
+}

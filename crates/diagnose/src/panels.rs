@@ -1,0 +1,74 @@
+//! Axes as a reader counts them: twins are one panel, colour bars belong to another, insets lie in another.
+
+use crate::scene::Scene;
+use vsdpo_artifact::{Element, ElementKind, Region};
+
+/// One panel.
+pub(crate) struct Panel<'a> {
+    /// Its axes; twins share the place of the first.
+    pub(crate) axes: Vec<&'a Element>,
+    /// The plot area, which may reach outside the picture.
+    pub(crate) region: Region,
+    /// Whether it is a colour bar.
+    pub(crate) colorbar: bool,
+    /// The panel that it is an inset of, as a position in the list.
+    pub(crate) host: Option<usize>,
+}
+
+impl Panel<'_> {
+    /// Whether an element lives in it.
+    pub(crate) fn holds(&self, e: &Element) -> bool {
+        self.axes.iter().any(|axes| e.axes == Some(axes.id))
+    }
+}
+
+/// Share of two plot areas in common from which on they are twins.
+const TWINS: f32 = 0.98;
+/// Share of a plot area inside another one from which on it is an inset.
+const INSET: f32 = 0.9;
+
+/// The panels of a picture, in drawing order.
+pub(crate) fn panels<'a>(scene: &Scene<'a>) -> Vec<Panel<'a>> {
+    let mut panels: Vec<Panel> = Vec::new();
+    for axes in scene.elements.iter().filter(|e| e.kind == ElementKind::Axes) {
+        let region = axes.layout.unwrap_or(axes.region);
+        if region.is_empty() {
+            continue;
+        }
+        let colorbar = axes.label.as_deref() == Some("<colorbar>");
+        match panels.iter_mut().find(|p| p.region.iou(region) > TWINS) {
+            Some(twin) => twin.axes.push(axes),
+            None => panels.push(Panel { axes: vec![axes], region, colorbar, host: None }),
+        }
+    }
+    let regions: Vec<Region> = panels.iter().map(|p| p.region).collect();
+    for (i, panel) in panels.iter_mut().enumerate() {
+        let inside = |other: &Region| panel.region.intersect(*other).area() > INSET * panel.region.area();
+        panel.host = (0..regions.len()).find(|&j| j != i && inside(&regions[j]));
+    }
+    panels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    #[test]
+    fn twins_are_one_and_insets_know_their_host() {
+        let colorbar = shape(3, ElementKind::Axes, [120.0, 10.0, 125.0, 90.0]).named("<colorbar>");
+        let elements = vec![
+            shape(0, ElementKind::Axes, [10.0, 10.0, 110.0, 90.0]),
+            shape(1, ElementKind::Axes, [10.0, 10.0, 110.0, 90.0]),
+            shape(2, ElementKind::Axes, [70.0, 20.0, 100.0, 40.0]),
+            colorbar,
+            shape(4, ElementKind::Line, [70.0, 20.0, 100.0, 40.0]).on(1, '-'),
+        ];
+        with_scene(elements, None, |scene| {
+            let panels = panels(scene);
+            let seen: Vec<_> = panels.iter().map(|p| (p.axes.len(), p.colorbar, p.host)).collect();
+            assert_eq!(seen, [(2, false, None), (1, false, Some(0)), (1, true, None)]);
+            assert!(panels[0].holds(&scene.elements[4]) && !panels[1].holds(&scene.elements[4]));
+        });
+    }
+}

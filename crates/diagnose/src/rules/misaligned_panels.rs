@@ -1,0 +1,86 @@
+#![doc = include_str!("misaligned_panels.md")]
+
+use super::{Judgement, defect};
+use crate::panels::{Panel, panels};
+use crate::scene::{Scene, listed};
+use vsdpo_artifact::{Element, Region};
+
+pub(super) const SUMMARY: &str = "panels that should line up do not";
+
+/// Pixels by which edges may differ: rounding to whole pixels.
+const EXACT: f32 = 1.5;
+/// Two panels stand in one row if they share this much of the lower one's height; columns alike.
+const SAME_ROW: f32 = 0.7;
+
+pub(super) fn check(scene: &Scene) -> Judgement {
+    let all = panels(scene);
+    let panels: Vec<&Panel> = all.iter().filter(|p| !p.colorbar && p.host.is_none()).collect();
+    if panels.len() < 2 {
+        return Judgement { defects: vec![], observed: "one panel".into(), score: Some(1.0) };
+    }
+    let mut found: Vec<([&Element; 2], String)> = Vec::new();
+    for (i, a) in panels.iter().enumerate() {
+        for b in &panels[i + 1..] {
+            if let Some(words) = crooked(a.region, b.region) {
+                found.push(([a.axes[0], b.axes[0]], words));
+            }
+        }
+    }
+    let observed = match found.is_empty() {
+        true => format!("{} panels in line", panels.len()),
+        false => listed(found.iter().map(|(_, words)| words.clone()).collect()),
+    };
+    let defects = found.iter().map(|(pair, words)| defect(pair, format!("panels out of line: {words}")));
+    Judgement::counted(defects.collect(), observed)
+}
+
+/// How two panels beside each other, or above each other, miss a common line.
+fn crooked(a: Region, b: Region) -> Option<String> {
+    row(a, b, ["tops", "bottoms"]).or_else(|| row(turned(a), turned(b), ["left edges", "right edges"]))
+}
+
+/// For panels of one row; a column is a row of the turned picture.
+fn row(a: Region, b: Region, names: [&str; 2]) -> Option<String> {
+    let shared = a.y1.min(b.y1) - a.y0.max(b.y0);
+    let apart = a.x0.max(b.x0) >= a.x1.min(b.x1) - EXACT;
+    if !apart || shared < SAME_ROW * a.height().max(b.height()) {
+        return None;
+    }
+    let offs = [(a.y0 - b.y0).abs(), (a.y1 - b.y1).abs()];
+    // Of panels with one aspect ratio (pictures, maps, pies) the middles may be what lines up.
+    let centred = ((a.y0 + a.y1) - (b.y0 + b.y1)).abs() <= 2.0 * EXACT;
+    let off = usize::from(offs[1] > offs[0]);
+    (offs[off] > EXACT && !centred).then(|| format!("{} differ by {:.0} px", names[off], offs[off]))
+}
+
+fn turned(r: Region) -> Region {
+    Region::new(r.y0, r.x0, r.y1, r.x1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+    use vsdpo_artifact::ElementKind::*;
+
+    fn judge(b: [f32; 4], observed: &str, involved: &[&[u32]]) {
+        let elements = vec![shape(0, Axes, [10.0, 10.0, 60.0, 60.0]), shape(1, Axes, b)];
+        counts(check, elements, observed, involved);
+    }
+
+    #[test]
+    fn edges_of_a_row_and_of_a_column_agree() {
+        judge([70.0, 10.0, 120.0, 60.0], "2 panels in line", &[]);
+        judge([70.0, 11.5, 120.0, 60.0], "2 panels in line", &[]);
+        judge([70.0, 15.0, 120.0, 60.0], "tops differ by 5 px", &[&[0, 1]]);
+        judge([70.0, 14.0, 120.0, 66.0], "bottoms differ by 6 px", &[&[0, 1]]);
+        judge([18.0, 70.0, 68.0, 95.0], "left edges differ by 8 px", &[&[0, 1]]);
+    }
+
+    #[test]
+    fn other_arrangements_are_free() {
+        judge([70.0, 10.0, 120.0, 95.0], "2 panels in line", &[]); // spans two rows
+        judge([70.0, 15.0, 120.0, 55.0], "2 panels in line", &[]); // smaller, in the middle
+        judge([20.0, 20.0, 50.0, 50.0], "one panel", &[]); // an inset
+    }
+}

@@ -1,0 +1,162 @@
+#![doc = include_str!("unreadable_colors.md")]
+
+use super::{Judgement, defect};
+use crate::color::{Sight, difference};
+use crate::panels::panels;
+use crate::scene::{Scene, content, hex, listed, over, quote};
+use vsdpo_artifact::{Element, ElementKind};
+
+pub(super) const SUMMARY: &str = "two series, or a series and its background, can hardly be told apart";
+
+/// The least difference of two series' colours: for normal sight, and for colour-blind readers, whose
+/// confusions are judged more mildly because a series often has its place too.
+const LEAST: [f32; 2] = [8.0, 5.0];
+/// The least difference of a series and what is behind it.
+const LEAST_GROUND: f32 = 6.0;
+
+pub(super) fn check(scene: &Scene) -> Judgement {
+    let mut found: Vec<(Vec<&Element>, String)> = Vec::new();
+    let mut closest: Option<(f32, String)> = None;
+    for legend in scene.of_kind(ElementKind::Legend) {
+        let entries = entries(scene, legend);
+        for (i, a) in entries.iter().enumerate() {
+            for b in &entries[i + 1..] {
+                let Some((margin, difference, sight)) = alike(a, b) else { continue };
+                let who = if sight == Sight::Normal { String::new() } else { format!(" for {} sight", sight.name()) };
+                let words = format!("{} and {}{who} {difference:.0}", a.name(), b.name());
+                if margin < 1.0 {
+                    found.push((a.parts.iter().chain(&b.parts).copied().collect(), words.clone()));
+                }
+                if closest.as_ref().is_none_or(|(least, _)| margin < *least) {
+                    closest = Some((margin, words));
+                }
+            }
+        }
+    }
+    found.extend(lost(scene).map(|(e, words)| (vec![e], words)));
+    let observed = match (found.is_empty(), closest) {
+        (true, None) => "none".to_string(),
+        (true, Some((_, words))) => format!("closest {words}"),
+        (false, _) => listed(found.iter().map(|(_, words)| words.clone()).collect()),
+    };
+    let defects = found.iter().map(|(parts, words)| defect(parts, format!("hard to tell apart: {words}")));
+    Judgement::counted(defects.collect(), observed)
+}
+
+/// An entry of a legend.
+struct Entry<'a> {
+    text: &'a Element,
+    /// Its handle: what stands in the text's row and shows a colour.
+    parts: Vec<&'a Element>,
+}
+
+impl Entry<'_> {
+    fn name(&self) -> String {
+        quote(content(self.text), 14)
+    }
+}
+
+fn entries<'a>(scene: &Scene<'a>, legend: &Element) -> Vec<Entry<'a>> {
+    let of = |kind| scene.of_kind(kind).filter(|e| e.parent == Some(legend.id));
+    let mut entries: Vec<Entry> =
+        of(ElementKind::LegendText).map(|text| Entry { text, parts: Vec::new() }).collect();
+    // The frame is a part too: it is as large as the legend.
+    let frame = |e: &Element| e.region.iou(legend.region) > 0.8;
+    for part in of(ElementKind::LegendPart).filter(|e| e.color.is_some_and(|c| c[3] > 0) && !frame(e)) {
+        let (_, y) = part.region.center();
+        let off = |e: &Entry| {
+            let (dx, dy) = (e.text.region.x0 - part.region.x1, (e.text.region.center().1 - y).abs());
+            (dy, if dx >= -1.0 { dx } else { f32::INFINITY })
+        };
+        let nearest = entries.iter_mut().min_by(|a, b| off(a).partial_cmp(&off(b)).unwrap_or(std::cmp::Ordering::Equal));
+        if let Some(entry) = nearest.filter(|e| off(e).0 < 0.8 * e.text.region.height().max(8.0)) {
+            entry.parts.push(part);
+        }
+    }
+    entries.retain(|e| !e.parts.is_empty());
+    entries
+}
+
+/// For entries with handles of one form: the smallest of their differences in parts of what is needed, the
+/// difference, and for whom. `None` if something else than colour tells them apart.
+fn alike(a: &Entry, b: &Entry) -> Option<(f32, f32, Sight)> {
+    let forms = |e: &Entry| e.parts.iter().map(|p| (p.pattern.clone(), p.color.map(|c| c[3] / 64))).collect::<Vec<_>>();
+    let size = |e: &Entry| e.parts.iter().map(|p| p.region.height().max(p.region.width())).fold(0.0, f32::max);
+    if forms(a) != forms(b) || (size(a) - size(b)).abs() > 2.0 {
+        return None;
+    }
+    let color = |p: &Element| over(p.color.unwrap_or_default(), [255; 3]);
+    let apart = |sight| {
+        let pairs = a.parts.iter().zip(&b.parts);
+        pairs.map(|(p, q)| difference(color(p), color(q), sight)).fold(0.0, f32::max)
+    };
+    let judged = Sight::ALL.map(|sight| {
+        let least = LEAST[usize::from(sight != Sight::Normal)];
+        (apart(sight) / least, apart(sight), sight)
+    });
+    // What everybody confuses is not told as a matter of colour blindness.
+    judged.into_iter().find(|j| j.0 < 1.0).or_else(|| judged.into_iter().min_by(|x, y| x.0.total_cmp(&y.0)))
+}
+
+/// Lines, bars and points with nearly the colour of their axes.
+fn lost<'a>(scene: &'a Scene<'a>) -> impl Iterator<Item = (&'a Element, String)> {
+    let panels = panels(scene);
+    scene.elements.iter().filter_map(move |e| {
+        use ElementKind::{Bar, Collection, Line};
+        let shown = matches!(e.kind, Line | Bar | Collection) && e.label.is_some() && !e.region.is_empty();
+        let ground = panels.iter().find(|p| p.holds(e))?.axes.iter().find_map(|axes| axes.color.filter(|c| c[3] > 0));
+        let ground = over(ground?, [255; 3]);
+        let color = over(e.color.filter(|c| shown && c[3] > 0)?, ground);
+        let apart = difference(color, ground, Sight::Normal);
+        let name = quote(e.label.as_deref().unwrap_or(""), 14);
+        (apart < LEAST_GROUND).then(|| (e, format!("{name} {} on {} {apart:.0}", hex(color), hex(ground))))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+    use vsdpo_artifact::ElementKind::*;
+
+    fn legend(colors: [[u8; 4]; 2], patterns: [&str; 2]) -> Vec<Made> {
+        let mut elements = vec![shape(0, Legend, [10.0, 10.0, 90.0, 50.0])];
+        let rows = [15.0, 32.0];
+        for i in 0..2 {
+            let id = 1 + 2 * i as u32;
+            let y = rows[i];
+            let handle = shape(id, LegendPart, [14.0, y + 3.0, 34.0, y + 6.0]).inside(0).colored(colors[i]);
+            elements.push(handle.patterned(patterns[i]));
+            let name = ["north", "south"][i];
+            elements.push(text(id + 1, name, [40.0, y, 80.0, y + 10.0]).of(LegendText).inside(0));
+        }
+        elements
+    }
+
+    #[test]
+    fn entries_of_one_form_need_different_colours() {
+        let (blue, sky, orange) = ([31, 119, 180, 255], [36, 122, 176, 255], [255, 127, 14, 255]);
+        counts(check, legend([blue, sky], ["-", "-"]), "'north' and 'south' 1", &[&[1, 3]]);
+        counts(check, legend([blue, sky], ["-", "--"]), "none", &[]);
+        counts(check, legend([blue, orange], ["-", "-"]), "closest 'north' and 'south' 36", &[]);
+    }
+
+    #[test]
+    fn red_and_green_of_one_lightness_are_alike_for_some() {
+        let (red, green) = ([190, 90, 50, 255], [120, 125, 40, 255]);
+        let seen = "'north' and 'south' for deutan sight 2";
+        counts(check, legend([red, green], ["-", "-"]), seen, &[&[1, 3]]);
+    }
+
+    #[test]
+    fn a_series_must_stand_out_from_its_axes() {
+        let on = |color| {
+            vec![
+                shape(0, Axes, [0.0, 0.0, 100.0, 90.0]).colored([255; 4]),
+                shape(1, Line, [0.0, 0.0, 100.0, 90.0]).on(0, '-').colored(color).named("sum"),
+            ]
+        };
+        counts(check, on([250, 250, 245, 255]), "'sum' #fafaf5 on #ffffff 2", &[&[1]]);
+        counts(check, on([31, 119, 180, 255]), "none", &[]);
+    }
+}
