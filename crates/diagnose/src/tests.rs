@@ -49,9 +49,9 @@ fn every_axis_has_a_verdict_an_observation_and_a_score() {
         concat!(
             r#"{"content":{"ok":false,"observed":"no 'Visitors'"},"#,
             r#""overlap":{"ok":true,"observed":"none"},"#,
-            r#""legend":{"ok":false,"observed":"upper right, covers 1 line, free: upper left, lower right"},"#,
+            r#""legend":{"ok":false,"observed":"legend loc='upper right', covers 1 line, free: 'upper left', 'lower right'"},"#,
             r#""clipping":{"ok":false,"observed":"'Visitors of the lo..' left right"},"#,
-            r#""ticks":{"ok":false,"observed":"x 2 at 0deg gap -5"},"#,
+            r#""ticks":{"ok":false,"observed":"x 2 rotation=0 gap -5"},"#,
             r##""contrast":{"ok":true,"observed":"'label' #000000 on #ffffff 21.0"}}"##,
         )
     );

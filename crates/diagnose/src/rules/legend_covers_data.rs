@@ -30,17 +30,22 @@ pub(super) fn check(scene: &Scene) -> Judgement {
     for legend in scene.of_kind(ElementKind::Legend) {
         let covered = covered(scene, legend.region, on_its_own);
         let place = place(scene, legend);
+        let seen = match place.starts_with("outside") {
+            true => format!("legend {place}"),
+            // As the script says it, so that who reads the report can copy it.
+            false => format!("legend loc='{place}'"),
+        };
         if covered.is_empty() {
-            observed.push(place);
+            observed.push(seen);
         } else {
             let free = match free_places(scene, legend) {
                 None => String::new(),
                 Some(free) if free.is_empty() => ", free: no place".to_string(),
-                Some(free) => format!(", free: {}", free.join(", ")),
+                Some(free) => format!(", free: '{}'", free.join("', '")),
             };
             defects.push(defect(&[legend], format!("the legend at {place} covers {covered}{free}")));
             // The worst legend is read first.
-            observed.insert(defects.len() - 1, format!("{place}, covers {covered}{free}"));
+            observed.insert(defects.len() - 1, format!("{seen}, covers {covered}{free}"));
         }
     }
     let observed = if observed.is_empty() { "none".to_string() } else { observed.join("; ") };
@@ -116,7 +121,7 @@ mod tests {
     use vsdpo_artifact::ElementKind::*;
 
     /// A line along the upper row of places.
-    const UPPER_ROW_COVERED: &str = "upper right, covers 1 line, free: center left, center, center right, lower left, lower center, lower right";
+    const UPPER_ROW_COVERED: &str = "legend loc='upper right', covers 1 line, free: 'center left', 'center', 'center right', 'lower left', 'lower center', 'lower right'";
 
     fn judge(others: Vec<Made>, legend: [f32; 4], observed: &str) {
         let mut elements = vec![shape(0, Axes, [10.0, 10.0, 110.0, 110.0])];
@@ -132,20 +137,20 @@ mod tests {
     #[test]
     fn the_place_is_named_as_matplotlib_names_it() {
         let check = |x: f32, y: f32, want| judge(vec![], [x, y, x + 30.0, y + 20.0], want);
-        check(13.0, 13.0, "upper left");
-        check(45.0, 13.0, "upper center");
-        check(77.0, 13.0, "upper right");
-        check(13.0, 50.0, "center left");
-        check(45.0, 50.0, "center");
-        check(77.0, 50.0, "center right");
-        check(13.0, 87.0, "lower left");
-        check(45.0, 87.0, "lower center");
-        check(77.0, 87.0, "lower right");
-        judge(vec![], [14.0, 13.0, 105.0, 33.0], "upper center");
-        judge(vec![], [13.0, 13.0, 93.0, 33.0], "upper left");
-        judge(vec![], [115.0, 13.0, 140.0, 33.0], "outside right");
-        judge(vec![], [10.0, 0.0, 60.0, 8.0], "outside above");
-        judge(vec![], [0.0, 0.0, 200.0, 200.0], "center");
+        check(13.0, 13.0, "legend loc='upper left'");
+        check(45.0, 13.0, "legend loc='upper center'");
+        check(77.0, 13.0, "legend loc='upper right'");
+        check(13.0, 50.0, "legend loc='center left'");
+        check(45.0, 50.0, "legend loc='center'");
+        check(77.0, 50.0, "legend loc='center right'");
+        check(13.0, 87.0, "legend loc='lower left'");
+        check(45.0, 87.0, "legend loc='lower center'");
+        check(77.0, 87.0, "legend loc='lower right'");
+        judge(vec![], [14.0, 13.0, 105.0, 33.0], "legend loc='upper center'");
+        judge(vec![], [13.0, 13.0, 93.0, 33.0], "legend loc='upper left'");
+        judge(vec![], [115.0, 13.0, 140.0, 33.0], "legend outside right");
+        judge(vec![], [10.0, 0.0, 60.0, 8.0], "legend outside above");
+        judge(vec![], [0.0, 0.0, 200.0, 200.0], "legend loc='center'");
     }
 
     #[test]
@@ -153,24 +158,24 @@ mod tests {
         let line =
             |points: &[[f32; 2]]| shape(2, Line, [10.0, 10.0, 110.0, 110.0]).on(0, '-').through(points);
         let legend = [70.0, 13.0, 107.0, 33.0];
-        judge(vec![line(&[[20.0, 100.0], [72.0, 31.0]])], legend, "upper right");
-        judge(vec![line(&[[20.0, 20.0], [72.9, 20.0]])], legend, "upper right");
+        judge(vec![line(&[[20.0, 100.0], [72.0, 31.0]])], legend, "legend loc='upper right'");
+        judge(vec![line(&[[20.0, 20.0], [72.9, 20.0]])], legend, "legend loc='upper right'");
         judge(vec![line(&[[20.0, 20.0], [73.5, 20.0]])], legend, UPPER_ROW_COVERED);
         // Crossing between two vertices counts as well.
-        let want = "upper right, covers 1 line, free: upper left, center left, center right, lower left, lower center, lower right";
+        let want = "legend loc='upper right', covers 1 line, free: 'upper left', 'center left', 'center right', 'lower left', 'lower center', 'lower right'";
         judge(vec![line(&[[60.0, 50.0], [105.0, 11.0]])], legend, want);
-        judge(vec![line(&[])], legend, "upper right");
+        judge(vec![line(&[])], legend, "legend loc='upper right'");
         // A line whose ink the axes end before the legend is not under it.
         let clipped = shape(2, Line, [10.0, 40.0, 110.0, 110.0]).through(&[[20.0, 100.0], [100.0, 0.0]]);
-        judge(vec![clipped], legend, "upper right");
+        judge(vec![clipped], legend, "legend loc='upper right'");
     }
 
     #[test]
     fn lines_across_the_whole_axes_are_references() {
         let legend = [70.0, 13.0, 107.0, 33.0];
         let across = |a, b| shape(2, Line, [10.0, 10.0, 110.0, 110.0]).on(0, '-').through(&[a, b]);
-        judge(vec![across([10.0, 20.0], [110.0, 20.0])], legend, "upper right");
-        judge(vec![across([90.0, 110.0], [90.0, 10.0])], legend, "upper right");
+        judge(vec![across([10.0, 20.0], [110.0, 20.0])], legend, "legend loc='upper right'");
+        judge(vec![across([90.0, 110.0], [90.0, 10.0])], legend, "legend loc='upper right'");
         judge(vec![across([15.0, 20.0], [105.0, 20.0])], legend, UPPER_ROW_COVERED);
     }
 
@@ -178,17 +183,17 @@ mod tests {
     fn bars_points_and_notes_count() {
         let legend = [70.0, 13.0, 107.0, 33.0];
         let bar = |top: f32| shape(2, Bar, [80.0, top, 95.0, 110.0]);
-        judge(vec![bar(30.0)], legend, "upper right");
-        let want = "upper right, covers 1 bar, free: upper left, upper center, center left, center, lower left, lower center";
+        judge(vec![bar(30.0)], legend, "legend loc='upper right'");
+        let want = "legend loc='upper right', covers 1 bar, free: 'upper left', 'upper center', 'center left', 'center', 'lower left', 'lower center'";
         judge(vec![bar(29.5)], legend, want);
         let dots = shape(3, Collection, [10.0, 10.0, 110.0, 110.0]);
         let dots = dots.through(&[[80.0, 20.0], [71.5, 20.0], [70.5, 20.0], [50.0, 50.0]]);
-        let want = "upper right, covers 1 bar 2 points, free: upper left, lower left, lower center";
+        let want = "legend loc='upper right', covers 1 bar 2 points, free: 'upper left', 'lower left', 'lower center'";
         judge(vec![bar(20.0), dots], legend, want);
-        let want = "upper right, covers 1 text, free: upper left, center left, center, center right, lower left, lower center, lower right";
+        let want = "legend loc='upper right', covers 1 text, free: 'upper left', 'center left', 'center', 'center right', 'lower left', 'lower center', 'lower right'";
         judge(vec![text(2, "note", [60.0, 20.0, 90.0, 30.0])], legend, want);
         let own = shape(2, Line, [75.0, 20.0, 85.0, 20.0]).inside(1).through(&[[75.0, 20.0], [85.0, 20.0]]);
-        judge(vec![own], legend, "upper right");
+        judge(vec![own], legend, "legend loc='upper right'");
     }
 
     #[test]
@@ -202,16 +207,16 @@ mod tests {
             with_scene(elements, None, check).observed
         };
         let high = shape(2, Bar, [12.0, 20.0, 108.0, 110.0]);
-        assert_eq!(see(vec![high]), "upper right, covers 1 bar, free: no place");
+        assert_eq!(see(vec![high]), "legend loc='upper right', covers 1 bar, free: no place");
         let bar = |id, x0: f32, x1: f32| shape(id, Bar, [x0, 20.0, x1, 110.0]);
         let two = vec![bar(2, 60.0, 65.0), bar(3, 90.0, 100.0)];
-        assert_eq!(see(two), "upper right, covers 1 bar, free: upper left, center left, lower left");
+        assert_eq!(see(two), "legend loc='upper right', covers 1 bar, free: 'upper left', 'center left', 'lower left'");
         let line = shape(2, Line, [10.0, 10.0, 110.0, 110.0]).through(&[[12.0, 20.0], [108.0, 20.0]]);
         assert_eq!(see(vec![line]), UPPER_ROW_COVERED);
         // A legend of the figure has no axes whose places could be named.
         let of_figure = shape(0, Legend, [70.0, 13.0, 107.0, 33.0]);
         let under = shape(1, Bar, [80.0, 20.0, 95.0, 90.0]);
-        assert_eq!(with_scene(vec![of_figure, under], None, check).observed, "upper center, covers 1 bar");
+        assert_eq!(with_scene(vec![of_figure, under], None, check).observed, "legend loc='upper center', covers 1 bar");
     }
 
     #[test]
@@ -219,6 +224,6 @@ mod tests {
         let judgement = with_scene(vec![shape(0, Axes, [0.0, 0.0, 9.0, 9.0])], None, check);
         assert_eq!((judgement.observed.as_str(), judgement.score), ("none", Some(1.0)));
         let second = shape(2, Legend, [12.0, 90.0, 40.0, 108.0]).on(0, '-');
-        judge(vec![second], [77.0, 13.0, 107.0, 33.0], "upper right; lower left");
+        judge(vec![second], [77.0, 13.0, 107.0, 33.0], "legend loc='upper right'; legend loc='lower left'");
     }
 }

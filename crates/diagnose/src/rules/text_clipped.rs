@@ -52,7 +52,7 @@ fn observed(found: &[Vec<(&Element, Cut)>], texts: &[&Element]) -> String {
 
 /// The text, with its alignment where it is a free one.
 fn described(e: &Element, max: usize) -> String {
-    let align = e.align.map_or(String::new(), |align| format!(" (align {})", align.name()));
+    let align = e.align.map_or(String::new(), |align| format!(" ha='{}'", align.name()));
     format!("{}{align}", quote(content(e), max))
 }
 
@@ -185,10 +185,10 @@ mod tests {
             let note = text(id, "peak", [x1 - 60.0, 10.0, x1.min(200.0), 20.0]).sized(10.0);
             note.laid([x1 - 60.0, 9.0, x1, 22.0]).aligned(Align::Center)
         };
-        judge(vec![note(0, 190.0)], "none; inside 'peak' (align center)", 1.0);
-        let one = "'peak' (align center) right; inside 'peak' (align center)";
+        judge(vec![note(0, 190.0)], "none; inside 'peak' ha='center'", 1.0);
+        let one = "'peak' ha='center' right; inside 'peak' ha='center'";
         judge(vec![note(0, 190.0), note(1, 220.0)], one, 0.5);
-        let all = "none; inside 'peak' (align center); inside 'peak' (align center); 2 more";
+        let all = "none; inside 'peak' ha='center'; inside 'peak' ha='center'; 2 more";
         judge((0..4).map(|id| note(id, 100.0)).collect(), all, 1.0);
     }
 

@@ -13,7 +13,7 @@ use anyhow::Result;
 use rand::Rng;
 use rayon::prelude::*;
 use std::io::Cursor;
-use vsdpo_artifact::{ExecError, Image, Outcome};
+use vsdpo_artifact::{Domain, ExecError, Image, Outcome, Task};
 use vsdpo_data::mini::chart::{Content, Layout, Slip, Split, script, stream, task_of};
 use vsdpo_diagnose::{diagnose, rubric_json};
 use vsdpo_policy::Message;
@@ -23,6 +23,8 @@ use vsdpo_train::context::{Channels, Feedback, student_prompt, teacher_prompt};
 /// Shares of the kinds of pairs; what is left to 1 are reference pairs.
 #[derive(Clone, Copy, Debug)]
 pub struct Mix {
+    /// Pairs that only copy words.
+    pub copy: f64,
     /// Plain pairs; their layouts ignore the content.
     pub plain: f64,
     /// Feedback pairs.
@@ -35,6 +37,8 @@ const SLIPS: f64 = 0.08;
 /// What a pair shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// Words in no order, as a reference solution, and the same again.
+    Copy,
     /// A task and an answer whose layout ignores the content.
     Plain,
     /// A task with feedback, and the answer that acts on it.
@@ -93,8 +97,9 @@ impl Corpus {
         let mut rng = stream(Split::Feedback, self.seed ^ 0x5eed, index);
         let x: f64 = rng.random();
         let kind = match () {
-            () if x < mix.plain => Kind::Plain,
-            () if x < mix.plain + mix.feedback => Kind::Feedback,
+            () if x < mix.copy => Kind::Copy,
+            () if x < mix.copy + mix.plain => Kind::Plain,
+            () if x < mix.copy + mix.plain + mix.feedback => Kind::Feedback,
             () => Kind::Reference,
         };
         self.pair_of(kind, &mut rng)
@@ -106,6 +111,9 @@ impl Corpus {
     }
 
     fn pair_of(&self, kind: Kind, rng: &mut impl Rng) -> Result<Pair> {
+        if kind == Kind::Copy {
+            return Ok(copied(rng));
+        }
         if kind == Kind::Plain {
             let content = Content::draw_seen(rng);
             let layout = Layout::random(rng);
@@ -124,6 +132,30 @@ impl Corpus {
         let messages = teacher_prompt(&task, &Feedback::Reference { code: &answer }, channels(rng));
         Ok(Pair { messages, answer })
     }
+}
+
+/// Nothing but the prompt helps to guess such an answer, so every token of it teaches to look words up.
+fn copied(rng: &mut impl Rng) -> Pair {
+    const JOINTS: [&str; 8] = [" ", ", ", "='", "', '", "(", ") ", "\n", ": "];
+    let text = |rng: &mut _| script(&Content::draw_seen(rng), &Layout::random(rng), None);
+    let source = text(rng);
+    let words: Vec<&str> = source.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
+    let mut answer = String::new();
+    for _ in 0..rng.random_range(20..40) {
+        answer.push_str(words[rng.random_range(0..words.len())]);
+        answer.push_str(JOINTS[rng.random_range(0..JOINTS.len())]);
+    }
+    let answer = answer.trim_end().to_owned();
+    let task = Task {
+        id: String::new(),
+        domain: Domain::Chart,
+        prompt: String::new(),
+        images: Vec::new(),
+        reference: None,
+        requirements: None,
+    };
+    let channels = Channels { image: false, rubric: false };
+    Pair { messages: teacher_prompt(&task, &Feedback::Reference { code: &answer }, channels), answer }
 }
 
 /// Mostly both channels; sometimes one alone, so that the channel ablation has a teacher that can read it.

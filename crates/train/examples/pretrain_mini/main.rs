@@ -26,19 +26,20 @@ use vsdpo_train::optim::{AdamW, AdamWConfig, Schedule};
 struct Stage {
     mix: Mix,
     steps: u64,
+    /// Pairs of one step.
+    batch: u64,
     lr: f64,
 }
 
-/// First the language of the prompts and scripts, then reading feedback. Feedback is read only once scripts are
-/// written without effort (loss on plain pairs at what random layouts cost), so it has most of the second stage.
-const STAGES: [Stage; 2] = [
-    Stage { mix: Mix { plain: 0.46, feedback: 0.44 }, steps: 1500, lr: 3e-3 },
-    Stage { mix: Mix { plain: 0.20, feedback: 0.70 }, steps: 1100, lr: 2e-3 },
+/// First looking words up in the prompt, then the language of prompts and scripts, then reading feedback, which
+/// is learned only once scripts are written without effort.
+const STAGES: [Stage; 3] = [
+    Stage { mix: Mix { copy: 1.0, plain: 0.0, feedback: 0.0 }, steps: 500, batch: 32, lr: 3e-3 },
+    Stage { mix: Mix { copy: 0.0, plain: 0.40, feedback: 0.50 }, steps: 1400, batch: 16, lr: 3e-3 },
+    Stage { mix: Mix { copy: 0.0, plain: 0.20, feedback: 0.70 }, steps: 900, batch: 16, lr: 2e-3 },
 ];
 /// What the norms of queries and keys start from.
-const SHARPNESS: f64 = 1.6;
-/// Pairs of one step.
-const BATCH: u64 = 16;
+const SHARPNESS: f64 = 1.4;
 
 /// The dials, each with its default.
 struct Options {
@@ -67,15 +68,15 @@ fn main() -> Result<()> {
         if i > 0 || options.from.is_none() {
             train(&policy, &corpus, front.end_ids[0], stage, first)?;
         }
-        first += stage.steps * BATCH;
+        first += stage.steps * stage.batch;
+        policy.save(&options.out)?;
     }
-    policy.save(&options.out)?;
     report(&policy, &renderer)
 }
 
 impl Options {
     fn parse() -> Result<Self> {
-        let mut o = Options { out: "assets/mini".into(), from: None, renders: 3000, seed: 1 };
+        let mut o = Options { out: "assets/mini".into(), from: None, renders: 2000, seed: 1 };
         let args: Vec<String> = std::env::args().skip(1).collect();
         for pair in args.chunks(2) {
             let [key, value] = pair else { anyhow::bail!("{}: no value; write {} VALUE", pair[0], pair[0]) };
@@ -132,7 +133,7 @@ fn config(front: &FrontSummary) -> Config {
 fn write_tokenizer(corpus: &Corpus, options: &Options) -> Result<FrontSummary> {
     let mut texts = Vec::new();
     for i in 0..4000 {
-        let Pair { messages, answer } = corpus.pair(STAGES[0].mix, i)?;
+        let Pair { messages, answer } = corpus.pair(STAGES[1].mix, i)?;
         texts.push(answer);
         texts.extend(messages.into_iter().flat_map(|m| m.content).filter_map(|c| match c {
             Content::Text(text) => Some(text),
@@ -165,12 +166,12 @@ fn train(policy: &Policy, corpus: &Corpus, end: u32, stage: &Stage, first: u64) 
     let mut optimizer = AdamW::new(policy.trainable(), cfg)?;
     let (start, mut tokens, mut mean) = (Instant::now(), 0, 0.0);
     for step in 0..stage.steps {
-        let batch = batch(policy, corpus, end, stage.mix, first + step * BATCH)?;
+        let batch = batch(policy, corpus, end, stage, first + step * stage.batch)?;
         tokens += batch.iter().map(|(p, a)| p.ids.len() + a.len()).sum::<usize>();
         let loss = update(policy, &mut optimizer, &batch)?;
         mean = if step == 0 { loss } else { 0.95 * mean + 0.05 * loss };
         if step % 200 == 199 {
-            for kind in [Kind::Plain, Kind::Feedback, Kind::Reference] {
+            for kind in [Kind::Copy, Kind::Plain, Kind::Feedback, Kind::Reference] {
                 println!("step {:5} loss on {kind:?} pairs {:.4}", step + 1, probe(policy, corpus, end, kind)?);
             }
         }
@@ -182,8 +183,8 @@ fn train(policy: &Policy, corpus: &Corpus, end: u32, stage: &Stage, first: u64) 
     Ok(())
 }
 
-fn batch(policy: &Policy, corpus: &Corpus, end: u32, mix: Mix, first: u64) -> Result<Vec<(Prompt, Vec<u32>)>> {
-    (first..first + BATCH).into_par_iter().map(|i| encode(policy, &corpus.pair(mix, i)?, end)).collect()
+fn batch(policy: &Policy, corpus: &Corpus, end: u32, stage: &Stage, first: u64) -> Result<Vec<(Prompt, Vec<u32>)>> {
+    (first..first + stage.batch).into_par_iter().map(|i| encode(policy, &corpus.pair(stage.mix, i)?, end)).collect()
 }
 
 fn encode(policy: &Policy, pair: &Pair, end: u32) -> Result<(Prompt, Vec<u32>)> {

@@ -195,8 +195,8 @@ impl Content {
             Kind::Bars => format!("{a} as bars and {b} as a line"),
         };
         format!(
-            "Draw \"{}\" with matplotlib: {how}, on a {} plot area.\n{}; {}\n{noun}: {}\nLabel the y axis every {}. \
-             Above the {} point write \"{}\".",
+            "Draw '{}' with matplotlib: {how}, on a {} plot area.\n{}; {}\n{noun}: {}\nLabel the y axis every {}. \
+             Above the {} point write '{}'.",
             self.title,
             GROUNDS[self.ground].0,
             series(0),

@@ -45,7 +45,7 @@ pub fn script(content: &Content, layout: &Layout, slip: Option<Slip>) -> String 
 }
 
 fn statements(c: &Content, l: &Layout) -> Vec<String> {
-    let quoted = |words: &[&str]| words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(",");
+    let quoted = |words: &[&str]| words.iter().map(|w| format!("'{w}'")).collect::<Vec<_>>().join(",");
     let numbers = |s: usize| c.values[s].iter().map(i32::to_string).collect::<Vec<_>>().join(",");
     let first = if c.kind == Kind::Bars { "bar" } else { "plot" };
     let hue = |s: usize| HUES[l.hues[s]];
@@ -53,27 +53,27 @@ fn statements(c: &Content, l: &Layout) -> Vec<String> {
         "import matplotlib.pyplot as plt".to_string(),
         "fig, ax = plt.subplots(figsize=(4, 3), dpi=80)".to_string(),
         format!("fig.subplots_adjust(bottom={:.2})", l.bottom()),
-        format!("ax.set_facecolor(\"{}\")", GROUNDS[c.ground].0),
+        format!("ax.set_facecolor('{}')", GROUNDS[c.ground].0),
         format!("x = [{}]", quoted(&LABELS[c.labels].1)),
-        format!("ax.{first}(x, [{}], color=\"{}\", label=\"{}\")", numbers(0), hue(0), c.names[0]),
-        format!("ax.plot(x, [{}], color=\"{}\", label=\"{}\")", numbers(1), hue(1), c.names[1]),
+        format!("ax.{first}(x, [{}], color='{}', label='{}')", numbers(0), hue(0), c.names[0]),
+        format!("ax.plot(x, [{}], color='{}', label='{}')", numbers(1), hue(1), c.names[1]),
         "ax.set_ylim(0, 12)".to_string(),
         format!("ax.set_yticks(range(0, 13, {}))", c.y_step()),
-        format!("ax.tick_params(axis=\"x\", rotation={})", l.rotation),
-        format!("ax.set_title(\"{}\")", c.title),
+        format!("ax.tick_params(axis='x', rotation={})", l.rotation),
+        format!("ax.set_title('{}')", c.title),
     ];
     if l.grid {
         lines.push("ax.grid(True)".to_string());
     }
     lines.push(format!(
-        "ax.text({}, 10.7, \"{}\", ha=\"{}\", color=\"{}\")",
+        "ax.text({}, 10.7, '{}', ha='{}', color='{}')",
         c.mark.x(),
         c.note,
         l.align.name(),
         INKS[l.ink]
     ));
-    lines.push(format!("ax.legend(loc=\"{}\", fontsize=8)", l.location.name()));
-    lines.push("plt.savefig(\"chart.png\")".to_string());
+    lines.push(format!("ax.legend(fontsize=8, loc='{}')", l.location.name()));
+    lines.push("plt.savefig('chart.png')".to_string());
     lines
 }
 
@@ -81,14 +81,14 @@ fn statements(c: &Content, l: &Layout) -> Vec<String> {
 pub fn read_layout(text: &str) -> Option<Layout> {
     let (head, body) = text.split_once("ax.set_facecolor(")?;
     let (series, tail) = body.split_once("ax.set_ylim(")?;
-    let mut hues = series.split("color=\"").skip(1).map(|rest| position(&HUES, rest));
+    let mut hues = series.split("color='").skip(1).map(|rest| position(&HUES, rest));
     let note = between(tail, "ax.text(", "\n")?;
     Some(Layout {
-        location: *Location::ALL.iter().find(|l| Some(l.name()) == between(tail, "legend(loc=\"", "\""))?,
+        location: *Location::ALL.iter().find(|l| Some(l.name()) == between(tail, "loc='", "'"))?,
         wide_margin: between(head, "bottom=", ")")? == "0.45",
         rotation: *ROTATIONS.iter().find(|r| between(tail, "rotation=", ")") == Some(&r.to_string()))?,
-        align: *Align::ALL.iter().find(|a| Some(a.name()) == between(note, "ha=\"", "\""))?,
-        ink: position(&INKS, note.split_once("color=\"")?.1)?,
+        align: *Align::ALL.iter().find(|a| Some(a.name()) == between(note, "ha='", "'"))?,
+        ink: position(&INKS, note.split_once("color='")?.1)?,
         hues: [hues.next()??, hues.next()??],
         grid: tail.contains("ax.grid(True)"),
     })
@@ -101,6 +101,6 @@ fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
 
 /// Which of `words` the quoted string at the start of `rest` is.
 fn position(words: &[&str], rest: &str) -> Option<usize> {
-    let word = rest.split('"').next()?;
+    let word = rest.split('\'').next()?;
     words.iter().position(|w| *w == word)
 }
