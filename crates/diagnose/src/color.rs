@@ -116,7 +116,10 @@ mod tests {
         assert!(seen[0] > 15.0 && seen[1] < 15.0 && seen[2] < 10.0, "{seen:?}");
         // Greys are greys for everybody.
         for sight in Sight::ALL {
-            assert!((difference([40; 3], [200; 3], sight) - difference([40; 3], [200; 3], Sight::Normal)).abs() < 1.5);
+            assert!(
+                (difference([40; 3], [200; 3], sight) - difference([40; 3], [200; 3], Sight::Normal)).abs()
+                    < 1.5
+            );
         }
     }
 }

@@ -4,21 +4,25 @@ use super::{Checked, line_column};
 
 /// The commands of one file.
 pub fn lint(checked: &Checked) -> String {
-    checked.remarks().iter().map(|remark| {
-        let level = if remark.error { "error" } else { "warning" };
-        let mut keys = vec![format!("file={}", property(&checked.file))];
-        if let Some(span) = remark.span {
-            let (line, column) = line_column(&checked.source, span.start);
-            let (end, end_column) = line_column(&checked.source, span.end);
-            keys.push(format!("line={line},endLine={end}"));
-            // Columns are only understood within one line.
-            if line == end {
-                keys.push(format!("col={column},endColumn={end_column}"));
+    checked
+        .remarks()
+        .iter()
+        .map(|remark| {
+            let level = if remark.error { "error" } else { "warning" };
+            let mut keys = vec![format!("file={}", property(&checked.file))];
+            if let Some(span) = remark.span {
+                let (line, column) = line_column(&checked.source, span.start);
+                let (end, end_column) = line_column(&checked.source, span.end);
+                keys.push(format!("line={line},endLine={end}"));
+                // Columns are only understood within one line.
+                if line == end {
+                    keys.push(format!("col={column},endColumn={end_column}"));
+                }
             }
-        }
-        keys.push(format!("title={}", property(&remark.rule)));
-        format!("::{level} {}::{}\n", keys.join(","), data(&remark.message))
-    }).collect()
+            keys.push(format!("title={}", property(&remark.rule)));
+            format!("::{level} {}::{}\n", keys.join(","), data(&remark.message))
+        })
+        .collect()
 }
 
 /// The text of a command, with what would end it escaped.

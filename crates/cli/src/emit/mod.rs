@@ -7,7 +7,9 @@ pub mod sarif;
 
 use crate::terminal::clean_line;
 use std::collections::BTreeSet;
-use vsdpo_artifact::{Credit, CreditedStatement, Defect, Diagnosis, Element, ExecError, Outcome, Region, Span, Statement};
+use vsdpo_artifact::{
+    Credit, CreditedStatement, Defect, Diagnosis, Element, ExecError, Outcome, Region, Span, Statement,
+};
 
 /// One linted file with everything that is known about it.
 pub struct Checked {

@@ -79,7 +79,9 @@ fn uri(file: &str) -> String {
     let mut text = String::new();
     for byte in file.replace('\\', "/").bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => text.push(byte as char),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                text.push(byte as char)
+            }
             _ => text.push_str(&format!("%{byte:02X}")),
         }
     }

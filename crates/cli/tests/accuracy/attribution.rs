@@ -117,9 +117,11 @@ fn elements_lead_to_their_statements() {
                 if !right {
                     let name = path.file_name().unwrap().to_string_lossy();
                     let said = found.map_or("nothing".to_string(), |(line, _)| format!("line {line}"));
-                    *wrong.entry(format!("{name}: {kind}: {said}, not line {}", entry.line)).or_default() += 1;
+                    *wrong.entry(format!("{name}: {kind}: {said}, not line {}", entry.line)).or_default() +=
+                        1;
                 }
-                for (counts, key) in [(&mut kinds, kind), (&mut classes, class(elements[i].kind).to_owned())] {
+                for (counts, key) in [(&mut kinds, kind), (&mut classes, class(elements[i].kind).to_owned())]
+                {
                     let count = counts.entry(key).or_default();
                     *count = (count.0 + usize::from(right), count.1 + 1);
                 }

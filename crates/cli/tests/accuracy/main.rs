@@ -27,7 +27,8 @@ fn scripts(folder: &Path) -> Vec<(PathBuf, String)> {
 
 fn render(scripts: &[(PathBuf, String)]) -> Vec<Outcome> {
     let config = RenderConfig { timeout: std::time::Duration::from_secs(60), ..RenderConfig::default() };
-    let renderer = ChartRenderer::start(config).unwrap_or_else(|e| panic!("these tests render for real: {e}"));
+    let renderer =
+        ChartRenderer::start(config).unwrap_or_else(|e| panic!("these tests render for real: {e}"));
     let sources: Vec<&str> = scripts.iter().map(|(_, source)| source.as_str()).collect();
     let outcomes: Vec<Outcome> = renderer.render_all(&sources).into_iter().map(|o| o.unwrap()).collect();
     for ((path, _), outcome) in scripts.iter().zip(&outcomes) {

@@ -66,7 +66,8 @@ fn rules_find_what_people_see() {
         let defects = diagnose(Domain::Chart, None, &outcome).defects;
         for rule in rules(Domain::Chart).iter().filter(|r| r.id != "chart/missing-content") {
             let count = counts.entry((rule.id, label.half)).or_default();
-            let said: Vec<&str> = defects.iter().filter(|d| d.rule == rule.id).map(|d| d.message.as_str()).collect();
+            let said: Vec<&str> =
+                defects.iter().filter(|d| d.rule == rule.id).map(|d| d.message.as_str()).collect();
             match (label.rules.iter().any(|r| r == rule.id), said.is_empty()) {
                 (true, false) => count.right += 1,
                 (true, true) => count.missed += 1,

@@ -193,11 +193,15 @@ fn standard_input_is_a_script() {
 fn workflow_logs_get_a_command_per_finding() {
     let select = ["--select", "legend-covers-data"];
     let output =
-        run(&[&["lint", "--format", "github", &chart("crowded.py"), &chart("broken.py")], &select[..]].concat());
+        run(&[&["lint", "--format", "github", &chart("crowded.py"), &chart("broken.py")], &select[..]]
+            .concat());
     let text = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 2, "{text}");
-    assert!(lines[0].starts_with("::warning file=") && lines[0].contains("crowded.py,line=7,endLine=7,col=1,endColumn=29"));
+    assert!(
+        lines[0].starts_with("::warning file=")
+            && lines[0].contains("crowded.py,line=7,endLine=7,col=1,endColumn=29")
+    );
     assert!(lines[0].contains("title=chart/legend-covers-data::the legend at upper right covers 1 line"));
     assert!(lines[1].starts_with("::error file=") && lines[1].contains("title=exec/exception::NameError"));
 }
@@ -233,7 +237,8 @@ fn a_project_and_a_comment_silence_rules() {
     assert!(!rules(&found).contains(&"chart/legend-covers-data"), "{:?}", rules(&found));
     let others: Vec<String> = rules(&found).iter().map(|r| format!("{r:?}")).collect();
     assert!(!others.is_empty());
-    std::fs::write(dir.path().join("visual-sdpo.toml"), format!("ignore = [{}]\n", others.join(","))).unwrap();
+    std::fs::write(dir.path().join("visual-sdpo.toml"), format!("ignore = [{}]\n", others.join(",")))
+        .unwrap();
     let (code, found) = lint(&[path]);
     assert_eq!((code, rules(&found).len()), (Some(0), 0));
     std::fs::write(dir.path().join("visual-sdpo.toml"), "ignroe = []\n").unwrap();

@@ -17,7 +17,9 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         let words = format!("{what} {side}");
         // The entries of a legend that is outside are one finding with it.
         let part_of = |others: &Vec<&Element>| {
-            others.iter().any(|o| Some(o.id) == e.parent || Some(o.id) == e.axes || (o.parent.is_some() && o.parent == e.parent))
+            others.iter().any(|o| {
+                Some(o.id) == e.parent || Some(o.id) == e.axes || (o.parent.is_some() && o.parent == e.parent)
+            })
         };
         match found.iter_mut().find(|(_, others)| part_of(others)) {
             Some((_, others)) => others.push(e),
@@ -28,7 +30,8 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         true => "none".to_string(),
         false => listed(found.iter().map(|(words, _)| words.clone()).collect()),
     };
-    let defects = found.iter().map(|(words, elements)| defect(elements, format!("outside the picture: {words}")));
+    let defects =
+        found.iter().map(|(words, elements)| defect(elements, format!("outside the picture: {words}")));
     Judgement::counted(defects.collect(), observed)
 }
 
@@ -73,7 +76,8 @@ mod tests {
 
     #[test]
     fn texts_count_when_nothing_of_them_shows() {
-        let note = |x: f32| text(0, "note", [x.min(199.0), 10.0, 200.0, 20.0]).laid([x, 10.0, x + 30.0, 20.0]);
+        let note =
+            |x: f32| text(0, "note", [x.min(199.0), 10.0, 200.0, 20.0]).laid([x, 10.0, x + 30.0, 20.0]);
         counts(check, vec![note(190.0)], "none", &[]);
         counts(check, vec![note(201.0)], "'note' right", &[&[0]]);
         counts(check, vec![note(201.0).of(TickLabel)], "none", &[]);

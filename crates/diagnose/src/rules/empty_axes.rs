@@ -29,7 +29,9 @@ fn is_empty(scene: &Scene, panels: &[Panel], panel: &Panel) -> bool {
     let hosts = panels.iter().any(|p| p.host.is_some_and(|h| std::ptr::eq(&panels[h], panel)));
     // What belongs to no axes (figure.text, a figure's legend) may still be written into the panel.
     let covered = scene.elements.iter().any(|e| {
-        e.axes.is_none() && (e.kind.is_data() || matches!(e.kind, Text | Legend)) && panel.region.contains(e.region)
+        e.axes.is_none()
+            && (e.kind.is_data() || matches!(e.kind, Text | Legend))
+            && panel.region.contains(e.region)
     });
     framed && !shows && !hosts && !covered && !panel.colorbar
 }

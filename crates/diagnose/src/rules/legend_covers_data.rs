@@ -210,13 +210,19 @@ mod tests {
         assert_eq!(see(vec![high]), "legend loc='upper right', covers 1 bar, free: no place");
         let bar = |id, x0: f32, x1: f32| shape(id, Bar, [x0, 20.0, x1, 110.0]);
         let two = vec![bar(2, 60.0, 65.0), bar(3, 90.0, 100.0)];
-        assert_eq!(see(two), "legend loc='upper right', covers 1 bar, free: 'upper left', 'center left', 'lower left'");
+        assert_eq!(
+            see(two),
+            "legend loc='upper right', covers 1 bar, free: 'upper left', 'center left', 'lower left'"
+        );
         let line = shape(2, Line, [10.0, 10.0, 110.0, 110.0]).through(&[[12.0, 20.0], [108.0, 20.0]]);
         assert_eq!(see(vec![line]), UPPER_ROW_COVERED);
         // A legend of the figure has no axes whose places could be named.
         let of_figure = shape(0, Legend, [70.0, 13.0, 107.0, 33.0]);
         let under = shape(1, Bar, [80.0, 20.0, 95.0, 90.0]);
-        assert_eq!(with_scene(vec![of_figure, under], None, check).observed, "legend loc='upper center', covers 1 bar");
+        assert_eq!(
+            with_scene(vec![of_figure, under], None, check).observed,
+            "legend loc='upper center', covers 1 bar"
+        );
     }
 
     #[test]

@@ -51,7 +51,9 @@ fn collide<'a>(scene: &Scene<'a>, a: &Panel<'a>, b: &Panel<'a>) -> Option<(Vec<&
     }
     let (texts_a, texts_b) = (furniture(scene, a), furniture(scene, b));
     let into = |texts: &[&'a Element], panel: &Panel<'a>| {
-        let text = texts.iter().find(|t| deep(t.region, panel.region) && Quad::of_text(t).gap(&Quad::upright(panel.region)) < -DEPTH)?;
+        let text = texts.iter().find(|t| {
+            deep(t.region, panel.region) && Quad::of_text(t).gap(&Quad::upright(panel.region)) < -DEPTH
+        })?;
         Some((vec![*text, panel.axes[0]], format!("{} reaches into a panel", quote(content(text), 20))))
     };
     let met = || {
@@ -112,7 +114,9 @@ mod tests {
                 shape(0, Axes, [10.0, 10.0, 190.0, 90.0]),
                 shape(1, Axes, [100.0, 20.0, 180.0, 50.0]),
                 shape(2, Line, [10.0, 10.0, 190.0, 90.0]).on(0, '-').through(&line),
-                shape(3, Line, [100.0, 20.0, 180.0, 50.0]).on(1, '-').through(&[[100.0, 20.0], [180.0, 50.0]]),
+                shape(3, Line, [100.0, 20.0, 180.0, 50.0])
+                    .on(1, '-')
+                    .through(&[[100.0, 20.0], [180.0, 50.0]]),
             ]
         };
         counts(check, inset([[20.0, 80.0], [180.0, 70.0]]), "none", &[]);

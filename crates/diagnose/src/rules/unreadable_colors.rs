@@ -22,7 +22,11 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         for (i, a) in entries.iter().enumerate() {
             for b in &entries[i + 1..] {
                 let Some((margin, difference, sight)) = alike(a, b) else { continue };
-                let who = if sight == Sight::Normal { String::new() } else { format!(" for {} sight", sight.name()) };
+                let who = if sight == Sight::Normal {
+                    String::new()
+                } else {
+                    format!(" for {} sight", sight.name())
+                };
                 let words = format!("{} and {}{who} {difference:.0}", a.name(), b.name());
                 if margin < 1.0 {
                     found.push((a.parts.iter().chain(&b.parts).copied().collect(), words.clone()));
@@ -63,13 +67,15 @@ fn entries<'a>(scene: &Scene<'a>, legend: &Element) -> Vec<Entry<'a>> {
     // The frame is a part too: it is as large as the legend.
     let frame = |e: &Element| e.region.iou(legend.region) > 0.8;
     for part in of(ElementKind::LegendPart).filter(|e| e.color.is_some_and(|c| c[3] > 0) && !frame(e)) {
+        // The text in the part's row that begins next after it.
         let (_, y) = part.region.center();
-        let off = |e: &Entry| {
-            let (dx, dy) = (e.text.region.x0 - part.region.x1, (e.text.region.center().1 - y).abs());
-            (dy, if dx >= -1.0 { dx } else { f32::INFINITY })
+        let gap = |e: &Entry| {
+            let row = (e.text.region.center().1 - y).abs() < 0.8 * e.text.region.height().max(8.0);
+            let gap = e.text.region.x0 - part.region.x1;
+            if row && gap > -1.0 { gap } else { f32::INFINITY }
         };
-        let nearest = entries.iter_mut().min_by(|a, b| off(a).partial_cmp(&off(b)).unwrap_or(std::cmp::Ordering::Equal));
-        if let Some(entry) = nearest.filter(|e| off(e).0 < 0.8 * e.text.region.height().max(8.0)) {
+        let nearest = entries.iter_mut().min_by(|a, b| gap(a).total_cmp(&gap(b)));
+        if let Some(entry) = nearest.filter(|e| gap(e).is_finite()) {
             entry.parts.push(part);
         }
     }
@@ -80,8 +86,11 @@ fn entries<'a>(scene: &Scene<'a>, legend: &Element) -> Vec<Entry<'a>> {
 /// For entries with handles of one form: the smallest of their differences in parts of what is needed, the
 /// difference, and for whom. `None` if something else than colour tells them apart.
 fn alike(a: &Entry, b: &Entry) -> Option<(f32, f32, Sight)> {
-    let forms = |e: &Entry| e.parts.iter().map(|p| (p.pattern.clone(), p.color.map(|c| c[3] / 64))).collect::<Vec<_>>();
-    let size = |e: &Entry| e.parts.iter().map(|p| p.region.height().max(p.region.width())).fold(0.0, f32::max);
+    let forms = |e: &Entry| {
+        e.parts.iter().map(|p| (p.pattern.clone(), p.color.map(|c| c[3] / 64))).collect::<Vec<_>>()
+    };
+    let size =
+        |e: &Entry| e.parts.iter().map(|p| p.region.height().max(p.region.width())).fold(0.0, f32::max);
     if forms(a) != forms(b) || (size(a) - size(b)).abs() > 2.0 {
         return None;
     }
@@ -98,17 +107,21 @@ fn alike(a: &Entry, b: &Entry) -> Option<(f32, f32, Sight)> {
     judged.into_iter().find(|j| j.0 < 1.0).or_else(|| judged.into_iter().min_by(|x, y| x.0.total_cmp(&y.0)))
 }
 
-/// Lines, bars and points with nearly the colour of their axes.
+/// Curves, and named bars and points, with nearly the colour of their axes.
 fn lost<'a>(scene: &'a Scene<'a>) -> impl Iterator<Item = (&'a Element, String)> {
     let panels = panels(scene);
     scene.elements.iter().filter_map(move |e| {
         use ElementKind::{Bar, Collection, Line};
-        let shown = matches!(e.kind, Line | Bar | Collection) && e.label.is_some() && !e.region.is_empty();
-        let ground = panels.iter().find(|p| p.holds(e))?.axes.iter().find_map(|axes| axes.color.filter(|c| c[3] > 0));
+        // A curve is data without a name too; short lines, bars and points may be faint on purpose.
+        let curve = e.kind == Line && e.points.len() > 4;
+        let named = matches!(e.kind, Line | Bar | Collection) && e.label.is_some();
+        let shown = (curve || named) && !e.region.is_empty();
+        let ground =
+            panels.iter().find(|p| p.holds(e))?.axes.iter().find_map(|axes| axes.color.filter(|c| c[3] > 0));
         let ground = over(ground?, [255; 3]);
         let color = over(e.color.filter(|c| shown && c[3] > 0)?, ground);
         let apart = difference(color, ground, Sight::Normal);
-        let name = quote(e.label.as_deref().unwrap_or(""), 14);
+        let name = e.label.as_deref().map_or("a line".to_string(), |label| quote(label, 14));
         (apart < LEAST_GROUND).then(|| (e, format!("{name} {} on {} {apart:.0}", hex(color), hex(ground))))
     })
 }

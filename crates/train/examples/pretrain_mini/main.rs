@@ -19,7 +19,7 @@ use vsdpo_policy::{
 };
 use vsdpo_render::{ChartRenderer, RenderConfig};
 use vsdpo_train::eval::{EvalConfig, evaluate};
-use vsdpo_train::loss::{HeadInput, LossConfig, Streams, Weights, fused_head, HeadOutput};
+use vsdpo_train::loss::{HeadInput, HeadOutput, LossConfig, Streams, Weights, fused_head};
 use vsdpo_train::optim::{AdamW, AdamWConfig, Schedule};
 
 /// A part of the training with its own mix and its own schedule.
@@ -172,7 +172,11 @@ fn train(policy: &Policy, corpus: &Corpus, end: u32, stage: &Stage, first: u64) 
         mean = if step == 0 { loss } else { 0.95 * mean + 0.05 * loss };
         if step % 200 == 199 {
             for kind in [Kind::Copy, Kind::Plain, Kind::Feedback, Kind::Reference] {
-                println!("step {:5} loss on {kind:?} pairs {:.4}", step + 1, probe(policy, corpus, end, kind)?);
+                println!(
+                    "step {:5} loss on {kind:?} pairs {:.4}",
+                    step + 1,
+                    probe(policy, corpus, end, kind)?
+                );
             }
         }
         if step % 20 == 19 {
@@ -183,8 +187,17 @@ fn train(policy: &Policy, corpus: &Corpus, end: u32, stage: &Stage, first: u64) 
     Ok(())
 }
 
-fn batch(policy: &Policy, corpus: &Corpus, end: u32, stage: &Stage, first: u64) -> Result<Vec<(Prompt, Vec<u32>)>> {
-    (first..first + stage.batch).into_par_iter().map(|i| encode(policy, &corpus.pair(stage.mix, i)?, end)).collect()
+fn batch(
+    policy: &Policy,
+    corpus: &Corpus,
+    end: u32,
+    stage: &Stage,
+    first: u64,
+) -> Result<Vec<(Prompt, Vec<u32>)>> {
+    (first..first + stage.batch)
+        .into_par_iter()
+        .map(|i| encode(policy, &corpus.pair(stage.mix, i)?, end))
+        .collect()
 }
 
 fn encode(policy: &Policy, pair: &Pair, end: u32) -> Result<(Prompt, Vec<u32>)> {

@@ -90,7 +90,11 @@ fn keys(file: &Path, path: &[&str]) -> Result<Option<Rules>> {
     let keys: Keys = serde_path_to_error::deserialize(value).map_err(|e| {
         let inner = e.inner().to_string();
         let why = inner.lines().next().unwrap_or_default();
-        anyhow!("`{shown}`: {}{}{why}; the keys are `select` and `ignore`, lists of rules", path.join("."), sep(path))
+        anyhow!(
+            "`{shown}`: {}{}{why}; the keys are `select` and `ignore`, lists of rules",
+            path.join("."),
+            sep(path)
+        )
     })?;
     let named = |list: &[String]| known(list).with_context(|| format!("`{shown}`"));
     Ok(Some(Rules { select: named(&keys.select)?, ignore: named(&keys.ignore)? }))

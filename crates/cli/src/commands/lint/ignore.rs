@@ -41,9 +41,9 @@ fn asked(comment: &str) -> Option<Vec<String>> {
 /// Whether a finding is silenced: a statement at fault has a comment that names its rule.
 pub fn silenced(ignores: &[Ignore], defect: &Defect, checked: &Checked) -> bool {
     let named = ignores.iter().filter(|i| i.rules.is_empty() || i.rules.contains(&defect.rule));
-    named.into_iter().any(|ignore| {
-        checked.at_fault(defect).iter().any(|s| (s.line..=s.end_line).contains(&ignore.line))
-    })
+    named
+        .into_iter()
+        .any(|ignore| checked.at_fault(defect).iter().any(|s| (s.line..=s.end_line).contains(&ignore.line)))
 }
 
 #[cfg(test)]
@@ -54,7 +54,10 @@ mod tests {
     fn comments_name_rules_or_all() {
         let names = |text| asked(text);
         assert_eq!(names("# vsdpo: ignore"), Some(vec![]));
-        assert_eq!(names("#vsdpo:ignore[tiny-text, chart/text-overlap]"), Some(vec!["tiny-text".into(), "chart/text-overlap".into()]));
+        assert_eq!(
+            names("#vsdpo:ignore[tiny-text, chart/text-overlap]"),
+            Some(vec!["tiny-text".into(), "chart/text-overlap".into()])
+        );
         assert_eq!(names("# vsdpo: ignore  because it is small"), Some(vec![]));
         assert_eq!(names("# vsdpo: ignored"), None);
         assert_eq!(names("# see vsdpo: ignore"), None);

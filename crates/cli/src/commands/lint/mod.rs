@@ -125,12 +125,14 @@ fn judge(script: &Script, outcome: Outcome) -> Checked {
     let (file, source) = (script.file.clone(), script.source.clone());
     let mut diagnosis = diagnose(Domain::Chart, None, &outcome);
     diagnosis.defects.retain(|d| script.rules.wants(d.rule));
-    let blame = |outcome: &Outcome, defects: &[Defect]| credit(&source, outcome, defects, &CreditConfig::default());
+    let blame =
+        |outcome: &Outcome, defects: &[Defect]| credit(&source, outcome, defects, &CreditConfig::default());
     let first = blame(&outcome, &diagnosis.defects);
     let mut checked = Checked { credit: first, file, outcome, diagnosis, source: source.clone() };
     let ignores = ignore::ignores(&checked.file, &source);
-    let (silenced, kept): (Vec<Defect>, Vec<Defect>) =
-        std::mem::take(&mut checked.diagnosis.defects).into_iter().partition(|d| ignore::silenced(&ignores, d, &checked));
+    let (silenced, kept): (Vec<Defect>, Vec<Defect>) = std::mem::take(&mut checked.diagnosis.defects)
+        .into_iter()
+        .partition(|d| ignore::silenced(&ignores, d, &checked));
     checked.diagnosis.defects = kept;
     if !silenced.is_empty() {
         checked.credit = blame(&checked.outcome, &checked.diagnosis.defects);
