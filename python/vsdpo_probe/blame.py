@@ -342,7 +342,7 @@ def answer(artist, role):
     elif role.parent is not None and made is None:
         changed = max((n for n in (last, worded) if n is not None), default=None)
         if changed is not None:
-            return "modifier", notes[changed]
+            return "text" if changed == worded else "modifier", notes[changed]
         if role.parent._vs_made is not None:
             return "creator", notes[role.parent._vs_made]
     else:
