@@ -8,7 +8,7 @@ use vsdpo_diagnose::rules;
 
 /// Print the page of a rule; without a rule, list them all.
 ///
-/// Example: visual-sdpo explain chart/legend-overlap
+/// Example: visual-sdpo explain chart/legend-covers-data
 #[derive(Parser)]
 pub struct Args {
     /// The rule's id, as `lint` prints it.
