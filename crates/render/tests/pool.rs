@@ -37,7 +37,7 @@ fn the_wall_clock_ends_loops_and_sleeps() {
         );
     }
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
-    assert!(drawn(&pool.render(HONEST).unwrap()));
+    assert_eq!(pool.stats().restarts, 0, "the fork server lives on");
 }
 
 #[test]
