@@ -27,14 +27,15 @@ import sysconfig
 SYS_LANDLOCK_RESTRICT_SELF = 446  # the same number on every architecture
 PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWIPC, CLONE_NEWNET = 0x20000, 0x10000000, 0x8000000, 0x40000000
-MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE, MNT_DETACH = 2, 4, 8, 0x4000, 0x40000, 2
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 0x20, 0x1000
+MS_REC, MS_PRIVATE, MNT_DETACH = 0x4000, 0x40000, 2
 SANDBOX_FAILED = 97  # exit status of a child that could not close its sandbox
 RESERVE = 160 << 20  # address space kept back from the script, to report with when it has used up its own
 HEADER = struct.Struct("<8sIIIIQQ")  # magic, version, status, width, height, bytes of records, bytes of pixels
 MAGIC = b"VSDPOFRM"
 
 libc = ctypes.CDLL(None, use_errno=True)
-set_rlimit = resource.setrlimit  # a script may replace the module's own
+set_rlimit, leave = resource.setrlimit, os._exit  # a script may replace the modules' own
 
 
 class SockFprog(ctypes.Structure):
@@ -83,12 +84,21 @@ def isolate(policy, uid, gid):
     if libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) != 0:
         return done
     try:
+        lock_folder(os.path.dirname(os.path.dirname(policy.scratch[0])))
         for slot in range(len(policy.scratch)):
             mount_scratch(policy, slot)
         done["tmpfs"] = True
     except OSError:
         pass
     return done
+
+
+def lock_folder(path):
+    """Makes the folder of all slots read-only. The landlock rule of a slot cannot name the file system that
+    is mounted inside it, only the folder around it; nothing may be written there, outside the size limit."""
+    flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY | MS_REMOUNT | MS_BIND
+    check(libc.mount(path.encode(), path.encode(), None, MS_BIND, None), "bind")
+    check(libc.mount(None, path.encode(), None, ctypes.c_ulong(flags), None), "remount")
 
 
 def mount_scratch(policy, slot):
@@ -158,7 +168,7 @@ def close_sandbox(policy, slot, rules, parent):
     check(libc.capset(*policy.no_caps), "capset")
     check(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "parent death signal")
     if os.getppid() != parent:
-        os._exit(SANDBOX_FAILED)
+        leave(SANDBOX_FAILED)
     check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
     if policy.landlock:
         check(libc.syscall(SYS_LANDLOCK_RESTRICT_SELF, rules, 0), "landlock")
@@ -177,7 +187,7 @@ def close_all_but(*keep):
 
 
 def child(policy, request, fds, parent):
-    """Runs one job in the forked process; never returns."""
+    """Runs one job in the forked process; never returns, whatever the script has left in the way."""
     status = SANDBOX_FAILED
     try:
         source_fd, result_fd, output_fd, rules = fds
@@ -188,20 +198,27 @@ def child(policy, request, fds, parent):
         close_all_but(result_fd, rules)
         close_sandbox(policy, request["slot"], rules, parent)
         status = 0
-        result = probe.run(source, request["options"])
-        sys.stdout.flush()
-    except MemoryError:
-        result = {"status": "error", "kind": "memory", "message": "MemoryError: the memory limit was met"}
-    except BaseException as error:
-        if status == SANDBOX_FAILED:
-            os.write(2, f"sandbox: {error}\n".encode())
-            os._exit(status)
-        result = {"status": "error", "kind": "exception", "message": f"{type(error).__name__}: {error}"}
-    try:
+        result = outcome(source, request["options"])
         set_rlimit(resource.RLIMIT_AS, (policy.address_space + RESERVE,) * 2)
         write_result(policy, result_fd, result)
+    except BaseException as error:
+        # After the sandbox is closed: no result, which is an answer as well.
+        if status == SANDBOX_FAILED:
+            os.write(2, f"sandbox: {error}\n".encode())
     finally:
-        os._exit(status)
+        leave(status)
+
+
+def outcome(source, options):
+    """The result of the script. An error that the probe let pass is the script's doing, too."""
+    try:
+        result = probe.run(source, options)
+        sys.stdout.flush()
+        return result
+    except MemoryError:
+        return {"status": "error", "kind": "memory", "message": "MemoryError: the memory limit was met"}
+    except BaseException as error:
+        return {"status": "error", "kind": "exception", "message": type(error).__name__}
 
 
 def write_result(policy, fd, result):
@@ -299,6 +316,15 @@ def take_socket():
     return sock
 
 
+def go_first():
+    """When the machine runs out of memory, the kernel shall end scripts, not the training."""
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write("900")
+    except OSError:
+        pass  # a second line of defence: memory is limited without it
+
+
 def address_space():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[0]) * mmap.PAGESIZE
@@ -309,6 +335,7 @@ def main():
     sock = take_socket()
     orders, _ = receive(sock)
     policy = Policy(orders)
+    go_first()
     layers = isolate(policy, os.getuid(), os.getgid())
     if not layers["tmpfs"]:
         policy.tmpfs = ""

@@ -64,7 +64,7 @@ def headline(error):
     """`NameError: name 'x' is not defined`, one line."""
     try:
         text = str(error)
-    except Exception:
+    except BaseException:  # the script's own method: it may raise anything
         text = "(no message)"
     first = " ".join(text.split())[:500]
     return f"{type(error).__name__}: {first}" if first else type(error).__name__

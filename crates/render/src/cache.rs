@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
-use vsdpo_artifact::{FailureKind, Outcome};
+use vsdpo_artifact::{Element, FailureKind, Outcome};
 
 /// Pixels and records kept at most, in bytes.
 const MAX_BYTES: usize = 512 << 20;
@@ -79,8 +79,10 @@ fn size(outcome: &Outcome) -> usize {
     match outcome {
         Outcome::Failed { error } => error.message.len() + error.traceback.len() + 256,
         Outcome::Rendered(r) => {
-            let points: usize = r.elements.iter().map(|e| e.points.len() + e.values.len()).sum();
-            r.image.rgba.len() + r.elements.len() * 512 + points * 8
+            let text = |t: &Option<String>| t.as_ref().map_or(0, String::len);
+            let numbers = |e: &Element| e.points.len() * 8 + e.values.len() * 8 + e.stack.len() * 16;
+            let of = |e: &Element| 512 + numbers(e) + text(&e.text) + text(&e.label);
+            r.image.rgba.len() + r.elements.iter().map(of).sum::<usize>()
         }
     }
 }

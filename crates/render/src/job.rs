@@ -18,6 +18,8 @@ const DEATH_LIMIT: Duration = Duration::from_secs(20);
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// Bytes of output kept, counted from the end.
 const TAIL: usize = 4096;
+/// Reads in a row; with chunks of 64 KiB, the most that a pipe holds.
+const ROUNDS: usize = 16;
 /// Exit status of a child that could not close its sandbox (`SANDBOX_FAILED` of the fork server).
 const SANDBOX_FAILED: i32 = 97;
 
@@ -127,9 +129,10 @@ impl Watch {
         String::from_utf8_lossy(&self.tail).into_owned()
     }
 
-    /// Empties the pipe, keeping only the end of what was said; `false` once it is closed.
+    /// Reads on, keeping only the end of what was said; `false` once the pipe is closed. Comes back after
+    /// [`ROUNDS`] at the latest: a script that writes as fast as we read must not keep us from the clock.
     fn drain(&mut self, reader: &OwnedFd, chunk: &mut [u8]) -> bool {
-        loop {
+        for _ in 0..ROUNDS {
             match rustix::io::read(reader, &mut *chunk) {
                 Ok(0) => return false,
                 Ok(n) => {
@@ -144,6 +147,7 @@ impl Watch {
                 Err(e) => return e == rustix::io::Errno::AGAIN,
             }
         }
+        true
     }
 }
 

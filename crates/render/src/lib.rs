@@ -11,6 +11,7 @@
 //! that we failed.
 //!
 //! # What is not covered
+//! `docs/security.md` tells the whole: what is promised, by which layer, and how it is tested. In short:
 //! - The probe runs in the script's own process. Its records are claims: they are held to the caps of
 //!   [`vsdpo_artifact::Element`], but a script that sets out to forge its own picture can.
 //! - Reading the *existence* and size of files (`stat`) outside the sandbox: landlock has no such right.

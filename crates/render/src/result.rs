@@ -6,7 +6,7 @@ use serde::Deserialize;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use vsdpo_artifact::{Element, ExecError, FailureKind, Image, Outcome, Region, Rendered, Span};
+use vsdpo_artifact::{Element, ElementKind, ExecError, FailureKind, Image, Outcome, Region, Rendered, Span};
 
 /// Bytes of the header.
 pub(crate) const RECORDS_AT: u64 = 64;
@@ -16,6 +16,8 @@ pub(crate) const RECORDS_MAX: u64 = (8 << 20) - RECORDS_AT;
 pub(crate) const FRAME_AT: u64 = RECORDS_AT + RECORDS_MAX;
 /// Pixels of an image at most.
 pub(crate) const MAX_PIXELS: u64 = 16 << 20;
+/// Pixels of one side at most; matplotlib's own limit.
+pub(crate) const MAX_SIDE: u32 = (1 << 16) - 1;
 /// Bytes of the whole buffer.
 pub(crate) const BUFFER_BYTES: u64 = FRAME_AT + MAX_PIXELS * 4;
 /// Elements at most.
@@ -92,7 +94,8 @@ impl Header {
         if head.records > RECORDS_MAX {
             return broken(format!("{} bytes of records", head.records));
         }
-        if !head.failed && (area == 0 || area > MAX_PIXELS || head.pixels != area * 4) {
+        let sides = head.width.max(head.height) <= MAX_SIDE;
+        if !head.failed && (area == 0 || area > MAX_PIXELS || !sides || head.pixels != area * 4) {
             return broken(format!("{} bytes for {}x{} pixels", head.pixels, head.width, head.height));
         }
         Ok(head)
@@ -112,9 +115,11 @@ fn records_of(json: &[u8], source: &str, size: (u32, u32)) -> Result<(Vec<Elemen
     if elements.len() > MAX_ELEMENTS {
         return broken(format!("{} elements, at most {MAX_ELEMENTS}", elements.len()));
     }
-    let count = elements.len();
+    for i in 0..elements.len() {
+        let checked = check(&elements[i], i).and_then(|()| check_links(&elements[i], &elements));
+        checked.or_else(|why| broken(format!("element {i}: {why}")))?;
+    }
     for (i, element) in elements.iter_mut().enumerate() {
-        check(element, i, count).or_else(|why| broken(format!("element {i}: {why}")))?;
         if element.stack.iter().any(|&span| !inside(span, source)) {
             return broken(format!("element {i}: a span outside the source"));
         }
@@ -127,10 +132,9 @@ fn records_of(json: &[u8], source: &str, size: (u32, u32)) -> Result<(Vec<Elemen
 }
 
 /// What makes a record impossible; such a record was not made by the probe.
-fn check(e: &Element, position: usize, count: usize) -> Result<(), &'static str> {
+fn check(e: &Element, position: usize) -> Result<(), &'static str> {
     let finite =
         |r: Region| <[f32; 4]>::from(r).iter().all(|v| v.is_finite()) && r.x0 <= r.x1 && r.y0 <= r.y1;
-    let refers = |id: Option<u32>| id.is_none_or(|id| (id as usize) < count);
     let numbers = [e.font_px, e.rotation].iter().flatten().all(|v| v.is_finite());
     if e.id as usize != position {
         return Err("ids must count from 0");
@@ -147,8 +151,20 @@ fn check(e: &Element, position: usize, count: usize) -> Result<(), &'static str>
     if e.stack.len() > MAX_STACK || e.values.len() > MAX_VALUES || e.points.len() > MAX_POINTS {
         return Err("too many spans, values or points");
     }
-    if !refers(e.parent) || !refers(e.axes) {
-        return Err("a reference to no element");
+    if e.axis.is_some_and(|axis| !matches!(axis, 'x' | 'y' | 'z')) {
+        return Err("an axis that is not x, y or z");
+    }
+    Ok(())
+}
+
+/// What an element belongs to must be there, and must be what it is said to be.
+fn check_links(e: &Element, all: &[Element]) -> Result<(), &'static str> {
+    let find = |id: u32| all.get(id as usize).ok_or("a reference to no element");
+    if e.parent.map(find).transpose()?.is_some_and(|parent| parent.parent.is_some()) {
+        return Err("a part of a part");
+    }
+    if e.axes.map(find).transpose()?.is_some_and(|axes| axes.kind != ElementKind::Axes) {
+        return Err("axes that are none");
     }
     Ok(())
 }
@@ -173,7 +189,13 @@ fn inside(span: Span, source: &str) -> bool {
 
 /// Cuts a text to `max` characters and takes out what could steer a terminal.
 fn clean(text: &str, max: usize) -> String {
-    text.chars().filter(|c| !c.is_control() || *c == '\n' || *c == '\t').take(max).collect()
+    text.chars().filter(|&c| !steers(c)).take(max).collect()
+}
+
+/// Controls, and the marks that make a terminal or an editor show text in another order.
+fn steers(c: char) -> bool {
+    let reorders = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    reorders || (c.is_control() && c != '\n' && c != '\t')
 }
 
 /// As [`clean`], on one line.

@@ -1,3 +1,5 @@
+mod fuzz;
+
 use super::*;
 use proptest::prelude::*;
 
@@ -19,7 +21,7 @@ fn parse(json: &str) -> Result<(Vec<Element>, Vec<String>), Refused> {
 
 #[test]
 fn honest_records_are_clipped_and_cleaned() {
-    let extra = r#","layout":[-1000,1,1000,8],"text":"a\u0007b\nc","points":[[1e9,-1e9]]"#;
+    let extra = r#","layout":[-1000,1,1000,8],"text":"a\u0007b\nc\u202e","points":[[1e9,-1e9]]"#;
     let (elements, notes) = parse(&table(&[element(0, ""), element(1, extra)])).unwrap();
     assert_eq!(elements[0].region, Region::new(0.0, 1.0, 40.0, 8.0));
     assert_eq!(elements[1].layout, Some(Region::new(-160.0, 1.0, 200.0, 8.0)));
@@ -36,6 +38,9 @@ fn every_cap_is_held() {
     };
     refused(table(&[element(1, "")]), "ids must count");
     refused(table(&[element(0, r#","parent":1"#)]), "reference to no element");
+    refused(table(&[element(0, r#","parent":0"#)]), "a part of a part");
+    refused(table(&[element(0, r#","axes":0"#)]), "axes that are none");
+    refused(table(&[element(0, r#","axis":"\u001b""#)]), "an axis that is not");
     refused(table(&[element(0, r#","font_px":1e39"#)]), "not finite");
     refused(table(&[element(0, r#","layout":[2,0,1,0]"#)]), "upright");
     refused(
@@ -82,7 +87,7 @@ proptest! {
 
     #[test]
     fn spoilt_records_give_valid_elements_or_none(at in 0usize..400, byte in any::<u8>(), value in any::<f64>()) {
-        let extra = format!(r#","layout":[0,0,{value:e},9],"points":[[{value:e},1]],"text":"t","axes":0"#);
+        let extra = format!(r#","layout":[0,0,{value:e},9],"points":[[{value:e},1]],"text":"t","axis":"x""#);
         let mut json = table(&[element(0, ""), element(1, &extra)]).into_bytes();
         let at = at % json.len();
         json[at] = byte;

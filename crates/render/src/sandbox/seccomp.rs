@@ -2,7 +2,8 @@
 //!
 //! A call outside the list fails with EPERM, so that Python raises and the script's author (or the
 //! model) sees why. Calls of another architecture kill the process. Calls that change a file's mode,
-//! owner or times are not on the list although harmless in themselves: landlock does not see them.
+//! owner or times are not on the list although harmless in themselves: landlock does not see them. Nor
+//! are file locks: they reach other processes, and a million of them fill the kernel's memory uncounted.
 
 use crate::config::RenderError;
 use libc::{EPERM, c_long};
@@ -16,19 +17,19 @@ use std::collections::{BTreeMap, BTreeSet};
 #[rustfmt::skip]
 const ALLOWED: &[c_long] = &[
     // Files. Which of them is landlock's business.
-    libc::SYS_openat, libc::SYS_read, libc::SYS_write, libc::SYS_readv, libc::SYS_writev, libc::SYS_pread64,
+    libc::SYS_read, libc::SYS_write, libc::SYS_readv, libc::SYS_writev, libc::SYS_pread64,
     libc::SYS_pwrite64, libc::SYS_lseek, libc::SYS_close, libc::SYS_close_range, libc::SYS_fstat,
     libc::SYS_newfstatat, libc::SYS_statx, libc::SYS_statfs, libc::SYS_fstatfs, libc::SYS_faccessat,
     libc::SYS_faccessat2, libc::SYS_readlinkat, libc::SYS_getdents64, libc::SYS_getcwd, libc::SYS_chdir,
-    libc::SYS_fchdir, libc::SYS_dup, libc::SYS_dup3, libc::SYS_fcntl, libc::SYS_fsync, libc::SYS_fdatasync,
-    libc::SYS_ftruncate, libc::SYS_truncate, libc::SYS_fallocate, libc::SYS_fadvise64, libc::SYS_flock,
+    libc::SYS_fchdir, libc::SYS_dup, libc::SYS_dup3, libc::SYS_fsync, libc::SYS_fdatasync,
+    libc::SYS_ftruncate, libc::SYS_fallocate, libc::SYS_fadvise64,
     libc::SYS_mkdirat, libc::SYS_unlinkat, libc::SYS_renameat2, libc::SYS_umask, libc::SYS_sendfile,
     libc::SYS_copy_file_range, libc::SYS_pipe2, libc::SYS_ppoll, libc::SYS_pselect6, libc::SYS_epoll_create1,
     libc::SYS_epoll_ctl, libc::SYS_epoll_pwait, libc::SYS_eventfd2,
     // Memory and threads.
     libc::SYS_mmap, libc::SYS_munmap, libc::SYS_mprotect, libc::SYS_mremap, libc::SYS_madvise, libc::SYS_brk,
-    libc::SYS_msync, libc::SYS_mincore, libc::SYS_membarrier, libc::SYS_rseq, libc::SYS_futex,
-    libc::SYS_set_robust_list, libc::SYS_get_robust_list, libc::SYS_set_tid_address, libc::SYS_sched_yield,
+    libc::SYS_msync, libc::SYS_membarrier, libc::SYS_rseq, libc::SYS_futex,
+    libc::SYS_set_robust_list, libc::SYS_set_tid_address, libc::SYS_sched_yield,
     libc::SYS_sched_getaffinity, libc::SYS_sched_getparam, libc::SYS_sched_getscheduler, libc::SYS_getcpu,
     libc::SYS_exit, libc::SYS_exit_group, libc::SYS_wait4, libc::SYS_waitid,
     // Signals to oneself by timers and faults; sending any is not allowed.
@@ -47,7 +48,7 @@ const ALLOWED: &[c_long] = &[
 #[cfg(target_arch = "x86_64")]
 #[rustfmt::skip]
 const ALLOWED_HERE: &[c_long] = &[
-    libc::SYS_open, libc::SYS_stat, libc::SYS_lstat, libc::SYS_access, libc::SYS_readlink, libc::SYS_getdents,
+    libc::SYS_stat, libc::SYS_lstat, libc::SYS_access, libc::SYS_readlink, libc::SYS_getdents,
     libc::SYS_dup2, libc::SYS_mkdir, libc::SYS_rmdir, libc::SYS_unlink, libc::SYS_rename, libc::SYS_renameat,
     libc::SYS_pipe, libc::SYS_poll, libc::SYS_select, libc::SYS_epoll_create, libc::SYS_epoll_wait,
     libc::SYS_eventfd, libc::SYS_time, libc::SYS_getpgrp, libc::SYS_getrlimit, libc::SYS_alarm,
@@ -58,20 +59,41 @@ const ALLOWED_HERE: &[c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const ALLOWED_HERE: &[c_long] = &[];
 
-/// Allowed when one argument has one of these values, or (`Bits`) all of these bits.
+/// Allowed when one argument has one of these values, or (`MaskedEq`) these values in these bits. A call
+/// may stand here several times.
 fn conditional() -> Vec<(c_long, u8, Op, Vec<u64>)> {
-    let bits = libc::CLONE_THREAD as u64;
+    let bits = |flags: libc::c_int| flags as u64;
+    let spaces = libc::CLONE_NEWUSER | libc::CLONE_NEWPID | libc::CLONE_NEWNET | libc::CLONE_NEWNS;
+    let spaces = spaces | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWCGROUP;
     let terminal = [libc::TCGETS, libc::FIOCLEX, libc::FIONCLEX, libc::FIONREAD, libc::TIOCGWINSZ];
     let names = [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_SET_VMA];
-    vec![
-        // Threads, but no processes.
-        (libc::SYS_clone, 0, Op::MaskedEq(bits), vec![bits]),
+    let copies = [libc::F_DUPFD, libc::F_DUPFD_CLOEXEC, libc::F_GETFD, libc::F_SETFD];
+    let status = [libc::F_GETFL, libc::F_SETFL];
+    let mut rules = vec![
+        // Threads, but no processes and no namespaces.
+        (libc::SYS_clone, 0, Op::MaskedEq(bits(libc::CLONE_THREAD | spaces)), vec![bits(libc::CLONE_THREAD)]),
         (libc::SYS_ioctl, 1, Op::Eq, terminal.to_vec()),
         (libc::SYS_prctl, 0, Op::Eq, names.map(|c| c as u64).to_vec()),
         // One's own limits only.
         (libc::SYS_prlimit64, 0, Op::Eq, vec![0]),
-    ]
+        // No locks, no leases, no owner who gets signals, no larger pipes.
+        (libc::SYS_fcntl, 1, Op::Eq, copies.into_iter().chain(status).map(bits).collect()),
+    ];
+    for (call, flags) in OPEN {
+        // Before its version 3, landlock lets a file be emptied by whoever opens it to read.
+        rules.push((*call, *flags, Op::MaskedEq(bits(libc::O_TRUNC)), vec![0]));
+        let write = [libc::O_WRONLY, libc::O_RDWR].map(bits);
+        rules.push((*call, *flags, Op::MaskedEq(bits(libc::O_ACCMODE)), write.to_vec()));
+    }
+    rules
 }
+
+/// The calls that open files, and which argument holds the flags.
+const OPEN: &[(c_long, u8)] = &[
+    (libc::SYS_openat, 2),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_open, 1),
+];
 
 /// The filter as the bytes that the kernel takes, in hexadecimal; 8 bytes an instruction.
 pub(crate) fn program_hex() -> Result<String, RenderError> {
@@ -90,7 +112,8 @@ fn program() -> Result<BpfProgram, seccompiler::BackendError> {
         let rule = |&value: &u64| {
             SeccompRule::new(vec![SeccompCondition::new(argument, Len::Dword, op.clone(), value)?])
         };
-        rules.insert(call, values.iter().map(rule).collect::<Result<_, _>>()?);
+        let alternatives = values.iter().map(rule).collect::<Result<Vec<_>, _>>()?;
+        rules.entry(call).or_default().extend(alternatives);
     }
     let arch = std::env::consts::ARCH.try_into()?;
     let deny = SeccompAction::Errno(EPERM as u32);
@@ -206,6 +229,23 @@ mod tests {
         check(libc::SYS_prctl, [libc::PR_SET_DUMPABLE as u64, 0, 0, 0, 0, 0], deny);
         check(libc::SYS_prlimit64, [1, 0, 0, 0, 0, 0], deny);
         check(libc::SYS_prlimit64, [0; 6], allow);
+        let namespaced = libc::CLONE_THREAD | libc::CLONE_VM | libc::CLONE_NEWUSER;
+        check(libc::SYS_clone, [namespaced as u64, 0, 0, 0, 0, 0], deny);
+        for (command, verdict) in
+            [(libc::F_DUPFD_CLOEXEC, allow), (libc::F_SETFL, allow), (libc::F_SETLK, deny)]
+        {
+            check(libc::SYS_fcntl, [3, command as u64, 0, 0, 0, 0], verdict);
+        }
+        const SET_SIGNAL: libc::c_int = 10; // F_SETSIG, which the crate does not name
+        for command in [libc::F_SETOWN, SET_SIGNAL, libc::F_SETLEASE, libc::F_NOTIFY, libc::F_SETPIPE_SZ] {
+            check(libc::SYS_fcntl, [3, command as u64, 0, 0, 0, 0], deny);
+        }
+        let read = libc::O_RDONLY | libc::O_CLOEXEC;
+        let write = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC;
+        for (flags, verdict) in [(read, allow), (write, allow), (read | libc::O_TRUNC, deny)] {
+            check(libc::SYS_openat, [0, 0, flags as u64, 0, 0, 0], verdict);
+            check(libc::SYS_open, [0, flags as u64, 0, 0, 0, 0], verdict);
+        }
     }
 
     #[test]
@@ -236,6 +276,10 @@ mod tests {
             libc::SYS_pidfd_send_signal,
             libc::SYS_shmget,
             libc::SYS_clone3,
+            libc::SYS_flock,
+            libc::SYS_truncate,
+            libc::SYS_mincore,
+            libc::SYS_get_robust_list,
         ];
         for call in denied {
             assert!(!ALLOWED.contains(&call) && !ALLOWED_HERE.contains(&call), "{call}");
