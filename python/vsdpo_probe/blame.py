@@ -112,11 +112,7 @@ def note_setter(owner, name, touched):
         state = STATE
         if state.muted or state.host is self.axes:
             return inner(self, *args, **kwargs)
-        number = note()
-        if self._vs_set is None:
-            self._vs_set = {}
-        for part in touched(*args, **kwargs):
-            self._vs_set[part] = number
+        remember(self, touched(*args, **kwargs), note())
         # The grid is drawn by the ticks, but its statement did not mean the ticks. Limits run on to
         # shared axes, which must hear of them.
         state.muted += name == "grid"
@@ -126,6 +122,11 @@ def note_setter(owner, name, touched):
             state.muted -= name == "grid"
 
     setattr(owner, name, setter)
+
+
+def remember(axis, touched, number):
+    """The note that answers for these parts of an axis from now on."""
+    axis._vs_set = {**(axis._vs_set or {}), **dict.fromkeys(touched, number)}
 
 
 def parts(names, *minor):
@@ -196,8 +197,7 @@ def note_margins(owner, name, axis):
     @functools.wraps(inner)
     def setter(self, *args, **kwargs):
         if not STATE.muted:
-            target = getattr(self, axis)
-            target._vs_set = {**(target._vs_set or {}), **dict.fromkeys(EVERYTHING, note())}
+            remember(getattr(self, axis), EVERYTHING, note())
         return inner(self, *args, **kwargs)
 
     setattr(owner, name, setter)

@@ -99,8 +99,8 @@ class Maker:
             element["label"] = "<colorbar>"
 
     def looks(self, artist, role, element):
-        pattern = pattern_of(artist)
-        if pattern is not None and role.kind not in FURNITURE:
+        pattern = None if role.kind in FURNITURE else pattern_of(artist)
+        if pattern is not None:
             element["pattern"] = pattern
         if role.kind == "axes" and role.axes is not None:
             self.panel(role.axes, element)

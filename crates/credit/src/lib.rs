@@ -27,7 +27,7 @@ mod statements;
 mod tokens;
 mod weight;
 
-pub use map::element_statements;
+pub use map::{element_statements, smallest_around};
 pub use statements::python::{comments, statements};
 pub use tokens::{token_statements, token_weights};
 pub use weight::{responsibility, statement_weight};

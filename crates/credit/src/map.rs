@@ -21,7 +21,7 @@ pub fn element_statements(statements: &[Statement], element: &Element) -> Vec<us
 }
 
 /// The smallest statement that contains all of `span`.
-pub(crate) fn smallest_around(statements: &[Statement], span: Span) -> Option<usize> {
+pub fn smallest_around(statements: &[Statement], span: Span) -> Option<usize> {
     let around = statements.iter().enumerate().filter(|(_, s)| s.span.contains(span));
     around.min_by_key(|(_, s)| s.span.len()).map(|(i, _)| i)
 }

@@ -121,8 +121,11 @@ pub(crate) fn and_others(text: String, all: usize) -> String {
     if all > 1 { format!("{text} +{}", all - 1) } else { text }
 }
 
-/// The first few of `items` and how many more there are.
+/// The first few of `items` and how many more there are; `none` without any.
 pub(crate) fn listed(mut items: Vec<String>) -> String {
+    if items.is_empty() {
+        return "none".into();
+    }
     let more = items.len().saturating_sub(LISTED);
     if more > 0 {
         items.truncate(LISTED);

@@ -81,7 +81,7 @@ fn size(outcome: &Outcome) -> usize {
         Outcome::Rendered(r) => {
             let text = |t: &Option<String>| t.as_ref().map_or(0, String::len);
             let numbers = |e: &Element| e.points.len() * 8 + e.values.len() * 8 + e.stack.len() * 16;
-            let of = |e: &Element| 512 + numbers(e) + text(&e.text) + text(&e.label);
+            let of = |e: &Element| 512 + numbers(e) + text(&e.text) + text(&e.label) + text(&e.pattern);
             r.image.rgba.len() + r.elements.iter().map(of).sum::<usize>()
         }
     }

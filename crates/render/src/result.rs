@@ -126,6 +126,7 @@ fn records_of(json: &[u8], source: &str, size: (u32, u32)) -> Result<(Vec<Elemen
         fit(element, size.0 as f32, size.1 as f32);
         element.text = element.text.take().map(|t| clean(&t, MAX_TEXT));
         element.label = element.label.take().map(|t| clean(&t, MAX_TEXT));
+        element.pattern = element.pattern.take().map(|t| clean(&t, MAX_TEXT));
     }
     notes.truncate(MAX_NOTES);
     Ok((elements, notes.iter().map(|n| clean(n, MAX_TEXT)).collect()))

@@ -1,6 +1,7 @@
 //! `lint` for workflow logs of code hosts: one annotation command per finding.
 
 use super::{Checked, line_column};
+use crate::terminal::clean_line;
 
 /// The commands of one file.
 pub fn lint(checked: &Checked) -> String {
@@ -9,7 +10,7 @@ pub fn lint(checked: &Checked) -> String {
         .iter()
         .map(|remark| {
             let level = if remark.error { "error" } else { "warning" };
-            let mut keys = vec![format!("file={}", property(&checked.file))];
+            let mut keys = vec![format!("file={}", property(&clean_line(&checked.file)))];
             if let Some(span) = remark.span {
                 let (line, column) = line_column(&checked.source, span.start);
                 let (end, end_column) = line_column(&checked.source, span.end);

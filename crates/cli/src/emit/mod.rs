@@ -8,7 +8,7 @@ pub mod sarif;
 use crate::terminal::clean_line;
 use std::collections::BTreeSet;
 use vsdpo_artifact::{
-    Credit, CreditedStatement, Defect, Diagnosis, Element, ExecError, Outcome, Region, Span, Statement,
+    Credit, CreditedStatement, Defect, Diagnosis, Element, ExecError, Outcome, Region, Span,
 };
 
 /// One linted file with everything that is known about it.
@@ -58,11 +58,6 @@ impl Checked {
         found
     }
 
-    /// The same statements without their credit.
-    pub fn at_fault(&self, defect: &Defect) -> Vec<&Statement> {
-        self.blamed(defect).into_iter().map(|s| &s.statement).collect()
-    }
-
     /// Everything to report, in one form: findings, and the failure to run as one too.
     pub fn remarks(&self) -> Vec<Remark> {
         let failure = match &self.outcome {
@@ -70,7 +65,7 @@ impl Checked {
             Outcome::Rendered(_) => None,
         };
         let finding = |defect: &Defect| {
-            let span = self.at_fault(defect).first().map(|s| s.span);
+            let span = self.blamed(defect).first().map(|s| s.statement.span);
             let (rule, message) = (defect.rule.to_owned(), clean_line(&defect.message));
             Remark { rule, message, error: false, span, boxes: defect.regions.clone() }
         };

@@ -4,8 +4,8 @@ use super::{fixtures, render, scripts};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use vsdpo_artifact::{Element, ElementKind};
-use vsdpo_credit::statements;
+use vsdpo_artifact::{Element, ElementKind, Statement};
+use vsdpo_credit::{smallest_around, statements};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -103,13 +103,14 @@ fn elements_lead_to_their_statements() {
         let text = fs::read_to_string(path.with_extension("json")).unwrap();
         let truth: Truth = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let elements = &outcome.rendered().unwrap().elements;
+        let statements = statements(source);
         let mut left: BTreeSet<usize> = (0..elements.len()).collect();
         for entry in &truth.truth {
             for i in entry.choice.of(elements) {
                 if !left.remove(&i) {
                     continue;
                 }
-                let found = place(source, &elements[i]);
+                let found = place(source, &statements, &elements[i]);
                 let right = found.is_some_and(|(line, col)| {
                     (line == entry.line && entry.col.is_none_or(|c| c == col)) || entry.also.contains(&line)
                 });
@@ -142,10 +143,8 @@ fn elements_lead_to_their_statements() {
 }
 
 /// Line and column, from 1, of the statement that answers for an element.
-fn place(source: &str, element: &Element) -> Option<(usize, usize)> {
-    let call = *element.stack.first()?;
-    let around = statements(source).into_iter().filter(|s| s.span.contains(call));
-    let statement = around.min_by_key(|s| s.span.len())?;
+fn place(source: &str, statements: &[Statement], element: &Element) -> Option<(usize, usize)> {
+    let statement = &statements[smallest_around(statements, *element.stack.first()?)?];
     let line_start = source[..statement.span.start].rfind('\n').map_or(0, |i| i + 1);
     Some((statement.line, 1 + statement.span.start - line_start))
 }

@@ -26,10 +26,7 @@ pub(super) fn check(scene: &Scene) -> Judgement {
             None => found.push((words, vec![e])),
         }
     }
-    let observed = match found.is_empty() {
-        true => "none".to_string(),
-        false => listed(found.iter().map(|(words, _)| words.clone()).collect()),
-    };
+    let observed = listed(found.iter().map(|(words, _)| words.clone()).collect());
     let defects =
         found.iter().map(|(words, elements)| defect(elements, format!("outside the picture: {words}")));
     Judgement::counted(defects.collect(), observed)

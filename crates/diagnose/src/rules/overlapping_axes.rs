@@ -30,10 +30,7 @@ pub(super) fn check(scene: &Scene) -> Judgement {
             found.extend(clash);
         }
     }
-    let observed = match found.is_empty() {
-        true => "none".to_string(),
-        false => listed(found.iter().map(|(_, words)| words.clone()).collect()),
-    };
+    let observed = listed(found.iter().map(|(_, words)| words.clone()).collect());
     let defects = found.iter().map(|(elements, words)| defect(elements, format!("panels collide: {words}")));
     Judgement::counted(defects.collect(), observed)
 }

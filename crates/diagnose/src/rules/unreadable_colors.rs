@@ -38,10 +38,9 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         }
     }
     found.extend(lost(scene).map(|(e, words)| (vec![e], words)));
-    let observed = match (found.is_empty(), closest) {
-        (true, None) => "none".to_string(),
-        (true, Some((_, words))) => format!("closest {words}"),
-        (false, _) => listed(found.iter().map(|(_, words)| words.clone()).collect()),
+    let observed = match closest {
+        Some((_, words)) if found.is_empty() => format!("closest {words}"),
+        _ => listed(found.iter().map(|(_, words)| words.clone()).collect()),
     };
     let defects = found.iter().map(|(parts, words)| defect(parts, format!("hard to tell apart: {words}")));
     Judgement::counted(defects.collect(), observed)

@@ -45,7 +45,6 @@ const SHARPNESS: f64 = 1.4;
 /// The dials, each with its default.
 struct Options {
     out: PathBuf,
-    from: Option<PathBuf>,
     renders: u64,
     seed: u64,
 }
@@ -57,18 +56,13 @@ fn main() -> Result<()> {
         ChartRenderer::start(RenderConfig { timeout: Duration::from_secs(10), ..RenderConfig::default() })?;
     let corpus = Corpus::make(&renderer, options.renders, options.seed)?;
     let front = write_tokenizer(&corpus, &options)?;
-    let mut policy = match &options.from {
-        Some(folder) => Policy::load(folder)?,
-        None => sharpened(Policy::random(config(&front), &options.out, options.seed)?)?,
-    };
+    let mut policy = sharpened(Policy::random(config(&front), &options.out, options.seed)?)?;
     let parameters: usize = policy.parameters().iter().map(|(_, v)| v.elem_count()).sum();
     println!("{:.2} M parameters, vocabulary {}", parameters as f64 / 1e6, front.vocab_size);
     policy.set_trainable(|_| true);
     let mut first = 0;
-    for (i, stage) in STAGES.iter().enumerate() {
-        if i > 0 || options.from.is_none() {
-            train(&policy, &corpus, front.end_ids[0], stage, first)?;
-        }
+    for stage in &STAGES {
+        train(&policy, &corpus, front.end_ids[0], stage, first)?;
         first += stage.steps * stage.batch;
         policy.save(&options.out)?;
     }
@@ -77,14 +71,13 @@ fn main() -> Result<()> {
 
 impl Options {
     fn parse() -> Result<Self> {
-        let mut o = Options { out: "assets/mini".into(), from: None, renders: 2000, seed: 1 };
+        let mut o = Options { out: "assets/mini".into(), renders: 2000, seed: 1 };
         let args: Vec<String> = std::env::args().skip(1).collect();
         for pair in args.chunks(2) {
             let [key, value] = pair else { anyhow::bail!("{}: no value; write {} VALUE", pair[0], pair[0]) };
             let bad = || format!("{key} {value}: not a value of this option");
             match key.as_str() {
                 "--out" => o.out = value.into(),
-                "--from" => o.from = Some(value.into()),
                 "--renders" => o.renders = value.parse().with_context(bad)?,
                 "--seed" => o.seed = value.parse().with_context(bad)?,
                 _ => anyhow::bail!("{key}: unknown; use --out --renders --seed"),

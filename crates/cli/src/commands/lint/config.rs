@@ -1,6 +1,7 @@
 //! What a project says about `lint`: `visual-sdpo.toml`, or the table `[tool.visual-sdpo]` of `pyproject.toml`.
 
 use super::known;
+use crate::emit::line_column;
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -78,7 +79,7 @@ fn keys(file: &Path, path: &[&str]) -> Result<Option<Rules>> {
     let shown = file.display();
     let text = fs::read_to_string(file).with_context(|| format!("cannot read `{shown}`"))?;
     let mut value: toml::Value = toml::from_str(&text).map_err(|e| {
-        let line = e.span().map_or(0, |span| 1 + text[..span.start].matches('\n').count());
+        let (line, _) = line_column(&text, e.span().map_or(0, |span| span.start));
         anyhow!("`{shown}` line {line}: {}", e.message())
     })?;
     for key in path {
@@ -91,17 +92,12 @@ fn keys(file: &Path, path: &[&str]) -> Result<Option<Rules>> {
         let inner = e.inner().to_string();
         let why = inner.lines().next().unwrap_or_default();
         anyhow!(
-            "`{shown}`: {}{}{why}; the keys are `select` and `ignore`, lists of rules",
-            path.join("."),
-            sep(path)
+            "`{shown}`: {}{why}; the keys are `select` and `ignore`, lists of rules",
+            if path.is_empty() { String::new() } else { path.join(".") + ": " }
         )
     })?;
     let named = |list: &[String]| known(list).with_context(|| format!("`{shown}`"));
     Ok(Some(Rules { select: named(&keys.select)?, ignore: named(&keys.ignore)? }))
-}
-
-fn sep(path: &[&str]) -> &'static str {
-    if path.is_empty() { "" } else { ": " }
 }
 
 #[cfg(test)]

@@ -40,10 +40,12 @@ fn asked(comment: &str) -> Option<Vec<String>> {
 
 /// Whether a finding is silenced: a statement at fault has a comment that names its rule.
 pub fn silenced(ignores: &[Ignore], defect: &Defect, checked: &Checked) -> bool {
-    let named = ignores.iter().filter(|i| i.rules.is_empty() || i.rules.contains(&defect.rule));
-    named
-        .into_iter()
-        .any(|ignore| checked.at_fault(defect).iter().any(|s| (s.line..=s.end_line).contains(&ignore.line)))
+    let named = |ignore: &&Ignore| ignore.rules.is_empty() || ignore.rules.contains(&defect.rule);
+    let blamed = checked.blamed(defect);
+    ignores
+        .iter()
+        .filter(named)
+        .any(|ignore| blamed.iter().any(|s| (s.statement.line..=s.statement.end_line).contains(&ignore.line)))
 }
 
 #[cfg(test)]

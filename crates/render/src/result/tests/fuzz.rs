@@ -61,7 +61,7 @@ fn element_promises(e: &Element, i: usize, r: &Rendered) -> Result<(), &'static 
     told(e.stack.len() <= 64 && e.stack.iter().all(|s| s.text(SOURCE).is_some()), "stack")?;
     let fine =
         |t: &Option<String>| t.as_ref().is_none_or(|t| t.chars().count() <= 2000 && !t.contains('\u{1b}'));
-    told(fine(&e.text) && fine(&e.label), "texts")?;
+    told(fine(&e.text) && fine(&e.label) && fine(&e.pattern), "texts")?;
     told(e.font_px.is_none_or(f32::is_finite) && e.rotation.is_none_or(f32::is_finite), "numbers")?;
     told(e.axis.is_none_or(|a| "xyz".contains(a)), "axis")?;
     let link = |id: Option<u32>, fits: fn(&Element) -> bool| {

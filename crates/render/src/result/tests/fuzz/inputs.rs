@@ -127,7 +127,7 @@ fn element(dice: &mut Dice, id: usize, count: usize) -> String {
     let point = |dice: &mut Dice| format!("[{},{}]", number(dice), number(dice));
     for name in [
         "layout", "parent", "axes", "axis", "text", "color", "font_px", "rotation", "align", "label",
-        "values", "points",
+        "pattern", "values", "points",
     ] {
         // Only the first element is nothing's part.
         if dice.one_in(3) && (name != "parent" || id > 0 || dice.one_in(20)) {
@@ -135,7 +135,7 @@ fn element(dice: &mut Dice, id: usize, count: usize) -> String {
                 "layout" => region(dice),
                 "parent" | "axes" => link(dice),
                 "axis" => format!("\"{}\"", rare(dice, &["x", "y", "z"], &["é", "xy", "\\u001b", ""])),
-                "text" | "label" => text(dice),
+                "text" | "label" | "pattern" => text(dice),
                 "color" => rare(dice, &["[1,2,3,4]", "[0,0,0,255]"], &["[0,0,0,256]", "[0,0,0]"]).into(),
                 "align" => format!("\"{}\"", rare(dice, &["left", "center", "right"], &["up"])),
                 "values" => list(dice, MAX_VALUES, number),
