@@ -31,7 +31,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 
-from vsdpo_probe import blame, elements, ink
+from vsdpo_probe import blame, elements, ink, lean, memo
 from vsdpo_probe.script import Source, failure, runtime_error, syntax_error
 
 # Formats that do not pass through `_print_pil`; drawn as PNG instead.
@@ -85,6 +85,8 @@ def prepare(full):
 def install():
     ink.install()
     blame.install()
+    memo.install()
+    lean.install()
     adopt_subclasses(Artist)
     hook_subclassing()
     FigureCanvasBase.print_figure = hooked_print_figure(FigureCanvasBase.print_figure)

@@ -10,17 +10,18 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use vsdpo_render::{ChartRenderer, RenderConfig};
 
+const FOLDERS: [&str; 2] = ["fixtures/chart/scripts", "fixtures/attribution"];
 const ROUNDS: usize = 2;
 const CLASSES: [&str; 5] = ["simple", "polar", "3d", "panels", "library"];
 
 /// The class of a script, told by what it uses: libraries on top of matplotlib weigh most.
 fn class(source: &str) -> &'static str {
     let has = |words: &[&str]| words.iter().any(|word| source.contains(word));
-    if has(&["seaborn", "pandas", "networkx", "squarify"]) {
+    if has(&["seaborn", "pandas", "networkx", "squarify", "matplotlib_venn"]) {
         "library"
-    } else if has(&["\"3d\""]) {
+    } else if has(&["\"3d\"", "'3d'"]) {
         "3d"
-    } else if has(&["subplots(2", "subplots(1,", "GridSpec"]) {
+    } else if has(&["subplots(2", "subplots(3", "subplots(1,", "GridSpec", "gridspec", "mosaic", "subplot(2", "nrows=", "ncols="]) {
         "panels"
     } else if has(&["polar"]) {
         "polar"
@@ -96,10 +97,14 @@ impl Pool {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let mut scripts = Vec::new();
-    for entry in std::fs::read_dir(root.join("fixtures/chart/scripts"))? {
-        let path = entry?.path();
-        let source = std::fs::read_to_string(&path)?;
-        scripts.push((class(&source), path, source));
+    for folder in FOLDERS {
+        for entry in std::fs::read_dir(root.join(folder))? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|e| e == "py") {
+                let source = std::fs::read_to_string(&path)?;
+                scripts.push((class(&source), path, source));
+            }
+        }
     }
     let start = Instant::now();
     let config =

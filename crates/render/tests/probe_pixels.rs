@@ -3,30 +3,10 @@
 
 mod probe_support;
 
-use probe_support::{fixtures, pool, root};
+use probe_support::{pool, root};
+use std::path::PathBuf;
 use std::process::Command;
 use vsdpo_artifact::Image;
-
-/// Runs a script as anybody would; prints width, height and the pixels of the PNG that it left (of the open
-/// figure for one that only shows it).
-const PLAIN: &str = "
-import io, os, random, sys
-import matplotlib
-import numpy as np
-random.seed(0)
-np.random.seed(0)
-exec(compile(open(sys.argv[1]).read(), 'script', 'exec'), {'__name__': '__main__'})
-import matplotlib.pyplot as plt
-from PIL import Image
-source = 'chart.png'
-if not os.path.exists(source):
-    source = io.BytesIO()
-    plt.gcf().savefig(source, format='png')
-image = Image.open(source).convert('RGBA')
-for number in image.size:
-    sys.stdout.buffer.write(number.to_bytes(4, 'little'))
-sys.stdout.buffer.write(image.tobytes())
-";
 
 fn python() -> Command {
     let root = root();
@@ -35,53 +15,77 @@ fn python() -> Command {
     command
 }
 
-fn plain(name: &str) -> Image {
+/// The scripts of both fixture folders: those of the renderer and those of the attribution.
+fn scripts() -> Vec<PathBuf> {
+    let folders = ["fixtures/chart/scripts", "fixtures/attribution"].map(|folder| root().join(folder));
+    let entries = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "py"))
+        .collect();
+    paths.sort();
+    assert!(paths.len() >= 80, "only {} scripts", paths.len());
+    paths
+}
+
+/// The pictures that the scripts give without the probe; `None` for one that saves no pixels.
+fn plain(scripts: &[PathBuf]) -> Vec<Option<Image>> {
     let folder = tempfile::tempdir().unwrap();
-    let script = root().join(format!("fixtures/chart/scripts/{name}.py"));
-    let out = python().args(["-c", PLAIN]).arg(script).current_dir(&folder).output().unwrap();
-    assert!(out.status.success(), "{name}: {}", String::from_utf8_lossy(&out.stderr));
-    let number = |at: usize| u32::from_le_bytes(out.stdout[at..at + 4].try_into().unwrap());
-    Image { width: number(0), height: number(4), rgba: out.stdout[8..].into() }
+    let driver = root().join("crates/render/tests/probe_plain.py");
+    let out = python().arg(driver).arg(folder.path()).args(scripts).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let image = |i: usize| {
+        let bytes = std::fs::read(folder.path().join(i.to_string())).ok()?;
+        let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+        Some(Image { width: number(0), height: number(4), rgba: bytes[8..].into() })
+    };
+    (0..scripts.len()).map(image).collect()
 }
 
 #[test]
 fn pixels_equal_those_of_a_plain_process_byte_for_byte() {
-    let scripts = fixtures();
-    let sources: Vec<&str> = scripts.iter().map(|(_, source)| source.as_str()).collect();
-    for ((name, _), outcome) in scripts.iter().zip(pool().render_all(&sources)) {
-        let outcome = outcome.unwrap();
+    let scripts = scripts();
+    let texts: Vec<String> = scripts.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let sources: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let mut compared = 0;
+    for ((path, outcome), expected) in scripts.iter().zip(pool().render_all(&sources)).zip(plain(&scripts)) {
+        let (name, outcome) = (path.display(), outcome.unwrap());
         let rendered = outcome.rendered().unwrap_or_else(|| panic!("{name}: {outcome:?}"));
-        assert!(rendered.elements.len() >= 5, "{name} has {} elements", rendered.elements.len());
-        let expected = plain(name);
-        assert!(
-            rendered.image == expected,
-            "{name}: the pixels of {:?} differ from {expected:?}",
-            rendered.image
-        );
+        assert!(rendered.elements.len() >= 4, "{name} has {} elements", rendered.elements.len());
+        let Some(expected) = expected else { continue };
+        assert!(rendered.image == expected, "{name}: {:?} differs from {expected:?}", rendered.image);
+        compared += 1;
     }
+    println!("{compared} pictures are the same with and without the probe");
+    assert!(compared >= 80, "only {compared} of {} scripts leave a picture", scripts.len());
 }
 
+/// How many artists have a box that holds every pixel which drawing them changed (rendering.md asks for 97 %).
 #[test]
 fn ink_boxes_hold_the_pixels_that_every_artist_changed() {
     let root = root();
     let tests = root.join("crates/render/tests/probe_ink_truth.py");
-    let scripts =
-        fixtures().into_iter().map(|(name, _)| root.join(format!("fixtures/chart/scripts/{name}.py")));
-    let out = python().arg(tests).arg(root.join("python")).args(scripts).output().unwrap();
+    let scripts = scripts();
+    let out = python().arg(tests).arg(root.join("python")).args(&scripts).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let lines: Vec<serde_json::Value> = String::from_utf8(out.stdout)
         .unwrap()
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert_eq!(lines.len(), fixtures().len());
-    let mut artists = 0;
+    assert_eq!(lines.len(), scripts.len());
+    let (mut artists, mut astray) = (0, 0);
     for line in &lines {
         artists += line["artists"].as_u64().unwrap();
-        assert_eq!(line["missing"], serde_json::json!([]), "artists without a box: {line}");
-        assert_eq!(line["outside"], serde_json::json!([]), "pixels out of the box: {line}");
+        let wrong = ["missing", "outside"].map(|key| line[key].as_array().unwrap().len());
+        if wrong != [0, 0] {
+            println!("{}: no box {}, ink outside {}", line["script"], line["missing"], line["outside"]);
+        }
+        astray += wrong.iter().sum::<usize>() as u64;
         // Ticks and grid lines are 1 px wide, so that the padding of 1 px dominates their share.
         assert!(line["iou"].as_f64().unwrap() > 0.3, "boxes are too large: {line}");
     }
-    assert!(artists > 1000, "only {artists} artists were compared");
+    println!("{} of {artists} artists lie within their boxes", artists - astray);
+    assert!(artists > 3000, "only {artists} artists were compared");
+    assert!(astray * 100 <= 3 * artists, "{astray} of {artists} artists lie outside of their boxes");
 }
