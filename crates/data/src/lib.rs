@@ -1,100 +1,167 @@
 //! Task sources: where prompts come from. One file per data set.
 //!
 //! The principal type is [`Source`]: a deterministic stream of [`Task`]s with a stateless cursor, so that a
-//! resumed run sees the tasks that the interrupted one would have seen. Only the embedded mini world is
-//! here so far; real corpora become further files beside it.
+//! resumed run sees the tasks that the interrupted one would have seen. The embedded mini world generates its
+//! tasks; a corpus is a file that is read once at opening, when each row is checked and its byte offset kept
+//! (16 bytes a row). Code and pictures are read when a task is drawn.
+//!
+//! | `[data] type` | what | `path` | `split` |
+//! |---|---|---|---|
+//! | `mini` | the embedded world | - | `train`, `heldout`, `feedback` |
+//! | `chart2code` | Chart2Code-160K as published | its folder | `train` |
+//! | `chartmimic` | ChartMimic's Direct task | its folder | `ori_500`, `direct_600`, `direct_1800` |
+//! | `jsonl` | trl's conversational form | a file, or a folder of `SPLIT.jsonl` | names the file |
 //!
 //! ```
 //! use vsdpo_data::{DataConfig, Source};
 //! let source = Source::open(&DataConfig::default()).unwrap();
-//! let tasks = source.batch(1, 0, 4);
+//! let tasks = source.batch(1, 0, 4).unwrap();
 //! assert_eq!(tasks.len(), 4);
-//! assert_eq!(tasks[0].id, source.batch(1, 0, 1)[0].id);
+//! assert_eq!(tasks[0].id, source.batch(1, 0, 1).unwrap()[0].id);
 //! ```
 
+mod archive;
+mod chart2code;
+mod chartmimic;
+mod corpus;
+mod error;
+mod jsonl;
 pub mod mini;
+mod order;
+mod picture;
+mod record;
+mod rows;
+
+pub use corpus::Corpus;
+pub use error::{DataError, Reason, Skipped};
+pub use jsonl::line as jsonl_line;
+pub use picture::{Picture, decode as decode_picture};
+pub use record::Record;
 
 use mini::chart::Split;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
 use vsdpo_artifact::{Domain, Task};
 
 /// Which tasks to draw: the `[data]` section of a recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// The data set: `mini`.
+    /// The data set: `mini`, `chart2code`, `chartmimic` or `jsonl`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Domain of the mini world's tasks.
+    /// Where it lies; nothing for `mini`.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub path: PathBuf,
+    /// Domain of the tasks.
     #[serde(default = "chart")]
     pub domain: Domain,
-    /// `train` or `heldout` (the mini world also has `feedback`, which its base policy was trained on).
-    #[serde(default)]
-    pub split: Split,
-    /// Draw from the first so many tasks only; 0 means no limit.
+    /// Part of the data set; what there is depends on the type.
+    #[serde(default = "train")]
+    pub split: String,
+    /// Draw from the first so many tasks only, in the order of the file; 0 means no limit.
     #[serde(default)]
     pub limit: u64,
+}
+
+fn is_empty(path: &std::path::Path) -> bool {
+    path.as_os_str().is_empty()
 }
 
 fn chart() -> Domain {
     Domain::Chart
 }
 
+fn train() -> String {
+    "train".into()
+}
+
 impl Default for DataConfig {
     fn default() -> Self {
-        Self { kind: "mini".into(), domain: Domain::Chart, split: Split::Train, limit: 0 }
+        Self { kind: "mini".into(), path: PathBuf::new(), domain: chart(), split: train(), limit: 0 }
     }
 }
 
-/// Why a data set cannot be opened.
-#[derive(Debug, Error)]
-pub enum DataError {
-    /// `[data] type` names no known data set.
-    #[error("data.type: no data set is called '{0}'; use \"mini\"")]
-    UnknownType(String),
-    /// The mini world does not have this domain yet.
-    #[error("data.domain: the mini world has no {0} tasks yet; use \"chart\"")]
-    UnknownDomain(&'static str),
-}
-
-/// An opened data set.
+/// An opened data set. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Source {
-    config: DataConfig,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Mini { split: Split, limit: u64 },
+    Corpus(Arc<Corpus>),
 }
 
 impl Source {
-    /// Opens the data set that the configuration names.
+    /// Opens the data set that the configuration names. Archives are unpacked without a word; call
+    /// [`prepare`] before to be told.
     ///
     /// # Errors
-    /// An unknown data set or domain.
+    /// An unknown data set, domain or split; files that are not there or of another form; no usable row.
     pub fn open(config: &DataConfig) -> Result<Self, DataError> {
-        if config.kind != "mini" {
-            return Err(DataError::UnknownType(config.kind.clone()));
-        }
         if config.domain != Domain::Chart {
-            return Err(DataError::UnknownDomain(config.domain.name()));
+            return Err(DataError::UnknownDomain {
+                kind: config.kind.clone(),
+                domain: config.domain.name(),
+            });
         }
-        Ok(Self { config: config.clone() })
+        let kind = match config.kind.as_str() {
+            "mini" => Kind::Mini { split: mini_split(&config.split)?, limit: config.limit },
+            _ => Kind::Corpus(Arc::new(Corpus::open(config, &mut |_| {})?)),
+        };
+        Ok(Self { kind })
     }
 
     /// The `n` tasks of one step. Depends on `seed`, `step` and position only, never on earlier calls.
-    pub fn batch(&self, seed: u64, step: u64, n: usize) -> Vec<Task> {
-        let first = step * n as u64;
-        (first..first + n as u64)
-            .map(|i| {
-                mini::chart::task(
-                    self.config.split,
-                    seed,
-                    if self.config.limit > 0 { i % self.config.limit } else { i },
-                )
-            })
-            .collect()
+    /// A corpus is drawn in a fresh order per pass over its rows.
+    ///
+    /// # Errors
+    /// A row or a picture that cannot be read any more, or a picture that cannot be decoded.
+    pub fn batch(&self, seed: u64, step: u64, n: usize) -> Result<Vec<Task>, DataError> {
+        let first = step.wrapping_mul(n as u64);
+        (0..n as u64).map(|i| self.task(seed, first.wrapping_add(i))).collect()
     }
 
-    /// What distinguishes the splits, for a run's manifest.
+    fn task(&self, seed: u64, position: u64) -> Result<Task, DataError> {
+        match &self.kind {
+            Kind::Mini { split, limit } => {
+                let index = if *limit > 0 { position % limit } else { position };
+                Ok(mini::chart::task(*split, seed, index))
+            }
+            Kind::Corpus(corpus) => corpus.task(order::row_at(seed, position, corpus.len())),
+        }
+    }
+
+    /// What a run's manifest says of the data: how the mini world's splits differ, or how many rows a corpus
+    /// has and why others were left out.
     pub fn held_out(&self) -> serde_json::Value {
-        mini::chart::held_out()
+        match &self.kind {
+            Kind::Mini { .. } => mini::chart::held_out(),
+            Kind::Corpus(corpus) => corpus.facts(),
+        }
+    }
+}
+
+fn mini_split(name: &str) -> Result<Split, DataError> {
+    [Split::Train, Split::Heldout, Split::Feedback].into_iter().find(|s| s.name() == name).ok_or_else(|| {
+        DataError::Key {
+            key: "split",
+            problem: format!("the mini world has no {name:?}"),
+            mend: "use \"train\", \"heldout\" or \"feedback\"",
+        }
+    })
+}
+
+/// Does what takes long before a first opening: unpacks archives, telling `note` before it begins.
+///
+/// # Errors
+/// As [`Source::open`].
+pub fn prepare(config: &DataConfig, note: &mut dyn FnMut(&str)) -> Result<(), DataError> {
+    match config.kind.as_str() {
+        "chart2code" => chart2code::prepare(&config.path, note),
+        _ => Ok(()),
     }
 }

@@ -1,0 +1,139 @@
+//! Chart2Code-160K (`xxxllz/Chart2Code-160k`, CC-BY-NC-4.0: not for commercial use) as it is published.
+//!
+//! A folder with `chart2code.json` (one JSON list) and `images/`; or with the two archives `json.tar.gz` and
+//! `images.tar.gz`, which are unpacked once into a folder `.visual-sdpo` beside them (the pictures as one
+//! tar, read at byte offsets). `images.tar` is taken as it is. What is unpacked comes before an archive.
+//!
+//! A row is `{"id", "image": "images/...", "conversations": [{"from": "human", "value": "<image>..."},
+//! {"from": "gpt", "value": "...fence..."}]}`. The prompt is the human turn without its mark, the reference
+//! is the code in the fence. Rows of any other form are left out and counted.
+//!
+//! Not done: splits (the data set has one), more than one picture or more than one answer in a row.
+
+use crate::archive;
+use crate::error::{DataError, Fault, Reason, Skips};
+use crate::picture::{Picture, Store, plain};
+use crate::record::{Record, code_of};
+use crate::rows::{Layout, RowFile};
+use serde::Deserialize;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+const JSON: &str = "chart2code.json";
+const MARK: &str = "<image>";
+
+/// The opened data set.
+#[derive(Debug)]
+pub(crate) struct Chart2Code {
+    rows: RowFile,
+    store: Store,
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    #[serde(default)]
+    id: Value,
+    image: String,
+    conversations: Vec<Turn>,
+}
+
+#[derive(Deserialize)]
+struct Turn {
+    from: String,
+    value: String,
+}
+
+impl Chart2Code {
+    pub fn open(folder: &Path, limit: u64, skips: &mut Skips) -> Result<Self, DataError> {
+        let (json, store) = parts(folder, &mut |_| {})?;
+        let store = match store {
+            Pictures::Folder(path) => Store::Folder(path),
+            Pictures::Tar(path) => Store::tar(&path)?,
+        };
+        let check = &mut |text: &str| record(text, 0, &store).map(|_| ());
+        let rows = RowFile::scan(&json, Layout::List, limit, skips, check)?;
+        Ok(Self { rows, store })
+    }
+
+    pub fn rows(&self) -> &RowFile {
+        &self.rows
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub fn record(&self, i: u64) -> Result<Record, DataError> {
+        let text = self.rows.text(i)?;
+        record(&text, self.rows.number(i), &self.store).map_err(|(_, problem)| self.rows.bad(i, problem))
+    }
+}
+
+enum Pictures {
+    Folder(PathBuf),
+    Tar(PathBuf),
+}
+
+/// Unpacks what is packed, telling `note` before the long part.
+pub(crate) fn prepare(folder: &Path, note: &mut dyn FnMut(&str)) -> Result<(), DataError> {
+    parts(folder, note).map(|_| ())
+}
+
+/// The rows' file and the pictures' place.
+fn parts(folder: &Path, note: &mut dyn FnMut(&str)) -> Result<(PathBuf, Pictures), DataError> {
+    let mend = "name the folder that holds chart2code.json and images/, or json.tar.gz and images.tar.gz";
+    let lacks = |what: &str| Err(DataError::file(folder, format!("holds no {what}"), mend));
+    let at = |name: &str| folder.join(name);
+    if !folder.is_dir() {
+        return Err(DataError::file(folder, "is no folder", mend));
+    }
+    let json = match (at(JSON), at("json.tar.gz")) {
+        (json, _) if json.is_file() => json,
+        (_, packed) if packed.is_file() => archive::member(&packed, JSON, note)?,
+        _ => return lacks("chart2code.json and no json.tar.gz"),
+    };
+    let pictures = match (at("images"), at("images.tar"), at("images.tar.gz")) {
+        (images, _, _) if images.is_dir() => Pictures::Folder(folder.to_owned()),
+        (_, tar, _) if tar.is_file() => Pictures::Tar(tar),
+        (_, _, packed) if packed.is_file() => Pictures::Tar(archive::tar(&packed, note)?),
+        _ => return lacks("images/, images.tar or images.tar.gz"),
+    };
+    Ok((json, pictures))
+}
+
+/// The record of a row's text, or why it is none.
+fn record(text: &str, number: u64, store: &Store) -> Result<Record, Fault> {
+    let form = |problem: String| (Reason::Form, problem);
+    let value: Value = serde_json::from_str(text).map_err(|e| (Reason::NotJson, e.to_string()))?;
+    let raw: Raw = serde_json::from_value(value).map_err(|e| form(e.to_string()))?;
+    let [human, gpt] = raw.conversations.as_slice() else {
+        return Err(form(format!("conversations: {} turns, not 2", raw.conversations.len())));
+    };
+    if human.from != "human" || gpt.from != "gpt" {
+        return Err(form(format!("conversations: from {:?} and {:?}, not human and gpt", human.from, gpt.from)));
+    }
+    if human.value.matches(MARK).count() != 1 {
+        return Err(form(format!("the human turn holds {MARK} {} times, not once", human.value.matches(MARK).count())));
+    }
+    let code = code_of(&gpt.value, false)
+        .ok_or_else(|| (Reason::NoCode, "the gpt turn holds no code in a Python fence".into()))?;
+    Ok(Record {
+        id: match &raw.id {
+            Value::String(id) => id.clone(),
+            Value::Number(id) => id.to_string(),
+            _ => format!("row-{number}"),
+        },
+        prompt: human.value.replace(MARK, "").trim().to_owned(),
+        pictures: vec![picture(&raw.image, store)?],
+        reference: Some(code.to_owned()),
+        requirements: None,
+    })
+}
+
+/// A row names `images/NAME`; some copies leave the folder out, and so do some archives.
+fn picture(name: &str, store: &Store) -> Result<Picture, Fault> {
+    let name = plain(Path::new(name)).ok_or_else(|| (Reason::Form, format!("image: {name:?} leaves the folder")))?;
+    let bare = name.strip_prefix("images/").unwrap_or(&name);
+    let names = [name.as_str(), bare, &format!("images/{bare}")].map(|n| store.find(n));
+    names.into_iter().flatten().next().ok_or_else(|| (Reason::MissingImage, format!("{name} is not there")))
+}

@@ -1,0 +1,166 @@
+//! ChartMimic's Direct task, as tasks: a picture to redraw, with its script as reference.
+//!
+//! The published layouts: a folder (`ori_500`, `direct_600`, `direct_1800`) of `STEM.py`, `STEM.png` and
+//! `STEM.pdf`. `data.path` is that folder, or the one above it with `data.split` naming it. Sizes come from
+//! `dimentions_info.jsonl` (that spelling) in the same folder or one or two above it: lines with `idx` (the
+//! first two parts of the stem), `width` and `height` in inches.
+//!
+//! The prompt says what the benchmark's prompt says, in *our* words: numbers measured with it are not the
+//! published ones. Training on these files spoils the benchmark for that model.
+//!
+//! Not done: the Customized task; pictures from the PDF where the PNG is missing (such examples are left out
+//! and counted).
+
+use crate::error::{DataError, Fault, Reason, Skips};
+use crate::picture::{Picture, Store};
+use crate::record::Record;
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+const SIZES: &str = "dimentions_info.jsonl";
+
+/// The opened benchmark: names only, at most a few thousand.
+#[derive(Debug)]
+pub(crate) struct ChartMimic {
+    store: Store,
+    folder: PathBuf,
+    /// Stems, in the order of their names.
+    stems: Vec<String>,
+    /// Width and height in inches, by `idx`.
+    sizes: HashMap<String, (f64, f64)>,
+}
+
+#[derive(Deserialize)]
+struct Size {
+    idx: String,
+    width: f64,
+    height: f64,
+}
+
+impl ChartMimic {
+    pub fn open(path: &Path, split: &str, limit: u64, skips: &mut Skips) -> Result<Self, DataError> {
+        let folder = folder_of(path, split)?;
+        let mut stems = Vec::new();
+        let mend = "check the rights";
+        for entry in fs::read_dir(&folder).map_err(DataError::io(&folder, mend))? {
+            let path = entry.map_err(DataError::io(&folder, mend))?.path();
+            if path.extension().is_some_and(|e| e == "py") {
+                stems.extend(path.file_stem().and_then(|s| s.to_str()).map(str::to_owned));
+            }
+        }
+        stems.sort();
+        let mut number = 0;
+        stems.retain(|stem| {
+            number += 1;
+            let fault = whole(&folder, stem).err();
+            fault.map(|fault| skips.add(number, fault)).is_none()
+        });
+        if limit > 0 {
+            stems.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        }
+        let sizes = sizes(&folder)?;
+        Ok(Self { store: Store::Folder(folder.clone()), folder, stems, sizes })
+    }
+
+    pub fn len(&self) -> u64 {
+        self.stems.len() as u64
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub fn record(&self, i: u64) -> Result<Record, DataError> {
+        let bad = |problem: String| DataError::Row {
+            path: self.folder.clone(),
+            row: i + 1,
+            problem,
+            mend: "the files changed while they were in use: start again",
+        };
+        let stem = self.stems.get(i as usize).ok_or_else(|| bad("is not in the index".into()))?;
+        let code = whole(&self.folder, stem).map_err(|(_, problem)| bad(problem))?;
+        Ok(Record {
+            id: stem.clone(),
+            prompt: prompt(self.sizes.get(&idx(stem)).copied()),
+            pictures: vec![Picture::File(self.folder.join(format!("{stem}.png")))],
+            reference: Some(code),
+            requirements: None,
+        })
+    }
+}
+
+/// What the benchmark asks, in our words; inches.
+fn prompt(size: Option<(f64, f64)>) -> String {
+    let ask = "You are an experienced Python developer who writes matplotlib code. Write the code that draws \
+               the chart in the picture again, as closely as you can: its kind, its data, its texts, its \
+               colours and its layout.";
+    match size {
+        Some((width, height)) => {
+            format!("{ask} The figure's size must be figsize=({width:?}, {height:?}). Answer with the code.")
+        }
+        None => format!("{ask} Answer with the code."),
+    }
+}
+
+/// The script of an example that is whole.
+fn whole(folder: &Path, stem: &str) -> Result<String, Fault> {
+    if !folder.join(format!("{stem}.png")).is_file() {
+        let message = format!("{stem}.png is not there: render it from {stem}.pdf at 120 dpi");
+        return Err((Reason::MissingImage, message));
+    }
+    let bytes = fs::read(folder.join(format!("{stem}.py")))
+        .map_err(|e| (Reason::Form, format!("{stem}.py cannot be read ({e})")))?;
+    let code = String::from_utf8(bytes).map_err(|e| {
+        (Reason::NotUtf8, format!("{stem}.py: byte {} is not UTF-8", e.utf8_error().valid_up_to()))
+    })?;
+    match code.trim().is_empty() {
+        true => Err((Reason::NoCode, format!("{stem}.py is empty"))),
+        false => Ok(code),
+    }
+}
+
+/// The key of the sizes: the first two parts of the stem.
+fn idx(stem: &str) -> String {
+    stem.split('_').take(2).collect::<Vec<_>>().join("_")
+}
+
+fn folder_of(path: &Path, split: &str) -> Result<PathBuf, DataError> {
+    let mend = "name the folder that holds STEM.py and STEM.png, or the one above it with \
+                data.split = \"ori_500\", \"direct_600\" or \"direct_1800\"";
+    let below = [path.join(split), path.join("dataset").join(split)];
+    let scripts = |folder: &Path| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|e| e.path()).any(|p| p.extension().is_some_and(|e| e == "py"))
+    };
+    match below.into_iter().find(|folder| folder.is_dir()) {
+        Some(folder) => Ok(folder),
+        None if split == "train" && scripts(path) => Ok(path.to_owned()),
+        None => Err(DataError::file(path, format!("holds no scripts and no folder {split}"), mend)),
+    }
+}
+
+/// The nearest file of sizes; none is no error, the prompt then names no size.
+fn sizes(folder: &Path) -> Result<HashMap<String, (f64, f64)>, DataError> {
+    let near = folder.ancestors().take(3).map(|f| f.join(SIZES)).find(|f| f.is_file());
+    let Some(path) = near else { return Ok(HashMap::new()) };
+    let mend = "it holds one {idx, width, height} a line";
+    let file = File::open(&path).map_err(DataError::io(&path, "check the rights"))?;
+    let mut sizes = HashMap::new();
+    for (i, line) in BufReader::new(file).lines().enumerate() {
+        let line = line.map_err(DataError::io(&path, mend))?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let size: Size = serde_json::from_str(&line)
+            .map_err(|e| DataError::file(&path, format!("line {}: {e}", i + 1), mend))?;
+        sizes.insert(size.idx, (size.width, size.height));
+    }
+    Ok(sizes)
+}

@@ -1,0 +1,142 @@
+//! What can be wrong with a data set: as a whole ([`DataError`]) and in one of its rows ([`Skipped`]).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Why tasks cannot be had; one line with the place and the mend.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// `[data] type` names no known data set.
+    #[error(
+        "data.type: no data set is called '{0}'; use \"mini\", \"chart2code\", \"chartmimic\" or \"jsonl\""
+    )]
+    UnknownType(String),
+    /// The data set does not have this domain.
+    #[error("data.domain: there are no {domain} tasks in \"{kind}\"; use \"chart\"")]
+    UnknownDomain {
+        /// The data set.
+        kind: String,
+        /// The domain that was asked for.
+        domain: &'static str,
+    },
+    /// A key of the configuration has no usable value.
+    #[error("data.{key}: {problem}; {mend}")]
+    Key {
+        /// The key.
+        key: &'static str,
+        /// What is wrong with it.
+        problem: String,
+        /// What to write instead.
+        mend: &'static str,
+    },
+    /// A file or folder cannot be read or written.
+    #[error("{path}: {source}; {mend}", path = path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+        /// What to do.
+        mend: &'static str,
+    },
+    /// A file is not what it has to be.
+    #[error("{path}: {problem}; {mend}", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do.
+        mend: &'static str,
+    },
+    /// A row was good when the data set was opened and is not any more, or its picture cannot be decoded.
+    #[error("{path}: row {row}: {problem}; {mend}", path = path.display())]
+    Row {
+        /// The file that the row stands in.
+        path: PathBuf,
+        /// Its number, from 1.
+        row: u64,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do.
+        mend: &'static str,
+    },
+}
+
+impl DataError {
+    /// For `map_err` of file operations on `path`.
+    pub(crate) fn io(path: &Path, mend: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| DataError::Io { path: path.to_owned(), source, mend }
+    }
+
+    pub(crate) fn file(path: &Path, problem: impl Into<String>, mend: &'static str) -> Self {
+        DataError::File { path: path.to_owned(), problem: problem.into(), mend }
+    }
+}
+
+/// Why a row is no task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// Its bytes are not UTF-8.
+    NotUtf8,
+    /// It is not JSON.
+    NotJson,
+    /// It is larger than any row should be (4 MiB).
+    TooLarge,
+    /// It is JSON of another form.
+    Form,
+    /// The answer holds no code.
+    NoCode,
+    /// A picture that it names is not there.
+    MissingImage,
+    /// A picture that it names cannot be decoded. Found when a row is drawn, not at opening.
+    BadImage,
+}
+
+impl Reason {
+    /// The name in lists and summaries.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::NotUtf8 => "not-utf8",
+            Reason::NotJson => "not-json",
+            Reason::TooLarge => "too-large",
+            Reason::Form => "form",
+            Reason::NoCode => "no-code",
+            Reason::MissingImage => "missing-image",
+            Reason::BadImage => "bad-image",
+        }
+    }
+}
+
+/// A row that was left out at opening.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Its number in the file, from 1.
+    pub row: u64,
+    /// The class.
+    pub reason: Reason,
+    /// One line.
+    pub message: String,
+}
+
+/// What is wrong with a row, before its number is known.
+pub(crate) type Fault = (Reason, String);
+
+/// Counts the rows that are left out and tells a listener of each: memory does not grow with them.
+pub(crate) struct Skips<'a> {
+    pub counts: BTreeMap<Reason, u64>,
+    pub listener: &'a mut dyn FnMut(&Skipped),
+}
+
+impl Skips<'_> {
+    pub fn add(&mut self, row: u64, (reason, message): Fault) {
+        *self.counts.entry(reason).or_default() += 1;
+        (self.listener)(&Skipped { row, reason, message });
+    }
+}
+
+/// `2 form, 1 not-json`; `none` where nothing was counted.
+pub(crate) fn tally(counts: &BTreeMap<Reason, u64>) -> String {
+    let parts: Vec<String> = counts.iter().map(|(reason, n)| format!("{n} {}", reason.name())).collect();
+    if parts.is_empty() { "none".into() } else { parts.join(", ") }
+}

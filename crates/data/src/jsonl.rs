@@ -1,0 +1,207 @@
+//! trl's conversational form: one JSON object a line, read line by line.
+//!
+//! ```json
+//! {"id": "a", "prompt": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Redraw it."}]}],
+//!  "completion": [{"role": "assistant", "content": [{"type": "text", "text": "plt.plot([1, 2])"}]}],
+//!  "images": ["images/a.png"]}
+//! ```
+//! or `messages` with both turns; `content` may be a plain string; `completion` may be absent. Paths in
+//! `images` are relative to the file. A system turn is put before the instruction's text, because a task is
+//! one instruction; pictures come before the text wherever their marks stand, as tasks define it. The
+//! reference is the fenced code of the answer, or all of it where it has no fence. `requirements` (ours) is
+//! read where present. Other keys are ignored.
+//!
+//! Not done: more than one user turn, tool calls, pictures inside the JSON.
+
+use crate::error::{DataError, Fault, Reason, Skips};
+use crate::picture::{Picture, Store};
+use crate::record::{Record, code_of};
+use crate::rows::{Layout, RowFile};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use vsdpo_artifact::Requirements;
+
+/// The opened file.
+#[derive(Debug)]
+pub(crate) struct Jsonl {
+    rows: RowFile,
+    store: Store,
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    #[serde(default)]
+    id: Value,
+    prompt: Option<Turns>,
+    completion: Option<Turns>,
+    messages: Option<Vec<Turn>>,
+    #[serde(default)]
+    images: Vec<String>,
+    requirements: Option<Requirements>,
+}
+
+/// trl also has a form in which both are plain text.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "neither a text nor a list of {role, content}")]
+enum Turns {
+    Text(String),
+    List(Vec<Turn>),
+}
+
+#[derive(Deserialize)]
+struct Turn {
+    role: String,
+    content: Content,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "content is neither a text nor a list of {type: text | image}")]
+enum Content {
+    Text(String),
+    Pieces(Vec<Piece>),
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Piece {
+    Text { text: String },
+    Image {},
+}
+
+impl Content {
+    fn text(&self) -> String {
+        match self {
+            Content::Text(text) => text.clone(),
+            Content::Pieces(pieces) => {
+                let texts = pieces.iter().filter_map(|p| match p {
+                    Piece::Text { text } => Some(text.as_str()),
+                    Piece::Image {} => None,
+                });
+                texts.collect::<Vec<_>>().join("\n")
+            }
+        }
+    }
+
+    /// Picture marks; `None` for a plain text, which holds none but may have pictures beside it.
+    fn marks(&self) -> Option<usize> {
+        match self {
+            Content::Text(_) => None,
+            Content::Pieces(pieces) => Some(pieces.iter().filter(|p| matches!(p, Piece::Image {})).count()),
+        }
+    }
+}
+
+impl Jsonl {
+    /// Opens a file, or `SPLIT.jsonl` of a folder.
+    pub fn open(path: &Path, split: &str, limit: u64, skips: &mut Skips) -> Result<Self, DataError> {
+        let file = file_of(path, split)?;
+        let store = Store::Folder(file.parent().unwrap_or(Path::new("")).to_owned());
+        let check = &mut |text: &str| record(text, 0, &store).map(|_| ());
+        let rows = RowFile::scan(&file, Layout::Lines, limit, skips, check)?;
+        Ok(Self { rows, store })
+    }
+
+    pub fn rows(&self) -> &RowFile {
+        &self.rows
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub fn record(&self, i: u64) -> Result<Record, DataError> {
+        let text = self.rows.text(i)?;
+        record(&text, self.rows.number(i), &self.store).map_err(|(_, problem)| self.rows.bad(i, problem))
+    }
+}
+
+fn file_of(path: &Path, split: &str) -> Result<PathBuf, DataError> {
+    if !path.is_dir() {
+        return match split {
+            "train" => Ok(path.to_owned()),
+            _ => Err(DataError::Key {
+                key: "split",
+                problem: format!("{split:?}, but data.path is a single file"),
+                mend: "leave data.split out, or name the folder that holds SPLIT.jsonl",
+            }),
+        };
+    }
+    let file = path.join(format!("{split}.jsonl"));
+    match file.is_file() {
+        true => Ok(file),
+        false => Err(DataError::file(path, format!("holds no {split}.jsonl"), "set data.path to a .jsonl file")),
+    }
+}
+
+/// The record of a line, or why it is none.
+fn record(text: &str, number: u64, store: &Store) -> Result<Record, Fault> {
+    let form = |problem: String| (Reason::Form, problem);
+    let value: Value = serde_json::from_str(text).map_err(|e| (Reason::NotJson, e.to_string()))?;
+    let mut raw: Raw = serde_json::from_value(value).map_err(|e| form(e.to_string()))?;
+    let turns = turns(&mut raw).map_err(form)?;
+    let of = |role: &str| turns.iter().filter(move |t| t.role == role).collect::<Vec<_>>();
+    let (system, user, answer) = (of("system"), of("user"), of("assistant"));
+    if user.len() != 1 || answer.len() > 1 || system.len() + user.len() + answer.len() != turns.len() {
+        let roles: Vec<&str> = turns.iter().map(|t| t.role.as_str()).collect();
+        return Err(form(format!("the turns are {}, not [system,] user[, assistant]", roles.join(", "))));
+    }
+    let marks = turns.iter().filter_map(|t| t.content.marks()).reduce(|a, b| a + b);
+    if marks.is_some_and(|marks| marks != raw.images.len() && (marks > 0 || user[0].content.marks().is_some())) {
+        let marks = marks.unwrap_or(0);
+        return Err(form(format!("{marks} image marks, but {} images", raw.images.len())));
+    }
+    let answer = answer.first().map(|turn| turn.content.text());
+    let code = answer.map(|text| code_of(&text, true).map(str::to_owned).ok_or(text));
+    let reference = code.transpose().map_err(|_| (Reason::NoCode, "the assistant's turn is empty".into()))?;
+    let words: Vec<String> = system.iter().chain(&user).map(|t| t.content.text()).collect();
+    let find = |name: &String| {
+        store.find(name).ok_or_else(|| (Reason::MissingImage, format!("{name} is not there")))
+    };
+    Ok(Record {
+        id: match &raw.id {
+            Value::String(id) => id.clone(),
+            Value::Number(id) => id.to_string(),
+            _ => format!("row-{number}"),
+        },
+        prompt: words.join("\n\n").trim().to_owned(),
+        pictures: raw.images.iter().map(find).collect::<Result<Vec<Picture>, Fault>>()?,
+        reference,
+        requirements: raw.requirements,
+    })
+}
+
+/// All turns of a row, whichever way they are written.
+fn turns(raw: &mut Raw) -> Result<Vec<Turn>, String> {
+    let as_turns = |turns: Turns, role: &str| match turns {
+        Turns::Text(text) => vec![Turn { role: role.into(), content: Content::Text(text) }],
+        Turns::List(list) => list,
+    };
+    match (raw.messages.take(), raw.prompt.take(), raw.completion.take()) {
+        (Some(messages), None, None) => Ok(messages),
+        (None, Some(prompt), completion) => {
+            let mut turns = as_turns(prompt, "user");
+            turns.extend(completion.map_or_else(Vec::new, |c| as_turns(c, "assistant")));
+            Ok(turns)
+        }
+        (None, None, _) => Err("has neither `prompt` nor `messages`".into()),
+        (Some(_), _, _) => Err("has both `messages` and `prompt` or `completion`".into()),
+    }
+}
+
+/// A record as one line of this form, without the line feed; `images` are the paths to write for its
+/// pictures, relative to the file.
+pub fn line(record: &Record, images: &[String]) -> String {
+    let text = |text: &str| json!({"type": "text", "text": text});
+    let mut content: Vec<Value> = images.iter().map(|_| json!({"type": "image"})).collect();
+    content.push(text(&record.prompt));
+    let mut row = json!({"id": record.id, "prompt": [{"role": "user", "content": content}]});
+    if let Some(code) = &record.reference {
+        row["completion"] = json!([{"role": "assistant", "content": [text(code)]}]);
+    }
+    row["images"] = json!(images);
+    if let Some(requirements) = &record.requirements {
+        row["requirements"] = json!(requirements);
+    }
+    row.to_string()
+}
