@@ -18,11 +18,7 @@ const FETCH: &str = "the archive is cut short or damaged: fetch it again";
 const ROOM: &str = "make room or write access beside the archive, or unpack it there yourself with tar -xzf";
 
 /// The member whose file name is `member`, unpacked from a `.tar.gz`.
-pub(crate) fn member(
-    archive: &Path,
-    member: &str,
-    note: &mut dyn FnMut(&str),
-) -> Result<PathBuf, DataError> {
+pub(crate) fn member(archive: &Path, member: &str, note: &mut dyn FnMut(&str)) -> Result<PathBuf, DataError> {
     unpacked(archive, member, note, &mut |reader, target| {
         let mut tar = tar::Archive::new(reader);
         for entry in tar.entries().map_err(DataError::io(archive, FETCH))? {

@@ -110,10 +110,16 @@ fn record(text: &str, number: u64, store: &Store) -> Result<Record, Fault> {
         return Err(form(format!("conversations: {} turns, not 2", raw.conversations.len())));
     };
     if human.from != "human" || gpt.from != "gpt" {
-        return Err(form(format!("conversations: from {:?} and {:?}, not human and gpt", human.from, gpt.from)));
+        return Err(form(format!(
+            "conversations: from {:?} and {:?}, not human and gpt",
+            human.from, gpt.from
+        )));
     }
     if human.value.matches(MARK).count() != 1 {
-        return Err(form(format!("the human turn holds {MARK} {} times, not once", human.value.matches(MARK).count())));
+        return Err(form(format!(
+            "the human turn holds {MARK} {} times, not once",
+            human.value.matches(MARK).count()
+        )));
     }
     let code = code_of(&gpt.value, false)
         .ok_or_else(|| (Reason::NoCode, "the gpt turn holds no code in a Python fence".into()))?;
@@ -132,7 +138,8 @@ fn record(text: &str, number: u64, store: &Store) -> Result<Record, Fault> {
 
 /// A row names `images/NAME`; some copies leave the folder out, and so do some archives.
 fn picture(name: &str, store: &Store) -> Result<Picture, Fault> {
-    let name = plain(Path::new(name)).ok_or_else(|| (Reason::Form, format!("image: {name:?} leaves the folder")))?;
+    let name =
+        plain(Path::new(name)).ok_or_else(|| (Reason::Form, format!("image: {name:?} leaves the folder")))?;
     let bare = name.strip_prefix("images/").unwrap_or(&name);
     let names = [name.as_str(), bare, &format!("images/{bare}")].map(|n| store.find(n));
     names.into_iter().flatten().next().ok_or_else(|| (Reason::MissingImage, format!("{name} is not there")))

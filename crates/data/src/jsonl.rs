@@ -130,7 +130,9 @@ fn file_of(path: &Path, split: &str) -> Result<PathBuf, DataError> {
     let file = path.join(format!("{split}.jsonl"));
     match file.is_file() {
         true => Ok(file),
-        false => Err(DataError::file(path, format!("holds no {split}.jsonl"), "set data.path to a .jsonl file")),
+        false => {
+            Err(DataError::file(path, format!("holds no {split}.jsonl"), "set data.path to a .jsonl file"))
+        }
     }
 }
 
@@ -147,7 +149,9 @@ fn record(text: &str, number: u64, store: &Store) -> Result<Record, Fault> {
         return Err(form(format!("the turns are {}, not [system,] user[, assistant]", roles.join(", "))));
     }
     let marks = turns.iter().filter_map(|t| t.content.marks()).reduce(|a, b| a + b);
-    if marks.is_some_and(|marks| marks != raw.images.len() && (marks > 0 || user[0].content.marks().is_some())) {
+    if marks
+        .is_some_and(|marks| marks != raw.images.len() && (marks > 0 || user[0].content.marks().is_some()))
+    {
         let marks = marks.unwrap_or(0);
         return Err(form(format!("{marks} image marks, but {} images", raw.images.len())));
     }

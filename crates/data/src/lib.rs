@@ -103,10 +103,7 @@ impl Source {
     /// An unknown data set, domain or split; files that are not there or of another form; no usable row.
     pub fn open(config: &DataConfig) -> Result<Self, DataError> {
         if config.domain != Domain::Chart {
-            return Err(DataError::UnknownDomain {
-                kind: config.kind.clone(),
-                domain: config.domain.name(),
-            });
+            return Err(DataError::UnknownDomain { kind: config.kind.clone(), domain: config.domain.name() });
         }
         let kind = match config.kind.as_str() {
             "mini" => Kind::Mini { split: mini_split(&config.split)?, limit: config.limit },

@@ -40,11 +40,7 @@ pub(crate) enum Store {
     Folder(PathBuf),
     /// An uncompressed archive with the places of its members: 24 bytes each, sorted by the hash of the
     /// name. Two names of equal 64-bit hash would be confused (a chance of 1e-9 for 160,000 names).
-    Tar {
-        path: PathBuf,
-        file: File,
-        members: Vec<(u64, u64, u64)>,
-    },
+    Tar { path: PathBuf, file: File, members: Vec<(u64, u64, u64)> },
 }
 
 impl Store {
@@ -106,9 +102,9 @@ impl Store {
                 bytes.resize(*len as usize, 0);
                 file.read_exact_at(&mut bytes, *at)
             }
-            (Picture::File(path), _) => File::open(path)
-                .and_then(|f| f.take(MAX_BYTES).read_to_end(&mut bytes))
-                .map(|_| ()),
+            (Picture::File(path), _) => {
+                File::open(path).and_then(|f| f.take(MAX_BYTES).read_to_end(&mut bytes)).map(|_| ())
+            }
             (Picture::Member { .. }, Store::Folder(_)) => Err(std::io::ErrorKind::NotFound.into()),
         };
         read.map_err(DataError::io(shown, mend))?;

@@ -43,7 +43,7 @@ pub fn run_with(
         let (mut clock, mut seen) = (Clock::start(), Experience::default());
         let state = &mut trainer.state;
 
-        seen.tasks = trainer.source.batch(recipe.seed, step as u64, recipe.rollout.prompts_per_step);
+        seen.tasks = trainer.source.batch(recipe.seed, step as u64, recipe.rollout.prompts_per_step)?;
         seen.prompts = encode(&state.policy, &seen.tasks)?;
         clock.lap("encode");
         if streams.sampling() {

@@ -38,7 +38,7 @@ impl Renderer for StubRenderer {
 
 /// Writes a random policy as a model folder.
 pub fn write_policy(folder: &Path) {
-    let tasks = Source::open(&Default::default()).unwrap().batch(5, 0, 40);
+    let tasks = Source::open(&Default::default()).unwrap().batch(5, 0, 40).unwrap();
     let texts: Vec<String> = tasks.into_iter().flat_map(|t| [t.prompt, t.reference.unwrap()]).collect();
     let spec = FrontSpec { vocab_size: 420, min_pixels: 1024, max_pixels: 4096 };
     let front = write_front_files(folder, texts.into_iter(), spec).unwrap();
@@ -93,7 +93,8 @@ pub fn recipe(folder: &Path, more: &[&str]) -> Recipe {
 /// One step's experience of the stub world. A random policy hardly ever ends its text, so all rollouts but
 /// the second of each group are declared finished.
 pub fn experience(policy: &Policy, recipe: &Recipe) -> Experience {
-    let tasks = Source::open(&recipe.data).unwrap().batch(recipe.seed, 0, recipe.rollout.prompts_per_step);
+    let source = Source::open(&recipe.data).unwrap();
+    let tasks = source.batch(recipe.seed, 0, recipe.rollout.prompts_per_step).unwrap();
     let prompts = encode(policy, &tasks).unwrap();
     let mut rollouts = sample(policy, &tasks, &prompts, &recipe.rollout, 9).unwrap();
     for (i, y) in rollouts.iter_mut().enumerate() {

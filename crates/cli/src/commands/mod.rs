@@ -1,5 +1,6 @@
 //! The verbs, one file each: arguments, what they call, how it ends.
 
+mod data;
 mod doctor;
 mod explain;
 mod lint;
@@ -39,6 +40,7 @@ enum Verb {
     Explain(explain::Args),
     Doctor(doctor::Args),
     Report(report::Args),
+    Data(data::Args),
     #[cfg(feature = "train")]
     Train(train::Args),
     #[cfg(feature = "train")]
@@ -78,9 +80,9 @@ fn on_interrupt(then: impl FnMut() + Send + 'static) -> Result<()> {
 /// Runs the verb that was typed.
 pub fn run(cli: Cli) -> Result<Exit> {
     #[cfg(feature = "train")]
-    let saves = matches!(cli.verb, Verb::Train(_));
+    let saves = matches!(cli.verb, Verb::Train(_) | Verb::Data(_));
     #[cfg(not(feature = "train"))]
-    let saves = false;
+    let saves = matches!(cli.verb, Verb::Data(_));
     if !saves {
         // Nothing to save; the renderer's processes end with us.
         on_interrupt(|| std::process::exit(Exit::Interrupted as i32))?;
@@ -91,6 +93,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
         Verb::Explain(args) => explain::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Report(args) => report::run(&args),
+        Verb::Data(args) => data::run(&args),
         #[cfg(feature = "train")]
         Verb::Train(args) => train::run(&args),
         #[cfg(feature = "train")]

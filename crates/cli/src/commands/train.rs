@@ -31,6 +31,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<Exit> {
     let recipe = Recipe::load(&args.recipe, &args.set)?;
+    vsdpo_data::prepare(&recipe.data, &mut |note| terminal::remark(note))?;
     let stop = Arc::new(AtomicBool::new(false));
     save_on_interrupt(&stop)?;
     let bar = terminal::progress("loading", recipe.steps as u64);

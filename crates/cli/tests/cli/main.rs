@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod common;
+mod data;
 mod lint;
 #[cfg(feature = "train")]
 mod model;

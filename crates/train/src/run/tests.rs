@@ -154,3 +154,40 @@ fn cross_entropy_alone_samples_nothing() {
     let metrics = lines(&recipe.output_dir, "metrics.jsonl");
     assert!(metrics[0]["loss"].as_f64() > Some(5.0) && metrics[0].get("reward").is_none(), "{}", metrics[0]);
 }
+
+/// A corpus of two rows with a picture each, drawn by a student that sees it.
+#[test]
+fn a_task_with_a_picture_trains_end_to_end() {
+    let folder = model();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let mut rows = String::new();
+    for i in 0..2u8 {
+        let grey = image::RgbaImage::from_pixel(64, 48, image::Rgba([90 * i, 90, 90, 255]));
+        grey.save(data.join(format!("{i}.png"))).unwrap();
+        let content = serde_json::json!([{"type": "image"}, {"type": "text", "text": "Redraw it."}]);
+        let row = serde_json::json!({
+            "prompt": [{"role": "user", "content": content}], "images": [format!("{i}.png")],
+            "completion": [{"role": "assistant", "content": "plt.plot([1, 2])"}],
+        });
+        rows.push_str(&format!("{row}\n"));
+    }
+    std::fs::write(data.join("train.jsonl"), rows).unwrap();
+    let path = format!("data.path={data:?}");
+    let sets = ["steps=1", "data.type=jsonl", &path, "sft.weight=1", "rollout.prompts_per_step=2"];
+    let recipe = recipe(folder.path(), &sets);
+    let before = weights(&recipe.policy.model);
+    let summary = go(&recipe, false, usize::MAX).unwrap();
+    assert_eq!((summary.progress.step, summary.progress.rollouts), (1, 6));
+    assert!(weights(&summary.checkpoint) != before, "nothing was learnt");
+    // The picture is in the prompt: at least its smallest grid of placeholders.
+    let source = vsdpo_data::Source::open(&recipe.data).unwrap();
+    let tasks = source.batch(recipe.seed, 0, 2).unwrap();
+    let policy = Policy::load(&recipe.policy.model).unwrap();
+    let with = policy.encode(&crate::context::student_prompt(&tasks[0])).unwrap().ids.len();
+    let bare = vsdpo_artifact::Task { images: vec![], ..tasks[0].clone() };
+    let without = policy.encode(&crate::context::student_prompt(&bare)).unwrap().ids.len();
+    assert!(with > without, "{with} tokens with the picture, {without} without");
+    let manifest = std::fs::read_to_string(recipe.output_dir.join("manifest.json")).unwrap();
+    assert!(manifest.contains("\"rows\": 2"), "{manifest}");
+}

@@ -1,0 +1,26 @@
+//! `data`: what is done to a corpus before training.
+
+mod filter;
+mod outputs;
+
+use crate::Exit;
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Prepare corpora for training.
+#[derive(Parser)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    Filter(filter::Args),
+}
+
+pub fn run(args: &Args) -> Result<Exit> {
+    match &args.action {
+        Action::Filter(args) => filter::run(args),
+    }
+}

@@ -1,0 +1,71 @@
+//! `data filter` over a corpus of four rows.
+
+use crate::common::{assert_one_line, run};
+use serde_json::{Value, json};
+use std::fs;
+
+#[test]
+fn rows_that_run_are_kept_and_read_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let row = |code: &str| json!({"prompt": "Draw.", "completion": code}).to_string();
+    let good = "import matplotlib.pyplot as plt\nplt.plot([1, 2])";
+    let rows = [row(good), row("1/0"), "{".into(), row(good)];
+    fs::write(path("train.jsonl"), rows.join("\n")).unwrap();
+    let out = path("kept.jsonl");
+    let filter = || {
+        run(&[
+            "data",
+            "filter",
+            "--type",
+            "jsonl",
+            "--path",
+            &path("train.jsonl"),
+            "--out",
+            &out,
+            "--rejected",
+            &path("why.jsonl"),
+            "--workers",
+            "1",
+            "--json",
+        ])
+    };
+    let output = filter();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let want = json!({"kept": 2, "rejected": 2, "reasons": {"exception": 1, "not-json": 1}});
+    assert_eq!(summary, want);
+    let kept = fs::read_to_string(&out).unwrap();
+    let ids: Vec<Value> =
+        kept.lines().map(|l| serde_json::from_str::<Value>(l).unwrap()["id"].clone()).collect();
+    assert_eq!(ids, ["row-1", "row-4"]);
+    let why = fs::read_to_string(path("why.jsonl")).unwrap();
+    assert!(why.contains("ZeroDivisionError") && why.contains("\"row\":3"), "{why}");
+    assert_one_line(&filter(), &["kept.jsonl", "is there already"]);
+
+    // As an interruption after the first row leaves it: the files ran ahead of the state.
+    let first = kept.find('\n').unwrap() + 1;
+    let job = json!({"type": "jsonl", "path": path("train.jsonl"), "split": "train", "limit": 0});
+    let malformed = why.find('\n').unwrap() + 1;
+    let state = json!({"job": job, "opened": true, "done": 1, "kept": 1, "reasons": {"not-json": 1},
+        "out_bytes": first, "rejected_bytes": malformed});
+    fs::write(path("kept.jsonl.state"), state.to_string()).unwrap();
+    let output = filter();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), want);
+    assert_eq!(
+        (fs::read_to_string(&out).unwrap(), fs::read_to_string(path("why.jsonl")).unwrap()),
+        (kept, why)
+    );
+    assert!(!dir.path().join("kept.jsonl.state").exists());
+}
+
+#[test]
+fn corpora_that_cannot_be_filtered() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("kept.jsonl").to_str().unwrap().to_owned();
+    let filter =
+        |kind: &str, path: &str| run(&["data", "filter", "--type", kind, "--path", path, "--out", &out]);
+    assert_one_line(&filter("nothing", "x"), &["nothing", "chart2code"]);
+    assert_one_line(&filter("chart2code", "no-such-folder"), &["no-such-folder", "is no folder"]);
+}
