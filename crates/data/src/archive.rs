@@ -23,8 +23,11 @@ pub(crate) fn member(archive: &Path, member: &str, note: &mut dyn FnMut(&str)) -
         let mut tar = tar::Archive::new(reader);
         for entry in tar.entries().map_err(DataError::io(archive, FETCH))? {
             let mut entry = entry.map_err(DataError::io(archive, FETCH))?;
-            let path = entry.path().map_err(DataError::io(archive, FETCH))?;
-            if entry.header().entry_type().is_file() && path.file_name().is_some_and(|n| n == member) {
+            let wanted = {
+                let path = entry.path().map_err(DataError::io(archive, FETCH))?;
+                path.file_name().is_some_and(|name| name == member)
+            };
+            if wanted && entry.header().entry_type().is_file() {
                 return copy(&mut entry, archive, target);
             }
         }

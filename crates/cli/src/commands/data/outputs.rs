@@ -52,7 +52,8 @@ impl Outputs {
                 }
                 state
             }
-            Err(_) if out.exists() => {
+            // An empty file is what a start that failed leaves.
+            Err(_) if fs::metadata(out).is_ok_and(|facts| facts.len() > 0) => {
                 bail!("`{}` is there already: name another file, or delete it", out.display())
             }
             Err(_) => State { job, ..State::default() },
@@ -111,9 +112,9 @@ impl Outputs {
         let stem = self.path.file_stem().map_or("kept".into(), |s| s.to_string_lossy().into_owned());
         let folder = format!("{stem}_images");
         let target = parent(&self.path).join(&folder);
+        let bytes = corpus.picture(picture)?;
         fs::create_dir_all(&target)
-            .and_then(|()| Ok(corpus.picture(picture).map(|bytes| fs::write(target.join(name), bytes))))
-            .with_context(|| format!("cannot write `{}`", target.display()))??
+            .and_then(|()| fs::write(target.join(name), bytes))
             .with_context(|| format!("cannot write `{}`", target.display()))?;
         Ok(format!("{folder}/{name}"))
     }
