@@ -82,7 +82,10 @@ fn the_scores_of_the_benchmarks_own_records_agree() {
 fn twelve_colours_against_twelve_take_less_than_fifty_milliseconds() {
     let of = |shift: u32| ChartRecords {
         colors: (0..12u32)
-            .map(|i| ColorToken { class: "bar".into(), token: format!("#{:06X}", (i * 1_385_711 + shift) % 0xFF_FFFF) })
+            .map(|i| ColorToken {
+                class: "bar".into(),
+                token: format!("#{:06X}", (i * 1_385_711 + shift) % 0xFF_FFFF),
+            })
             .collect(),
         ..ChartRecords::default()
     };

@@ -66,7 +66,8 @@ pub(crate) fn read(buffer: &File) -> Result<Part, Refused> {
 
 /// Bytes of records, and whether they tell of a failure.
 fn header(head: &[u8; RECORDS_AT as usize]) -> Result<(u64, bool), Refused> {
-    let word = |at: usize| u64::from(u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]));
+    let word =
+        |at: usize| u64::from(u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]));
     let (version, status, length, pixels) = (word(8), word(12), word(24), word(32) | word(36));
     if head[..8] == [0; 8] {
         return Err(Refused::Absent);

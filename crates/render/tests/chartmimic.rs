@@ -122,7 +122,8 @@ fn the_rows_of_the_tables() {
 #[test]
 fn mended_hooks() {
     let record = |script: &str, mend| {
-        let script = format!("import matplotlib.pyplot as plt\nimport seaborn as sns\n{script}\nplt.savefig('x.pdf')");
+        let script =
+            format!("import matplotlib.pyplot as plt\nimport seaborn as sns\n{script}\nplt.savefig('x.pdf')");
         POOL.record(&Recordable { mend, ..truth(&script, "x") }).unwrap()
     };
     let tokens = |records: &ChartRecords| records.colors.iter().map(|c| c.token.clone()).collect::<Vec<_>>();

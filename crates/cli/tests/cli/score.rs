@@ -61,7 +61,10 @@ fn the_pairs_of_the_benchmark() {
             assert!(agrees(&got["color"], sorted), "{id}: {}", got["color"]);
         } else {
             assert!(agrees(&got["color"], &want["color"]), "{id}: {}", got["color"]);
-            assert!((got["low"].as_f64().unwrap() - want["low_counted"].as_f64().unwrap()).abs() < 1e-7, "{id}");
+            assert!(
+                (got["low"].as_f64().unwrap() - want["low_counted"].as_f64().unwrap()).abs() < 1e-7,
+                "{id}"
+            );
         }
     }
 }
@@ -138,5 +141,8 @@ fn bad_input_is_told_with_its_place() {
     pairs(&format!("{line}{{\"pred\": \"good.py\"}}\n"), &["line 2", "missing field `gt`"]);
     pairs("{\"pred\": \"good.py\", \"gt\": \"gone.py\"}\n", &["line 1", "gone.py` does not exist"]);
     pairs("\n", &["names no pairs"]);
-    assert_one_line(&run(&["score", "chartmimic", "--pairs", "none.jsonl"]), &["`none.jsonl` does not exist"]);
+    assert_one_line(
+        &run(&["score", "chartmimic", "--pairs", "none.jsonl"]),
+        &["`none.jsonl` does not exist"],
+    );
 }

@@ -32,7 +32,9 @@ struct Line {
 pub fn read(list: &Path) -> Result<Vec<Pair>> {
     let shown = list.display();
     match std::fs::metadata(list) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => bail!("`{shown}` does not exist: check the path"),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            bail!("`{shown}` does not exist: check the path")
+        }
         Ok(facts) if !facts.is_file() => bail!("`{shown}` is no file: give a file with a JSON object a line"),
         Ok(facts) if facts.len() > MAX_BYTES => {
             bail!("`{shown}` has {} bytes, more than {MAX_BYTES}: split it", facts.len())

@@ -56,8 +56,12 @@ pub fn table(scored: &Scored<'_>) -> String {
     let s = &scored.scores;
     let mut text = format!("{} ({} rules)\n\n", terminal::clean_line(scored.name), mode(scored.rules));
     text.push_str("            precision   recall       f1\n");
-    let rows =
-        [("text", Some(s.text)), ("layout", Some(s.layout)), ("chart type", Some(s.chart_type)), ("color", s.color)];
+    let rows = [
+        ("text", Some(s.text)),
+        ("layout", Some(s.layout)),
+        ("chart type", Some(s.chart_type)),
+        ("color", s.color),
+    ];
     for (name, score) in rows {
         let cells = match score {
             Some(s) => format!("{:9.4}  {:7.4}  {:7.4}", s.precision, s.recall, s.f1),

@@ -210,7 +210,8 @@ proptest! {
 #[test]
 fn twelve_colours_against_twelve_take_no_time() {
     let list = |shift: usize| {
-        let hex: Vec<String> = (0..12).map(|i| format!("#{:06X}", (i * 1_385_711 + shift * 7919) % 0xFF_FFFF)).collect();
+        let hex: Vec<String> =
+            (0..12).map(|i| format!("#{:06X}", (i * 1_385_711 + shift * 7919) % 0xFF_FFFF)).collect();
         colors(&hex.iter().map(|h| ("bar", h.as_str())).collect::<Vec<_>>())
     };
     // The clock is not this crate's; a factorial search would not end.
