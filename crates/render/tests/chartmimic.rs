@@ -135,7 +135,7 @@ fn mended_hooks() {
     assert_eq!(tokens(&record(lock, true)), ["#1F77B4"]);
     let seaborn = "sns.histplot([1, 2, 2])";
     assert!(record(seaborn, false).types.is_empty() && !record(seaborn, true).types.is_empty());
-    let none = "plt.scatter([1], [1], facecolors='none', edgecolors='red')";
+    let none = "plt.gca().add_patch(plt.Circle((0, 0), 1, fc='none'))";
     assert_eq!(tokens(&record(none, false)), ["#000000"]);
     assert_eq!(tokens(&record(none, true)), ["none"]);
     let boxes = "b = plt.boxplot([[1, 2], [2, 3]], patch_artist=True)\n\
