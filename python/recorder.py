@@ -4,7 +4,7 @@
 absent here: they change artists, saves and the renderer, and the metrics are exact to the digit.
 
 Up to four records and the bare run may share a process. A child reports only what it can prove to be what a process
-of its own would have given; the supervisor asks again for the rest. Everything here runs inside the untrusted
+of its own would have given, or that there is nothing to prove; the supervisor asks again for the rest. Everything here runs inside the untrusted
 process, so what it reports is a claim that the supervisor checks.
 """
 
@@ -38,7 +38,7 @@ from matplotlib.tri._tripcolor import tripcolor
 
 from vsdpo_record import chart_type, color, layout, text, ticks
 from vsdpo_record.files import Files
-from vsdpo_record.script import Script, independent_of, is_last_statement, parsed, silence, texts_of_many_lines
+from vsdpo_record.script import Script, indent_matters, independent_of, is_last_statement, parsed, silence
 
 MESSAGE = 300  # characters of an error's text
 TICKS = "__vsdpo_ticks__"
@@ -119,17 +119,22 @@ def message(error):
     return f"{type(error).__name__}: {said}"[:MESSAGE]
 
 
+class Apart(BaseException):
+    """Ends a run whose records cannot be taken together."""
+
+
 class Recording:
     """One run of one script under as many hooks as go together."""
 
     def __init__(self, script, options, files):
         self.script, self.options, self.files = script, options, files
-        self.want = choose(script, options["want"])
+        self.want = choose(script, options["want"], options["apart"])
         mend = options["mend"]
         self.texts = text.Texts() if "text" in self.want else None
         self.types = chart_type.Types(mend) if "type" in self.want else None
         self.colors = color.Colors(mend) if "color" in self.want else None
         self.safe = False  # the ticks that were taken off could not have failed
+        self.apart = False  # the script could tell the hooks of one record from those of another
 
     def records(self):
         silence()
@@ -138,11 +143,15 @@ class Recording:
             if hooks is not None:
                 hooks.install()
                 names += module.LEAKED
+        if len(self.want) > 1 and "seaborn" in self.script.source and (self.types or self.colors):
+            self.watch_seaborn()
         if self.texts is not None:
             setattr(builtins, TICKS, self.look_at_ticks)
             together = len(self.want) > 1
             self.script.source = text.without_ticks(self.script.source, f"\n{TICKS}()" if together else "")
         ended = self.script.run({name: OBJECTS[name] for name in names}, self.options["seed"])
+        if self.apart:
+            return {"apart": True}
         threw = self.colors is not None and self.colors.threw
         # A hook for colours that raises sends the script another way; then only the colours are right.
         found = {name: self.final(name, ended) for name in self.want if not threw or name == "color"}
@@ -151,6 +160,20 @@ class Recording:
         if not found.get("exec", True):
             del found["exec"]
         return found
+
+    def watch_seaborn(self):
+        """seaborn looks for a default colour by the name of the function that draws, and hooks have another."""
+
+        def watched(method, hue, color, *args, **kwargs):
+            if hue is None and color is None:
+                self.apart = True
+                raise Apart
+            return default_color(method, hue, color, *args, **kwargs)
+
+        default_color = seaborn.utils._default_color
+        for name, module in list(sys.modules.items()):
+            if name.startswith("seaborn.") and hasattr(module, "_default_color"):
+                module._default_color = watched
 
     def look_at_ticks(self):
         self.safe = ticks.all_safe(plt.gcf())
@@ -171,8 +194,9 @@ class Recording:
             return EMPTY[name]
 
 
-def choose(script, want):
-    """Those of the wanted records that this process may give together, provided that all goes well."""
+def choose(script, want, apart):
+    """Those of the wanted records that this process may give together, provided that all goes well; `apart`
+    says that it did not."""
     if len(want) == 1:
         return want
     tree = parsed(script.source)
@@ -180,8 +204,8 @@ def choose(script, want):
     if tree is None:
         return group[:1]
     last = is_last_statement(tree, script.source, script.source.find(text.SAVE))
-    apart = "seaborn" in script.source or not independent_of(ALL_LEAKED, tree, script.wrapped)
-    if "exec" in want and texts_of_many_lines(tree):
+    apart = apart or not independent_of(ALL_LEAKED, tree, script.wrapped)
+    if "exec" in want and indent_matters(tree):
         want = [name for name in want if name != "exec"]
     if "text" in want and not last:
         return ["text"]

@@ -89,8 +89,11 @@ def is_text(statement):
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
-def texts_of_many_lines(tree):
-    """Whether a string, other than one that stands alone, runs over several lines: indenting changes it."""
+def indent_matters(tree):
+    """Whether the wrapper's indent may make another program of the author's: of a string over several lines,
+    other than one that stands alone, or of code that was indented below a comment."""
+    if any(statement.col_offset != 4 for statement in body(tree, True)):
+        return True
     alone = {id(node.value) for node in ast.walk(tree) if is_text(node)}
     return any(
         isinstance(node, (ast.Constant, ast.JoinedStr)) and node.end_lineno > node.lineno and id(node) not in alone

@@ -5,6 +5,7 @@ that keeps it, so both may share a process only where every tick is of a kind th
 """
 
 import functools
+import numbers
 
 import matplotlib
 from matplotlib import category, ticker
@@ -54,6 +55,8 @@ def safe_label(axis):
 
 def plain(label):
     """No formula, which may be malformed, and nothing that cannot be written as UTF-8."""
+    if isinstance(label, numbers.Number):
+        return True
     if not isinstance(label, str) or "$" in label:
         return False
     return not any("\ud800" <= c <= "\udfff" or c == "\0" for c in label)

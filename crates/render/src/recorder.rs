@@ -87,9 +87,13 @@ impl ChartRecorder {
         let mut all = vec![Want::Text, Want::Layout, Want::Color, Want::Type];
         all.extend(script.bare.as_ref().map(|_| Want::Exec));
         let mut records = ChartRecords::default();
-        let mut open = vec![all];
+        let (mut open, mut apart) = (vec![all], false);
         while let Some(mut want) = open.pop() {
-            match self.run(script, &want)? {
+            match self.run(script, &want, apart)? {
+                Ok(part) if part.apart && !apart => {
+                    apart = true;
+                    open.push(want);
+                }
                 Ok(part) => {
                     let asked = want.len();
                     take(&mut records, part, &mut want);
@@ -110,13 +114,20 @@ impl ChartRecorder {
         Ok(records)
     }
 
-    fn run(&self, script: &Recordable, want: &[Want]) -> Result<Result<Part, ExecError>, RenderError> {
+    /// One process. `apart` says that the script can tell the hooks of one record from those of another.
+    fn run(
+        &self,
+        script: &Recordable,
+        want: &[Want],
+        apart: bool,
+    ) -> Result<Result<Part, ExecError>, RenderError> {
         let source = match (want, &script.bare) {
             ([Want::Exec], Some(bare)) => bare,
             _ => &script.script,
         };
         let options = serde_json::json!({
             "want": want,
+            "apart": apart,
             "wrapped": script.wrapped,
             "graph": script.graph,
             "seed": script.seed,

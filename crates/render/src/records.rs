@@ -25,6 +25,8 @@ pub(crate) struct Part {
     pub types: Option<BTreeMap<String, u64>>,
     pub colors: Option<BTreeSet<ColorToken>>,
     pub exec: Option<bool>,
+    /// The records cannot be taken together; none is given.
+    pub apart: bool,
     /// What ended the script.
     pub error: Option<String>,
     /// What the benchmark's wrapper around the script swallowed.
@@ -40,6 +42,8 @@ struct Claim {
     types: Option<BTreeMap<String, u64>>,
     color: Option<Vec<String>>,
     exec: Option<bool>,
+    #[serde(default)]
+    apart: bool,
     error: Option<String>,
     caught: Option<String>,
 }
@@ -114,6 +118,7 @@ fn check(claim: Claim) -> Result<Part, &'static str> {
         types: claim.types,
         colors,
         exec: claim.exec,
+        apart: claim.apart,
         error: line(claim.error),
         caught: line(claim.caught),
     })
