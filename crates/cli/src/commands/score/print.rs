@@ -36,7 +36,8 @@ fn score(s: &Score) -> Value {
 fn reasons(scored: &Scored<'_>) -> Map<String, Value> {
     let mut all = Map::new();
     if scored.scores.color.is_none() {
-        all.insert("color".into(), NO_COLOR.into());
+        let ended = scored.gt.remarks.get("color").map(|why| format!(" ({why})"));
+        all.insert("color".into(), format!("{NO_COLOR}{}", ended.unwrap_or_default()).into());
     }
     let no_code = !scored.scores.exec && !scored.pred.remarks.contains_key("exec");
     if no_code {
