@@ -127,7 +127,7 @@ fn mended_hooks() {
         POOL.record(&Recordable { mend, ..truth(&script, "x") }).unwrap()
     };
     let tokens = |records: &ChartRecords| records.colors.iter().map(|c| c.token.clone()).collect::<Vec<_>>();
-    let lost = "b = plt.bar([1, 2], [1, 2])\nb[0].set_color('gold')";
+    let lost = "b = plt.bar([1, 2], [1, 2])\nb[1].set_color('gold')";
     assert_eq!(tokens(&record(lost, false)), [""; 0]);
     assert_eq!(tokens(&record(lost, true)), ["#1F77B4"]);
     let lock = "try:\n    plt.scatter([1], [1, 2])\nexcept ValueError:\n    pass\nplt.bar([1], [1])";
