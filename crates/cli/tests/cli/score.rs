@@ -73,7 +73,7 @@ fn the_pairs_of_the_benchmark() {
 fn one_pair_for_machines_and_for_people() {
     let of = |file: &str| fixtures().join("44").join(file).to_str().unwrap().to_owned();
     let (pred, gt) = (of("pred.py"), of("gt.py"));
-    let output = run(&["score", "chartmimic", &pred, &gt, "--json"]);
+    let output = run(&["score", "chartmimic", &pred, &gt, "--json", "--timeout", "300"]);
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["name"], "gt");
     assert_eq!(json["exec"], false);
