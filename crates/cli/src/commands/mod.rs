@@ -5,6 +5,7 @@ mod explain;
 mod lint;
 mod render;
 mod report;
+mod score;
 mod source;
 
 #[cfg(feature = "train")]
@@ -38,6 +39,7 @@ enum Verb {
     Render(render::Args),
     Explain(explain::Args),
     Doctor(doctor::Args),
+    Score(score::Args),
     Report(report::Args),
     #[cfg(feature = "train")]
     Train(train::Args),
@@ -90,6 +92,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
         Verb::Render(args) => render::run(&args),
         Verb::Explain(args) => explain::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
+        Verb::Score(args) => score::run(&args),
         Verb::Report(args) => report::run(&args),
         #[cfg(feature = "train")]
         Verb::Train(args) => train::run(&args),

@@ -7,4 +7,5 @@ mod lint;
 #[cfg(feature = "train")]
 mod model;
 mod report;
+mod score;
 mod slim;
