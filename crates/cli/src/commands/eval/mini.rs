@@ -12,6 +12,7 @@ use vsdpo_train::eval::{Arm, Estimate, EvalConfig, EvalReport, evaluate};
 
 #[derive(Args)]
 #[command(next_help_heading = "mini-chart")]
+#[group(skip)]
 pub struct Options {
     /// Number of tasks, one answer each.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=100_000))]

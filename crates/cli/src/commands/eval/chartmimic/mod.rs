@@ -19,19 +19,18 @@ use dataset::Dataset;
 use files::hash;
 use official::Official;
 use responses::{Format, Responses};
-use results::{Metric, Results};
+use results::{Example, Metric, Results};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use summary::{Failure, Summary};
+use summary::{Shown, Summary};
 use truths::Truths;
-
-const NO_JUDGE: &str = "no judge was asked (--judge-url, --judge-model)";
 
 #[derive(Args)]
 #[command(next_help_heading = "chartmimic")]
+#[group(skip)]
 pub struct Options {
     /// The benchmark's folder: <stem>.py and <stem>.png per example, such as direct_600.
     #[arg(long, value_name = "DIR")]
@@ -63,7 +62,7 @@ pub struct Options {
 struct Run<'a> {
     data: &'a Dataset,
     responses: &'a Responses,
-    scorer: &'a Scorer,
+    scorer: Scorer,
     truths: Truths,
     keys: BTreeMap<String, String>,
 }
@@ -90,49 +89,40 @@ pub fn run(args: &Options, sandbox: &Sandbox, json: bool) -> Result<Exit> {
     let out = args.out.clone().unwrap_or_else(|| file.with_extension("scored"));
     let _lock = results::lock(&out)?;
     let cache = files::cache_folder(args.cache.as_deref(), &out);
-    let scorer = Scorer::start(sandbox, args.mode.into())?;
-    let keys = keys(&data, &responses, &scorer)?;
-    let truths = Truths::open(&cache, &scorer)?;
-    let run = Run { data: &data, responses: &responses, scorer: &scorer, truths, keys };
-    let results = Results::open(&out.join("examples.jsonl"), &run.keys)?;
-    let (before, hits) = (results.count(), || run.truths.hits());
-    run.score_all(&results)?;
-    terminal::remark(&format!(
-        "{} examples scored now, {before} known from before; {} ground truths were in the cache; details in `{}`",
-        results.count() - before,
-        hits(),
-        out.display()
-    ));
-    let examples = results.into_examples();
+    let rules = args.mode.into();
+    let examples = score(&data, &responses, Scorer::start(sandbox, rules)?, (&out, &cache))?;
     let official = Official::new(&out, file, folder);
     official.write(&examples)?;
-    drop(run);
     let places = judge::Places { out: &out, cache: &cache, official: &official };
     let judged = panel.map(|p| p.judge(&data, &responses, &examples, sandbox, &places)).transpose()?;
-    let high = judged.as_ref().and_then(|j| j.high());
-    let failed = examples
-        .values()
-        .filter_map(|e| Some(Failure { name: e.name.clone(), why: e.failure()?.to_owned() }));
-    let summary = Summary {
-        benchmark: "chartmimic",
-        mode: print::mode(args.mode.into()),
-        responses: file.display().to_string(),
-        data: folder.display().to_string(),
-        total,
-        examples: examples.len(),
-        answered: examples.values().filter(|e| e.answered).count(),
-        executed: examples.values().filter(|e| e.exec).count(),
-        timeout_s: sandbox.timeout,
-        timed_out: examples.values().filter(|e| e.timed_out()).count(),
-        row: summary::row(&examples, high.as_ref(), total),
-        high_reason: high.is_none().then(|| judged.as_ref().map_or(NO_JUDGE.into(), |j| j.lack())),
-        failed: failed.collect(),
-        judge: judged,
-    };
+    let shown =
+        Shown { mode: print::mode(rules), responses: file, data: folder, total, timeout: sandbox.timeout };
+    let summary = Summary::new(&shown, &examples, judged);
     let text = serde_json::to_string_pretty(&summary)? + "\n";
     files::replace(&out.join("summary.json"), text.as_bytes())?;
     terminal::out(&if json { terminal::escaped_json(&text).into_owned() } else { summary::table(&summary) })?;
     summary.judge.map_or(Ok(Exit::Fine), |j| j.complete().map(|()| Exit::Fine))
+}
+
+/// Scores what `places`, the folders of results and of the cache, do not know yet.
+fn score(
+    data: &Dataset,
+    responses: &Responses,
+    scorer: Scorer,
+    (out, cache): (&Path, &Path),
+) -> Result<BTreeMap<String, Example>> {
+    let keys = keys(data, responses, &scorer)?;
+    let run = Run { data, responses, truths: Truths::open(cache, &scorer)?, scorer, keys };
+    let results = Results::open(&out.join("examples.jsonl"), &run.keys)?;
+    let before = results.count();
+    run.score_all(&results)?;
+    terminal::remark(&format!(
+        "{} examples scored now, {before} known from before; {} ground truths were in the cache; details in `{}`",
+        results.count() - before,
+        run.truths.hits(),
+        out.display()
+    ));
+    Ok(results.into_examples())
 }
 
 /// What decides each example's line.
@@ -154,10 +144,11 @@ impl Run<'_> {
         let bar = terminal::progress("scoring", open.len() as u64);
         let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
         let first_error = || failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let going = || first_error().is_none();
         std::thread::scope(|scope| {
             for _ in 0..self.scorer.workers().min(open.len()) {
                 scope.spawn(|| {
-                    while first_error().is_none()
+                    while going()
                         && let Some(stem) = open.get(next.fetch_add(1, Ordering::Relaxed))
                     {
                         if let Err(error) = self.example(stem).and_then(|row| results.add(row)) {
@@ -190,7 +181,7 @@ impl Run<'_> {
         let scripts = response.scripts(self.scorer.rules());
         row["answered"] = true.into();
         row["code"] = scripts.bare.is_some().into();
-        let truth = || self.truths.get(self.scorer, stem, &self.data.script(stem)?);
+        let truth = || self.truths.get(&self.scorer, stem, &self.data.script(stem)?);
         Ok(with(row, print::json(&self.scorer.score(stem, scripts, truth)?)))
     }
 }

@@ -5,12 +5,14 @@ use super::results::Example;
 use crate::terminal;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::path::Path;
 use vsdpo_stats::{Estimate, bootstrap};
 
 /// Seed of the intervals.
 const SEED: u64 = 1;
 /// Failed examples that the table lists.
 const LISTED: usize = 20;
+const NO_JUDGE: &str = "no judge was asked (--judge-url, --judge-model)";
 
 /// All figures are from 0 to 100.
 #[derive(Serialize)]
@@ -53,8 +55,41 @@ pub struct Summary {
     pub judge: Option<Judgement>,
 }
 
+/// What was run.
+pub struct Shown<'a> {
+    pub mode: &'static str,
+    pub responses: &'a Path,
+    pub data: &'a Path,
+    pub total: usize,
+    pub timeout: u64,
+}
+
+impl Summary {
+    pub fn new(shown: &Shown<'_>, examples: &BTreeMap<String, Example>, judge: Option<Judgement>) -> Self {
+        let high = judge.as_ref().and_then(Judgement::high);
+        let count = |test: &dyn Fn(&Example) -> bool| examples.values().filter(|e| test(e)).count();
+        let failed = |e: &Example| Some(Failure { name: e.name.clone(), why: e.failure()?.to_owned() });
+        Self {
+            benchmark: "chartmimic",
+            mode: shown.mode,
+            responses: shown.responses.display().to_string(),
+            data: shown.data.display().to_string(),
+            total: shown.total,
+            examples: examples.len(),
+            answered: count(&|e| e.answered),
+            executed: count(&|e| e.exec),
+            timeout_s: shown.timeout,
+            timed_out: count(&Example::timed_out),
+            row: row(examples, high.as_ref(), shown.total),
+            high_reason: high.is_none().then(|| judge.as_ref().map_or(NO_JUDGE.into(), Judgement::lack)),
+            failed: examples.values().filter_map(failed).collect(),
+            judge,
+        }
+    }
+}
+
 /// The row over `total` examples; those of the folder that are not among `examples` count 0.
-pub fn row(examples: &BTreeMap<String, Example>, high: Option<&BTreeMap<String, f64>>, total: usize) -> Row {
+fn row(examples: &BTreeMap<String, Example>, high: Option<&BTreeMap<String, f64>>, total: usize) -> Row {
     let missing = total.saturating_sub(examples.len());
     let mean = |value: &dyn Fn(&Example) -> f64| {
         let mut values: Vec<f64> = examples.values().map(value).collect();

@@ -22,6 +22,7 @@ use client::{Client, Lack, Settings};
 use pictures::{Pair, Pictures};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,6 +35,7 @@ const LISTED: usize = 10;
 
 #[derive(Args)]
 #[command(next_help_heading = "chartmimic judge (High)")]
+#[group(skip)]
 pub struct Options {
     /// An OpenAI-compatible server, such as http://127.0.0.1:8000/v1.
     #[arg(long, value_name = "URL", requires = "judge_model")]
@@ -167,36 +169,51 @@ impl Panel {
         let pictures = Pictures::start(data, responses, sandbox)?;
         let path = places.out.join("judged.jsonl");
         let wrong = || format!("cannot write `{}`", path.display());
-        let file = Mutex::new(std::fs::File::create(&path).with_context(wrong)?);
+        let file = Mutex::new(File::create(&path).with_context(wrong)?);
         let names: Vec<&String> = examples.values().filter(|e| e.exec).map(|e| &e.name).collect();
+        let mut all = self.each(&names, |name| {
+            let rows = self.opinions(name, &pictures.pair(name)?, &replies)?;
+            write(&file, &rows).with_context(wrong)?;
+            Ok(rows)
+        })?;
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        let first: Vec<Judged> = all.iter().filter(|j| j.model == self.models[0]).cloned().collect();
+        places.official.write_judged(&first)?;
+        Ok(self.summed_up(all))
+    }
+
+    /// Judges several at the same time; the first error of ours ends all.
+    fn each(
+        &self,
+        names: &[&String],
+        judge: impl Fn(&str) -> Result<Vec<Judged>> + Sync,
+    ) -> Result<Vec<Judged>> {
         let bar = terminal::progress("judging", names.len() as u64);
-        let (next, all) = (AtomicUsize::new(0), Mutex::new(Ok(Vec::new())));
+        let (next, all) = (AtomicUsize::new(0), Mutex::new(Ok::<_, anyhow::Error>(Vec::new())));
         let held = || all.lock().unwrap_or_else(PoisonError::into_inner);
+        let going = || held().is_ok();
+        let take = |rows: Result<Vec<Judged>>| {
+            let mut all = held();
+            match rows {
+                Ok(rows) => all.iter_mut().for_each(|all| all.extend(rows.iter().cloned())),
+                Err(error) if all.is_ok() => *all = Err(error),
+                Err(_) => (),
+            }
+        };
         std::thread::scope(|scope| {
             for _ in 0..self.parallel.min(names.len()) {
                 scope.spawn(|| {
-                    while held().is_ok()
+                    while going()
                         && let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed))
                     {
-                        let rows = pictures.pair(name).and_then(|pair| self.opinions(name, &pair, &replies));
-                        let rows =
-                            rows.and_then(|rows| write(&file, &rows).with_context(wrong).map(|()| rows));
-                        match (rows, &mut *held()) {
-                            (Ok(rows), Ok(all)) => all.extend(rows),
-                            (Err(error), all) => *all = Err(error),
-                            _ => (),
-                        }
+                        take(judge(name));
                         bar.inc(1);
                     }
                 });
             }
         });
         bar.finish_and_clear();
-        let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner)?;
-        all.sort_by(|a: &Judged, b| a.name.cmp(&b.name));
-        let first: Vec<Judged> = all.iter().filter(|j| j.model == self.models[0]).cloned().collect();
-        places.official.write_judged(&first)?;
-        Ok(self.summed_up(all))
+        all.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn opinions(&self, name: &str, pair: &Pair, replies: &Path) -> Result<Vec<Judged>> {
@@ -214,7 +231,7 @@ impl Panel {
         };
         let (reference, prediction) = match pair {
             Pair::Judge { reference, prediction } => (reference, prediction),
-            Pair::Zero { source, why } => return Ok(row(Some(0), source, why.clone(), None)),
+            Pair::Zero { source, why } => return Ok(row(Some(0), *source, why.clone(), None)),
         };
         let key = hash_bytes(&[prompt::identity().as_bytes(), model.as_bytes(), reference, prediction]);
         let path: PathBuf = replies.join(format!("{key}.json"));
@@ -273,7 +290,7 @@ impl Panel {
     }
 }
 
-fn write(file: &Mutex<std::fs::File>, rows: &[Judged]) -> Result<()> {
+fn write(file: &Mutex<File>, rows: &[Judged]) -> Result<()> {
     let lines = rows.iter().map(|row| Ok(serde_json::to_string(row)? + "\n")).collect::<Result<String>>()?;
     Ok(file.lock().unwrap_or_else(PoisonError::into_inner).write_all(lines.as_bytes())?)
 }
