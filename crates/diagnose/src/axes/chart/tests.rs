@@ -178,10 +178,10 @@ fn the_wrapper_is_the_benchmarks() {
 fn tried(table: &[Vec<f64>], taken: &mut Vec<usize>) -> f64 {
     let Some(row) = table.get(taken.len()) else { return 0.0 };
     let mut best = f64::NEG_INFINITY;
-    for (j, gain) in row.iter().enumerate() {
+    for (j, value) in row.iter().enumerate() {
         if !taken.contains(&j) {
             taken.push(j);
-            best = best.max(gain + tried(table, taken));
+            best = best.max(value + tried(table, taken));
             taken.pop();
         }
     }
