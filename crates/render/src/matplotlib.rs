@@ -127,7 +127,7 @@ impl ChartRenderer {
 }
 
 /// Versions and the text of our Python files: a change of any of them may change pictures or records.
-fn identity(home: &Home, facts: &Facts) -> Result<String, RenderError> {
+pub(crate) fn identity(home: &Home, facts: &Facts) -> Result<String, RenderError> {
     let mut files = Vec::new();
     let mut folders: Vec<PathBuf> = home.zygote.parent().map(Path::to_path_buf).into_iter().collect();
     while let Some(folder) = folders.pop() {

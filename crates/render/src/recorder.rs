@@ -3,6 +3,7 @@
 use crate::config::{RenderConfig, RenderError, RenderStats};
 use crate::forkserver::{Kind, lock};
 use crate::job::Request;
+use crate::matplotlib::identity;
 use crate::pool::Pool;
 use crate::records::{self, Part};
 use serde::Serialize;
@@ -55,6 +56,8 @@ impl Want {
 /// share it by reference.
 pub struct ChartRecorder {
     pool: Pool,
+    /// Names everything beside the script that decides its records.
+    identity: String,
     stats: Mutex<RenderStats>,
 }
 
@@ -65,8 +68,14 @@ impl ChartRecorder {
     /// A missing part of the installation or of the sandbox, each with its mend.
     pub fn start(cfg: RenderConfig) -> Result<Self, RenderError> {
         let pool = Pool::new(cfg)?;
-        pool.server(Kind::Recorder, 0)?;
-        Ok(Self { pool, stats: Mutex::default() })
+        let server = pool.server(Kind::Recorder, 0)?;
+        let identity = identity(&pool.home, &server.facts)?;
+        Ok(Self { pool, identity, stats: Mutex::default() })
+    }
+
+    /// Versions and the text of the Python files: records under another identity may differ.
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// Scripts that can run at the same time.

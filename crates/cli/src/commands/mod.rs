@@ -1,6 +1,7 @@
 //! The verbs, one file each: arguments, what they call, how it ends.
 
 mod doctor;
+mod eval;
 mod explain;
 mod lint;
 mod render;
@@ -8,8 +9,6 @@ mod report;
 mod score;
 mod source;
 
-#[cfg(feature = "train")]
-mod eval;
 #[cfg(feature = "train")]
 mod generate;
 #[cfg(feature = "train")]
@@ -40,11 +39,10 @@ enum Verb {
     Explain(explain::Args),
     Doctor(doctor::Args),
     Score(score::Args),
+    Eval(eval::Args),
     Report(report::Args),
     #[cfg(feature = "train")]
     Train(train::Args),
-    #[cfg(feature = "train")]
-    Eval(eval::Args),
     #[cfg(feature = "train")]
     Generate(generate::Args),
     #[cfg(feature = "train")]
@@ -93,11 +91,10 @@ pub fn run(cli: Cli) -> Result<Exit> {
         Verb::Explain(args) => explain::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Score(args) => score::run(&args),
+        Verb::Eval(args) => eval::run(&args),
         Verb::Report(args) => report::run(&args),
         #[cfg(feature = "train")]
         Verb::Train(args) => train::run(&args),
-        #[cfg(feature = "train")]
-        Verb::Eval(args) => eval::run(&args),
         #[cfg(feature = "train")]
         Verb::Generate(args) => generate::run(&args),
         #[cfg(feature = "train")]

@@ -2,17 +2,18 @@
 
 use super::pairs::{self, Pair};
 use super::print;
+use super::scorer::{Mode, Scored, Scorer};
 use crate::commands::{Sandbox, source};
 use crate::{Exit, terminal};
-use anyhow::{Context, Result, anyhow};
-use clap::{Parser, ValueEnum};
+use anyhow::{Result, anyhow};
+use clap::Parser;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use vsdpo_artifact::ChartRecords;
-use vsdpo_diagnose::axes::chart::{self, ChartScores, Rules, script};
-use vsdpo_render::{ChartRecorder, Recordable};
+use vsdpo_diagnose::axes::chart::script;
+use vsdpo_render::Recordable;
 
 /// Score chart code by ChartMimic's low-level metrics: text, layout, chart type and colour.
 ///
@@ -50,12 +51,6 @@ pub struct Args {
     unsafe_no_sandbox: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Mode {
-    Official,
-    Fixed,
-}
-
 pub fn run(args: &Args) -> Result<Exit> {
     let pairs = match (&args.pairs, &args.pred, &args.gt) {
         (Some(list), ..) => pairs::read(list)?,
@@ -66,14 +61,8 @@ pub fn run(args: &Args) -> Result<Exit> {
         }],
         _ => return Err(anyhow!("give PRED and GT, or --pairs FILE.jsonl")),
     };
-    let rules = if args.mode == Mode::Official { Rules::Official } else { Rules::Fixed };
     let sandbox = Sandbox { timeout: args.timeout, unsafe_no_sandbox: args.unsafe_no_sandbox };
-    let scorer = Scorer {
-        recorder: ChartRecorder::start(sandbox.config())?,
-        rules,
-        timeout: args.timeout,
-        truths: Mutex::default(),
-    };
+    let scorer = Many { scorer: Scorer::start(&sandbox, args.mode.into())?, truths: Mutex::default() };
     if args.pairs.is_some() {
         scorer.print_all(&pairs)?;
     } else if let Some(pair) = pairs.first() {
@@ -88,35 +77,22 @@ pub fn run(args: &Args) -> Result<Exit> {
     Ok(Exit::Fine)
 }
 
-/// A scored pair.
-pub struct Scored<'a> {
-    pub name: &'a str,
-    pub rules: Rules,
-    /// Seconds that a script was given.
-    pub timeout: u64,
-    pub scores: ChartScores,
-    pub pred: ChartRecords,
-    pub gt: Arc<ChartRecords>,
-}
-
 type Truth = Arc<OnceLock<Result<Arc<ChartRecords>, String>>>;
 
-struct Scorer {
-    recorder: ChartRecorder,
-    rules: Rules,
-    timeout: u64,
+struct Many {
+    scorer: Scorer,
     /// Every ground truth is recorded once.
     truths: Mutex<HashMap<Recordable, Truth>>,
 }
 
-impl Scorer {
+impl Many {
     /// Scores all pairs over all slots and prints each as soon as those before it are printed.
     fn print_all(&self, pairs: &[Pair]) -> Result<()> {
         let bar = terminal::progress("scoring", pairs.len() as u64);
         let next = AtomicUsize::new(0);
         let (sender, lines) = mpsc::channel();
         let printed = std::thread::scope(|scope| {
-            for _ in 0..self.recorder.workers().min(pairs.len()) {
+            for _ in 0..self.scorer.workers().min(pairs.len()) {
                 let (sender, next) = (sender.clone(), &next);
                 scope.spawn(move || {
                     loop {
@@ -141,48 +117,18 @@ impl Scorer {
     }
 
     fn score<'a>(&self, pair: &'a Pair) -> Result<Scored<'a>> {
-        let (pred, gt) = std::thread::scope(|scope| {
-            let gt = scope.spawn(|| self.truth(pair));
-            (self.prediction(pair), gt.join())
-        });
-        let gt = gt.map_err(|_| anyhow!("a thread that records a script has died"))?;
-        let context = || format!("cannot score `{}`", pair.name);
-        let (pred, gt) = (pred.with_context(context)?, gt.with_context(context)?);
-        let scores = chart::score(&pred, &gt, &pair.name, self.rules);
-        Ok(Scored { name: &pair.name, rules: self.rules, timeout: self.timeout, scores, pred, gt })
-    }
-
-    fn prediction(&self, pair: &Pair) -> Result<ChartRecords> {
-        let scripts = script::of_code(&pair.pred, self.rules);
-        // Scripts that set no seed must not agree with the truth by sharing its random numbers.
-        let seed = 1;
-        let job = Recordable {
-            script: scripts.wrapped,
-            bare: scripts.bare,
-            wrapped: true,
-            seed,
-            ..self.common(&pair.name)
-        };
-        Ok(self.recorder.record(&job)?)
+        let scripts = script::of_code(&pair.pred, self.scorer.rules());
+        self.scorer.score(&pair.name, scripts, || self.truth(pair))
     }
 
     fn truth(&self, pair: &Pair) -> Result<Arc<ChartRecords>> {
-        let job = Recordable { script: script::read_back(&pair.gt), ..self.common(&pair.name) };
+        let job = self.scorer.truth_job(&pair.name, &pair.gt);
         let known = {
             let mut truths = self.truths.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(truths.entry(job.clone()).or_default())
         };
-        let record = || self.recorder.record(&job).map(Arc::new).map_err(|e| e.to_string());
+        let record = || self.scorer.record(&job).map(Arc::new).map_err(|e| e.to_string());
         known.get_or_init(record).clone().map_err(|e| anyhow!(e))
-    }
-
-    fn common(&self, name: &str) -> Recordable {
-        Recordable {
-            graph: chart::counts_axes_only(name),
-            mend: self.rules == Rules::Fixed,
-            target: script::TARGET.into(),
-            ..Recordable::default()
-        }
     }
 }
 

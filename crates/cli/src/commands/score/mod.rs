@@ -2,7 +2,8 @@
 
 mod chartmimic;
 mod pairs;
-mod print;
+pub mod print;
+pub mod scorer;
 
 use crate::Exit;
 use anyhow::Result;

@@ -1,6 +1,6 @@
 //! A scored pair for machines and for people.
 
-use super::chartmimic::Scored;
+use super::scorer::Scored;
 use crate::terminal;
 use serde_json::{Map, Value, json};
 use vsdpo_artifact::ChartRecords;
@@ -25,7 +25,7 @@ pub fn json(scored: &Scored<'_>) -> Value {
     })
 }
 
-fn mode(rules: Rules) -> &'static str {
+pub fn mode(rules: Rules) -> &'static str {
     if rules == Rules::Official { "official" } else { "fixed" }
 }
 

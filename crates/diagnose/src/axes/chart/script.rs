@@ -34,7 +34,8 @@ pub fn of_code(code: &str, rules: Rules) -> Scripts {
     of_response(&format!("```python\n{code}\n```"), rules)
 }
 
-fn of_fence(code: Option<&str>, rules: Rules) -> Scripts {
+/// The scripts of what stood between the marks of a fence; `None` stands for a response without one.
+pub fn of_fence(code: Option<&str>, rules: Rules) -> Scripts {
     let save = format!("plt.savefig(\"{TARGET}\")");
     let bare = code.filter(|c| !c.is_empty()).map(|c| format!("{}\n{save}", strip(&cut(c, rules))));
     let indented = code.unwrap_or("import matplotlib.pyplot as plt").replace('\n', "\n    ");
