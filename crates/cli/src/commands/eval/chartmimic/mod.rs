@@ -32,7 +32,7 @@ use truths::Truths;
 #[command(next_help_heading = "chartmimic")]
 #[group(skip)]
 pub struct Options {
-    /// The benchmark's folder: <stem>.py and <stem>.png per example, such as direct_600.
+    /// The benchmark's folder: STEM.py and STEM.png per example, such as direct_600.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// The model's answers: the benchmark's JSON lines {"file", "response"} or {"name", "response"}.
