@@ -12,6 +12,7 @@ is closed, and whatever the child reports is a claim that the supervisor checks.
 import array
 import ctypes
 import gc
+import importlib
 import importlib.metadata
 import json
 import mmap
@@ -32,7 +33,7 @@ MS_REC, MS_PRIVATE, MNT_DETACH = 0x4000, 0x40000, 2
 SANDBOX_FAILED = 97  # exit status of a child that could not close its sandbox
 RESERVE = 160 << 20  # address space kept back from the script, to report with when it has used up its own
 HEADER = struct.Struct("<8sIIIIQQ")  # magic, version, status, width, height, bytes of records, bytes of pixels
-MAGIC = b"VSDPOFRM"
+MAGIC, RECORDS_MAGIC = b"VSDPOFRM", b"VSDPOREC"
 
 libc = ctypes.CDLL(None, use_errno=True)
 set_rlimit, leave = resource.setrlimit, os._exit  # a script may replace the modules' own
@@ -210,9 +211,9 @@ def child(policy, request, fds, parent):
 
 
 def outcome(source, options):
-    """The result of the script. An error that the probe let pass is the script's doing, too."""
+    """The result of the script. An error that the runner let pass is the script's doing, too."""
     try:
-        result = probe.run(source, options)
+        result = runner.run(source, options)
         sys.stdout.flush()
         return result
     except MemoryError:
@@ -223,7 +224,13 @@ def outcome(source, options):
 
 def write_result(policy, fd, result):
     """Puts a job's result into the shared buffer; the header goes last, so a torn result is no result."""
-    if result["status"] == "ok":
+    magic = MAGIC
+    if result["status"] == "records":
+        magic, records, pixels, state = RECORDS_MAGIC, encode(result["records"]), b"", (0, 0, 0)
+        if len(records) > policy.records_max:
+            message = f"result too large: {len(records)} bytes of records"
+            return write_result(policy, fd, {"status": "error", "kind": "limit", "message": message})
+    elif result["status"] == "ok":
         body = {"elements": result["elements"], "notes": result["notes"]}
         records, pixels = encode(body), memoryview(result["rgba"]).cast("B")
         state = (0, result["width"], result["height"])
@@ -238,7 +245,7 @@ def write_result(policy, fd, result):
         if pixels:
             buffer[policy.frame_at : policy.frame_at + len(pixels)] = pixels
         buffer[policy.records_at : policy.records_at + len(records)] = records
-        buffer[: HEADER.size] = HEADER.pack(MAGIC, 1, *state, len(records), len(pixels))
+        buffer[: HEADER.size] = HEADER.pack(magic, 1, *state, len(records), len(pixels))
 
 
 def encode(value):
@@ -331,7 +338,7 @@ def address_space():
 
 
 def main():
-    global probe
+    global runner
     sock = take_socket()
     orders, _ = receive(sock)
     policy = Policy(orders)
@@ -340,9 +347,8 @@ def main():
     if not layers["tmpfs"]:
         policy.tmpfs = ""
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-    import probe
-
-    probe.prepare(policy.full)
+    runner = importlib.import_module(orders["runner"])  # the probe, or the recorder of a benchmark
+    runner.prepare(policy.full)
     paths = library_paths()
     if policy.uid is not None and not can_drop(policy.uid, paths):
         policy.uid = None

@@ -20,6 +20,7 @@ mod diagnosis;
 mod element;
 mod geometry;
 mod outcome;
+mod records;
 mod rollout;
 mod task;
 
@@ -28,5 +29,6 @@ pub use diagnosis::{Axis, ChartAxis, Defect, Diagnosis, Rubric, Verdict};
 pub use element::{Align, Attribution, Element, ElementKind};
 pub use geometry::{Region, Span};
 pub use outcome::{ExecError, FailureKind, Image, Outcome, Rendered};
+pub use records::{ChartRecords, ColorToken, GridCell};
 pub use rollout::{Rollout, extract_code};
 pub use task::{Domain, Requirements, Task};

@@ -7,7 +7,7 @@
 //! Rules read the element table and the pixels; they never run code, never guess from pixels what the
 //! renderer knows, and never fail: a rule that cannot judge says *not judged*. The same outcome always
 //! gives the same diagnosis. Only charts have rules so far; pages and slides get an empty rubric. The
-//! benchmark scores that compare a render with a reference are not here.
+//! benchmark scores that compare a prediction with a reference are in [`axes`].
 //!
 //! ```
 //! use vsdpo_artifact::{Domain, ExecError, FailureKind, Outcome};
@@ -16,6 +16,8 @@
 //! assert!(!diagnosis.executed);
 //! assert_eq!(diagnosis.reward, 0.0);
 //! ```
+
+pub mod axes;
 
 mod color;
 mod cover;

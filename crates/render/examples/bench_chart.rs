@@ -21,7 +21,17 @@ fn class(source: &str) -> &'static str {
         "library"
     } else if has(&["\"3d\"", "'3d'"]) {
         "3d"
-    } else if has(&["subplots(2", "subplots(3", "subplots(1,", "GridSpec", "gridspec", "mosaic", "subplot(2", "nrows=", "ncols="]) {
+    } else if has(&[
+        "subplots(2",
+        "subplots(3",
+        "subplots(1,",
+        "GridSpec",
+        "gridspec",
+        "mosaic",
+        "subplot(2",
+        "nrows=",
+        "ncols=",
+    ]) {
         "panels"
     } else if has(&["polar"]) {
         "polar"

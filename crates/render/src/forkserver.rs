@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     Light,
     /// Also pandas, seaborn, networkx, scipy and three dimensions.
     Full,
+    /// As full, with the recorder of a benchmark in place of the probe.
+    Recorder,
 }
 
 impl Kind {
@@ -46,7 +48,13 @@ impl Kind {
         match self {
             Kind::Light => "light",
             Kind::Full => "full",
+            Kind::Recorder => "recorder",
         }
+    }
+
+    /// The Python module that runs the scripts.
+    fn runner(self) -> &'static str {
+        if self == Kind::Recorder { "recorder" } else { "probe" }
     }
 }
 
@@ -72,6 +80,7 @@ pub(crate) enum Event {
 
 #[derive(Serialize)]
 struct Orders<'a> {
+    runner: &'static str,
     full: bool,
     uid: Option<u32>,
     landlock: bool,
@@ -99,6 +108,7 @@ type Waiting = Arc<Mutex<HashMap<u64, Sender<Event>>>>;
 
 /// A running fork server. Dropping it ends the process and everything that it forked.
 pub(crate) struct ForkServer {
+    pub kind: Kind,
     socket: Arc<OwnedFd>,
     process: Mutex<Child>,
     waiting: Waiting,
@@ -126,6 +136,7 @@ impl ForkServer {
         let process = spawn(home, theirs, errors_copy)?;
         let socket = Arc::new(ours);
         let mut server = Self {
+            kind,
             socket,
             process: Mutex::new(process),
             waiting: Waiting::default(),
@@ -136,22 +147,18 @@ impl ForkServer {
         };
         let failed = |message| RenderError::ForkServer { server: kind.name(), message };
         server.facts = server
-            .handshake(kind, cfg, slots)?
+            .handshake(cfg, slots)?
             .ok_or_else(|| failed(format!("did not start: {}", last_line(&errors))))?;
         server.rules = server.build_rules(slots)?;
         server.listen();
         Ok(server)
     }
 
-    fn handshake(
-        &self,
-        kind: Kind,
-        cfg: &RenderConfig,
-        slots: &[PathBuf],
-    ) -> Result<Option<Facts>, RenderError> {
+    fn handshake(&self, cfg: &RenderConfig, slots: &[PathBuf]) -> Result<Option<Facts>, RenderError> {
         let scratch: Vec<PathBuf> = slots.iter().map(|s| s.join("w")).collect();
         let orders = Orders {
-            full: kind == Kind::Full,
+            runner: self.kind.runner(),
+            full: self.kind != Kind::Light,
             uid: rustix::process::geteuid().is_root().then_some(sandbox::FIRST_UID),
             landlock: sandbox::abi() > 0,
             seccomp: if sandbox::available() { sandbox::program_hex()? } else { String::new() },
@@ -239,23 +246,20 @@ impl ForkServer {
     }
 
     /// Asks for a child that runs `source` in `slot`. The channel closes early if the fork server dies.
-    pub fn submit(&self, slot: usize, job: &Submission) -> Result<Receiver<Event>, RenderError> {
+    pub fn submit(
+        &self,
+        slot: usize,
+        job: &Submission,
+        options: &serde_json::Value,
+    ) -> Result<Receiver<Event>, RenderError> {
         #[derive(Serialize)]
-        struct Request {
+        struct Request<'a> {
             job: u64,
             slot: usize,
             size: u64,
-            options: Options,
-        }
-        #[derive(Serialize)]
-        struct Options {
-            max_pixels: u64,
-            max_elements: usize,
-            instrument: bool,
+            options: &'a serde_json::Value,
         }
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let options =
-            Options { max_pixels: MAX_PIXELS, max_elements: crate::result::MAX_ELEMENTS, instrument: true };
         let request = Request { job: id, slot, size: job.size, options };
         let (sender, events) = channel();
         lock(&self.waiting).insert(id, sender);

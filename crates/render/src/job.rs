@@ -1,7 +1,8 @@
 //! One run of one script: deadline, output, and the verdict over what it left behind.
 
 use crate::config::{RenderError, io};
-use crate::forkserver::{Event, ForkServer, Submission};
+use crate::forkserver::{Event, ForkServer, Kind, Submission};
+use crate::records;
 use crate::result::{self, Refused, clean_line};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
@@ -23,68 +24,74 @@ const ROUNDS: usize = 16;
 /// Exit status of a child that could not close its sandbox (`SANDBOX_FAILED` of the fork server).
 const SANDBOX_FAILED: i32 = 97;
 
-/// What a run came to.
-pub(crate) enum Run {
-    /// The script's outcome, and the CPU seconds that it took.
-    Done(Outcome, f64),
-    /// The fork server died under it; the script is not to blame.
-    ServerDied,
-}
-
-/// Runs `source` in `slot` of `server`, at most for `timeout`.
-pub(crate) fn run(
-    server: &ForkServer,
-    slot: usize,
-    source: &str,
-    timeout: Duration,
-) -> Result<Run, RenderError> {
-    let Some(end) = execute(server, slot, source, timeout)? else { return Ok(Run::ServerDied) };
-    let outcome = if end.watch.timed_out {
-        failed(FailureKind::Timeout, format!("the script ran longer than {} s", timeout.as_secs_f64()))
-    } else {
-        match result::read(&end.buffer, source) {
-            Ok(outcome) => outcome,
-            Err(Refused::Broken(why)) => failed(FailureKind::Limit, format!("the result was refused: {why}")),
-            Err(Refused::Absent) => absent(end.status, &end.watch),
-        }
-    };
-    Ok(Run::Done(outcome, end.cpu))
+/// What is run, and what is asked of it.
+pub(crate) struct Request<'a> {
+    /// The script.
+    pub source: &'a str,
+    /// The orders of the Python side: those of the probe, or of the recorder.
+    pub options: serde_json::Value,
 }
 
 /// Tries the sandbox before any untrusted script enters it: a script of ours must find the file system
 /// closed. (Later an exit status proves nothing, because scripts choose theirs.)
 pub(crate) fn try_sandbox(server: &ForkServer, slot: usize, landlock: bool) -> Result<(), RenderError> {
     let source = "import os\nos.listdir('/')\n";
+    let recorder = server.kind == Kind::Recorder;
+    let options = if recorder { records::trial() } else { result::options() };
     let fail = |message: String| Err(RenderError::Sandbox { message });
-    let Some(end) = execute(server, slot, source, START_LIMIT)? else {
+    let Some(end) = execute(server, slot, &Request { source, options }, START_LIMIT)? else {
         return fail("the fork server ended at its first script".into());
     };
     if libc::WIFEXITED(end.status) && libc::WEXITSTATUS(end.status) == SANDBOX_FAILED {
         return fail(clean_line(&end.watch.tail(), 300));
     }
-    match result::read(&end.buffer, source) {
-        Ok(Outcome::Failed { error }) if !landlock || error.message.starts_with("PermissionError") => Ok(()),
+    let said = if recorder {
+        end.verdict(records::read).map(|part| part.error)
+    } else {
+        end.verdict(|buffer| result::read(buffer, source)).map(|outcome| match outcome {
+            Outcome::Failed { error } => Some(error.message),
+            Outcome::Rendered(_) => None,
+        })
+    };
+    match said {
+        Ok(Some(message)) if !landlock || message.starts_with("PermissionError") => Ok(()),
         other => fail(format!("a script that lists the root folder came to {other:?}")),
     }
 }
 
 /// How a process ended, and what it left.
-struct End {
+pub(crate) struct End {
     status: i32,
-    cpu: f64,
+    /// Processor seconds.
+    pub cpu: f64,
     watch: Watch,
     buffer: File,
 }
 
-/// Runs a script to its end; `None` when the fork server died meanwhile.
-fn execute(
+impl End {
+    /// What the process left, read by `read`, or why it is nothing.
+    pub fn verdict<T>(self, read: impl FnOnce(&File) -> Result<T, Refused>) -> Result<T, ExecError> {
+        if let Some(limit) = self.watch.timed_out {
+            let message = format!("the script ran longer than {} s", limit.as_secs_f64());
+            return Err(failed(FailureKind::Timeout, message));
+        }
+        read(&self.buffer).map_err(|refused| match refused {
+            Refused::Broken(why) => failed(FailureKind::Limit, format!("the result was refused: {why}")),
+            Refused::Absent => absent(self.status, &self.watch),
+        })
+    }
+}
+
+/// Runs a script to its end, at most for `timeout`; `None` when the fork server died under it, for which
+/// the script is not to blame.
+pub(crate) fn execute(
     server: &ForkServer,
     slot: usize,
-    source: &str,
+    request: &Request<'_>,
     timeout: Duration,
 ) -> Result<Option<End>, RenderError> {
-    let (submission, reader) = Submission::new(source)?;
-    let Ok(events) = server.submit(slot, &submission) else { return Ok(None) };
+    let (submission, reader) = Submission::new(request.source)?;
+    let Ok(events) = server.submit(slot, &submission, &request.options) else { return Ok(None) };
     // With our copies of the script's ends closed, the pipe ends when the script does.
     let Submission { buffer, source: script, output, .. } = submission;
     drop((script, output));
@@ -96,12 +103,12 @@ fn execute(
     }
 }
 
-fn failed(kind: FailureKind, message: String) -> Outcome {
-    Outcome::Failed { error: ExecError { kind, message, traceback: String::new(), span: None } }
+fn failed(kind: FailureKind, message: String) -> ExecError {
+    ExecError { kind, message, traceback: String::new(), span: None }
 }
 
 /// A process that left no result: its end tells why.
-fn absent(status: i32, watch: &Watch) -> Outcome {
+fn absent(status: i32, watch: &Watch) -> ExecError {
     if libc::WIFEXITED(status) {
         let code = libc::WEXITSTATUS(status);
         let message = format!("the process ended itself without a result (exit status {code})");
@@ -120,7 +127,8 @@ fn absent(status: i32, watch: &Watch) -> Outcome {
 
 /// What was seen while a script ran.
 struct Watch {
-    timed_out: bool,
+    /// The limit that it was ended at.
+    timed_out: Option<Duration>,
     tail: Vec<u8>,
 }
 
@@ -153,17 +161,17 @@ impl Watch {
 
 /// Waits for the end of a process, which it brings about at the deadline, and discards its output.
 fn watch(pidfd: &OwnedFd, reader: &OwnedFd, timeout: Duration) -> Result<Watch, RenderError> {
-    let mut watch = Watch { timed_out: false, tail: Vec::new() };
+    let mut watch = Watch { timed_out: None, tail: Vec::new() };
     let mut chunk = vec![0; 1 << 16];
     let (mut deadline, mut open) = (Instant::now() + timeout, true);
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            if watch.timed_out {
+            if watch.timed_out.is_some() {
                 let source = std::io::ErrorKind::TimedOut.into();
                 return Err(RenderError::Io { what: "end a process that does not die", source });
             }
-            watch.timed_out = true;
+            watch.timed_out = Some(timeout);
             deadline = Instant::now() + DEATH_LIMIT;
             // An error means that it has just ended by itself.
             let _ = rustix::process::pidfd_send_signal(pidfd, Signal::KILL);

@@ -37,9 +37,13 @@ mod home;
 mod imports;
 mod job;
 mod matplotlib;
+mod pool;
+mod recorder;
+mod records;
 mod result;
 mod sandbox;
 
 pub use config::{RenderConfig, RenderError, RenderStats};
 pub use doctor::{Check, CheckState, doctor};
 pub use matplotlib::ChartRenderer;
+pub use recorder::{ChartRecorder, Recordable};

@@ -2,31 +2,25 @@
 
 use crate::cache::{Cache, Key, key};
 use crate::config::{RenderConfig, RenderError, RenderStats, io};
-use crate::forkserver::{Facts, ForkServer, Kind, lock};
+use crate::forkserver::{Facts, Kind, lock};
 use crate::home::Home;
 use crate::imports::needs_full;
-use crate::job::{Run, run, try_sandbox};
-use crate::sandbox;
+use crate::job::Request;
+use crate::pool::Pool;
+use crate::result;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use vsdpo_artifact::Outcome;
 
 /// Renders matplotlib scripts in forked, sandboxed processes. Thread safe; share it by reference.
 pub struct ChartRenderer {
-    cfg: RenderConfig,
-    home: Home,
+    pool: Pool,
     /// Names everything beside the source that decides a picture.
     identity: String,
-    servers: [Mutex<Option<Arc<ForkServer>>>; 2],
-    free: Mutex<Vec<usize>>,
-    freed: Condvar,
-    slots: Vec<PathBuf>,
     cache: Mutex<Cache>,
     stats: Mutex<RenderStats>,
-    /// Removed with the renderer.
-    _scratch: tempfile::TempDir,
 }
 
 impl ChartRenderer {
@@ -35,30 +29,11 @@ impl ChartRenderer {
     /// # Errors
     /// A missing part of the installation or of the sandbox, each with its mend.
     pub fn start(cfg: RenderConfig) -> Result<Self, RenderError> {
-        let home = Home::find(cfg.home.as_deref())?;
-        require_sandbox(&cfg)?;
-        let scratch =
-            tempfile::Builder::new().prefix("vsdpo-").tempdir().map_err(io("create a scratch folder"))?;
-        let slots: Vec<PathBuf> =
-            (0..cfg.workers.max(1)).map(|i| scratch.path().join(format!("slot{i}"))).collect();
-        for slot in &slots {
-            std::fs::create_dir_all(slot.join("w")).map_err(io("create a scratch folder"))?;
-        }
-        let mut renderer = Self {
-            cache: Mutex::new(Cache::new(cfg.cache_entries)),
-            free: Mutex::new((0..slots.len()).rev().collect()),
-            freed: Condvar::new(),
-            servers: [Mutex::new(None), Mutex::new(None)],
-            stats: Mutex::default(),
-            identity: String::new(),
-            _scratch: scratch,
-            cfg,
-            home,
-            slots,
-        };
-        let light = renderer.server(Kind::Light, 0)?;
-        renderer.identity = identity(&renderer.home, &light.facts)?;
-        Ok(renderer)
+        let cache = Mutex::new(Cache::new(cfg.cache_entries));
+        let pool = Pool::new(cfg)?;
+        let light = pool.server(Kind::Light, 0)?;
+        let identity = identity(&pool.home, &light.facts)?;
+        Ok(Self { pool, identity, cache, stats: Mutex::default() })
     }
 
     /// Runs one script, or recalls what became of the same script earlier. Blocks until a slot is free
@@ -88,7 +63,7 @@ impl ChartRenderer {
             sources.iter().map(|_| Mutex::new(None)).collect();
         let next = AtomicUsize::new(0);
         std::thread::scope(|scope| {
-            for _ in 0..self.slots.len().min(distinct.len()) {
+            for _ in 0..self.pool.workers().min(distinct.len()) {
                 scope.spawn(|| {
                     while let Some(&i) = distinct.get(next.fetch_add(1, Ordering::Relaxed)) {
                         *lock(&results[i]) = Some(self.render(sources[i]));
@@ -114,23 +89,23 @@ impl ChartRenderer {
 
     /// Counters since the start.
     pub fn stats(&self) -> RenderStats {
-        lock(&self.stats).clone()
+        RenderStats { restarts: self.pool.restarts(), ..lock(&self.stats).clone() }
     }
 
     /// Process ids of the running fork servers.
     pub fn server_pids(&self) -> Vec<u32> {
-        self.servers.iter().filter_map(|s| lock(s).as_ref().map(|s| s.pid())).collect()
+        self.pool.pids()
     }
 
     /// What the light fork server found at its start.
     pub(crate) fn facts(&self) -> Result<Facts, RenderError> {
-        let slot = self.take_slot();
-        Ok(self.server(Kind::Light, slot.index)?.facts.clone())
+        let slot = self.pool.take_slot();
+        Ok(self.pool.server(Kind::Light, slot.index)?.facts.clone())
     }
 
-    /// Runs a script in the next free slot. A run under a dying fork server is repeated once.
+    /// Runs a script in the next free slot.
     fn render_anew(&self, source: &str) -> Result<Outcome, RenderError> {
-        let slot = self.take_slot();
+        let slot = self.pool.take_slot();
         let result = self.render_in(slot.index, source);
         drop(slot);
         let (outcome, cpu) = result?;
@@ -142,76 +117,17 @@ impl ChartRenderer {
     }
 
     fn render_in(&self, slot: usize, source: &str) -> Result<(Outcome, f64), RenderError> {
-        let light = self.server(Kind::Light, slot)?;
+        let light = self.pool.server(Kind::Light, slot)?;
         let kind = if needs_full(source, &light.facts.modules) { Kind::Full } else { Kind::Light };
-        for _ in 0..2 {
-            let server = self.server(kind, slot)?;
-            match run(&server, slot, source, self.cfg.timeout)? {
-                Run::Done(outcome, cpu) => return Ok((outcome, cpu)),
-                Run::ServerDied => self.retire(kind, &server),
-            }
-        }
-        let message = "died twice under the same script".into();
-        Err(RenderError::ForkServer { server: kind.name(), message })
-    }
-
-    /// The fork server of a kind, started (and tried in `slot`) if it is not there. Others wait meanwhile.
-    fn server(&self, kind: Kind, slot: usize) -> Result<Arc<ForkServer>, RenderError> {
-        let mut place = lock(&self.servers[kind as usize]);
-        if let Some(server) = place.as_ref().filter(|s| s.alive()) {
-            return Ok(Arc::clone(server));
-        }
-        let restarted = place.take().is_some();
-        let server = Arc::new(ForkServer::start(kind, &self.home, &self.cfg, &self.slots)?);
-        try_sandbox(&server, slot, sandbox::abi() > 0)?;
-        *place = Some(Arc::clone(&server));
-        lock(&self.stats).restarts += u64::from(restarted);
-        Ok(server)
-    }
-
-    /// Puts a fork server that failed out of service, unless another thread has done so already.
-    fn retire(&self, kind: Kind, server: &Arc<ForkServer>) {
-        let place = lock(&self.servers[kind as usize]);
-        if place.as_ref().is_some_and(|s| Arc::ptr_eq(s, server)) {
-            server.retire();
-        }
-    }
-
-    fn take_slot(&self) -> Slot<'_> {
-        let mut free = lock(&self.free);
-        loop {
-            if let Some(index) = free.pop() {
-                return Slot { pool: self, index };
-            }
-            free = self.freed.wait(free).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
-/// A slot in use; given back when dropped, also by a panic.
-struct Slot<'a> {
-    pool: &'a ChartRenderer,
-    index: usize,
-}
-
-impl Drop for Slot<'_> {
-    fn drop(&mut self) {
-        lock(&self.pool.free).push(self.index);
-        self.pool.freed.notify_one();
-    }
-}
-
-fn require_sandbox(cfg: &RenderConfig) -> Result<(), RenderError> {
-    let lacking =
-        if sandbox::abi() == 0 { Some("landlock") } else { (!sandbox::available()).then_some("seccomp") };
-    match lacking.filter(|_| !cfg.unsafe_no_sandbox) {
-        Some(layer) => Err(RenderError::NoSandbox { layer }),
-        None => Ok(()),
+        let end = self.pool.run(kind, slot, &Request { source, options: result::options() })?;
+        let cpu = end.cpu;
+        let outcome = end.verdict(|buffer| result::read(buffer, source));
+        Ok((outcome.unwrap_or_else(|error| Outcome::Failed { error }), cpu))
     }
 }
 
 /// Versions and the text of our Python files: a change of any of them may change pictures or records.
-fn identity(home: &Home, facts: &Facts) -> Result<String, RenderError> {
+pub(crate) fn identity(home: &Home, facts: &Facts) -> Result<String, RenderError> {
     let mut files = Vec::new();
     let mut folders: Vec<PathBuf> = home.zygote.parent().map(Path::to_path_buf).into_iter().collect();
     while let Some(folder) = folders.pop() {

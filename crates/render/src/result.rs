@@ -44,6 +44,11 @@ fn broken<T>(why: impl Into<String>) -> Result<T, Refused> {
     Err(Refused::Broken(why.into()))
 }
 
+/// What is asked of the probe.
+pub(crate) fn options() -> serde_json::Value {
+    serde_json::json!({"max_pixels": MAX_PIXELS, "max_elements": MAX_ELEMENTS, "instrument": true})
+}
+
 /// Reads and checks the buffer of a dead process.
 pub(crate) fn read(buffer: &File, source: &str) -> Result<Outcome, Refused> {
     let mut head = [0; RECORDS_AT as usize];

@@ -12,8 +12,6 @@
 
 use crate::context::{Channels, Feedback, student_prompt, teacher_prompt};
 use crate::renderer::Renderer;
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -23,8 +21,8 @@ use vsdpo_diagnose::{diagnose, rubric_json};
 use vsdpo_policy::{Message, Policy, PolicyError, SampleConfig};
 use vsdpo_render::RenderError;
 
-/// Resamples of the bootstrap.
-const RESAMPLES: usize = 2000;
+pub use vsdpo_stats::{Estimate, bootstrap};
+
 /// Prompts that are sampled together; bounds the memory of the key-value cache.
 const PROMPTS_AT_ONCE: usize = 64;
 /// Attempts that are kept whole.
@@ -47,17 +45,6 @@ pub struct EvalConfig {
     pub constant: bool,
     /// Also score the policy when it is shown feedback on its own attempts, true and shuffled.
     pub feedback: bool,
-}
-
-/// A mean over tasks with its 95 % interval.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Estimate {
-    /// Mean.
-    pub mean: f64,
-    /// 2.5 % quantile of the resampled means.
-    pub low: f64,
-    /// 97.5 % quantile of the resampled means.
-    pub high: f64,
 }
 
 /// The scores of one arm.
@@ -253,34 +240,9 @@ fn entropy(values: impl Iterator<Item = usize>) -> f64 {
     counts.values().map(|c| -(c / n) * (c / n).ln()).sum::<f64>() + 0.0
 }
 
-/// The mean of `values` with a percentile bootstrap interval over them. Of no values, everything is NaN-free 0.
-pub fn bootstrap(values: &[f64], seed: u64) -> Estimate {
-    if values.is_empty() {
-        return Estimate { mean: 0.0, low: 0.0, high: 0.0 };
-    }
-    let mean = |sum: f64| sum / values.len() as f64;
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut draw = || mean((0..values.len()).map(|_| values[rng.random_range(0..values.len())]).sum());
-    let mut means: Vec<f64> = (0..RESAMPLES).map(|_| draw()).collect();
-    means.sort_by(f64::total_cmp);
-    let quantile = |q: f64| means[((RESAMPLES - 1) as f64 * q).round() as usize];
-    Estimate { mean: mean(values.iter().sum()), low: quantile(0.025), high: quantile(0.975) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_interval_agrees_with_the_normal_one_for_many_values() {
-        let values: Vec<f64> = (0..400).map(|i| (i % 4 == 0) as u8 as f64).collect();
-        let e = bootstrap(&values, 1);
-        let half = 1.96 * (0.25f64 * 0.75 / 400.0).sqrt();
-        assert_eq!(e.mean, 0.25);
-        assert!((e.low - (0.25 - half)).abs() < 0.006 && (e.high - (0.25 + half)).abs() < 0.006, "{e:?}");
-        assert_eq!(bootstrap(&values, 1), e, "the same seed gives the same interval");
-        assert_eq!(bootstrap(&[1.0; 9], 3), Estimate { mean: 1.0, low: 1.0, high: 1.0 });
-    }
 
     #[test]
     fn entropy_of_even_choices_is_the_logarithm_of_their_number() {

@@ -2,14 +2,14 @@
 
 mod data;
 mod doctor;
+mod eval;
 mod explain;
 mod lint;
 mod render;
 mod report;
+mod score;
 mod source;
 
-#[cfg(feature = "train")]
-mod eval;
 #[cfg(feature = "train")]
 mod generate;
 #[cfg(feature = "train")]
@@ -39,12 +39,12 @@ enum Verb {
     Render(render::Args),
     Explain(explain::Args),
     Doctor(doctor::Args),
+    Score(score::Args),
+    Eval(eval::Args),
     Report(report::Args),
     Data(data::Args),
     #[cfg(feature = "train")]
     Train(train::Args),
-    #[cfg(feature = "train")]
-    Eval(eval::Args),
     #[cfg(feature = "train")]
     Generate(generate::Args),
     #[cfg(feature = "train")]
@@ -92,12 +92,12 @@ pub fn run(cli: Cli) -> Result<Exit> {
         Verb::Render(args) => render::run(&args),
         Verb::Explain(args) => explain::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
+        Verb::Score(args) => score::run(&args),
+        Verb::Eval(args) => eval::run(&args),
         Verb::Report(args) => report::run(&args),
         Verb::Data(args) => data::run(&args),
         #[cfg(feature = "train")]
         Verb::Train(args) => train::run(&args),
-        #[cfg(feature = "train")]
-        Verb::Eval(args) => eval::run(&args),
         #[cfg(feature = "train")]
         Verb::Generate(args) => generate::run(&args),
         #[cfg(feature = "train")]

@@ -27,6 +27,17 @@ pub fn read_or_stdin(path: &Path) -> Result<(String, String)> {
 
 /// The text of a matplotlib script.
 pub fn read(path: &Path) -> Result<String> {
+    let bytes = script_bytes(path)?;
+    text(&path.display().to_string(), bytes)
+}
+
+/// The text of a script that may be empty.
+pub fn read_even_empty(path: &Path) -> Result<String> {
+    let bytes = script_bytes(path)?;
+    utf8(&path.display().to_string(), bytes)
+}
+
+fn script_bytes(path: &Path) -> Result<Vec<u8>> {
     let shown = path.display();
     let facts = match fs::metadata(path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
@@ -46,15 +57,19 @@ pub fn read(path: &Path) -> Result<String> {
     if facts.len() > MAX_BYTES {
         bail!("`{shown}` has {} bytes, more than {MAX_BYTES}: give a single chart script", facts.len());
     }
-    let bytes = fs::read(path).with_context(|| format!("cannot read `{shown}`"))?;
-    text(&shown.to_string(), bytes)
+    fs::read(path).with_context(|| format!("cannot read `{shown}`"))
+}
+
+/// Bytes that have to be UTF-8.
+pub fn utf8(shown: &str, bytes: Vec<u8>) -> Result<String> {
+    String::from_utf8(bytes).map_err(|e| {
+        let at = e.utf8_error().valid_up_to();
+        anyhow::anyhow!("`{shown}` is not UTF-8 (byte {at}): save it as UTF-8")
+    })
 }
 
 fn text(shown: &str, bytes: Vec<u8>) -> Result<String> {
-    let text = String::from_utf8(bytes).map_err(|e| {
-        let at = e.utf8_error().valid_up_to();
-        anyhow::anyhow!("`{shown}` is not UTF-8 (byte {at}): save it as UTF-8")
-    })?;
+    let text = utf8(shown, bytes)?;
     if text.trim().is_empty() {
         bail!("`{shown}` is empty: give a script that draws a chart");
     }

@@ -95,7 +95,8 @@ pub fn png(image: &Image) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn base64(bytes: &[u8]) -> String {
+/// The bytes in base64, padded.
+pub fn base64(bytes: &[u8]) -> String {
     const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {

@@ -4,8 +4,11 @@
 mod bad_input;
 mod common;
 mod data;
+mod eval;
 mod lint;
 #[cfg(feature = "train")]
 mod model;
 mod report;
+mod score;
 mod slim;
+mod stub;

@@ -1,28 +1,19 @@
-//! `eval`: a model on held-out tasks, with intervals.
+//! `eval --benchmark mini-chart`: a model on the held-out charts of the embedded world.
 
+use crate::commands::Sandbox;
 use crate::{Exit, terminal};
 use anyhow::Result;
-use clap::{Parser, ValueEnum};
-use std::path::PathBuf;
+use clap::Args;
+use std::path::Path;
 use vsdpo_data::mini::chart::Split;
 use vsdpo_policy::{Policy, SampleConfig};
 use vsdpo_render::ChartRenderer;
 use vsdpo_train::eval::{Arm, Estimate, EvalConfig, EvalReport, evaluate};
 
-/// Score a model on a benchmark, with 95 % confidence intervals over tasks.
-///
-/// The best constant layout is scored beside it: what can be had without reading the prompt. With
-/// --feedback the model is also shown feedback on its own answers, true and shuffled.
-///
-/// Example: visual-sdpo eval --model assets/mini --benchmark mini-chart
-#[derive(Parser)]
-pub struct Args {
-    /// A Hugging Face folder.
-    #[arg(long, value_name = "DIR")]
-    model: PathBuf,
-    /// What to ask.
-    #[arg(long, value_enum)]
-    benchmark: Benchmark,
+#[derive(Args)]
+#[command(next_help_heading = "mini-chart")]
+#[group(skip)]
+pub struct Options {
     /// Number of tasks, one answer each.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     tasks: u32,
@@ -38,23 +29,11 @@ pub struct Args {
     /// Also score the model when it is shown feedback on its own answers, and on somebody else's.
     #[arg(long)]
     feedback: bool,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    sandbox: super::Sandbox,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Benchmark {
-    /// Held-out charts of the embedded world.
-    MiniChart,
-}
-
-pub fn run(args: &Args) -> Result<Exit> {
-    let Benchmark::MiniChart = args.benchmark;
-    let policy = Policy::load(&args.model)?;
-    let renderer = ChartRenderer::start(args.sandbox.config())?;
+pub fn run(model: &Path, args: &Options, sandbox: &Sandbox, json: bool) -> Result<Exit> {
+    let policy = Policy::load(model)?;
+    let renderer = ChartRenderer::start(sandbox.config())?;
     let config = EvalConfig {
         split: Split::Heldout,
         tasks: args.tasks as usize,
@@ -71,7 +50,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     let report = evaluate(&policy, &renderer, &config);
     bar.finish_and_clear();
     let report = report?;
-    terminal::out(&if args.json { serde_json::to_string_pretty(&report)? + "\n" } else { table(&report) })?;
+    terminal::out(&if json { serde_json::to_string_pretty(&report)? + "\n" } else { table(&report) })?;
     Ok(Exit::Fine)
 }
 

@@ -1,0 +1,59 @@
+//! Small files that must be whole or not there, and keys by content.
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A key of parts; their borders count.
+pub fn hash(parts: &[&str]) -> String {
+    let bytes: Vec<&[u8]> = parts.iter().map(|p| p.as_bytes()).collect();
+    hash_bytes(&bytes)
+}
+
+/// A key of parts; their borders count.
+pub fn hash_bytes(parts: &[&[u8]]) -> String {
+    let mut sha = Sha256::new();
+    for part in parts {
+        sha.update((part.len() as u64).to_le_bytes());
+        sha.update(part);
+    }
+    sha.finalize().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Makes a folder and those above it.
+pub fn make_folder(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))
+}
+
+/// Writes a file beside its place and renames it, so that nobody sees half of it.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let beside = path.with_extension(format!("{}-{number}.part", std::process::id()));
+    let wrong = || format!("cannot write `{}`", path.display());
+    std::fs::write(&beside, bytes).with_context(wrong)?;
+    std::fs::rename(&beside, path).with_context(wrong)
+}
+
+/// Where things are kept from run to run: what was asked for, else the user's cache folder.
+pub fn cache_folder(asked: Option<&Path>, out: &Path) -> PathBuf {
+    if let Some(folder) = asked {
+        return folder.to_path_buf();
+    }
+    let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let user = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
+    user.map_or_else(|| out.join("cache"), |folder| folder.join("visual-sdpo"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_know_where_parts_end() {
+        assert_ne!(hash(&["ab", "c"]), hash(&["a", "bc"]));
+        assert_eq!(hash(&["a"]), hash(&["a"]));
+        assert_eq!(hash(&[]), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    }
+}

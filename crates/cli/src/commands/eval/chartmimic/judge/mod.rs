@@ -1,0 +1,355 @@
+//! High: a model that looks at both pictures (spec chartmimic, 9). Only examples whose bare script ran are
+//! judged, because only they count; white pictures and scripts without a picture count 0 without a call.
+//!
+//! A prediction is drawn by our own renderer at 350 dpi, the benchmark's; one that is too large for it at the
+//! dpi of its script. The first judge gives the row's High. Further ones stand beside it with their agreement.
+
+mod client;
+mod pictures;
+mod prompt;
+mod reply;
+
+use super::dataset::Dataset;
+use super::files::{self, hash_bytes};
+use super::official::Official;
+use super::responses::Responses;
+use super::results::Example;
+use crate::commands::Sandbox;
+use crate::terminal;
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use client::{Client, Lack, Settings};
+use pictures::{Pair, Pictures};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use vsdpo_stats::{Agreement, Estimate, agreement, bootstrap};
+
+/// Failed pairs that an error lists.
+const LISTED: usize = 10;
+
+#[derive(Args)]
+#[command(next_help_heading = "chartmimic judge (High)")]
+#[group(skip)]
+pub struct Options {
+    /// An OpenAI-compatible server, such as http://127.0.0.1:8000/v1.
+    #[arg(long, value_name = "URL", requires = "judge_model")]
+    judge_url: Option<String>,
+    /// The model that judges. Give it again for a second opinion; the first one makes the row's High.
+    #[arg(long, value_name = "MODEL", requires = "judge_url")]
+    judge_model: Vec<String>,
+    /// The environment variable that holds the key.
+    #[arg(long, value_name = "NAME", requires = "judge_url")]
+    judge_key_env: Option<String>,
+    /// Calls at most in this run, retries included.
+    #[arg(long, value_name = "N", default_value_t = 5000)]
+    judge_budget: u64,
+    /// Tries for each pair.
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=50))]
+    judge_tries: u32,
+    /// Seconds before the second try; each further wait is twice as long.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+    judge_wait: f64,
+    /// Pairs that are judged at the same time.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    judge_parallel: u16,
+    /// Seconds that a call may take.
+    #[arg(long, value_name = "SECONDS", default_value = "180", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    judge_timeout: u64,
+}
+
+/// The judges.
+pub struct Panel {
+    client: Client,
+    models: Vec<String>,
+    parallel: usize,
+}
+
+/// Where replies and results go.
+pub struct Places<'a> {
+    pub out: &'a Path,
+    pub cache: &'a Path,
+    pub official: &'a Official,
+}
+
+/// One opinion of one judge.
+#[derive(Clone, Debug, Serialize)]
+pub struct Judged {
+    pub name: String,
+    pub model: String,
+    /// 0 to 100; `None` is an error, not 0.
+    pub score: Option<u32>,
+    /// `call`, `cache`, or why no call was needed: `white`, `no picture`.
+    pub source: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply: Option<String>,
+}
+
+/// The row of one judge.
+#[derive(Serialize)]
+pub struct Opinion {
+    pub model: String,
+    /// Over the judged pairs alone, which is not High.
+    pub mean_of_judged: Estimate,
+    pub scored: usize,
+    /// Among `scored`, those that count 0 without a call.
+    pub without_call: usize,
+    pub errors: usize,
+}
+
+#[derive(Serialize)]
+pub struct Pairing {
+    pub models: [String; 2],
+    #[serde(flatten)]
+    pub agreement: Agreement,
+}
+
+/// What came out.
+#[derive(Serialize)]
+pub struct Judgement {
+    pub calls: u64,
+    pub judges: Vec<Opinion>,
+    /// Every two judges, over the pairs that both saw.
+    pub agreement: Vec<Pairing>,
+    /// Pairs without a score.
+    pub errors: Vec<Judged>,
+    #[serde(skip)]
+    first: BTreeMap<String, f64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    score: u32,
+    reply: String,
+}
+
+impl Panel {
+    /// `None` if no judge was asked for.
+    pub fn new(args: &Options) -> Result<Option<Self>> {
+        let Some(url) = &args.judge_url else { return Ok(None) };
+        if !(args.judge_wait.is_finite() && (0.0..=600.0).contains(&args.judge_wait)) {
+            bail!("--judge-wait {} is no time to wait: give seconds from 0 to 600", args.judge_wait);
+        }
+        let mut models: Vec<String> = Vec::new();
+        for model in &args.judge_model {
+            if models.contains(model) {
+                bail!("--judge-model `{model}` is given twice: a judge agrees with itself");
+            }
+            models.push(model.clone());
+        }
+        let client = Client::new(&Settings {
+            url,
+            key_env: args.judge_key_env.as_deref(),
+            tries: args.judge_tries,
+            wait: Duration::from_secs_f64(args.judge_wait),
+            budget: args.judge_budget,
+            timeout: Duration::from_secs(args.judge_timeout),
+        })?;
+        Ok(Some(Self { client, models, parallel: args.judge_parallel.into() }))
+    }
+
+    /// Every judge on every example that ran; rows go to `judged.jsonl` as they come.
+    pub fn judge(
+        &self,
+        data: &Dataset,
+        responses: &Responses,
+        examples: &BTreeMap<String, Example>,
+        sandbox: &Sandbox,
+        places: &Places<'_>,
+    ) -> Result<Judgement> {
+        let replies = places.cache.join("judge");
+        files::make_folder(&replies)?;
+        let pictures = Pictures::start(data, responses, sandbox)?;
+        let path = places.out.join("judged.jsonl");
+        let wrong = || format!("cannot write `{}`", path.display());
+        let file = Mutex::new(File::create(&path).with_context(wrong)?);
+        let names: Vec<&String> = examples.values().filter(|e| e.exec).map(|e| &e.name).collect();
+        let mut all = self.each(&names, |name| {
+            let rows = self.opinions(name, &pictures.pair(name)?, &replies)?;
+            write(&file, &rows).with_context(wrong)?;
+            Ok(rows)
+        })?;
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        let first: Vec<Judged> = all.iter().filter(|j| j.model == self.models[0]).cloned().collect();
+        places.official.write_judged(&first)?;
+        Ok(self.summed_up(all))
+    }
+
+    /// Judges several at the same time; the first error of ours ends all.
+    fn each(
+        &self,
+        names: &[&String],
+        judge: impl Fn(&str) -> Result<Vec<Judged>> + Sync,
+    ) -> Result<Vec<Judged>> {
+        let bar = terminal::progress("judging", names.len() as u64);
+        let (next, all) = (AtomicUsize::new(0), Mutex::new(Ok::<_, anyhow::Error>(Vec::new())));
+        let held = || all.lock().unwrap_or_else(PoisonError::into_inner);
+        let going = || held().is_ok();
+        let take = |rows: Result<Vec<Judged>>| {
+            let mut all = held();
+            match rows {
+                Ok(rows) => all.iter_mut().for_each(|all| all.extend(rows.iter().cloned())),
+                Err(error) if all.is_ok() => *all = Err(error),
+                Err(_) => (),
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..self.parallel.min(names.len()) {
+                scope.spawn(|| {
+                    while going()
+                        && let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed))
+                    {
+                        take(judge(name));
+                        bar.inc(1);
+                    }
+                });
+            }
+        });
+        bar.finish_and_clear();
+        all.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn opinions(&self, name: &str, pair: &Pair, replies: &Path) -> Result<Vec<Judged>> {
+        self.models.iter().map(|model| self.opinion(name, model, pair, replies)).collect()
+    }
+
+    fn opinion(&self, name: &str, model: &str, pair: &Pair, replies: &Path) -> Result<Judged> {
+        let row = |score, source, error, reply| Judged {
+            name: name.into(),
+            model: model.into(),
+            score,
+            source,
+            error,
+            reply,
+        };
+        let (reference, prediction) = match pair {
+            Pair::Judge { reference, prediction } => (reference, prediction),
+            Pair::Zero { source, why } => return Ok(row(Some(0), *source, why.clone(), None)),
+        };
+        let key = hash_bytes(&[prompt::identity().as_bytes(), model.as_bytes(), reference, prediction]);
+        let path: PathBuf = replies.join(format!("{key}.json"));
+        let known = std::fs::read(&path).ok().and_then(|b| serde_json::from_slice::<Stored>(&b).ok());
+        if let Some(Stored { score, reply }) = known {
+            return Ok(row(Some(score), "cache", None, Some(reply)));
+        }
+        match self.client.ask(&prompt::request(model, reference, prediction), reply::score) {
+            Ok((reply, score)) => {
+                files::replace(&path, &serde_json::to_vec(&Stored { score, reply: reply.clone() })?)?;
+                Ok(row(Some(score), "call", None, Some(reply)))
+            }
+            Err(Lack::Failed(why)) => Ok(row(None, "call", Some(why), None)),
+            Err(Lack::NotAsked(why)) => Ok(row(None, "not asked", Some(why.into()), None)),
+        }
+    }
+
+    fn summed_up(&self, all: Vec<Judged>) -> Judgement {
+        let of = |model: &String| all.iter().filter(move |j| j.model == *model).collect::<Vec<_>>();
+        let opinion = |model: &String| {
+            let rows = of(model);
+            let scores: Vec<f64> = rows.iter().filter_map(|j| j.score.map(f64::from)).collect();
+            Opinion {
+                model: model.clone(),
+                mean_of_judged: bootstrap(&scores, 1),
+                scored: scores.len(),
+                without_call: rows.iter().filter(|j| j.score.is_some() && j.reply.is_none()).count(),
+                errors: rows.len() - scores.len(),
+            }
+        };
+        let seen = |model: &String| -> BTreeMap<&String, f64> {
+            of(model)
+                .iter()
+                .filter(|j| j.reply.is_some())
+                .filter_map(|j| Some((&j.name, j.score?.into())))
+                .collect()
+        };
+        let mut pairings = Vec::new();
+        for (i, a) in self.models.iter().enumerate() {
+            for b in &self.models[i + 1..] {
+                let (left, right) = (seen(a), seen(b));
+                let both: Vec<(f64, f64)> =
+                    left.iter().filter_map(|(n, x)| Some((*x, *right.get(n)?))).collect();
+                pairings.push(Pairing { models: [a.clone(), b.clone()], agreement: agreement(&both) });
+            }
+        }
+        let first =
+            of(&self.models[0]).iter().filter_map(|j| Some((j.name.clone(), j.score?.into()))).collect();
+        Judgement {
+            calls: self.client.spent(),
+            judges: self.models.iter().map(opinion).collect(),
+            agreement: pairings,
+            first,
+            errors: all.into_iter().filter(|j| j.score.is_none()).collect(),
+        }
+    }
+}
+
+fn write(file: &Mutex<File>, rows: &[Judged]) -> Result<()> {
+    let lines = rows.iter().map(|row| Ok(serde_json::to_string(row)? + "\n")).collect::<Result<String>>()?;
+    Ok(file.lock().unwrap_or_else(PoisonError::into_inner).write_all(lines.as_bytes())?)
+}
+
+impl Judgement {
+    /// The first judge's scores by example, if it gave all of them.
+    pub fn high(&self) -> Option<BTreeMap<String, f64>> {
+        self.judges.first().is_some_and(|j| j.errors == 0).then(|| self.first.clone())
+    }
+
+    /// Why there is no High.
+    pub fn lack(&self) -> String {
+        let first = self.judges.first();
+        let (errors, scored) = first.map_or((0, 0), |j| (j.errors, j.scored));
+        format!("the judge gave no score for {errors} of {} examples", errors + scored)
+    }
+
+    /// An error that lists the pairs without a score, if there are any.
+    pub fn complete(&self) -> Result<()> {
+        if self.errors.is_empty() {
+            return Ok(());
+        }
+        let show =
+            |j: &Judged| format!("{} by {}: {}", j.name, j.model, j.error.as_deref().unwrap_or("no score"));
+        let list: Vec<String> = self.errors.iter().take(LISTED).map(show).collect();
+        let more = self.errors.len().saturating_sub(LISTED);
+        let more = if more > 0 { format!("; and {more} more in judged.jsonl") } else { String::new() };
+        let count = self.errors.len();
+        bail!(
+            "{count} judgements are missing; run the same command again to ask for these only: {}{more}",
+            list.join("; ")
+        )
+    }
+
+    /// A line per judge and per two judges.
+    pub fn table(&self) -> String {
+        let mut text = format!("\njudges ({} calls)\n", self.calls);
+        for j in &self.judges {
+            let e = j.mean_of_judged;
+            text.push_str(&format!(
+                "  {}: {} scored ({} of them 0 without a call), {} errors, mean {:.1} [{:.1}, {:.1}]\n",
+                terminal::clean_line(&j.model),
+                j.scored,
+                j.without_call,
+                j.errors,
+                e.mean,
+                e.low,
+                e.high
+            ));
+        }
+        for p in &self.agreement {
+            let show = |v: Option<f64>| v.map_or("-".into(), |v| format!("{v:.3}"));
+            let [a, b] = p.models.each_ref().map(|m| terminal::clean_line(m));
+            let (rank, diff) = (show(p.agreement.spearman), show(p.agreement.mean_abs_diff));
+            let count = p.agreement.count;
+            text.push_str(&format!(
+                "  {a} and {b}: Spearman {rank}, mean absolute difference {diff} over {count}\n"
+            ));
+        }
+        text
+    }
+}

@@ -1,0 +1,195 @@
+//! `eval --benchmark chartmimic`: the responses of any model, scored as the benchmark does.
+
+mod dataset;
+mod files;
+mod judge;
+mod official;
+mod responses;
+mod results;
+mod summary;
+mod truths;
+
+use crate::commands::Sandbox;
+use crate::commands::score::print;
+use crate::commands::score::scorer::{Mode, Scorer};
+use crate::{Exit, terminal};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use dataset::Dataset;
+use files::hash;
+use official::Official;
+use responses::{Format, Responses};
+use results::{Example, Metric, Results};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use summary::{Shown, Summary};
+use truths::Truths;
+
+#[derive(Args)]
+#[command(next_help_heading = "chartmimic")]
+#[group(skip)]
+pub struct Options {
+    /// The benchmark's folder: STEM.py and STEM.png per example, such as direct_600.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The model's answers: the benchmark's JSON lines {"file", "response"} or {"name", "response"}.
+    #[arg(long, value_name = "FILE")]
+    responses: Option<PathBuf>,
+    /// What a response is; `auto` tells completions by their shape.
+    #[arg(long, value_enum, default_value = "auto")]
+    format: Format,
+    /// Where results go; a run into the same folder goes on. Default: beside the responses.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// D, by which sums are divided. Default: the number of examples in the folder.
+    #[arg(long, value_name = "D")]
+    total: Option<usize>,
+    /// `official` gives the benchmark's own numbers, `fixed` mends its accidents.
+    #[arg(long, value_enum, default_value = "official")]
+    mode: Mode,
+    /// Where records of ground truths and replies of judges are kept for later runs. Default: the user's
+    /// cache folder.
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+    #[command(flatten)]
+    judge: judge::Options,
+}
+
+/// What a run works on.
+struct Run<'a> {
+    data: &'a Dataset,
+    responses: &'a Responses,
+    scorer: Scorer,
+    truths: Truths,
+    keys: BTreeMap<String, String>,
+}
+
+pub fn run(args: &Options, sandbox: &Sandbox, json: bool) -> Result<Exit> {
+    let (Some(folder), Some(file)) = (&args.data, &args.responses) else {
+        bail!(
+            "chartmimic needs --data DIR (the benchmark's folder) and --responses FILE (the model's answers)"
+        );
+    };
+    let panel = judge::Panel::new(&args.judge)?;
+    let data = Dataset::open(folder)?;
+    let total = args.total.unwrap_or(data.stems.len());
+    if total < data.stems.len() {
+        bail!("--total {total} is less than the {} examples in `{}`", data.stems.len(), folder.display());
+    }
+    let responses = Responses::open(file, args.format, &data)?;
+    if responses.repeated > 0 {
+        terminal::remark(&format!(
+            "note: {} charts are answered again; the last line counts",
+            responses.repeated
+        ));
+    }
+    let out = args.out.clone().unwrap_or_else(|| file.with_extension("scored"));
+    let _lock = results::lock(&out)?;
+    let cache = files::cache_folder(args.cache.as_deref(), &out);
+    let rules = args.mode.into();
+    let examples = score(&data, &responses, Scorer::start(sandbox, rules)?, (&out, &cache))?;
+    let official = Official::new(&out, file, folder);
+    official.write(&examples)?;
+    let places = judge::Places { out: &out, cache: &cache, official: &official };
+    let judged = panel.map(|p| p.judge(&data, &responses, &examples, sandbox, &places)).transpose()?;
+    let shown =
+        Shown { mode: print::mode(rules), responses: file, data: folder, total, timeout: sandbox.timeout };
+    let summary = Summary::new(&shown, &examples, judged);
+    let text = serde_json::to_string_pretty(&summary)? + "\n";
+    files::replace(&out.join("summary.json"), text.as_bytes())?;
+    terminal::out(&if json { terminal::escaped_json(&text).into_owned() } else { summary::table(&summary) })?;
+    summary.judge.map_or(Ok(Exit::Fine), |j| j.complete().map(|()| Exit::Fine))
+}
+
+/// Scores what `places`, the folders of results and of the cache, do not know yet.
+fn score(
+    data: &Dataset,
+    responses: &Responses,
+    scorer: Scorer,
+    (out, cache): (&Path, &Path),
+) -> Result<BTreeMap<String, Example>> {
+    let keys = keys(data, responses, &scorer)?;
+    let run = Run { data, responses, truths: Truths::open(cache, &scorer)?, scorer, keys };
+    let results = Results::open(&out.join("examples.jsonl"), &run.keys)?;
+    let before = results.count();
+    run.score_all(&results)?;
+    terminal::remark(&format!(
+        "{} examples scored now, {before} known from before; {} ground truths were in the cache; details in `{}`",
+        results.count() - before,
+        run.truths.hits(),
+        out.display()
+    ));
+    Ok(results.into_examples())
+}
+
+/// What decides each example's line.
+fn keys(data: &Dataset, responses: &Responses, scorer: &Scorer) -> Result<BTreeMap<String, String>> {
+    let identity = hash(&[&scorer.identity()]);
+    let key = |stem: &String| {
+        let (truth, response) = (data.script(stem)?, responses.get(stem)?);
+        // A response's own text cannot be mistaken for none: scripts are compared, and none has no script.
+        let scripts = response.map(|r| format!("{:?}", r.scripts(scorer.rules()))).unwrap_or_default();
+        Ok((stem.clone(), hash(&[&identity, stem, &truth, &scripts])))
+    };
+    data.stems.iter().map(key).collect()
+}
+
+impl Run<'_> {
+    /// Scores over all slots what is not known yet; the first error ends all, with what is known in the file.
+    fn score_all(&self, results: &Results) -> Result<()> {
+        let open: Vec<&String> = self.data.stems.iter().filter(|stem| !results.knows(stem)).collect();
+        let bar = terminal::progress("scoring", open.len() as u64);
+        let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
+        let first_error = || failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let going = || first_error().is_none();
+        std::thread::scope(|scope| {
+            for _ in 0..self.scorer.workers().min(open.len()) {
+                scope.spawn(|| {
+                    while going()
+                        && let Some(stem) = open.get(next.fetch_add(1, Ordering::Relaxed))
+                    {
+                        if let Err(error) = self.example(stem).and_then(|row| results.add(row)) {
+                            first_error().get_or_insert(error);
+                        }
+                        bar.inc(1);
+                    }
+                });
+            }
+        });
+        bar.finish_and_clear();
+        let error = first_error().take();
+        error.map_or(Ok(()), |e| Err(e).context("what was scored until then is kept; run again to go on"))
+    }
+
+    /// The line of an example.
+    fn example(&self, stem: &str) -> Result<Value> {
+        let mut row = json!({"key": self.keys.get(stem), "name": stem});
+        let Some(response) = self.responses.get(stem)? else {
+            let none = Metric::default();
+            return Ok(with(
+                row,
+                json!({
+                    "answered": false, "code": false, "exec": false,
+                    "text": none, "layout": none, "chart_type": none, "color": none, "low": 0.0,
+                    "reasons": {"exec": "there is no response"},
+                }),
+            ));
+        };
+        let scripts = response.scripts(self.scorer.rules());
+        row["answered"] = true.into();
+        row["code"] = scripts.bare.is_some().into();
+        let truth = || self.truths.get(&self.scorer, stem, &self.data.script(stem)?);
+        Ok(with(row, print::json(&self.scorer.score(stem, scripts, truth)?)))
+    }
+}
+
+/// The members of both objects.
+fn with(mut row: Value, more: Value) -> Value {
+    if let (Value::Object(row), Value::Object(more)) = (&mut row, more) {
+        row.extend(more);
+    }
+    row
+}

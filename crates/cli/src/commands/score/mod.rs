@@ -1,0 +1,30 @@
+//! `score`: a prediction against its reference, by the arithmetic of a benchmark.
+
+mod chartmimic;
+mod pairs;
+pub mod print;
+pub mod scorer;
+
+use crate::Exit;
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Score predictions against references exactly as a benchmark does.
+///
+/// Example: visual-sdpo score chartmimic prediction.py truth.py --name bar_12
+#[derive(Parser)]
+pub struct Args {
+    #[command(subcommand)]
+    benchmark: Benchmark,
+}
+
+#[derive(Subcommand)]
+enum Benchmark {
+    Chartmimic(chartmimic::Args),
+}
+
+pub fn run(args: &Args) -> Result<Exit> {
+    match &args.benchmark {
+        Benchmark::Chartmimic(args) => chartmimic::run(args),
+    }
+}

@@ -1,0 +1,131 @@
+//! Slots and fork servers: what every renderer of charts needs, whatever it asks of a script.
+
+use crate::config::{RenderConfig, RenderError, io};
+use crate::forkserver::{ForkServer, Kind, lock};
+use crate::home::Home;
+use crate::job::{End, Request, execute, try_sandbox};
+use crate::sandbox;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+/// Fork servers, started when they are first needed, and the slots that scripts run in.
+pub(crate) struct Pool {
+    cfg: RenderConfig,
+    pub home: Home,
+    servers: [Mutex<Option<Arc<ForkServer>>>; 3],
+    free: Mutex<Vec<usize>>,
+    freed: Condvar,
+    slots: Vec<PathBuf>,
+    restarts: AtomicU64,
+    /// Removed with the pool.
+    _scratch: tempfile::TempDir,
+}
+
+impl Pool {
+    /// A pool without fork servers yet.
+    pub fn new(cfg: RenderConfig) -> Result<Self, RenderError> {
+        let home = Home::find(cfg.home.as_deref())?;
+        require_sandbox(&cfg)?;
+        let scratch =
+            tempfile::Builder::new().prefix("vsdpo-").tempdir().map_err(io("create a scratch folder"))?;
+        let slots: Vec<PathBuf> =
+            (0..cfg.workers.max(1)).map(|i| scratch.path().join(format!("slot{i}"))).collect();
+        for slot in &slots {
+            std::fs::create_dir_all(slot.join("w")).map_err(io("create a scratch folder"))?;
+        }
+        Ok(Self {
+            free: Mutex::new((0..slots.len()).rev().collect()),
+            freed: Condvar::new(),
+            servers: [Mutex::new(None), Mutex::new(None), Mutex::new(None)],
+            restarts: AtomicU64::new(0),
+            _scratch: scratch,
+            cfg,
+            home,
+            slots,
+        })
+    }
+
+    /// Scripts that run at the same time.
+    pub fn workers(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Fork servers that died and were started again.
+    pub fn restarts(&self) -> u64 {
+        self.restarts.load(Ordering::Relaxed)
+    }
+
+    /// Process ids of the running fork servers.
+    pub fn pids(&self) -> Vec<u32> {
+        self.servers.iter().filter_map(|s| lock(s).as_ref().map(|s| s.pid())).collect()
+    }
+
+    /// Runs a script in a slot. A run under a dying fork server is repeated once.
+    pub fn run(&self, kind: Kind, slot: usize, request: &Request<'_>) -> Result<End, RenderError> {
+        for _ in 0..2 {
+            let server = self.server(kind, slot)?;
+            match execute(&server, slot, request, self.cfg.timeout)? {
+                Some(end) => return Ok(end),
+                None => self.retire(kind, &server),
+            }
+        }
+        let message = "died twice under the same script".into();
+        Err(RenderError::ForkServer { server: kind.name(), message })
+    }
+
+    /// The fork server of a kind, started (and tried in `slot`) if it is not there. Others wait meanwhile.
+    pub fn server(&self, kind: Kind, slot: usize) -> Result<Arc<ForkServer>, RenderError> {
+        let mut place = lock(&self.servers[kind as usize]);
+        if let Some(server) = place.as_ref().filter(|s| s.alive()) {
+            return Ok(Arc::clone(server));
+        }
+        let restarted = place.take().is_some();
+        let server = Arc::new(ForkServer::start(kind, &self.home, &self.cfg, &self.slots)?);
+        try_sandbox(&server, slot, sandbox::abi() > 0)?;
+        *place = Some(Arc::clone(&server));
+        self.restarts.fetch_add(u64::from(restarted), Ordering::Relaxed);
+        Ok(server)
+    }
+
+    /// Puts a fork server that failed out of service, unless another thread has done so already.
+    fn retire(&self, kind: Kind, server: &Arc<ForkServer>) {
+        let place = lock(&self.servers[kind as usize]);
+        if place.as_ref().is_some_and(|s| Arc::ptr_eq(s, server)) {
+            server.retire();
+        }
+    }
+
+    /// The next free slot; waits for one.
+    pub fn take_slot(&self) -> Slot<'_> {
+        let mut free = lock(&self.free);
+        loop {
+            if let Some(index) = free.pop() {
+                return Slot { pool: self, index };
+            }
+            free = self.freed.wait(free).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// A slot in use; given back when dropped, also by a panic.
+pub(crate) struct Slot<'a> {
+    pool: &'a Pool,
+    pub index: usize,
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        lock(&self.pool.free).push(self.index);
+        self.pool.freed.notify_one();
+    }
+}
+
+fn require_sandbox(cfg: &RenderConfig) -> Result<(), RenderError> {
+    let lacking =
+        if sandbox::abi() == 0 { Some("landlock") } else { (!sandbox::available()).then_some("seccomp") };
+    match lacking.filter(|_| !cfg.unsafe_no_sandbox) {
+        Some(layer) => Err(RenderError::NoSandbox { layer }),
+        None => Ok(()),
+    }
+}

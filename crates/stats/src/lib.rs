@@ -1,0 +1,110 @@
+//! The statistics that evaluations share: means with bootstrap intervals, and how far two judges agree.
+//! It knows nothing of models or charts, so that the build without tensors reports the same intervals.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+/// Resamples of the bootstrap.
+const RESAMPLES: usize = 2000;
+
+/// A mean over tasks with its 95 % interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// Mean.
+    pub mean: f64,
+    /// 2.5 % quantile of the resampled means.
+    pub low: f64,
+    /// 97.5 % quantile of the resampled means.
+    pub high: f64,
+}
+
+/// The mean of `values` with a percentile bootstrap interval over them. Of no values, everything is NaN-free 0.
+pub fn bootstrap(values: &[f64], seed: u64) -> Estimate {
+    if values.is_empty() {
+        return Estimate { mean: 0.0, low: 0.0, high: 0.0 };
+    }
+    let mean = |sum: f64| sum / values.len() as f64;
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut draw = || mean((0..values.len()).map(|_| values[rng.random_range(0..values.len())]).sum());
+    let mut means: Vec<f64> = (0..RESAMPLES).map(|_| draw()).collect();
+    means.sort_by(f64::total_cmp);
+    let quantile = |q: f64| means[((RESAMPLES - 1) as f64 * q).round() as usize];
+    Estimate { mean: mean(values.iter().sum()), low: quantile(0.025), high: quantile(0.975) }
+}
+
+/// How far two raters of the same things agree.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Agreement {
+    /// Things that both rated.
+    pub count: usize,
+    /// Spearman's rank correlation, equal values sharing their mean rank; `None` where it is undefined
+    /// (fewer than two things, or a rater who gave all the same).
+    pub spearman: Option<f64>,
+    /// Mean absolute difference; `None` of nothing.
+    pub mean_abs_diff: Option<f64>,
+}
+
+/// The agreement over pairs of ratings.
+pub fn agreement(pairs: &[(f64, f64)]) -> Agreement {
+    let (a, b): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
+    let total: f64 = pairs.iter().map(|(a, b)| (a - b).abs()).sum();
+    Agreement {
+        count: pairs.len(),
+        spearman: correlation(&ranks(&a), &ranks(&b)),
+        mean_abs_diff: (!pairs.is_empty()).then(|| total / pairs.len() as f64),
+    }
+}
+
+/// Ranks from 1; equal values share the mean of theirs.
+fn ranks(values: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&i, &j| values[i].total_cmp(&values[j]));
+    let mut ranks = vec![0.0; values.len()];
+    let mut first = 0;
+    while first < order.len() {
+        let equal = order[first..].iter().take_while(|&&i| values[i] == values[order[first]]).count().max(1);
+        for &i in &order[first..first + equal] {
+            ranks[i] = first as f64 + (equal as f64 + 1.0) / 2.0;
+        }
+        first += equal;
+    }
+    ranks
+}
+
+/// Pearson's correlation; `None` where one side does not vary.
+fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
+    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
+    let (ma, mb) = (mean(a), mean(b));
+    let sum = |f: &dyn Fn(f64, f64) -> f64| a.iter().zip(b).map(|(x, y)| f(x - ma, y - mb)).sum::<f64>();
+    let spread = (sum(&|x, _| x * x) * sum(&|_, y| y * y)).sqrt();
+    (spread > 0.0).then(|| sum(&|x, y| x * y) / spread)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_agrees_with_the_normal_one_for_many_values() {
+        let values: Vec<f64> = (0..400).map(|i| (i % 4 == 0) as u8 as f64).collect();
+        let e = bootstrap(&values, 1);
+        let half = 1.96 * (0.25f64 * 0.75 / 400.0).sqrt();
+        assert_eq!(e.mean, 0.25);
+        assert!((e.low - (0.25 - half)).abs() < 0.006 && (e.high - (0.25 + half)).abs() < 0.006, "{e:?}");
+        assert_eq!(bootstrap(&values, 1), e, "the same seed gives the same interval");
+        assert_eq!(bootstrap(&[1.0; 9], 3), Estimate { mean: 1.0, low: 1.0, high: 1.0 });
+        assert_eq!(bootstrap(&[], 3), Estimate { mean: 0.0, low: 0.0, high: 0.0 });
+    }
+
+    /// By hand: ranks (1, 2.5, 2.5, 4) and (1, 3, 2, 4); covariance 4.5, variances 4.5 and 5.
+    #[test]
+    fn raters_that_nearly_agree() {
+        let a = agreement(&[(10.0, 20.0), (50.0, 70.0), (50.0, 60.0), (90.0, 80.0)]);
+        assert!((a.spearman.unwrap() - 4.5 / (4.5f64 * 5.0).sqrt()).abs() < 1e-15, "{a:?}");
+        assert_eq!((a.count, a.mean_abs_diff), (4, Some(12.5)));
+        assert_eq!(agreement(&[(1.0, 9.0), (2.0, 8.0)]).spearman, Some(-1.0));
+        assert_eq!(agreement(&[(1.0, 3.0), (1.0, 4.0)]).spearman, None, "one rater does not vary");
+        assert_eq!(agreement(&[]), Agreement { count: 0, spearman: None, mean_abs_diff: None });
+    }
+}
