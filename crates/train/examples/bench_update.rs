@@ -35,7 +35,7 @@ fn main() -> Result<()> {
     let lengths: Vec<[usize; 3]> = serde_json::from_slice(&lengths)?;
     let policy = Policy::load(&root.join("assets/mini"))?;
     let teacher = Teacher::begin(&recipe, &policy)?;
-    let mut optimizer = optimizer(&recipe.optim, &policy)?;
+    let mut optimizer = optimizer(&recipe, &policy)?;
     // The rollouts of a group answer one prompt; a teacher's prompt begins like the student's.
     let group = recipe.rollout.group_size;
     let asked = |s: usize| ids(s / group, lengths[s][0]);

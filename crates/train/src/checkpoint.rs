@@ -53,18 +53,31 @@ pub fn save(state: &State, recipe: &Recipe) -> Result<PathBuf, TrainError> {
     write(&resume.join("recipe.toml"), &recipe.to_toml())?;
     std::fs::rename(&beside, &place).map_err(TrainError::io(&place))?;
     verify(&state.policy, &place)?;
-    for (_, old) in list(&folder).into_iter().rev().skip(recipe.checkpoint.keep) {
+    for (_, old) in numbered(&folder, "step-").into_iter().rev().skip(recipe.checkpoint.keep) {
         remove(&old)?;
     }
     Ok(place)
 }
 
-/// Writes the weights as `checkpoints/best`, for use but not for resuming.
+/// Writes the weights as `checkpoints/best-N` and points the link `checkpoints/best` there: for use, not for
+/// resuming. At every moment the link leads to a whole folder.
 ///
 /// # Errors
 /// The disk refuses.
-pub fn save_best(policy: &Policy, recipe: &Recipe) -> Result<(), TrainError> {
-    Ok(policy.save(&recipe.output_dir.join("checkpoints/best"))?)
+pub fn save_best(policy: &Policy, step: usize, recipe: &Recipe) -> Result<(), TrainError> {
+    let folder = recipe.output_dir.join("checkpoints");
+    let name = format!("best-{step}");
+    let (place, beside) = (folder.join(&name), folder.join(format!(".{name}.partial")));
+    let (best, link) = (folder.join("best"), folder.join(".best.link"));
+    remove(&beside)?;
+    policy.save(&beside)?;
+    remove(&place)?;
+    remove(&link)?;
+    std::fs::rename(&beside, &place).map_err(TrainError::io(&place))?;
+    std::os::unix::fs::symlink(&name, &link).map_err(TrainError::io(&link))?;
+    std::fs::rename(&link, &best).map_err(TrainError::io(&best))?;
+    let others = numbered(&folder, "best-").into_iter().filter(|&(n, _)| n != step);
+    others.into_iter().try_for_each(|(_, old)| remove(&old))
 }
 
 /// Sets a freshly begun state to the newest checkpoint of the run folder. Without one (the run was killed
@@ -75,7 +88,7 @@ pub fn save_best(policy: &Policy, recipe: &Recipe) -> Result<(), TrainError> {
 pub fn restore(state: &mut State, recipe: &Recipe) -> Result<bool, TrainError> {
     let folder = recipe.output_dir.join("checkpoints");
     remove_partial(&folder)?;
-    let Some((_, place)) = list(&folder).pop() else { return Ok(false) };
+    let Some((_, place)) = numbered(&folder, "step-").pop() else { return Ok(false) };
     let resume = place.join("resume");
     // Into the policy of the recipe's own folder: that one stays while checkpoints come and go.
     copy_weights(&Policy::load(&place)?, &state.policy)?;
@@ -96,10 +109,10 @@ fn remove_partial(folder: &Path) -> Result<(), TrainError> {
     hidden.into_iter().try_for_each(|e| remove(&e.path()))
 }
 
-/// The checkpoints of a folder, oldest first.
-fn list(folder: &Path) -> Vec<(usize, PathBuf)> {
+/// What is called `prefix` and a step in a folder, oldest first.
+fn numbered(folder: &Path, prefix: &str) -> Vec<(usize, PathBuf)> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let step = |name: &std::ffi::OsStr| name.to_str()?.strip_prefix("step-")?.parse().ok();
+    let step = |name: &std::ffi::OsStr| name.to_str()?.strip_prefix(prefix)?.parse().ok();
     let mut found: Vec<(usize, PathBuf)> =
         entries.filter_map(|e| Some((step(&e.file_name())?, e.path()))).collect();
     found.sort();
@@ -122,7 +135,11 @@ fn verify(policy: &Policy, place: &Path) -> Result<(), TrainError> {
 }
 
 fn remove(path: &Path) -> Result<(), TrainError> {
-    match std::fs::remove_dir_all(path) {
+    let removed = match path.is_symlink() {
+        true => std::fs::remove_file(path),
+        false => std::fs::remove_dir_all(path),
+    };
+    match removed {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(TrainError::io(path)(e)),
         _ => Ok(()),
     }

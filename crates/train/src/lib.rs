@@ -25,6 +25,7 @@ pub mod folder;
 mod log;
 pub mod loss;
 pub mod metrics;
+mod monitor;
 pub mod optim;
 pub mod progress;
 pub mod recipe;

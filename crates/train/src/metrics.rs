@@ -3,17 +3,19 @@
 //! Means over nothing are left out rather than written as 0.
 
 use crate::batch::Batch;
+use crate::recipe::Recipe;
 use crate::stages::Experience;
 use crate::update::UpdateReport;
 use std::collections::BTreeMap;
 use vsdpo_artifact::{Axis, Outcome};
+use vsdpo_render::RenderStats;
 
 /// Metrics by name.
 pub type Metrics = BTreeMap<String, f64>;
 
 /// Everything that is known of a step but its times and budgets.
-pub fn metrics(seen: &Experience, batch: &Batch, report: &UpdateReport) -> Metrics {
-    let mut m = Metrics::new();
+pub fn metrics(seen: &Experience, batch: &Batch, report: &UpdateReport, recipe: &Recipe) -> Metrics {
+    let mut m = report.watched.clone();
     losses(&mut m, report);
     if !seen.rollouts.is_empty() {
         rewards(&mut m, seen, batch);
@@ -22,7 +24,22 @@ pub fn metrics(seen: &Experience, batch: &Batch, report: &UpdateReport) -> Metri
         credit(&mut m, seen);
     }
     tokens(&mut m, seen, batch, report);
+    put(&mut m, "distill/outlier_scaled", report.outliers as f64);
+    let rhos = || report.scores.iter().flat_map(|s| &s.rho).filter(|rho| !rho.is_nan());
+    put_mean(&mut m, "distill/rho_mean", rhos().map(|&rho| f64::from(rho)));
+    put_mean(&mut m, "distill/rho_clipfrac", rhos().map(|&rho| flag(rho >= recipe.distill.is_clip)));
     m
+}
+
+/// How the renderer fared between two of its counts.
+pub fn rendering(m: &mut Metrics, before: &RenderStats, after: &RenderStats) {
+    let (ran, recalled) = (after.jobs - before.jobs, after.cache_hits - before.cache_hits);
+    if ran > 0 {
+        put(m, "render/seconds", (after.cpu_seconds - before.cpu_seconds) / ran as f64);
+    }
+    if ran + recalled > 0 {
+        put(m, "render/cache_hit", recalled as f64 / (ran + recalled) as f64);
+    }
 }
 
 /// Writes the mean of the values, if there are any.
@@ -122,7 +139,7 @@ pub fn flagged(seen: &Experience, rollout: usize) -> Vec<bool> {
 /// What the losses saw per token.
 fn tokens(m: &mut Metrics, seen: &Experience, batch: &Batch, report: &UpdateReport) {
     let mut kl: Vec<(f64, bool)> = Vec::new();
-    let (mut gaps, mut weights, mut rhos) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut gaps, mut weights) = (Vec::new(), Vec::new());
     let (mut entropies, mut drifts) = (Vec::new(), Vec::new());
     for (item, scores) in batch.items.iter().zip(&report.scores) {
         entropies.extend(scores.entropy.iter().map(|&h| f64::from(h)));
@@ -134,11 +151,14 @@ fn tokens(m: &mut Metrics, seen: &Experience, batch: &Batch, report: &UpdateRepo
         let gap = scores.logp_teacher.iter().zip(&scores.logp).map(|(q, p)| f64::from(q - p));
         gaps.extend(gap.zip(flags));
         weights.extend(item.weights.iter().map(|&w| f64::from(w)));
-        rhos.extend(scores.rho.iter().map(|&r| f64::from(r)));
     }
     put_mean(m, "entropy", entropies);
     put_mean(m, "sampling/sampling_logp_difference/mean", drifts.iter().map(|d| d.abs()));
     put_mean(m, "sampling/importance_sampling_ratio/mean", drifts.iter().map(|d| d.exp()));
+    for (name, bound) in [("min", f64::min as fn(f64, f64) -> f64), ("max", f64::max)] {
+        let bound = drifts.iter().map(|d| d.exp()).reduce(bound);
+        m.extend(bound.map(|ratio| (format!("sampling/importance_sampling_ratio/{name}"), ratio)));
+    }
     if let Some(most) = drifts.iter().map(|d| d.abs()).reduce(f64::max) {
         put(m, "sampling/sampling_logp_difference/max", most);
     }
@@ -151,7 +171,6 @@ fn tokens(m: &mut Metrics, seen: &Experience, batch: &Batch, report: &UpdateRepo
     }
     put_mean(m, "credit/w_mean", weights);
     put_mean(m, "credit/flagged_token_fraction", kl.iter().map(|&(_, f)| flag(f)));
-    put_mean(m, "distill/rho_mean", rhos);
     let of = |list: &[(f64, bool)], want: bool| -> Vec<f64> {
         list.iter().filter(|(_, f)| *f == want).map(|&(v, _)| v).collect()
     };

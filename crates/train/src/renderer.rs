@@ -1,7 +1,7 @@
 //! The one thing that the loop asks of a renderer, so that tests can put a stub world in its place.
 
 use vsdpo_artifact::Outcome;
-use vsdpo_render::{ChartRenderer, RenderError};
+use vsdpo_render::{ChartRenderer, RenderError, RenderStats};
 
 /// R: code in, outcomes out.
 pub trait Renderer: Sync {
@@ -11,10 +11,17 @@ pub trait Renderer: Sync {
     /// # Errors
     /// Whatever keeps the renderer from working at all.
     fn render_all(&self, sources: &[&str]) -> Result<Vec<Outcome>, RenderError>;
+
+    /// Counters since the start.
+    fn stats(&self) -> RenderStats;
 }
 
 impl Renderer for ChartRenderer {
     fn render_all(&self, sources: &[&str]) -> Result<Vec<Outcome>, RenderError> {
         ChartRenderer::render_all(self, sources).into_iter().collect()
+    }
+
+    fn stats(&self) -> RenderStats {
+        ChartRenderer::stats(self)
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use vsdpo_artifact::{ExecError, FailureKind, Image, Outcome, Rendered, Span};
 use vsdpo_data::Source;
 use vsdpo_policy::{Config, FrontSpec, Policy, TextConfig, VisionConfig, write_front_files};
-use vsdpo_render::RenderError;
+use vsdpo_render::{RenderError, RenderStats};
 
 /// Renders every other source to a picture of its own colour; the rest fails at its first byte.
 pub struct StubRenderer;
@@ -33,6 +33,10 @@ impl Renderer for StubRenderer {
             }
         };
         Ok(sources.iter().map(outcome).collect())
+    }
+
+    fn stats(&self) -> RenderStats {
+        RenderStats::default()
     }
 }
 

@@ -6,7 +6,7 @@ use crate::error::TrainError;
 use crate::eval::{EvalConfig, EvalReport, evaluate};
 use crate::folder;
 use crate::log::RunLog;
-use crate::metrics::{Metrics, metrics};
+use crate::metrics::{Metrics, metrics, rendering};
 use crate::progress::{Best, Progress};
 use crate::recipe::{Recipe, Trainable};
 use crate::renderer::Renderer;
@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use vsdpo_data::{Source, mini::chart::Split};
 use vsdpo_policy::{Policy, SampleConfig};
+use vsdpo_render::RenderStats;
 
 /// Seed of the tasks and samples of evaluations: one for all runs, so that runs are comparable.
 const EVAL_SEED: u64 = 1_000_003;
@@ -87,6 +88,8 @@ pub(crate) struct Trainer<'a, 'o> {
     renderer: &'a dyn Renderer,
     options: RunOptions<'o>,
     log: RunLog,
+    /// The renderer's counters when the step began.
+    rendered: RenderStats,
     fell: bool,
 }
 
@@ -104,17 +107,19 @@ impl<'a, 'o> Trainer<'a, 'o> {
         }
         folder::prepare(recipe, source.held_out(), options.resume)?;
         let teacher = Teacher::begin(recipe, &policy)?;
-        let optimizer = optimizer(&recipe.optim, &policy)?;
+        let optimizer = optimizer(recipe, &policy)?;
         let mut state = State { policy, teacher, optimizer, progress: Progress::default() };
         let resumed = options.resume && checkpoint::restore(&mut state, recipe)?;
         let done = resumed.then_some(state.progress.step);
         let log = RunLog::open(&recipe.output_dir, done)?;
-        let mut trainer = Self { state, source, recipe, renderer, options, log, fell: false };
+        let rendered = RenderStats::default();
+        let mut trainer = Self { state, source, recipe, renderer, options, log, rendered, fell: false };
         let untested = trainer.state.progress == Progress::default();
         if untested && recipe.eval.every > 0 && !trainer.stopped() {
             trainer.evaluate()?;
             checkpoint::save(&trainer.state, recipe)?;
         }
+        trainer.rendered = renderer.stats();
         Ok(trainer)
     }
 
@@ -144,7 +149,8 @@ impl<'a, 'o> Trainer<'a, 'o> {
         progress.generated_tokens += seen.rollouts.iter().map(|y| y.tokens.len() as u64).sum::<u64>();
         progress.num_tokens +=
             batch.items.iter().map(|i| (i.prompt.ids.len() + i.tokens.len()) as u64).sum::<u64>();
-        let mut m = metrics(seen, batch, report);
+        let mut m = metrics(seen, batch, report, recipe);
+        rendering(&mut m, &self.rendered, &self.renderer.stats());
         clock.finish(progress, &mut m);
         let step = progress.step;
         self.log.step(step, &m)?;
@@ -158,6 +164,7 @@ impl<'a, 'o> Trainer<'a, 'o> {
         if due(recipe.checkpoint.every) && !last && !self.fell {
             checkpoint::save(&self.state, recipe)?;
         }
+        self.rendered = self.renderer.stats();
         Ok(())
     }
 
@@ -180,7 +187,7 @@ impl<'a, 'o> Trainer<'a, 'o> {
         self.log.eval(step, &report)?;
         let verdict = self.state.progress.evaluated(&report);
         if verdict.best {
-            checkpoint::save_best(&self.state.policy, recipe)?;
+            checkpoint::save_best(&self.state.policy, step, recipe)?;
         }
         self.fell = verdict.fell && recipe.eval.stop_on_fall;
         let metrics = &Metrics::new();

@@ -7,12 +7,14 @@
 
 use crate::batch::{Batch, Item};
 use crate::error::TrainError;
-use crate::loss::{Clip, Components, Divergence, HeadInput, HeadOutput, Importance, LossConfig, Weights};
+use crate::loss::{Clip, Components, Divergence, HeadInput, Importance, LossConfig, Weights};
 use crate::loss::{Streams as HeadStreams, fused_head, total};
+use crate::monitor::{self, Monitor};
 use crate::optim::{AdamW, AdamWConfig, Schedule};
-use crate::recipe::{DivergenceKind, IsKind, OptimSection, Recipe, Streams};
+use crate::recipe::{DivergenceKind, IsKind, Recipe, Streams};
 use crate::teacher::Teacher;
 use candle_core::{Device, Tensor};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use vsdpo_policy::{Mode, Policy, Sequence, ops};
 
@@ -52,6 +54,10 @@ pub struct UpdateReport {
     pub micro_batches: usize,
     /// One per item of the batch.
     pub scores: Vec<Scores>,
+    /// Tokens whose divergence was scaled down.
+    pub outliers: usize,
+    /// What is watched in every tenth step only, by the name of its metric.
+    pub watched: BTreeMap<String, f64>,
 }
 
 /// Runs the batch through student and teacher and moves the student's weights.
@@ -67,11 +73,13 @@ pub fn update(
 ) -> Result<UpdateReport, TrainError> {
     let config = loss_config(recipe, streams);
     let mut sum = Gradients::new(policy, teacher, &config)?;
+    sum.monitor = optimizer.steps().is_multiple_of(monitor::EVERY).then(Monitor::default);
     let cuts = micro_batches(&batch.items, recipe.optim.micro_batch_tokens);
     for cut in &cuts {
         sum.add(&batch.items[cut.clone()])?;
     }
     let (losses, scores, grads) = (sum.losses, sum.scores, sum.grads);
+    let watched = sum.monitor.map(|m| m.metrics()).unwrap_or_default();
     let moved = optimizer.step(&grads)?;
     Ok(UpdateReport {
         loss: total(&losses, &config.weights),
@@ -82,7 +90,9 @@ pub fn update(
         learning_rate: moved.lr,
         skipped: moved.skipped,
         micro_batches: cuts.len(),
+        outliers: sum.outliers,
         scores,
+        watched,
     })
 }
 
@@ -90,7 +100,8 @@ pub fn update(
 ///
 /// # Errors
 /// A parameter of a kind that the optimizer does not know.
-pub fn optimizer(cfg: &OptimSection, policy: &Policy) -> Result<AdamW, TrainError> {
+pub fn optimizer(recipe: &Recipe, policy: &Policy) -> Result<AdamW, TrainError> {
+    let cfg = &recipe.optim;
     let cfg = AdamWConfig {
         lr: cfg.lr,
         beta1: cfg.beta1,
@@ -98,7 +109,10 @@ pub fn optimizer(cfg: &OptimSection, policy: &Policy) -> Result<AdamW, TrainErro
         eps: cfg.eps,
         weight_decay: cfg.weight_decay,
         max_grad_norm: cfg.max_grad_norm,
-        schedule: Schedule::Constant { warmup: cfg.warmup_steps },
+        schedule: match cfg.decay_steps {
+            0 => Schedule::Constant { warmup: cfg.warmup_steps },
+            decay => Schedule::Trapezoid { warmup: cfg.warmup_steps, decay, total: recipe.steps },
+        },
     };
     Ok(AdamW::new(policy.trainable(), cfg)?)
 }
@@ -119,6 +133,7 @@ fn loss_config(recipe: &Recipe, streams: Streams) -> LossConfig {
             IsKind::None => Importance::None,
         },
         is_clip: d.is_clip,
+        outlier: (d.outlier > 0.0).then_some(d.outlier),
         clip: Clip { low: g.clip_low, high: g.clip_high, dual: g.dual_clip, ..Clip::default() },
         ..LossConfig::default()
     }
@@ -144,6 +159,8 @@ fn micro_batches(items: &[Item], budget: usize) -> Vec<Range<usize>> {
 struct Gradients<'a> {
     student: &'a Policy,
     teacher: &'a Policy,
+    /// The teacher's weights are those that the run began with.
+    from_base: bool,
     config: &'a LossConfig,
     /// The output head's values: the student's, and the teacher's where they are others.
     head: Vec<f32>,
@@ -153,6 +170,10 @@ struct Gradients<'a> {
     grads: Vec<Option<Tensor>>,
     losses: Components,
     scores: Vec<Scores>,
+    /// Tokens whose divergence was scaled down.
+    outliers: usize,
+    /// In a step that is watched.
+    monitor: Option<Monitor>,
 }
 
 impl<'a> Gradients<'a> {
@@ -167,8 +188,11 @@ impl<'a> Gradients<'a> {
             grads: vec![None; student.trainable().count()],
             losses: Components::default(),
             scores: Vec::new(),
+            outliers: 0,
+            monitor: None,
             student,
             teacher: scorer,
+            from_base: matches!(teacher, Teacher::Base(_)),
             config,
         })
     }
@@ -181,7 +205,26 @@ impl<'a> Gradients<'a> {
         let (rows, dim) = hidden.dims2()?;
         let states = hidden.detach().flatten_all()?.to_vec1::<f32>()?;
         let taught = self.teacher_states(items, rows, dim)?;
-        let out = self.head_pass(items, &states, taught.as_deref(), dim)?;
+        let rows = Rows::of(items);
+        let input = HeadInput {
+            hidden_s: &states,
+            hidden_t: taught.as_deref(),
+            head: &self.head,
+            head_t: self.head_t.as_deref(),
+            dim,
+            targets: &rows.targets,
+            streams: rows.streams(),
+        };
+        let out = fused_head(&input, self.config, self.head_at.is_some())?;
+        if let Some(mut monitor) = self.monitor {
+            monitor.components(&input, self.config)?;
+            if self.from_base {
+                let base = self.teacher.completion_hidden(&sequences, Mode::Infer)?;
+                let base = base.flatten_all()?.to_vec1::<f32>()?;
+                monitor.drift(&HeadInput { hidden_t: Some(&base), ..input }, &rows.sampled, self.config)?;
+            }
+            self.monitor = Some(monitor);
+        }
         let store = ops::backward(&hidden, &out.dh)?;
         for (slot, (_, var)) in self.grads.iter_mut().zip(self.student.trainable()) {
             add_to(slot, store.get(var.as_tensor()).cloned())?;
@@ -191,6 +234,7 @@ impl<'a> Gradients<'a> {
             add_to(&mut self.grads[at], Some(dhead))?;
         }
         self.losses += out.loss;
+        self.outliers += out.tokens.outlier_scaled;
         let mut start = 0;
         for item in items {
             let at = start..start + item.tokens.len();
@@ -236,40 +280,47 @@ impl<'a> Gradients<'a> {
         }
         Ok(Some(out))
     }
+}
 
-    /// Losses, and their gradients with respect to the states and the head.
-    fn head_pass(
-        &self,
-        items: &[Item],
-        hidden_s: &[f32],
-        hidden_t: Option<&[f32]>,
-        dim: usize,
-    ) -> Result<HeadOutput, TrainError> {
-        let targets: Vec<u32> = items.iter().flat_map(|i| i.tokens.iter().copied()).collect();
+/// What the head wants to know of every token of some items.
+struct Rows {
+    targets: Vec<u32>,
+    ce: Vec<f32>,
+    ref_kl: Vec<f32>,
+    rl: Vec<f32>,
+    advantage: Vec<f32>,
+    engine: Vec<f32>,
+    /// 1 on the tokens of rollouts.
+    sampled: Vec<f32>,
+}
+
+impl Rows {
+    fn of(items: &[Item]) -> Self {
         let stream = |of: for<'i> fn(&'i Item) -> &'i [f32]| spread(items, of);
-        let (ce, ref_kl, rl) = (stream(|i| &i.ce), stream(|i| &i.ref_kl), stream(|i| &i.rl));
-        let engine = stream(|i| i.logprobs);
-        let advantage: Vec<f32> =
-            items.iter().flat_map(|i| std::iter::repeat_n(i.advantage, i.tokens.len())).collect();
-        let streams = HeadStreams {
-            ce: &ce,
-            ref_kl: &ref_kl,
-            rl: &rl,
-            advantage: &advantage,
+        let each = |of: fn(&Item) -> f32| -> Vec<f32> {
+            items.iter().flat_map(|i| std::iter::repeat_n(of(i), i.tokens.len())).collect()
+        };
+        Self {
+            targets: items.iter().flat_map(|i| i.tokens.iter().copied()).collect(),
+            ce: stream(|i| &i.ce),
+            ref_kl: stream(|i| &i.ref_kl),
+            rl: stream(|i| &i.rl),
+            advantage: each(|i| i.advantage),
+            engine: stream(|i| i.logprobs),
+            sampled: each(|i| f32::from(u8::from(i.rollout.is_some()))),
+        }
+    }
+
+    fn streams(&self) -> HeadStreams<'_> {
+        HeadStreams {
+            ce: &self.ce,
+            ref_kl: &self.ref_kl,
+            rl: &self.rl,
+            advantage: &self.advantage,
             // One update per batch: the old weights are the current ones.
             logp_old: &[],
-            logp_engine: &engine,
-        };
-        let input = HeadInput {
-            hidden_s,
-            hidden_t,
-            head: &self.head,
-            head_t: self.head_t.as_deref(),
-            dim,
-            targets: &targets,
-            streams,
-        };
-        Ok(fused_head(&input, self.config, self.head_at.is_some())?)
+            logp_engine: &self.engine,
+        }
     }
 }
 

@@ -72,6 +72,7 @@ fn losses(r: &Recipe) -> Result<(), RecipeError> {
     need(!d.channels.is_empty(), "distill.channels", &d.channels, "name \"image\", \"rubric\" or both")?;
     need(d.ema_rate > 0.0 && d.ema_rate <= 1.0, "distill.ema_rate", d.ema_rate, "write a number in (0, 1]")?;
     need(d.is_clip >= 1.0, "distill.is_clip", d.is_clip, "write at least 1")?;
+    need(weight(d.outlier), "distill.outlier", d.outlier, "write at least 0 (0 is off)")?;
     need(d.max_prompt_tokens >= 1, "distill.max_prompt_tokens", d.max_prompt_tokens, "write at least 1")?;
     need((0.0..1.0).contains(&g.clip_low), "grpo.clip_low", g.clip_low, "write a number in [0, 1)")?;
     need(g.clip_high >= 0.0, "grpo.clip_high", g.clip_high, "write at least 0")?;
@@ -88,6 +89,13 @@ fn losses(r: &Recipe) -> Result<(), RecipeError> {
 fn together(r: &Recipe) -> Result<(), RecipeError> {
     let any = r.distill.weight > 0.0 || r.grpo.weight > 0.0 || r.sft.weight > 0.0;
     let warm_only = r.sft.warm_start_steps >= r.steps;
+    let o = &r.optim;
+    need(
+        o.warmup_steps.saturating_add(o.decay_steps) <= r.steps || o.decay_steps == 0,
+        "optim.decay_steps",
+        o.decay_steps,
+        "write less than steps - optim.warmup_steps, or 0 for none",
+    )?;
     need(any || warm_only, "distill.weight", 0.0, "give distill, grpo or sft a weight above 0")?;
     need(
         r.grpo.weight == 0.0 || r.rollout.group_size >= 2,

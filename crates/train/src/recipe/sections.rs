@@ -145,6 +145,8 @@ pub struct DistillSection {
     pub is_kind: IsKind,
     /// Cap of the importance weight.
     pub is_clip: f32,
+    /// Tokens with a divergence above this many nats are scaled down to it; 0 is off.
+    pub outlier: f32,
     /// What the teacher sees besides the prompt.
     pub context: ContextKind,
     /// Whose feedback the teacher sees.
@@ -163,6 +165,7 @@ impl Default for DistillSection {
             ema_rate: 0.05,
             is_kind: IsKind::Behaviour,
             is_clip: 2.0,
+            outlier: 0.0,
             context: ContextKind::Feedback,
             feedback: FeedbackKind::Own,
             max_prompt_tokens: 8192,
@@ -287,6 +290,8 @@ pub struct OptimSection {
     pub lr: f64,
     /// Steps of linear warm-up.
     pub warmup_steps: usize,
+    /// Steps at the end over which the learning rate falls linearly to 0; 0 keeps it.
+    pub decay_steps: usize,
     /// Bound of the global gradient norm.
     pub max_grad_norm: f64,
     /// Decay of the first moment.
@@ -307,6 +312,7 @@ impl Default for OptimSection {
         Self {
             lr: 1e-6,
             warmup_steps: 10,
+            decay_steps: 0,
             max_grad_norm: 1.0,
             beta1: 0.9,
             beta2: 0.999,

@@ -73,7 +73,14 @@ fn a_resumed_run_is_the_straight_run_bit_for_bit() {
     };
     assert_eq!(steps(&straight.output_dir), [0, 2, 4]);
     assert_eq!(steps(&cut.output_dir), [0, 2, 4]);
-    assert!(straight.output_dir.join("checkpoints/best/model.safetensors").is_file());
+    let best = straight.output_dir.join("checkpoints/best");
+    let step = whole.best().unwrap().step;
+    assert_eq!(std::fs::read_link(&best).unwrap(), Path::new(&format!("best-{step}")));
+    assert!(best.join("model.safetensors").is_file());
+    let kept = std::fs::read_dir(straight.output_dir.join("checkpoints")).unwrap().flatten();
+    assert_eq!(kept.filter(|e| e.file_name().to_string_lossy().starts_with("best-")).count(), 1);
+    // The first step of four is watched.
+    assert!(a[0].get("gradnorm/distill").is_some() && a[1].get("gradnorm/distill").is_none(), "{}", a[0]);
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn a_step_lowers_the_loss_it_was_taken_on() {
     let streams = Streams { ce: 1.0, ref_kl: 0.0, rl: 0.0 };
     let seen = experience(&world.policy, &recipe);
     let batch = Batch::assemble(&world.policy, &seen, &recipe, streams).unwrap();
-    let mut adam = optimizer(&recipe.optim, &world.policy).unwrap();
+    let mut adam = optimizer(&recipe, &world.policy).unwrap();
     let mut losses = Vec::new();
     for _ in 0..12 {
         let report = update(&world.policy, &Teacher::Live, &batch, &mut adam, (&recipe, streams)).unwrap();
