@@ -175,3 +175,48 @@ fn recipes_that_cannot_be_used() {
     assert_one_line(&run(&["train", shipped, "--set", &out, "--set", "data.type=nothing"]), &["nothing"]);
     assert_one_line(&run(&["train", shipped, "--set", &out, "--resume"]), &["resume"]);
 }
+
+/// Three examples, one of them without a picture. A random model writes no code, so every score is 0.
+#[test]
+fn a_model_answers_the_benchmark_and_goes_on_where_it_stopped() {
+    let world = World::new();
+    fs::create_dir(world.path("data")).unwrap();
+    for stem in ["bar_1", "bar_2", "line_1"] {
+        world.file(&format!("data/{stem}.py"), b"import matplotlib.pyplot as plt\nplt.savefig('x.pdf')\n");
+        if stem != "line_1" {
+            image::RgbImage::from_pixel(64, 48, image::Rgb([250, 240, 9]))
+                .save(world.path(&format!("data/{stem}.png")))
+                .unwrap();
+        }
+    }
+    let (model, data, out, cache) = (world.path("model"), world.path("data"), world.path("out"), world.path("cache"));
+    let eval = |seed: &str| {
+        let args = [
+            "eval", "--benchmark", "chartmimic", "--model", &model, "--data", &data, "--out", &out, "--cache", &cache,
+            "--max-tokens", "9", "--temperature", "1", "--seed", seed, "--json",
+        ];
+        let output = run(&args);
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{err}");
+        (serde_json::from_slice::<Value>(&output.stdout).unwrap(), err)
+    };
+    let answers = || fs::read_to_string(world.path("out/responses.jsonl")).unwrap();
+    let (summary, err) = eval("3");
+    assert!(err.contains("1 examples have no PNG") && err.contains("2 answers were cut after 9 tokens"), "{err}");
+    assert_eq!(summary["row"]["exec"]["mean"].as_f64(), Some(0.0), "{summary}");
+    let first = answers();
+    let names: Vec<Value> =
+        first.lines().map(|l| serde_json::from_str::<Value>(l).unwrap()["name"].clone()).collect();
+    assert_eq!(names, ["bar_1", "bar_2"]);
+    // The second answer is lost and half of a line is left: only that one is asked for again.
+    fs::write(world.path("out/responses.jsonl"), &first[..first.len() - 20]).unwrap();
+    assert!(eval("3").1.contains("1 answers were cut"));
+    assert_eq!(answers(), first);
+    assert!(!eval("3").1.contains("were cut"));
+    eval("4");
+    assert_ne!(answers(), first, "another seed, other answers");
+    let both = world.file("a.jsonl", b"{\"name\": \"bar_1\", \"response\": \"x\"}\n");
+    let args =
+        ["eval", "--benchmark", "chartmimic", "--data", &data, "--model", &model, "--responses", &both];
+    assert_one_line(&run(&args), &["--responses", "--model", "exclude"]);
+}

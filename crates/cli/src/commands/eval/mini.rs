@@ -1,12 +1,13 @@
 //! `eval --benchmark mini-chart`: a model on the held-out charts of the embedded world.
 
+use super::Sampling;
 use crate::commands::Sandbox;
 use crate::{Exit, terminal};
 use anyhow::Result;
 use clap::Args;
 use std::path::Path;
 use vsdpo_data::mini::chart::Split;
-use vsdpo_policy::{Policy, SampleConfig};
+use vsdpo_policy::Policy;
 use vsdpo_render::ChartRenderer;
 use vsdpo_train::eval::{Arm, Estimate, EvalConfig, EvalReport, evaluate};
 
@@ -17,32 +18,24 @@ pub struct Options {
     /// Number of tasks, one answer each.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     tasks: u32,
-    /// Softmax temperature; 0 takes the likeliest token every time.
-    #[arg(long, default_value_t = 1.0)]
-    temperature: f32,
-    /// Seed of tasks and answers.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Tokens after which an answer is cut.
-    #[arg(long, default_value_t = 256, value_name = "N")]
-    max_tokens: usize,
     /// Also score the model when it is shown feedback on its own answers, and on somebody else's.
     #[arg(long)]
     feedback: bool,
 }
 
-pub fn run(model: &Path, args: &Options, sandbox: &Sandbox, json: bool) -> Result<Exit> {
+pub fn run(
+    model: &Path,
+    (args, sampling): (&Options, &Sampling),
+    sandbox: &Sandbox,
+    json: bool,
+) -> Result<Exit> {
     let policy = Policy::load(model)?;
     let renderer = ChartRenderer::start(sandbox.config())?;
     let config = EvalConfig {
         split: Split::Heldout,
         tasks: args.tasks as usize,
-        sampling: SampleConfig {
-            max_completion_tokens: args.max_tokens,
-            temperature: args.temperature,
-            top_p: 1.0,
-        },
-        seed: args.seed,
+        sampling: sampling.config(1.0, 256),
+        seed: sampling.seed,
         constant: true,
         feedback: args.feedback,
     };

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 ///
 /// chartmimic: responses of any model against the benchmark's folder, as a row of its table. What is known
 /// of an example is kept at once, so that a run that was interrupted goes on where it stopped. With a judge,
-/// the pictures are compared, too.
+/// the pictures are compared, too. With --model the answers are asked for first.
 ///
 /// mini-chart: a model of this project on held-out charts. The best constant layout is scored beside it:
 /// what can be had without reading the prompt. With --feedback the model is also shown feedback on its own
@@ -27,7 +27,7 @@ pub struct Args {
     /// What to ask.
     #[arg(long, value_enum)]
     benchmark: Benchmark,
-    /// A Hugging Face folder (mini-chart).
+    /// A Hugging Face folder: the model that answers.
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
     /// Print one JSON object.
@@ -41,9 +41,38 @@ pub struct Args {
     unsafe_no_sandbox: bool,
     #[cfg(feature = "train")]
     #[command(flatten)]
+    sampling: Sampling,
+    #[cfg(feature = "train")]
+    #[command(flatten)]
     mini: mini::Options,
     #[command(flatten)]
     chartmimic: chartmimic::Options,
+}
+
+/// How a model answers.
+#[cfg(feature = "train")]
+#[derive(clap::Args)]
+pub struct Sampling {
+    /// Softmax temperature; 0 takes the likeliest token every time. 1 for mini-chart, 0 for chartmimic.
+    #[arg(long)]
+    temperature: Option<f32>,
+    /// Seed of tasks and answers.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Tokens after which an answer is cut; 256 for mini-chart, 4096 for chartmimic.
+    #[arg(long, value_name = "N")]
+    max_tokens: Option<usize>,
+}
+
+#[cfg(feature = "train")]
+impl Sampling {
+    fn config(&self, temperature: f32, max_tokens: usize) -> vsdpo_policy::SampleConfig {
+        vsdpo_policy::SampleConfig {
+            max_completion_tokens: self.max_tokens.unwrap_or(max_tokens),
+            temperature: self.temperature.unwrap_or(temperature),
+            top_p: 1.0,
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -60,18 +89,35 @@ pub fn run(args: &Args) -> Result<Exit> {
         unsafe_no_sandbox: args.unsafe_no_sandbox,
     };
     match args.benchmark {
-        Benchmark::Chartmimic if args.model.is_some() => {
-            bail!("chartmimic with --model is not there yet: let the model answer and give --responses FILE")
-        }
-        Benchmark::Chartmimic => chartmimic::run(&args.chartmimic, &sandbox(30), args.json),
+        Benchmark::Chartmimic => chartmimic(args, &sandbox(30)),
         Benchmark::MiniChart => mini_chart(args, &sandbox(10)),
     }
 }
 
 #[cfg(feature = "train")]
+fn chartmimic(args: &Args, sandbox: &Sandbox) -> Result<Exit> {
+    let (sampling, seed) = (args.sampling.config(0.0, 4096), args.sampling.seed);
+    let asked = args.model.as_ref().map(|model| chartmimic::answers::Asked { model, sampling, seed });
+    let answer = |data: &_, out: &_| match &asked {
+        Some(asked) => chartmimic::answers::answer(asked, data, out),
+        None => bail!("there is no model to ask"),
+    };
+    let model = args.model.as_deref().map(|model| (model, &answer as chartmimic::Answer));
+    chartmimic::run(&args.chartmimic, model, sandbox, args.json)
+}
+
+#[cfg(not(feature = "train"))]
+fn chartmimic(args: &Args, sandbox: &Sandbox) -> Result<Exit> {
+    if args.model.is_some() {
+        bail!("--model needs the build with models: build without `--no-default-features`");
+    }
+    chartmimic::run(&args.chartmimic, None, sandbox, args.json)
+}
+
+#[cfg(feature = "train")]
 fn mini_chart(args: &Args, sandbox: &Sandbox) -> Result<Exit> {
     let Some(model) = &args.model else { bail!("mini-chart asks a model: give --model DIR") };
-    mini::run(model, &args.mini, sandbox, args.json)
+    mini::run(model, (&args.mini, &args.sampling), sandbox, args.json)
 }
 
 #[cfg(not(feature = "train"))]

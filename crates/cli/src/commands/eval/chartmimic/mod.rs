@@ -1,5 +1,7 @@
 //! `eval --benchmark chartmimic`: the responses of any model, scored as the benchmark does.
 
+#[cfg(feature = "train")]
+pub mod answers;
 mod dataset;
 mod files;
 mod judge;
@@ -41,7 +43,7 @@ pub struct Options {
     /// What a response is; `auto` tells completions by their shape.
     #[arg(long, value_enum, default_value = "auto")]
     format: Format,
-    /// Where results go; a run into the same folder goes on. Default: beside the responses.
+    /// Where results go; a run into the same folder goes on. Default: beside the responses or the model.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// D, by which sums are divided. Default: the number of examples in the folder.
@@ -67,11 +69,14 @@ struct Run<'a> {
     keys: BTreeMap<String, String>,
 }
 
-pub fn run(args: &Options, sandbox: &Sandbox, json: bool) -> Result<Exit> {
-    let (Some(folder), Some(file)) = (&args.data, &args.responses) else {
-        bail!(
-            "chartmimic needs --data DIR (the benchmark's folder) and --responses FILE (the model's answers)"
-        );
+/// Where the answers come from when no file is given: asked for, then written into the folder of results.
+pub type Answer<'a> = &'a dyn Fn(&Dataset, &Path) -> Result<PathBuf>;
+
+pub fn run(args: &Options, model: Option<(&Path, Answer)>, sandbox: &Sandbox, json: bool) -> Result<Exit> {
+    let Some(folder) = &args.data else { bail!("chartmimic needs --data DIR: the benchmark's folder") };
+    let out = args.out.clone().or_else(|| Some(beside(args.responses.as_deref().or(model.map(|m| m.0))?)));
+    let Some(out) = out else {
+        bail!("chartmimic needs --responses FILE (a model's answers) or --model DIR (to be asked)");
     };
     let panel = judge::Panel::new(&args.judge)?;
     let data = Dataset::open(folder)?;
@@ -79,29 +84,40 @@ pub fn run(args: &Options, sandbox: &Sandbox, json: bool) -> Result<Exit> {
     if total < data.stems.len() {
         bail!("--total {total} is less than the {} examples in `{}`", data.stems.len(), folder.display());
     }
-    let responses = Responses::open(file, args.format, &data)?;
+    let _lock = results::lock(&out)?;
+    let (file, format) = match (&args.responses, model) {
+        (Some(_), Some(_)) => bail!("--responses and --model exclude each other: who is to be scored?"),
+        (None, Some((_, answer))) => (answer(&data, &out)?, Format::Plain),
+        (file, _) => (file.clone().unwrap_or_default(), args.format),
+    };
+    let responses = Responses::open(&file, format, &data)?;
     if responses.repeated > 0 {
         terminal::remark(&format!(
             "note: {} charts are answered again; the last line counts",
             responses.repeated
         ));
     }
-    let out = args.out.clone().unwrap_or_else(|| file.with_extension("scored"));
-    let _lock = results::lock(&out)?;
     let cache = files::cache_folder(args.cache.as_deref(), &out);
     let rules = args.mode.into();
     let examples = score(&data, &responses, Scorer::start(sandbox, rules)?, (&out, &cache))?;
-    let official = Official::new(&out, file, folder);
+    let official = Official::new(&out, &file, folder);
     official.write(&examples)?;
     let places = judge::Places { out: &out, cache: &cache, official: &official };
     let judged = panel.map(|p| p.judge(&data, &responses, &examples, sandbox, &places)).transpose()?;
     let shown =
-        Shown { mode: print::mode(rules), responses: file, data: folder, total, timeout: sandbox.timeout };
+        Shown { mode: print::mode(rules), responses: &file, data: folder, total, timeout: sandbox.timeout };
     let summary = Summary::new(&shown, &examples, judged);
     let text = serde_json::to_string_pretty(&summary)? + "\n";
     files::replace(&out.join("summary.json"), text.as_bytes())?;
     terminal::out(&if json { terminal::escaped_json(&text).into_owned() } else { summary::table(&summary) })?;
     summary.judge.map_or(Ok(Exit::Fine), |j| j.complete().map(|()| Exit::Fine))
+}
+
+/// `x.jsonl` or the folder `x` -> `x.scored`.
+fn beside(what: &Path) -> PathBuf {
+    let mut name = if what.is_dir() { what.file_name() } else { what.file_stem() }.unwrap_or_default().to_owned();
+    name.push(".scored");
+    what.with_file_name(name)
 }
 
 /// Scores what `places`, the folders of results and of the cache, do not know yet.
