@@ -44,6 +44,16 @@ pub enum ChartAxis {
     Ticks,
     /// Texts stand out from what is behind them.
     Contrast,
+    /// The texts are the reference's.
+    Text,
+    /// The axes lie in the reference's grid.
+    Layout,
+    /// The calls that draw are of the reference's kinds.
+    ChartType,
+    /// The colours are the reference's.
+    Color,
+    /// The picture looks like the reference's.
+    Visual,
 }
 
 /// An axis of some domain.
@@ -54,7 +64,7 @@ pub enum Axis {
 }
 
 impl Axis {
-    /// Every axis of a domain, in the fixed order of rubrics. Empty for a domain without rules yet.
+    /// Every axis of a domain that a render alone can be judged on, in the fixed order of rubrics. Empty for a domain without rules yet.
     pub fn of(domain: Domain) -> &'static [Axis] {
         use ChartAxis::*;
         match domain {
@@ -70,6 +80,21 @@ impl Axis {
         }
     }
 
+    /// The further axes of a render that has a reference to be compared with, in the fixed order of rubrics.
+    pub fn against_reference(domain: Domain) -> &'static [Axis] {
+        use ChartAxis::*;
+        match domain {
+            Domain::Chart => &[
+                Axis::Chart(Text),
+                Axis::Chart(Layout),
+                Axis::Chart(ChartType),
+                Axis::Chart(Color),
+                Axis::Chart(Visual),
+            ],
+            Domain::Web | Domain::Slide => &[],
+        }
+    }
+
     /// The stable name, as in rubrics, metrics and JSON.
     pub fn name(self) -> &'static str {
         match self {
@@ -79,6 +104,11 @@ impl Axis {
             Axis::Chart(ChartAxis::Clipping) => "clipping",
             Axis::Chart(ChartAxis::Ticks) => "ticks",
             Axis::Chart(ChartAxis::Contrast) => "contrast",
+            Axis::Chart(ChartAxis::Text) => "text",
+            Axis::Chart(ChartAxis::Layout) => "layout",
+            Axis::Chart(ChartAxis::ChartType) => "chart_type",
+            Axis::Chart(ChartAxis::Color) => "color",
+            Axis::Chart(ChartAxis::Visual) => "visual",
         }
     }
 }

@@ -23,11 +23,13 @@ mod color;
 mod cover;
 mod geometry;
 mod panels;
+mod reference;
 mod reward;
 mod rubric;
 mod rules;
 mod scene;
 
+pub use reference::{Comparison, SATISFIED, against};
 pub use reward::reward;
 pub use rubric::rubric_json;
 pub use rules::{Rule, rules};

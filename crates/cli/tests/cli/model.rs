@@ -189,11 +189,28 @@ fn a_model_answers_the_benchmark_and_goes_on_where_it_stopped() {
                 .unwrap();
         }
     }
-    let (model, data, out, cache) = (world.path("model"), world.path("data"), world.path("out"), world.path("cache"));
+    let (model, data, out, cache) =
+        (world.path("model"), world.path("data"), world.path("out"), world.path("cache"));
     let eval = |seed: &str| {
         let args = [
-            "eval", "--benchmark", "chartmimic", "--model", &model, "--data", &data, "--out", &out, "--cache", &cache,
-            "--max-tokens", "9", "--temperature", "1", "--seed", seed, "--json",
+            "eval",
+            "--benchmark",
+            "chartmimic",
+            "--model",
+            &model,
+            "--data",
+            &data,
+            "--out",
+            &out,
+            "--cache",
+            &cache,
+            "--max-tokens",
+            "9",
+            "--temperature",
+            "1",
+            "--seed",
+            seed,
+            "--json",
         ];
         let output = run(&args);
         let err = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -202,7 +219,10 @@ fn a_model_answers_the_benchmark_and_goes_on_where_it_stopped() {
     };
     let answers = || fs::read_to_string(world.path("out/responses.jsonl")).unwrap();
     let (summary, err) = eval("3");
-    assert!(err.contains("1 examples have no PNG") && err.contains("2 answers were cut after 9 tokens"), "{err}");
+    assert!(
+        err.contains("1 examples have no PNG") && err.contains("2 answers were cut after 9 tokens"),
+        "{err}"
+    );
     assert_eq!(summary["row"]["exec"]["mean"].as_f64(), Some(0.0), "{summary}");
     let first = answers();
     let names: Vec<Value> =

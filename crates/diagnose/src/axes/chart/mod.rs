@@ -29,6 +29,7 @@ pub mod assignment;
 pub mod ciede2000;
 pub mod color;
 pub mod script;
+pub mod visual;
 
 mod chart_type;
 mod layout;

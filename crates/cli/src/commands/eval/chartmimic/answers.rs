@@ -53,7 +53,8 @@ pub fn answer(asked: &Asked, data: &Dataset, out: &Path) -> Result<PathBuf> {
     for block in wanted.chunks(BLOCK) {
         if block.iter().any(open) {
             // The whole block, so that its random draws do not depend on what was known.
-            let tasks = (0..block.len() as u64).map(|k| corpus.task(first + k)).collect::<Result<Vec<_>, _>>()?;
+            let tasks =
+                (0..block.len() as u64).map(|k| corpus.task(first + k)).collect::<Result<Vec<_>, _>>()?;
             let prompts = tasks.iter().map(|t| policy.encode(&student_prompt(t)));
             let prompts = prompts.collect::<Result<Vec<_>, _>>()?;
             let answers = policy.sample(&prompts, 1, &asked.sampling, asked.seed.wrapping_add(first))?;
@@ -71,7 +72,9 @@ pub fn answer(asked: &Asked, data: &Dataset, out: &Path) -> Result<PathBuf> {
     bar.finish_and_clear();
     if cut > 0 {
         let limit = asked.sampling.max_completion_tokens;
-        terminal::remark(&format!("note: {cut} answers were cut after {limit} tokens; --max-tokens gives more room"));
+        terminal::remark(&format!(
+            "note: {cut} answers were cut after {limit} tokens; --max-tokens gives more room"
+        ));
     }
     Ok(path)
 }
@@ -88,7 +91,9 @@ fn pictures(folder: &Path) -> Result<Corpus> {
     let mut blind = 0;
     let corpus = Corpus::open(&config, &mut |_| blind += 1)?;
     if blind > 0 {
-        terminal::remark(&format!("note: {blind} examples have no PNG or no code, and stay without an answer"));
+        terminal::remark(&format!(
+            "note: {blind} examples have no PNG or no code, and stay without an answer"
+        ));
     }
     Ok(corpus)
 }
@@ -127,8 +132,7 @@ fn kept(path: &Path, keys: &BTreeMap<&str, &str>) -> Result<BTreeMap<String, Str
     let (mut known, mut lines) = (BTreeMap::new(), String::new());
     for line in text.lines() {
         let Ok(row) = serde_json::from_str::<Line>(line) else { continue };
-        if keys.get(row.name.as_str()) == Some(&row.key.as_str())
-            && known.insert(row.name, row.key).is_none()
+        if keys.get(row.name.as_str()) == Some(&row.key.as_str()) && known.insert(row.name, row.key).is_none()
         {
             lines.push_str(line);
             lines.push('\n');
@@ -152,7 +156,8 @@ mod tests {
         let path = dir.path().join("responses.jsonl");
         let keys = [("a", "1"), ("b", "2"), ("c", "3")].into();
         assert!(kept(&path, &keys).unwrap().is_empty());
-        let line = |name: &str, key: &str| format!("{{\"name\":\"{name}\",\"response\":\"x\",\"key\":\"{key}\"}}\n");
+        let line =
+            |name: &str, key: &str| format!("{{\"name\":\"{name}\",\"response\":\"x\",\"key\":\"{key}\"}}\n");
         let text = line("a", "1") + &line("b", "old") + &line("a", "1") + "{\"name\":\"c\",\"resp";
         std::fs::write(&path, text).unwrap();
         assert_eq!(kept(&path, &keys).unwrap().keys().collect::<Vec<_>>(), ["a"]);

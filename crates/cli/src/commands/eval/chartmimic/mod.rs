@@ -115,7 +115,8 @@ pub fn run(args: &Options, model: Option<(&Path, Answer)>, sandbox: &Sandbox, js
 
 /// `x.jsonl` or the folder `x` -> `x.scored`.
 fn beside(what: &Path) -> PathBuf {
-    let mut name = if what.is_dir() { what.file_name() } else { what.file_stem() }.unwrap_or_default().to_owned();
+    let mut name =
+        if what.is_dir() { what.file_name() } else { what.file_stem() }.unwrap_or_default().to_owned();
     name.push(".scored");
     what.with_file_name(name)
 }
