@@ -42,8 +42,10 @@ mod recorder;
 mod records;
 mod result;
 mod sandbox;
+mod spread;
 
 pub use config::{RenderConfig, RenderError, RenderStats};
 pub use doctor::{Check, CheckState, doctor};
 pub use matplotlib::ChartRenderer;
 pub use recorder::{ChartRecorder, Recordable};
+pub use spread::spread;

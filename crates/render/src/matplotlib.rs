@@ -8,10 +8,11 @@ use crate::imports::needs_full;
 use crate::job::Request;
 use crate::pool::Pool;
 use crate::result;
+use crate::spread::spread;
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use vsdpo_artifact::Outcome;
 
 /// Renders matplotlib scripts in forked, sandboxed processes. Thread safe; share it by reference.
@@ -59,32 +60,21 @@ impl ChartRenderer {
         let same: Vec<usize> =
             (0..sources.len()).map(|i| *first.entry(key(&self.identity, sources[i])).or_insert(i)).collect();
         let distinct: Vec<usize> = (0..sources.len()).filter(|&i| same[i] == i).collect();
-        let results: Vec<Mutex<Option<Result<Outcome, RenderError>>>> =
-            sources.iter().map(|_| Mutex::new(None)).collect();
-        let next = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            for _ in 0..self.pool.workers().min(distinct.len()) {
-                scope.spawn(|| {
-                    while let Some(&i) = distinct.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        *lock(&results[i]) = Some(self.render(sources[i]));
-                    }
-                });
-            }
-        });
-        for i in 0..sources.len() {
-            if same[i] != i {
-                let known = match &*lock(&results[same[i]]) {
-                    Some(Ok(outcome)) => Some(outcome.clone()),
-                    _ => None,
-                };
-                lock(&self.stats).cache_hits += u64::from(known.is_some());
-                *lock(&results[i]) = Some(known.map_or_else(|| self.render(sources[i]), Ok));
-            }
+        let mut results: Vec<Option<Result<Outcome, RenderError>>> = sources.iter().map(|_| None).collect();
+        let render = |k: usize| Ok::<_, Infallible>(self.render(sources[distinct[k]]));
+        let Ok(rendered) = spread(self.pool.workers(), distinct.len(), render);
+        for (&i, result) in distinct.iter().zip(rendered) {
+            results[i] = Some(result);
         }
-        let taken = |(i, m): (usize, Mutex<Option<_>>)| {
-            m.into_inner().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(|| self.render(sources[i]))
-        };
-        results.into_iter().enumerate().map(taken).collect()
+        for i in (0..sources.len()).filter(|&i| same[i] != i) {
+            let known = match &results[same[i]] {
+                Some(Ok(outcome)) => Some(outcome.clone()),
+                _ => None,
+            };
+            lock(&self.stats).cache_hits += u64::from(known.is_some());
+            results[i] = Some(known.map_or_else(|| self.render(sources[i]), Ok));
+        }
+        results.into_iter().flatten().collect()
     }
 
     /// Counters since the start.

@@ -6,6 +6,7 @@ use crate::job::Request;
 use crate::matplotlib::identity;
 use crate::pool::Pool;
 use crate::records::{self, Part};
+use crate::spread::spread;
 use serde::Serialize;
 use std::sync::Mutex;
 use vsdpo_artifact::{ChartRecords, ExecError, FailureKind};
@@ -121,6 +122,14 @@ impl ChartRecorder {
             }
         }
         Ok(records)
+    }
+
+    /// All records of every script, over all slots, in order.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub fn record_all(&self, scripts: &[Recordable]) -> Result<Vec<ChartRecords>, RenderError> {
+        spread(self.workers(), scripts.len(), |i| self.record(&scripts[i]))
     }
 
     /// One process. `apart` says that the script can tell the hooks of one record from those of another.

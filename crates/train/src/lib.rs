@@ -18,6 +18,7 @@
 
 pub mod batch;
 pub mod checkpoint;
+pub mod compare;
 pub mod context;
 mod error;
 pub mod eval;

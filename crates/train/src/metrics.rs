@@ -7,7 +7,7 @@ use crate::recipe::Recipe;
 use crate::stages::Experience;
 use crate::update::UpdateReport;
 use std::collections::BTreeMap;
-use vsdpo_artifact::{Axis, Outcome};
+use vsdpo_artifact::{Axis, Domain, Outcome};
 use vsdpo_render::RenderStats;
 
 /// Metrics by name.
@@ -117,7 +117,8 @@ fn outcomes(m: &mut Metrics, seen: &Experience) {
             *m.entry(name).or_default() += 1.0 / seen.outcomes.len() as f64;
         }
     }
-    for &axis in seen.tasks.first().map_or(&[][..], |t| Axis::of(t.domain)) {
+    let axes = |of: fn(Domain) -> &'static [Axis]| seen.tasks.first().map_or(&[][..], |t| of(t.domain));
+    for &axis in axes(Axis::of).iter().chain(axes(Axis::against_reference)) {
         let verdicts = seen.diagnoses.iter().filter_map(|d| d.rubric.get(axis)?.satisfied);
         put_mean(m, &format!("rubric/{}", axis.name()), verdicts.map(flag));
     }

@@ -117,6 +117,9 @@ pub struct Recipe {
     /// How code is rendered.
     #[serde(default)]
     pub render: RenderSection,
+    /// What the reward rests on.
+    #[serde(default)]
+    pub reward: RewardSection,
     /// How defects become statement weights.
     #[serde(default)]
     pub credit: CreditSection,

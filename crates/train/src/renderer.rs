@@ -1,7 +1,7 @@
-//! The one thing that the loop asks of a renderer, so that tests can put a stub world in its place.
+//! What the loop asks of a renderer, so that tests can put a stub world in its place.
 
-use vsdpo_artifact::Outcome;
-use vsdpo_render::{ChartRenderer, RenderError, RenderStats};
+use vsdpo_artifact::{ChartRecords, Outcome};
+use vsdpo_render::{ChartRecorder, ChartRenderer, Recordable, RenderError, RenderStats};
 
 /// R: code in, outcomes out.
 pub trait Renderer: Sync {
@@ -14,6 +14,37 @@ pub trait Renderer: Sync {
 
     /// Counters since the start.
     fn stats(&self) -> RenderStats;
+}
+
+/// What the metrics of charts look at.
+pub trait Recorder: Sync {
+    /// The records of every source, in order; a source that fails leaves empty ones.
+    ///
+    /// # Errors
+    /// Whatever keeps the recorder from working at all.
+    fn record_all(&self, sources: &[&str]) -> Result<Vec<ChartRecords>, RenderError>;
+}
+
+/// The world of charts.
+#[derive(Clone, Copy)]
+pub struct Charts<'a> {
+    /// Draws.
+    pub renderer: &'a dyn Renderer,
+    /// Takes down what is compared with references; absent where nothing is.
+    pub recorder: Option<&'a dyn Recorder>,
+}
+
+impl Recorder for ChartRecorder {
+    fn record_all(&self, sources: &[&str]) -> Result<Vec<ChartRecords>, RenderError> {
+        let target = vsdpo_diagnose::axes::chart::script::TARGET;
+        let job = |source: &&str| Recordable {
+            script: (*source).to_owned(),
+            mend: true,
+            target: target.into(),
+            ..Recordable::default()
+        };
+        ChartRecorder::record_all(self, &sources.iter().map(job).collect::<Vec<_>>())
+    }
 }
 
 impl Renderer for ChartRenderer {

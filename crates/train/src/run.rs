@@ -1,14 +1,15 @@
 //! The loop: one step after another, in the order of the paper. It owns no logic.
 
 use crate::batch::Batch;
+use crate::compare::compare;
 use crate::error::TrainError;
 use crate::recipe::Recipe;
-use crate::renderer::Renderer;
+use crate::renderer::{Charts, Recorder};
 use crate::stages::{Experience, blame, encode, judge, render, sample};
 use crate::trainer::{Clock, End, RunOptions, RunSummary, Trainer, step_seed};
 use crate::update::update;
 use std::time::Duration;
-use vsdpo_render::{ChartRenderer, RenderConfig};
+use vsdpo_render::{ChartRecorder, ChartRenderer, RenderConfig};
 
 /// Trains as the recipe says, with the real renderer.
 ///
@@ -17,27 +18,25 @@ use vsdpo_render::{ChartRenderer, RenderConfig};
 pub fn run(recipe: &Recipe, options: RunOptions) -> Result<RunSummary, TrainError> {
     vsdpo_policy::ops::tune_allocator();
     let r = &recipe.render;
-    let renderer = ChartRenderer::start(RenderConfig {
+    let config = RenderConfig {
         workers: r.workers,
         timeout: Duration::from_secs_f64(r.timeout_s),
         memory_mb: r.memory_mb,
         unsafe_no_sandbox: r.unsafe_no_sandbox,
         cache_entries: r.cache_entries,
         ..RenderConfig::default()
-    })?;
-    run_with(recipe, &renderer, options)
+    };
+    let recorder = recipe.reward.reference.then(|| ChartRecorder::start(config.clone())).transpose()?;
+    let renderer = &ChartRenderer::start(config)?;
+    run_with(recipe, Charts { renderer, recorder: recorder.as_ref().map(|r| r as &dyn Recorder) }, options)
 }
 
-/// The same with any renderer.
+/// The same in any world of charts.
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_with(
-    recipe: &Recipe,
-    renderer: &dyn Renderer,
-    options: RunOptions,
-) -> Result<RunSummary, TrainError> {
-    let mut trainer = Trainer::begin(recipe, renderer, options)?;
+pub fn run_with(recipe: &Recipe, charts: Charts, options: RunOptions) -> Result<RunSummary, TrainError> {
+    let mut trainer = Trainer::begin(recipe, charts.renderer, options)?;
     while let Some(step) = trainer.next_step() {
         let streams = recipe.streams(step);
         let (mut clock, mut seen) = (Clock::start(), Experience::default());
@@ -55,10 +54,12 @@ pub fn run_with(
                 break;
             }
             // R(y); a crash is an outcome.
-            seen.outcomes = render(renderer, &seen.rollouts)?;
+            seen.outcomes = render(charts.renderer, &seen.rollouts)?;
             clock.lap("render");
+            seen.compared = compare(charts, &seen)?;
+            clock.lap("compare");
             // D, v and r: equation 8.
-            seen.diagnoses = judge(&seen.tasks, &seen.outcomes);
+            seen.diagnoses = judge(&seen.tasks, &seen.outcomes, &seen.compared);
             clock.lap("diagnose");
             // resp(s) and w_s: equations 4 and 5.
             seen.credits = blame(&seen.rollouts, &seen.outcomes, &seen.diagnoses, &recipe.credit);

@@ -1,6 +1,7 @@
 //! The stages between a task and a batch, each a plain function over a whole step. Lists of rollouts are
 //! prompt-major: the `group_size` rollouts of the first task, then those of the second.
 
+use crate::compare::Compared;
 use crate::context::student_prompt;
 use crate::error::TrainError;
 use crate::recipe::{CreditSection, RolloutSection};
@@ -20,6 +21,8 @@ pub struct Experience {
     pub rollouts: Vec<Rollout>,
     /// R(y), one per rollout.
     pub outcomes: Vec<Outcome>,
+    /// Renders beside their references, one per rollout.
+    pub compared: Vec<Option<Compared>>,
     /// D, v and r, one per rollout.
     pub diagnoses: Vec<Diagnosis>,
     /// resp and w, one per rollout.
@@ -79,11 +82,15 @@ pub fn render(renderer: &dyn Renderer, rollouts: &[Rollout]) -> Result<Vec<Outco
 }
 
 /// D, v and r (equation 8) of every outcome.
-pub fn judge(tasks: &[Task], outcomes: &[Outcome]) -> Vec<Diagnosis> {
+pub fn judge(tasks: &[Task], outcomes: &[Outcome], compared: &[Option<Compared>]) -> Vec<Diagnosis> {
     let group = outcomes.len() / tasks.len().max(1);
     let diagnosis = |(i, outcome): (usize, &Outcome)| {
         let task = &tasks[i / group];
-        vsdpo_diagnose::diagnose(task.domain, task.requirements.as_ref(), outcome)
+        let alone = vsdpo_diagnose::diagnose(task.domain, task.requirements.as_ref(), outcome);
+        match &compared[i] {
+            Some(compared) => vsdpo_diagnose::against(alone, &compared.comparison()),
+            None => alone,
+        }
     };
     outcomes.iter().enumerate().map(diagnosis).collect()
 }

@@ -3,10 +3,10 @@
 
 use crate::batch::Batch;
 use crate::recipe::Recipe;
-use crate::renderer::Renderer;
+use crate::renderer::{Recorder, Renderer};
 use crate::stages::{Experience, blame, encode, judge, render, sample};
 use std::path::Path;
-use vsdpo_artifact::{ExecError, FailureKind, Image, Outcome, Rendered, Span};
+use vsdpo_artifact::{ChartRecords, ExecError, FailureKind, Image, Outcome, Rendered, Span};
 use vsdpo_data::Source;
 use vsdpo_policy::{Config, FrontSpec, Policy, TextConfig, VisionConfig, write_front_files};
 use vsdpo_render::{RenderError, RenderStats};
@@ -37,6 +37,14 @@ impl Renderer for StubRenderer {
 
     fn stats(&self) -> RenderStats {
         RenderStats::default()
+    }
+}
+
+/// Records every line as a text.
+impl Recorder for StubRenderer {
+    fn record_all(&self, sources: &[&str]) -> Result<Vec<ChartRecords>, RenderError> {
+        let text = |source: &&str| source.lines().map(str::to_owned).collect();
+        Ok(sources.iter().map(|s| ChartRecords { text: text(s), ..ChartRecords::default() }).collect())
     }
 }
 
@@ -105,9 +113,10 @@ pub fn experience(policy: &Policy, recipe: &Recipe) -> Experience {
         y.finished = i % recipe.rollout.group_size != 1;
     }
     let outcomes = render(&StubRenderer, &rollouts).unwrap();
-    let diagnoses = judge(&tasks, &outcomes);
+    let compared = vec![None; outcomes.len()];
+    let diagnoses = judge(&tasks, &outcomes, &compared);
     let credits = blame(&rollouts, &outcomes, &diagnoses, &recipe.credit);
-    Experience { tasks, prompts, rollouts, outcomes, diagnoses, credits }
+    Experience { tasks, prompts, rollouts, outcomes, compared, diagnoses, credits }
 }
 
 /// The batch of an experience at step 0.

@@ -101,6 +101,15 @@ impl Default for RenderSection {
     }
 }
 
+/// `[reward]`: equation 8.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RewardSection {
+    /// Also judge a render beside its task's reference, where there is one: ChartMimic's metrics and a visual
+    /// score. Costs about three more processes a rollout.
+    pub reference: bool,
+}
+
 /// `[credit]`: equations 4 and 5.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

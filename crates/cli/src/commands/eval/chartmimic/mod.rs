@@ -25,10 +25,9 @@ use results::{Example, Metric, Results};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use summary::{Shown, Summary};
 use truths::Truths;
+use vsdpo_render::spread;
 
 #[derive(Args)]
 #[command(next_help_heading = "chartmimic")]
@@ -159,26 +158,14 @@ impl Run<'_> {
     fn score_all(&self, results: &Results) -> Result<()> {
         let open: Vec<&String> = self.data.stems.iter().filter(|stem| !results.knows(stem)).collect();
         let bar = terminal::progress("scoring", open.len() as u64);
-        let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
-        let first_error = || failed.lock().unwrap_or_else(PoisonError::into_inner);
-        let going = || first_error().is_none();
-        std::thread::scope(|scope| {
-            for _ in 0..self.scorer.workers().min(open.len()) {
-                scope.spawn(|| {
-                    while going()
-                        && let Some(stem) = open.get(next.fetch_add(1, Ordering::Relaxed))
-                    {
-                        if let Err(error) = self.example(stem).and_then(|row| results.add(row)) {
-                            first_error().get_or_insert(error);
-                        }
-                        bar.inc(1);
-                    }
-                });
-            }
-        });
+        let score = |i: usize| {
+            let added = self.example(open[i]).and_then(|row| results.add(row));
+            bar.inc(1);
+            added
+        };
+        let scored = spread(self.scorer.workers(), open.len(), score);
         bar.finish_and_clear();
-        let error = first_error().take();
-        error.map_or(Ok(()), |e| Err(e).context("what was scored until then is kept; run again to go on"))
+        scored.map(|_| ()).context("what was scored until then is kept; run again to go on")
     }
 
     /// The line of an example.

@@ -25,9 +25,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use vsdpo_render::spread;
 use vsdpo_stats::{Agreement, Estimate, agreement, bootstrap};
 
 /// Failed pairs that an error lists.
@@ -189,31 +189,13 @@ impl Panel {
         judge: impl Fn(&str) -> Result<Vec<Judged>> + Sync,
     ) -> Result<Vec<Judged>> {
         let bar = terminal::progress("judging", names.len() as u64);
-        let (next, all) = (AtomicUsize::new(0), Mutex::new(Ok::<_, anyhow::Error>(Vec::new())));
-        let held = || all.lock().unwrap_or_else(PoisonError::into_inner);
-        let going = || held().is_ok();
-        let take = |rows: Result<Vec<Judged>>| {
-            let mut all = held();
-            match rows {
-                Ok(rows) => all.iter_mut().for_each(|all| all.extend(rows.iter().cloned())),
-                Err(error) if all.is_ok() => *all = Err(error),
-                Err(_) => (),
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 0..self.parallel.min(names.len()) {
-                scope.spawn(|| {
-                    while going()
-                        && let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed))
-                    {
-                        take(judge(name));
-                        bar.inc(1);
-                    }
-                });
-            }
+        let judged = spread(self.parallel, names.len(), |i| {
+            let rows = judge(names[i]);
+            bar.inc(1);
+            rows
         });
         bar.finish_and_clear();
-        all.into_inner().unwrap_or_else(PoisonError::into_inner)
+        Ok(judged?.concat())
     }
 
     fn opinions(&self, name: &str, pair: &Pair, replies: &Path) -> Result<Vec<Judged>> {
