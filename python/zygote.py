@@ -224,23 +224,19 @@ def outcome(source, options):
 
 def write_result(policy, fd, result):
     """Puts a job's result into the shared buffer; the header goes last, so a torn result is no result."""
-    magic = MAGIC
+    magic, state, pixels = MAGIC, (0, 0, 0), b""
     if result["status"] == "records":
-        magic, records, pixels, state = RECORDS_MAGIC, encode(result["records"]), b"", (0, 0, 0)
-        if len(records) > policy.records_max:
-            message = f"result too large: {len(records)} bytes of records"
-            return write_result(policy, fd, {"status": "error", "kind": "limit", "message": message})
+        magic, body = RECORDS_MAGIC, result["records"]
     elif result["status"] == "ok":
         body = {"elements": result["elements"], "notes": result["notes"]}
-        records, pixels = encode(body), memoryview(result["rgba"]).cast("B")
-        state = (0, result["width"], result["height"])
-        if len(records) > policy.records_max or len(pixels) > policy.frame_max:
-            message = f"result too large: {len(records)} bytes of records, {len(pixels)} bytes of pixels"
-            return write_result(policy, fd, {"status": "error", "kind": "limit", "message": message})
+        state, pixels = (0, result["width"], result["height"]), memoryview(result["rgba"]).cast("B")
     else:
         keys = ("kind", "message", "traceback", "span")
-        body = {key: result[key] for key in keys if result.get(key) is not None}
-        records, pixels, state = encode(body), b"", (1, 0, 0)
+        body, state = {key: result[key] for key in keys if result.get(key) is not None}, (1, 0, 0)
+    records = encode(body)
+    if result["status"] != "error" and (len(records) > policy.records_max or len(pixels) > policy.frame_max):
+        message = f"result too large: {len(records)} bytes of records, {len(pixels)} bytes of pixels"
+        return write_result(policy, fd, {"status": "error", "kind": "limit", "message": message})
     with mmap.mmap(fd, policy.frame_at + len(pixels)) as buffer:
         if pixels:
             buffer[policy.frame_at : policy.frame_at + len(pixels)] = pixels

@@ -21,7 +21,6 @@ pub struct ChartRenderer {
     /// Names everything beside the source that decides a picture.
     identity: String,
     cache: Mutex<Cache>,
-    stats: Mutex<RenderStats>,
 }
 
 impl ChartRenderer {
@@ -34,7 +33,7 @@ impl ChartRenderer {
         let pool = Pool::new(cfg)?;
         let light = pool.server(Kind::Light, 0)?;
         let identity = identity(&pool.home, &light.facts)?;
-        Ok(Self { pool, identity, cache, stats: Mutex::default() })
+        Ok(Self { pool, identity, cache })
     }
 
     /// Runs one script, or recalls what became of the same script earlier. Blocks until a slot is free
@@ -45,7 +44,7 @@ impl ChartRenderer {
     pub fn render(&self, source: &str) -> Result<Outcome, RenderError> {
         let key = key(&self.identity, source);
         if let Some(known) = lock(&self.cache).get(&key) {
-            lock(&self.stats).cache_hits += 1;
+            self.pool.recalled();
             return Ok(known);
         }
         let outcome = self.render_anew(source)?;
@@ -71,15 +70,20 @@ impl ChartRenderer {
                 Some(Ok(outcome)) => Some(outcome.clone()),
                 _ => None,
             };
-            lock(&self.stats).cache_hits += u64::from(known.is_some());
-            results[i] = Some(known.map_or_else(|| self.render(sources[i]), Ok));
+            results[i] = Some(match known {
+                Some(outcome) => {
+                    self.pool.recalled();
+                    Ok(outcome)
+                }
+                None => self.render(sources[i]),
+            });
         }
         results.into_iter().flatten().collect()
     }
 
     /// Counters since the start.
     pub fn stats(&self) -> RenderStats {
-        RenderStats { restarts: self.pool.restarts(), ..lock(&self.stats).clone() }
+        self.pool.stats()
     }
 
     /// Process ids of the running fork servers.
@@ -99,10 +103,7 @@ impl ChartRenderer {
         let result = self.render_in(slot.index, source);
         drop(slot);
         let (outcome, cpu) = result?;
-        let mut stats = lock(&self.stats);
-        stats.jobs += 1;
-        stats.failures += u64::from(outcome.rendered().is_none());
-        stats.cpu_seconds += cpu;
+        self.pool.ran(cpu, outcome.rendered().is_none());
         Ok(outcome)
     }
 

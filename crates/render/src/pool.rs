@@ -1,12 +1,11 @@
 //! Slots and fork servers: what every renderer of charts needs, whatever it asks of a script.
 
-use crate::config::{RenderConfig, RenderError, io};
+use crate::config::{RenderConfig, RenderError, RenderStats, io};
 use crate::forkserver::{ForkServer, Kind, lock};
 use crate::home::Home;
 use crate::job::{End, Request, execute, try_sandbox};
 use crate::sandbox;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// Fork servers, started when they are first needed, and the slots that scripts run in.
@@ -17,7 +16,7 @@ pub(crate) struct Pool {
     free: Mutex<Vec<usize>>,
     freed: Condvar,
     slots: Vec<PathBuf>,
-    restarts: AtomicU64,
+    stats: Mutex<RenderStats>,
     /// Removed with the pool.
     _scratch: tempfile::TempDir,
 }
@@ -38,7 +37,7 @@ impl Pool {
             free: Mutex::new((0..slots.len()).rev().collect()),
             freed: Condvar::new(),
             servers: [Mutex::new(None), Mutex::new(None), Mutex::new(None)],
-            restarts: AtomicU64::new(0),
+            stats: Mutex::default(),
             _scratch: scratch,
             cfg,
             home,
@@ -51,9 +50,22 @@ impl Pool {
         self.slots.len()
     }
 
-    /// Fork servers that died and were started again.
-    pub fn restarts(&self) -> u64 {
-        self.restarts.load(Ordering::Relaxed)
+    /// Counters since the start.
+    pub fn stats(&self) -> RenderStats {
+        lock(&self.stats).clone()
+    }
+
+    /// Counts a script that ran, with its CPU seconds.
+    pub fn ran(&self, cpu: f64, failed: bool) {
+        let mut stats = lock(&self.stats);
+        stats.jobs += 1;
+        stats.failures += u64::from(failed);
+        stats.cpu_seconds += cpu;
+    }
+
+    /// Counts a script whose outcome was known.
+    pub fn recalled(&self) {
+        lock(&self.stats).cache_hits += 1;
     }
 
     /// Process ids of the running fork servers.
@@ -84,7 +96,7 @@ impl Pool {
         let server = Arc::new(ForkServer::start(kind, &self.home, &self.cfg, &self.slots)?);
         try_sandbox(&server, slot, sandbox::abi() > 0)?;
         *place = Some(Arc::clone(&server));
-        self.restarts.fetch_add(u64::from(restarted), Ordering::Relaxed);
+        lock(&self.stats).restarts += u64::from(restarted);
         Ok(server)
     }
 

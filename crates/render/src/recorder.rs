@@ -1,14 +1,13 @@
 //! Scripts under the hooks of the ChartMimic metrics.
 
 use crate::config::{RenderConfig, RenderError, RenderStats};
-use crate::forkserver::{Kind, lock};
+use crate::forkserver::Kind;
 use crate::job::Request;
 use crate::matplotlib::identity;
 use crate::pool::Pool;
 use crate::records::{self, Part};
 use crate::spread::spread;
 use serde::Serialize;
-use std::sync::Mutex;
 use vsdpo_artifact::{ChartRecords, ExecError, FailureKind};
 
 /// A script and how the benchmark runs it (spec chartmimic, 2 and 3).
@@ -59,7 +58,6 @@ pub struct ChartRecorder {
     pool: Pool,
     /// Names everything beside the script that decides its records.
     identity: String,
-    stats: Mutex<RenderStats>,
 }
 
 impl ChartRecorder {
@@ -71,7 +69,7 @@ impl ChartRecorder {
         let pool = Pool::new(cfg)?;
         let server = pool.server(Kind::Recorder, 0)?;
         let identity = identity(&pool.home, &server.facts)?;
-        Ok(Self { pool, identity, stats: Mutex::default() })
+        Ok(Self { pool, identity })
     }
 
     /// Versions and the text of the Python files: records under another identity may differ.
@@ -86,7 +84,7 @@ impl ChartRecorder {
 
     /// Counters since the start; a script may take several jobs.
     pub fn stats(&self) -> RenderStats {
-        RenderStats { restarts: self.pool.restarts(), ..lock(&self.stats).clone() }
+        self.pool.stats()
     }
 
     /// All records of a script. A script that fails leaves empty ones, with remarks that say why.
@@ -157,10 +155,7 @@ impl ChartRecorder {
         drop(slot);
         let cpu = end.cpu;
         let part = end.verdict(records::read);
-        let mut stats = lock(&self.stats);
-        stats.jobs += 1;
-        stats.failures += u64::from(part.is_err());
-        stats.cpu_seconds += cpu;
+        self.pool.ran(cpu, part.is_err());
         Ok(part)
     }
 }

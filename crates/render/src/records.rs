@@ -1,14 +1,12 @@
 //! What a recorded script left behind, checked: as in `result`, a claim of untrusted code, held to caps
 //! before it becomes [`ChartRecords`](vsdpo_artifact::ChartRecords), and read only after its process is dead.
 
-use crate::result::{RECORDS_AT, RECORDS_MAX, Refused, clean_line};
+use crate::result::{Refused, clean_line, open};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use vsdpo_artifact::{ColorToken, GridCell};
 
-const MAGIC: &[u8; 8] = b"VSDPOREC";
 const MAX_TEXTS: usize = 100_000;
 const MAX_CELLS: usize = 10_000;
 const MAX_TYPES: usize = 256;
@@ -55,33 +53,13 @@ pub(crate) fn trial() -> serde_json::Value {
 
 /// Reads and checks the buffer of a dead process.
 pub(crate) fn read(buffer: &File) -> Result<Part, Refused> {
-    let broken = |e: std::io::Error| Refused::Broken(e.to_string());
-    let mut head = [0; RECORDS_AT as usize];
-    buffer.read_exact_at(&mut head, 0).map_err(broken)?;
-    let (length, failed) = header(&head)?;
-    let mut json = vec![0; length as usize];
-    buffer.read_exact_at(&mut json, RECORDS_AT).map_err(broken)?;
-    if failed {
+    let (head, json) = open(buffer)?;
+    head.of_records()?;
+    if head.failed {
         return Err(Refused::Broken(failure(&json)));
     }
     check(serde_json::from_slice(&json).map_err(|e| Refused::Broken(format!("malformed records: {e}")))?)
         .map_err(|why| Refused::Broken(why.into()))
-}
-
-/// Bytes of records, and whether they tell of a failure.
-fn header(head: &[u8; RECORDS_AT as usize]) -> Result<(u64, bool), Refused> {
-    let word =
-        |at: usize| u64::from(u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]));
-    let (version, status, length, pixels) = (word(8), word(12), word(24), word(32) | word(36));
-    if head[..8] == [0; 8] {
-        return Err(Refused::Absent);
-    }
-    let recorded = &head[..8] == MAGIC && status == 0;
-    let failed = &head[..8] == b"VSDPOFRM" && status == 1;
-    if !(recorded || failed) || version != 1 || pixels != 0 || word(28) != 0 || length > RECORDS_MAX {
-        return Err(Refused::Broken("the result has no valid header".into()));
-    }
-    Ok((length, failed))
 }
 
 /// Why the Python side gave up: the memory limit, or too many records.
@@ -146,6 +124,8 @@ fn token(text: &str) -> Option<ColorToken> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::result::{RECORDS, RECORDS_AT, RECORDS_MAX};
+    use std::os::unix::fs::FileExt;
 
     fn buffer(magic: &[u8], status: u32, length: u64, json: &[u8]) -> File {
         let file = tempfile::tempfile().unwrap();
@@ -160,7 +140,7 @@ mod tests {
     }
 
     fn claim(json: &str) -> Result<Part, Refused> {
-        read(&buffer(MAGIC, 0, json.len() as u64, json.as_bytes()))
+        read(&buffer(RECORDS, 0, json.len() as u64, json.as_bytes()))
     }
 
     #[test]
@@ -206,10 +186,10 @@ mod tests {
     fn torn_and_foreign_buffers_are_refused() {
         assert_eq!(read(&buffer(&[0; 8], 0, 2, b"{}")), Err(Refused::Absent));
         assert!(read(&buffer(b"VSDPOFRM", 0, 2, b"{}")).is_err(), "a frame is no record");
-        assert!(read(&buffer(MAGIC, 2, 2, b"{}")).is_err());
-        assert!(read(&buffer(MAGIC, 0, RECORDS_MAX + 1, b"{}")).is_err());
-        assert!(read(&buffer(MAGIC, 0, 1 << 40, b"{}")).is_err());
-        assert!(read(&buffer(MAGIC, 0, 3, b"{}")).is_err(), "shorter than it says");
+        assert!(read(&buffer(RECORDS, 2, 2, b"{}")).is_err());
+        assert!(read(&buffer(RECORDS, 0, RECORDS_MAX + 1, b"{}")).is_err());
+        assert!(read(&buffer(RECORDS, 0, 1 << 40, b"{}")).is_err());
+        assert!(read(&buffer(RECORDS, 0, 3, b"{}")).is_err(), "shorter than it says");
         let told = read(&buffer(b"VSDPOFRM", 1, 19, br#"{"message":"large"}"#));
         assert_eq!(told, Err(Refused::Broken("large".into())));
         assert!(read(&tempfile::tempfile().unwrap()).is_err());

@@ -29,7 +29,8 @@ const MAX_POINTS: usize = 512;
 const MAX_TEXT: usize = 2_000;
 const MAX_TRACEBACK: usize = 8_000;
 const MAX_NOTES: usize = 32;
-const MAGIC: &[u8; 8] = b"VSDPOFRM";
+pub(crate) const FRAME: &[u8; 8] = b"VSDPOFRM";
+pub(crate) const RECORDS: &[u8; 8] = b"VSDPOREC";
 
 /// Why a result is none.
 #[derive(Debug, PartialEq)]
@@ -51,11 +52,8 @@ pub(crate) fn options() -> serde_json::Value {
 
 /// Reads and checks the buffer of a dead process.
 pub(crate) fn read(buffer: &File, source: &str) -> Result<Outcome, Refused> {
-    let mut head = [0; RECORDS_AT as usize];
-    buffer.read_exact_at(&mut head, 0).or_else(|e| broken(e.to_string()))?;
-    let head = Header::parse(&head)?;
-    let mut records = vec![0; head.records as usize];
-    buffer.read_exact_at(&mut records, RECORDS_AT).or_else(|e| broken(e.to_string()))?;
+    let (head, records) = open(buffer)?;
+    head.of_frame()?;
     if head.failed {
         return failure(&records, source).map(|error| Outcome::Failed { error });
     }
@@ -68,9 +66,21 @@ pub(crate) fn read(buffer: &File, source: &str) -> Result<Outcome, Refused> {
     Ok(Outcome::Rendered(Rendered { image, elements, notes }))
 }
 
+/// The header of a buffer, and the bytes of its records.
+pub(crate) fn open(buffer: &File) -> Result<(Header, Vec<u8>), Refused> {
+    let mut head = [0; RECORDS_AT as usize];
+    buffer.read_exact_at(&mut head, 0).or_else(|e| broken(e.to_string()))?;
+    let head = Header::parse(&head)?;
+    let mut records = vec![0; head.records as usize];
+    buffer.read_exact_at(&mut records, RECORDS_AT).or_else(|e| broken(e.to_string()))?;
+    Ok((head, records))
+}
+
 #[derive(Debug)]
-struct Header {
-    failed: bool,
+pub(crate) struct Header {
+    /// Records of a script, not a picture.
+    pub recorded: bool,
+    pub failed: bool,
     width: u32,
     height: u32,
     records: u64,
@@ -84,26 +94,43 @@ impl Header {
         if bytes[..8] == [0; 8] {
             return Err(Refused::Absent);
         }
-        let (version, status) = (word(8), word(12));
+        let (magic, version, status) = (&bytes[..8], word(8), word(12));
         let head = Self {
+            recorded: magic == RECORDS,
             failed: status == 1,
             width: word(16),
             height: word(20),
             records: long(24),
             pixels: long(32),
         };
-        let area = u64::from(head.width) * u64::from(head.height);
-        if &bytes[..8] != MAGIC || version != 1 || status > 1 {
+        if !(magic == FRAME || magic == RECORDS) || version != 1 || status > 1 {
             return broken("the result has no valid header");
         }
         if head.records > RECORDS_MAX {
             return broken(format!("{} bytes of records", head.records));
         }
-        let sides = head.width.max(head.height) <= MAX_SIDE;
-        if !head.failed && (area == 0 || area > MAX_PIXELS || !sides || head.pixels != area * 4) {
-            return broken(format!("{} bytes for {}x{} pixels", head.pixels, head.width, head.height));
-        }
         Ok(head)
+    }
+
+    /// Whether it can be a picture's, or tells why there is none.
+    fn of_frame(&self) -> Result<(), Refused> {
+        let area = u64::from(self.width) * u64::from(self.height);
+        let sides = self.width.max(self.height) <= MAX_SIDE;
+        if self.recorded {
+            return broken("the result has no valid header");
+        }
+        if !self.failed && (area == 0 || area > MAX_PIXELS || !sides || self.pixels != area * 4) {
+            return broken(format!("{} bytes for {}x{} pixels", self.pixels, self.width, self.height));
+        }
+        Ok(())
+    }
+
+    /// Whether it can be that of records, or tells why there are none.
+    pub fn of_records(&self) -> Result<(), Refused> {
+        match self.recorded != self.failed && self.pixels == 0 {
+            true => Ok(()),
+            false => broken("the result has no valid header"),
+        }
     }
 }
 

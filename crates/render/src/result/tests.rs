@@ -78,7 +78,7 @@ proptest! {
         header[..32].copy_from_slice(&head);
         let _ = Header::parse(&header);
         header[..16].copy_from_slice(b"VSDPOFRM\x01\0\0\0\0\0\0\0");
-        if let Ok(head) = Header::parse(&header) {
+        if let Ok(head) = Header::parse(&header) && head.of_frame().is_ok() {
             prop_assert!(head.records <= RECORDS_MAX && head.pixels <= MAX_PIXELS * 4);
         }
         let _ = records_of(&bytes, SOURCE, (40, 10));

@@ -1,6 +1,6 @@
 //! Frames of almost the right form, from a number.
 
-use crate::result::{MAGIC, MAX_NOTES, MAX_POINTS, MAX_STACK, MAX_VALUES, RECORDS_AT, RECORDS_MAX};
+use crate::result::{FRAME, MAX_NOTES, MAX_POINTS, MAX_STACK, MAX_VALUES, RECORDS_AT, RECORDS_MAX};
 
 /// A repeatable source of choices (SplitMix64).
 struct Dice(u64);
@@ -215,7 +215,7 @@ fn header(dice: &mut Dice, failed: bool, records: usize) -> [u8; RECORDS_AT as u
         _ => (),
     }
     let mut bytes = [0; RECORDS_AT as usize];
-    bytes[..8].copy_from_slice(MAGIC);
+    bytes[..8].copy_from_slice(FRAME);
     for (at, word) in [(8, version), (12, status), (16, width), (20, height)] {
         bytes[at..at + 4].copy_from_slice(&word.to_le_bytes());
     }
