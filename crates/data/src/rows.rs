@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn rows_are_cut_at_commas_and_line_feeds_wherever_the_buffer_ends() {
         let list = " [{\"a\":\"],{\\\"\"},\n 3 , [1,[2]],\"x,y\"]\n";
-        let want = [(2, "{\"a\":\"],{\\\"\"}"), (19, "3 "), (23, "[1,[2]]"), (31, "\"x,y\"")];
+        let want = [(2, "{\"a\":\"],{\\\"\"}"), (18, "3 "), (22, "[1,[2]]"), (30, "\"x,y\"")];
         for step in 1..9 {
             let got = split(Layout::List, list, step).unwrap();
             assert_eq!(got, want.map(|(at, s)| (at, s.to_owned())), "step {step}");

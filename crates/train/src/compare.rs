@@ -60,3 +60,40 @@ pub fn compare(charts: Charts, seen: &Experience) -> Result<Vec<Option<Compared>
     }
     Ok(compared)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stages::judge;
+    use crate::testing::{StubRenderer, experience, recipe, write_policy};
+    use vsdpo_artifact::Axis;
+    use vsdpo_policy::Policy;
+
+    /// The stub draws scripts whose bytes add up to an even number, and records every line as a text.
+    #[test]
+    fn what_drew_is_compared_with_a_reference_that_drew() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("model")).unwrap();
+        write_policy(&folder.path().join("model"));
+        let policy = Policy::load(&folder.path().join("model")).unwrap();
+        let mut seen = experience(&policy, &recipe(folder.path(), &[]));
+        for (task, reference) in seen.tasks.iter_mut().zip([Some("aa"), Some("ab"), None]) {
+            task.reference = reference.map(str::to_owned);
+        }
+        let charts = Charts { renderer: &StubRenderer, recorder: None };
+        assert!(compare(charts, &seen).unwrap().iter().all(Option::is_none), "nobody asked");
+        let compared = compare(Charts { recorder: Some(&StubRenderer), ..charts }, &seen).unwrap();
+        for (i, compared) in compared.iter().enumerate() {
+            let both = i < 3 && seen.outcomes[i].rendered().is_some();
+            assert_eq!(compared.is_some(), both, "rollout {i}");
+        }
+        let i = compared.iter().position(Option::is_some).expect("one of three drew");
+        let diagnosis = &judge(&seen.tasks, &seen.outcomes, &compared)[i];
+        let scores: Vec<(Axis, Option<f32>)> =
+            diagnosis.rubric.axes.iter().map(|(a, v)| (*a, v.score)).collect();
+        // Its text is not the reference's line; everything else that is recorded is empty on both sides.
+        let tail: Vec<Option<f32>> = scores[scores.len() - 5..].iter().map(|s| s.1).collect();
+        assert_eq!(tail[..4], [Some(0.0), Some(1.0), Some(1.0), Some(1.0)]);
+        assert!(diagnosis.reward > seen.diagnoses[i].reward);
+    }
+}
