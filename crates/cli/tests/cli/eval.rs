@@ -165,7 +165,7 @@ fn bad_input_is_told_with_its_mend() {
     assert_one_line(&world.eval(&[]), &["holds no response"]);
     answers(&good);
     assert_one_line(&world.eval(&["--total", "0"]), &["--total 0", "1 examples"]);
-    assert_one_line(&world.eval(&["--model", "m"]), &["not there yet", "--responses"]);
+    assert_one_line(&world.eval(&["--model", "m"]), &["--model", "exclude"]);
     let judge = ["--judge-url", "ftp://x", "--judge-model", "m"];
     assert_one_line(&world.eval(&judge), &["no address", "https://"]);
     let judge = ["--judge-url", "http://x", "--judge-model", "m", "--judge-key-env", "VSDPO_NO_SUCH_KEY"];
