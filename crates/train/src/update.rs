@@ -216,15 +216,7 @@ impl<'a> Gradients<'a> {
             streams: rows.streams(),
         };
         let out = fused_head(&input, self.config, self.head_at.is_some())?;
-        if let Some(mut monitor) = self.monitor {
-            monitor.components(&input, self.config)?;
-            if self.from_base {
-                let base = self.teacher.completion_hidden(&sequences, Mode::Infer)?;
-                let base = base.flatten_all()?.to_vec1::<f32>()?;
-                monitor.drift(&HeadInput { hidden_t: Some(&base), ..input }, &rows.sampled, self.config)?;
-            }
-            self.monitor = Some(monitor);
-        }
+        let watched = self.watched(&input, &sequences, &rows.sampled)?;
         let store = ops::backward(&hidden, &out.dh)?;
         for (slot, (_, var)) in self.grads.iter_mut().zip(self.student.trainable()) {
             add_to(slot, store.get(var.as_tensor()).cloned())?;
@@ -233,6 +225,7 @@ impl<'a> Gradients<'a> {
             let dhead = Tensor::from_vec(dhead, self.student.head().dims(), &Device::Cpu)?;
             add_to(&mut self.grads[at], Some(dhead))?;
         }
+        self.monitor = watched;
         self.losses += out.loss;
         self.outliers += out.tokens.outlier_scaled;
         let mut start = 0;
@@ -248,6 +241,23 @@ impl<'a> Gradients<'a> {
             });
         }
         Ok(())
+    }
+
+    /// The monitor, if there is one, after one more micro-batch.
+    fn watched(
+        &self,
+        input: &HeadInput,
+        sequences: &[Sequence],
+        sampled: &[f32],
+    ) -> Result<Option<Monitor>, TrainError> {
+        let Some(mut monitor) = self.monitor else { return Ok(None) };
+        monitor.components(input, self.config)?;
+        if self.from_base {
+            let base = self.teacher.completion_hidden(sequences, Mode::Infer)?;
+            let base = base.flatten_all()?.to_vec1::<f32>()?;
+            monitor.drift(&HeadInput { hidden_t: Some(&base), ..*input }, sampled, self.config)?;
+        }
+        Ok(Some(monitor))
     }
 
     /// The teacher's states in the rows of the student's; rows without a teacher stay 0.
