@@ -13,21 +13,15 @@
 use crate::archive;
 use crate::error::{DataError, Fault, Reason, Skips};
 use crate::picture::{Picture, Store, plain};
-use crate::record::{Record, code_of};
-use crate::rows::{Layout, RowFile};
+use crate::record::{Record, code_of, id_of, parsed};
+use crate::rows::Layout;
+use crate::table::Table;
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 const JSON: &str = "chart2code.json";
 const MARK: &str = "<image>";
-
-/// The opened data set.
-#[derive(Debug)]
-pub(crate) struct Chart2Code {
-    rows: RowFile,
-    store: Store,
-}
 
 #[derive(Deserialize)]
 struct Raw {
@@ -43,30 +37,14 @@ struct Turn {
     value: String,
 }
 
-impl Chart2Code {
-    pub fn open(folder: &Path, limit: u64, skips: &mut Skips) -> Result<Self, DataError> {
-        let (json, store) = parts(folder, &mut |_| {})?;
-        let store = match store {
-            Pictures::Folder(path) => Store::Folder(path),
-            Pictures::Tar(path) => Store::tar(&path)?,
-        };
-        let check = &mut |text: &str| record(text, 0, &store).map(|_| ());
-        let rows = RowFile::scan(&json, Layout::List, limit, skips, check)?;
-        Ok(Self { rows, store })
-    }
-
-    pub fn rows(&self) -> &RowFile {
-        &self.rows
-    }
-
-    pub fn store(&self) -> &Store {
-        &self.store
-    }
-
-    pub fn record(&self, i: u64) -> Result<Record, DataError> {
-        let text = self.rows.text(i)?;
-        record(&text, self.rows.number(i), &self.store).map_err(|(_, problem)| self.rows.bad(i, problem))
-    }
+/// Opens the data set.
+pub(crate) fn open(folder: &Path, limit: u64, skips: &mut Skips) -> Result<Table, DataError> {
+    let (json, pictures) = parts(folder, &mut |_| {})?;
+    let store = match pictures {
+        Pictures::Folder(path) => Store::Folder(path),
+        Pictures::Tar(path) => Store::tar(&path)?,
+    };
+    Table::scan(&json, Layout::List, (store, record), limit, skips)
 }
 
 enum Pictures {
@@ -104,8 +82,7 @@ fn parts(folder: &Path, note: &mut dyn FnMut(&str)) -> Result<(PathBuf, Pictures
 /// The record of a row's text, or why it is none.
 fn record(text: &str, number: u64, store: &Store) -> Result<Record, Fault> {
     let form = |problem: String| (Reason::Form, problem);
-    let value: Value = serde_json::from_str(text).map_err(|e| (Reason::NotJson, e.to_string()))?;
-    let raw: Raw = serde_json::from_value(value).map_err(|e| form(e.to_string()))?;
+    let raw: Raw = parsed(text)?;
     let [human, gpt] = raw.conversations.as_slice() else {
         return Err(form(format!("conversations: {} turns, not 2", raw.conversations.len())));
     };
@@ -124,11 +101,7 @@ fn record(text: &str, number: u64, store: &Store) -> Result<Record, Fault> {
     let code = code_of(&gpt.value, false)
         .ok_or_else(|| (Reason::NoCode, "the gpt turn holds no code in a Python fence".into()))?;
     Ok(Record {
-        id: match &raw.id {
-            Value::String(id) => id.clone(),
-            Value::Number(id) => id.to_string(),
-            _ => format!("row-{number}"),
-        },
+        id: id_of(&raw.id, number),
         prompt: human.value.replace(MARK, "").trim().to_owned(),
         pictures: vec![picture(&raw.image, store)?],
         reference: Some(code.to_owned()),

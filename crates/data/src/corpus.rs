@@ -1,12 +1,13 @@
 //! What the corpora have in common: an index of rows, records, tasks.
 
 use crate::DataConfig;
-use crate::chart2code::Chart2Code;
+use crate::chart2code;
 use crate::chartmimic::ChartMimic;
 use crate::error::{DataError, Reason, Skipped, Skips, tally};
-use crate::jsonl::Jsonl;
+use crate::jsonl;
 use crate::picture::{Picture, Store, decode};
 use crate::record::Record;
+use crate::table::Table;
 use std::collections::BTreeMap;
 use std::path::Path;
 use vsdpo_artifact::{Domain, Task};
@@ -20,9 +21,8 @@ pub struct Corpus {
 
 #[derive(Debug)]
 enum Set {
-    Chart2Code(Chart2Code),
+    Table(Table),
     ChartMimic(ChartMimic),
-    Jsonl(Jsonl),
 }
 
 impl Corpus {
@@ -49,9 +49,9 @@ impl Corpus {
                     mend: "leave it out: the data set has one part",
                 });
             }
-            "chart2code" => Set::Chart2Code(Chart2Code::open(path, limit, &mut skips)?),
+            "chart2code" => Set::Table(chart2code::open(path, limit, &mut skips)?),
             "chartmimic" => Set::ChartMimic(ChartMimic::open(path, split, limit, &mut skips)?),
-            "jsonl" => Set::Jsonl(Jsonl::open(path, split, limit, &mut skips)?),
+            "jsonl" => Set::Table(jsonl::open(path, split, limit, &mut skips)?),
             other => return Err(DataError::UnknownType(other.to_owned())),
         };
         let corpus = Self { set, skipped: skips.counts };
@@ -69,18 +69,16 @@ impl Corpus {
     #[allow(clippy::len_without_is_empty)] // An empty corpus is not opened.
     pub fn len(&self) -> u64 {
         match &self.set {
-            Set::Chart2Code(set) => set.rows().len(),
+            Set::Table(set) => set.rows().len(),
             Set::ChartMimic(set) => set.len(),
-            Set::Jsonl(set) => set.rows().len(),
         }
     }
 
     /// The number of the `i`-th good row in its file, from 1.
     pub fn number(&self, i: u64) -> u64 {
         match &self.set {
-            Set::Chart2Code(set) => set.rows().number(i),
+            Set::Table(set) => set.rows().number(i),
             Set::ChartMimic(_) => i + 1,
-            Set::Jsonl(set) => set.rows().number(i),
         }
     }
 
@@ -95,9 +93,8 @@ impl Corpus {
     /// The file changed.
     pub fn record(&self, i: u64) -> Result<Record, DataError> {
         match &self.set {
-            Set::Chart2Code(set) => set.record(i),
+            Set::Table(set) => set.record(i),
             Set::ChartMimic(set) => set.record(i),
-            Set::Jsonl(set) => set.record(i),
         }
     }
 
@@ -142,9 +139,8 @@ impl Corpus {
     /// The file of the rows, or their folder.
     pub fn path(&self) -> &Path {
         match &self.set {
-            Set::Chart2Code(set) => set.rows().path(),
+            Set::Table(set) => set.rows().path(),
             Set::ChartMimic(set) => set.folder(),
-            Set::Jsonl(set) => set.rows().path(),
         }
     }
 
@@ -156,9 +152,8 @@ impl Corpus {
 
     fn store(&self) -> &Store {
         match &self.set {
-            Set::Chart2Code(set) => set.store(),
+            Set::Table(set) => set.store(),
             Set::ChartMimic(set) => set.store(),
-            Set::Jsonl(set) => set.store(),
         }
     }
 }

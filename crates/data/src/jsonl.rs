@@ -15,19 +15,13 @@
 
 use crate::error::{DataError, Fault, Reason, Skips};
 use crate::picture::{Picture, Store};
-use crate::record::{Record, code_of};
-use crate::rows::{Layout, RowFile};
+use crate::record::{Record, code_of, id_of, parsed};
+use crate::rows::Layout;
+use crate::table::Table;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::Requirements;
-
-/// The opened file.
-#[derive(Debug)]
-pub(crate) struct Jsonl {
-    rows: RowFile,
-    store: Store,
-}
 
 #[derive(Deserialize)]
 struct Raw {
@@ -92,28 +86,11 @@ impl Content {
     }
 }
 
-impl Jsonl {
-    /// Opens a file, or `SPLIT.jsonl` of a folder.
-    pub fn open(path: &Path, split: &str, limit: u64, skips: &mut Skips) -> Result<Self, DataError> {
-        let file = file_of(path, split)?;
-        let store = Store::Folder(file.parent().unwrap_or(Path::new("")).to_owned());
-        let check = &mut |text: &str| record(text, 0, &store).map(|_| ());
-        let rows = RowFile::scan(&file, Layout::Lines, limit, skips, check)?;
-        Ok(Self { rows, store })
-    }
-
-    pub fn rows(&self) -> &RowFile {
-        &self.rows
-    }
-
-    pub fn store(&self) -> &Store {
-        &self.store
-    }
-
-    pub fn record(&self, i: u64) -> Result<Record, DataError> {
-        let text = self.rows.text(i)?;
-        record(&text, self.rows.number(i), &self.store).map_err(|(_, problem)| self.rows.bad(i, problem))
-    }
+/// Opens a file, or `SPLIT.jsonl` of a folder.
+pub(crate) fn open(path: &Path, split: &str, limit: u64, skips: &mut Skips) -> Result<Table, DataError> {
+    let file = file_of(path, split)?;
+    let store = Store::Folder(file.parent().unwrap_or(Path::new("")).to_owned());
+    Table::scan(&file, Layout::Lines, (store, record), limit, skips)
 }
 
 fn file_of(path: &Path, split: &str) -> Result<PathBuf, DataError> {
@@ -139,8 +116,7 @@ fn file_of(path: &Path, split: &str) -> Result<PathBuf, DataError> {
 /// The record of a line, or why it is none.
 fn record(text: &str, number: u64, store: &Store) -> Result<Record, Fault> {
     let form = |problem: String| (Reason::Form, problem);
-    let value: Value = serde_json::from_str(text).map_err(|e| (Reason::NotJson, e.to_string()))?;
-    let mut raw: Raw = serde_json::from_value(value).map_err(|e| form(e.to_string()))?;
+    let mut raw: Raw = parsed(text)?;
     let turns = turns(&mut raw).map_err(form)?;
     let of = |role: &str| turns.iter().filter(move |t| t.role == role).collect::<Vec<_>>();
     let (system, user, answer) = (of("system"), of("user"), of("assistant"));
@@ -163,11 +139,7 @@ fn record(text: &str, number: u64, store: &Store) -> Result<Record, Fault> {
         store.find(name).ok_or_else(|| (Reason::MissingImage, format!("{name} is not there")))
     };
     Ok(Record {
-        id: match &raw.id {
-            Value::String(id) => id.clone(),
-            Value::Number(id) => id.to_string(),
-            _ => format!("row-{number}"),
-        },
+        id: id_of(&raw.id, number),
         prompt: words.join("\n\n").trim().to_owned(),
         pictures: raw.images.iter().map(find).collect::<Result<Vec<Picture>, Fault>>()?,
         reference,

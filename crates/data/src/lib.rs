@@ -31,6 +31,7 @@ mod order;
 mod picture;
 mod record;
 mod rows;
+mod table;
 
 pub use corpus::Corpus;
 pub use error::{DataError, Reason, Skipped};

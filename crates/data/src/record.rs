@@ -1,6 +1,9 @@
 //! A row before its pictures are read.
 
+use crate::error::{Fault, Reason};
 use crate::picture::Picture;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use vsdpo_artifact::{Domain, Requirements, Span, extract_code};
 
 /// A task whose pictures are still where they lie.
@@ -16,6 +19,21 @@ pub struct Record {
     pub reference: Option<String>,
     /// Checkable demands, where the data set has any.
     pub requirements: Option<Requirements>,
+}
+
+/// A row's text as JSON of its form.
+pub(crate) fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
+    let value: Value = serde_json::from_str(text).map_err(|e| (Reason::NotJson, e.to_string()))?;
+    serde_json::from_value(value).map_err(|e| (Reason::Form, e.to_string()))
+}
+
+/// The name that a row gives itself, or one by its number.
+pub(crate) fn id_of(id: &Value, number: u64) -> String {
+    match id {
+        Value::String(id) => id.clone(),
+        Value::Number(id) => id.to_string(),
+        _ => format!("row-{number}"),
+    }
 }
 
 /// The code of an answer: its first fenced block (or, if `bare`, the whole text where there is none).

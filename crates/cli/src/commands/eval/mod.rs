@@ -96,14 +96,11 @@ pub fn run(args: &Args) -> Result<Exit> {
 
 #[cfg(feature = "train")]
 fn chartmimic(args: &Args, sandbox: &Sandbox) -> Result<Exit> {
+    let Some(model) = &args.model else { return chartmimic::run(&args.chartmimic, None, sandbox, args.json) };
     let (sampling, seed) = (args.sampling.config(0.0, 4096), args.sampling.seed);
-    let asked = args.model.as_ref().map(|model| chartmimic::answers::Asked { model, sampling, seed });
-    let answer = |data: &_, out: &_| match &asked {
-        Some(asked) => chartmimic::answers::answer(asked, data, out),
-        None => bail!("there is no model to ask"),
-    };
-    let model = args.model.as_deref().map(|model| (model, &answer as chartmimic::Answer));
-    chartmimic::run(&args.chartmimic, model, sandbox, args.json)
+    let asked = chartmimic::answers::Asked { model, sampling, seed };
+    let answer = |data: &_, out: &_| chartmimic::answers::answer(&asked, data, out);
+    chartmimic::run(&args.chartmimic, Some((model, &answer)), sandbox, args.json)
 }
 
 #[cfg(not(feature = "train"))]

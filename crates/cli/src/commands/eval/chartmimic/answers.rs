@@ -3,11 +3,11 @@
 //! key still says the same.
 
 use super::dataset::Dataset;
-use super::files::{hash, hash_bytes, make_folder, replace};
+use super::files::{hash, hash_bytes, make_folder, retain_lines};
 use crate::terminal;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -45,8 +45,12 @@ pub fn answer(asked: &Asked, data: &Dataset, out: &Path) -> Result<PathBuf> {
         wanted.push((data.holds(&record.id), key(&identity, &record, &corpus)?, record.id));
     }
     let known = kept(&path, &wanted.iter().map(|(_, key, id)| (id.as_str(), key.as_str())).collect())?;
-    let open = |(holds, _, id): &(bool, String, String)| *holds && !known.contains_key(id);
-    let bar = terminal::progress("answering", wanted.iter().filter(|w| open(w)).count() as u64);
+    let open = |(holds, _, id): &(bool, String, String)| *holds && !known.contains(id);
+    let left = wanted.iter().filter(|w| open(w)).count();
+    if left == 0 {
+        return Ok(path);
+    }
+    let bar = terminal::progress("answering", left as u64);
     let policy = Policy::load(asked.model)?;
     let mut file = OpenOptions::new().append(true).create(true).open(&path).with_context(|| cannot(&path))?;
     let (mut first, mut cut) = (0, 0);
@@ -123,22 +127,13 @@ fn key(identity: &str, record: &Record, corpus: &Corpus) -> Result<String> {
     Ok(hash_bytes(&parts))
 }
 
-/// Rewrites the file with the lines that still hold; a line that was cut by a kill is not among them.
-fn kept(path: &Path, keys: &BTreeMap<&str, &str>) -> Result<BTreeMap<String, String>> {
-    let text = match std::fs::read_to_string(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        other => other.with_context(|| format!("cannot read `{}`", path.display()))?,
-    };
-    let (mut known, mut lines) = (BTreeMap::new(), String::new());
-    for line in text.lines() {
-        let Ok(row) = serde_json::from_str::<Line>(line) else { continue };
-        if keys.get(row.name.as_str()) == Some(&row.key.as_str()) && known.insert(row.name, row.key).is_none()
-        {
-            lines.push_str(line);
-            lines.push('\n');
-        }
-    }
-    replace(path, lines.as_bytes())?;
+/// Names of the lines that still hold; the others are taken out of the file.
+fn kept(path: &Path, keys: &BTreeMap<&str, &str>) -> Result<BTreeSet<String>> {
+    let mut known = BTreeSet::new();
+    retain_lines(path, |line| {
+        let Ok(row) = serde_json::from_slice::<Line>(line) else { return false };
+        keys.get(row.name.as_str()) == Some(&row.key.as_str()) && known.insert(row.name)
+    })?;
     Ok(known)
 }
 
@@ -160,7 +155,7 @@ mod tests {
             |name: &str, key: &str| format!("{{\"name\":\"{name}\",\"response\":\"x\",\"key\":\"{key}\"}}\n");
         let text = line("a", "1") + &line("b", "old") + &line("a", "1") + "{\"name\":\"c\",\"resp";
         std::fs::write(&path, text).unwrap();
-        assert_eq!(kept(&path, &keys).unwrap().keys().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(kept(&path, &keys).unwrap().into_iter().collect::<Vec<_>>(), ["a"]);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), line("a", "1"));
     }
 }

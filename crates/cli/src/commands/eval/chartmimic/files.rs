@@ -2,6 +2,8 @@
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,6 +36,28 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let wrong = || format!("cannot write `{}`", path.display());
     std::fs::write(&beside, bytes).with_context(wrong)?;
     std::fs::rename(&beside, path).with_context(wrong)
+}
+
+/// Rewrites a file, if it is there, with the lines that `keep` wants. A line that was cut by a kill is a line
+/// like any other: it is for `keep` to see that it is not whole.
+pub fn retain_lines(path: &Path, mut keep: impl FnMut(&[u8]) -> bool) -> Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let beside = path.with_extension("jsonl.part");
+    let mut rewrite = || -> std::io::Result<()> {
+        let mut out = BufWriter::new(File::create(&beside)?);
+        for line in BufReader::new(File::open(path)?).split(b'\n') {
+            let line = line?;
+            if keep(&line) {
+                out.write_all(&line)?;
+                out.write_all(b"\n")?;
+            }
+        }
+        out.flush()?;
+        std::fs::rename(&beside, path)
+    };
+    rewrite().with_context(|| format!("cannot read `{}`", path.display()))
 }
 
 /// Where things are kept from run to run: what was asked for, else the user's cache folder.

@@ -73,10 +73,15 @@ pub type Answer<'a> = &'a dyn Fn(&Dataset, &Path) -> Result<PathBuf>;
 
 pub fn run(args: &Options, model: Option<(&Path, Answer)>, sandbox: &Sandbox, json: bool) -> Result<Exit> {
     let Some(folder) = &args.data else { bail!("chartmimic needs --data DIR: the benchmark's folder") };
-    let out = args.out.clone().or_else(|| Some(beside(args.responses.as_deref().or(model.map(|m| m.0))?)));
-    let Some(out) = out else {
-        bail!("chartmimic needs --responses FILE (a model's answers) or --model DIR (to be asked)");
+    let whose = match (&args.responses, model) {
+        (Some(file), None) => file,
+        (None, Some((model, _))) => model,
+        (Some(_), Some(_)) => bail!("--responses and --model exclude each other: who is to be scored?"),
+        (None, None) => {
+            bail!("chartmimic needs --responses FILE (a model's answers) or --model DIR (to be asked)")
+        }
     };
+    let out = args.out.clone().unwrap_or_else(|| beside(whose));
     let panel = judge::Panel::new(&args.judge)?;
     let data = Dataset::open(folder)?;
     let total = args.total.unwrap_or(data.stems.len());
@@ -84,10 +89,9 @@ pub fn run(args: &Options, model: Option<(&Path, Answer)>, sandbox: &Sandbox, js
         bail!("--total {total} is less than the {} examples in `{}`", data.stems.len(), folder.display());
     }
     let _lock = results::lock(&out)?;
-    let (file, format) = match (&args.responses, model) {
-        (Some(_), Some(_)) => bail!("--responses and --model exclude each other: who is to be scored?"),
-        (None, Some((_, answer))) => (answer(&data, &out)?, Format::Plain),
-        (file, _) => (file.clone().unwrap_or_default(), args.format),
+    let (file, format) = match model {
+        Some((_, answer)) => (answer(&data, &out)?, Format::Plain),
+        None => (whose.to_owned(), args.format),
     };
     let responses = Responses::open(&file, format, &data)?;
     if responses.repeated > 0 {

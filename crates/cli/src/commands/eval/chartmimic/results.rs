@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -69,9 +69,14 @@ impl Results {
     /// Opens the file and keeps the lines whose key is the one in `keys`.
     pub fn open(path: &Path, keys: &BTreeMap<String, String>) -> Result<Self> {
         let mut known = BTreeMap::new();
-        if path.exists() {
-            known = kept(path, keys).with_context(|| format!("cannot read `{}`", path.display()))?;
-        }
+        files::retain_lines(path, |line| {
+            let Ok(example) = serde_json::from_slice::<Example>(line) else { return false };
+            let holds = keys.get(&example.name) == Some(&example.key) && !known.contains_key(&example.name);
+            if holds {
+                known.insert(example.name.clone(), example);
+            }
+            holds
+        })?;
         let open = OpenOptions::new().create(true).append(true).open(path);
         let file = open.with_context(|| format!("cannot write `{}`", path.display()))?;
         Ok(Self { path: path.into(), inner: Mutex::new((file, known)) })
@@ -100,25 +105,6 @@ impl Results {
     pub fn into_examples(self) -> BTreeMap<String, Example> {
         self.inner.into_inner().unwrap_or_else(PoisonError::into_inner).1
     }
-}
-
-/// Rewrites the file with the lines that still hold; a line that was cut by a kill is not among them.
-fn kept(path: &Path, keys: &BTreeMap<String, String>) -> Result<BTreeMap<String, Example>> {
-    let mut known = BTreeMap::new();
-    let beside = path.with_extension("jsonl.part");
-    let mut out = BufWriter::new(File::create(&beside)?);
-    for line in BufReader::new(File::open(path)?).split(b'\n') {
-        let line = line?;
-        let Ok(example) = serde_json::from_slice::<Example>(&line) else { continue };
-        if keys.get(&example.name) == Some(&example.key) && !known.contains_key(&example.name) {
-            out.write_all(&line)?;
-            out.write_all(b"\n")?;
-            known.insert(example.name.clone(), example);
-        }
-    }
-    out.flush()?;
-    std::fs::rename(&beside, path)?;
-    Ok(known)
 }
 
 /// One evaluation at a time writes into a folder; the lock ends with the process.
