@@ -18,13 +18,28 @@ use std::path::{Path, PathBuf};
 
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
+/// What to do with a folder that has its weights as a pickle.
+const FROM_PICKLE: &str = "a .bin file is not read, because loading one runs code: \
+    load the model with transformers and save it with `save_pretrained`, which writes safetensors";
 
 /// Reads all weights of the folder `dir`, checked against `config`.
 ///
 /// # Errors
 /// Files that are missing or corrupt; tensors that are missing, too many, or of another shape or kind.
 pub(crate) fn load_weights(dir: &Path, config: &Config) -> Result<Vec<(String, Var)>, PolicyError> {
-    let specs = specs(config);
+    load_tensors(dir, &specs(config), |name| is_redundant(name, config))
+}
+
+/// The tensors that `specs` names, in its order, from the weights files of the folder `dir`. A tensor that
+/// `specs` does not name is an error unless it is `known` not to matter.
+///
+/// # Errors
+/// As [`load_weights`].
+pub(crate) fn load_tensors(
+    dir: &Path,
+    specs: &[(String, Vec<usize>)],
+    known: impl Fn(&str) -> bool,
+) -> Result<Vec<(String, Var)>, PolicyError> {
     let wanted: HashMap<&str, &[usize]> = specs.iter().map(|(n, s)| (n.as_str(), s.as_slice())).collect();
     let mut found: HashMap<String, Var> = HashMap::new();
     for path in weight_files(dir)? {
@@ -35,17 +50,17 @@ pub(crate) fn load_weights(dir: &Path, config: &Config) -> Result<Vec<(String, V
         for (name, view) in file.iter() {
             match wanted.get(name) {
                 Some(shape) => drop(found.insert(name.to_string(), read_tensor(&path, name, &view, shape)?)),
-                None if is_redundant(name, config) => {}
+                None if known(name) => {}
                 None => return Err(PolicyError::UnexpectedTensor { path, name: name.to_string() }),
             }
         }
     }
     let missing = |name: &str| PolicyError::MissingTensor { path: dir.into(), name: name.to_string() };
-    let take = |(name, _): (String, Vec<usize>)| {
-        let var = found.remove(&name).ok_or_else(|| missing(&name))?;
-        Ok((name, var))
+    let take = |(name, _): &(String, Vec<usize>)| {
+        let var = found.remove(name).ok_or_else(|| missing(name))?;
+        Ok((name.clone(), var))
     };
-    specs.clone().into_iter().map(take).collect()
+    specs.iter().map(take).collect()
 }
 
 /// Tensors that some exporters write although the configuration implies them.
@@ -56,12 +71,9 @@ fn is_redundant(name: &str, config: &Config) -> bool {
 /// The weights files of a folder: those of the index if there is one, else the single file.
 fn weight_files(dir: &Path) -> Result<Vec<PathBuf>, PolicyError> {
     let index = dir.join(INDEX);
-    let mend = |m: &str| m.to_string();
     if !dir.is_dir() {
-        return Err(PolicyError::Missing {
-            path: dir.into(),
-            mend: mend("give a Hugging Face model folder"),
-        });
+        let mend = "give a Hugging Face model folder".into();
+        return Err(PolicyError::Missing { path: dir.into(), mend });
     }
     let files: Vec<PathBuf> = if index.is_file() {
         let bytes = fs::read(&index).map_err(|e| PolicyError::io(&index, e))?;
@@ -75,7 +87,9 @@ fn weight_files(dir: &Path) -> Result<Vec<PathBuf>, PolicyError> {
     };
     match files.iter().find(|f| !f.is_file()) {
         Some(f) => {
-            Err(PolicyError::Missing { path: f.clone(), mend: mend("download the whole model again") })
+            let pickled = dir.join("pytorch_model.bin").is_file();
+            let mend = if pickled { FROM_PICKLE } else { "download the whole model again" };
+            Err(PolicyError::Missing { path: f.clone(), mend: mend.into() })
         }
         None => Ok(files),
     }

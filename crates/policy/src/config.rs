@@ -6,8 +6,9 @@
 //! different model is worse than none.
 
 use crate::PolicyError;
+use crate::node::{Node, read_json};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A whole model.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,13 +99,7 @@ impl Config {
     /// # Errors
     /// A missing file, JSON that does not parse, and every missing or unsupported key, by name.
     pub fn read(path: &Path) -> Result<Self, PolicyError> {
-        if !path.is_file() {
-            let mend = "give the folder of a Hugging Face Qwen3-VL model".into();
-            return Err(PolicyError::Missing { path: path.into(), mend });
-        }
-        let bytes = std::fs::read(path).map_err(|e| PolicyError::io(path, e))?;
-        let value: Value = serde_json::from_slice(&bytes).map_err(|e| PolicyError::corrupt(path, e))?;
-        Self::from_json(&value, path)
+        Self::from_json(&read_json(path, "give the folder of a Hugging Face Qwen3-VL model")?, path)
     }
 
     /// Reads the parsed file; `path` is only named in errors.
@@ -112,7 +107,7 @@ impl Config {
     /// # Errors
     /// Every missing or unsupported key, by name.
     pub fn from_json(value: &Value, path: &Path) -> Result<Self, PolicyError> {
-        let root = Node { value, key: String::new(), path: path.to_path_buf() };
+        let root = Node::root(value, path);
         let (text_node, vision_node) = (root.child("text_config")?, root.child("vision_config")?);
         let tied = match root.value.get("tie_word_embeddings").or(text_node.value.get("tie_word_embeddings"))
         {
@@ -277,66 +272,6 @@ fn vision(node: &Node) -> Result<VisionConfig, PolicyError> {
         num_position_embeddings: node.usize("num_position_embeddings")?,
         deepstack_visual_indexes: node.usizes("deepstack_visual_indexes")?,
     })
-}
-
-/// A JSON object that knows where it stands in the file, so that errors can name the key.
-struct Node<'a> {
-    value: &'a Value,
-    key: String,
-    path: PathBuf,
-}
-
-impl<'a> Node<'a> {
-    fn wrong(&self, key: &str, message: impl ToString) -> PolicyError {
-        PolicyError::Config { path: self.path.clone(), key: self.name(key), message: message.to_string() }
-    }
-
-    fn name(&self, key: &str) -> String {
-        if self.key.is_empty() { key.to_string() } else { format!("{}.{key}", self.key) }
-    }
-
-    fn get(&self, key: &str) -> Result<&'a Value, PolicyError> {
-        self.value.get(key).ok_or_else(|| self.wrong(key, "is missing"))
-    }
-
-    fn optional(&self, key: &str) -> Option<Node<'a>> {
-        let value = self.value.get(key).filter(|v| v.is_object())?;
-        Some(Node { value, key: self.name(key), path: self.path.clone() })
-    }
-
-    fn child(&self, key: &str) -> Result<Node<'a>, PolicyError> {
-        self.get(key)?;
-        self.optional(key).ok_or_else(|| self.wrong(key, "is not a table"))
-    }
-
-    fn usize(&self, key: &str) -> Result<usize, PolicyError> {
-        let n = self.get(key)?.as_u64().ok_or_else(|| self.wrong(key, "is not a whole number"))?;
-        usize::try_from(n).map_err(|_| self.wrong(key, "is too large"))
-    }
-
-    fn id(&self, key: &str) -> Result<u32, PolicyError> {
-        u32::try_from(self.usize(key)?).map_err(|_| self.wrong(key, "is not a token id"))
-    }
-
-    fn f64(&self, key: &str) -> Result<f64, PolicyError> {
-        self.get(key)?.as_f64().ok_or_else(|| self.wrong(key, "is not a number"))
-    }
-
-    fn usizes(&self, key: &str) -> Result<Vec<usize>, PolicyError> {
-        let items = self.get(key)?.as_array();
-        items
-            .and_then(|a| a.iter().map(|v| v.as_u64().and_then(|n| usize::try_from(n).ok())).collect())
-            .ok_or_else(|| self.wrong(key, "is not a list of whole numbers"))
-    }
-
-    /// A key that may be absent but, if present, can only have the one value that is implemented.
-    fn only(&self, key: &str, wanted: &Value) -> Result<(), PolicyError> {
-        let same = |v: &Value| v == wanted || (v.as_f64().is_some() && v.as_f64() == wanted.as_f64());
-        match self.value.get(key) {
-            Some(v) if !same(v) => Err(self.wrong(key, format!("is {v}; only {wanted} is supported"))),
-            _ => Ok(()),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -21,12 +21,14 @@
 //! ```
 
 mod checkpoint;
+mod clip;
 mod config;
 mod error;
 mod front;
 mod message;
 mod mini_files;
 mod model;
+mod node;
 pub mod ops;
 mod policy;
 mod positions;
@@ -41,6 +43,7 @@ mod tokenizer;
 mod vision;
 mod weights;
 
+pub use clip::{Clip, Embedding};
 pub use config::{Config, TextConfig, VisionConfig};
 pub use error::PolicyError;
 pub use front::{Front, FrontError, expand_placeholders};

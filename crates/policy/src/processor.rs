@@ -8,7 +8,7 @@
 //! Not done: video, crops, folders that switch single steps off (refused at load).
 
 use crate::FrontError;
-use crate::resample::resize_rgb;
+use crate::resample::{Rounding, resize_rgb};
 use crate::tokenizer::read_json;
 use serde::Deserialize;
 use std::hash::{DefaultHasher, Hasher};
@@ -191,7 +191,12 @@ impl ImageProcessor {
     pub fn patches(&self, image: &Image) -> Result<PatchGrid, FrontError> {
         let (width, height) = self.resized(image.width, image.height)?;
         let rgb = on_white(&image.rgba);
-        let rgb = resize_rgb(&rgb, (image.width as usize, image.height as usize), (width, height));
+        let rgb = resize_rgb(
+            &rgb,
+            (image.width as usize, image.height as usize),
+            (width, height),
+            Rounding::Torchvision,
+        );
         let grid = [1, height / self.patch, width / self.patch];
         let mut hasher = DefaultHasher::new();
         hasher.write_usize(width);
@@ -259,7 +264,7 @@ impl Config {
 }
 
 /// RGBA over a white background, with the integer arithmetic of PIL's `alpha_composite`.
-fn on_white(rgba: &[u8]) -> Vec<u8> {
+pub(crate) fn on_white(rgba: &[u8]) -> Vec<u8> {
     let mut rgb = Vec::with_capacity(rgba.len() / 4 * 3);
     for &[r, g, b, a] in rgba.as_chunks::<4>().0 {
         match a {

@@ -1,10 +1,19 @@
-//! Bicubic resampling with antialiasing of 8-bit RGB, equal to torchvision's to the last bit.
+//! Bicubic resampling with antialiasing of 8-bit RGB, equal to torchvision's or to Pillow's (before 13) to the last
+//! bit.
 //!
 //! Two passes, rows first. The weights are Catmull-Rom's (a = -0.5) over a support widened by the scale
-//! when shrinking, rounded to 16-bit integers with as many fraction bits as the largest weight allows, and
-//! each pass rounds to 8 bits. PIL does the same with 22 fraction bits, so it differs in single values.
+//! when shrinking, rounded to integers, and each pass rounds to 8 bits.
 
 use rayon::prelude::*;
+
+/// Whose integers the weights are rounded to; the two libraries differ in single values.
+#[derive(Clone, Copy)]
+pub(crate) enum Rounding {
+    /// 16-bit integers with as many fraction bits as the largest weight allows.
+    Torchvision,
+    /// 22 fraction bits.
+    Pillow,
+}
 
 /// Source positions and integer weights of one output position.
 struct Taps {
@@ -19,13 +28,18 @@ struct Axis {
 }
 
 /// Resizes interleaved RGB rows from `(width, height)` to `(width, height)`.
-pub(crate) fn resize_rgb(rgb: &[u8], from: (usize, usize), to: (usize, usize)) -> Vec<u8> {
-    let wide = if from.0 == to.0 { rgb.to_vec() } else { across(rgb, from.0, to.0) };
-    if from.1 == to.1 { wide } else { down(&wide, to.0, from.1, to.1) }
+pub(crate) fn resize_rgb(
+    rgb: &[u8],
+    from: (usize, usize),
+    to: (usize, usize),
+    rounding: Rounding,
+) -> Vec<u8> {
+    let axis = |from, to| Axis::new(from, to, rounding);
+    let wide = if from.0 == to.0 { rgb.to_vec() } else { across(rgb, from.0, to.0, &axis(from.0, to.0)) };
+    if from.1 == to.1 { wide } else { down(&wide, to.0, to.1, &axis(from.1, to.1)) }
 }
 
-fn across(rgb: &[u8], from: usize, to: usize) -> Vec<u8> {
-    let axis = Axis::new(from, to);
+fn across(rgb: &[u8], from: usize, to: usize, axis: &Axis) -> Vec<u8> {
     let mut out = vec![0; rgb.len() / from * to];
     out.par_chunks_mut(to * 3).zip(rgb.par_chunks(from * 3)).for_each(|(out, row)| {
         for (pixel, taps) in out.as_chunks_mut::<3>().0.iter_mut().zip(&axis.taps) {
@@ -41,8 +55,7 @@ fn across(rgb: &[u8], from: usize, to: usize) -> Vec<u8> {
     out
 }
 
-fn down(rgb: &[u8], width: usize, from: usize, to: usize) -> Vec<u8> {
-    let axis = Axis::new(from, to);
+fn down(rgb: &[u8], width: usize, to: usize, axis: &Axis) -> Vec<u8> {
     let mut out = vec![0; width * to * 3];
     out.par_chunks_mut(width * 3).zip(&axis.taps).for_each(|(out, taps)| {
         let mut sums = vec![axis.half(); width * 3];
@@ -59,12 +72,15 @@ fn down(rgb: &[u8], width: usize, from: usize, to: usize) -> Vec<u8> {
 }
 
 impl Axis {
-    fn new(from: usize, to: usize) -> Self {
+    fn new(from: usize, to: usize, rounding: Rounding) -> Self {
         let real: Vec<(usize, Vec<f64>)> = (0..to).map(|i| weights(from, to, i)).collect();
         let largest = real.iter().flat_map(|(_, w)| w).copied().fold(0.0, f64::max);
         // As many fraction bits (22 at most) as keep the largest weight inside 15 bits.
         let fits = |bits: &u32| ((0.5 + largest * f64::from(1 << (bits + 1))) as i64) < 1 << 15;
-        let bits = (0..22).take_while(fits).count() as u32;
+        let bits = match rounding {
+            Rounding::Torchvision => (0..22).take_while(fits).count() as u32,
+            Rounding::Pillow => 22,
+        };
         let integer = |w: f64| (w * f64::from(1 << bits) + 0.5_f64.copysign(w)) as i32;
         let taps =
             real.into_iter().map(|(first, w)| Taps { first, weights: w.into_iter().map(integer).collect() });

@@ -83,7 +83,7 @@ fn block(
 ) -> Result<Tensor, PolicyError> {
     let (n, hidden) = x.dims2()?;
     let heads = (n, config.num_heads, hidden / config.num_heads);
-    let normed = norm(&w.at("norm1"), x)?;
+    let normed = w.at("norm1").layer_norm(x, NORM_EPS)?;
     let (weight, bias) = (w.get("attn.qkv.weight")?, w.get("attn.qkv.bias")?);
     // Cutting the weight instead of the product spares three copies of the activations.
     let part = |i: usize| -> Result<Tensor, PolicyError> {
@@ -92,9 +92,10 @@ fn block(
     };
     let (q, k) = (ops::rope(&part(0)?, cos, sin)?, ops::rope(&part(1)?, cos, sin)?);
     let mixed = ops::attention(&q, &k, &part(2)?, segments, false)?.reshape((n, hidden))?;
-    let x = (x + biased(&w.at("attn.proj"), &mixed)?)?;
-    let inner = ops::gelu_tanh(&biased(&w.at("mlp.linear_fc1"), &norm(&w.at("norm2"), &x)?)?)?;
-    Ok((x + biased(&w.at("mlp.linear_fc2"), &inner)?)?)
+    let x = (x + w.at("attn.proj").linear(&mixed)?)?;
+    let normed = w.at("norm2").layer_norm(&x, NORM_EPS)?;
+    let inner = ops::gelu_tanh(&w.at("mlp.linear_fc1").linear(&normed)?)?;
+    Ok((x + w.at("mlp.linear_fc2").linear(&inner)?)?)
 }
 
 /// Joins the patches of each language token. The DeepStack mergers normalise after joining.
@@ -102,19 +103,11 @@ fn merger(config: &VisionConfig, w: &View, x: &Tensor, joined_norm: bool) -> Res
     let (n, hidden) = x.dims2()?;
     let joined = (n / config.merge_unit(), hidden * config.merge_unit());
     let x = if joined_norm {
-        norm(&w.at("norm"), &x.reshape(joined)?)?
+        w.at("norm").layer_norm(&x.reshape(joined)?, NORM_EPS)?
     } else {
-        norm(&w.at("norm"), x)?.reshape(joined)?
+        w.at("norm").layer_norm(x, NORM_EPS)?.reshape(joined)?
     };
-    biased(&w.at("linear_fc2"), &ops::gelu(&biased(&w.at("linear_fc1"), &x)?)?)
-}
-
-fn norm(w: &View, x: &Tensor) -> Result<Tensor, PolicyError> {
-    Ok(ops::layer_norm(x, &w.get("weight")?, &w.get("bias")?, NORM_EPS)?)
-}
-
-fn biased(w: &View, x: &Tensor) -> Result<Tensor, PolicyError> {
-    Ok(ops::linear(x, &w.get("weight")?, Some(&w.get("bias")?))?)
+    w.at("linear_fc2").linear(&ops::gelu(&w.at("linear_fc1").linear(&x)?)?)
 }
 
 /// Where a patch stands in its frame, and the frame's size.

@@ -3,7 +3,7 @@
 //! [`specs`] is the one list of names and shapes: loading, checking, random initialisation and the order
 //! of [`Weights::all`] all follow it. Names are those of transformers.
 
-use crate::{Config, PolicyError};
+use crate::{Config, PolicyError, ops};
 use candle_core::{Device, Tensor, Var};
 use rand::{Rng, SeedableRng};
 use std::collections::HashMap;
@@ -178,6 +178,16 @@ impl View<'_> {
         let var = self.weights.var(&full)?;
         let on_tape = self.mode == Mode::Train && self.weights.trains[self.weights.index[&full]];
         Ok(if on_tape { var.as_tensor().clone() } else { var.as_detached_tensor() })
+    }
+
+    /// The affine map of this view's `weight` and `bias`.
+    pub fn linear(&self, x: &Tensor) -> Result<Tensor, PolicyError> {
+        Ok(ops::linear(x, &self.get("weight")?, Some(&self.get("bias")?))?)
+    }
+
+    /// The LayerNorm of this view's `weight` and `bias`.
+    pub fn layer_norm(&self, x: &Tensor, eps: f64) -> Result<Tensor, PolicyError> {
+        Ok(ops::layer_norm(x, &self.get("weight")?, &self.get("bias")?, eps)?)
     }
 }
 

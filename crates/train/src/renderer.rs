@@ -1,6 +1,7 @@
 //! What the loop asks of a renderer, so that tests can put a stub world in its place.
 
 use vsdpo_artifact::{ChartRecords, Outcome};
+use vsdpo_policy::Clip;
 use vsdpo_render::{ChartRecorder, ChartRenderer, Recordable, RenderError, RenderStats};
 
 /// R: code in, outcomes out.
@@ -32,6 +33,8 @@ pub struct Charts<'a> {
     pub renderer: &'a dyn Renderer,
     /// Takes down what is compared with references; absent where nothing is.
     pub recorder: Option<&'a dyn Recorder>,
+    /// Looks at pictures for the visual score; absent where no weights are given.
+    pub clip: Option<&'a Clip>,
 }
 
 impl Recorder for ChartRecorder {

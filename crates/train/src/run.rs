@@ -9,6 +9,7 @@ use crate::stages::{Experience, blame, encode, judge, render, sample};
 use crate::trainer::{Clock, End, RunOptions, RunSummary, Trainer, step_seed};
 use crate::update::update;
 use std::time::Duration;
+use vsdpo_policy::Clip;
 use vsdpo_render::{ChartRecorder, ChartRenderer, RenderConfig};
 
 /// Trains as the recipe says, with the real renderer.
@@ -27,8 +28,10 @@ pub fn run(recipe: &Recipe, options: RunOptions) -> Result<RunSummary, TrainErro
         ..RenderConfig::default()
     };
     let recorder = recipe.reward.reference.then(|| ChartRecorder::start(config.clone())).transpose()?;
+    let clip = recipe.reward.clip.as_deref().map(Clip::load).transpose()?;
     let renderer = &ChartRenderer::start(config)?;
-    run_with(recipe, Charts { renderer, recorder: recorder.as_ref().map(|r| r as &dyn Recorder) }, options)
+    let recorder = recorder.as_ref().map(|r| r as &dyn Recorder);
+    run_with(recipe, Charts { renderer, recorder, clip: clip.as_ref() }, options)
 }
 
 /// The same in any world of charts.

@@ -87,6 +87,12 @@ fn losses(r: &Recipe) -> Result<(), RecipeError> {
 }
 
 fn together(r: &Recipe) -> Result<(), RecipeError> {
+    need(
+        r.reward.clip.is_none() || r.reward.reference,
+        "reward.clip",
+        &r.reward.clip,
+        "set reward.reference = true as well, or leave it out: CLIP compares with references",
+    )?;
     let any = r.distill.weight > 0.0 || r.grpo.weight > 0.0 || r.sft.weight > 0.0;
     let warm_only = r.sft.warm_start_steps >= r.steps;
     let o = &r.optim;

@@ -108,6 +108,9 @@ pub struct RewardSection {
     /// Also judge a render beside its task's reference, where there is one: ChartMimic's metrics and a visual
     /// score. Costs about three more processes a rollout.
     pub reference: bool,
+    /// Hugging Face folder of a CLIP, which then has half of the visual score; absent: structure alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip: Option<PathBuf>,
 }
 
 /// `[credit]`: equations 4 and 5.

@@ -5,7 +5,8 @@
 //! whose shape is the reference's. A figure of other proportions is therefore compared stretched. Then the
 //! index of Wang et al. (2004): Gaussian windows of 11 x 11 with deviation 1.5, K1 = 0.01, K2 = 0.03,
 //! averaged over all windows that lie inside. Negative values count as 0. At this scale an axes that is a
-//! few pixels elsewhere costs little, and a swapped kind of chart or colour much; texts are not read.
+//! few pixels elsewhere costs little, and a swapped kind of chart or colour much; texts are not read. A
+//! network that says what is shown (CLIP) is the caller's to ask, and to average with this.
 
 use vsdpo_artifact::Image;
 
