@@ -7,10 +7,13 @@ drawing. What differs from the original stands at the function; the picture does
 import copy
 import functools
 
-from matplotlib import cbook, markers, pyplot
+from matplotlib import cbook, markers, pyplot, rcParams
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
+from matplotlib.text import Text
 
 
 def fewer_aliases(module):
@@ -99,9 +102,59 @@ def after_idle_draw(inner, figure_of):
     return draw
 
 
+def skip_empty_layout(canvas_class):
+    """A figure that `tight_layout` was called for is drawn twice when saved, first without a pixel, to lay it
+    out again; but what `tight_layout` leaves behind lays out nothing. That drawing is left out where nothing
+    else can follow from it: every axes a plain one whose place does not depend on what is in it."""
+    inner = canvas_class.print_figure
+
+    @functools.wraps(inner)
+    def print_figure(self, filename, **kwargs):
+        figure = self.figure
+        engine = figure._layout_engine
+        if not (type(engine) is PlaceHolderLayoutEngine and lays_out_nothing(figure, kwargs)):
+            return inner(self, filename, **kwargs)
+        figure._layout_engine = None
+        try:
+            return inner(self, filename, **kwargs)
+        finally:
+            figure._layout_engine = engine
+
+    canvas_class.print_figure = print_figure
+
+
+def lays_out_nothing(figure, kwargs):
+    """Whether a drawing without pixels leaves a figure as it was."""
+    if kwargs.get("bbox_inches") or any(map(rcParams.get, LAYOUT_SETTINGS)) or figure.subfigs:
+        return False
+    if figure._canvas_callbacks.callbacks.get("draw_event"):
+        return False
+    return all(type(ax) is Axes and ax._aspect == "auto" and not ax.child_axes for ax in figure.axes)
+
+
+LAYOUT_SETTINGS = ("savefig.bbox", "figure.autolayout", "figure.constrained_layout.use")
+
+
+def window_extent(inner):
+    """In place of `Text.get_window_extent`: at the figure's own dpi there is none to put in force and back."""
+
+    @functools.wraps(inner)
+    def get_window_extent(self, renderer=None, dpi=None):
+        renderer = renderer or self._renderer
+        if dpi is not None or renderer is None or not self._text or not self.get_visible():
+            return inner(self, renderer, dpi)
+        self._renderer = renderer
+        x, y = self.get_transform().transform(self.get_unitless_position())
+        return self._get_layout(renderer)[0].translated(x, y)
+
+    return get_window_extent
+
+
 def install():
     """Replaces the functions; once per process, before any script."""
+    skip_empty_layout(FigureCanvasBase)
     postpone_idle_draw(pyplot, Figure, FigureCanvasBase)
+    Text.get_window_extent = window_extent(Text.get_window_extent)
     fewer_aliases(cbook)
     share_marker_paths(markers.MarkerStyle)
     Artist._update_props = update_props
