@@ -68,8 +68,8 @@ class Run:
 RUN = Run()
 
 
-def prepare(full):
-    """Imports, hooks and warms up; leaves no figure open and no setting changed."""
+def prepare(full, warm):
+    """Imports, hooks and, if asked, warms up; leaves no figure open and no setting changed."""
     if full:
         import matplotlib_venn  # noqa: F401
         import mpl_toolkits.mplot3d  # noqa: F401
@@ -79,7 +79,8 @@ def prepare(full):
         import seaborn  # noqa: F401
         import squarify  # noqa: F401
     install()
-    warm_up(full)
+    if warm:
+        warm_up(full)
 
 
 def install():

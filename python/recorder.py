@@ -71,10 +71,16 @@ ALL_LEAKED = set(text.LEAKED + layout.LEAKED + chart_type.LEAKED + color.LEAKED)
 SEABORN_MAPS = [name for name in matplotlib.colormaps if getattr(seaborn.cm, name, None) is not None]
 
 
-def prepare(full):
-    """Draws the usual things once, so that caches (fonts, glyphs, parsers) are filled before the fork."""
+def prepare(full, warm):
+    """Leaves out what no score looks at and, if asked, warms up."""
     # No score looks into a PDF, and embedding fonts is half of what a small one costs.
     PdfFile.writeFonts = lambda self: self.writeObject(self.fontObject, {})
+    if warm:
+        warm_up()
+
+
+def warm_up():
+    """Draws the usual things once, so that caches (fonts, glyphs, parsers) are filled before the fork."""
     with matplotlib.rc_context():
         fig, (left, right) = plt.subplots(1, 2)
         left.plot([1, 3, 2], label="$x^2$")

@@ -47,7 +47,7 @@ class Policy:
     """The supervisor's orders, with everything prepared that a child would otherwise build again."""
 
     def __init__(self, orders):
-        self.full = orders["full"]
+        self.full, self.warm_up = orders["full"], orders["warm_up"]
         self.uid = orders["uid"]
         self.landlock = orders["landlock"]
         self.rlimits = [tuple(limit) for limit in orders["rlimits"]]
@@ -344,14 +344,15 @@ def main():
         policy.tmpfs = ""
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     runner = importlib.import_module(orders["runner"])  # the probe, or the recorder of a benchmark
-    runner.prepare(policy.full)
+    runner.prepare(policy.full, policy.warm_up)
     paths = library_paths()
     if policy.uid is not None and not can_drop(policy.uid, paths):
         policy.uid = None
     layers["uid"] = policy.uid is not None
     policy.address_space = address_space() + policy.memory
     os.environ.clear()
-    gc.collect()
+    if policy.warm_up:
+        gc.collect()
     gc.freeze()
     # A figure is a web of young cycles that live as long as it does: looking through it after every 700
     # objects, as is the default, costs a figure with panels an eighth of its time and frees nothing.

@@ -16,6 +16,9 @@ pub struct RenderConfig {
     pub unsafe_no_sandbox: bool,
     /// Outcomes kept in memory; 0 turns the cache off.
     pub cache_entries: usize,
+    /// Draws a chart before the first script, which then finds fonts and parsers loaded: a third of a second that
+    /// a handful of scripts does not bring back.
+    pub warm_up: bool,
     /// Project root: the folder that holds `python/zygote.py` and `.venv`. Searched for when absent.
     pub home: Option<PathBuf>,
 }
@@ -28,6 +31,7 @@ impl Default for RenderConfig {
             memory_mb: 1300,
             unsafe_no_sandbox: false,
             cache_entries: 4096,
+            warm_up: true,
             home: None,
         }
     }

@@ -82,6 +82,7 @@ pub(crate) enum Event {
 struct Orders<'a> {
     runner: &'static str,
     full: bool,
+    warm_up: bool,
     uid: Option<u32>,
     landlock: bool,
     seccomp: String,
@@ -159,6 +160,7 @@ impl ForkServer {
         let orders = Orders {
             runner: self.kind.runner(),
             full: self.kind != Kind::Light,
+            warm_up: cfg.warm_up,
             uid: rustix::process::geteuid().is_root().then_some(sandbox::FIRST_UID),
             landlock: sandbox::abi() > 0,
             seccomp: if sandbox::available() { sandbox::program_hex()? } else { String::new() },

@@ -60,7 +60,7 @@ def judge(figure, renderer, recording, limit, inner=elements.table):
 
 
 def main():
-    probe.prepare(True)
+    probe.prepare(True, True)
     for name in METHODS:
         setattr(ink.InkRenderer, name, watched(vars(ink.InkRenderer)[name]))
     elements.table = judge

@@ -51,6 +51,9 @@ enum Verb {
     Logprobs(logprobs::Args),
 }
 
+/// Up to here a drawing that warms up the renderer costs more than it saves.
+const FEW: usize = 8;
+
 /// How scripts are run.
 #[derive(Args)]
 struct Sandbox {
@@ -63,6 +66,11 @@ struct Sandbox {
 }
 
 impl Sandbox {
+    /// For a verb that runs this many scripts.
+    fn config_for(&self, scripts: usize) -> RenderConfig {
+        RenderConfig { warm_up: scripts > FEW, ..self.config() }
+    }
+
     fn config(&self) -> RenderConfig {
         RenderConfig {
             timeout: Duration::from_secs(self.timeout),

@@ -45,7 +45,7 @@ pub fn run(args: &Args) -> Result<Exit> {
 
 /// Renders code; code that does not run is an error here, with the line it stopped at.
 pub fn picture_of(source: &str, name: &str, sandbox: &super::Sandbox) -> Result<Rendered> {
-    let renderer = ChartRenderer::start(sandbox.config())?;
+    let renderer = ChartRenderer::start(sandbox.config_for(1))?;
     match renderer.render(source).with_context(|| format!("cannot render `{name}`"))? {
         Outcome::Rendered(rendered) => Ok(rendered),
         Outcome::Failed { error } => {

@@ -6,7 +6,8 @@ use crate::stub::Stub;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 const SAVE: &str = "plt.savefig('x.pdf')\n";
 const PLOT: &str = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.title('t')\n";
@@ -41,6 +42,10 @@ impl World {
     }
 
     fn eval(&self, more: &[&str]) -> Output {
+        self.command(more).output().unwrap()
+    }
+
+    fn command(&self, more: &[&str]) -> Command {
         let mut command = binary();
         command.args(["eval", "--benchmark", "chartmimic", "--timeout", "300"]);
         for (flag, name) in
@@ -51,7 +56,8 @@ impl World {
         for proxy in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
             command.env_remove(proxy);
         }
-        command.args(more).output().unwrap()
+        command.args(more);
+        command
     }
 
     fn lines(&self, name: &str) -> Vec<Value> {
@@ -139,6 +145,45 @@ fn the_row_by_hand_and_an_interrupted_run() {
     let output = world.eval(&["--json"]);
     assert!(said(&output).contains("0 examples scored now, 6 known"), "{}", said(&output));
     assert_eq!(summary(&output)["row"], first["row"]);
+}
+
+/// A run that is killed in the middle has kept every example it was done with, and the next one ends where an
+/// undisturbed one does.
+#[test]
+fn a_killed_run_goes_on() {
+    let names: Vec<String> = (0..12).map(|i| format!("line_{i}")).collect();
+    let code = |i: usize| format!("{PLOT}plt.xlabel('{i}')\n{SAVE}");
+    let truths: Vec<String> = (0..12).map(code).collect();
+    let truths: Vec<(&str, &str)> =
+        names.iter().zip(&truths).map(|(n, c)| (n.as_str(), c.as_str())).collect();
+    let answer = |(i, name): (usize, &String)| {
+        let wrong = code(if i % 3 == 0 { i + 1 } else { i });
+        json!({"file": format!("x/ori_500/{name}.pdf"), "response": fenced(&wrong)})
+    };
+    let world = World::new(&truths, &names.iter().enumerate().map(answer).collect::<Vec<_>>());
+    let done = || fs::read_to_string(world.path("out/examples.jsonl")).unwrap_or_default().lines().count();
+    let mut running = world.command(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while done() < 2 {
+        assert!(running.try_wait().unwrap().is_none(), "it ended before it could be killed");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    running.kill().unwrap();
+    running.wait().unwrap();
+    let kept = done();
+    assert!(kept < 12, "it was over before it could be killed");
+    let output = world.eval(&["--json"]);
+    let (now, known) = (12 - kept, kept);
+    assert!(
+        said(&output).contains(&format!("{now} examples scored now, {known} known")),
+        "{}",
+        said(&output)
+    );
+    fs::remove_dir_all(world.path("out")).unwrap();
+    let whole = world.eval(&["--json"]);
+    assert_eq!(summary(&output)["row"], summary(&whole)["row"]);
+    near(&summary(&whole)["row"]["exec"]["mean"], 100.0);
+    let text = summary(&whole)["row"]["text"]["mean"].as_f64().unwrap();
+    assert!(text > 80.0 && text < 100.0, "the answers are not told apart: {text}");
 }
 
 fn official_files(world: &World) {

@@ -104,7 +104,7 @@ struct Script {
 }
 
 fn check(scripts: Vec<Script>, args: &Args) -> Result<Vec<Checked>> {
-    let config = args.sandbox.config();
+    let config = args.sandbox.config_for(scripts.len());
     let workers = config.workers;
     let renderer = ChartRenderer::start(config)?;
     let bar = terminal::progress("rendering", scripts.len() as u64);
