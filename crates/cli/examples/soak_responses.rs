@@ -7,9 +7,9 @@
 //! and checks every line of `examples.jsonl`. It ends with 1 if a record is missing or other than its kind
 //! demands, or if memory has grown past its allowance since the first two tenths.
 
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::error::Error;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -97,11 +97,11 @@ fn servers(pid: u32) -> Vec<u32> {
 }
 
 /// Prints what is held at every tenth until the evaluation ends; the largest of the first two tenths and of all.
-fn watch(child: &mut Child, done: impl Fn() -> usize, total: usize) -> Result<(u64, u64), Box<dyn Error>> {
+fn watch(child: &mut Child, done: impl Fn() -> usize, total: usize) -> Result<(u64, u64)> {
     let (start, mut tenth, mut first, mut most) = (Instant::now(), 0, 0, 0);
     loop {
         if let Some(status) = child.try_wait()? {
-            return if status.success() { Ok((first, most)) } else { Err(format!("eval: {status}").into()) };
+            return if status.success() { Ok((first, most)) } else { bail!("eval: {status}") };
         }
         let (own, servers) = (resident_mb(child.id()), servers(child.id()));
         let held = own + servers.iter().map(|&pid| resident_mb(pid)).sum::<u64>();
@@ -124,23 +124,23 @@ fn watch(child: &mut Child, done: impl Fn() -> usize, total: usize) -> Result<(u
 }
 
 /// Every example has one record, of the kind that it must be.
-fn check(path: &Path, total: usize) -> Result<HashMap<&'static str, (usize, usize)>, Box<dyn Error>> {
+fn check(path: &Path, total: usize) -> Result<HashMap<&'static str, (usize, usize)>> {
     let text = fs::read_to_string(path)?;
     let lines = text.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>()?;
     let records: HashMap<&str, &Value> =
         lines.iter().filter_map(|v| Some((v["name"].as_str()?, v))).collect();
     if lines.len() != total || records.len() != total {
-        return Err(format!("{} lines of {} examples, not {total}", lines.len(), records.len()).into());
+        bail!("{} lines of {} examples, not {total}", lines.len(), records.len());
     }
     let mut counts: HashMap<&'static str, (usize, usize)> = HashMap::new();
     for number in 0..total {
         let record =
-            records.get(name(number).as_str()).ok_or_else(|| format!("no record of {}", name(number)))?;
+            records.get(name(number).as_str()).with_context(|| format!("no record of {}", name(number)))?;
         let kind = kind_of(number);
-        let exec = record["exec"].as_bool().ok_or("a record without `exec`")?;
+        let exec = record["exec"].as_bool().context("a record without `exec`")?;
         let wanted = kind.map_or(Some(true), |kind| kind.exec);
         if wanted.is_some_and(|wanted| wanted != exec) {
-            return Err(format!("{}: {record}", kind.map_or("honest", |kind| kind.name)).into());
+            bail!("{}: {record}", kind.map_or("honest", |kind| kind.name));
         }
         let count = counts.entry(kind.map_or("honest", |kind| kind.name)).or_default();
         count.0 += 1;
@@ -149,7 +149,7 @@ fn check(path: &Path, total: usize) -> Result<HashMap<&'static str, (usize, usiz
     Ok(counts)
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<()> {
     let total: usize = std::env::args().nth(1).map_or(Ok(10_000), |n| n.parse())?;
     let world = tempfile::tempdir()?;
     let at = |name: &str| world.path().join(name);
@@ -160,7 +160,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let lines: Vec<String> = (0..total).filter_map(response).map(|line| line.to_string() + "\n").collect();
     fs::write(at("responses.json"), lines.concat())?;
     let program = std::env::current_exe()?;
-    let program = program.parent().and_then(Path::parent).ok_or("no folder of programs")?.join("visual-sdpo");
+    let program =
+        program.parent().and_then(Path::parent).context("no folder of programs")?.join("visual-sdpo");
     let mut child = Command::new(&program)
         .args(["eval", "--benchmark", "chartmimic", "--timeout", "3", "--data"])
         .arg(at("data"))
@@ -173,7 +174,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .map_err(|e| format!("{}: {e}; build the programs first", program.display()))?;
+        .with_context(|| format!("{}: build the programs first", program.display()))?;
     let examples = at("out/examples.jsonl");
     let done = || fs::read(&examples).map_or(0, |bytes| bytes.iter().filter(|b| **b == b'\n').count());
     let (first, most) = watch(&mut child, done, total)?;
@@ -182,7 +183,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     counts.iter().for_each(|(kind, (all, ran))| println!("{kind:22} {all:6} examples, {ran:6} executed"));
     println!("memory at most {first} MB in the first two tenths, {most} MB in all");
     if most > first + ALLOWANCE_MB {
-        return Err("memory piles up".into());
+        bail!("memory piles up");
     }
     Ok(())
 }
