@@ -7,13 +7,16 @@ drawing. What differs from the original stands at the function; the picture does
 import copy
 import functools
 
+import matplotlib
 from matplotlib import cbook, markers, pyplot, rcParams
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.text import Text
+from matplotlib.transforms import BboxBase
 
 
 def fewer_aliases(module):
@@ -69,6 +72,38 @@ def update_props(self, props, errfmt):
         self.pchanged()
         self.stale = True
     return ret
+
+
+def direct_settings(cls, module):
+    """A setting is read from the dictionary where none of the original's three exceptions can apply to it."""
+    inner = cls.__getitem__
+    special = {"backend", *module._deprecated_map, *module._deprecated_ignore_map}
+    get = dict.__getitem__
+
+    @functools.wraps(inner)
+    def getitem(self, key):
+        return inner(self, key) if key in special else get(self, key)
+
+    cls.__getitem__ = getitem
+
+
+def edge(axis, larger):
+    """In place of the edges of `BboxBase`: the smaller or larger of two numbers without a reduction by numpy,
+    which is also a NaN if one of them is."""
+
+    def get(self):
+        points = self.get_points()
+        a, b = points[0, axis], points[1, axis]
+        return a if a != a or (a >= b if larger else a <= b) else b
+
+    return property(get)
+
+
+def copy_font(self):
+    """In place of `FontProperties.copy`, without the protocol of pickling."""
+    new = object.__new__(type(self))
+    new.__dict__.update(self.__dict__)
+    return new
 
 
 def postpone_idle_draw(pyplot, figure_class, canvas_class):
@@ -152,6 +187,10 @@ def window_extent(inner):
 
 def install():
     """Replaces the functions; once per process, before any script."""
+    direct_settings(matplotlib.RcParams, matplotlib)
+    BboxBase.xmin, BboxBase.ymin = edge(0, larger=False), edge(1, larger=False)
+    BboxBase.xmax, BboxBase.ymax = edge(0, larger=True), edge(1, larger=True)
+    FontProperties.copy = copy_font
     skip_empty_layout(FigureCanvasBase)
     postpone_idle_draw(pyplot, Figure, FigureCanvasBase)
     Text.get_window_extent = window_extent(Text.get_window_extent)
