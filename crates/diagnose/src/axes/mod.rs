@@ -2,3 +2,4 @@
 //! programs. One folder per benchmark; pure functions on records that were taken elsewhere.
 
 pub mod chart;
+pub mod web;

@@ -1,0 +1,4 @@
+//! Design2Code: how near a page comes to its reference, from their sources and screenshots
+//! (specs/design2code.md).
+
+pub mod ratio;
