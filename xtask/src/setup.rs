@@ -14,8 +14,8 @@ use std::process::{Command, Stdio};
 /// and the pandas that ChartMimic's scripts were written for has no wheel after it.
 const PYTHON: &str = "3.11";
 
-/// Debian packages that the renders need: the fonts of the fixtures.
-const FONTS: [&str; 2] = ["fonts-dejavu-core", "fonts-liberation"];
+/// Debian packages that the renders need: the fonts of the fixtures, and the browser that draws pages.
+const PACKAGES: [&str; 3] = ["fonts-dejavu-core", "fonts-liberation", "chromium-headless-shell"];
 
 /// Makes `.venv/` unless it is there and complete.
 pub fn setup(root: &Path) -> Result<()> {
@@ -24,7 +24,7 @@ pub fn setup(root: &Path) -> Result<()> {
         .with_context(|| format!("cannot read {}", lock_path.display()))?;
     let venv = root.join(".venv");
     let stamp = venv.join("requirements.lock");
-    fonts();
+    packages();
     if std::fs::read_to_string(&stamp).is_ok_and(|old| old == lock) && venv_runs(&venv) {
         say(".venv is up to date");
         return Ok(());
@@ -118,14 +118,14 @@ fn font_cache(venv: &Path) -> Result<()> {
         .env("MPLCONFIGDIR", &dir))
 }
 
-/// Installs missing fonts as root, or says what to type. Charts draw without them, in other glyphs.
-fn fonts() {
-    let missing: Vec<&str> = FONTS.into_iter().filter(|p| !installed(p)).collect();
+/// Installs missing packages as root, or says what to type. Charts draw without the fonts, in other glyphs.
+fn packages() {
+    let missing: Vec<&str> = PACKAGES.into_iter().filter(|p| !installed(p)).collect();
     if missing.is_empty() {
         return;
     }
     if !(is_root() && apt(&missing)) {
-        say(&format!("fonts are missing; type: sudo apt-get install {}", missing.join(" ")));
+        say(&format!("Debian packages are missing; type: sudo apt-get install {}", missing.join(" ")));
     }
 }
 

@@ -85,6 +85,12 @@ pub enum RenderError {
         /// What happened, with the last line of its error output.
         message: String,
     },
+    /// A browser did not start, or answered what no browser answers.
+    #[error("the browser {message}")]
+    Browser {
+        /// What happened.
+        message: String,
+    },
     /// A system call of the supervisor failed.
     #[error("{what}: {source}")]
     Io {

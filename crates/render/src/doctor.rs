@@ -4,6 +4,7 @@ use crate::config::{RenderConfig, RenderError};
 use crate::forkserver::Facts;
 use crate::matplotlib::ChartRenderer;
 use crate::sandbox;
+use crate::web;
 use serde::Serialize;
 use std::path::PathBuf;
 use vsdpo_artifact::Outcome;
@@ -33,8 +34,8 @@ pub struct Check {
     pub mend: String,
 }
 
-/// Checks everything that rendering charts needs, by starting a pool and rendering one. Takes as long as
-/// importing matplotlib.
+/// Checks everything that rendering charts needs, by starting a pool and rendering one, and the browser that
+/// pages need. Takes as long as importing matplotlib.
 pub fn doctor() -> Vec<Check> {
     let mut checks = vec![landlock_check(), seccomp_check()];
     let cfg = RenderConfig { workers: 1, ..RenderConfig::default() };
@@ -47,6 +48,7 @@ pub fn doctor() -> Vec<Check> {
         Err(other) => checks.push(missing("charts", other.to_string(), SETUP)),
     }
     checks.push(fonts_check());
+    checks.extend(pages_checks());
     checks
 }
 
@@ -128,6 +130,28 @@ fn facts_checks(facts: &Facts) -> Vec<Check> {
         "run as root with Python outside root's home; landlock guards files meanwhile",
     ));
     checks
+}
+
+/// The browser and its walls. Charts do without it.
+fn pages_checks() -> Vec<Check> {
+    let (version, walls) = match web::facts() {
+        Ok(facts) => facts,
+        Err(e) => {
+            let mend = if matches!(e, RenderError::Setup { .. }) { web::MEND } else { "" };
+            let detail = format!("pages cannot be drawn: {e}");
+            return vec![Check { name: "browser", state: CheckState::Off, detail, mend: mend.into() }];
+        }
+    };
+    vec![
+        ok("browser", version),
+        layer(
+            "browser network",
+            walls.network,
+            "pages see no network interface",
+            "allow user namespaces, or run as root; names resolve to nothing meanwhile",
+        ),
+        layer("browser sandbox", walls.own, "Chromium's own", "allow user namespaces to ordinary users"),
+    ]
 }
 
 fn landlock_check() -> Check {

@@ -43,9 +43,11 @@ mod records;
 mod result;
 mod sandbox;
 mod spread;
+mod web;
 
 pub use config::{RenderConfig, RenderError, RenderStats};
 pub use doctor::{Check, CheckState, doctor};
 pub use matplotlib::ChartRenderer;
 pub use recorder::{ChartRecorder, Recordable};
 pub use spread::spread;
+pub use web::{Page, Shot, WebConfig, WebRenderer};
