@@ -1,7 +1,7 @@
 //! `score chartmimic`: the four low-level metrics of a pair of chart scripts, or of many.
 
 use super::pairs::{self, Pair};
-use super::print;
+use super::{many, print};
 use super::scorer::{Mode, Scored, Scorer};
 use crate::commands::{Sandbox, source};
 use crate::{Exit, terminal};
@@ -9,8 +9,7 @@ use anyhow::{Result, anyhow};
 use clap::Parser;
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use vsdpo_artifact::ChartRecords;
 use vsdpo_diagnose::axes::chart::script;
 use vsdpo_render::Recordable;
@@ -64,7 +63,8 @@ pub fn run(args: &Args) -> Result<Exit> {
     let sandbox = Sandbox { timeout: args.timeout, unsafe_no_sandbox: args.unsafe_no_sandbox };
     let scorer = Many { scorer: Scorer::start(&sandbox, args.mode.into())?, truths: Mutex::default() };
     if args.pairs.is_some() {
-        scorer.print_all(&pairs)?;
+        let line = |i: usize| scorer.score(&pairs[i]).map(|scored| print::json(&scored).to_string());
+        many::print_lines(pairs.len(), scorer.scorer.workers(), line)?;
     } else if let Some(pair) = pairs.first() {
         let scored = scorer.score(pair)?;
         let json = || Ok::<_, serde_json::Error>(serde_json::to_string_pretty(&print::json(&scored))? + "\n");
@@ -86,36 +86,6 @@ struct Many {
 }
 
 impl Many {
-    /// Scores all pairs over all slots and prints each as soon as those before it are printed.
-    fn print_all(&self, pairs: &[Pair]) -> Result<()> {
-        let bar = terminal::progress("scoring", pairs.len() as u64);
-        let next = AtomicUsize::new(0);
-        let (sender, lines) = mpsc::channel();
-        let printed = std::thread::scope(|scope| {
-            for _ in 0..self.scorer.workers().min(pairs.len()) {
-                let (sender, next) = (sender.clone(), &next);
-                scope.spawn(move || {
-                    loop {
-                        let i = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(pair) = pairs.get(i) else { return };
-                        let line = self.score(pair).map(|scored| print::json(&scored).to_string());
-                        // Nobody listens any more after an error or a closed pipe.
-                        if sender.send((i, line)).is_err() {
-                            return;
-                        }
-                    }
-                });
-            }
-            drop(sender);
-            in_order(lines, |line| {
-                bar.inc(1);
-                terminal::out(&(terminal::escaped_json(&line).into_owned() + "\n"))
-            })
-        });
-        bar.finish_and_clear();
-        printed
-    }
-
     fn score<'a>(&self, pair: &'a Pair) -> Result<Scored<'a>> {
         let scripts = script::of_code(&pair.pred, self.scorer.rules());
         self.scorer.score(&pair.name, scripts, || self.truth(pair))
@@ -130,20 +100,4 @@ impl Many {
         let record = || self.scorer.record(&job).map(Arc::new).map_err(|e| e.to_string());
         known.get_or_init(record).clone().map_err(|e| anyhow!(e))
     }
-}
-
-/// Prints numbered lines in the order of their numbers, whatever order they come in.
-fn in_order(
-    lines: mpsc::Receiver<(usize, Result<String>)>,
-    mut print: impl FnMut(String) -> std::io::Result<()>,
-) -> Result<()> {
-    let (mut waiting, mut next) = (HashMap::new(), 0);
-    for (i, line) in lines {
-        waiting.insert(i, line?);
-        while let Some(line) = waiting.remove(&next) {
-            print(line)?;
-            next += 1;
-        }
-    }
-    Ok(())
 }

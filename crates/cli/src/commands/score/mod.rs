@@ -1,6 +1,9 @@
 //! `score`: a prediction against its reference, by the arithmetic of a benchmark.
 
 mod chartmimic;
+mod design2code;
+mod many;
+mod pages;
 mod pairs;
 pub mod print;
 pub mod scorer;
@@ -21,10 +24,12 @@ pub struct Args {
 #[derive(Subcommand)]
 enum Benchmark {
     Chartmimic(chartmimic::Args),
+    Design2code(design2code::Args),
 }
 
 pub fn run(args: &Args) -> Result<Exit> {
     match &args.benchmark {
         Benchmark::Chartmimic(args) => chartmimic::run(args),
+        Benchmark::Design2code(args) => design2code::run(args),
     }
 }
