@@ -5,8 +5,8 @@
 //! ```
 //!
 //! Every stage crate depends on this crate alone, so the stages cannot know each other. There is no
-//! input or output here, no clock and no randomness: only data, geometry and the rule that finds the
-//! code inside a completion.
+//! input or output here, no clock and no randomness: only data, geometry, the rule that finds the code
+//! inside a completion and the resampling of pictures, which two stages need to the last bit.
 //!
 //! ```
 //! use vsdpo_artifact::Region;
@@ -21,6 +21,7 @@ mod element;
 mod geometry;
 mod outcome;
 mod records;
+mod resample;
 mod rollout;
 mod task;
 
@@ -30,5 +31,6 @@ pub use element::{Align, Attribution, Element, ElementKind};
 pub use geometry::{Region, Span};
 pub use outcome::{ExecError, FailureKind, Image, Outcome, Rendered};
 pub use records::{ChartRecords, ColorToken, GridCell};
+pub use resample::{Resampling, resize_rgb};
 pub use rollout::{Rollout, extract_code};
 pub use task::{Domain, Requirements, Task};

@@ -8,12 +8,11 @@
 use crate::checkpoint::load_tensors;
 use crate::node::{Node, read_json};
 use crate::processor::on_white;
-use crate::resample::{Rounding, resize_rgb};
 use crate::weights::{View, Weights};
 use crate::{Mode, PolicyError, ops};
 use candle_core::{Device, Tensor};
 use std::path::Path;
-use vsdpo_artifact::Image;
+use vsdpo_artifact::{Image, Resampling, resize_rgb};
 
 /// Mean and deviation of each channel, in the data that every published CLIP was trained on.
 const MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
@@ -165,7 +164,7 @@ impl Clip {
     fn patches(&self, image: &Image) -> Vec<f32> {
         let (side, patch) = (self.shape.side, self.shape.patch);
         let from = (image.width as usize, image.height as usize);
-        let rgb = resize_rgb(&on_white(&image.rgba), from, (side, side), Rounding::Pillow);
+        let rgb = resize_rgb(&on_white(&image.rgba), from, (side, side), Resampling::PillowBicubic);
         let cell = |i: usize| (i / self.shape.grid() * patch, i % self.shape.grid() * patch);
         let values = |(top, left): (usize, usize)| {
             let at = move |c: usize, i: usize| ((top + i / patch) * side + left + i % patch) * 3 + c;

@@ -33,7 +33,6 @@ pub mod ops;
 mod policy;
 mod positions;
 mod processor;
-mod resample;
 mod sample;
 mod template;
 #[cfg(test)]

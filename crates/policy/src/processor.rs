@@ -1,19 +1,18 @@
 //! Pictures to patches, as `Qwen2VLImageProcessor` of transformers does it for Qwen3-VL, value for value.
 //!
 //! The steps: composite on white, resize to multiples of patch x merge within the pixel budget, normalise,
-//! cut into patches in the order in which the vision tower merges them. The resampling is written out here
-//! (`resample.rs`), because torchvision's 8-bit bicubic rounds weights and both passes in its own
-//! way and other implementations differ from it in the last bit.
+//! cut into patches in the order in which the vision tower merges them. The resampling is our own
+//! ([`resize_rgb`]), because torchvision's 8-bit bicubic rounds weights and both passes in its own way and
+//! other implementations differ from it in the last bit.
 //!
 //! Not done: video, crops, folders that switch single steps off (refused at load).
 
 use crate::FrontError;
-use crate::resample::{Rounding, resize_rgb};
 use crate::tokenizer::read_json;
 use serde::Deserialize;
 use std::hash::{DefaultHasher, Hasher};
 use std::path::Path;
-use vsdpo_artifact::Image;
+use vsdpo_artifact::{Image, Resampling, resize_rgb};
 
 /// An image as the vision tower reads it.
 #[derive(Clone, PartialEq)]
@@ -195,7 +194,7 @@ impl ImageProcessor {
             &rgb,
             (image.width as usize, image.height as usize),
             (width, height),
-            Rounding::Torchvision,
+            Resampling::TorchvisionBicubic,
         );
         let grid = [1, height / self.patch, width / self.patch];
         let mut hasher = DefaultHasher::new();

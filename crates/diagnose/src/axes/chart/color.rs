@@ -1,7 +1,7 @@
 //! Colours (spec chartmimic, 7.2 to 7.4): the best one-to-one matching of two sets of tokens, class by class.
 
-use super::ciede2000::{Lab, difference};
 use super::{Rules, Score, assignment};
+use crate::axes::ciede2000::{Lab, difference};
 use std::collections::{BTreeMap, BTreeSet};
 use vsdpo_artifact::ColorToken;
 

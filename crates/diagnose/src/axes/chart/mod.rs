@@ -26,7 +26,6 @@
 //! removal at the first characters `plt.savefig` wherever they stand, and the rule for charts named `graph`.
 
 pub mod assignment;
-pub mod ciede2000;
 pub mod color;
 pub mod script;
 pub mod visual;

@@ -3,6 +3,7 @@
 use super::color::token_similarity;
 use super::script::{TARGET, fenced, of_code, of_response};
 use super::*;
+use crate::axes::ciede2000;
 use proptest::prelude::*;
 use vsdpo_artifact::{ColorToken, GridCell};
 

@@ -1,4 +1,13 @@
 //! Design2Code: how near a page comes to its reference, from their sources and screenshots
 //! (specs/design2code.md).
 
+pub mod blocks;
+pub mod inpaint;
+pub mod items;
+pub mod pair;
 pub mod ratio;
+pub mod shrink;
+
+mod assign;
+mod joins;
+mod merge;

@@ -1,5 +1,5 @@
-//! The distance of two colours as ChartMimic takes it (spec chartmimic, 7.3): sRGB to CIE L*a*b* under D65,
-//! then CIEDE2000 with all weights 1.
+//! The distance of two colours as ChartMimic (spec chartmimic, 7.3) and Design2Code (spec design2code, 11)
+//! take it: sRGB to CIE L*a*b* under D65, then CIEDE2000 with all weights 1.
 
 /// A colour in CIE L*a*b*.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,12 +21,13 @@ impl Lab {
     pub fn of_hex(token: &str) -> Option<Self> {
         let digits = token.strip_prefix('#')?;
         let byte = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
-        Some(Self::of_rgb([byte(0)?, byte(2)?, byte(4)?]))
+        Some(Self::of_rgb([byte(0)?, byte(2)?, byte(4)?].map(f64::from)))
     }
 
-    fn of_rgb(rgb: [u8; 3]) -> Self {
+    /// From channels of 0 to 255.
+    pub fn of_rgb(rgb: [f64; 3]) -> Self {
         let linear = rgb.map(|v| {
-            let v = f64::from(v) / 255.0;
+            let v = v / 255.0;
             if v <= 0.04045 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
         });
         let mut f = [0.0; 3];
@@ -39,7 +40,7 @@ impl Lab {
     }
 }
 
-/// CIEDE2000. The mean hue is not brought below 360 degrees, as in the library that the benchmark uses; this
+/// CIEDE2000. The mean hue is not brought below 360 degrees, as in the library that the benchmarks use; this
 /// changes the rotation term where the hues lie on both sides of red.
 pub fn difference(x: Lab, y: Lab) -> f64 {
     let seventh = |c: f64| (c.powi(7) / (c.powi(7) + 25f64.powi(7))).sqrt();

@@ -1,18 +1,20 @@
-//! Bicubic resampling with antialiasing of 8-bit RGB, equal to torchvision's or to Pillow's (before 13) to the last
-//! bit.
+//! Resampling of 8-bit RGB with antialiasing, equal to torchvision's or to Pillow's (before 13) to the last bit.
 //!
-//! Two passes, rows first. The weights are Catmull-Rom's (a = -0.5) over a support widened by the scale
-//! when shrinking, rounded to integers, and each pass rounds to 8 bits.
+//! Two passes, rows first. The weights are those of the filter over a support widened by the scale when
+//! shrinking, rounded to integers, and each pass rounds to 8 bits.
 
 use rayon::prelude::*;
+use std::f64::consts::PI;
 
-/// Whose integers the weights are rounded to; the two libraries differ in single values.
-#[derive(Clone, Copy)]
-pub(crate) enum Rounding {
-    /// 16-bit integers with as many fraction bits as the largest weight allows.
-    Torchvision,
-    /// 22 fraction bits.
-    Pillow,
+/// The filter, and whose integers its weights are rounded to; the two libraries differ in single values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resampling {
+    /// Catmull-Rom (a = -0.5) in 16-bit integers with as many fraction bits as the largest weight allows.
+    TorchvisionBicubic,
+    /// Catmull-Rom with 22 fraction bits.
+    PillowBicubic,
+    /// A sinc windowed by a sinc of three times its width, with 22 fraction bits.
+    PillowLanczos,
 }
 
 /// Source positions and integer weights of one output position.
@@ -28,13 +30,8 @@ struct Axis {
 }
 
 /// Resizes interleaved RGB rows from `(width, height)` to `(width, height)`.
-pub(crate) fn resize_rgb(
-    rgb: &[u8],
-    from: (usize, usize),
-    to: (usize, usize),
-    rounding: Rounding,
-) -> Vec<u8> {
-    let axis = |from, to| Axis::new(from, to, rounding);
+pub fn resize_rgb(rgb: &[u8], from: (usize, usize), to: (usize, usize), how: Resampling) -> Vec<u8> {
+    let axis = |from, to| Axis::new(from, to, how);
     let wide = if from.0 == to.0 { rgb.to_vec() } else { across(rgb, from.0, to.0, &axis(from.0, to.0)) };
     if from.1 == to.1 { wide } else { down(&wide, to.0, to.1, &axis(from.1, to.1)) }
 }
@@ -72,14 +69,14 @@ fn down(rgb: &[u8], width: usize, to: usize, axis: &Axis) -> Vec<u8> {
 }
 
 impl Axis {
-    fn new(from: usize, to: usize, rounding: Rounding) -> Self {
-        let real: Vec<(usize, Vec<f64>)> = (0..to).map(|i| weights(from, to, i)).collect();
+    fn new(from: usize, to: usize, how: Resampling) -> Self {
+        let real: Vec<(usize, Vec<f64>)> = (0..to).map(|i| how.weights(from, to, i)).collect();
         let largest = real.iter().flat_map(|(_, w)| w).copied().fold(0.0, f64::max);
         // As many fraction bits (22 at most) as keep the largest weight inside 15 bits.
         let fits = |bits: &u32| ((0.5 + largest * f64::from(1 << (bits + 1))) as i64) < 1 << 15;
-        let bits = match rounding {
-            Rounding::Torchvision => (0..22).take_while(fits).count() as u32,
-            Rounding::Pillow => 22,
+        let bits = match how {
+            Resampling::TorchvisionBicubic => (0..22).take_while(fits).count() as u32,
+            Resampling::PillowBicubic | Resampling::PillowLanczos => 22,
         };
         let integer = |w: f64| (w * f64::from(1 << bits) + 0.5_f64.copysign(w)) as i32;
         let taps =
@@ -96,17 +93,22 @@ impl Axis {
     }
 }
 
-/// First source position and normalised weights of output position `i`.
-fn weights(from: usize, to: usize, i: usize) -> (usize, Vec<f64>) {
-    let scale = from as f64 / to as f64;
-    let wider = scale.max(1.0);
-    let (centre, support) = (scale * (i as f64 + 0.5), 2.0 * wider);
-    let first = (centre - support + 0.5).max(0.0) as usize;
-    let end = ((centre + support + 0.5) as usize).min(from);
-    let raw: Vec<f64> =
-        (first..end).map(|j| catmull_rom((j as f64 - centre + 0.5) * (1.0 / wider))).collect();
-    let total: f64 = raw.iter().sum();
-    (first, raw.into_iter().map(|w| w / total).collect())
+impl Resampling {
+    /// First source position and normalised weights of output position `i`.
+    fn weights(self, from: usize, to: usize, i: usize) -> (usize, Vec<f64>) {
+        let (filter, reach): (fn(f64) -> f64, f64) = match self {
+            Self::TorchvisionBicubic | Self::PillowBicubic => (catmull_rom, 2.0),
+            Self::PillowLanczos => (lanczos, 3.0),
+        };
+        let scale = from as f64 / to as f64;
+        let wider = scale.max(1.0);
+        let (centre, support) = (scale * (i as f64 + 0.5), reach * wider);
+        let first = (centre - support + 0.5).max(0.0) as usize;
+        let end = ((centre + support + 0.5) as usize).min(from);
+        let raw: Vec<f64> = (first..end).map(|j| filter((j as f64 - centre + 0.5) * (1.0 / wider))).collect();
+        let total: f64 = raw.iter().sum();
+        (first, raw.into_iter().map(|w| w / total).collect())
+    }
 }
 
 fn catmull_rom(x: f64) -> f64 {
@@ -119,4 +121,9 @@ fn catmull_rom(x: f64) -> f64 {
     } else {
         0.0
     }
+}
+
+fn lanczos(x: f64) -> f64 {
+    let sinc = |x: f64| if x == 0.0 { 1.0 } else { (x * PI).sin() / (x * PI) };
+    if (-3.0..3.0).contains(&x) { sinc(x) * sinc(x / 3.0) } else { 0.0 }
 }

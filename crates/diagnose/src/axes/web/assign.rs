@@ -1,0 +1,178 @@
+//! The cheapest one-to-one matching of rows to columns, with SciPy's choice among equals
+//! (specs/design2code.md, 10).
+
+/// How much of the best neighbours a pair's cost takes over, and from which cost on.
+const CONTEXT: f64 = 0.1;
+const ALIKE: f64 = -0.5;
+
+/// The pairs of row and column, as many as the shorter side has, in order of rows.
+pub fn assign(costs: &[Vec<f64>]) -> Vec<(usize, usize)> {
+    if costs.first().is_some_and(|row| row.len() < costs.len()) {
+        let mut pairs: Vec<_> = assign(&transposed(costs)).into_iter().map(|(c, r)| (r, c)).collect();
+        pairs.sort_unstable();
+        return pairs;
+    }
+    Matching::of(costs).column_of.into_iter().enumerate().filter_map(|(r, c)| Some((r, c?))).collect()
+}
+
+/// Columns as rows.
+pub fn transposed(costs: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let columns = costs.first().map_or(0, Vec::len);
+    (0..columns).map(|c| costs.iter().map(|row| row[c]).collect()).collect()
+}
+
+/// Costs of pairs that are alike, lowered by a share of the two best costs around each.
+pub fn in_context(costs: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let columns = costs.first().map_or(0, Vec::len);
+    let lowered = |r: usize, c: usize| {
+        let own = costs[r][c];
+        if own >= ALIKE {
+            return own;
+        }
+        let rows = &costs[r.saturating_sub(1)..(r + 2).min(costs.len())];
+        let mut around: Vec<f64> =
+            rows.iter().flat_map(|row| &row[c.saturating_sub(1)..(c + 2).min(columns)]).copied().collect();
+        around.sort_unstable_by(f64::total_cmp);
+        around.remove(around.iter().position(|&cost| cost == own).unwrap_or(0));
+        own + CONTEXT * around.iter().take(2).sum::<f64>()
+    };
+    (0..costs.len()).map(|r| (0..columns).map(|c| lowered(r, c)).collect()).collect()
+}
+
+/// A matching of rows, with prices that prove it cheapest: no cost is below the sum of its row's and its
+/// column's price, and matched ones are equal to it.
+#[derive(Clone, Debug)]
+pub(super) struct Matching {
+    /// Prices of rows.
+    pub u: Vec<f64>,
+    /// Prices of columns.
+    pub v: Vec<f64>,
+    /// The column of each row.
+    pub column_of: Vec<Option<usize>>,
+    row_of: Vec<Option<usize>>,
+}
+
+impl Matching {
+    /// All rows of a table with at least as many columns, one after the other.
+    pub fn of(costs: &[Vec<f64>]) -> Self {
+        let columns = costs.first().map_or(0, Vec::len);
+        let mut matching = Self {
+            u: vec![0.0; costs.len()],
+            v: vec![0.0; columns],
+            column_of: vec![None; costs.len()],
+            row_of: vec![None; columns],
+        };
+        for row in 0..costs.len() {
+            matching.add(costs, row);
+        }
+        matching
+    }
+
+    /// Takes a row out, for [`Self::add`] to put it back at another cost.
+    pub fn remove(&mut self, row: usize) {
+        if let Some(column) = self.column_of[row].take() {
+            self.row_of[column] = None;
+        }
+        self.u[row] = 0.0;
+    }
+
+    /// Matches one more row along the shortest augmenting path.
+    pub fn add(&mut self, costs: &[Vec<f64>], row: usize) {
+        let mut paths = Paths::new(&self.v);
+        let (mut at, mut low) = (row, 0.0);
+        let sink = loop {
+            paths.lengthen(at, &costs[at], low, self.u[at]);
+            let Some((column, length)) = paths.nearest(&self.row_of) else { return };
+            low = length;
+            let Some(next) = self.row_of[column] else { break column };
+            at = next;
+        };
+        self.u[row] += low;
+        for &(column, length) in &paths.taken {
+            if let Some(r) = self.row_of[column] {
+                self.u[r] += low - length;
+            }
+            self.v[column] -= low - length;
+        }
+        let mut free = sink;
+        loop {
+            let r = paths.from[free];
+            self.row_of[free] = Some(r);
+            match self.column_of[r].replace(free) {
+                Some(column) if r != row => free = column,
+                _ => return,
+            }
+        }
+    }
+}
+
+/// Shortest paths from a row to columns, by the reduced costs.
+struct Paths {
+    /// Lengths to columns that are not taken yet, infinite for the others.
+    open: Vec<f64>,
+    /// The row before each column.
+    from: Vec<usize>,
+    /// Prices of columns; minus infinity keeps a taken column from being reached again.
+    v: Vec<f64>,
+    /// Columns in the order in which they were taken, with their lengths.
+    taken: Vec<(usize, f64)>,
+    /// The columns that are not taken, and where each stands in this list: SciPy's order among equals.
+    list: Vec<usize>,
+    place: Vec<usize>,
+}
+
+impl Paths {
+    fn new(v: &[f64]) -> Self {
+        let n = v.len();
+        Self {
+            open: vec![f64::INFINITY; n],
+            from: vec![0; n],
+            v: v.to_vec(),
+            taken: Vec::new(),
+            list: (0..n).rev().collect(),
+            place: (0..n).rev().collect(),
+        }
+    }
+
+    /// Through row `at`, which is `low` away and has the price `u`. The order of the sum is SciPy's.
+    fn lengthen(&mut self, at: usize, costs: &[f64], low: f64, u: f64) {
+        let columns = self.open.iter_mut().zip(&mut self.from).zip(costs).zip(&self.v);
+        for (((open, from), cost), v) in columns {
+            let length = low + cost - u - v;
+            let shorter = length < *open;
+            *open = if shorter { length } else { *open };
+            *from = if shorter { at } else { *from };
+        }
+    }
+
+    /// Takes the nearest column. Among equals this is the last free one of the list, or else the first.
+    fn nearest(&mut self, row_of: &[Option<usize>]) -> Option<(usize, f64)> {
+        let low = least(&self.open);
+        let rank = |c: usize| match row_of[c] {
+            None => self.open.len() + self.place[c],
+            Some(_) => self.open.len() - 1 - self.place[c],
+        };
+        let equals = (0..self.open.len()).filter(|&c| self.open[c] == low && low < f64::INFINITY);
+        let column = equals.max_by_key(|&c| rank(c))?;
+        let place = self.place[column];
+        self.list.swap_remove(place);
+        if let Some(&moved) = self.list.get(place) {
+            self.place[moved] = place;
+        }
+        (self.open[column], self.v[column]) = (f64::INFINITY, f64::NEG_INFINITY);
+        self.taken.push((column, low));
+        Some((column, low))
+    }
+}
+
+/// The least value, in lanes because one chain of comparisons would wait for each of them.
+fn least(values: &[f64]) -> f64 {
+    let (chunks, rest) = values.as_chunks::<8>();
+    let mut low = [f64::INFINITY; 8];
+    for chunk in chunks {
+        for (low, value) in low.iter_mut().zip(chunk) {
+            *low = if value < low { *value } else { *low };
+        }
+    }
+    low.iter().chain(rest).copied().fold(f64::INFINITY, f64::min)
+}

@@ -1,0 +1,137 @@
+//! What the cheapest matching costs once two neighbouring rows are one, without matching all rows anew.
+//!
+//! Rows or columns of cost 0 make the table square. A join then changes two rows: one gets the costs of the
+//! joined block, the other costs of 0. The old matching loses these two rows and takes them in again.
+//!
+//! Several matchings may be cheapest, and which of them SciPy finds decides what is compared with what. They
+//! differ along cycles of edges whose reduced cost is 0, so of rows in one strongly connected part of these
+//! edges. If the rows of a part have equal prices, or their columns have, such a cycle changes who pays but
+//! not what is paid. Where a part has neither, there is no answer here.
+
+use super::assign::Matching;
+
+/// Reduced costs and differences of prices below this are rounding. Ratios that differ do so by more, for
+/// texts of up to a hundred thousand characters.
+const ROUNDING: f64 = 1e-10;
+
+/// A table with its cheapest matching.
+pub(super) struct Joins {
+    table: Vec<Vec<f64>>,
+    matching: Matching,
+    rows: usize,
+    columns: usize,
+}
+
+impl Joins {
+    /// Of costs that are at most 0. `None` for a table so long that a matching of its short side is cheap.
+    pub fn new(costs: &[Vec<f64>]) -> Option<Self> {
+        let (rows, columns) = (costs.len(), costs.first().map_or(0, Vec::len));
+        let size = rows.max(columns);
+        if size > 2 * rows.min(columns) {
+            return None;
+        }
+        let mut table: Vec<Vec<f64>> = costs.iter().map(|row| padded(row, size)).collect();
+        table.resize(size, vec![0.0; size]);
+        let matching = Matching::of(&table);
+        Some(Self { table, matching, rows, columns })
+    }
+
+    /// The costs, in ascending order, of every cheapest matching in which one row of these costs stands for
+    /// the rows `at` and `at + 1`; `None` where they may differ.
+    pub fn costs(&mut self, at: usize, joined: &[f64]) -> Option<Vec<f64>> {
+        let size = self.table.len();
+        let mut changed = [padded(joined, size), vec![0.0; size]];
+        self.table[at..at + 2].swap_with_slice(&mut changed);
+        let mut matching = self.matching.clone();
+        for row in at..at + 2 {
+            matching.remove(row);
+        }
+        for row in at..at + 2 {
+            matching.add(&self.table, row);
+        }
+        let costs = certain(&self.table, &matching).then(|| self.paid(&matching));
+        self.table[at..at + 2].swap_with_slice(&mut changed);
+        costs
+    }
+
+    /// All but the zeros that only the square needs.
+    fn paid(&self, matching: &Matching) -> Vec<f64> {
+        let cells = self.table.iter().zip(&matching.column_of);
+        let mut costs: Vec<f64> = cells.filter_map(|(row, column)| Some(row[(*column)?])).collect();
+        costs.sort_unstable_by(f64::total_cmp);
+        costs.truncate(self.columns.min(self.rows - 1));
+        costs
+    }
+}
+
+fn padded(row: &[f64], size: usize) -> Vec<f64> {
+    let mut row = row.to_vec();
+    row.resize(size, 0.0);
+    row
+}
+
+/// Whether every cheapest matching of a square table has the costs of this one.
+fn certain(table: &[Vec<f64>], matching: &Matching) -> bool {
+    let mut holder = vec![0; table.len()];
+    for (row, column) in matching.column_of.iter().enumerate() {
+        let Some(column) = *column else { return false };
+        holder[column] = row;
+    }
+    let others = |row: usize| -> Vec<usize> {
+        let u = matching.u[row];
+        let tight = |(cost, v): (&f64, &f64)| *cost - u - v <= ROUNDING;
+        let cells = || table[row].iter().zip(&matching.v);
+        // Counting is several times faster than listing, and most rows have no edge but their own.
+        if cells().filter(|&cell| tight(cell)).count() <= 1 {
+            return Vec::new();
+        }
+        let columns = cells().enumerate().filter(|&(_, cell)| tight(cell));
+        columns.map(|(column, _)| holder[column]).filter(|&other| other != row).collect()
+    };
+    let edges: Vec<Vec<usize>> = (0..table.len()).map(others).collect();
+    let equal = |prices: &mut dyn Iterator<Item = f64>| {
+        let (low, high) = prices.fold((f64::MAX, f64::MIN), |(low, high), p| (p.min(low), p.max(high)));
+        high - low <= ROUNDING
+    };
+    let column_price = |&row: &usize| matching.column_of[row].map_or(f64::NAN, |column| matching.v[column]);
+    components(&edges).iter().all(|part| {
+        equal(&mut part.iter().map(|&row| matching.u[row])) || equal(&mut part.iter().map(column_price))
+    })
+}
+
+/// The strongly connected parts of a graph (Tarjan, 1972), on a stack of its own because pages can be long.
+fn components(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    let mut seen: Vec<Option<usize>> = vec![None; edges.len()];
+    let mut low = vec![0; edges.len()];
+    let mut open = vec![false; edges.len()];
+    let (mut path, mut parts, mut count) = (Vec::new(), Vec::new(), 0);
+    for root in (0..edges.len()).filter(|&node| !edges[node].is_empty()) {
+        let mut calls = if seen[root].is_none() { vec![(root, 0)] } else { continue };
+        while let Some((node, edge)) = calls.pop() {
+            let index = *seen[node].get_or_insert(count);
+            if edge == 0 {
+                (low[node], open[node], count) = (index, true, count + 1);
+                path.push(node);
+            }
+            if let Some(&to) = edges[node].get(edge) {
+                calls.push((node, edge + 1));
+                match seen[to] {
+                    None => calls.push((to, 0)),
+                    Some(index) if open[to] => low[node] = low[node].min(index),
+                    Some(_) => {}
+                }
+                continue;
+            }
+            if low[node] == index {
+                let start = path.iter().rposition(|&on| on == node).unwrap_or(0);
+                let part = path.split_off(start);
+                part.iter().for_each(|&closed| open[closed] = false);
+                parts.push(part);
+            }
+            if let Some(&(parent, _)) = calls.last() {
+                low[parent] = low[parent].min(low[node]);
+            }
+        }
+    }
+    parts
+}

@@ -1,0 +1,163 @@
+//! The merge search: neighbouring blocks of a page become one while that brings the texts of both pages
+//! nearer to each other (specs/design2code.md, 10).
+
+use super::assign::{assign, in_context, transposed};
+use super::blocks::Block;
+use super::joins::Joins;
+use super::ratio::{Alphabet, Indexed};
+use std::collections::HashMap;
+use std::iter::repeat_n;
+
+/// A merge must lower the mean of the costs that it changes by more than this.
+const GAIN: f64 = 0.05;
+/// Gains that are further than this below [`GAIN`] are so in any order of summing.
+const ROUNDING: f64 = 1e-9;
+
+/// Merges blocks of both pages until no merge helps; the pairs of what is left, in order of the candidate's.
+pub fn merge(cand: &mut Vec<Block>, refs: &mut Vec<Block>) -> Vec<(usize, usize)> {
+    let mut costs = Costs::default();
+    let mut current = paid(&costs.table(cand, refs));
+    loop {
+        let cand_changed = costs.merge_side(Side::Cand, (cand, refs), &mut current);
+        let refs_changed = costs.merge_side(Side::Ref, (refs, cand), &mut current);
+        if !cand_changed && !refs_changed {
+            return assign(&in_context(&costs.table(cand, refs)));
+        }
+    }
+}
+
+/// Which page's blocks are the rows of a table.
+#[derive(Clone, Copy, PartialEq)]
+enum Side {
+    Cand,
+    Ref,
+}
+
+/// Costs of pairs of texts, minus their ratios, each computed once.
+#[derive(Default)]
+struct Costs {
+    numbers: HashMap<String, usize>,
+    alphabet: Alphabet,
+    texts: Vec<Indexed>,
+    known: HashMap<(usize, usize), f64>,
+}
+
+impl Costs {
+    /// Candidate's blocks by reference's blocks.
+    fn table(&mut self, cand: &[Block], refs: &[Block]) -> Vec<Vec<f64>> {
+        let columns = self.numbers(refs);
+        cand.iter().map(|block| self.row(Side::Cand, &block.text, &columns)).collect()
+    }
+
+    fn numbers(&mut self, blocks: &[Block]) -> Vec<usize> {
+        blocks.iter().map(|block| self.number(&block.text)).collect()
+    }
+
+    fn number(&mut self, text: &str) -> usize {
+        if let Some(&number) = self.numbers.get(text) {
+            return number;
+        }
+        self.numbers.insert(text.to_string(), self.texts.len());
+        self.texts.push(Indexed::new(self.alphabet.read(text)));
+        self.texts.len() - 1
+    }
+
+    /// A text of one page with all texts of the other.
+    fn row(&mut self, side: Side, text: &str, others: &[usize]) -> Vec<f64> {
+        let number = self.number(text);
+        let mut cost = |&other: &usize| {
+            let (a, b) = if side == Side::Cand { (number, other) } else { (other, number) };
+            // Not negated, which would make a negative zero.
+            *self.known.entry((a, b)).or_insert_with(|| 0.0 - self.texts[b].ratio(self.texts[a].text()))
+        };
+        others.iter().map(&mut cost).collect()
+    }
+
+    /// One round for one page; `current` are the costs of the cheapest matching, before and after.
+    fn merge_side(
+        &mut self,
+        side: Side,
+        (blocks, others): (&mut Vec<Block>, &[Block]),
+        current: &mut Vec<f64>,
+    ) -> bool {
+        let columns = self.numbers(others);
+        let mut table: Vec<_> = blocks.iter().map(|block| self.row(side, &block.text, &columns)).collect();
+        let paid_of = |table: &[Vec<f64>]| match side {
+            Side::Cand => paid(table),
+            Side::Ref => paid(&transposed(table)),
+        };
+        let mut joins = Joins::new(&table);
+        let mut found = Vec::new();
+        for at in 0..blocks.len().saturating_sub(1) {
+            let joined = self.row(side, &blocks[at].joined(&blocks[at + 1]).text, &columns);
+            let costs = joins.as_mut().and_then(|joins| joins.costs(at, &joined));
+            if costs.is_some_and(|costs| gain(current, &costs) < GAIN - ROUNDING) {
+                continue;
+            }
+            let gain = gain(current, &paid_of(&with_join(&table, at, joined)));
+            if gain > GAIN {
+                found.push((at, gain));
+            }
+        }
+        if found.is_empty() {
+            return false;
+        }
+        apply(blocks, found);
+        table = blocks.iter().map(|block| self.row(side, &block.text, &columns)).collect();
+        *current = paid_of(&table);
+        true
+    }
+}
+
+/// Merges the best first; a block takes part in one merge at most.
+fn apply(blocks: &mut Vec<Block>, mut found: Vec<(usize, f64)>) {
+    found.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let mut chosen: Vec<usize> = Vec::new();
+    for (at, _) in found {
+        if chosen.iter().all(|other| other.abs_diff(at) > 1) {
+            chosen.push(at);
+        }
+    }
+    chosen.sort_unstable();
+    for at in chosen.into_iter().rev() {
+        blocks[at] = blocks[at].joined(&blocks[at + 1]);
+        blocks.remove(at + 1);
+    }
+}
+
+fn with_join(table: &[Vec<f64>], at: usize, joined: Vec<f64>) -> Vec<Vec<f64>> {
+    let mut table = table.to_vec();
+    table[at] = joined;
+    table.remove(at + 1);
+    table
+}
+
+/// The costs of the cheapest matching, in order of rows.
+fn paid(table: &[Vec<f64>]) -> Vec<f64> {
+    assign(table).into_iter().map(|(row, column)| table[row][column]).collect()
+}
+
+/// By how much the mean cost falls among the costs that are not in both lists; 0 where the least cost does not
+/// fall as well.
+fn gain(before: &[f64], after: &[f64]) -> f64 {
+    let (lost, won) = (surplus(before, after), surplus(after, before));
+    let mean = |costs: &[f64]| costs.iter().sum::<f64>() / costs.len().max(1) as f64;
+    let least = |costs: &[f64]| costs.iter().copied().fold(f64::INFINITY, f64::min);
+    let gain = mean(&lost) - mean(&won);
+    if gain > 0.0 && least(&lost) <= least(&won) { 0.0 } else { gain }
+}
+
+/// What a list has more of than the other: equal values side by side, in the order in which they first stand.
+fn surplus(list: &[f64], other: &[f64]) -> Vec<f64> {
+    let counts = |list: &[f64]| {
+        let mut counts: HashMap<u64, usize> = HashMap::new();
+        list.iter().for_each(|value| *counts.entry(value.to_bits()).or_default() += 1);
+        counts
+    };
+    let (mut own, others) = (counts(list), counts(other));
+    let mut more = |value: &f64| {
+        let own = own.remove(&value.to_bits()).unwrap_or(0);
+        own.saturating_sub(others.get(&value.to_bits()).copied().unwrap_or(0))
+    };
+    list.iter().flat_map(|value| repeat_n(*value, more(value))).collect()
+}

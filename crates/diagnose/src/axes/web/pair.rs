@@ -1,0 +1,101 @@
+//! The scores of a pair of pages from their text blocks (specs/design2code.md, 11 and 12).
+
+use super::blocks::{Block, merged_by_box};
+use super::merge::merge;
+use super::ratio::ratio;
+use crate::axes::ciede2000::{Lab, difference};
+
+/// Matched texts must be at least this much alike.
+const ALIKE: f64 = 0.5;
+
+/// Four of the five scores, from 0 to 1; the fifth, CLIP's, needs a network.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Scores {
+    /// Share of the text's area that has a counterpart.
+    pub block_match: f64,
+    /// Likeness of matched texts.
+    pub text: f64,
+    /// Nearness of matched blocks.
+    pub position: f64,
+    /// Likeness of the colours of matched texts.
+    pub color: f64,
+}
+
+impl Scores {
+    /// The mean of all five.
+    pub fn overall(&self, clip: f64) -> f64 {
+        0.2 * (self.block_match + self.text + self.position + self.color + clip)
+    }
+}
+
+/// What became of two lists of blocks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// All 0 if nothing matched.
+    pub scores: Scores,
+    /// The candidate's blocks as matched. Their boxes hide its texts from CLIP.
+    pub cand: Vec<Block>,
+    /// The reference's blocks as matched.
+    pub refs: Vec<Block>,
+    /// The boxes that hide the reference's texts from CLIP: those before the merge search, as in the
+    /// benchmark, which changes one of the two lists in place.
+    pub ref_masks: Vec<[f64; 4]>,
+    /// Indices of matched blocks, alike or not.
+    pub pairs: Vec<(usize, usize)>,
+}
+
+impl Comparison {
+    /// The boxes that hide the candidate's texts from CLIP.
+    pub fn cand_masks(&self) -> Vec<[f64; 4]> {
+        boxes(&self.cand)
+    }
+}
+
+/// Compares the blocks of a candidate with those of its reference.
+pub fn compare(mut cand: Vec<Block>, refs: Vec<Block>) -> Comparison {
+    let mut refs = merged_by_box(refs);
+    let ref_masks = boxes(&refs);
+    if cand.is_empty() || refs.is_empty() {
+        return Comparison { scores: Scores::default(), cand, refs, ref_masks, pairs: Vec::new() };
+    }
+    cand = merged_by_box(cand);
+    let pairs = merge(&mut cand, &mut refs);
+    let scores = scores(&cand, &refs, &pairs);
+    Comparison { scores, cand, refs, ref_masks, pairs }
+}
+
+fn boxes(blocks: &[Block]) -> Vec<[f64; 4]> {
+    blocks.iter().map(|block| block.bbox).collect()
+}
+
+fn scores(cand: &[Block], refs: &[Block], pairs: &[(usize, usize)]) -> Scores {
+    let blocks = pairs.iter().map(|&(a, b)| (&cand[a], &refs[b]));
+    let rated = blocks.map(|(a, b)| (ratio(&a.text, &b.text), a, b));
+    let kept: Vec<_> = rated.filter(|&(ratio, ..)| ratio >= ALIKE).collect();
+    if kept.is_empty() {
+        return Scores::default();
+    }
+    let area = |block: &Block| block.bbox[2] * block.bbox[3];
+    let all: f64 = cand.iter().chain(refs).map(area).sum();
+    let matched: f64 = kept.iter().map(|(_, a, b)| area(a) + area(b)).sum();
+    let mean = |score: &dyn Fn(f64, &Block, &Block) -> f64| {
+        kept.iter().map(|&(ratio, a, b)| score(ratio, a, b)).sum::<f64>() / kept.len() as f64
+    };
+    Scores {
+        block_match: matched / all,
+        text: mean(&|ratio, _, _| ratio),
+        position: mean(&|_, a, b| nearness(a.bbox, b.bbox)),
+        color: mean(&|_, a, b| likeness(a.color, b.color)),
+    }
+}
+
+/// One minus the distance of the centres along the longer axis.
+fn nearness(a: [f64; 4], b: [f64; 4]) -> f64 {
+    let centre = |[x, y, w, h]: [f64; 4]| (x + w / 2.0, y + h / 2.0);
+    let ((ax, ay), (bx, by)) = (centre(a), centre(b));
+    1.0 - (ax - bx).abs().max((ay - by).abs())
+}
+
+fn likeness(a: [f64; 3], b: [f64; 3]) -> f64 {
+    (1.0 - difference(Lab::of_rgb(a), Lab::of_rgb(b)) / 100.0).max(0.0)
+}
