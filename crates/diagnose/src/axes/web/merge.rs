@@ -3,15 +3,10 @@
 
 use super::assign::{assign, in_context, transposed};
 use super::blocks::Block;
+use super::gain::{GAIN, ROUNDING, gain};
 use super::joins::Joins;
 use super::ratio::{Alphabet, Indexed};
 use std::collections::HashMap;
-use std::iter::repeat_n;
-
-/// A merge must lower the mean of the costs that it changes by more than this.
-const GAIN: f64 = 0.05;
-/// Gains that are further than this below [`GAIN`] are so in any order of summing.
-const ROUNDING: f64 = 1e-9;
 
 /// Merges blocks of both pages until no merge helps; the pairs of what is left, in order of the candidate's.
 pub fn merge(cand: &mut Vec<Block>, refs: &mut Vec<Block>) -> Vec<(usize, usize)> {
@@ -90,8 +85,8 @@ impl Costs {
         let mut found = Vec::new();
         for at in 0..blocks.len().saturating_sub(1) {
             let joined = self.row(side, &blocks[at].joined(&blocks[at + 1]).text, &columns);
-            let costs = joins.as_mut().and_then(|joins| joins.costs(at, &joined));
-            if costs.is_some_and(|costs| gain(current, &costs) < GAIN - ROUNDING) {
+            let hopeless = |joins: &mut Joins| joins.gain_bound(at, &joined, current) < GAIN - ROUNDING;
+            if joins.as_mut().is_some_and(hopeless) {
                 continue;
             }
             let gain = gain(current, &paid_of(&with_join(&table, at, joined)));
@@ -135,29 +130,4 @@ fn with_join(table: &[Vec<f64>], at: usize, joined: Vec<f64>) -> Vec<Vec<f64>> {
 /// The costs of the cheapest matching, in order of rows.
 fn paid(table: &[Vec<f64>]) -> Vec<f64> {
     assign(table).into_iter().map(|(row, column)| table[row][column]).collect()
-}
-
-/// By how much the mean cost falls among the costs that are not in both lists; 0 where the least cost does not
-/// fall as well.
-fn gain(before: &[f64], after: &[f64]) -> f64 {
-    let (lost, won) = (surplus(before, after), surplus(after, before));
-    let mean = |costs: &[f64]| costs.iter().sum::<f64>() / costs.len().max(1) as f64;
-    let least = |costs: &[f64]| costs.iter().copied().fold(f64::INFINITY, f64::min);
-    let gain = mean(&lost) - mean(&won);
-    if gain > 0.0 && least(&lost) <= least(&won) { 0.0 } else { gain }
-}
-
-/// What a list has more of than the other: equal values side by side, in the order in which they first stand.
-fn surplus(list: &[f64], other: &[f64]) -> Vec<f64> {
-    let counts = |list: &[f64]| {
-        let mut counts: HashMap<u64, usize> = HashMap::new();
-        list.iter().for_each(|value| *counts.entry(value.to_bits()).or_default() += 1);
-        counts
-    };
-    let (mut own, others) = (counts(list), counts(other));
-    let mut more = |value: &f64| {
-        let own = own.remove(&value.to_bits()).unwrap_or(0);
-        own.saturating_sub(others.get(&value.to_bits()).copied().unwrap_or(0))
-    };
-    list.iter().flat_map(|value| repeat_n(*value, more(value))).collect()
 }

@@ -9,5 +9,6 @@ pub mod ratio;
 pub mod shrink;
 
 mod assign;
+mod gain;
 mod joins;
 mod merge;
