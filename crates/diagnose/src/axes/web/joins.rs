@@ -143,3 +143,41 @@ fn components(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
     }
     parts
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::axes::web::assign::paid;
+    use crate::axes::web::testing::Random;
+
+    /// Against matching anew, on tables most of which have many ties.
+    #[test]
+    fn bounds_hold_and_most_are_gains() {
+        let mut random = Random(8);
+        let (mut told, mut hopeless, mut unclear) = (0, 0, 0);
+        for case in 0..6000 {
+            let (n, m) = (2 + random.below(12), 1 + random.below(12));
+            let steps = [1, 2, 3, 7, 30, 1000, 100_000][case % 7];
+            let mut table = random.table(n, m, steps);
+            let current = paid(&table);
+            let joined = random.table(1, m, steps).remove(0);
+            let at = random.below(n - 1);
+            let Some(mut joins) = Joins::new(&table) else { continue };
+            let bound = joins.gain_bound(at, &joined, &current);
+            table[at] = joined;
+            table.remove(at + 1);
+            let exact = gain(&current, &paid(&table));
+            if bound < GAIN - SUMMING {
+                assert!(exact <= GAIN, "{bound} {exact}");
+                hopeless += 1;
+            } else if bound < f64::INFINITY {
+                assert!((bound - exact).abs() < 1e-12, "{bound} {exact}");
+                told += 1;
+            } else {
+                unclear += 1;
+            }
+        }
+        println!("{told} gains, {hopeless} hopeless, {unclear} unclear");
+        assert!(told > 300 && hopeless > 2000 && unclear < 200);
+    }
+}

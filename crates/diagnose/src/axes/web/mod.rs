@@ -12,3 +12,6 @@ mod assign;
 mod gain;
 mod joins;
 mod merge;
+
+#[cfg(test)]
+mod testing;
