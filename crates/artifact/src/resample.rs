@@ -1,4 +1,5 @@
-//! Resampling of 8-bit RGB with antialiasing, equal to torchvision's or to Pillow's (before 13) to the last bit.
+//! Resampling of 8-bit RGB with antialiasing, equal to torchvision's or to Pillow's (before 13) to the last
+//! bit.
 //!
 //! Two passes, rows first. The weights are those of the filter over a support widened by the scale when
 //! shrinking, rounded to integers, and each pass rounds to 8 bits.

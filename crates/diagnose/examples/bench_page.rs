@@ -21,7 +21,7 @@ fn color(line: u32) -> [u8; 3] {
 /// White paper with checkered lines; `ink` gives the colour of a line's ink.
 fn page(ink: impl Fn(u32) -> [u8; 3]) -> Image {
     let pixels = (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| (x, y)));
-    let inked = |x: u32, y: u32| (100..1100).contains(&x) && y % LINE < 6 && (x + y) % 2 == 0;
+    let inked = |x: u32, y: u32| (100..1100).contains(&x) && y % LINE < 6 && (x + y).is_multiple_of(2);
     let pixel = |(x, y): (u32, u32)| if inked(x, y) { ink(y / LINE) } else { [255; 3] };
     let rgba: Vec<u8> = pixels.map(pixel).flat_map(|[r, g, b]| [r, g, b, 255]).collect();
     Image { width: WIDTH, height: HEIGHT, rgba: rgba.into() }

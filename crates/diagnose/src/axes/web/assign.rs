@@ -144,9 +144,8 @@ impl Paths {
         let columns = self.open.iter_mut().zip(&mut self.from).zip(costs).zip(&self.v);
         for (((open, from), cost), v) in columns {
             let length = low + cost - u - v;
-            let shorter = length < *open;
-            *open = if shorter { length } else { *open };
-            *from = if shorter { at } else { *from };
+            *from = if length < *open { at } else { *from };
+            *open = length.min(*open);
         }
     }
 

@@ -8,8 +8,8 @@ pub(super) const GAIN: f64 = 0.05;
 /// Gains that are further than this below [`GAIN`] are so in any order of summing.
 pub(super) const ROUNDING: f64 = 1e-9;
 
-/// By how much the mean cost falls among the costs that are not in both lists; 0 where the least cost does not
-/// fall as well.
+/// By how much the mean cost falls among the costs that are not in both lists; 0 where the least cost does
+/// not fall as well.
 pub(super) fn gain(before: &[f64], after: &[f64]) -> f64 {
     let (lost, won) = (surplus(before, after), surplus(after, before));
     let mean = |costs: &[f64]| costs.iter().sum::<f64>() / costs.len().max(1) as f64;

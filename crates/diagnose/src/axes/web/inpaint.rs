@@ -67,22 +67,22 @@ struct March {
     /// From the rim, negative outside of the hidden parts.
     distance: Vec<f32>,
     unknown: Vec<bool>,
-    /// Cells by distance, then by their turn.
-    queue: BinaryHeap<Reverse<(i32, u32, usize)>>,
+    /// Cells with their distance in the upper and their turn in the lower half of a number.
+    queue: BinaryHeap<Reverse<(u64, u32)>>,
     count: u32,
 }
 
 impl March {
     fn push(&mut self, cell: usize) {
         // The bits of a float in an order that integers have too; the sum makes a negative zero positive.
-        let bits = (self.distance[cell] + 0.0).to_bits() as i32;
-        let key = bits ^ ((bits >> 31) as u32 >> 1) as i32;
-        self.queue.push(Reverse((key, self.count, cell)));
+        let bits = (self.distance[cell] + 0.0).to_bits();
+        let key = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+        self.queue.push(Reverse((u64::from(key) << 32 | u64::from(self.count), cell as u32)));
         self.count += 1;
     }
 
     fn pop(&mut self) -> Option<usize> {
-        self.queue.pop().map(|Reverse((.., cell))| cell)
+        self.queue.pop().map(|Reverse((_, cell))| cell as usize)
     }
 
     fn push_all(&mut self, cells: &[bool]) {

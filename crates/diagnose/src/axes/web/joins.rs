@@ -37,8 +37,8 @@ impl Joins {
         Some(Self { table, matching, rows, columns })
     }
 
-    /// What a join of the rows `at` and `at + 1` to one of these costs brings, or more where this is less than
-    /// [`GAIN`] or cannot be told; `current` are the costs of the cheapest matching without it.
+    /// What a join of the rows `at` and `at + 1` to one of these costs brings; infinity where this cannot be
+    /// told, and any less than [`GAIN`] where it is less. `current` are the costs of the matching without it.
     pub fn gain_bound(&mut self, at: usize, joined: &[f64], current: &[f64]) -> f64 {
         let size = self.table.len();
         let mut changed = [padded(joined, size), vec![0.0; size]];

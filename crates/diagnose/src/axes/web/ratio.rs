@@ -175,11 +175,12 @@ fn first(bits: &[u64], window: &Range<usize>) -> Option<usize> {
 
 /// Clears the bits of a window's words that are not to be kept.
 fn keep(bits: &mut [u64], window: &Range<usize>, kept: impl Fn(usize) -> bool) {
-    for w in window.start / 64..window.end.div_ceil(64) {
-        let mut left = bits[w];
+    let words = window.start / 64..window.end.div_ceil(64);
+    for (word, at) in bits[words.clone()].iter_mut().zip(words) {
+        let mut left = *word;
         while left != 0 {
-            if !kept(w * 64 + left.trailing_zeros() as usize) {
-                bits[w] &= !(left & left.wrapping_neg());
+            if !kept(at * 64 + left.trailing_zeros() as usize) {
+                *word &= !(left & left.wrapping_neg());
             }
             left &= left - 1;
         }
