@@ -151,3 +151,92 @@ fn ink_near(inks: &BTreeMap<[u8; 3], Ink>, color: [u8; 3]) -> Option<Ink> {
     let near = lines.flat_map(|[r, g]| inks.range([r, g, *b.start()]..=[r, g, *b.end()]));
     near.map(|(_, ink)| *ink).reduce(Ink::and)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// White paper with these pixels, which move by the step on the second screenshot.
+    fn shots(size: (u32, u32), ink: &[(u32, u32, [u8; 3])]) -> Screenshots {
+        let page = |step: u8| {
+            let mut rgba = vec![255; (size.0 * size.1 * 4) as usize];
+            for &(x, y, rgb) in ink {
+                let at = ((y * size.0 + x) * 4) as usize;
+                rgba[at..at + 3].copy_from_slice(&rgb.map(|c| c.wrapping_add(step)));
+            }
+            Image { width: size.0, height: size.1, rgba: rgba.into() }
+        };
+        Screenshots { plain: page(0), recolored: page(0), shifted: page(STEP) }
+    }
+
+    fn item(text: &str, color: &str) -> Item {
+        Item { text: text.into(), color: color.into() }
+    }
+
+    #[test]
+    fn a_pixel_may_belong_to_several_items_and_some_items_to_none() {
+        let shots =
+            shots((20, 10), &[(2, 3, [100, 100, 100]), (5, 7, [104, 96, 100]), (9, 9, [108, 100, 100])]);
+        let items = [
+            item("ΟΔΟΣ", "#646464"),
+            item("b", "#686464"),
+            item("c", "#6c6464ff"),
+            item("wraps", "#020000"),
+            item("short", "#64646"),
+            item("no", "#gg0000"),
+            item("far", "#FA6464"),
+        ];
+        let got = blocks(&items, &shots);
+        let block = |text: &str, bbox, color| Block { text: text.into(), bbox, color };
+        assert_eq!(
+            got,
+            [
+                block("οδος", [0.1, 0.3, 0.2, 0.5], [102.0, 98.0, 100.0]),
+                block("b", [0.1, 0.3, 0.4, 0.7], [104.0, 98.0, 100.0]),
+                block("c", [0.25, 0.7, 0.25, 0.3], [106.0, 98.0, 100.0]),
+            ]
+        );
+    }
+
+    #[test]
+    fn channels_near_their_ends_match_nothing() {
+        for (channel, found) in [(0, 0), (3, 0), (4, 1), (251, 1), (252, 0), (255, 0)] {
+            let shots = shots((4, 4), &[(1, 1, [channel, 100, 100])]);
+            assert_eq!(
+                blocks(&[item("x", &format!("#{channel:02X}6464"))], &shots).len(),
+                found,
+                "{channel}"
+            );
+        }
+    }
+
+    #[test]
+    fn screenshots_of_other_sizes_give_no_blocks() {
+        let ink = [(1, 1, [100, 100, 100]), (2, 9, [50, 50, 50])];
+        let (long, short) = (shots((4, 10), &ink), shots((4, 5), &[]));
+        let items = [item("x", "#646464"), item("y", "#323232")];
+        assert_eq!(blocks(&items, &long).len(), 2);
+        assert_eq!(blocks(&items, &Screenshots { shifted: short.shifted, ..long.clone() }), []);
+        // Text below the end of the plain screenshot takes all blocks away, if an item has it.
+        let cut = Screenshots { plain: short.plain, ..long };
+        assert_eq!(blocks(&items, &cut), []);
+        assert_eq!(blocks(&items[..1], &cut).len(), 1);
+    }
+
+    #[test]
+    fn equal_boxes_become_one_with_a_running_mean() {
+        let block = |text: &str, x, red| Block {
+            text: text.into(),
+            bbox: [x, 0.0, 0.1, 0.1],
+            color: [red, 0.0, 0.0],
+        };
+        let got = merged_by_box(vec![
+            block("a", 0.1, 1.0),
+            block("b", 0.2, 9.0),
+            block("c", 0.1, 2.0),
+            block("d", 0.1, 4.0),
+        ]);
+        assert_eq!(got, [block("a c d", 0.1, 2.75), block("b", 0.2, 9.0)]);
+        assert_eq!(got[0].joined(&got[1]).color, [5.0, 0.0, 0.0]);
+    }
+}

@@ -1,17 +1,12 @@
 //! The merge search: neighbouring blocks of a page become one while that brings the texts of both pages
 //! nearer to each other (specs/design2code.md, 10).
 
-use super::assign::{assign, in_context, transposed};
+use super::assign::{assign, in_context, paid, transposed};
 use super::blocks::Block;
+use super::gain::{GAIN, ROUNDING, gain};
 use super::joins::Joins;
 use super::ratio::{Alphabet, Indexed};
 use std::collections::HashMap;
-use std::iter::repeat_n;
-
-/// A merge must lower the mean of the costs that it changes by more than this.
-const GAIN: f64 = 0.05;
-/// Gains that are further than this below [`GAIN`] are so in any order of summing.
-const ROUNDING: f64 = 1e-9;
 
 /// Merges blocks of both pages until no merge helps; the pairs of what is left, in order of the candidate's.
 pub fn merge(cand: &mut Vec<Block>, refs: &mut Vec<Block>) -> Vec<(usize, usize)> {
@@ -90,8 +85,8 @@ impl Costs {
         let mut found = Vec::new();
         for at in 0..blocks.len().saturating_sub(1) {
             let joined = self.row(side, &blocks[at].joined(&blocks[at + 1]).text, &columns);
-            let costs = joins.as_mut().and_then(|joins| joins.costs(at, &joined));
-            if costs.is_some_and(|costs| gain(current, &costs) < GAIN - ROUNDING) {
+            let hopeless = |joins: &mut Joins| joins.gain_bound(at, &joined, current) < GAIN - ROUNDING;
+            if joins.as_mut().is_some_and(hopeless) {
                 continue;
             }
             let gain = gain(current, &paid_of(&with_join(&table, at, joined)));
@@ -132,32 +127,61 @@ fn with_join(table: &[Vec<f64>], at: usize, joined: Vec<f64>) -> Vec<Vec<f64>> {
     table
 }
 
-/// The costs of the cheapest matching, in order of rows.
-fn paid(table: &[Vec<f64>]) -> Vec<f64> {
-    assign(table).into_iter().map(|(row, column)| table[row][column]).collect()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::axes::web::testing::{Digest, Random};
 
-/// By how much the mean cost falls among the costs that are not in both lists; 0 where the least cost does not
-/// fall as well.
-fn gain(before: &[f64], after: &[f64]) -> f64 {
-    let (lost, won) = (surplus(before, after), surplus(after, before));
-    let mean = |costs: &[f64]| costs.iter().sum::<f64>() / costs.len().max(1) as f64;
-    let least = |costs: &[f64]| costs.iter().copied().fold(f64::INFINITY, f64::min);
-    let gain = mean(&lost) - mean(&won);
-    if gain > 0.0 && least(&lost) <= least(&won) { 0.0 } else { gain }
-}
+    fn blocks(texts: Vec<String>) -> Vec<Block> {
+        texts.into_iter().map(|text| Block { text, bbox: [0.0; 4], color: [0.0; 3] }).collect()
+    }
 
-/// What a list has more of than the other: equal values side by side, in the order in which they first stand.
-fn surplus(list: &[f64], other: &[f64]) -> Vec<f64> {
-    let counts = |list: &[f64]| {
-        let mut counts: HashMap<u64, usize> = HashMap::new();
-        list.iter().for_each(|value| *counts.entry(value.to_bits()).or_default() += 1);
-        counts
-    };
-    let (mut own, others) = (counts(list), counts(other));
-    let mut more = |value: &f64| {
-        let own = own.remove(&value.to_bits()).unwrap_or(0);
-        own.saturating_sub(others.get(&value.to_bits()).copied().unwrap_or(0))
-    };
-    list.iter().flat_map(|value| repeat_n(*value, more(value))).collect()
+    fn page(random: &mut Random, words: &[String]) -> Vec<String> {
+        let n = 1 + random.below(14);
+        let mut text = || {
+            let n = 1 + random.below(4);
+            (0..n).map(|_| words[random.below(words.len())].clone()).collect::<Vec<_>>().join(" ")
+        };
+        (0..n).map(|_| text()).collect()
+    }
+
+    /// Texts of which some are cut in two and some are lost.
+    fn cut(random: &mut Random, texts: &[String]) -> Vec<String> {
+        let mut all = Vec::new();
+        for text in texts {
+            let split = random.below(3) == 0;
+            match text.split_once(' ') {
+                Some((a, b)) if split => all.extend([a.to_string(), b.to_string()]),
+                _ => all.extend((random.below(6) > 0).then(|| text.clone())),
+            }
+        }
+        if all.is_empty() { vec!["x".to_string()] } else { all }
+    }
+
+    /// Of 600 pairs of pages with few words, by the plain search with the `difflib` of CPython 3.11.7 and
+    /// SciPy 1.16.3, which matches anew for every merge it tries; 888 merges are made.
+    #[test]
+    fn merges_are_those_of_the_plain_search() {
+        let (mut random, mut digest, mut merges) = (Random(5), Digest::new(), 0);
+        for _ in 0..600 {
+            let n = 2 + random.below(8);
+            let mut word = || {
+                let n = 1 + random.below(5);
+                random.letters(n, 6)
+            };
+            let words: Vec<String> = (0..n).map(|_| word()).collect();
+            let cand = page(&mut random, &words);
+            let mut refs = page(&mut random, &words);
+            if random.below(2) == 1 {
+                refs = cut(&mut random, &cand);
+            }
+            merges += cand.len() + refs.len();
+            let (mut cand, mut refs) = (blocks(cand), blocks(refs));
+            let pairs = merge(&mut cand, &mut refs);
+            merges -= cand.len() + refs.len();
+            cand.iter().chain(&refs).for_each(|block| digest.add(format!("{}\n", block.text).as_bytes()));
+            digest.pairs(&pairs);
+        }
+        assert_eq!((digest, merges), (Digest(0xbaa6_ece1_7fa7_aac9), 888));
+    }
 }

@@ -9,5 +9,9 @@ pub mod ratio;
 pub mod shrink;
 
 mod assign;
+mod gain;
 mod joins;
 mod merge;
+
+#[cfg(test)]
+mod testing;

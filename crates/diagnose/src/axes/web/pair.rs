@@ -99,3 +99,55 @@ fn nearness(a: [f64; 4], b: [f64; 4]) -> f64 {
 fn likeness(a: [f64; 3], b: [f64; 3]) -> f64 {
     (1.0 - difference(Lab::of_rgb(a), Lab::of_rgb(b)) / 100.0).max(0.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By colormath 3.0.0.
+    #[test]
+    fn colors_are_as_alike_as_in_colormath() {
+        for (a, b, want) in [
+            ([34.0; 3], [35.0; 3], 0.9968529042857904),
+            ([48.5, 12.25, 200.0], [50.0, 0.0, 255.0], 0.9338773339915755),
+            ([255.0, 0.0, 0.0], [250.5, 0.0, 40.25], 0.9413881980387506),
+            ([12.0, 200.0, 34.5], [240.0, 16.0, 128.0], 0.06903613929491326),
+            ([3.0, 2.5, 1.0], [9.75, 10.0, 11.0], 0.984119024695512),
+            ([0.0, 0.0, 255.0], [255.0, 255.0, 0.0], 0.0),
+        ] {
+            let got = likeness(a, b);
+            assert!((got - want).abs() < 1e-13, "{got} is not {want}");
+        }
+    }
+
+    fn block(text: &str, bbox: [f64; 4]) -> Block {
+        Block { text: text.into(), bbox, color: [0.0; 3] }
+    }
+
+    #[test]
+    fn only_alike_texts_count_and_areas_weigh() {
+        let cand = vec![block("harbour", [0.0, 0.0, 0.5, 0.5]), block("xyz", [0.0, 0.5, 0.5, 0.1])];
+        let refs = vec![block("harbour", [0.1, 0.2, 0.5, 0.5])];
+        let got = compare(cand.clone(), refs.clone());
+        assert!((got.scores.block_match - 0.5 / 0.55).abs() < 1e-15);
+        assert_eq!((got.scores.text, got.scores.color), (1.0, 1.0));
+        assert!((got.scores.position - 0.8).abs() < 1e-15);
+        assert!((got.scores.overall(0.5) - 0.2 * (0.5 / 0.55 + 3.3)).abs() < 1e-15);
+        // Nothing alike: zeros, but masks for CLIP.
+        let got = compare(cand[1..].to_vec(), refs.clone());
+        assert_eq!((got.scores, got.pairs.len()), (Scores::default(), 1));
+        assert_eq!((got.cand_masks().len(), got.ref_masks.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_page_without_text_scores_nothing_and_the_other_is_hidden_as_it_is() {
+        let twice = vec![block("a", [0.1; 4]), block("b", [0.1; 4])];
+        let got = compare(twice.clone(), vec![]);
+        assert_eq!((got.scores, got.cand_masks().len()), (Scores::default(), 2));
+        let got = compare(vec![], twice);
+        assert_eq!(
+            (got.scores, got.ref_masks.len(), got.refs[0].text.as_str()),
+            (Scores::default(), 1, "a b")
+        );
+    }
+}

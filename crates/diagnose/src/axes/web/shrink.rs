@@ -18,7 +18,7 @@ pub fn picture(image: &Image, boxes: &[[f64; 4]]) -> Image {
     if !boxes.is_empty() {
         inpaint(&mut pixels, w, &hidden(w, h, boxes));
     }
-    let rgb: Vec<u8> = pixels.iter().flat_map(|[r, g, b, _]| [*r, *g, *b]).collect();
+    let rgb = pixels.iter().map(|&[r, g, b, _]| [r, g, b]).collect::<Vec<_>>().into_flattened();
     let square = resize_rgb(&rgb, (w, h), (side, side), Resampling::PillowLanczos);
     let small = resize_rgb(&square, (side, side), (SIDE, SIDE), Resampling::PillowBicubic);
     let rgba: Vec<u8> = small.as_chunks::<3>().0.iter().flat_map(|[r, g, b]| [*r, *g, *b, 255]).collect();
