@@ -3,3 +3,5 @@
 
 pub mod chart;
 pub mod web;
+
+mod python;
