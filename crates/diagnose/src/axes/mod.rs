@@ -5,3 +5,5 @@
 pub mod chart;
 pub mod ciede2000;
 pub mod web;
+
+mod python;

@@ -1,6 +1,9 @@
 //! From a response to the scripts that the benchmark runs (spec chartmimic, 2).
 
 use super::Rules;
+use crate::axes::python::strip;
+
+pub use crate::axes::python::read_back;
 
 /// Where the appended save points. It is never written: the recorder keeps it in memory.
 pub const TARGET: &str = "/chartmimic/prediction.pdf";
@@ -42,16 +45,6 @@ pub fn of_fence(code: Option<&str>, rules: Rules) -> Scripts {
     let inner = cut(&indented, rules);
     let wrapped = format!("try:\n    {}\nexcept Exception as e:\n    pass\n{save}", strip(&inner));
     Scripts { bare, wrapped: read_back(&wrapped) }
-}
-
-/// The text as it is read from a file: every kind of line end is one line feed.
-pub fn read_back(text: &str) -> String {
-    text.replace("\r\n", "\n").replace('\r', "\n")
-}
-
-/// Python's `str.strip`.
-fn strip(text: &str) -> &str {
-    text.trim_matches(|c: char| c.is_whitespace() || ('\x1c'..='\x1f').contains(&c))
 }
 
 fn cut(code: &str, rules: Rules) -> String {

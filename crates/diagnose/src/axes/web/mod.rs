@@ -2,13 +2,17 @@
 //! (specs/design2code.md).
 
 pub mod blocks;
+pub mod clean;
+pub mod html;
 pub mod inpaint;
 pub mod items;
 pub mod pair;
 pub mod ratio;
+pub mod recolor;
 pub mod shrink;
 
 mod assign;
+mod css_color;
 mod gain;
 mod joins;
 mod merge;

@@ -1,0 +1,16 @@
+//! What Python's strings do where Rust's differ.
+
+/// Python's `str.isspace` for one character.
+pub(crate) fn is_space(c: char) -> bool {
+    c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
+}
+
+/// Python's `str.strip`.
+pub(crate) fn strip(text: &str) -> &str {
+    text.trim_matches(is_space)
+}
+
+/// The text as it is read from a file: every kind of line end is one line feed.
+pub fn read_back(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
+}
