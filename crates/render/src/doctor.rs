@@ -137,7 +137,8 @@ fn pages_checks() -> Vec<Check> {
     let (version, walls) = match web::facts() {
         Ok(facts) => facts,
         Err(e) => {
-            let mend = if matches!(e, RenderError::Setup { .. }) { web::MEND } else { "" };
+            let setup = matches!(e, RenderError::Setup { .. });
+            let mend = if setup { web::MEND } else { "start the browser by hand to see why" };
             let detail = format!("pages cannot be drawn: {e}");
             return vec![Check { name: "browser", state: CheckState::Off, detail, mend: mend.into() }];
         }

@@ -4,6 +4,7 @@
 mod bad_input;
 mod common;
 mod data;
+mod design2code;
 mod eval;
 mod lint;
 #[cfg(feature = "train")]

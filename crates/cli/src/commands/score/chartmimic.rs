@@ -1,8 +1,8 @@
 //! `score chartmimic`: the four low-level metrics of a pair of chart scripts, or of many.
 
 use super::pairs::{self, Pair};
-use super::{many, print};
 use super::scorer::{Mode, Scored, Scorer};
+use super::{many, print};
 use crate::commands::{Sandbox, source};
 use crate::{Exit, terminal};
 use anyhow::{Result, anyhow};

@@ -46,7 +46,8 @@ pub fn run(args: &Args) -> Result<Exit> {
         (None, Some(cand), Some(reference)) => vec![(cand.clone(), reference.clone())],
         _ => bail!("give CAND and REF, or --pairs FILE.jsonl"),
     };
-    let sources = |(cand, reference): &(PathBuf, PathBuf)| Ok((Source::read(cand)?, Source::read(reference)?));
+    let sources =
+        |(cand, reference): &(PathBuf, PathBuf)| Ok((Source::read(cand)?, Source::read(reference)?));
     let sources: Vec<(Source, Source)> = pairs.iter().map(sources).collect::<Result<_>>()?;
     let scorer = PageScorer::start(args.timeout, args.clip.as_deref())?;
     let score = |i: usize| scorer.score(&sources[i].0, &sources[i].1);
@@ -117,7 +118,8 @@ fn error(error: &anyhow::Error) -> Value {
 fn table(scored: &Scored) -> String {
     let s = &scored.scores;
     let mut text = String::new();
-    let rows = [("block match", s.block_match), ("text", s.text), ("position", s.position), ("color", s.color)];
+    let rows =
+        [("block match", s.block_match), ("text", s.text), ("position", s.position), ("color", s.color)];
     for (name, value) in rows {
         text.push_str(&format!("{name:22} {value:.4}\n"));
     }
@@ -127,7 +129,10 @@ fn table(scored: &Scored) -> String {
         }
         Err(why) => {
             let without = s.overall(0.0);
-            text.push_str(&format!("{:22} not judged: {why}\n{:22} {without:.4}\n", "clip", "overall without clip"));
+            text.push_str(&format!(
+                "{:22} not judged: {why}\n{:22} {without:.4}\n",
+                "clip", "overall without clip"
+            ));
         }
     }
     for url in &scored.unmet {

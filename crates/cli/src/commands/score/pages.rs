@@ -56,8 +56,11 @@ struct Seen {
 impl PageScorer {
     /// Starts a browser; `clip` is the folder of CLIP's weights.
     pub fn start(timeout: u64, clip: Option<&Path>) -> Result<Self> {
-        let config =
-            WebConfig { timeout: Duration::from_secs(timeout), max_pixels: MAX_PIXELS, ..WebConfig::default() };
+        let config = WebConfig {
+            timeout: Duration::from_secs(timeout),
+            max_pixels: MAX_PIXELS,
+            ..WebConfig::default()
+        };
         #[cfg(not(feature = "train"))]
         anyhow::ensure!(clip.is_none(), "this build has no networks: leave --clip out, or build with them");
         Ok(Self {
@@ -103,8 +106,7 @@ impl PageScorer {
         let (Some(shifted), Some(recolored), Some(plain)) = (shots.pop(), shots.pop(), shots.pop()) else {
             return Err(anyhow!("a screenshot is missing"));
         };
-        let shots =
-            Screenshots { plain: plain.image, recolored: recolored.image, shifted: shifted.image };
+        let shots = Screenshots { plain: plain.image, recolored: recolored.image, shifted: shifted.image };
         let blocks = blocks(&items, &shots);
         Ok(Seen { plain: shots.plain, blocks, unmet: plain.unmet })
     }

@@ -2,7 +2,7 @@
 //! cut off, a fragment becomes a page, and what is left goes through the parser once.
 
 use super::html::{Content, Document, PageError};
-use super::ratio::ratio_of;
+use super::ratio::{Alphabet, Indexed};
 use crate::axes::python::read_back;
 use std::collections::HashMap;
 
@@ -37,8 +37,8 @@ fn without_repetition(page: &str) -> &str {
     let (text, places) = text_of(page);
     let length = places.len();
     let mut cut = length;
-    let mut seen: Vec<Chunk<'_>> = Vec::new();
-    for (i, chunk) in text.chunks(CHUNK).enumerate() {
+    let mut seen: Vec<Chunk> = Vec::new();
+    for (i, chunk) in Alphabet::default().read(&text).chunks(CHUNK).enumerate() {
         let Some(known) = seen.iter_mut().find(|known| known.is_like(chunk)) else {
             seen.push(Chunk::new(chunk, i));
             continue;
@@ -57,50 +57,50 @@ fn without_repetition(page: &str) -> &str {
 
 /// The page without the tags that stand on one line; and where in the page each character of that is met first
 /// when both are read along, which may be in a tag. Both count characters.
-fn text_of(page: &str) -> (Vec<char>, Vec<usize>) {
-    let mut text = Vec::new();
+fn text_of(page: &str) -> (String, Vec<usize>) {
+    let mut text = String::new();
     let mut rest = page;
     while let Some(open) = rest.find('<') {
         let stop = rest[open..].find(['>', '\n']).map_or(rest.len(), |n| open + n);
         // Without an end on its line, the sign is text, and so is all that follows it there.
         let (keep, next) = if rest[stop..].starts_with('>') { (open, stop + 1) } else { (stop, stop) };
-        text.extend(rest[..keep].chars());
+        text.push_str(&rest[..keep]);
         rest = &rest[next..];
     }
-    text.extend(rest.chars());
+    text.push_str(rest);
     let mut page = page.chars().enumerate();
-    let places = text.iter().map_while(|c| page.find(|(_, other)| other == c)).map(|(at, _)| at).collect();
+    let places = text.chars().map_while(|c| page.find(|(_, other)| *other == c)).map(|(at, _)| at).collect();
     (text, places)
 }
 
 /// A chunk that others are compared with.
-struct Chunk<'a> {
-    text: &'a [char],
+struct Chunk {
+    text: Indexed,
     /// Where each character stands, as bits.
-    places: HashMap<char, u128>,
+    places: HashMap<u32, u128>,
     /// Which chunk it is.
     first: usize,
     /// How often it or one like it came.
     count: usize,
 }
 
-impl<'a> Chunk<'a> {
-    fn new(text: &'a [char], first: usize) -> Self {
-        let mut places: HashMap<char, u128> = HashMap::new();
+impl Chunk {
+    fn new(text: &[u32], first: usize) -> Self {
+        let mut places: HashMap<u32, u128> = HashMap::new();
         for (i, &c) in text.iter().enumerate() {
             *places.entry(c).or_default() |= 1 << i;
         }
-        Self { text, places, first, count: 1 }
+        Self { text: Indexed::new(text.to_vec()), places, first, count: 1 }
     }
 
-    fn is_like(&self, other: &[char]) -> bool {
+    fn is_like(&self, other: &[u32]) -> bool {
         // The matching runs are a common subsequence, and the longest one is found much faster.
-        let total = (self.text.len() + other.len()) as f64;
-        2.0 * f64::from(self.common(other)) / total >= ALIKE && ratio_of(other, self.text) >= ALIKE
+        let total = (self.text.text().len() + other.len()) as f64;
+        2.0 * f64::from(self.common(other)) / total >= ALIKE && self.text.ratio(other) >= ALIKE
     }
 
     /// The length of the longest common subsequence, by a row of bits for each character of `other`.
-    fn common(&self, other: &[char]) -> u32 {
+    fn common(&self, other: &[u32]) -> u32 {
         let mut row = u128::MAX;
         for c in other {
             let met = row & self.places.get(c).copied().unwrap_or(0);
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn tags_on_one_line_are_no_text() {
-        let text = |page| text_of(page).0.iter().collect::<String>();
+        let text = |page| text_of(page).0;
         assert_eq!(text("a<b>c<d\n>e<<f>>g<"), "ac<d\n>e>g<");
         assert_eq!(text_of("<a>b<a>a").1, [3, 5]);
     }
