@@ -12,6 +12,9 @@ use vsdpo_artifact::{FailureKind, Outcome};
 use vsdpo_render::{ChartRenderer, RenderConfig};
 
 const TENTHS: usize = 10;
+/// Scripts handed over at once. Their pictures are held together, as those of a training step are; with
+/// thousands at once the allocator's leftovers would hide a leak.
+const BATCH: usize = 250;
 /// Megabytes that may be held beyond the first tenth; allocators and the kernel's page cache breathe.
 const ALLOWANCE_MB: u64 = 32;
 
@@ -111,8 +114,18 @@ fn held(pool: &ChartRenderer, scratch: &str) -> Held {
     }
 }
 
-/// Runs a slice of the jobs; the number of failures among them.
-fn run(pool: &ChartRenderer, numbers: std::ops::Range<usize>) -> Result<usize, Box<dyn Error>> {
+/// Runs a slice of the jobs, a batch after another; the number of failures among them.
+fn run(pool: &ChartRenderer, mut numbers: std::ops::Range<usize>) -> Result<usize, Box<dyn Error>> {
+    let mut failures = 0;
+    while !numbers.is_empty() {
+        let end = numbers.end.min(numbers.start + BATCH);
+        failures += run_batch(pool, numbers.start..end)?;
+        numbers.start = end;
+    }
+    Ok(failures)
+}
+
+fn run_batch(pool: &ChartRenderer, numbers: std::ops::Range<usize>) -> Result<usize, Box<dyn Error>> {
     let jobs: Vec<_> = numbers.clone().map(job).collect();
     let sources: Vec<&str> = jobs.iter().map(|(source, _)| source.as_str()).collect();
     let mut failures = 0;

@@ -3,7 +3,8 @@
 use crate::error::TrainError;
 use crate::renderer::Charts;
 use crate::stages::Experience;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ptr::from_ref;
 use vsdpo_artifact::{ChartRecords, Image, Outcome};
 use vsdpo_diagnose::Comparison;
 use vsdpo_diagnose::axes::chart::{ChartScores, Rules, score, visual};
@@ -66,9 +67,14 @@ pub fn compare(charts: Charts, seen: &Experience) -> Result<Vec<Option<Compared>
 fn look(clip: Option<&Clip>, pairs: &[(&Image, &Image)]) -> Result<Vec<f64>, TrainError> {
     let structure = pairs.iter().map(|(a, b)| visual::similarity(a, b));
     let Some(clip) = clip else { return Ok(structure.collect()) };
-    let images: Vec<&Image> = pairs.iter().flat_map(|&(a, b)| [a, b]).collect();
-    let embeddings = clip.embed(&images)?;
-    let meaning = embeddings.as_chunks::<2>().0.iter().map(|[a, b]| a.cosine(b).max(0.0));
+    // The rollouts of a group share one picture of their reference.
+    let mut seen = HashSet::new();
+    let images = pairs.iter().flat_map(|&(a, b)| [a, b]).filter(|image| seen.insert(from_ref(*image)));
+    let images: Vec<&Image> = images.collect();
+    let embeddings: HashMap<_, _> =
+        images.iter().map(|image| from_ref(*image)).zip(clip.embed(&images)?).collect();
+    let meaning =
+        pairs.iter().map(|&(a, b)| embeddings[&from_ref(a)].cosine(&embeddings[&from_ref(b)]).max(0.0));
     Ok(structure.zip(meaning).map(|(s, m)| (s + m) / 2.0).collect())
 }
 
