@@ -31,7 +31,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 
-from vsdpo_probe import blame, elements, ink, lean, memo
+from vsdpo_probe import blame, elements, ink, lean, memo, ticks
 from vsdpo_probe.script import Source, failure, runtime_error, syntax_error
 
 # Formats that do not pass through `_print_pil`; drawn as PNG instead.
@@ -85,6 +85,7 @@ def prepare(full, warm):
 
 def install():
     ink.install()
+    ticks.install()
     blame.install()
     memo.install()
     lean.install()

@@ -6,10 +6,11 @@ Here an answer is kept until the drawing ends or what it depends on changes, so 
 byte for byte.
 
 Kept are only answers of matplotlib's own classes: a locator or formatter of the script (or a function in a
-`FuncFormatter`) may count its calls. Outside of a drawing nothing is kept, because there the script runs.
+`FuncFormatter`) may count its calls. Outside of a drawing only layouts are kept, because there the script runs.
 """
 
 import functools
+import itertools
 
 import numpy as np
 from matplotlib import axis, figure, layout_engine, text
@@ -70,7 +71,7 @@ def skip_minor_ticks(cls):
 
 def keep_ticks(cls):
     inner = cls._update_ticks
-    cls._vs_ticks = None
+    cls._vs_ticks = None  # [what the answer follows from, the ticks, the boxes of their labels]
 
     @functools.wraps(inner)
     def update_ticks(self):
@@ -87,7 +88,7 @@ def keep_ticks(cls):
         # Axes with a common scale share their formatters, which remember whom they last worked for.
         if entry is not None and entry[0] == key and all(f.__dict__.get("_vs_for") is entry for f in parts[1::2]):
             return list(entry[1])
-        entry = self._vs_ticks = (key, inner(self))
+        entry = self._vs_ticks = [key, inner(self), None]
         for formatter in parts[1::2]:
             formatter._vs_for = entry
         return list(entry[1])
@@ -95,19 +96,49 @@ def keep_ticks(cls):
     cls._update_ticks = update_ticks
 
 
+def keep_label_boxes(cls):
+    """The boxes of the tick labels are asked for several times in a drawing, right after the ticks have been."""
+    inner = cls._get_ticklabel_bboxes
+
+    @functools.wraps(inner)
+    def get_ticklabel_bboxes(self, ticks, renderer=None):
+        entry = self._vs_ticks
+        if type(renderer) is not RendererAgg or not entry or entry[0][0] is not Drawing.now or entry[1] != ticks:
+            return inner(self, ticks, renderer)
+        # Ticks may stand on a spine that has its place in the data of the other axis.
+        key = (number(renderer), self.axes._viewLim.get_points().tobytes())
+        if entry[2] is None or entry[2][0] != key:
+            entry[2] = (key, inner(self, ticks, renderer))
+        return tuple(list(boxes) for boxes in entry[2][1])
+
+    cls._get_ticklabel_bboxes = get_ticklabel_bboxes
+
+
+NUMBERS = itertools.count()
+
+
+def number(renderer):
+    """What tells this renderer from any other, without keeping it and its pixels."""
+    known = renderer.__dict__
+    if "_vs_number" not in known:
+        known["_vs_number"] = next(NUMBERS)
+    return known["_vs_number"]
+
+
 def keep_layout(cls):
+    """A layout follows from the text's own settings and from what its renderer says of the letters, which
+    matplotlib itself keeps as long as the renderer lives; so it outlives the drawing."""
     inner = cls._get_layout
     cls._vs_layout = None
 
     @functools.wraps(inner)
     def get_layout(self, renderer):
-        drawing = Drawing.now
-        if drawing is None or type(renderer) is not RendererAgg or self._wrap or self._usetex:
+        if type(renderer) is not RendererAgg or self._wrap or self._usetex:
             return inner(self, renderer)
         key = (
-            drawing, self._text, self.get_rotation(), self._horizontalalignment, self._verticalalignment,
-            self._multialignment, self._rotation_mode, self._linespacing, self._parse_math, self._fontproperties,
-            self.figure.dpi,
+            number(renderer), self._text, self.get_rotation(), self._horizontalalignment, self._verticalalignment,
+            self._multialignment, self._rotation_mode, self._linespacing, self._parse_math, self.figure.dpi,
+            *self._fontproperties.__dict__.values(),
         )  # fmt: skip
         entry = self._vs_layout
         if entry is None or entry[0] != key:
@@ -121,6 +152,7 @@ def install():
     """Hooks matplotlib; once per process, before any script."""
     skip_minor_ticks(axis.Axis)
     keep_ticks(axis.Axis)
+    keep_label_boxes(axis.Axis)
     keep_layout(text.Text)
     for owner, names in (
         (figure.FigureBase, ("get_tightbbox",)),

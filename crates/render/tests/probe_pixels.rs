@@ -3,7 +3,7 @@
 
 mod probe_support;
 
-use probe_support::{pool, root};
+use probe_support::{pool, rendered, root};
 use std::path::PathBuf;
 use std::process::Command;
 use vsdpo_artifact::Image;
@@ -58,6 +58,11 @@ fn pixels_equal_those_of_a_plain_process_byte_for_byte() {
     }
     println!("{compared} pictures are the same with and without the probe");
     assert!(compared >= 80, "only {compared} of {} scripts leave a picture", scripts.len());
+}
+
+#[test]
+fn copied_ticks_equal_those_that_matplotlib_builds() {
+    rendered(include_str!("probe_ticks.py"));
 }
 
 /// How many artists have a box that holds every pixel which drawing them changed (rendering.md asks for 97 %).
