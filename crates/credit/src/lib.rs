@@ -15,7 +15,7 @@
 //! use vsdpo_credit::{CreditConfig, credit, token_weights};
 //! let source = "a = 1; plot(a)";
 //! let image = Image { width: 0, height: 0, rgba: [].into() };
-//! let outcome = Outcome::Rendered(Rendered { image, elements: vec![], notes: vec![] });
+//! let outcome = Outcome::Rendered(Rendered { image, elements: vec![], notes: vec![], styles: vec![] });
 //! let credit = credit(source, &outcome, &[], &CreditConfig::default());
 //! assert_eq!(credit.statements.len(), 2);
 //! let code = Span::new(0, source.len());

@@ -15,7 +15,7 @@ fn element(id: u32, stack: Vec<Span>, region: [f32; 4]) -> Element {
 
 fn rendered(elements: Vec<Element>) -> Outcome {
     let image = Image { width: 0, height: 0, rgba: [].into() };
-    Outcome::Rendered(Rendered { image, elements, notes: vec![] })
+    Outcome::Rendered(Rendered { image, elements, notes: vec![], styles: vec![] })
 }
 
 fn failed(span: Option<Span>) -> Outcome {
@@ -25,7 +25,14 @@ fn failed(span: Option<Span>) -> Outcome {
 
 fn defect(regions: &[[f32; 4]], severity: f32) -> Defect {
     let regions = regions.iter().map(|&r| r.into()).collect();
-    Defect { rule: "chart/test", severity, elements: vec![], regions, message: String::new() }
+    Defect {
+        rule: "chart/test",
+        severity,
+        elements: vec![],
+        regions,
+        properties: &[],
+        message: String::new(),
+    }
 }
 
 /// Expects (first line, elements, resp) of every statement.
