@@ -18,6 +18,10 @@ pub struct Defect {
     /// The paper does not say how large the region of a defect is. We take the box of each involved
     /// element, so that the statement that drew it overlaps the region fully (IoU 1).
     pub regions: Vec<Region>,
+    /// The CSS properties that it can come from, on a page; a style rule that decides one of them at an element at
+    /// fault answers for the defect too.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub properties: &'static [&'static str],
     /// One sentence for a person.
     pub message: String,
 }
@@ -56,11 +60,40 @@ pub enum ChartAxis {
     Visual,
 }
 
+/// The axes of pages. Rubric and reward share this one list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum WebAxis {
+    /// The page shows what the task asks for.
+    Content,
+    /// Texts and controls do not run into each other.
+    Overlap,
+    /// Texts are not cut and stay in their boxes.
+    Clipping,
+    /// The page is no wider than the window.
+    Overflow,
+    /// Texts stand out from what is behind them.
+    Contrast,
+    /// Neighbours of one kind stand in line.
+    Alignment,
+    /// The blocks of text are the reference's (Design2Code).
+    BlockMatch,
+    /// The texts of matched blocks are the reference's.
+    Text,
+    /// Matched blocks are where the reference has them.
+    Position,
+    /// Matched blocks have the reference's colours.
+    Color,
+    /// The picture looks like the reference's.
+    Clip,
+}
+
 /// An axis of some domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Axis {
     /// An axis of charts.
     Chart(ChartAxis),
+    /// An axis of pages.
+    Web(WebAxis),
 }
 
 impl Axis {
@@ -76,7 +109,15 @@ impl Axis {
                 Axis::Chart(Ticks),
                 Axis::Chart(Contrast),
             ],
-            Domain::Web | Domain::Slide => &[],
+            Domain::Web => &[
+                Axis::Web(WebAxis::Content),
+                Axis::Web(WebAxis::Overlap),
+                Axis::Web(WebAxis::Clipping),
+                Axis::Web(WebAxis::Overflow),
+                Axis::Web(WebAxis::Contrast),
+                Axis::Web(WebAxis::Alignment),
+            ],
+            Domain::Slide => &[],
         }
     }
 
@@ -91,7 +132,14 @@ impl Axis {
                 Axis::Chart(Color),
                 Axis::Chart(Visual),
             ],
-            Domain::Web | Domain::Slide => &[],
+            Domain::Web => &[
+                Axis::Web(WebAxis::BlockMatch),
+                Axis::Web(WebAxis::Text),
+                Axis::Web(WebAxis::Position),
+                Axis::Web(WebAxis::Color),
+                Axis::Web(WebAxis::Clip),
+            ],
+            Domain::Slide => &[],
         }
     }
 
@@ -109,6 +157,17 @@ impl Axis {
             Axis::Chart(ChartAxis::ChartType) => "chart_type",
             Axis::Chart(ChartAxis::Color) => "color",
             Axis::Chart(ChartAxis::Visual) => "visual",
+            Axis::Web(WebAxis::Content) => "content",
+            Axis::Web(WebAxis::Overlap) => "overlap",
+            Axis::Web(WebAxis::Clipping) => "clipping",
+            Axis::Web(WebAxis::Overflow) => "overflow",
+            Axis::Web(WebAxis::Contrast) => "contrast",
+            Axis::Web(WebAxis::Alignment) => "alignment",
+            Axis::Web(WebAxis::BlockMatch) => "block_match",
+            Axis::Web(WebAxis::Text) => "text",
+            Axis::Web(WebAxis::Position) => "position",
+            Axis::Web(WebAxis::Color) => "color",
+            Axis::Web(WebAxis::Clip) => "clip",
         }
     }
 }

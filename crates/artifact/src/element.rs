@@ -31,7 +31,7 @@ pub enum ElementKind {
     Patch,
     /// A set of points (scatter) or of other repeated shapes.
     Collection,
-    /// A raster image of data.
+    /// A picture: a raster image of data in a chart; `img`, `svg`, `canvas`, `video` on a page.
     Image,
     /// Free text, annotations included.
     Text,
@@ -43,6 +43,12 @@ pub enum ElementKind {
     LegendPart,
     /// A text inside a table.
     TableText,
+    /// The root of a page; its `layout` has the width that the page was asked to fit.
+    Page,
+    /// A box of a page that is none of the others.
+    Block,
+    /// Something of a page to press or to fill in: button, field, selection.
+    Control,
     /// Anything else.
     Other,
 }
@@ -111,12 +117,13 @@ pub struct Element {
     pub stack: Vec<Span>,
     /// Box of the pixels that it inked.
     pub region: Region,
-    /// Box that it asked for, clipping ignored (texts, legends, axes): reaches outside the image where it is cut.
+    /// Box that it asked for, clipping ignored (texts, legends, axes, everything on a page): reaches outside the
+    /// image where it is cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<Region>,
     /// Position in the drawing order; a later element covers an earlier one.
     pub order: u32,
-    /// The legend or table that it is a part of (an element id).
+    /// The legend or table that it is a part of; on a page, the nearest element around it (an element id).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<u32>,
     /// The axes that it lives in (the id of an element of kind `axes`).
@@ -128,7 +135,8 @@ pub struct Element {
     /// The text as drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// Foreground (text, line) or fill (bar, patch, background) colour, RGBA.
+    /// Foreground (text, line) or fill (bar, patch, background) colour, RGBA. On a page the colour of text, its
+    /// alpha with the opacity of everything around it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub color: Option<[u8; 4]>,
     /// Font size in pixels of the image.
@@ -154,6 +162,40 @@ pub struct Element {
     /// vertices is thinned evenly.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub points: Vec<[f32; 2]>,
+    /// What only elements of pages have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<PageFacts>,
+}
+
+/// What a browser says of an element beside its boxes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PageFacts {
+    /// Lower-case name of the HTML element.
+    pub tag: String,
+    /// Boxes of its own lines of text (of its descendants' texts none), clipping ignored; at most 64.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<Region>,
+    /// What the `overflow: hidden` of itself and of the elements around it lets through of its text; absent
+    /// where nothing cuts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<Region>,
+    /// Its own background colour, alpha with opacity; absent where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ground: Option<[u8; 4]>,
+    /// Whether a reader sees where its box ends: a background, a border or a shadow of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub framed: bool,
+    /// Whether it has a background picture or gradient of its own, so that `ground` does not tell its colour.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub painted: bool,
+    /// Its CSS `position`, where that is not `static`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<String>,
+    /// Its CSS `display`.
+    pub display: String,
+    /// The address of a picture that it asked for and did not get.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unmet: Option<String>,
 }
 
 impl Element {
@@ -179,6 +221,7 @@ impl Element {
             label: None,
             values: Vec::new(),
             points: Vec::new(),
+            page: None,
         }
     }
 }

@@ -26,10 +26,10 @@ mod rollout;
 mod task;
 
 pub use credit::{Credit, CreditedStatement, Statement};
-pub use diagnosis::{Axis, ChartAxis, Defect, Diagnosis, Rubric, Verdict};
-pub use element::{Align, Attribution, Element, ElementKind};
+pub use diagnosis::{Axis, ChartAxis, Defect, Diagnosis, Rubric, Verdict, WebAxis};
+pub use element::{Align, Attribution, Element, ElementKind, PageFacts};
 pub use geometry::{Region, Span};
-pub use outcome::{ExecError, FailureKind, Image, Outcome, Rendered};
+pub use outcome::{ExecError, FailureKind, Image, Outcome, Rendered, StyleRule};
 pub use records::{ChartRecords, ColorToken, GridCell};
 pub use resample::{Resampling, resize_rgb};
 pub use rollout::{Rollout, extract_code};

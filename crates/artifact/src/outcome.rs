@@ -68,8 +68,20 @@ pub struct Rendered {
     pub image: Image,
     /// The elements that left ink, by id.
     pub elements: Vec<Element>,
-    /// Remarks that a person should see (more than one figure, records cut at a cap).
+    /// Remarks that a person should see (more than one figure, records cut at a cap, addresses without answer).
     pub notes: Vec<String>,
+    /// The rules of a page's own style sheets; empty for charts.
+    pub styles: Vec<StyleRule>,
+}
+
+/// A CSS rule in a `style` element, with what it decides after the cascade.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StyleRule {
+    /// Bytes of the source: from the selector to the closing brace.
+    pub span: Span,
+    /// For each property (longhand names as well as the shorthand that was written) the elements, by id, whose value is
+    /// this rule's; inherited values count for the elements that inherit.
+    pub decides: Vec<(String, Vec<u32>)>,
 }
 
 /// Classes of failure, as counted in `exec/error/<class>`.

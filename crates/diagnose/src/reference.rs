@@ -46,7 +46,9 @@ pub fn against(mut diagnosis: Diagnosis, with: &Comparison) -> Diagnosis {
 impl Comparison<'_> {
     fn verdict(&self, axis: Axis) -> Verdict {
         let (pred, gt) = (self.pred, self.gt);
-        let Axis::Chart(axis) = axis;
+        let Axis::Chart(axis) = axis else {
+            return Verdict { satisfied: None, score: None, observed: "not of a chart".into() };
+        };
         let (score, observed) = match axis {
             ChartAxis::Text => (Some(self.scores.text.f1), difference(&texts(&pred.text), &texts(&gt.text))),
             ChartAxis::Layout => {

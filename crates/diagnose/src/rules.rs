@@ -123,6 +123,7 @@ pub(crate) fn defect(elements: &[&Element], message: String) -> Defect {
         severity: 1.0,
         elements: elements.iter().map(|e| e.id).collect(),
         regions: elements.iter().map(|e| e.region).collect(),
+        properties: &[],
         message,
     }
 }

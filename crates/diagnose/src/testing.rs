@@ -106,7 +106,12 @@ impl Picture {
 
     pub(crate) fn rendered(&self, elements: Vec<Made>) -> Rendered {
         let image = Image { width: self.width, height: self.height, rgba: self.rgba.as_slice().into() };
-        Rendered { image, elements: elements.into_iter().map(Made::done).collect(), notes: vec![] }
+        Rendered {
+            image,
+            elements: elements.into_iter().map(Made::done).collect(),
+            notes: vec![],
+            styles: vec![],
+        }
     }
 
     pub(crate) fn with_scene<T>(&self, elements: Vec<Made>, look: impl FnOnce(&Scene) -> T) -> T {

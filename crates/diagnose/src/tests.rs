@@ -79,7 +79,7 @@ fn without_demands_the_content_is_left_out() {
 #[test]
 fn what_cannot_be_judged_is_not_judged() {
     let image = Image { width: 0, height: 0, rgba: [].into() };
-    let blank = Outcome::Rendered(Rendered { image, elements: vec![], notes: vec![] });
+    let blank = Outcome::Rendered(Rendered { image, elements: vec![], notes: vec![], styles: vec![] });
     let diagnosis = diagnose(Domain::Chart, Some(&demands()), &blank);
     assert!(diagnosis.executed && !diagnosis.defect_free());
     assert!(diagnosis.rubric.axes.iter().all(|(_, v)| v.satisfied.is_none() && v.score.is_none()));

@@ -63,7 +63,7 @@ pub(crate) fn read(buffer: &File, source: &str) -> Result<Outcome, Refused> {
         buffer.read_exact_at(bytes, FRAME_AT).or_else(|e| broken(e.to_string()))?;
     }
     let image = Image { width: head.width, height: head.height, rgba };
-    Ok(Outcome::Rendered(Rendered { image, elements, notes }))
+    Ok(Outcome::Rendered(Rendered { image, elements, notes, styles: Vec::new() }))
 }
 
 /// The header of a buffer, and the bytes of its records.

@@ -21,7 +21,7 @@ impl Renderer for StubRenderer {
             if sum.is_multiple_of(2) {
                 let pixel = [sum as u8, (sum / 3) as u8, 40, 255];
                 let image = Image { width: 48, height: 32, rgba: pixel.repeat(48 * 32).into() };
-                Outcome::Rendered(Rendered { image, elements: vec![], notes: vec![] })
+                Outcome::Rendered(Rendered { image, elements: vec![], notes: vec![], styles: vec![] })
             } else {
                 let error = ExecError {
                     kind: FailureKind::Exception,

@@ -166,7 +166,7 @@ fn the_promises_can_be_broken() {
         let mut element = element.clone();
         change(&mut element);
         let image = Image { width: 2, height: 2, rgba: vec![0; 16].into() };
-        Outcome::Rendered(Rendered { image, elements: vec![element], notes: vec![] })
+        Outcome::Rendered(Rendered { image, elements: vec![element], notes: vec![], styles: vec![] })
     };
     assert_eq!(promises(&outcome(|_| ())), Ok(()));
     let spoilt: [fn(&mut Element); 9] = [
