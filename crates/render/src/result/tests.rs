@@ -41,7 +41,7 @@ fn every_cap_is_held() {
     refused(table(&[element(0, r#","parent":0"#)]), "a part of a part");
     refused(table(&[element(0, r#","axes":0"#)]), "axes that are none");
     refused(table(&[element(0, r#","axis":"\u001b""#)]), "an axis that is not");
-    refused(table(&[element(0, r#","font_px":1e39"#)]), "not finite");
+    refused(table(&[element(0, r#","font_px":1e39"#)]), "number out of range");
     refused(table(&[element(0, r#","layout":[2,0,1,0]"#)]), "upright");
     refused(
         table(&[element(0, "").replace("15", "14")]).replace("\"start\":0", "\"start\":12"),

@@ -7,20 +7,25 @@
 
 mod browser;
 mod cdp;
+mod elements;
 mod page;
+mod snapshot;
 mod store;
+mod tag;
 
 use crate::config::RenderError;
+use crate::result::clean_line;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 pub(crate) use browser::MEND;
 use browser::{Browser, Confinement, why};
-use page::{Context, Limits, PageError};
-use std::path::PathBuf;
+use page::{Context, Drawn, Limits, PageError};
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use store::Store;
-use vsdpo_artifact::{ExecError, FailureKind, Image};
+use tag::Tagged;
+use vsdpo_artifact::{Element, ElementKind, ExecError, FailureKind, Image, Outcome, Rendered};
 
 /// Pages after which a browser is replaced, whatever its state.
 const MAX_PAGES: usize = 500;
@@ -31,6 +36,9 @@ const LOOK_EVERY: usize = 16;
 /// Browsers that a page may cost before it is the page's fault.
 const TRIES: usize = 2;
 
+/// Characters of an address in a note.
+const MAX_NOTE: usize = 200;
+
 /// How pages are drawn.
 #[derive(Clone, Debug)]
 pub struct WebConfig {
@@ -40,6 +48,8 @@ pub struct WebConfig {
     pub timeout: Duration,
     /// Pixels of a whole page.
     pub max_pixels: u64,
+    /// Width and height of the window, in pixels; a page may be higher, and should not be wider.
+    pub window: (u32, u32),
 }
 
 impl Default for WebConfig {
@@ -48,6 +58,7 @@ impl Default for WebConfig {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             timeout: Duration::from_secs(10),
             max_pixels: 16 << 20,
+            window: (1280, 720),
         }
     }
 }
@@ -107,13 +118,45 @@ impl WebRenderer {
     /// # Errors
     /// What keeps browsers from working at all.
     pub fn shoot(&self, page: &Page) -> Result<Result<Shot, ExecError>, RenderError> {
+        let drawn = self.visit(&page.html, page.folder.as_deref(), None)?;
+        let shot = |drawn: Drawn| Ok(Shot { image: decode(&drawn.png)?, unmet: drawn.unmet });
+        drawn.map(shot).map_or_else(|error| Ok(Err(error)), |shot| shot.map(Ok))
+    }
+
+    /// The picture of a page with all that is on it. Which requests had no answer is among the notes.
+    ///
+    /// # Errors
+    /// What keeps browsers from working at all.
+    pub fn render(&self, page: &Page) -> Result<Outcome, RenderError> {
+        let tagged = Tagged::new(&page.html);
+        match self.visit(&tagged.html, page.folder.as_deref(), Some(&tagged))? {
+            Ok(drawn) => outcome(drawn),
+            Err(error) => Ok(Outcome::Failed { error }),
+        }
+    }
+
+    /// The outcomes of all pages, in order.
+    ///
+    /// # Errors
+    /// As [`Self::render`].
+    pub fn render_all(&self, pages: &[Page]) -> Result<Vec<Outcome>, RenderError> {
+        crate::spread(self.config.workers, pages.len(), |i| self.render(&pages[i]))
+    }
+
+    fn visit(
+        &self,
+        html: &[u8],
+        folder: Option<&Path>,
+        tagged: Option<&Tagged>,
+    ) -> Result<Result<Drawn, ExecError>, RenderError> {
+        let store = Store { name: "page.html", html, folder };
         let mut last = String::new();
         for _ in 0..TRIES {
             let mut worker = self.worker()?;
-            match self.draw(&mut worker, page) {
-                Ok(shot) => {
+            match self.draw(&mut worker, &store, tagged) {
+                Ok(drawn) => {
                     self.put_back(worker);
-                    return shot.map(Ok);
+                    return Ok(Ok(drawn));
                 }
                 // A page that is late or broken takes its context with it; the browser stays if it lets go.
                 Err(PageError::Browser(error)) => last = why(&error),
@@ -135,21 +178,19 @@ impl WebRenderer {
         crate::spread(self.config.workers, pages.len(), |i| self.shoot(&pages[i]))
     }
 
-    fn draw(&self, worker: &mut Worker, page: &Page) -> Result<Result<Shot, RenderError>, PageError> {
-        let limits =
-            Limits { deadline: Instant::now() + self.config.timeout, max_pixels: self.config.max_pixels };
+    fn draw(&self, worker: &mut Worker, page: &Store, tagged: Option<&Tagged>) -> Result<Drawn, PageError> {
+        let WebConfig { timeout, max_pixels, window, .. } = self.config;
+        let limits = Limits { deadline: Instant::now() + timeout, max_pixels, window };
         let browser = &mut worker.browser;
         let context = match worker.ahead.take() {
             Some(context) => context,
-            None => Context::open(browser, limits.deadline).map_err(PageError::Browser)?,
+            None => Context::open(browser, window, limits.deadline).map_err(PageError::Browser)?,
         };
-        let store = Store { name: "page.html", html: &page.html, folder: page.folder.as_deref() };
-        let drawn = context.draw(browser, &store, &limits);
+        let drawn = context.draw(browser, page, &limits, tagged);
         browser.pages += 1;
         // A context that does not go away keeps its processes: then the browser goes.
         context.close(browser).map_err(PageError::Browser)?;
-        let drawn = drawn?;
-        Ok(decode(&drawn.png).map(|image| Shot { image, unmet: drawn.unmet }))
+        drawn
     }
 
     fn failure(&self, error: &PageError) -> ExecError {
@@ -188,7 +229,7 @@ impl WebRenderer {
             return;
         }
         let soon = Instant::now() + self.config.timeout;
-        worker.ahead = Context::open(&mut worker.browser, soon).ok();
+        worker.ahead = Context::open(&mut worker.browser, self.config.window, soon).ok();
         if worker.ahead.is_some() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
         }
@@ -200,6 +241,24 @@ pub(crate) fn facts() -> Result<(String, Confinement), RenderError> {
     let confinement = Confinement::find()?;
     let version = Browser::start(&confinement)?.version();
     Ok((version.unwrap_or_else(|| "a browser that does not tell its name".into()), confinement))
+}
+
+/// A page on which nothing is to be seen has drawn nothing.
+fn outcome(drawn: Drawn) -> Result<Outcome, RenderError> {
+    let image = decode(&drawn.png)?;
+    let (elements, styles) = drawn.table.unwrap_or_default();
+    let seen = |e: &Element| {
+        let facts = e.page.as_ref();
+        let shows = facts.is_some_and(|f| f.framed || f.painted || !f.lines.is_empty());
+        !e.region.is_empty() && (shows || matches!(e.kind, ElementKind::Image | ElementKind::Control))
+    };
+    if !elements.iter().any(seen) {
+        let error = failure(FailureKind::NoFigure, "the page shows nothing".into());
+        return Ok(Outcome::Failed { error });
+    }
+    let notes =
+        drawn.unmet.iter().map(|url| format!("no answer for {}", clean_line(url, MAX_NOTE))).collect();
+    Ok(Outcome::Rendered(Rendered { image, elements, notes, styles }))
 }
 
 fn failure(kind: FailureKind, message: String) -> ExecError {

@@ -2,13 +2,15 @@
 
 use super::browser::{Browser, none};
 use super::cdp::{CdpError, Event};
+use super::elements::{Laid, elements};
+use super::snapshot::{STYLES, Snapshot};
 use super::store::Store;
+use super::tag::Tagged;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
+use vsdpo_artifact::{Element, StyleRule};
 
-/// Width and height of the viewport, in pixels.
-pub const VIEWPORT: (u32, u32) = (1280, 720);
 /// Where a page believes it lives. Its requests never leave the browser.
 const ORIGIN: &str = "http://page.test/";
 /// How long a context may take to go away before its browser is given up.
@@ -17,6 +19,10 @@ const DISPOSE_LIMIT: Duration = Duration::from_secs(5);
 const MAX_UNMET: usize = 32;
 /// Bytes of an address that are told.
 const MAX_URL: usize = 200;
+
+/// The numbers (values of the attribute that is put for `NAME`) of pictures that did not load.
+const BROKEN: &str = "[...document.images].filter((i) => i.complete && i.naturalWidth === 0 && i.hasAttribute('src'))\
+    .map((i) => i.getAttribute('NAME') || '')";
 
 /// Ends animations as Playwright does for screenshots: finite ones jump to their end, endless ones stop where
 /// they begin. Then waits for fonts, and tells the size of the page.
@@ -52,6 +58,8 @@ pub struct Context {
 pub struct Drawn {
     /// The picture as a PNG file.
     pub png: String,
+    /// What is on it and the style sheets' rules, where the page was tagged.
+    pub table: Option<(Vec<Element>, Vec<StyleRule>)>,
     /// Addresses that were asked for and not answered.
     pub unmet: Vec<String>,
 }
@@ -80,13 +88,16 @@ impl From<CdpError> for PageError {
 
 impl Context {
     /// A fresh context with everything set that a page must not choose.
-    pub fn open(browser: &mut Browser, deadline: Instant) -> Result<Self, CdpError> {
+    pub fn open(
+        browser: &mut Browser,
+        (width, height): (u32, u32),
+        deadline: Instant,
+    ) -> Result<Self, CdpError> {
         let pipe = &mut browser.pipe;
         let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
         let made =
             pipe.call(None, "Target.createBrowserContext", json!({ "disposeOnDetach": true }), deadline)?;
         let context = text(&made, "browserContextId");
-        let (width, height) = VIEWPORT;
         let blank =
             json!({ "url": "about:blank", "browserContextId": context, "width": width, "height": height });
         let target = text(&pipe.call(None, "Target.createTarget", blank, deadline)?, "targetId");
@@ -124,18 +135,26 @@ impl Context {
         browser.pipe.call(None, "Target.disposeBrowserContext", dispose, deadline).map(drop)
     }
 
-    /// Loads the page and takes its picture.
-    pub fn draw(&self, browser: &mut Browser, page: &Store, limits: &Limits) -> Result<Drawn, PageError> {
+    /// Loads the page and takes its picture; with `tagged`, whose source the page then must be, its table too.
+    pub fn draw(
+        &self,
+        browser: &mut Browser,
+        page: &Store,
+        limits: &Limits,
+        tagged: Option<&Tagged>,
+    ) -> Result<Drawn, PageError> {
         let mut visit =
             Visit { context: self, browser, page, deadline: limits.deadline, unmet: BTreeSet::new() };
         visit.load()?;
-        let size = visit.settle()?;
+        let world = visit.world()?;
+        let size = visit.settle(&world)?;
         if size.0.saturating_mul(size.1) > limits.max_pixels {
             return Err(PageError::TooLarge(size.0, size.1));
         }
-        let png = visit.picture(size)?;
+        let table = tagged.map(|tagged| visit.table(&world, tagged, size, limits.window)).transpose()?;
+        let png = visit.picture(size, limits.window)?;
         let unmet = visit.unmet.into_iter().collect();
-        Ok(Drawn { png, unmet })
+        Ok(Drawn { png, table, unmet })
     }
 }
 
@@ -145,6 +164,8 @@ pub struct Limits {
     pub deadline: Instant,
     /// Pixels of the whole page.
     pub max_pixels: u64,
+    /// Width and height of the window, in pixels.
+    pub window: (u32, u32),
 }
 
 /// A page while it is drawn.
@@ -172,24 +193,52 @@ impl Visit<'_> {
         Ok(())
     }
 
-    /// Ends animations and waits for fonts; the size of the whole page.
-    fn settle(&mut self) -> Result<(u64, u64), PageError> {
-        // A world of its own: the page cannot have replaced the functions that are called here.
+    /// A world of our own: the page cannot have replaced the functions that are called there.
+    fn world(&mut self) -> Result<Value, PageError> {
         let tree = self.call("Page.getFrameTree", none())?;
         let world = json!({ "frameId": tree["frameTree"]["frame"]["id"], "worldName": "settle" });
-        let world = self.call("Page.createIsolatedWorld", world)?;
-        let ask = json!({ "expression": SETTLE, "contextId": world["executionContextId"],
-            "awaitPromise": true, "returnByValue": true });
-        let answer = self.call("Runtime.evaluate", ask)?;
-        let side = |i: usize| answer["result"]["value"][i].as_u64().filter(|side| *side > 0);
+        Ok(self.call("Page.createIsolatedWorld", world)?["executionContextId"].take())
+    }
+
+    fn evaluate(&mut self, world: &Value, script: &str) -> Result<Value, PageError> {
+        let ask =
+            json!({ "expression": script, "contextId": world, "awaitPromise": true, "returnByValue": true });
+        Ok(self.call("Runtime.evaluate", ask)?["result"]["value"].take())
+    }
+
+    /// Ends animations and waits for fonts; the size of the whole page.
+    fn settle(&mut self, world: &Value) -> Result<(u64, u64), PageError> {
+        let answer = self.evaluate(world, SETTLE)?;
+        let side = |i: usize| answer[i].as_u64().filter(|side| *side > 0);
         match (side(0), side(1)) {
             (Some(width), Some(height)) => Ok((width, height)),
             _ => Err(PageError::TooLarge(0, 0)),
         }
     }
 
-    fn picture(&mut self, (width, height): (u64, u64)) -> Result<String, PageError> {
-        let beyond = width > u64::from(VIEWPORT.0) || height > u64::from(VIEWPORT.1);
+    /// What is on the page, and which rules of its style sheets decide it.
+    fn table(
+        &mut self,
+        world: &Value,
+        tagged: &Tagged,
+        size: (u64, u64),
+        window: (u32, u32),
+    ) -> Result<(Vec<Element>, Vec<StyleRule>), PageError> {
+        let broken = self.evaluate(world, &BROKEN.replace("NAME", &tagged.attribute))?;
+        let broken = serde_json::from_value(broken).unwrap_or_default();
+        let ask = json!({ "computedStyles": STYLES, "includePaintOrder": true, "includeDOMRects": true });
+        let answer = self.call("DOMSnapshot.captureSnapshot", ask)?;
+        let snapshot: Snapshot = serde_json::from_value(answer)
+            .map_err(|e| CdpError::Refused(format!("sent a snapshot that is none: {e}")))?;
+        let nodes = snapshot.nodes();
+        let size = (size.0 as f32, size.1 as f32);
+        let laid = Laid { nodes: &nodes, tagged, size, window: window.0 as f32, broken: &broken };
+        let (elements, _backends) = elements(&laid);
+        Ok((elements, Vec::new()))
+    }
+
+    fn picture(&mut self, (width, height): (u64, u64), window: (u32, u32)) -> Result<String, PageError> {
+        let beyond = width > u64::from(window.0) || height > u64::from(window.1);
         let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
         let shot = json!({ "format": "png", "optimizeForSpeed": true, "clip": clip, "captureBeyondViewport": beyond });
         let mut answer = self.call("Page.captureScreenshot", shot)?;

@@ -92,7 +92,7 @@ fn records() -> Vec<Attack> {
         element(
             "a number beyond single precision",
             "told([one | dict(region=[0, 0, 1e39, 1])])",
-            "not finite",
+            "number out of range",
         ),
         element("30000 records", "told([one | dict(id=i) for i in range(30000)])", "30000 elements"),
         element("a number in place of its neighbour's", "told([one | dict(id=7)])", "ids must count from 0"),
