@@ -75,10 +75,10 @@ impl Findings {
             let found = &self.all[i].1;
             found.first().map(|(short, _)| and_others(short.clone(), found.len()))
         };
-        let textless = with.blocks.refs.is_empty();
+        let textless = with.blocks.refs.is_empty() && with.blocks.cand.is_empty();
         let (score, observed) = match axis {
             Axis::Web(WebAxis::Clip) => (with.clip, with.clip.map_or("no picture".into(), |v| format!("{v:.2}"))),
-            Axis::Web(_) if textless => (None, "the reference has no text".into()),
+            Axis::Web(_) if textless => (None, "no text".into()),
             Axis::Web(WebAxis::BlockMatch) => {
                 let lists = [said(0).map(|s| format!("missing {s}")), said(1).map(|s| format!("extra {s}"))];
                 let lists: Vec<String> = lists.into_iter().flatten().collect();

@@ -19,3 +19,17 @@ pub(super) fn check(scene: &Scene) -> Judgement {
     let defects = found.iter().map(|(e, address)| defect(&[e], format!("no picture at {}", quote(address, 60))));
     Judgement::counted(defects.collect(), observed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+
+    #[test]
+    fn pictures_that_did_not_come_are_told_by_address() {
+        let picture = |side: f32| block(0, "img", [0.0, 0.0, side, side]);
+        counts(check, vec![picture(40.0)], "none", &[]);
+        counts(check, vec![picture(40.0).unmet("team.jpg")], "'team.jpg'", &[&[0]]);
+        counts(check, vec![picture(1.0).unmet("count.gif")], "none", &[]);
+    }
+}

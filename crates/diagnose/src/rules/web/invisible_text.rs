@@ -59,3 +59,29 @@ fn lost<'a>(page: &Page<'a>, text: &PageText<'a>) -> Option<(&'a Element, Option
 fn name(e: &Element) -> String {
     e.page.as_ref().map_or("a box".into(), |f| format!("<{}>", f.tag))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+
+    #[test]
+    fn colour_of_the_ground_and_no_colour_hide() {
+        let text = |rgba| words(0, "Code", [10.0, 10.0, 90.0, 33.0]).colored(rgba);
+        counts(check, vec![text([0, 0, 0, 255])], "none", &[]);
+        counts(check, vec![text([255; 4])], "'Code' in the colour of its ground", &[&[0]]);
+        counts(check, vec![text([0, 0, 0, 0])], "'Code' in the colour of its ground", &[&[0]]);
+    }
+
+    #[test]
+    fn what_lies_over_a_text_hides_it() {
+        let text = || words(0, "Keys at the desk", [10.0, 40.0, 110.0, 63.0]);
+        let cover = |x1: f32| block(1, "div", [0.0, 30.0, x1, 90.0]).grounded([200; 3]).placed("relative");
+        counts(check, vec![text(), cover(50.0)], "none", &[]);
+        counts(check, vec![text(), cover(120.0)], "'Keys at the desk' under <div>", &[&[0, 1]]);
+        // Slides over each other.
+        let slide = |id| block(id, "div", [0.0, 30.0, 150.0, 90.0]).grounded([200; 3]).placed("absolute").inside(9);
+        let root = block(9, "main", [0.0, 0.0, 200.0, 100.0]);
+        counts(check, vec![text().inside(2), slide(1), slide(2), root], "none", &[]);
+    }
+}

@@ -148,3 +148,36 @@ fn off_line(own: f32, others: impl Iterator<Item = f32>) -> Option<f32> {
     let counts = others.len() >= 2 && agree * 4 >= others.len() * 3;
     (counts && off.abs() > EXACT && off.abs() <= MISTAKE).then_some(off)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+
+    fn card(id: u32, x: f32, y: f32) -> Made {
+        block(id, "div", [x, y, x + 40.0, y + 30.0]).grounded([220; 3]).inside(90)
+    }
+
+    fn root() -> Made {
+        block(90, "main", [0.0, 0.0, 200.0, 100.0])
+    }
+
+    #[test]
+    fn boxes_of_a_row_begin_at_one_height() {
+        let row = |y: f32| vec![card(0, 10.0, 10.0), card(1, 60.0, y), card(2, 110.0, 10.0), root()];
+        counts(check, row(11.5), "none", &[]);
+        counts(check, row(17.0), "<div> 7 px lower", &[&[1]]);
+        counts(check, row(38.0), "none", &[]);
+    }
+
+    #[test]
+    fn boxes_of_a_column_share_an_edge_or_their_middle() {
+        let item = |id, x0: f32, x1: f32, y: f32| block(id, "div", [x0, y, x1, y + 20.0]).grounded([220; 3]).inside(90);
+        let left = vec![item(0, 10.0, 100.0, 0.0), item(1, 16.0, 80.0, 30.0), item(2, 10.0, 90.0, 60.0), root()];
+        counts(check, left, "<div> 6 px right", &[&[1]]);
+        let middle = vec![item(0, 10.0, 100.0, 0.0), item(1, 16.0, 94.0, 30.0), item(2, 10.0, 100.0, 60.0), root()];
+        counts(check, middle, "none", &[]);
+        let far = vec![item(0, 10.0, 100.0, 0.0), item(1, 50.0, 100.0, 30.0), item(2, 10.0, 90.0, 60.0), root()];
+        counts(check, far, "none", &[]);
+    }
+}

@@ -56,3 +56,34 @@ fn is_seen(page: &Page, text: &PageText) -> bool {
     let colored = text.element.color.is_none_or(|c| c[3] > 0) || text.facts.painted;
     colored && area(true) >= SEEN * area(false) && !page.hidden(text).is_some_and(|h| h.share > SEEN)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+    use vsdpo_artifact::Requirements;
+
+    fn judge(elements: Vec<Made>, text: &str, observed: &str) {
+        let demands = Requirements { texts: vec![text.into()], ..Requirements::default() };
+        let judgement = with_scene(elements, Some(&demands), check);
+        assert_eq!(judgement.observed, observed);
+        assert_eq!(judgement.score, Some(if observed == "all" { 1.0 } else { 0.0 }));
+    }
+
+    #[test]
+    fn demanded_texts_must_be_seen() {
+        let heading = || words(0, "OPENING hours", [10.0, 10.0, 90.0, 33.0]);
+        judge(vec![heading()], "Opening  hours", "all");
+        judge(vec![heading()], "Prices", "no 'Prices'");
+        judge(vec![heading().clipped([0.0, 0.0, 30.0, 50.0])], "Opening hours", "no 'Opening hours'");
+        judge(vec![heading().colored([0; 4])], "Opening hours", "no 'Opening hours'");
+    }
+
+    #[test]
+    fn inline_elements_may_divide_a_text() {
+        let sentence = words(0, "Call today", [10.0, 10.0, 150.0, 33.0]);
+        let inline = words(1, "us", [50.0, 10.0, 70.0, 33.0]).inside(0).spanning();
+        judge(vec![sentence.clone(), inline], "Call us today", "all");
+        judge(vec![sentence], "Call us today", "no 'Call us today'");
+    }
+}

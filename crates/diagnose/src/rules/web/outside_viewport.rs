@@ -68,3 +68,29 @@ fn side<'a>(page: &Page<'a>, e: &'a Element, r: Region, slack: f32) -> Option<&'
         (_, false, true) => Some("above"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+
+    #[test]
+    fn nobody_scrolls_to_the_left() {
+        let text = |x: f32| words(0, "Welcome", [x, 10.0, x + 90.0, 33.0]);
+        counts(check, vec![text(-4.0)], "none", &[]);
+        counts(check, vec![text(-20.0)], "'Welcome' on the left", &[&[0]]);
+        counts(check, vec![text(-100.0)], "'Welcome' on the left", &[&[0]]);
+        counts(check, vec![text(-9999.0)], "none", &[]);
+        counts(check, vec![text(-100.0).placed("fixed")], "none", &[]);
+        counts(check, vec![text(-20.0).placed("absolute")], "'Welcome' on the left", &[&[0]]);
+        counts(check, vec![text(-20.0).clipped([5.0, 0.0, 200.0, 100.0])], "none", &[]);
+        counts(check, vec![words(0, "Top", [9.0, -15.0, 60.0, 8.0])], "'Top' above", &[&[0]]);
+    }
+
+    #[test]
+    fn a_placed_picture_may_decorate_an_edge() {
+        let picture = || block(0, "img", [-40.0, 10.0, 60.0, 90.0]);
+        counts(check, vec![picture()], "picture on the left", &[&[0]]);
+        counts(check, vec![picture().placed("absolute")], "none", &[]);
+    }
+}

@@ -177,3 +177,49 @@ fn deeper(a: Region, b: Region, depth: f32) -> bool {
     let common = a.intersect(b);
     common.width() > depth && common.height() > depth
 }
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+
+    #[test]
+    fn letters_may_not_share_pixels() {
+        let first = || words(0, "Harbour", [10.0, 10.0, 100.0, 33.0]);
+        let second = |y: f32| words(1, "Bread", [20.0, y, 90.0, y + 23.0]);
+        // Of boxes 23 px high the letters take the middle 13: 15.06 to 27.94.
+        counts(check, vec![first(), second(21.0)], "none", &[]);
+        counts(check, vec![first(), second(20.0)], "'Harbour' with 'Bread'", &[&[0, 1]]);
+        let pale = first().colored([0, 0, 0, 20]).sized(60.0);
+        counts(check, vec![pale, second(12.0)], "none", &[]);
+    }
+
+    #[test]
+    fn lines_of_one_text_need_room() {
+        let two = |pitch: f32| {
+            let line = |y: f32| [10.0, y, 150.0, y + 23.0];
+            words(0, "A long heading", line(10.0)).lines(&[line(10.0), line(10.0 + pitch)])
+        };
+        counts(check, vec![two(14.0)], "none", &[]);
+        counts(check, vec![two(9.0)], "lines of 'A long heading'", &[&[0]]);
+    }
+
+    #[test]
+    fn a_menu_may_lie_over_a_text_and_a_box_may_not() {
+        let text = || words(0, "A sentence of some length", [10.0, 40.0, 190.0, 63.0]);
+        let cover = |id| block(id, "div", [20.0, 30.0, 90.0, 90.0]).grounded([200; 3]).placed("absolute");
+        counts(check, vec![text(), cover(1)], "'A sentence o..' with <div>", &[&[0, 1]]);
+        let entry = words(2, "Menu", [24.0, 40.0, 60.0, 63.0]).inside(1).placed("relative");
+        counts(check, vec![text(), cover(1), entry], "none", &[]);
+    }
+
+    #[test]
+    fn buttons_keep_apart_and_fields_hold_their_texts() {
+        let button = |id, x: f32| block(id, "button", [x, 10.0, x + 60.0, 40.0]);
+        let label = |x: f32| words(9, "Label", [x, 14.0, x + 40.0, 37.0]);
+        counts(check, vec![button(0, 10.0), button(1, 68.0), label(140.0)], "none", &[]);
+        counts(check, vec![button(0, 10.0), button(1, 60.0), label(140.0)], "<button> with <button>", &[&[0, 1]]);
+        counts(check, vec![button(0, 10.0), label(50.0)], "'Label' with <button>", &[&[9, 0]]);
+        counts(check, vec![button(0, 10.0), label(15.0)], "none", &[]);
+    }
+}

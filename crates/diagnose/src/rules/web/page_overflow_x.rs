@@ -43,3 +43,19 @@ pub(super) fn check(scene: &Scene) -> Judgement {
     let message = format!("the page is {too_wide:.0} px wider than the window{name}");
     Judgement::counted(vec![defect(&at_fault, message)], observed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+
+    #[test]
+    fn the_outermost_box_is_at_fault() {
+        let root = |window: f32| block(0, "html", [0.0, 0.0, window, 100.0]);
+        let band = || block(1, "section", [0.0, 10.0, 200.0, 50.0]).inside(0);
+        let inner = || words(2, "Timetable", [120.0, 10.0, 190.0, 33.0]).inside(1);
+        counts(check, vec![root(200.0), band(), inner()], "200 px, fits", &[]);
+        counts(check, vec![root(160.0), band(), inner()], "40 px too wide: <section>", &[&[1]]);
+        assert_eq!(with_scene(vec![band()], None, check).score, None);
+    }
+}

@@ -130,3 +130,32 @@ fn frame<'a>(page: &Page<'a>, text: &'a Element) -> Option<&'a Element> {
 fn within(r: Region, room: Region, slack: f32) -> bool {
     room.grow(slack).contains(r)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+
+    #[test]
+    fn what_overflow_hides_is_cut() {
+        let line = [10.0, 10.0, 110.0, 33.0];
+        let text = |clip: [f32; 4]| words(0, "Open until six", line).clipped(clip);
+        counts(check, vec![text([0.0, 0.0, 108.0, 50.0])], "none", &[]);
+        counts(check, vec![text([0.0, 0.0, 80.0, 50.0])], "'Open until six' cut at the side", &[&[0]]);
+        counts(check, vec![text([0.0, 0.0, 200.0, 22.0])], "'Open until six' cut below or above", &[&[0]]);
+        // The next slide waits outside.
+        let shown = words(1, "First slide", [10.0, 60.0, 90.0, 83.0]);
+        counts(check, vec![text([120.0, 0.0, 200.0, 50.0]), shown], "none", &[]);
+        // A list that scrolls hides nothing.
+        counts(check, vec![words(0, "Open until six", line).scrolled([0.0, 0.0, 80.0, 50.0])], "none", &[]);
+    }
+
+    #[test]
+    fn texts_stay_in_their_boxes() {
+        let pill = |x1: f32| block(0, "span", [10.0, 8.0, x1, 36.0]).grounded([220; 3]);
+        let text = || words(1, "Limited", [14.0, 10.0, 84.0, 33.0]).inside(0);
+        counts(check, vec![pill(88.0), text()], "none", &[]);
+        counts(check, vec![pill(60.0), text()], "'Limited' sticks out at the side", &[&[1, 0]]);
+        counts(check, vec![pill(60.0), text().placed("absolute")], "none", &[]);
+    }
+}

@@ -43,3 +43,18 @@ fn is_tiny(text: &PageText) -> bool {
     let sign = matches!(text.facts.tag.as_str(), "sup" | "sub");
     text.font() < if sign { LEAST_SIGN } else { LEAST }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+
+    #[test]
+    fn nine_pixels_are_enough() {
+        let text = |id, size| words(id, "Terms", [0.0, 10.0, 60.0, 20.0]).sized(size);
+        counts(check, vec![text(0, 9.0), text(1, 16.0)], "smallest 'Terms' 9.0 px", &[]);
+        counts(check, vec![text(0, 8.9), text(1, 8.9)], "'Terms' 8.9 px +1", &[&[0, 1]]);
+        let sign = words(0, "2", [0.0, 10.0, 8.0, 18.0]).sized(7.0);
+        counts(check, vec![sign.clone()], "'2' 7.0 px", &[&[0]]);
+    }
+}
