@@ -179,6 +179,9 @@ pub struct PageFacts {
     /// where nothing cuts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip: Option<Region>,
+    /// What the boxes around it that can be scrolled let through of its text for now; absent where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scroll: Option<Region>,
     /// Its own background colour, alpha with opacity; absent where it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ground: Option<[u8; 4]>,
@@ -193,6 +196,12 @@ pub struct PageFacts {
     pub position: Option<String>,
     /// Its CSS `display`.
     pub display: String,
+    /// Whether its letters are bold (CSS `font-weight` of 700 or more).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bold: bool,
+    /// Whether it is switched off on purpose: `disabled` or `aria-disabled`, its own or of an element around it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
     /// The address of a picture that it asked for and did not get.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unmet: Option<String>,

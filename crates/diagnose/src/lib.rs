@@ -6,7 +6,7 @@
 //!
 //! Rules read the element table and the pixels; they never run code, never guess from pixels what the
 //! renderer knows, and never fail: a rule that cannot judge says *not judged*. The same outcome always
-//! gives the same diagnosis. Only charts have rules so far; pages and slides get an empty rubric. The
+//! gives the same diagnosis. Charts and pages have rules; slides get an empty rubric. The
 //! benchmark scores that compare a prediction with a reference are in [`axes`].
 //!
 //! ```
@@ -22,17 +22,21 @@ pub mod axes;
 mod color;
 mod cover;
 mod geometry;
+mod page;
 mod panels;
 mod reference;
 mod reward;
 mod rubric;
 mod rules;
 mod scene;
+mod seen;
 
-pub use reference::{Comparison, SATISFIED, against};
+pub use reference::chart::{Comparison, against};
+pub use reference::web::{PageComparison, against_page};
+pub use reference::SATISFIED;
 pub use reward::reward;
 pub use rubric::rubric_json;
-pub use rules::{Rule, rules};
+pub use rules::{Rule, reference_rules, rules};
 
 use scene::Scene;
 use vsdpo_artifact::{Diagnosis, Domain, Outcome, Requirements, Rubric};

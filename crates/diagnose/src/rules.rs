@@ -1,23 +1,13 @@
 //! The rules, one file each; a rule's manual page stands beside it and is its module documentation too.
 //!
 //! Every file has one function from the scene to a judgement. Adding a rule is adding a file and a line
-//! in the table below.
+//! in the table of its domain.
 
-mod element_outside_canvas;
-mod empty_axes;
-mod legend_covers_data;
-mod low_contrast;
-mod misaligned_panels;
-mod missing_content;
-mod overlapping_axes;
-mod text_clipped;
-mod text_overlap;
-mod tick_crowding;
-mod tiny_text;
-mod unreadable_colors;
+mod chart;
+mod web;
 
-use crate::scene::Scene;
-use vsdpo_artifact::{Axis, ChartAxis, Defect, Domain, Element, Verdict};
+use crate::scene::{Scene, and_others};
+use vsdpo_artifact::{Axis, Defect, Domain, Element, Verdict};
 
 /// One rule.
 #[derive(Debug)]
@@ -31,6 +21,8 @@ pub struct Rule {
     pub summary: &'static str,
     /// The manual page, Markdown, with the headings What it does / Why is this bad / Example / Better.
     pub page: &'static str,
+    /// The CSS properties that its findings can come from; none for charts.
+    pub properties: &'static [&'static str],
     check: fn(&Scene) -> Judgement,
 }
 
@@ -41,7 +33,9 @@ impl Rule {
             return Judgement::not_judged("no elements");
         }
         let mut judgement = (self.check)(scene);
-        judgement.defects.iter_mut().for_each(|defect| defect.rule = self.id);
+        for defect in &mut judgement.defects {
+            (defect.rule, defect.properties) = (self.id, self.properties);
+        }
         judgement
     }
 }
@@ -49,44 +43,16 @@ impl Rule {
 /// The rules of a domain, in the order of its axes, then those without; empty for a domain without rules yet.
 pub fn rules(domain: Domain) -> &'static [Rule] {
     match domain {
-        Domain::Chart => &CHART,
-        Domain::Web | Domain::Slide => &[],
+        Domain::Chart => &chart::RULES,
+        Domain::Web => &web::RULES,
+        Domain::Slide => &[],
     }
 }
 
-/// The table entry of the rule in module `$module`, with the axis that it decides.
-macro_rules! rule {
-    ($module:ident, $name:literal) => {
-        rule!(@ $module, $name, None)
-    };
-    ($module:ident, $name:literal, $axis:ident) => {
-        rule!(@ $module, $name, Some(Axis::Chart(ChartAxis::$axis)))
-    };
-    (@ $module:ident, $name:literal, $axis:expr) => {
-        Rule {
-            id: concat!("chart/", $name),
-            axis: $axis,
-            summary: $module::SUMMARY,
-            page: include_str!(concat!("rules/", stringify!($module), ".md")),
-            check: $module::check,
-        }
-    };
+/// The rules of pages that need a reference: missing, extra, moved and recoloured blocks.
+pub fn reference_rules() -> &'static [Rule; 4] {
+    &web::AGAINST
 }
-
-static CHART: [Rule; 12] = [
-    rule!(missing_content, "missing-content", Content),
-    rule!(text_overlap, "text-overlap", Overlap),
-    rule!(legend_covers_data, "legend-covers-data", Legend),
-    rule!(text_clipped, "text-clipped", Clipping),
-    rule!(tick_crowding, "tick-crowding", Ticks),
-    rule!(low_contrast, "low-contrast", Contrast),
-    rule!(element_outside_canvas, "element-outside-canvas"),
-    rule!(overlapping_axes, "overlapping-axes"),
-    rule!(tiny_text, "tiny-text"),
-    rule!(misaligned_panels, "misaligned-panels"),
-    rule!(empty_axes, "empty-axes"),
-    rule!(unreadable_colors, "unreadable-colors"),
-];
 
 /// What a rule says about a scene.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,7 +82,8 @@ impl Judgement {
     }
 }
 
-/// A finding of severity 1 whose regions are the elements' own boxes; the rule's id is filled in later.
+/// A finding of severity 1 whose regions are the elements' own boxes; the rule's id and properties are filled in
+/// later.
 pub(crate) fn defect(elements: &[&Element], message: String) -> Defect {
     Defect {
         rule: "",
@@ -126,4 +93,19 @@ pub(crate) fn defect(elements: &[&Element], message: String) -> Defect {
         properties: &[],
         message,
     }
+}
+
+/// The judgement on a task's demands: how many there are, and in short and as a sentence what is missing. What is
+/// missing has no place in the picture.
+fn demanded(all: usize, missing: Vec<(String, String)>) -> Judgement {
+    let observed =
+        missing.first().map_or("all".into(), |(short, _)| and_others(short.clone(), missing.len()));
+    let score = (all - missing.len().min(all)) as f32 / all.max(1) as f32;
+    let defects = missing.into_iter().map(|(_, sentence)| defect(&[], sentence)).collect();
+    Judgement { defects, observed, score: Some(score) }
+}
+
+/// A text with its line breaks as spaces.
+fn one_line(text: &str) -> String {
+    text.replace("\r\n", " ").replace('\n', " ").trim().to_string()
 }

@@ -80,6 +80,18 @@ impl<'a> Scene<'a> {
                 .map(move |x| ([x as f32 + 0.5, y as f32 + 0.5], over(image.pixel(x, y), [255; 3])))
         })
     }
+
+    /// Whether some pixels have about this colour, which is seen on the others; true where there are none to see.
+    pub(crate) fn shows_color(&self, region: Region, color: Option<[u8; 4]>) -> bool {
+        const ABOUT: u8 = 48;
+        let Some(color) = color else { return true };
+        let (mut all, mut alike) = (0usize, 0usize);
+        for (_, c) in self.pixels(region) {
+            all += 1;
+            alike += usize::from(distance(c, [color[0], color[1], color[2]]) <= ABOUT);
+        }
+        all == 0 || alike * 50 > all
+    }
 }
 
 impl Group {

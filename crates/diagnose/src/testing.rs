@@ -2,7 +2,7 @@
 
 use crate::rules::Judgement;
 use crate::scene::Scene;
-use vsdpo_artifact::{Align, Element, ElementKind, Image, Rendered, Requirements, Span};
+use vsdpo_artifact::{Align, Element, ElementKind, Image, PageFacts, Rendered, Requirements, Span};
 
 /// An element in the making.
 #[derive(Clone, Debug)]
@@ -142,4 +142,73 @@ pub(crate) fn counts(
     let got: Vec<&[u32]> = judgement.defects.iter().map(|d| d.elements.as_slice()).collect();
     assert_eq!(got, involved);
     assert_eq!(judgement.score, Some(1.0 / (1.0 + involved.len() as f32)));
+}
+
+/// An element of a page whose box is not cut.
+pub(crate) fn block(id: u32, tag: &str, region: [f32; 4]) -> Made {
+    let kind = match tag {
+        "html" => ElementKind::Page,
+        "img" => ElementKind::Image,
+        "button" | "input" => ElementKind::Control,
+        _ => ElementKind::Block,
+    };
+    let facts = PageFacts { tag: tag.into(), display: "block".into(), ..PageFacts::default() };
+    shape(id, kind, region).laid(region).with(|e| e.page = Some(facts))
+}
+
+/// A black text of a page that stands on one line of this box.
+pub(crate) fn words(id: u32, text: &str, line: [f32; 4]) -> Made {
+    let set = |e: &mut Element| {
+        (e.kind, e.text, e.color) = (ElementKind::Text, Some(text.into()), Some([0, 0, 0, 255]));
+        e.font_px = Some((line[3] - line[1]) / 1.15);
+    };
+    block(id, "p", line).with(set).lines(&[line])
+}
+
+impl Made {
+    fn facts(self, set: impl FnOnce(&mut PageFacts)) -> Made {
+        self.with(|e| set(e.page.get_or_insert_default()))
+    }
+
+    pub(crate) fn lines(self, lines: &[[f32; 4]]) -> Made {
+        self.facts(|f| f.lines = lines.iter().map(|&l| l.into()).collect())
+    }
+
+    /// Cut for good to this box.
+    pub(crate) fn clipped(self, clip: [f32; 4]) -> Made {
+        self.facts(|f| f.clip = Some(clip.into()))
+    }
+
+    /// Cut to this box until somebody scrolls.
+    pub(crate) fn scrolled(self, scroll: [f32; 4]) -> Made {
+        self.facts(|f| f.scroll = Some(scroll.into()))
+    }
+
+    /// With a ground of this colour, and so with visible edges.
+    pub(crate) fn grounded(self, rgb: [u8; 3]) -> Made {
+        self.facts(|f| (f.ground, f.framed) = (Some([rgb[0], rgb[1], rgb[2], 255]), true))
+    }
+
+    /// With a CSS `position`, painted after what stands in the flow.
+    pub(crate) fn placed(self, position: &str) -> Made {
+        self.facts(|f| f.position = Some(position.into())).with(|e| e.order += 1000)
+    }
+
+    /// A piece of the sentence around it.
+    pub(crate) fn spanning(self) -> Made {
+        self.facts(|f| (f.tag, f.display) = ("b".into(), "inline".into()))
+    }
+
+    pub(crate) fn disabled(self) -> Made {
+        self.facts(|f| f.disabled = true)
+    }
+
+    pub(crate) fn bold(self) -> Made {
+        self.facts(|f| f.bold = true)
+    }
+
+    /// Asked for a picture that did not come.
+    pub(crate) fn unmet(self, address: &str) -> Made {
+        self.facts(|f| f.unmet = Some(address.into()))
+    }
 }

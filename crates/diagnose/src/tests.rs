@@ -3,7 +3,9 @@
 use super::*;
 use crate::testing::*;
 use proptest::prelude::*;
-use vsdpo_artifact::{Axis, ChartAxis, Element, ElementKind, ExecError, FailureKind, Image, Rendered};
+use vsdpo_artifact::{
+    Axis, ChartAxis, Element, ElementKind, ExecError, FailureKind, Image, PageFacts, Rendered, WebAxis,
+};
 
 /// A chart with a crowded x axis, a title that is cut, and a legend over a line.
 fn poor_chart() -> Outcome {
@@ -84,8 +86,10 @@ fn what_cannot_be_judged_is_not_judged() {
     assert!(diagnosis.executed && !diagnosis.defect_free());
     assert!(diagnosis.rubric.axes.iter().all(|(_, v)| v.satisfied.is_none() && v.score.is_none()));
     assert_eq!((rubric_json(&diagnosis.rubric).as_str(), diagnosis.reward), ("{}", 0.0));
-    let web = diagnose(Domain::Web, None, &blank);
-    assert!(web.rubric.axes.is_empty() && web.defects.is_empty());
+    let web = diagnose(Domain::Web, Some(&demands()), &blank);
+    assert!(web.rubric.axes.iter().all(|(_, v)| v.satisfied.is_none() && v.score.is_none()));
+    let slide = diagnose(Domain::Slide, None, &blank);
+    assert!(slide.rubric.axes.is_empty() && slide.defects.is_empty());
 }
 
 #[test]
@@ -99,10 +103,11 @@ fn a_failure_has_nothing_to_see() {
 
 #[test]
 fn every_rule_has_a_page_and_each_axis_one_rule() {
-    let rules = rules(Domain::Chart);
-    let axes: Vec<Axis> = rules.iter().filter_map(|r| r.axis).collect();
-    assert_eq!(axes, Axis::of(Domain::Chart));
-    for rule in rules {
+    for domain in [Domain::Chart, Domain::Web] {
+        let axes: Vec<Axis> = rules(domain).iter().filter_map(|r| r.axis).collect();
+        assert_eq!(axes, Axis::of(domain));
+    }
+    for rule in rules(Domain::Chart).iter().chain(rules(Domain::Web)).chain(reference_rules()) {
         let headings: Vec<&str> = rule.page.lines().filter(|l| l.starts_with('#')).take(5).collect();
         let title = format!("# {}", rule.id);
         let want = [&title, "## What it does", "## Why is this bad", "## Example"];
@@ -118,7 +123,8 @@ fn number() -> impl Strategy<Value = f32> {
 fn element() -> impl Strategy<Value = Element> {
     use ElementKind::*;
     let kind = prop::sample::select(vec![
-        Figure, Axes, Title, TickLabel, Text, LegendText, Legend, Line, Bar, Patch, Collection, TableText,
+        Figure, Axes, Title, TickLabel, Text, LegendText, Legend, Line, Bar, Patch, Collection, TableText, Page,
+        Block, Control, Image,
     ]);
     let boxes = (prop::array::uniform4(number()), prop::option::of(prop::array::uniform4(number())));
     let links = (0u32..8, prop::option::of(0u32..8), prop::option::of(0u32..8));
@@ -129,14 +135,42 @@ fn element() -> impl Strategy<Value = Element> {
         prop::collection::vec(any::<f64>(), 0..3),
         prop::collection::vec(prop::array::uniform2(number()), 0..4),
     );
-    (kind, boxes, links, words, look, data).prop_map(|(kind, boxes, links, words, look, data)| {
+    (kind, boxes, links, words, look, data, facts()).prop_map(|(kind, boxes, links, words, look, data, facts)| {
         let mut e = text(links.0, words, boxes.0).of(kind).done();
         e.layout = boxes.1.map(Into::into);
         (e.parent, e.axes, e.axis) = (links.1, links.2, Some(['x', 'y'][links.0 as usize % 2]));
         (e.color, e.font_px, e.rotation) = look;
-        (e.values, e.points) = data;
+        (e.values, e.points, e.page) = (data.0, data.1, facts);
         e
     })
+}
+
+fn facts() -> impl Strategy<Value = Option<PageFacts>> {
+    let boxes = || prop::option::of(prop::array::uniform4(number()));
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let words = (
+        prop::sample::select(vec!["html", "body", "div", "img", "a", "sup"]),
+        prop::sample::select(vec!["block", "inline", "inline-block"]),
+        prop::option::of(prop::sample::select(vec!["absolute", "fixed", "relative"])),
+    );
+    let lines = prop::collection::vec(prop::array::uniform4(number()), 0..4);
+    let facts = (lines, boxes(), boxes(), prop::option::of(any::<[u8; 4]>()), flags, words).prop_map(
+        |(lines, clip, scroll, ground, flags, (tag, display, position))| PageFacts {
+            tag: tag.into(),
+            lines: lines.into_iter().map(Into::into).collect(),
+            clip: clip.map(Into::into),
+            scroll: scroll.map(Into::into),
+            ground,
+            framed: flags.0,
+            painted: flags.1,
+            bold: flags.2,
+            disabled: flags.3,
+            display: display.into(),
+            position: position.map(Into::into),
+            unmet: flags.3.then(|| "a.png".into()),
+        },
+    );
+    prop::option::of(facts)
 }
 
 proptest! {
@@ -148,10 +182,13 @@ proptest! {
             Outcome::Rendered(rendered)
         };
         let demands = Requirements { background: Some([9; 3]), ..demands() };
-        let first = diagnose(Domain::Chart, Some(&demands), &rendered());
-        assert_eq!(format!("{first:?}"), format!("{:?}", diagnose(Domain::Chart, Some(&demands), &rendered())));
-        assert!((0.0..=1.0).contains(&first.reward));
-        assert!(first.defects.iter().all(|d| d.elements.len() == d.regions.len() && !d.message.is_empty()));
-        assert!(first.rubric.axes.iter().all(|(_, v)| v.satisfied.is_some() == v.score.is_some()));
+        for domain in [Domain::Chart, Domain::Web] {
+            let first = diagnose(domain, Some(&demands), &rendered());
+            let second = diagnose(domain, Some(&demands), &rendered());
+            assert_eq!(format!("{first:?}"), format!("{second:?}"));
+            assert!((0.0..=1.0).contains(&first.reward));
+            assert!(first.defects.iter().all(|d| d.elements.len() == d.regions.len() && !d.message.is_empty()));
+            assert!(first.rubric.axes.iter().all(|(_, v)| v.satisfied.is_some() == v.score.is_some()));
+        }
     }
 }

@@ -77,6 +77,8 @@ struct State {
     /// Not hidden on purpose.
     seen: bool,
     opacity: f32,
+    /// Switched off on purpose.
+    disabled: bool,
     /// What cuts, from the outside in.
     clips: Vec<Clip>,
     /// Within a drawing (`svg`), whose shapes are no elements.
@@ -85,7 +87,8 @@ struct State {
 
 impl Default for State {
     fn default() -> Self {
-        Self { element: None, tag: None, seen: true, opacity: 1.0, clips: Vec::new(), drawing: false }
+        let (seen, opacity, disabled, drawing) = (true, 1.0, false, false);
+        Self { element: None, tag: None, seen, opacity, disabled, clips: Vec::new(), drawing }
     }
 }
 
@@ -122,6 +125,8 @@ impl State {
         }
         let opacity: f32 = layout.style("opacity").parse().unwrap_or(1.0);
         self.opacity *= opacity.clamp(0.0, 1.0);
+        self.disabled |=
+            node.attribute("disabled").is_some() || node.attribute("aria-disabled") == Some("true");
         let gone = layout.style("clip").starts_with("rect")
             || layout.style("clip-path").contains("(50%)")
             || layout.style("clip-path").contains("(100%)");
@@ -137,19 +142,24 @@ impl State {
             return;
         }
         let Some(client) = layout.client else { return };
-        // One way may be cut while the other is free.
-        let far = 1e6;
-        let mut region = client;
-        if across == "visible" {
-            (region.x0, region.x1) = (-far, far);
-        }
-        if down == "visible" {
-            (region.y0, region.y1) = (-far, far);
-        }
-        let hard = [across, down].iter().any(|how| matches!(*how, "hidden" | "clip"));
         let holds = layout.style("transform") != "none";
         let placed = holds || layout.style("position") != "static";
-        self.clips.push(Clip { region, hard, holds: [placed, holds] });
+        // One way may be cut for good while the other can be scrolled or is free.
+        let far = 1e6;
+        let is_hard = |how: &str| matches!(how, "hidden" | "clip");
+        for hard in [true, false] {
+            let cuts = |how: &str| how != "visible" && is_hard(how) == hard;
+            let mut region = Region::new(-far, -far, far, far);
+            if cuts(across) {
+                (region.x0, region.x1) = (client.x0, client.x1);
+            }
+            if cuts(down) {
+                (region.y0, region.y1) = (client.y0, client.y1);
+            }
+            if cuts(across) || cuts(down) {
+                self.clips.push(Clip { region, hard, holds: [placed, holds] });
+            }
+        }
     }
 
     fn cut_by(&self, which: impl Fn(&Clip) -> bool) -> Option<Region> {
@@ -190,7 +200,7 @@ fn make(
     element.order = layout.order;
     element.parent = state.element;
     element.layout = Some(if page { Region { x1: laid.window, ..picture } } else { bounds });
-    element.color = color(layout.style("color"), state.opacity);
+    element.color = color(layout.style("-webkit-text-fill-color"), state.opacity);
     element.font_px = layout.style("font-size").strip_suffix("px").and_then(|size| size.parse().ok());
     let typed = [node.value, node.attribute("placeholder").unwrap_or_default()];
     let typed = typed.into_iter().find(|text| !text.trim().is_empty() && kind == ElementKind::Control);
@@ -201,11 +211,14 @@ fn make(
         tag,
         lines: Vec::new(),
         clip: state.cut_by(|clip| clip.hard).map(|clip| laid.bounded(upright(clip))),
+        scroll: state.cut_by(|clip| !clip.hard).map(|clip| laid.bounded(upright(clip))),
         ground: color(layout.style("background-color"), state.opacity).filter(|color| color[3] > 0),
         framed: framed(layout),
         painted: layout.style("background-image") != "none",
         position: (position != "static").then(|| position.to_owned()),
         display: layout.style("display").to_owned(),
+        bold: layout.style("font-weight").parse().is_ok_and(|weight: f32| weight >= 700.0),
+        disabled: state.disabled,
         unmet: broken.then(|| clean_line(node.attribute("src").unwrap_or_default(), MAX_URL)),
     });
     element

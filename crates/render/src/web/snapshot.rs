@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use vsdpo_artifact::Region;
 
 /// The computed styles that are asked for, in the order of [`Style`].
-pub const STYLES: [&str; 22] = [
+pub const STYLES: [&str; 24] = [
     "display",
     "visibility",
     "opacity",
@@ -31,6 +31,8 @@ pub const STYLES: [&str; 22] = [
     "transform",
     "clip",
     "clip-path",
+    "font-weight",
+    "-webkit-text-fill-color",
 ];
 
 /// One laid-out node.

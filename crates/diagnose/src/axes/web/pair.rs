@@ -44,7 +44,27 @@ pub struct Comparison {
     pub pairs: Vec<(usize, usize)>,
 }
 
+/// Two matched blocks whose texts are alike, by how much they are, from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Match {
+    /// Index of the candidate's block.
+    pub cand: usize,
+    /// Index of the reference's block.
+    pub reference: usize,
+    /// Likeness of the texts.
+    pub text: f64,
+    /// Nearness of the places.
+    pub position: f64,
+    /// Likeness of the colours.
+    pub color: f64,
+}
+
 impl Comparison {
+    /// The pairs that count: those with texts that are alike.
+    pub fn matches(&self) -> Vec<Match> {
+        matches(&self.cand, &self.refs, &self.pairs)
+    }
+
     /// The boxes that hide the candidate's texts from CLIP.
     pub fn cand_masks(&self) -> Vec<[f64; 4]> {
         boxes(&self.cand)
@@ -68,24 +88,29 @@ fn boxes(blocks: &[Block]) -> Vec<[f64; 4]> {
     blocks.iter().map(|block| block.bbox).collect()
 }
 
+fn matches(cand: &[Block], refs: &[Block], pairs: &[(usize, usize)]) -> Vec<Match> {
+    let rated = pairs.iter().map(|&(a, b)| {
+        let (cand, reference, text) = (&cand[a], &refs[b], ratio(&cand[a].text, &refs[b].text));
+        let (position, color) = (nearness(cand.bbox, reference.bbox), likeness(cand.color, reference.color));
+        Match { cand: a, reference: b, text, position, color }
+    });
+    rated.filter(|pair| pair.text >= ALIKE).collect()
+}
+
 fn scores(cand: &[Block], refs: &[Block], pairs: &[(usize, usize)]) -> Scores {
-    let blocks = pairs.iter().map(|&(a, b)| (&cand[a], &refs[b]));
-    let rated = blocks.map(|(a, b)| (ratio(&a.text, &b.text), a, b));
-    let kept: Vec<_> = rated.filter(|&(ratio, ..)| ratio >= ALIKE).collect();
+    let kept = matches(cand, refs, pairs);
     if kept.is_empty() {
         return Scores::default();
     }
     let area = |block: &Block| block.bbox[2] * block.bbox[3];
     let all: f64 = cand.iter().chain(refs).map(area).sum();
-    let matched: f64 = kept.iter().map(|(_, a, b)| area(a) + area(b)).sum();
-    let mean = |score: &dyn Fn(f64, &Block, &Block) -> f64| {
-        kept.iter().map(|&(ratio, a, b)| score(ratio, a, b)).sum::<f64>() / kept.len() as f64
-    };
+    let matched: f64 = kept.iter().map(|pair| area(&cand[pair.cand]) + area(&refs[pair.reference])).sum();
+    let mean = |score: fn(&Match) -> f64| kept.iter().map(score).sum::<f64>() / kept.len() as f64;
     Scores {
         block_match: matched / all,
-        text: mean(&|ratio, _, _| ratio),
-        position: mean(&|_, a, b| nearness(a.bbox, b.bbox)),
-        color: mean(&|_, a, b| likeness(a.color, b.color)),
+        text: mean(|pair| pair.text),
+        position: mean(|pair| pair.position),
+        color: mean(|pair| pair.color),
     }
 }
 

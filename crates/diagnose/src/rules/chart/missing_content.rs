@@ -1,7 +1,8 @@
 #![doc = include_str!("missing_content.md")]
 
-use super::{Judgement, defect};
-use crate::scene::{Scene, and_others, content, distance, hex, over, quote};
+use super::Judgement;
+use crate::rules::{demanded, one_line};
+use crate::scene::{Scene, content, distance, hex, over, quote};
 use std::collections::BTreeMap;
 use vsdpo_artifact::{Element, ElementKind, Region};
 
@@ -40,15 +41,7 @@ pub(super) fn check(scene: &Scene) -> Judgement {
             missing.push((format!("background {}", hex(other)), sentence));
         }
     }
-    let observed =
-        missing.first().map_or("all".into(), |(short, _)| and_others(short.clone(), missing.len()));
-    let score = (all - missing.len()) as f32 / all as f32;
-    let defects = missing.into_iter().map(|(_, sentence)| defect(&[], sentence)).collect();
-    Judgement { defects, observed, score: Some(score) }
-}
-
-fn one_line(text: &str) -> String {
-    text.replace("\r\n", " ").replace('\n', " ").trim().to_string()
+    demanded(all, missing)
 }
 
 fn listed(series: &[f64]) -> String {

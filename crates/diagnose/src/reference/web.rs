@@ -1,0 +1,189 @@
+//! The axes of a page that are judged against a reference: the five scores of Design2Code, and where the blocks are
+//! that cost them.
+
+use super::SATISFIED;
+use crate::axes::web::blocks::Block;
+use crate::axes::web::pair::{Comparison, Match};
+use crate::reward::reward;
+use crate::rules::{Rule, reference_rules};
+use crate::scene::{and_others, content, hex, quote};
+use vsdpo_artifact::{Axis, Defect, Diagnosis, Domain, Element, Region, Rendered, Verdict, WebAxis};
+
+/// Characters of a block's text that an observation and a message show.
+const SHOWN: (usize, usize) = (20, 40);
+/// Findings of one rule that are reported.
+const REPORTED: usize = 64;
+
+/// A page beside its reference.
+#[derive(Clone, Copy, Debug)]
+pub struct PageComparison<'a> {
+    /// The blocks of both with what matches; the candidate's are those of the render that is judged.
+    pub blocks: &'a Comparison,
+    /// CLIP's similarity of the pictures, 0 to 1; `None` where nothing computed it.
+    pub clip: Option<f64>,
+}
+
+/// The diagnosis with the findings and axes that need a reference, and the reward (equation 8) over all axes. A
+/// failed execution stays as it is.
+pub fn against_page(mut diagnosis: Diagnosis, rendered: &Rendered, with: &PageComparison) -> Diagnosis {
+    if !diagnosis.executed {
+        return diagnosis;
+    }
+    let found = Findings::of(with.blocks, rendered);
+    let verdicts = Axis::against_reference(Domain::Web).iter().map(|&axis| (axis, found.verdict(axis, with)));
+    diagnosis.rubric.axes.extend(verdicts);
+    diagnosis.reward = reward(true, &diagnosis.rubric);
+    diagnosis.defects.extend(found.all.into_iter().flat_map(|(_, found)| found.into_iter().map(|(_, d)| d)));
+    diagnosis
+}
+
+/// Findings with what is said of them in short, by rule, in the order of [`reference_rules`].
+struct Findings {
+    all: [(&'static Rule, Vec<(String, Defect)>); 4],
+}
+
+impl Findings {
+    fn of(blocks: &Comparison, rendered: &Rendered) -> Self {
+        let matches = blocks.matches();
+        let place = Place { rendered };
+        let [missing, extra, moved, recolored] = reference_rules();
+        let pairs = |costs: fn(&Match) -> f64| {
+            let mut pairs: Vec<&Match> = matches.iter().filter(|m| costs(m) < SATISFIED).collect();
+            pairs.sort_by(|a, b| costs(a).total_cmp(&costs(b)));
+            pairs.into_iter().map(|m| (&blocks.cand[m.cand], &blocks.refs[m.reference]))
+        };
+        let lone = |of: &'_ [Block], has: &dyn Fn(usize) -> bool| -> Vec<Block> {
+            of.iter().enumerate().filter(|(i, _)| !has(*i)).map(|(_, block)| block.clone()).collect()
+        };
+        let lost = lone(&blocks.refs, &|i| matches.iter().any(|m| m.reference == i));
+        let more = lone(&blocks.cand, &|i| matches.iter().any(|m| m.cand == i));
+        let lost = lost.iter().map(|b| (told(b, SHOWN.0), place.missing(b)));
+        let more = more.iter().map(|b| (told(b, SHOWN.0), place.extra(b)));
+        let shifted = pairs(|m| m.position).map(|(a, b)| (shift(a, b, SHOWN.0), place.moved(a, b)));
+        let dyed = pairs(|m| m.color).map(|(a, b)| (dye(a, b, SHOWN.0), place.recolored(a, b)));
+        let of = |rule: &'static Rule, found: &mut dyn Iterator<Item = (String, Defect)>| {
+            let named = |(short, d)| (short, Defect { rule: rule.id, properties: rule.properties, ..d });
+            (rule, found.take(REPORTED).map(named).collect())
+        };
+        let (mut lost, mut more, mut shifted, mut dyed) = (lost, more, shifted, dyed);
+        Self { all: [of(missing, &mut lost), of(extra, &mut more), of(moved, &mut shifted), of(recolored, &mut dyed)] }
+    }
+
+    fn verdict(&self, axis: Axis, with: &PageComparison) -> Verdict {
+        let scores = with.blocks.scores;
+        let said = |i: usize| {
+            let found = &self.all[i].1;
+            found.first().map(|(short, _)| and_others(short.clone(), found.len()))
+        };
+        let textless = with.blocks.refs.is_empty() && with.blocks.cand.is_empty();
+        let (score, observed) = match axis {
+            Axis::Web(WebAxis::Clip) => (with.clip, with.clip.map_or("no picture".into(), |v| format!("{v:.2}"))),
+            Axis::Web(_) if textless => (None, "no text".into()),
+            Axis::Web(WebAxis::BlockMatch) => {
+                let lists = [said(0).map(|s| format!("missing {s}")), said(1).map(|s| format!("extra {s}"))];
+                let lists: Vec<String> = lists.into_iter().flatten().collect();
+                (Some(scores.block_match), if lists.is_empty() { "all".into() } else { lists.join("; ") })
+            }
+            Axis::Web(WebAxis::Text) => (Some(scores.text), reworded(with.blocks)),
+            Axis::Web(WebAxis::Position) => (Some(scores.position), said(2).unwrap_or("in place".into())),
+            Axis::Web(WebAxis::Color) => (Some(scores.color), said(3).unwrap_or("all".into())),
+            _ => (None, "needs no reference".into()),
+        };
+        Verdict { satisfied: score.map(|s| s >= SATISFIED), score: score.map(|s| s as f32), observed }
+    }
+}
+
+/// What a block is told by.
+fn told(block: &Block, max: usize) -> String {
+    quote(&block.text, max)
+}
+
+/// How far, and where to, a block has moved, in hundredths of the page.
+fn shift(a: &Block, b: &Block, max: usize) -> String {
+    let centre = |[x, y, w, h]: [f64; 4]| (x + w / 2.0, y + h / 2.0);
+    let ((ax, ay), (bx, by)) = (centre(a.bbox), centre(b.bbox));
+    let (dx, dy) = (ax - bx, ay - by);
+    let (by, where_to) = match dx.abs() > dy.abs() {
+        true => (dx, if dx > 0.0 { "right" } else { "left" }),
+        false => (dy, if dy > 0.0 { "low" } else { "high" }),
+    };
+    format!("{} {:.0}% too far {where_to}", told(b, max), 100.0 * by.abs())
+}
+
+fn dye(a: &Block, b: &Block, max: usize) -> String {
+    let color = |block: &Block| hex(block.color.map(|c| c.clamp(0.0, 255.0).round() as u8));
+    format!("{} {}, not {}", told(b, max), color(a), color(b))
+}
+
+/// The matched texts that are least alike.
+fn reworded(blocks: &Comparison) -> String {
+    let mut matches = blocks.matches();
+    if matches.is_empty() {
+        return "nothing matches".into();
+    }
+    matches.retain(|m| m.text < 1.0);
+    let worst = matches.iter().min_by(|a, b| a.text.total_cmp(&b.text));
+    let name = |m: &Match| {
+        let (a, b) = (&blocks.cand[m.cand], &blocks.refs[m.reference]);
+        and_others(format!("{} for {}", told(a, SHOWN.0), told(b, SHOWN.0)), matches.len())
+    };
+    worst.map_or("all".into(), name)
+}
+
+/// Finds what on a page answers for a block.
+struct Place<'a> {
+    rendered: &'a Rendered,
+}
+
+impl Place<'_> {
+    fn region(&self, [x, y, w, h]: [f64; 4]) -> Region {
+        let (width, height) = (f64::from(self.rendered.image.width), f64::from(self.rendered.image.height));
+        let scaled = [x * width, y * height, (x + w) * width, (y + h) * height];
+        Region::from(scaled.map(|v| v as f32))
+    }
+
+    /// The smallest element around the place where the block should be; its region is that place.
+    fn missing(&self, block: &Block) -> Defect {
+        let place = self.region(block.bbox);
+        let mut defect = self.defect(self.around(place), format!("missing: {}", told(block, SHOWN.1)));
+        defect.regions.fill(place);
+        defect
+    }
+
+    fn extra(&self, block: &Block) -> Defect {
+        self.defect(self.under(block), format!("not in the reference: {}", told(block, SHOWN.1)))
+    }
+
+    fn moved(&self, a: &Block, b: &Block) -> Defect {
+        self.defect(self.under(a), format!("moved: {}", shift(a, b, SHOWN.1)))
+    }
+
+    fn recolored(&self, a: &Block, b: &Block) -> Defect {
+        self.defect(self.under(a), format!("other colour: {}", dye(a, b, SHOWN.1)))
+    }
+
+    fn defect(&self, elements: Vec<&Element>, message: String) -> Defect {
+        crate::rules::defect(&elements, message)
+    }
+
+    /// The texts that stand in a block of the page; what is around it where there are none.
+    fn under(&self, block: &Block) -> Vec<&Element> {
+        let place = self.region(block.bbox).grow(1.0);
+        let stands = |e: &&Element| {
+            let lines = e.page.iter().flat_map(|f| &f.lines);
+            let own = !content(e).is_empty() && block.text.contains(&content(e).to_lowercase());
+            let inside = lines.map(|line| line.intersect(place).area()).sum::<f32>();
+            let all = e.page.iter().flat_map(|f| &f.lines).map(|line| line.area()).sum::<f32>();
+            inside > if own { 0.3 } else { 0.5 } * all && all > 0.0
+        };
+        let texts: Vec<&Element> = self.rendered.elements.iter().filter(stands).collect();
+        if texts.is_empty() { self.around(place) } else { texts }
+    }
+
+    /// The smallest element that holds most of a place.
+    fn around(&self, place: Region) -> Vec<&Element> {
+        let holds = |e: &&Element| place.ioa(e.region) > 0.5;
+        let smallest = self.rendered.elements.iter().filter(holds);
+        smallest.min_by(|a, b| a.region.area().total_cmp(&b.region.area())).into_iter().collect()
+    }
+}

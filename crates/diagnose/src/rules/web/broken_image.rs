@@ -1,0 +1,35 @@
+#![doc = include_str!("broken_image.md")]
+
+use super::{Judgement, defect};
+use crate::scene::{Scene, listed, quote};
+use vsdpo_artifact::Element;
+
+pub(super) const SUMMARY: &str = "a picture did not load";
+pub(super) const PROPERTIES: [&str; 1] = ["content"];
+
+/// Sides of a picture that somebody would miss, in pixels; smaller ones count visits.
+const SEEN: f32 = 3.0;
+
+pub(super) fn check(scene: &Scene) -> Judgement {
+    let shown = |e: &&Element| e.region.width() >= SEEN && e.region.height() >= SEEN;
+    let unmet = |e: &'_ Element| e.page.as_ref().and_then(|f| f.unmet.clone());
+    let found: Vec<(&Element, String)> =
+        scene.elements.iter().filter(shown).filter_map(|e| Some((e, unmet(e)?))).collect();
+    let observed = listed(found.iter().map(|(_, address)| quote(address, 30)).collect());
+    let defects = found.iter().map(|(e, address)| defect(&[e], format!("no picture at {}", quote(address, 60))));
+    Judgement::counted(defects.collect(), observed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+
+    #[test]
+    fn pictures_that_did_not_come_are_told_by_address() {
+        let picture = |side: f32| block(0, "img", [0.0, 0.0, side, side]);
+        counts(check, vec![picture(40.0)], "none", &[]);
+        counts(check, vec![picture(40.0).unmet("team.jpg")], "'team.jpg'", &[&[0]]);
+        counts(check, vec![picture(1.0).unmet("count.gif")], "none", &[]);
+    }
+}

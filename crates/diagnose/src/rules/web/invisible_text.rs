@@ -1,0 +1,87 @@
+#![doc = include_str!("invisible_text.md")]
+
+use super::overlap::HIDDEN;
+use super::{Judgement, defect};
+use crate::page::{Page, PageText};
+use crate::scene::{Scene, and_others, content, listed, quote};
+use crate::seen::Seen;
+use vsdpo_artifact::Element;
+
+pub(super) const SUMMARY: &str = "a text is there but cannot be seen";
+pub(super) const PROPERTIES: [&str; 16] = [
+    "color", "background-color", "background", "opacity", "z-index", "position", "top", "right", "bottom", "left",
+    "inset", "margin", "margin-top", "margin-bottom", "height", "transform",
+];
+
+pub(super) fn check(scene: &Scene) -> Judgement {
+    let page = Page::of(scene);
+    if page.texts.is_empty() {
+        return Judgement::not_judged("no text");
+    }
+    // (text, what hides it) of every text that cannot be seen.
+    let found: Vec<(&Element, Option<&Element>)> =
+        page.texts.iter().filter(|t| t.has_words()).filter_map(|t| lost(&page, t)).collect();
+    // What one thing hides is one finding, and so is what has one colour.
+    let mut groups: Vec<Vec<(&Element, Option<&Element>)>> = Vec::new();
+    let key = |(e, by): &(&Element, Option<&Element>)| match by {
+        Some(by) => (Some(by.id), None),
+        None => (None, e.color),
+    };
+    for one in found {
+        match groups.iter_mut().find(|g| key(&g[0]) == key(&one)) {
+            Some(group) => group.push(one),
+            None => groups.push(vec![one]),
+        }
+    }
+    let told = |(e, by): &(&Element, Option<&Element>), max| {
+        let how = by.map_or("in the colour of its ground".into(), |by| format!("under {}", name(by)));
+        format!("{} {how}", quote(content(e), max))
+    };
+    let observed = listed(groups.iter().map(|g| and_others(told(&g[0], 20), g.len())).collect());
+    let defects = groups.iter().map(|g| {
+        let elements: Vec<&Element> = g.iter().map(|(e, _)| *e).chain(g[0].1).collect();
+        defect(&elements, format!("not to be seen: {}", and_others(told(&g[0], 40), g.len())))
+    });
+    Judgement::counted(defects.collect(), observed)
+}
+
+/// The text, and what hides it, if it cannot be seen.
+fn lost<'a>(page: &Page<'a>, text: &PageText<'a>) -> Option<(&'a Element, Option<&'a Element>)> {
+    if let Some(hidden) = page.hidden(text).filter(|h| h.share >= HIDDEN) {
+        return Some((text.element, Some(hidden.by)));
+    }
+    // Letters without colour may be filled by a gradient behind them.
+    let clear = text.element.color.is_some_and(|c| c[3] == 0) && text.is_shown() && !text.facts.painted;
+    let same = Seen::of(page, text).is_some_and(|seen| seen.is_unseen());
+    (clear || same).then_some((text.element, None))
+}
+
+fn name(e: &Element) -> String {
+    e.page.as_ref().map_or("a box".into(), |f| format!("<{}>", f.tag))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+
+    #[test]
+    fn colour_of_the_ground_and_no_colour_hide() {
+        let text = |rgba| words(0, "Code", [10.0, 10.0, 90.0, 33.0]).colored(rgba);
+        counts(check, vec![text([0, 0, 0, 255])], "none", &[]);
+        counts(check, vec![text([255; 4])], "'Code' in the colour of its ground", &[&[0]]);
+        counts(check, vec![text([0, 0, 0, 0])], "'Code' in the colour of its ground", &[&[0]]);
+    }
+
+    #[test]
+    fn what_lies_over_a_text_hides_it() {
+        let text = || words(0, "Keys at the desk", [10.0, 40.0, 110.0, 63.0]);
+        let cover = |x1: f32| block(1, "div", [0.0, 30.0, x1, 90.0]).grounded([200; 3]).placed("relative");
+        counts(check, vec![text(), cover(50.0)], "none", &[]);
+        counts(check, vec![text(), cover(120.0)], "'Keys at the desk' under <div>", &[&[0, 1]]);
+        // Slides over each other.
+        let slide = |id| block(id, "div", [0.0, 30.0, 150.0, 90.0]).grounded([200; 3]).placed("absolute").inside(9);
+        let root = block(9, "main", [0.0, 0.0, 200.0, 100.0]);
+        counts(check, vec![text().inside(2), slide(1), slide(2), root], "none", &[]);
+    }
+}

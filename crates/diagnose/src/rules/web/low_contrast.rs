@@ -1,0 +1,74 @@
+#![doc = include_str!("low_contrast.md")]
+
+use super::{Judgement, defect};
+use crate::page::Page;
+use crate::scene::{Scene, and_others, content, listed, quote};
+use crate::seen::Seen;
+use vsdpo_artifact::Element;
+
+pub(super) const SUMMARY: &str = "a text hardly differs from what is behind it";
+pub(super) const PROPERTIES: [&str; 8] = [
+    "color", "background-color", "background", "background-image", "opacity", "-webkit-text-fill-color", "font-size",
+    "font-weight",
+];
+
+pub(super) fn check(scene: &Scene) -> Judgement {
+    let page = Page::of(scene);
+    let mut seen: Vec<Seen> = page.texts.iter().filter_map(|t| Seen::of(&page, t)).collect();
+    if seen.is_empty() {
+        return Judgement::not_judged("no text");
+    }
+    seen.sort_by(|a, b| a.margin().total_cmp(&b.margin()));
+    // Texts of one colour on one ground are one finding: one style sets them.
+    let mut groups: Vec<(&Seen, Vec<&Element>)> = Vec::new();
+    for s in &seen {
+        match groups.iter_mut().find(|(first, _)| (first.ink, first.ground, first.fails()) == (s.ink, s.ground, s.fails())) {
+            Some((_, texts)) => texts.push(s.element),
+            None => groups.push((s, vec![s.element])),
+        }
+    }
+    let failing: Vec<&(&Seen, Vec<&Element>)> = groups.iter().filter(|(s, _)| s.fails()).collect();
+    let told = |(s, texts): &(&Seen, Vec<&Element>), max| {
+        format!("{} {}", and_others(quote(content(s.element), max), texts.len()), s.colours())
+    };
+    let observed = match failing.is_empty() {
+        true => groups.iter().take(1).map(|g| told(g, 12)).collect(),
+        false => listed(failing.iter().map(|g| told(g, 12)).collect()),
+    };
+    let defects = failing.iter().map(|g| defect(&g.1, format!("low contrast: {}", told(g, 40))));
+    Judgement::counted(defects.collect(), observed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+
+    /// A text of one colour on a ground: a fifth of its letters' height is inked.
+    fn judge(made: impl Fn(Made) -> Made, ink: [u8; 3], ground: [u8; 3], observed: &str, score: Option<f32>) {
+        let mut picture = Picture::new(200, 100, ground);
+        picture.fill([12, 12, 40, 16], ink);
+        let text = made(words(0, "Sales", [10.0, 8.0, 50.0, 31.0]).colored([ink[0], ink[1], ink[2], 255]));
+        let judgement = picture.with_scene(vec![text], check);
+        assert_eq!((judgement.observed.as_str(), judgement.score), (observed, score));
+    }
+
+    #[test]
+    fn text_needs_4_5_and_large_or_bold_text_3() {
+        judge(|t| t, [0; 3], [255; 3], "'Sales' #000000 on #ffffff 21.0", Some(1.0));
+        judge(|t| t, [0x77; 3], [255; 3], "'Sales' #777777 on #ffffff 4.4", Some(0.5));
+        judge(|t| t.sized(24.0), [0x77; 3], [255; 3], "'Sales' #777777 on #ffffff 4.4", Some(1.0));
+        judge(|t| t.sized(19.0).bold(), [0x77; 3], [255; 3], "'Sales' #777777 on #ffffff 4.4", Some(1.0));
+        judge(|t| t.disabled(), [0x77; 3], [255; 3], "no text", None);
+        judge(|t| t, [20, 20, 60], [10, 10, 50], "'Sales' #14143c on #0a0a32 1.0", Some(0.5));
+    }
+
+    #[test]
+    fn texts_of_one_style_are_one_finding() {
+        let picture = Picture::new(200, 100, [255; 3]);
+        let text = |id, y: f32| words(id, "Pale", [10.0, y, 50.0, y + 23.0]).colored([240, 240, 240, 255]);
+        let judgement = picture.with_scene(vec![text(0, 8.0), text(1, 40.0)], check);
+        assert_eq!(judgement.observed, "'Pale' +1 #f0f0f0 on #ffffff 1.1");
+        assert_eq!((judgement.defects.len(), judgement.score), (1, Some(0.5)));
+    }
+}

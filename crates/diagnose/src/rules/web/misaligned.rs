@@ -1,0 +1,183 @@
+#![doc = include_str!("misaligned.md")]
+
+use super::{Judgement, defect};
+use crate::page::{Page, is_placed};
+use crate::scene::{Scene, content, listed, quote};
+use std::collections::BTreeMap;
+use vsdpo_artifact::{Element, ElementKind, Region};
+
+pub(super) const SUMMARY: &str = "one of several like boxes stands a few pixels off their line";
+pub(super) const PROPERTIES: [&str; 16] = [
+    "margin", "margin-top", "margin-bottom", "margin-left", "margin-right", "padding", "padding-left", "padding-top",
+    "position", "top", "left", "transform", "align-self", "align-items", "vertical-align", "text-indent",
+];
+
+/// Pixels by which edges may differ: rounding, and what nobody sees.
+const EXACT: f32 = 1.6;
+/// Pixels up to which a difference looks like a mistake, and not like an arrangement.
+const MISTAKE: f32 = 24.0;
+/// Like boxes that are compared.
+const MOST: usize = 400;
+
+pub(super) fn check(scene: &Scene) -> Judgement {
+    let page = Page::of(scene);
+    let mut families: BTreeMap<(u8, u32, &str, &str), Vec<Peer>> = BTreeMap::new();
+    for e in scene.elements.iter().filter(|e| is_solid(e)) {
+        for key in keys(&page, e) {
+            let family = families.entry(key).or_default();
+            if family.len() < MOST
+                && let Some(peer) = Peer::of(e)
+            {
+                family.push(peer);
+            }
+        }
+    }
+    let mut found: Vec<(Vec<&Element>, String)> = Vec::new();
+    for family in families.values().filter(|f| f.len() > 1) {
+        for (off, words) in rows(family).chain(columns(family)) {
+            if !found.iter().any(|(seen, _)| seen.iter().any(|e| e.id == off.id || page.is_inside(off, e))) {
+                found.push((vec![off], words));
+            }
+        }
+    }
+    found.sort_by_key(|(elements, _)| elements[0].id);
+    let name = |e: &Element, max| match content(e).is_empty() {
+        true => format!("<{}>", e.page.as_ref().map_or("", |f| f.tag.as_str())),
+        false => quote(content(e), max),
+    };
+    let observed = listed(found.iter().map(|(e, words)| format!("{} {words}", name(e[0], 16))).collect());
+    let defects = found.iter().map(|(e, words)| defect(e, format!("out of line: {} {words}", name(e[0], 40))));
+    Judgement::counted(defects.collect(), observed)
+}
+
+/// A box of a family, with the edges that a reader sees.
+#[derive(Clone, Copy)]
+struct Peer<'a> {
+    element: &'a Element,
+    edges: Region,
+}
+
+impl<'a> Peer<'a> {
+    /// The box where it has visible edges, else its text.
+    fn of(element: &'a Element) -> Option<Self> {
+        let facts = element.page.as_ref()?;
+        let boxed = facts.framed || matches!(element.kind, ElementKind::Control | ElementKind::Image);
+        let lines = facts.lines.iter().copied().reduce(Region::hull);
+        let edges = if boxed { element.layout } else { lines.or(element.layout) }?;
+        (edges.width() >= 4.0 && edges.height() >= 4.0).then_some(Peer { element, edges })
+    }
+}
+
+/// What stands in the flow and is not a piece of a sentence.
+fn is_solid(e: &Element) -> bool {
+    let Some(facts) = &e.page else { return false };
+    let piece = facts.display == "inline" && e.kind != ElementKind::Image && e.kind != ElementKind::Control;
+    !e.region.is_empty() && !is_placed(e) && !piece && e.kind != ElementKind::Page
+}
+
+/// What a box is like: its siblings, and the same parts of its parent's siblings.
+fn keys<'a>(page: &Page<'a>, e: &'a Element) -> Vec<(u8, u32, &'a str, &'a str)> {
+    let tag = |e: &'a Element| e.page.as_ref().map_or("", |f| f.tag.as_str());
+    let Some(parent) = page.parent(e) else { return Vec::new() };
+    let mut keys = vec![(0, parent.id, "", tag(e))];
+    if let Some(grand) = page.parent(parent) {
+        keys.push((1, grand.id, tag(parent), tag(e)));
+    }
+    keys
+}
+
+/// Those of a row of equal boxes that stand higher or lower than the others.
+fn rows<'a>(family: &[Peer<'a>]) -> impl Iterator<Item = (&'a Element, String)> {
+    let mut found = Vec::new();
+    for (i, peer) in family.iter().enumerate() {
+        let beside = |other: &Peer| {
+            let (a, b) = (peer.edges, other.edges);
+            let shared = a.y1.min(b.y1) - a.y0.max(b.y0);
+            let apart = a.x0.max(b.x0) >= a.x1.min(b.x1) - EXACT;
+            apart && shared > 0.3 * a.height().max(b.height()) && (a.height() - b.height()).abs() <= EXACT
+        };
+        let row: Vec<Region> =
+            family.iter().enumerate().filter(|(j, p)| *j != i && beside(p)).map(|(_, p)| p.edges).collect();
+        if let Some(off) = off_line(peer.edges.y0, row.iter().map(|r| r.y0)) {
+            let how = if off > 0.0 { "lower" } else { "higher" };
+            found.push((peer.element, format!("{:.0} px {how}", off.abs())));
+        }
+    }
+    found.into_iter()
+}
+
+/// Those of a column of boxes that begin further left or right than the others.
+fn columns<'a>(family: &[Peer<'a>]) -> impl Iterator<Item = (&'a Element, String)> {
+    let mut found = Vec::new();
+    for (i, peer) in family.iter().enumerate() {
+        let below = |other: &Peer| {
+            let (a, b) = (peer.edges, other.edges);
+            let shared = a.x1.min(b.x1) - a.x0.max(b.x0);
+            let apart = a.y0.max(b.y0) >= a.y1.min(b.y1) - EXACT;
+            apart && shared > 0.5 * a.width().min(b.width())
+        };
+        let column: Vec<Region> =
+            family.iter().enumerate().filter(|(j, p)| *j != i && below(p)).map(|(_, p)| p.edges).collect();
+        let lines = [
+            off_line(peer.edges.x0, column.iter().map(|r| r.x0)),
+            off_line(peer.edges.x1, column.iter().map(|r| r.x1)),
+            off_line(peer.edges.center().0, column.iter().map(|r| r.center().0)),
+        ];
+        // A column has one line at least that all its boxes keep: left, right or middle.
+        let [Some(left), right, middle] = lines else { continue };
+        let keeps = |off: Option<f32>, at: fn(&Region) -> f32, own: f32| {
+            off.is_none() && column.iter().filter(|r| (at(r) - own).abs() <= EXACT).count() * 2 > column.len()
+        };
+        let kept = keeps(right, |r| r.x1, peer.edges.x1) || keeps(middle, |r| r.center().0, peer.edges.center().0);
+        if !kept {
+            let how = if left > 0.0 { "right" } else { "left" };
+            found.push((peer.element, format!("{:.0} px {how}", left.abs())));
+        }
+    }
+    found.into_iter()
+}
+
+/// How far a value is off the one that the others share: nearly all of them agree, there are at least two, and the
+/// difference looks like a mistake.
+fn off_line(own: f32, others: impl Iterator<Item = f32>) -> Option<f32> {
+    let mut others: Vec<f32> = others.collect();
+    others.sort_by(f32::total_cmp);
+    let middle = *others.get(others.len() / 2)?;
+    let agree = others.iter().filter(|v| (**v - middle).abs() <= EXACT).count();
+    let off = own - middle;
+    let counts = others.len() >= 2 && agree * 4 >= others.len() * 3;
+    (counts && off.abs() > EXACT && off.abs() <= MISTAKE).then_some(off)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+
+    fn card(id: u32, x: f32, y: f32) -> Made {
+        block(id, "div", [x, y, x + 40.0, y + 30.0]).grounded([220; 3]).inside(90)
+    }
+
+    fn root() -> Made {
+        block(90, "main", [0.0, 0.0, 200.0, 100.0])
+    }
+
+    #[test]
+    fn boxes_of_a_row_begin_at_one_height() {
+        let row = |y: f32| vec![card(0, 10.0, 10.0), card(1, 60.0, y), card(2, 110.0, 10.0), root()];
+        counts(check, row(11.5), "none", &[]);
+        counts(check, row(17.0), "<div> 7 px lower", &[&[1]]);
+        counts(check, row(38.0), "none", &[]);
+    }
+
+    #[test]
+    fn boxes_of_a_column_share_an_edge_or_their_middle() {
+        let item = |id, x0: f32, x1: f32, y: f32| block(id, "div", [x0, y, x1, y + 20.0]).grounded([220; 3]).inside(90);
+        let left = vec![item(0, 10.0, 100.0, 0.0), item(1, 16.0, 80.0, 30.0), item(2, 10.0, 90.0, 60.0), root()];
+        counts(check, left, "<div> 6 px right", &[&[1]]);
+        let middle = vec![item(0, 10.0, 100.0, 0.0), item(1, 16.0, 94.0, 30.0), item(2, 10.0, 100.0, 60.0), root()];
+        counts(check, middle, "none", &[]);
+        let far = vec![item(0, 10.0, 100.0, 0.0), item(1, 50.0, 100.0, 30.0), item(2, 10.0, 90.0, 60.0), root()];
+        counts(check, far, "none", &[]);
+    }
+}

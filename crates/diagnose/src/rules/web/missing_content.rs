@@ -1,0 +1,89 @@
+#![doc = include_str!("missing_content.md")]
+
+use super::Judgement;
+use crate::page::{Page, PageText};
+use crate::rules::{demanded, one_line};
+use crate::scene::{Scene, content, quote};
+
+pub(super) const SUMMARY: &str = "a demanded text is not to be seen";
+pub(super) const PROPERTIES: [&str; 3] = ["display", "visibility", "content"];
+
+/// Share of a text that must be left to be seen.
+const SEEN: f32 = 0.5;
+
+pub(super) fn check(scene: &Scene) -> Judgement {
+    let demands = scene.requirements.map_or(&[][..], |d| &d.texts);
+    if demands.is_empty() {
+        return Judgement::not_judged("no demands");
+    }
+    let page = Page::of(scene);
+    let seen: Vec<&PageText> = page.texts.iter().filter(|t| is_seen(&page, t)).collect();
+    let all = plain(&seen.iter().map(|t| content(t.element)).collect::<Vec<_>>().join(" "));
+    let met = |text: &str| all.contains(text) || seen.iter().any(|t| is_said(&page, t, &seen, text));
+    let missing = demands.iter().filter(|text| !met(&plain(text)));
+    let told = |text: &String| {
+        (format!("no {}", quote(text, 24)), format!("the text {} is not to be seen", quote(text, 60)))
+    };
+    demanded(demands.len(), missing.map(told).collect())
+}
+
+/// As it is compared: style sheets may set a text in capitals.
+fn plain(text: &str) -> String {
+    one_line(text).to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a text together with the inline elements inside it, which cut it into pieces, has all words of a demand.
+fn is_said<'a>(page: &Page<'a>, text: &PageText<'a>, seen: &[&PageText<'a>], demand: &str) -> bool {
+    let inline = |t: &&&PageText<'a>| {
+        t.element.id != text.element.id
+            && t.facts.display.starts_with("inline")
+            && page.is_inside(t.element, text.element)
+    };
+    let own = plain(content(text.element));
+    let mut left: Vec<String> = own.split_whitespace().map(str::to_owned).collect();
+    if !left.iter().any(|word| demand.contains(word)) {
+        return false;
+    }
+    let inner = seen.iter().filter(inline).map(|t| plain(content(t.element)));
+    left.extend(inner.flat_map(|t| t.split_whitespace().map(str::to_owned).collect::<Vec<_>>()));
+    demand.split_whitespace().all(|word| left.iter().position(|l| l == word).map(|i| left.swap_remove(i)).is_some())
+}
+
+fn is_seen(page: &Page, text: &PageText) -> bool {
+    let area = |shown: bool| -> f32 {
+        text.lines.iter().map(|l| if shown { l.shown.area() } else { l.core.area() }).sum()
+    };
+    let colored = text.element.color.is_none_or(|c| c[3] > 0) || text.facts.painted;
+    colored && area(true) >= SEEN * area(false) && !page.hidden(text).is_some_and(|h| h.share > SEEN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+    use vsdpo_artifact::Requirements;
+
+    fn judge(elements: Vec<Made>, text: &str, observed: &str) {
+        let demands = Requirements { texts: vec![text.into()], ..Requirements::default() };
+        let judgement = with_scene(elements, Some(&demands), check);
+        assert_eq!(judgement.observed, observed);
+        assert_eq!(judgement.score, Some(if observed == "all" { 1.0 } else { 0.0 }));
+    }
+
+    #[test]
+    fn demanded_texts_must_be_seen() {
+        let heading = || words(0, "OPENING hours", [10.0, 10.0, 90.0, 33.0]);
+        judge(vec![heading()], "Opening  hours", "all");
+        judge(vec![heading()], "Prices", "no 'Prices'");
+        judge(vec![heading().clipped([0.0, 0.0, 30.0, 50.0])], "Opening hours", "no 'Opening hours'");
+        judge(vec![heading().colored([0; 4])], "Opening hours", "no 'Opening hours'");
+    }
+
+    #[test]
+    fn inline_elements_may_divide_a_text() {
+        let sentence = words(0, "Call today", [10.0, 10.0, 150.0, 33.0]);
+        let inline = words(1, "us", [50.0, 10.0, 70.0, 33.0]).inside(0).spanning();
+        judge(vec![sentence.clone(), inline], "Call us today", "all");
+        judge(vec![sentence], "Call us today", "no 'Call us today'");
+    }
+}

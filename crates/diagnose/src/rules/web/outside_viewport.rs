@@ -1,0 +1,96 @@
+#![doc = include_str!("outside_viewport.md")]
+
+use super::{Judgement, defect};
+use crate::page::{Page, PageText};
+use crate::scene::{Scene, and_others, content, listed, quote};
+use vsdpo_artifact::{Element, ElementKind, Region};
+
+pub(super) const SUMMARY: &str = "something lies left of or above the page, where nobody can scroll";
+pub(super) const PROPERTIES: [&str; 15] = [
+    "position", "left", "top", "inset", "transform", "translate", "margin", "margin-left", "margin-top", "text-indent",
+    "width", "min-width", "justify-content", "align-items", "float",
+];
+
+/// Pixels beyond which something was put away on purpose, for other readers than eyes.
+const FAR: f32 = 900.0;
+/// Parts of the letters' size by which a text may reach outside.
+const REACH: f32 = 0.4;
+
+pub(super) fn check(scene: &Scene) -> Judgement {
+    let page = Page::of(scene);
+    let texts = page.texts.iter().filter_map(|t| Some((t.element, lost_text(&page, t)?)));
+    let pictures = scene.elements.iter().filter_map(|e| Some((e, lost_picture(&page, e)?)));
+    let found: Vec<(&Element, &str)> = texts.chain(pictures).collect();
+    let told = |(e, side): &(&Element, &str), max| match content(e).is_empty() {
+        true => format!("picture {side}"),
+        false => format!("{} {side}", quote(content(e), max)),
+    };
+    // What is inside one box went out with it.
+    let mut groups: Vec<Vec<(&Element, &str)>> = Vec::new();
+    for one in found {
+        match groups.iter_mut().find(|g| (g[0].0.parent, g[0].1) == (one.0.parent, one.1)) {
+            Some(group) => group.push(one),
+            None => groups.push(vec![one]),
+        }
+    }
+    let observed = listed(groups.iter().map(|g| and_others(told(&g[0], 20), g.len())).collect());
+    let defects = groups.iter().map(|g| {
+        let elements: Vec<&Element> = g.iter().map(|(e, _)| *e).collect();
+        defect(&elements, and_others(format!("beyond the page: {}", told(&g[0], 40)), g.len()))
+    });
+    Judgement::counted(defects.collect(), observed)
+}
+
+/// On which side a text leaves the page.
+fn lost_text<'a>(page: &Page<'a>, text: &PageText<'a>) -> Option<&'static str> {
+    let cuts = [text.facts.clip, text.facts.scroll];
+    let lines = text.lines.iter().map(|l| cuts.iter().flatten().fold(l.core, |r, cut| r.intersect(*cut)));
+    let hull = lines.filter(|r| !r.is_empty()).reduce(Region::hull)?;
+    side(page, text.element, hull, (REACH * text.font()).max(3.0))
+}
+
+/// On which side a picture or a field of the flow leaves the page; one that was placed may decorate an edge.
+fn lost_picture<'a>(page: &Page<'a>, e: &'a Element) -> Option<&'static str> {
+    let pictured = matches!(e.kind, ElementKind::Image | ElementKind::Control) && content(e).is_empty();
+    if !pictured || page.placed(e).is_some() {
+        return None;
+    }
+    let layout = e.layout?;
+    side(page, e, layout, 8f32.max(0.1 * layout.width().min(layout.height())))
+}
+
+fn side<'a>(page: &Page<'a>, e: &'a Element, r: Region, slack: f32) -> Option<&'static str> {
+    let gone = r.x1 <= 1.0 || r.y1 <= 1.0;
+    let meant = gone && (page.placed(e).is_some() || r.x0 < -FAR || r.y0 < -FAR);
+    match (meant, r.x0 < -slack, r.y0 < -slack) {
+        (true, ..) | (_, false, false) => None,
+        (_, true, _) => Some("on the left"),
+        (_, false, true) => Some("above"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+
+    #[test]
+    fn nobody_scrolls_to_the_left() {
+        let text = |x: f32| words(0, "Welcome", [x, 10.0, x + 90.0, 33.0]);
+        counts(check, vec![text(-4.0)], "none", &[]);
+        counts(check, vec![text(-20.0)], "'Welcome' on the left", &[&[0]]);
+        counts(check, vec![text(-100.0)], "'Welcome' on the left", &[&[0]]);
+        counts(check, vec![text(-9999.0)], "none", &[]);
+        counts(check, vec![text(-100.0).placed("fixed")], "none", &[]);
+        counts(check, vec![text(-20.0).placed("absolute")], "'Welcome' on the left", &[&[0]]);
+        counts(check, vec![text(-20.0).clipped([5.0, 0.0, 200.0, 100.0])], "none", &[]);
+        counts(check, vec![words(0, "Top", [9.0, -15.0, 60.0, 8.0])], "'Top' above", &[&[0]]);
+    }
+
+    #[test]
+    fn a_placed_picture_may_decorate_an_edge() {
+        let picture = || block(0, "img", [-40.0, 10.0, 60.0, 90.0]);
+        counts(check, vec![picture()], "picture on the left", &[&[0]]);
+        counts(check, vec![picture().placed("absolute")], "none", &[]);
+    }
+}

@@ -1,0 +1,225 @@
+#![doc = include_str!("overlap.md")]
+
+use super::{Judgement, defect};
+use crate::page::{Page, PageText, is_placed};
+use crate::scene::{Scene, and_others, content, quote};
+use vsdpo_artifact::{Element, ElementKind, Region};
+
+pub(super) const SUMMARY: &str = "texts or controls run into each other";
+pub(super) const PROPERTIES: [&str; 22] = [
+    "position", "top", "right", "bottom", "left", "inset", "transform", "translate", "margin", "margin-top",
+    "margin-right", "margin-bottom", "margin-left", "width", "height", "max-height", "line-height", "white-space",
+    "z-index", "grid-template-columns", "padding-top", "flex",
+];
+
+/// Depth of an overlap that a reader sees, in pixels.
+const DEPTH: f32 = 2.0;
+/// Depth by which a text may reach into a control, or controls into each other: borders and shadows.
+const TOUCH: f32 = 3.0;
+/// Share of a text from which one says that it is hidden and not that something lies over it; see
+/// `web/invisible-text`.
+pub(super) const HIDDEN: f32 = 0.5;
+/// Reports keep the first overlaps; a heap of texts would give one for each pair of them.
+const REPORTED: usize = 64;
+
+/// Two elements that run into each other.
+type Pair<'a> = [&'a Element; 2];
+
+pub(super) fn check(scene: &Scene) -> Judgement {
+    let page = Page::of(scene);
+    if page.texts.is_empty() {
+        return Judgement::not_judged("no text");
+    }
+    let mut pairs = tight(&page);
+    pairs.extend(crossing(&page));
+    pairs.extend(over_controls(&page));
+    pairs.extend(half_hidden(&page));
+    pairs.truncate(REPORTED);
+    let found = findings(pairs);
+    let name = |e: &Element, max| match content(e).is_empty() {
+        true => e.page.as_ref().map_or("a box".into(), |f| format!("<{}>", f.tag)),
+        false => quote(content(e), max),
+    };
+    let told = |[a, b]: &Pair, max| match a.id == b.id {
+        true => format!("lines of {}", name(a, max)),
+        false => format!("{} with {}", name(a, max), name(b, max)),
+    };
+    let observed = found.first().map_or("none".into(), |f| and_others(told(&f[0], 14), found.len()));
+    let defects = found.iter().map(|pairs| {
+        let mut elements: Vec<&Element> = Vec::new();
+        for e in pairs.iter().flatten() {
+            if !elements.iter().any(|other| other.id == e.id) {
+                elements.push(e);
+            }
+        }
+        defect(&elements, format!("overlap: {}", and_others(told(&pairs[0], 40), pairs.len())))
+    });
+    Judgement::counted(defects.collect(), observed)
+}
+
+/// Pairs put together by the elements around them: the items of two lists are one finding, because one move mends
+/// it.
+fn findings(pairs: Vec<Pair<'_>>) -> Vec<Vec<Pair<'_>>> {
+    let mut found: Vec<Vec<Pair>> = Vec::new();
+    let key = |pair: &Pair| pair.map(|e| e.parent);
+    for pair in pairs {
+        match found.iter_mut().find(|f| key(&f[0]) == key(&pair)) {
+            Some(finding) => finding.push(pair),
+            None => found.push(vec![pair]),
+        }
+    }
+    found
+}
+
+/// Texts whose own lines run into each other.
+fn tight<'a>(page: &Page<'a>) -> Vec<Pair<'a>> {
+    let close = |t: &&PageText| t.lines.windows(2).any(|two| deeper(two[0].shown, two[1].shown, DEPTH));
+    page.texts.iter().filter(close).map(|t| [t.element, t.element]).collect()
+}
+
+/// Texts that run into each other.
+fn crossing<'a>(page: &Page<'a>) -> Vec<Pair<'a>> {
+    let mut lines: Vec<(Region, &PageText)> = page
+        .texts
+        .iter()
+        .filter(|t| t.has_words() && !t.is_watermark() && t.element.color.is_none_or(|c| c[3] > 0))
+        .flat_map(|t| t.shown().map(move |line| (line.shown, t)))
+        .collect();
+    lines.sort_by(|a, b| a.0.y0.total_cmp(&b.0.y0));
+    let mut pairs: Vec<Pair> = Vec::new();
+    for (i, (a, text_a)) in lines.iter().enumerate() {
+        for (b, text_b) in lines[i + 1..].iter().take_while(|(b, _)| b.y0 < a.y1) {
+            let (e, f) = (text_a.element, text_b.element);
+            let twice = content(e) == content(f) && a.iou(*b) > 0.5;
+            if e.id == f.id || twice || !deeper(*a, *b, DEPTH) || parted(page, text_a, text_b, a.intersect(*b)) {
+                continue;
+            }
+            let pair = if e.id < f.id { [e, f] } else { [f, e] };
+            if pairs.len() < REPORTED && !pairs.iter().any(|p| p[0].id == pair[0].id && p[1].id == pair[1].id) {
+                pairs.push(pair);
+            }
+        }
+    }
+    pairs.sort_by_key(|pair| (pair[0].id, pair[1].id));
+    pairs
+}
+
+/// Whether something opaque lies between two texts, so that only one of them is seen.
+fn parted(page: &Page, a: &PageText, b: &PageText, common: Region) -> bool {
+    let hides = |over: &Element| common.ioa(over.region) > 0.5;
+    let own = |t: &PageText, other: &PageText| {
+        let grounds = page.around(t.element).take_while(|e| !page.is_inside(other.element, e));
+        let later = (t.element.order, t.element.id) > (other.element.order, other.element.id);
+        later && grounds.into_iter().any(|e| has_ground(e) && hides(e))
+    };
+    own(a, b) || own(b, a) || page.over(a).into_iter().chain(page.over(b)).any(hides)
+}
+
+fn has_ground(e: &Element) -> bool {
+    e.page.as_ref().is_some_and(|f| f.painted || f.ground.is_some_and(|g| g[3] > 200))
+}
+
+/// Texts that reach into a control, and controls that reach into each other.
+fn over_controls<'a>(page: &Page<'a>) -> Vec<Pair<'a>> {
+    const MOST: usize = 400;
+    let controls: Vec<&Element> =
+        page.scene.elements.iter().filter(|e| is_button(e) && !e.region.is_empty()).take(MOST).collect();
+    let mut pairs = Vec::new();
+    for (i, a) in controls.iter().enumerate() {
+        for b in &controls[i + 1..] {
+            let within = a.region.ioa(b.region).max(b.region.ioa(a.region)) > 0.8;
+            let kin = page.is_inside(a, b) || page.is_inside(b, a);
+            if !kin && !within && deeper(a.region, b.region, TOUCH) && !lies_on(page, [a, b]) {
+                pairs.push([*a, *b]);
+            }
+        }
+        for text in page.texts.iter().filter(|t| t.has_words() && !is_button(t.element) && !has_ground(t.element)) {
+            let kin = page.is_inside(text.element, a) || page.is_inside(a, text.element);
+            let reaches = |line: Region| {
+                deeper(line, a.region, TOUCH) && line.ioa(a.region) < 0.9 && !lies_on(page, [a, text.element])
+            };
+            if !kin && text.shown().any(|line| reaches(line.shown)) {
+                pairs.push([text.element, *a]);
+            }
+        }
+    }
+    pairs.truncate(REPORTED);
+    pairs
+}
+
+/// Whether one of two lies on the other on purpose: a part of a menu, or a mark on a corner that has a ground of
+/// its own.
+fn lies_on<'a>(page: &Page<'a>, [a, b]: Pair<'a>) -> bool {
+    let floats = |e: &'a Element, other: &'a Element| {
+        page.around(e).any(|x| is_placed(x) && has_ground(x) && !page.is_inside(other, x))
+    };
+    floats(a, b) || floats(b, a)
+}
+
+/// Something to press: a control, or a link that looks like one.
+fn is_button(e: &Element) -> bool {
+    let link = |e: &Element| e.page.as_ref().is_some_and(|f| f.tag == "a" && f.framed && !content(e).is_empty());
+    e.kind == ElementKind::Control || link(e)
+}
+
+/// Texts of which something hides a part.
+fn half_hidden<'a>(page: &Page<'a>) -> Vec<Pair<'a>> {
+    let part = |t: &PageText<'a>| {
+        let hidden = page.hidden(t)?;
+        let seen = t.has_words() && hidden.share < HIDDEN && hidden.length > t.font();
+        seen.then_some([t.element, hidden.by])
+    };
+    page.texts.iter().filter_map(part).collect()
+}
+
+/// Whether two boxes share more than this both ways.
+fn deeper(a: Region, b: Region, depth: f32) -> bool {
+    let common = a.intersect(b);
+    common.width() > depth && common.height() > depth
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+
+    #[test]
+    fn letters_may_not_share_pixels() {
+        let first = || words(0, "Harbour", [10.0, 10.0, 100.0, 33.0]);
+        let second = |y: f32| words(1, "Bread", [20.0, y, 90.0, y + 23.0]);
+        // Of boxes 23 px high the letters take the middle 13: 15.06 to 27.94.
+        counts(check, vec![first(), second(21.0)], "none", &[]);
+        counts(check, vec![first(), second(20.0)], "'Harbour' with 'Bread'", &[&[0, 1]]);
+        let pale = first().colored([0, 0, 0, 20]).sized(60.0);
+        counts(check, vec![pale, second(12.0)], "none", &[]);
+    }
+
+    #[test]
+    fn lines_of_one_text_need_room() {
+        let two = |pitch: f32| {
+            let line = |y: f32| [10.0, y, 150.0, y + 23.0];
+            words(0, "A long heading", line(10.0)).lines(&[line(10.0), line(10.0 + pitch)])
+        };
+        counts(check, vec![two(14.0)], "none", &[]);
+        counts(check, vec![two(9.0)], "lines of 'A long heading'", &[&[0]]);
+    }
+
+    #[test]
+    fn a_menu_may_lie_over_a_text_and_a_box_may_not() {
+        let text = || words(0, "A sentence of some length", [10.0, 40.0, 190.0, 63.0]);
+        let cover = |id| block(id, "div", [20.0, 30.0, 90.0, 90.0]).grounded([200; 3]).placed("absolute");
+        counts(check, vec![text(), cover(1)], "'A sentence o..' with <div>", &[&[0, 1]]);
+        let entry = words(2, "Menu", [24.0, 40.0, 60.0, 63.0]).inside(1).placed("relative");
+        counts(check, vec![text(), cover(1), entry], "none", &[]);
+    }
+
+    #[test]
+    fn buttons_keep_apart_and_fields_hold_their_texts() {
+        let button = |id, x: f32| block(id, "button", [x, 10.0, x + 60.0, 40.0]);
+        let label = |x: f32| words(9, "Label", [x, 14.0, x + 40.0, 37.0]);
+        counts(check, vec![button(0, 10.0), button(1, 68.0), label(140.0)], "none", &[]);
+        counts(check, vec![button(0, 10.0), button(1, 60.0), label(140.0)], "<button> with <button>", &[&[0, 1]]);
+        counts(check, vec![button(0, 10.0), label(50.0)], "'Label' with <button>", &[&[9, 0]]);
+        counts(check, vec![button(0, 10.0), label(15.0)], "none", &[]);
+    }
+}

@@ -1,0 +1,61 @@
+#![doc = include_str!("page_overflow_x.md")]
+
+use super::{Judgement, defect};
+use crate::page::Page;
+use crate::scene::{Scene, and_others, content, quote};
+use vsdpo_artifact::{Element, ElementKind};
+
+pub(super) const SUMMARY: &str = "the page is wider than the window";
+pub(super) const PROPERTIES: [&str; 18] = [
+    "width", "min-width", "max-width", "margin", "margin-left", "margin-right", "left", "right", "position",
+    "transform", "white-space", "flex-wrap", "flex", "flex-shrink", "grid-template-columns", "padding", "font-size",
+    "overflow-x",
+];
+
+/// Pixels by which a page may be too wide: rounding.
+const ROUNDING: f32 = 1.5;
+/// Elements that are named.
+const NAMED: usize = 8;
+
+pub(super) fn check(scene: &Scene) -> Judgement {
+    let window = scene.of_kind(ElementKind::Page).find_map(|e| e.layout).map(|l| l.x1);
+    let Some(window) = window.filter(|w| *w > 0.0) else { return Judgement::not_judged("no window") };
+    let too_wide = scene.bounds().x1 - window;
+    if too_wide.is_nan() || too_wide <= ROUNDING {
+        return Judgement::counted(vec![], format!("{window:.0} px, fits"));
+    }
+    let page = Page::of(scene);
+    let out = |e: &Element| {
+        let text = e.page.iter().flat_map(|f| &f.lines).any(|l| l.x1 > window + ROUNDING);
+        e.kind != ElementKind::Page && (e.region.x1 > window + ROUNDING || text)
+    };
+    // Of nested ones the outermost is at fault: it does not fit what is around it.
+    let first = |e: &&Element| out(e) && !page.parent(e).is_some_and(out);
+    let mut at_fault: Vec<&Element> = scene.elements.iter().filter(first).collect();
+    at_fault.sort_by(|a, b| b.region.x1.total_cmp(&a.region.x1));
+    let name = at_fault.first().map_or(String::new(), |e| {
+        let tag = e.page.as_ref().map_or("", |f| f.tag.as_str());
+        let text = if content(e).is_empty() { String::new() } else { format!(" {}", quote(content(e), 20)) };
+        and_others(format!(": <{tag}>{text}"), at_fault.len())
+    });
+    at_fault.truncate(NAMED);
+    let observed = format!("{too_wide:.0} px too wide{name}");
+    let message = format!("the page is {too_wide:.0} px wider than the window{name}");
+    Judgement::counted(vec![defect(&at_fault, message)], observed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+
+    #[test]
+    fn the_outermost_box_is_at_fault() {
+        let root = |window: f32| block(0, "html", [0.0, 0.0, window, 100.0]);
+        let band = || block(1, "section", [0.0, 10.0, 200.0, 50.0]).inside(0);
+        let inner = || words(2, "Timetable", [120.0, 10.0, 190.0, 33.0]).inside(1);
+        counts(check, vec![root(200.0), band(), inner()], "200 px, fits", &[]);
+        counts(check, vec![root(160.0), band(), inner()], "40 px too wide: <section>", &[&[1]]);
+        assert_eq!(with_scene(vec![band()], None, check).score, None);
+    }
+}

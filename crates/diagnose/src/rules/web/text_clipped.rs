@@ -1,0 +1,161 @@
+#![doc = include_str!("text_clipped.md")]
+
+use super::{Judgement, defect};
+use crate::page::{Page, PageText, is_placed};
+use crate::scene::{Scene, and_others, content, listed, quote};
+use vsdpo_artifact::{Element, Region};
+
+pub(super) const SUMMARY: &str = "a text is cut off, or sticks out of its box";
+pub(super) const PROPERTIES: [&str; 19] = [
+    "overflow", "overflow-x", "overflow-y", "text-overflow", "white-space", "width", "max-width", "min-width",
+    "height", "max-height", "-webkit-line-clamp", "line-clamp", "line-height", "font-size", "padding", "word-break",
+    "overflow-wrap", "flex", "grid-template-columns",
+];
+
+/// Share of a line's letters that may be lost from above or below.
+const SLICE: f32 = 0.2;
+/// Parts of the letters' size by which a text may be cut, or stick out, sideways.
+const SIDE: f32 = 0.3;
+
+/// How a text is harmed.
+struct Harm<'a> {
+    text: &'a Element,
+    /// The box that is too small, where one is known.
+    by: Option<&'a Element>,
+    /// What happens at which side.
+    words: &'static str,
+    /// Pixels.
+    lost: f32,
+}
+
+pub(super) fn check(scene: &Scene) -> Judgement {
+    let page = Page::of(scene);
+    let shown = || page.texts.iter().filter(|t| t.is_shown() && t.has_words());
+    if shown().next().is_none() {
+        return Judgement::not_judged("no text");
+    }
+    let mut found: Vec<Harm> = shown().filter_map(|t| cut(&page, t).or_else(|| sticking_out(&page, t))).collect();
+    found.sort_by(|a, b| b.lost.total_cmp(&a.lost));
+    let told = |h: &Harm, max| format!("{} {}", quote(content(h.text), max), h.words);
+    let groups = by_box(found);
+    let observed = listed(groups.iter().map(|g| and_others(told(&g[0], 20), g.len())).collect());
+    let defects = groups.iter().map(|g| {
+        let elements: Vec<&Element> = g.iter().map(|h| h.text).chain(g[0].by).collect();
+        let message = and_others(format!("{} by {:.0} px", told(&g[0], 40), g[0].lost), g.len());
+        defect(&unique(elements), message)
+    });
+    Judgement::counted(defects.collect(), observed)
+}
+
+/// Harms of one box are one finding.
+fn by_box(found: Vec<Harm<'_>>) -> Vec<Vec<Harm<'_>>> {
+    let mut groups: Vec<Vec<Harm>> = Vec::new();
+    for harm in found {
+        let same = |g: &&mut Vec<Harm>| harm.by.is_some() && g[0].by.map(|e| e.id) == harm.by.map(|e| e.id);
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(harm),
+            None => groups.push(vec![harm]),
+        }
+    }
+    groups
+}
+
+fn unique(elements: Vec<&Element>) -> Vec<&Element> {
+    let mut kept: Vec<&Element> = Vec::new();
+    for e in elements {
+        if !kept.iter().any(|other| other.id == e.id) {
+            kept.push(e);
+        }
+    }
+    kept
+}
+
+/// A text of which a part is cut off for good.
+fn cut<'a>(page: &Page<'a>, text: &PageText<'a>) -> Option<Harm<'a>> {
+    let clip = text.facts.clip?;
+    let side = (SIDE * text.font()).max(2.0);
+    let lines = text.lines.iter().map(|line| line.core);
+    let left = |r: Region| r.intersect(clip);
+    // A slide that waits beside its window is not cut: something of the text must be left.
+    if !lines.clone().any(|r| left(r).width() > side && left(r).height() > 0.5 * r.height()) {
+        return None;
+    }
+    let sideways = lines.clone().map(|r| (clip.x0 - r.x0).max(r.x1 - clip.x1)).fold(0.0, f32::max);
+    let down = lines.clone().map(|r| (clip.y0 - r.y0).max(r.y1 - clip.y1)).fold(0.0, f32::max);
+    let sliced = lines.clone().any(|r| left(r).height() < (1.0 - SLICE) * r.height());
+    let (words, lost) = match (sideways > side, sliced) {
+        (true, _) => ("cut at the side", sideways),
+        (false, true) => ("cut below or above", down),
+        (false, false) => return None,
+    };
+    let harmed = lines.reduce(Region::hull).unwrap_or_default();
+    let by = page.around(text.element).find(|e| !e.layout.is_none_or(|l| within(harmed, l, side)));
+    Some(Harm { text: text.element, by, words, lost })
+}
+
+/// A text that reaches over the edge of the box in which a reader sees it.
+fn sticking_out<'a>(page: &Page<'a>, text: &PageText<'a>) -> Option<Harm<'a>> {
+    let frame = frame(page, text.element)?;
+    let room = frame.layout?;
+    let side = (SIDE * text.font()).max(2.0);
+    let shown: Vec<Region> = text.shown().map(|line| line.shown).collect();
+    let sideways = shown.iter().map(|r| (room.x0 - r.x0).max(r.x1 - room.x1)).fold(0.0, f32::max);
+    let down = shown.iter().map(|r| (room.y0 - r.y0).max(r.y1 - room.y1)).fold(0.0, f32::max);
+    let (words, lost) = match (sideways > side, down > side) {
+        (true, _) => ("sticks out at the side", sideways),
+        (false, true) => ("sticks out below or above", down),
+        (false, false) => return None,
+    };
+    Some(Harm { text: text.element, by: Some(frame), words, lost })
+}
+
+/// The box with visible edges around a text, unless the text was placed out of the flow of that box. The page's own
+/// ground has no edges.
+fn frame<'a>(page: &Page<'a>, text: &'a Element) -> Option<&'a Element> {
+    for e in page.around(text) {
+        let facts = e.page.as_ref()?;
+        if matches!(facts.tag.as_str(), "html" | "body") {
+            return None;
+        }
+        if facts.framed && facts.display != "inline" {
+            return Some(e);
+        }
+        if is_placed(e) {
+            return None;
+        }
+    }
+    None
+}
+
+fn within(r: Region, room: Region, slack: f32) -> bool {
+    room.grow(slack).contains(r)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+
+    #[test]
+    fn what_overflow_hides_is_cut() {
+        let line = [10.0, 10.0, 110.0, 33.0];
+        let text = |clip: [f32; 4]| words(0, "Open until six", line).clipped(clip);
+        counts(check, vec![text([0.0, 0.0, 108.0, 50.0])], "none", &[]);
+        counts(check, vec![text([0.0, 0.0, 80.0, 50.0])], "'Open until six' cut at the side", &[&[0]]);
+        counts(check, vec![text([0.0, 0.0, 200.0, 22.0])], "'Open until six' cut below or above", &[&[0]]);
+        // The next slide waits outside.
+        let shown = words(1, "First slide", [10.0, 60.0, 90.0, 83.0]);
+        counts(check, vec![text([120.0, 0.0, 200.0, 50.0]), shown], "none", &[]);
+        // A list that scrolls hides nothing.
+        counts(check, vec![words(0, "Open until six", line).scrolled([0.0, 0.0, 80.0, 50.0])], "none", &[]);
+    }
+
+    #[test]
+    fn texts_stay_in_their_boxes() {
+        let pill = |x1: f32| block(0, "span", [10.0, 8.0, x1, 36.0]).grounded([220; 3]);
+        let text = || words(1, "Limited", [14.0, 10.0, 84.0, 33.0]).inside(0);
+        counts(check, vec![pill(88.0), text()], "none", &[]);
+        counts(check, vec![pill(60.0), text()], "'Limited' sticks out at the side", &[&[1, 0]]);
+        counts(check, vec![pill(60.0), text().placed("absolute")], "none", &[]);
+    }
+}

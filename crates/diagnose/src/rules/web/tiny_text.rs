@@ -1,0 +1,60 @@
+#![doc = include_str!("tiny_text.md")]
+
+use super::{Judgement, defect};
+use crate::page::{Page, PageText};
+use crate::scene::{Scene, and_others, content, listed, quote};
+use vsdpo_artifact::Element;
+
+pub(super) const SUMMARY: &str = "a text is too small to read";
+pub(super) const PROPERTIES: [&str; 4] = ["font-size", "font", "transform", "zoom"];
+
+/// The smallest font size in pixels that can be read without zooming; a raised or lowered sign may be smaller.
+const LEAST: f32 = 9.0;
+const LEAST_SIGN: f32 = 6.5;
+
+pub(super) fn check(scene: &Scene) -> Judgement {
+    let page = Page::of(scene);
+    let mut texts: Vec<&PageText> = page.texts.iter().filter(|t| t.is_shown() && t.has_words()).collect();
+    if texts.is_empty() {
+        return Judgement::not_judged("no text");
+    }
+    texts.sort_by(|a, b| a.font().total_cmp(&b.font()));
+    let told = |t: &PageText, max| format!("{} {:.1} px", quote(content(t.element), max), t.font());
+    // Texts of one size are one finding.
+    let mut small: Vec<Vec<&PageText>> = Vec::new();
+    for text in texts.iter().filter(|t| is_tiny(t)) {
+        match small.iter_mut().find(|g| g[0].font() == text.font()) {
+            Some(group) => group.push(text),
+            None => small.push(vec![text]),
+        }
+    }
+    let observed = match small.is_empty() {
+        true => format!("smallest {}", told(texts[0], 20)),
+        false => listed(small.iter().map(|g| and_others(told(g[0], 20), g.len())).collect()),
+    };
+    let defects = small.iter().map(|g| {
+        let elements: Vec<&Element> = g.iter().map(|t| t.element).collect();
+        defect(&elements, and_others(format!("too small: {}", told(g[0], 40)), g.len()))
+    });
+    Judgement::counted(defects.collect(), observed)
+}
+
+fn is_tiny(text: &PageText) -> bool {
+    let sign = matches!(text.facts.tag.as_str(), "sup" | "sub");
+    text.font() < if sign { LEAST_SIGN } else { LEAST }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::testing::*;
+
+    #[test]
+    fn nine_pixels_are_enough() {
+        let text = |id, size| words(id, "Terms", [0.0, 10.0, 60.0, 20.0]).sized(size);
+        counts(check, vec![text(0, 9.0), text(1, 16.0)], "smallest 'Terms' 9.0 px", &[]);
+        counts(check, vec![text(0, 8.9), text(1, 8.9)], "'Terms' 8.9 px +1", &[&[0, 1]]);
+        let sign = words(0, "2", [0.0, 10.0, 8.0, 18.0]).sized(7.0);
+        counts(check, vec![sign.clone()], "'2' 7.0 px", &[&[0]]);
+    }
+}

@@ -1,0 +1,131 @@
+//! How often the rules of pages are right, against the labels of `fixtures/lint_web`, made by hand: which rules find
+//! something in which page, and where.
+//!
+//! `cargo test --release -p vsdpo-render --test web_accuracy -- --nocapture` prints the table of `docs/accuracy.md`.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use vsdpo_artifact::{Defect, Domain, Element, Rendered};
+use vsdpo_diagnose::{diagnose, rules};
+use vsdpo_render::{Page, WebConfig, WebRenderer};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Half {
+    /// Thresholds were set by these.
+    Tune,
+    /// These only measure.
+    Heldout,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Label {
+    file: String,
+    half: Half,
+    /// For each rule the `id` attributes of the elements that it should name one of.
+    rules: BTreeMap<String, Vec<String>>,
+    #[serde(rename = "hard")]
+    _hard: bool,
+    #[serde(rename = "why")]
+    _why: String,
+}
+
+/// Pages that a rule finds something in, by whether the label agrees.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    right: usize,
+    /// Found where nothing is labelled.
+    extra: usize,
+    /// Labelled, not found.
+    missed: usize,
+}
+
+impl Counts {
+    fn precision(self) -> f64 {
+        self.right as f64 / (self.right + self.extra).max(1) as f64
+    }
+
+    fn recall(self) -> f64 {
+        self.right as f64 / (self.right + self.missed).max(1) as f64
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/lint_web")
+}
+
+fn labels() -> Vec<Label> {
+    let text = std::fs::read_to_string(folder().join("labels.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+}
+
+fn rendered(labels: &[Label]) -> Vec<(String, Rendered)> {
+    let config = WebConfig { timeout: std::time::Duration::from_secs(60), ..WebConfig::default() };
+    let renderer = WebRenderer::start(config).unwrap_or_else(|e| panic!("these tests draw pages for real: {e}"));
+    let source = |label: &Label| std::fs::read_to_string(folder().join(&label.file)).unwrap();
+    let sources: Vec<String> = labels.iter().map(source).collect();
+    let pages: Vec<Page> =
+        sources.iter().map(|html| Page { html: html.clone().into(), folder: Some(folder()) }).collect();
+    let outcomes = renderer.render_all(&pages).unwrap();
+    let drawn = sources.into_iter().zip(outcomes).zip(labels).map(|((source, outcome), label)| match outcome {
+        vsdpo_artifact::Outcome::Rendered(rendered) => (source, rendered),
+        vsdpo_artifact::Outcome::Failed { error } => panic!("{}: {}", label.file, error.message),
+    });
+    drawn.collect()
+}
+
+/// Whether one of the elements of a finding, or one around it, has one of the ids.
+fn names(defect: &Defect, ids: &[String], source: &str, elements: &[Element]) -> bool {
+    let tagged = |e: &Element| {
+        let tag = e.stack.first().and_then(|span| span.text(source)).unwrap_or_default();
+        ids.iter().any(|id| tag.contains(&format!("id=\"{id}\"")))
+    };
+    let around = |id: &u32| {
+        let up = |e: &&Element| e.parent.and_then(|parent| elements.get(parent as usize));
+        std::iter::successors(elements.get(*id as usize), up).any(tagged)
+    };
+    defect.elements.iter().any(around)
+}
+
+#[test]
+fn rules_find_what_people_see() {
+    let labels = labels();
+    assert!(labels.len() >= 80);
+    let mut counts: BTreeMap<(&str, Half), Counts> = BTreeMap::new();
+    for (label, (source, rendered)) in labels.iter().zip(rendered(&labels)) {
+        let elements = rendered.elements.clone();
+        let defects = diagnose(Domain::Web, None, &vsdpo_artifact::Outcome::Rendered(rendered)).defects;
+        for rule in rules(Domain::Web).iter().filter(|r| r.id != "web/missing-content") {
+            let count = counts.entry((rule.id, label.half)).or_default();
+            let ids = label.rules.get(rule.id).map(Vec::as_slice).unwrap_or_default();
+            let found = defects.iter().filter(|d| d.rule == rule.id);
+            let (right, extra): (Vec<_>, Vec<_>) = found.partition(|d| names(d, ids, &source, &elements));
+            count.right += usize::from(!right.is_empty());
+            count.extra += usize::from(!extra.is_empty());
+            if !ids.is_empty() && right.is_empty() {
+                count.missed += 1;
+                println!("{} {:?} {}: missed {ids:?}", label.file, label.half, rule.id);
+            }
+            for defect in extra {
+                println!("{} {:?} {}: {}", label.file, label.half, rule.id, defect.message);
+            }
+        }
+    }
+    report(&counts);
+}
+
+fn report(counts: &BTreeMap<(&str, Half), Counts>) {
+    println!("| rule | half | labelled | precision | recall |\n|---|---|---|---|---|");
+    for ((rule, half), c) in counts {
+        let labelled = c.right + c.missed;
+        println!("| {rule} | {half:?} | {labelled} | {:.2} | {:.2} |", c.precision(), c.recall());
+    }
+    for ((rule, half), c) in counts {
+        if *half == Half::Heldout {
+            assert!(c.precision() >= 0.95, "{rule}: precision {:.2}", c.precision());
+            assert!(c.recall() >= 0.85, "{rule}: recall {:.2}", c.recall());
+        }
+    }
+}
