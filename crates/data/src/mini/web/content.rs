@@ -2,7 +2,7 @@
 
 use super::layout::Layout;
 use super::page::{Slip, page};
-use super::words::{BADGES, BUTTONS, FAMILIES, LABELS, TITLES};
+use super::words::{BUTTONS, FAMILIES, LABELS, NOTES, TITLES};
 use crate::mini;
 use crate::mini::Split;
 use crate::mini::colors::GROUNDS;
@@ -56,8 +56,8 @@ pub struct Content {
     pub button: &'static str,
     /// Where the button stands at the bottom; left or right.
     pub button_side: Side,
-    /// Text of the badge.
-    pub badge: &'static str,
+    /// Text of the note.
+    pub note: &'static str,
 }
 
 impl mini::Content for Content {
@@ -86,7 +86,7 @@ impl mini::Content for Content {
             large: rng.random_bool(0.75).then(|| rng.random_range(0..count)),
             button: pick(&BUTTONS, rng),
             button_side: pick(&[Side::Left, Side::Right], rng),
-            badge: pick(&BADGES, rng),
+            note: pick(&NOTES, rng),
         }
     }
 
@@ -103,7 +103,7 @@ impl mini::Content for Content {
     }
 
     fn lend_words(&self, other: Self) -> Self {
-        Content { button: self.button, badge: self.badge, ..other }
+        Content { button: self.button, note: self.note, ..other }
     }
 
     fn prompt(&self) -> String {
@@ -114,7 +114,7 @@ impl mini::Content for Content {
         };
         format!(
             "Write an HTML page for a window of {} x {} pixels, on {} ground: the title '{}' ({}), a button '{}' at \
-             the bottom ({}), a badge '{}' in a free corner.\n{} cards: {}.{large}",
+             the bottom ({}), a note '{}' in a free corner.\n{} cards: {}.{large}",
             super::WINDOW.0,
             super::WINDOW.1,
             GROUNDS[self.ground].0,
@@ -122,7 +122,7 @@ impl mini::Content for Content {
             self.title_side.name(),
             self.button,
             self.button_side.name(),
-            self.badge,
+            self.note,
             self.cards.len(),
             cards.join("; "),
         )
@@ -131,7 +131,7 @@ impl mini::Content for Content {
     fn requirements(&self) -> Requirements {
         let mut texts = vec![self.title.to_string()];
         texts.extend(self.cards.iter().flat_map(|c| [c.label.to_string(), c.number.to_string()]));
-        texts.extend([self.button.to_string(), self.badge.to_string()]);
+        texts.extend([self.button.to_string(), self.note.to_string()]);
         Requirements { texts, series: Vec::new(), background: Some(GROUNDS[self.ground].1) }
     }
 

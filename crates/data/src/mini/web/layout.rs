@@ -14,7 +14,7 @@ use vsdpo_artifact::Region;
 /// Width and height of the window, in pixels.
 pub const WINDOW: (u32, u32) = (320, 240);
 
-/// Where the badge goes.
+/// Where the note goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Corner {
@@ -39,17 +39,16 @@ impl Corner {
 #[allow(missing_docs)]
 pub enum Items {
     Start,
-    Center,
     Baseline,
 }
 
 impl Items {
     /// Every alignment.
-    pub const ALL: [Items; 3] = [Items::Start, Items::Center, Items::Baseline];
+    pub const ALL: [Items; 2] = [Items::Start, Items::Baseline];
 
     /// In the words of CSS.
     pub fn name(self) -> &'static str {
-        ["start", "center", "baseline"][self as usize]
+        ["start", "baseline"][self as usize]
     }
 }
 
@@ -71,11 +70,11 @@ pub struct Layout {
     pub items: Items,
     /// Of the widths of a card.
     pub card_width: usize,
-    /// Of the badge.
+    /// Of the note.
     pub corner: Corner,
     /// Neutral: of the radii of a card's corners.
     pub radius: usize,
-    /// Neutral: of the colours behind button and badge.
+    /// Neutral: of the colours behind button and note.
     pub accent: usize,
 }
 
@@ -144,15 +143,12 @@ impl mini::Layout for Layout {
 /// Room to every edge of the window.
 const EDGE: f32 = 9.0;
 const GAP: f32 = 8.0;
-/// Padding of a card, and with it the border.
+/// Padding of cards, button and note; of a card together with its border.
 const PADDING: f32 = 4.0;
 const FRAME: f32 = PADDING + 1.0;
-/// Font size of labels, and of the texts of button and badge.
+/// Font size of all but the title and the large number, and the height of a line.
 const BODY: f32 = 14.0;
-const SMALL: f32 = 13.0;
-/// Padding of button and badge, across and down, and their height.
-const PAD: (f32, f32) = (6.0, 3.0);
-const LABEL_HEIGHT: f32 = 15.0 + 2.0 * PAD.1;
+const LINE: f32 = 16.0;
 /// Pixels by which a good layout keeps clear of every limit and a bad one passes it: widths by the font's table and
 /// by the browser differ by less.
 const MARGIN: f32 = 4.0;
@@ -169,13 +165,13 @@ impl Content {
     /// Whether every layout is clearly good or clearly bad.
     pub(super) fn clear_cut(&self) -> bool {
         let clear = |room: f32, harmless: f32| room >= MARGIN || room <= -(harmless + MARGIN);
-        let badge = |size: usize| {
+        let note = |size: usize| {
             // Paddings may overlap without harm; the words of both may not.
-            Corner::ALL.into_iter().all(|corner| clear(self.room_for_badge(corner, size), 2.0 * PAD.0))
+            Corner::ALL.into_iter().all(|corner| clear(self.room_for_note(corner, size), 2.0 * PADDING))
         };
         (0..CARD_WIDTHS.len())
             .all(|w| clear(self.room_for_cards(w), 0.0) && clear(self.room_in_cards(w), 0.0))
-            && (0..TITLE_SIZES.len()).all(|size| clear(self.room_for_title(size), 0.0) && badge(size))
+            && (0..TITLE_SIZES.len()).all(|size| clear(self.room_for_title(size), 0.0) && note(size))
     }
 
     /// The nearest good layout. The bottom always has a corner left, so there is one.
@@ -187,7 +183,7 @@ impl Content {
             good.title_size = fitting.choose(rng).unwrap_or(good.title_size);
         }
         if !self.items_fit(good.items) {
-            good.items = pick(&[Items::Start, Items::Center], rng);
+            good.items = Items::Start;
         }
         if !self.width_fits(good.card_width) {
             let fitting = (0..CARD_WIDTHS.len()).filter(|&width| self.width_fits(width));
@@ -204,9 +200,10 @@ impl Content {
         self.room_for_title(size) >= 0.0
     }
 
-    /// Baselines are in line, and so the cards are not, where one first line is larger than the others.
+    /// Baselines are in line, and so the cards are not, where one first line is larger than the others. Of two cards
+    /// nobody can say that one is out of line.
     fn items_fit(&self, items: Items) -> bool {
-        self.large.is_none() || items != Items::Baseline
+        items == Items::Start || self.large.is_none() || self.cards.len() < 3
     }
 
     fn width_fits(&self, width: usize) -> bool {
@@ -214,7 +211,7 @@ impl Content {
     }
 
     fn corner_fits(&self, corner: Corner, title_size: usize) -> bool {
-        self.room_for_badge(corner, title_size) >= 0.0
+        self.room_for_note(corner, title_size) >= 0.0
     }
 
     /// Pixels from the title to the end of the window.
@@ -239,16 +236,16 @@ impl Content {
         card_text(card) + PADDING - widest.fold(0.0, f32::max)
     }
 
-    /// Pixels between the badge and what it comes nearest to; below 0 how far they overlap.
-    fn room_for_badge(&self, corner: Corner, title_size: usize) -> f32 {
-        let badge = label_box(self.badge, corner);
+    /// Pixels between the note and what it comes nearest to; below 0 how far they overlap.
+    fn room_for_note(&self, corner: Corner, title_size: usize) -> f32 {
+        let note = label_box(self.note, corner);
         let button = match self.button_side {
             Side::Left => Corner::BottomLeft,
             _ => Corner::BottomRight,
         };
         let gap = |other: Region| {
-            let across = (other.x0 - badge.x1).max(badge.x0 - other.x1);
-            let down = (other.y0 - badge.y1).max(badge.y0 - other.y1);
+            let across = (other.x0 - note.x1).max(note.x0 - other.x1);
+            let down = (other.y0 - note.y1).max(note.y0 - other.y1);
             across.max(down)
         };
         gap(self.title_box(title_size)).min(gap(label_box(self.button, button)))
@@ -271,9 +268,9 @@ fn card_text(width: usize) -> f32 {
     CARD_WIDTHS[width] as f32 * BODY
 }
 
-/// The box of a button or badge.
+/// The box of a button or note.
 fn label_box(text: &str, corner: Corner) -> Region {
-    let (w, h) = (width(text, SMALL, false) + 2.0 * PAD.0, LABEL_HEIGHT);
+    let (w, h) = (width(text, BODY, false) + 2.0 * PADDING, LINE + 2.0 * PADDING);
     let x = if matches!(corner, Corner::TopLeft | Corner::BottomLeft) {
         EDGE
     } else {

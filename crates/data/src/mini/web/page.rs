@@ -40,7 +40,8 @@ fn rules(c: &Content, l: &Layout) -> String {
          h1{{margin:9px;font-size:{}px;text-align:{};white-space:nowrap}}\n\
          main{{display:flex;gap:8px;margin:9px;align-items:{}}}\n\
          div{{flex:none;width:{}em;height:5em;padding:4px;border:1px solid;border-radius:{}px;overflow:hidden}}\n\
-         button,span{{position:absolute;padding:3px 6px;border:0;background:{};color:white;font:13px Arial}}\n",
+         button,span{{position:absolute;padding:4px;font:inherit}}\n\
+         button{{border:0;background:{};color:white}}\n",
         GROUNDS[c.ground].0,
         INKS[l.ink],
         TITLE_SIZES[l.title_size],
@@ -69,7 +70,7 @@ fn elements(c: &Content, l: &Layout, slip: Option<Slip>) -> String {
         "</main>\n<button style=\"bottom:9px;{}:9px\">{}</button>\n<span style=\"{edge}:9px;{side}:9px\">{}</span>\n",
         c.button_side.name(),
         c.button,
-        c.badge,
+        c.note,
     );
     text
 }
@@ -82,8 +83,8 @@ pub(super) fn read_layout(text: &str) -> Option<Layout> {
         rule.split(';').find_map(of)
     };
     let (body, h1, main, div, button) =
-        (rule("body")?, rule("h1")?, rule("main")?, rule("div")?, rule("button,span")?);
-    let badge = between(text, "<span style=\"", "\"")?;
+        (rule("body")?, rule("h1")?, rule("main")?, rule("div")?, rule("button")?);
+    let note = between(text, "<span style=\"", "\"")?;
     let number = |of: &[u32], rule: &str, property: &str, unit: &str| {
         let number: u32 = value(rule, property)?.strip_suffix(unit)?.parse().ok()?;
         of.iter().position(|&x| x == number)
@@ -92,7 +93,7 @@ pub(super) fn read_layout(text: &str) -> Option<Layout> {
         let word = value(rule, property)?;
         of.iter().position(|&x| x == word)
     };
-    let at = |c: &&Corner| value(badge, c.name().0).is_some() && value(badge, c.name().1).is_some();
+    let at = |c: &&Corner| value(note, c.name().0).is_some() && value(note, c.name().1).is_some();
     Some(Layout {
         ink: word(&INKS, body, "color")?,
         title_size: number(&TITLE_SIZES, h1, "font-size", "px")?,

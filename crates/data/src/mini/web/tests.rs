@@ -1,5 +1,5 @@
 use super::font::width;
-use super::words::{BADGES, LABELS, TITLES};
+use super::words::{LABELS, NOTES, TITLES};
 use super::*;
 use crate::mini::colors::{GROUNDS, INKS, readable};
 use crate::mini::{Content as _, Layout as _, Slip as _, Split, stream};
@@ -101,7 +101,7 @@ fn widths_are_those_of_the_browser() {
 
 #[test]
 fn words_have_letters_that_the_table_knows() {
-    let words = TITLES.iter().flatten().chain(LABELS.iter().flatten()).chain(&BADGES);
+    let words = TITLES.iter().flatten().chain(LABELS.iter().flatten()).chain(&NOTES);
     for word in words {
         assert!(word.bytes().all(|b| width(&char::from(b).to_string(), 1.0, false) > 0.0), "{word}");
     }

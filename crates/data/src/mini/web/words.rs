@@ -47,8 +47,8 @@ pub const FAMILIES: [usize; 4] = [0, 4, 7, 10];
 pub const BUTTONS: [&str; 8] =
     ["Buy now", "Sign up", "Order", "Details", "Contact us", "Join us", "Read more", "Start here"];
 
-/// Texts of the badge.
-pub const BADGES: [&str; 8] = ["New", "Sale", "Beta", "Popular", "Limited", "Updated", "Premium", "Tested"];
+/// Texts of the note.
+pub const NOTES: [&str; 8] = ["New", "Sale", "Beta", "Popular", "Limited", "Updated", "Premium", "Tested"];
 
-/// Colours behind button and badge, all dark enough for white text: a neutral choice.
+/// Colours of the button, all dark enough for white text: a neutral choice.
 pub const ACCENTS: [&str; 4] = ["teal", "crimson", "purple", "sienna"];
