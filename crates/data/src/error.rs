@@ -12,7 +12,9 @@ pub enum DataError {
     )]
     UnknownType(String),
     /// The data set does not have this domain.
-    #[error("data.domain: there are no {domain} tasks in \"{kind}\"; use \"chart\"")]
+    #[error(
+        "data.domain: there are no {domain} tasks in \"{kind}\"; use \"chart\", or \"web\" with \"mini\""
+    )]
     UnknownDomain {
         /// The data set.
         kind: String,

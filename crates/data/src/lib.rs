@@ -7,7 +7,7 @@
 //!
 //! | `[data] type` | what | `path` | `split` |
 //! |---|---|---|---|
-//! | `mini` | the embedded world | - | `train`, `heldout`, `feedback` |
+//! | `mini` | the embedded world of the domain | - | `train`, `heldout`, `feedback` |
 //! | `chart2code` | Chart2Code-160K as published | its folder | `train` |
 //! | `chartmimic` | ChartMimic's Direct task | its folder | `ori_500`, `direct_600`, `direct_1800` |
 //! | `jsonl` | trl's conversational form | a file, or a folder of `SPLIT.jsonl` | names the file |
@@ -39,7 +39,7 @@ pub use jsonl::line as jsonl_line;
 pub use picture::{Picture, decode as decode_picture};
 pub use record::Record;
 
-use mini::chart::Split;
+use mini::{Split, World};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -92,7 +92,7 @@ pub struct Source {
 
 #[derive(Clone, Debug)]
 enum Kind {
-    Mini { split: Split, limit: u64 },
+    Mini { world: World, split: Split, limit: u64 },
     Corpus(Arc<Corpus>),
 }
 
@@ -103,11 +103,14 @@ impl Source {
     /// # Errors
     /// An unknown data set, domain or split; files that are not there or of another form; no usable row.
     pub fn open(config: &DataConfig) -> Result<Self, DataError> {
-        if config.domain != Domain::Chart {
-            return Err(DataError::UnknownDomain { kind: config.kind.clone(), domain: config.domain.name() });
-        }
+        let unknown = || DataError::UnknownDomain { kind: config.kind.clone(), domain: config.domain.name() };
         let kind = match config.kind.as_str() {
-            "mini" => Kind::Mini { split: mini_split(&config.split)?, limit: config.limit },
+            "mini" => Kind::Mini {
+                world: World::of(config.domain).ok_or_else(unknown)?,
+                split: mini_split(&config.split)?,
+                limit: config.limit,
+            },
+            _ if config.domain != Domain::Chart => return Err(unknown()),
             _ => Kind::Corpus(Arc::new(Corpus::open(config, &mut |_| {})?)),
         };
         Ok(Self { kind })
@@ -125,9 +128,9 @@ impl Source {
 
     fn task(&self, seed: u64, position: u64) -> Result<Task, DataError> {
         match &self.kind {
-            Kind::Mini { split, limit } => {
+            Kind::Mini { world, split, limit } => {
                 let index = if *limit > 0 { position % limit } else { position };
-                Ok(mini::chart::task(*split, seed, index))
+                Ok(world.task(*split, seed, index))
             }
             Kind::Corpus(corpus) => corpus.task(order::row_at(seed, position, corpus.len())),
         }
@@ -137,19 +140,17 @@ impl Source {
     /// has and why others were left out.
     pub fn held_out(&self) -> serde_json::Value {
         match &self.kind {
-            Kind::Mini { .. } => mini::chart::held_out(),
+            Kind::Mini { world, .. } => world.held_out(),
             Kind::Corpus(corpus) => corpus.facts(),
         }
     }
 }
 
 fn mini_split(name: &str) -> Result<Split, DataError> {
-    [Split::Train, Split::Heldout, Split::Feedback].into_iter().find(|s| s.name() == name).ok_or_else(|| {
-        DataError::Key {
-            key: "split",
-            problem: format!("the mini world has no {name:?}"),
-            mend: "use \"train\", \"heldout\" or \"feedback\"",
-        }
+    Split::ALL.into_iter().find(|s| s.name() == name).ok_or_else(|| DataError::Key {
+        key: "split",
+        problem: format!("the mini world has no {name:?}"),
+        mend: "use \"train\", \"heldout\" or \"feedback\"",
     })
 }
 

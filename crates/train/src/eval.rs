@@ -15,8 +15,8 @@ use crate::renderer::Renderer;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use thiserror::Error;
-use vsdpo_artifact::{Axis, Diagnosis, Domain, Outcome, Task, extract_code};
-use vsdpo_data::mini::chart::{self, Layout, Split};
+use vsdpo_artifact::{Axis, Diagnosis, Outcome, Task, extract_code};
+use vsdpo_data::mini::{Split, World};
 use vsdpo_diagnose::{diagnose, rubric_json};
 use vsdpo_policy::{Message, Policy, PolicyError, SampleConfig};
 use vsdpo_render::RenderError;
@@ -27,12 +27,12 @@ pub use vsdpo_stats::{Estimate, bootstrap};
 const PROMPTS_AT_ONCE: usize = 64;
 /// Attempts that are kept whole.
 const SHOWN: usize = 8;
-/// Contents by which the best constant layout is chosen.
-const CONSTANT_CONTENTS: u64 = 500;
 
 /// What to evaluate on.
 #[derive(Clone, Debug)]
 pub struct EvalConfig {
+    /// The world to draw tasks from; the renderer must be one of its domain.
+    pub world: World,
     /// Contents to draw tasks from.
     pub split: Split,
     /// Number of tasks; one sample each.
@@ -69,7 +69,7 @@ pub struct Arm {
 /// All arms of one evaluation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EvalReport {
-    /// `mini-chart`.
+    /// `mini-chart` or `mini-web`.
     pub benchmark: String,
     /// Contents that tasks were drawn from.
     pub split: Split,
@@ -115,28 +115,28 @@ pub struct Attempt {
     pub diagnosis: Diagnosis,
 }
 
-/// Scores a policy on the mini charts.
+/// Scores a policy on an embedded world.
 ///
 /// # Errors
 /// The policy or the renderer does not work; attempts that fail are scores, not errors.
 pub fn evaluate(policy: &Policy, renderer: &dyn Renderer, cfg: &EvalConfig) -> Result<EvalReport, EvalError> {
-    let tasks: Vec<Task> = (0..cfg.tasks as u64).map(|i| chart::task(cfg.split, cfg.seed, i)).collect();
+    let tasks: Vec<Task> = (0..cfg.tasks as u64).map(|i| cfg.world.task(cfg.split, cfg.seed, i)).collect();
     let prompts: Vec<Vec<Message>> = tasks.iter().map(student_prompt).collect();
     let attempts = attempt(policy, renderer, &tasks, &prompts, cfg)?;
-    let mut arms = vec![score("student", &attempts, cfg.seed)];
+    let mut arms = vec![score("student", &attempts, cfg)];
     if cfg.constant {
         arms.push(constant_arm(renderer, &tasks, cfg)?);
     }
     if cfg.feedback {
         for (name, shift) in [("given-feedback", 0), ("shuffled-feedback", 1)] {
             let prompts = feedback_prompts(&tasks, &attempts, shift);
-            arms.push(score(name, &attempt(policy, renderer, &tasks, &prompts, cfg)?, cfg.seed));
+            arms.push(score(name, &attempt(policy, renderer, &tasks, &prompts, cfg)?, cfg));
         }
     }
     let temperature = cfg.sampling.temperature;
     let shown = attempts.into_iter().take(SHOWN).collect();
     Ok(EvalReport {
-        benchmark: "mini-chart".into(),
+        benchmark: cfg.world.benchmark().into(),
         split: cfg.split,
         seed: cfg.seed,
         temperature,
@@ -158,7 +158,7 @@ fn attempt(
         let encoded = chunk.iter().map(|m| policy.encode(m)).collect::<Result<Vec<_>, _>>()?;
         let seed = cfg.seed.wrapping_add(i as u64);
         for completion in policy.sample(&encoded, 1, &cfg.sampling, seed)? {
-            let span = extract_code(&completion.text, Domain::Chart);
+            let span = extract_code(&completion.text, cfg.world.domain());
             codes.push(completion.text[span.start..span.end].to_owned());
         }
     }
@@ -192,42 +192,37 @@ fn feedback_prompts(tasks: &[Task], attempts: &[Attempt], shift: usize) -> Vec<V
 
 /// The best constant layout, chosen on training contents and scored on the tasks.
 fn constant_arm(renderer: &dyn Renderer, tasks: &[Task], cfg: &EvalConfig) -> Result<Arm, EvalError> {
-    let (layout, _) = chart::best_constant(Split::Train, cfg.seed, CONSTANT_CONTENTS);
-    let codes = (0..tasks.len() as u64).map(|i| chart::script_of(cfg.split, cfg.seed, i, &layout)).collect();
-    Ok(score("best-constant", &judge(renderer, tasks, codes)?, cfg.seed))
+    let codes = cfg.world.constant_answers(cfg.split, cfg.seed, tasks.len() as u64);
+    Ok(score("best-constant", &judge(renderer, tasks, codes)?, cfg))
 }
 
-fn score(arm: &str, attempts: &[Attempt], seed: u64) -> Arm {
+fn score(arm: &str, attempts: &[Attempt], cfg: &EvalConfig) -> Arm {
     let estimate = |value: &dyn Fn(&Attempt) -> f64| {
         let values: Vec<f64> = attempts.iter().map(value).collect();
-        bootstrap(&values, seed)
+        bootstrap(&values, cfg.seed)
     };
     let satisfied = |axis: Axis| {
         move |a: &Attempt| (a.diagnosis.rubric.get(axis).and_then(|v| v.satisfied) == Some(true)) as u8 as f64
     };
-    let layouts: Vec<Layout> = attempts.iter().filter_map(|a| chart::read_layout(&a.code)).collect();
+    let choices: Vec<_> = attempts.iter().filter_map(|a| cfg.world.choices(&a.code)).collect();
     Arm {
         arm: arm.into(),
         tasks: attempts.len(),
         exec: estimate(&|a| a.diagnosis.executed as u8 as f64),
         defect_free: estimate(&|a| a.diagnosis.defect_free() as u8 as f64),
         reward: estimate(&|a| a.diagnosis.reward as f64),
-        axes: Axis::of(Domain::Chart)
+        axes: Axis::of(cfg.world.domain())
             .iter()
             .map(|&x| (x.name().to_string(), estimate(&satisfied(x))))
             .collect(),
-        choice_entropy: choice_entropy(&layouts),
+        choice_entropy: choice_entropy(&choices),
     }
 }
 
-fn choice_entropy(layouts: &[Layout]) -> BTreeMap<String, f64> {
-    let choices = |l: &Layout| {
-        let (place, align) = (l.location as usize, l.align as usize);
-        [place, l.wide_margin as usize, l.rotation as usize, align, l.ink, l.grid as usize]
-    };
-    let names = ["legend", "margin", "rotation", "align", "ink", "grid (neutral)"];
-    let of = |k: usize| entropy(layouts.iter().map(move |l| choices(l)[k]));
-    names.iter().enumerate().map(|(k, name)| (name.to_string(), of(k))).collect()
+/// The entropy of each choice over attempts that all make the same choices.
+fn choice_entropy(attempts: &[Vec<(&'static str, usize)>]) -> BTreeMap<String, f64> {
+    let names = attempts.first().into_iter().flatten().enumerate();
+    names.map(|(k, (name, _))| (name.to_string(), entropy(attempts.iter().map(move |a| a[k].1)))).collect()
 }
 
 fn entropy(values: impl Iterator<Item = usize>) -> f64 {
@@ -249,5 +244,8 @@ mod tests {
         assert!((entropy([0, 1, 2, 3].into_iter()) - 4f64.ln()).abs() < 1e-12);
         assert_eq!(entropy([5, 5, 5].into_iter()), 0.0);
         assert_eq!(entropy(std::iter::empty()), 0.0);
+        let of = choice_entropy(&[vec![("ink", 0), ("corner", 2)], vec![("ink", 1), ("corner", 2)]]);
+        assert_eq!(of, BTreeMap::from([("ink".to_string(), 2f64.ln()), ("corner".to_string(), 0.0)]));
+        assert!(choice_entropy(&[]).is_empty());
     }
 }

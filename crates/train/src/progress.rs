@@ -76,7 +76,7 @@ impl Progress {
 mod tests {
     use super::*;
     use crate::eval::{Arm, Estimate};
-    use vsdpo_data::mini::chart::Split;
+    use vsdpo_data::mini::Split;
 
     fn report(exec: f64, clean: f64) -> EvalReport {
         let estimate = |mean| Estimate { mean, low: mean, high: mean };

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-use vsdpo_data::{Source, mini::chart::Split};
+use vsdpo_data::{Source, mini::Split};
 use vsdpo_policy::{Policy, SampleConfig};
 use vsdpo_render::RenderStats;
 
@@ -172,6 +172,7 @@ impl<'a, 'o> Trainer<'a, 'o> {
     fn evaluate(&mut self) -> Result<(), TrainError> {
         let (recipe, step) = (self.recipe, self.state.progress.step);
         let config = EvalConfig {
+            world: recipe.eval.benchmark.world(),
             split: Split::Heldout,
             tasks: recipe.eval.tasks,
             sampling: SampleConfig {

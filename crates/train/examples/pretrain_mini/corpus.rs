@@ -13,12 +13,12 @@ use anyhow::Result;
 use rand::Rng;
 use rayon::prelude::*;
 use std::io::Cursor;
-use vsdpo_artifact::{Domain, ExecError, Image, Outcome, Task};
-use vsdpo_data::mini::chart::{Content, Layout, Slip, Split, script, stream, task_of};
+use vsdpo_artifact::{ExecError, Image, Outcome, Task};
+use vsdpo_data::mini::{Content, Layout, Slip, Split, chart, stream, web};
 use vsdpo_diagnose::{diagnose, rubric_json};
 use vsdpo_policy::Message;
-use vsdpo_render::ChartRenderer;
 use vsdpo_train::context::{Channels, Feedback, student_prompt, teacher_prompt};
+use vsdpo_train::renderer::Renderer;
 
 /// Shares of the kinds of pairs; what is left to 1 are reference pairs.
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +31,8 @@ pub struct Mix {
     pub feedback: f64,
 }
 
-/// Share of first attempts and plain answers that carry a slip.
-const SLIPS: f64 = 0.08;
+/// Share of pairs that are about pages; the others are about charts.
+const PAGES: f64 = 0.5;
 
 /// What a pair shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +56,10 @@ pub struct Pair {
 }
 
 /// A first attempt with what rendering it showed. The picture is kept as PNG: thousands of them fit in memory.
-struct Attempt {
-    content: Content,
+struct Attempt<C: Content> {
+    content: C,
     seen: Result<Seen, ExecError>,
-    repaired: Layout,
+    repaired: C::Layout,
 }
 
 struct Seen {
@@ -70,26 +70,16 @@ struct Seen {
 
 /// The corpus: an endless stream of pairs over a fixed set of rendered attempts.
 pub struct Corpus {
-    attempts: Vec<Attempt>,
+    charts: Attempts<chart::Content>,
+    pages: Attempts<web::Content>,
     seed: u64,
 }
 
 impl Corpus {
-    /// Renders `renders` first attempts on feedback contents.
-    pub fn make(renderer: &ChartRenderer, renders: u64, seed: u64) -> Result<Self> {
-        let drafts: Vec<Draft> = (0..renders).map(|i| Draft::draw(seed, i)).collect();
-        let mut attempts = Vec::new();
-        for chunk in drafts.chunks(500) {
-            let sources: Vec<&str> = chunk.iter().map(|d| d.source.as_str()).collect();
-            let outcomes = renderer.render_all(&sources);
-            let judged = chunk.par_iter().zip(outcomes).map(|(draft, outcome)| draft.judge(outcome?));
-            attempts.extend(judged.collect::<Result<Vec<_>>>()?);
-            println!("rendered {} of {renders} first attempts", attempts.len());
-        }
-        let clean = attempts.iter().filter(|a| a.seen.as_ref().is_ok_and(|s| s.clean)).count();
-        let failed = attempts.iter().filter(|a| a.seen.is_err()).count();
-        println!("of {renders} first attempts {clean} are free of defects, {failed} failed to run");
-        Ok(Self { attempts, seed })
+    /// Renders `renders` first attempts of each world on feedback contents.
+    pub fn make(charts: &dyn Renderer, pages: &dyn Renderer, renders: u64, seed: u64) -> Result<Self> {
+        let (charts, pages) = (Attempts::make(charts, renders, seed)?, Attempts::make(pages, renders, seed)?);
+        Ok(Self { charts, pages, seed })
     }
 
     /// Pair number `index` of a mix: depends on the corpus and these two only.
@@ -111,34 +101,54 @@ impl Corpus {
     }
 
     fn pair_of(&self, kind: Kind, rng: &mut impl Rng) -> Result<Pair> {
-        if kind == Kind::Copy {
-            return Ok(copied(rng));
+        if rng.random_bool(PAGES) { self.pages.pair(kind, rng) } else { self.charts.pair(kind, rng) }
+    }
+}
+
+/// The first attempts of one world.
+struct Attempts<C: Content>(Vec<Attempt<C>>);
+
+impl<C: Content> Attempts<C> {
+    fn make(renderer: &dyn Renderer, renders: u64, seed: u64) -> Result<Self> {
+        let drafts: Vec<Draft<C>> = (0..renders).map(|i| Draft::draw(seed, i)).collect();
+        let mut attempts = Vec::new();
+        for chunk in drafts.chunks(500) {
+            let sources: Vec<&str> = chunk.iter().map(|d| d.source.as_str()).collect();
+            let outcomes = renderer.render_all(&sources)?;
+            let judged = chunk.par_iter().zip(outcomes).map(|(draft, outcome)| draft.judge(outcome));
+            attempts.extend(judged.collect::<Result<Vec<_>>>()?);
+            println!("{}: rendered {} of {renders} first attempts", C::DOMAIN.name(), attempts.len());
         }
-        if kind == Kind::Plain {
-            let content = Content::draw_seen(rng);
-            let layout = Layout::random(rng);
-            let slip = rng.random_bool(SLIPS).then(|| Slip::random(rng));
-            let task = task_of(&content, String::new(), &layout);
-            return Ok(Pair { messages: student_prompt(&task), answer: script(&content, &layout, slip) });
+        let clean = attempts.iter().filter(|a| a.seen.as_ref().is_ok_and(|s| s.clean)).count();
+        let failed = attempts.iter().filter(|a| a.seen.is_err()).count();
+        println!("of {renders} first attempts {clean} are free of defects, {failed} failed to run");
+        Ok(Self(attempts))
+    }
+
+    fn pair(&self, kind: Kind, rng: &mut impl Rng) -> Result<Pair> {
+        match kind {
+            Kind::Copy => Ok(copied::<C>(rng)),
+            Kind::Plain => {
+                let (content, layout) = (C::draw_seen(rng), C::Layout::random(rng));
+                let slip = rng.random_bool(C::SLIPS).then(|| C::Slip::random(rng));
+                let messages = student_prompt(&content.task(String::new(), &layout));
+                Ok(Pair { messages, answer: content.code(&layout, slip) })
+            }
+            Kind::Feedback => self.0[rng.random_range(0..self.0.len())].pair(rng),
+            Kind::Reference => {
+                let (content, layout) = (C::draw(Split::Feedback, rng), C::Layout::random(rng));
+                let (task, answer) = (content.task(String::new(), &layout), content.code(&layout, None));
+                let messages = teacher_prompt(&task, &Feedback::Reference { code: &answer }, channels(rng));
+                Ok(Pair { messages, answer })
+            }
         }
-        if kind == Kind::Feedback {
-            let attempt = &self.attempts[rng.random_range(0..self.attempts.len())];
-            return attempt.pair(rng);
-        }
-        let content = Content::draw(Split::Feedback, rng);
-        let layout = Layout::random(rng);
-        let task = task_of(&content, String::new(), &layout);
-        let answer = script(&content, &layout, None);
-        let messages = teacher_prompt(&task, &Feedback::Reference { code: &answer }, channels(rng));
-        Ok(Pair { messages, answer })
     }
 }
 
 /// Nothing but the prompt helps to guess such an answer, so every token of it teaches to look words up.
-fn copied(rng: &mut impl Rng) -> Pair {
-    const JOINTS: [&str; 8] = [" ", ", ", "='", "', '", "(", ") ", "\n", ": "];
-    let text = |rng: &mut _| script(&Content::draw_seen(rng), &Layout::random(rng), None);
-    let source = text(rng);
+fn copied<C: Content>(rng: &mut impl Rng) -> Pair {
+    const JOINTS: [&str; 12] = [" ", ", ", "='", "', '", "(", ") ", "\n", ": ", ":", ";", "{", ">"];
+    let source = C::draw_seen(rng).code(&C::Layout::random(rng), None);
     let words: Vec<&str> = source.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
     let mut answer = String::new();
     for _ in 0..rng.random_range(20..40) {
@@ -148,7 +158,7 @@ fn copied(rng: &mut impl Rng) -> Pair {
     let answer = answer.trim_end().to_owned();
     let task = Task {
         id: String::new(),
-        domain: Domain::Chart,
+        domain: C::DOMAIN,
         prompt: String::new(),
         images: Vec::new(),
         reference: None,
@@ -165,42 +175,41 @@ fn channels(rng: &mut impl Rng) -> Channels {
 }
 
 /// A first attempt before it is rendered.
-struct Draft {
-    content: Content,
+struct Draft<C: Content> {
+    content: C,
     source: String,
-    repaired: Layout,
+    repaired: C::Layout,
 }
 
-impl Draft {
+impl<C: Content> Draft<C> {
     /// From quite wrong to already right, because a policy in training passes through all of it.
-    fn draw(seed: u64, index: u64) -> Draft {
+    fn draw(seed: u64, index: u64) -> Self {
         let mut rng = stream(Split::Feedback, seed, index);
-        let content = Content::draw(Split::Feedback, &mut rng);
-        let random = Layout::random(&mut rng);
+        let content = C::draw(Split::Feedback, &mut rng);
+        let random = C::Layout::random(&mut rng);
         let good = content.good_layout(&mut rng);
         let x: f64 = rng.random();
         let layout = if x < 0.5 {
             random
         } else if x < 0.9 {
-            mixed(&good, &random, &mut rng)
+            C::Layout::mixed(&good, &random, &mut rng)
         } else {
             good
         };
-        let slip = rng.random_bool(SLIPS).then(|| Slip::random(&mut rng));
-        let source = script(&content, &layout, slip);
+        let slip = rng.random_bool(C::SLIPS).then(|| C::Slip::random(&mut rng));
+        let source = content.code(&layout, slip);
         let repaired = match slip {
-            Some(_) => layout,
-            None => content.repair(&layout, &mut rng).unwrap_or(layout),
+            Some(slip) if slip.hides() => layout,
+            _ => content.repair(&layout, &mut rng),
         };
         Draft { content, source, repaired }
     }
 
-    fn judge(&self, outcome: Outcome) -> Result<Attempt> {
-        let task = task_of(&self.content, String::new(), &self.repaired);
+    fn judge(&self, outcome: Outcome) -> Result<Attempt<C>> {
         let seen = match outcome {
             Outcome::Failed { error } => Err(error),
             Outcome::Rendered(ref r) => {
-                let diagnosis = diagnose(task.domain, task.requirements.as_ref(), &outcome);
+                let diagnosis = diagnose(C::DOMAIN, Some(&self.content.requirements()), &outcome);
                 let rubric_json = rubric_json(&diagnosis.rubric);
                 Ok(Seen { png: to_png(&r.image)?, rubric_json, clean: diagnosis.defect_free() })
             }
@@ -209,36 +218,11 @@ impl Draft {
     }
 }
 
-/// Each choice from `random` with probability one third, else from `good`.
-fn mixed(good: &Layout, random: &Layout, rng: &mut impl Rng) -> Layout {
-    let mut layout = good.clone();
-    let mut third = || rng.random_range(0..3) == 0;
-    if third() {
-        layout.location = random.location;
-    }
-    if third() {
-        (layout.wide_margin, layout.rotation) = (random.wide_margin, random.rotation);
-    }
-    if third() {
-        layout.align = random.align;
-    }
-    if third() {
-        layout.ink = random.ink;
-    }
-    layout
-}
-
-impl Attempt {
+impl<C: Content> Attempt<C> {
     fn pair(&self, rng: &mut impl Rng) -> Result<Pair> {
-        // The words that the feedback quotes stay; all that decides about layouts is drawn anew.
-        let asked = Content::draw(Split::Feedback, rng);
-        let asked = Content {
-            title: self.content.title,
-            names: self.content.names,
-            note: self.content.note,
-            ..asked
-        };
-        let task = task_of(&asked, String::new(), &self.repaired);
+        // The words that the feedback quotes stay as far as no layout depends on them; the rest is drawn anew.
+        let asked = self.content.lend_words(C::draw(Split::Feedback, rng));
+        let task = asked.task(String::new(), &self.repaired);
         let channels = channels(rng);
         let messages = match &self.seen {
             Ok(seen) => {
@@ -248,7 +232,7 @@ impl Attempt {
             }
             Err(error) => teacher_prompt(&task, &Feedback::Failure { error }, channels),
         };
-        Ok(Pair { messages, answer: script(&asked, &self.repaired, None) })
+        Ok(Pair { messages, answer: asked.code(&self.repaired, None) })
     }
 }
 

@@ -1,8 +1,9 @@
 //! Makes the embedded policy in `assets/mini` from nothing but a seed: tokenizer, weights, folder.
 //!
-//! `cargo xtask pretrain-mini` runs it. It renders some thousand first attempts, trains a byte-level BPE on the
-//! texts, then a small Qwen3-VL on three kinds of pairs (see `corpus.rs`) by cross-entropy, and says how well
-//! the result writes code alone and with feedback, on contents that it has not been given feedback about.
+//! `cargo xtask pretrain-mini` runs it. It renders some thousand first attempts at charts and at pages, trains a
+//! byte-level BPE on the texts, then a small Qwen3-VL on pairs of both domains (see `corpus.rs`) by cross-entropy,
+//! and says how well the result writes code alone and with feedback, on contents that it has not been given feedback
+//! about.
 
 mod corpus;
 
@@ -12,15 +13,16 @@ use corpus::{Corpus, Kind, Mix, Pair};
 use rayon::prelude::*;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use vsdpo_data::mini::chart::Split;
+use vsdpo_data::mini::{Split, World, web};
 use vsdpo_policy::{
     Config, Content, FrontSpec, FrontSummary, Mode, Policy, Prompt, SampleConfig, Sequence, TextConfig,
     VisionConfig, ops, write_front_files,
 };
-use vsdpo_render::{ChartRenderer, RenderConfig};
+use vsdpo_render::{ChartRenderer, RenderConfig, WebConfig, WebRenderer};
 use vsdpo_train::eval::{EvalConfig, evaluate};
 use vsdpo_train::loss::{HeadInput, HeadOutput, LossConfig, Streams, Weights, fused_head};
 use vsdpo_train::optim::{AdamW, AdamWConfig, Schedule};
+use vsdpo_train::renderer::Renderer;
 
 /// A part of the training with its own mix and its own schedule.
 struct Stage {
@@ -52,9 +54,10 @@ struct Options {
 fn main() -> Result<()> {
     vsdpo_policy::ops::tune_allocator();
     let options = Options::parse()?;
-    let renderer =
+    let charts =
         ChartRenderer::start(RenderConfig { timeout: Duration::from_secs(10), ..RenderConfig::default() })?;
-    let corpus = Corpus::make(&renderer, options.renders, options.seed)?;
+    let pages = WebRenderer::start(WebConfig { window: web::WINDOW, ..WebConfig::default() })?;
+    let corpus = Corpus::make(&charts, &pages, options.renders, options.seed)?;
     let front = write_tokenizer(&corpus, &options)?;
     let mut policy = sharpened(Policy::random(config(&front), &options.out, options.seed)?)?;
     let parameters: usize = policy.parameters().iter().map(|(_, v)| v.elem_count()).sum();
@@ -66,7 +69,8 @@ fn main() -> Result<()> {
         first += stage.steps * stage.batch;
         policy.save(&options.out)?;
     }
-    report(&policy, &renderer)
+    report(&policy, World::Chart, &charts)?;
+    report(&policy, World::Web, &pages)
 }
 
 impl Options {
@@ -251,14 +255,24 @@ fn forward(
     Ok((hidden, out))
 }
 
-fn report(policy: &Policy, renderer: &ChartRenderer) -> Result<()> {
-    let sampling = SampleConfig { max_completion_tokens: 320, temperature: 1.0, top_p: 1.0 };
-    let cfg =
-        EvalConfig { split: Split::Heldout, tasks: 256, sampling, seed: 99, constant: true, feedback: true };
+fn report(policy: &Policy, world: World, renderer: &dyn Renderer) -> Result<()> {
+    let cfg = EvalConfig {
+        world,
+        split: Split::Heldout,
+        tasks: 256,
+        sampling: SampleConfig { max_completion_tokens: 320, temperature: 1.0, top_p: 1.0 },
+        seed: 99,
+        constant: true,
+        feedback: true,
+    };
     for arm in evaluate(policy, renderer, &cfg)?.arms {
         println!(
-            "{:18} exec {:.3} defect-free {:.3} reward {:.3}",
-            arm.arm, arm.exec.mean, arm.defect_free.mean, arm.reward.mean
+            "{:10} {:18} exec {:.3} defect-free {:.3} reward {:.3}",
+            world.benchmark(),
+            arm.arm,
+            arm.exec.mean,
+            arm.defect_free.mean,
+            arm.reward.mean
         );
     }
     Ok(())

@@ -28,6 +28,13 @@ fn run(r: &Recipe) -> Result<(), RecipeError> {
     need(r.domain == Domain::Chart, "domain", r.domain.name(), "only \"chart\" can be trained so far")?;
     need(i64::try_from(r.seed).is_ok(), "seed", r.seed, "write a number below 2^63")?;
     need(r.steps >= 1, "steps", r.steps, "write at least 1")?;
+    let world = r.eval.benchmark.world();
+    need(
+        r.eval.every == 0 || world.domain() == r.domain,
+        "eval.benchmark",
+        world.benchmark(),
+        "name the benchmark of the recipe's own domain; eval.every = 0 turns it off",
+    )?;
     need(r.eval.tasks >= 1, "eval.tasks", r.eval.tasks, "write at least 1; eval.every = 0 turns it off")?;
     let t = r.eval.temperature;
     need(t >= 0.0 && t.is_finite(), "eval.temperature", t, "write at least 0 (0 is greedy)")?;

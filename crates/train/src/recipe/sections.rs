@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use vsdpo_credit::Overlap;
+use vsdpo_data::mini::World;
 
 /// `[policy]`: the model that is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -364,6 +365,18 @@ impl Default for EvalSection {
 pub enum Benchmark {
     /// The held-out tasks of the embedded world's charts.
     MiniChart,
+    /// The held-out tasks of the embedded world's pages.
+    MiniWeb,
+}
+
+impl Benchmark {
+    /// The world of its tasks.
+    pub fn world(self) -> World {
+        match self {
+            Benchmark::MiniChart => World::Chart,
+            Benchmark::MiniWeb => World::Web,
+        }
+    }
 }
 
 /// `[checkpoint]`.

@@ -44,6 +44,11 @@ fn every_problem_is_one_line_with_the_key() {
     check("", &["rollout.group_size=1"], "rollout.group_size: 1 cannot be used; a group of one");
     check("", &["name=a/b"], "name: \"a/b\" cannot be used");
     check("", &["domain=web"], "domain: \"web\" cannot be used; only \"chart\"");
+    check(
+        "",
+        &["eval.benchmark=mini-web"],
+        "eval.benchmark: \"mini-web\" cannot be used; name the benchmark",
+    );
     let off = ["distill.weight=0", "grpo.weight=0"];
     check("", &off, "distill.weight: 0.0 cannot be used; give distill, grpo or sft");
 }

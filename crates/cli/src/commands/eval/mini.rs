@@ -6,7 +6,7 @@ use crate::{Exit, terminal};
 use anyhow::Result;
 use clap::Args;
 use std::path::Path;
-use vsdpo_data::mini::chart::Split;
+use vsdpo_data::mini::{Split, World};
 use vsdpo_policy::Policy;
 use vsdpo_render::ChartRenderer;
 use vsdpo_train::eval::{Arm, Estimate, EvalConfig, EvalReport, evaluate};
@@ -32,6 +32,7 @@ pub fn run(
     let policy = Policy::load(model)?;
     let renderer = ChartRenderer::start(sandbox.config())?;
     let config = EvalConfig {
+        world: World::Chart,
         split: Split::Heldout,
         tasks: args.tasks as usize,
         sampling: sampling.config(1.0, 256),

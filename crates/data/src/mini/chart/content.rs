@@ -1,38 +1,14 @@
 //! What a task fixes.
 
 use super::layout::Layout;
-use super::words::{GROUNDS, LABELS, NOTES, PAIRS, SHORT_FAMILIES, TITLES};
+use super::script::{Slip, script};
+use super::words::{LABELS, NOTES, PAIRS, SHORT_FAMILIES, TITLES};
+use crate::mini;
+use crate::mini::Split;
+use crate::mini::colors::GROUNDS;
+use crate::mini::split::pick;
 use rand::Rng;
-use serde::{Deserialize, Serialize};
-use vsdpo_artifact::Requirements;
-
-/// The three disjoint sets of contents.
-///
-/// The combination (kind, both shapes, marked point) decides between the three; held-out contents also combine plot colour
-/// and tick labels as no other set does. The base policy has read feedback about `Feedback` contents, RL prompts come
-/// from `Train`, evaluation uses `Heldout`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Split {
-    /// Contents of the base policy's feedback and reference pairs.
-    Feedback,
-    /// Contents of RL prompts.
-    #[default]
-    Train,
-    /// Contents of evaluation.
-    Heldout,
-}
-
-impl Split {
-    /// The lower-case name, as in recipes.
-    pub fn name(self) -> &'static str {
-        match self {
-            Split::Feedback => "feedback",
-            Split::Train => "train",
-            Split::Heldout => "heldout",
-        }
-    }
-}
+use vsdpo_artifact::{Domain, Requirements};
 
 /// How the first series is drawn; the second one is always a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,22 +107,11 @@ pub struct Content {
     pub mark: Mark,
 }
 
-impl Content {
-    /// Draws a content of a split for which at least one good layout exists.
-    pub fn draw(split: Split, rng: &mut impl Rng) -> Content {
-        loop {
-            let content = Self::draw_any(rng);
-            if content.split() == Some(split) && content.feasible() {
-                return content;
-            }
-        }
-    }
-
-    /// Draws a content of `Feedback` or `Train`.
-    pub fn draw_seen(rng: &mut impl Rng) -> Content {
-        let split = if rng.random_bool(0.5) { Split::Feedback } else { Split::Train };
-        Self::draw(split, rng)
-    }
+impl mini::Content for Content {
+    const DOMAIN: Domain = Domain::Chart;
+    const SLIPS: f64 = 0.08;
+    type Layout = Layout;
+    type Slip = Slip;
 
     fn draw_any(rng: &mut impl Rng) -> Content {
         let shapes = [pick(&Shape::ALL, rng), pick(&Shape::ALL, rng)];
@@ -168,22 +133,21 @@ impl Content {
         }
     }
 
-    /// The split of a content; `None` for the combinations that belong to none.
-    pub fn split(&self) -> Option<Split> {
-        let a = ((self.kind as usize * 6 + self.shapes[0] as usize) * 6 + self.shapes[1] as usize) * 4
+    fn split(&self) -> Option<Split> {
+        let first = ((self.kind as usize * 6 + self.shapes[0] as usize) * 6 + self.shapes[1] as usize) * 4
             + self.mark as usize;
-        let b = self.ground * LABELS.len() + self.labels;
-        let held_b = scatter(b).is_multiple_of(4);
-        match (scatter(a + 1000) % 5, held_b) {
-            (0, true) => Some(Split::Heldout),
-            (1 | 2, false) => Some(Split::Feedback),
-            (3 | 4, false) => Some(Split::Train),
-            _ => None,
-        }
+        Split::of(first, self.ground * LABELS.len() + self.labels)
     }
 
-    /// The instruction.
-    pub fn prompt(&self) -> String {
+    fn usable(&self) -> bool {
+        self.feasible()
+    }
+
+    fn lend_words(&self, other: Self) -> Self {
+        Content { title: self.title, names: self.names, note: self.note, ..other }
+    }
+
+    fn prompt(&self) -> String {
         let (noun, labels) = LABELS[self.labels];
         let [a, b] = self.names;
         let series = |i: usize| {
@@ -208,13 +172,7 @@ impl Content {
         )
     }
 
-    /// Distance of the y tick labels.
-    pub fn y_step(&self) -> usize {
-        if self.dense { 1 } else { 4 }
-    }
-
-    /// What the chart must show.
-    pub fn requirements(&self) -> Requirements {
+    fn requirements(&self) -> Requirements {
         let labels = LABELS[self.labels].1;
         let mut texts = vec![self.title.to_string(), self.note.to_string()];
         texts.extend(self.names.iter().map(|s| s.to_string()));
@@ -224,28 +182,35 @@ impl Content {
         Requirements { texts, series, background: Some(GROUNDS[self.ground].1) }
     }
 
+    fn good(&self, layout: &Layout) -> bool {
+        self.suits(layout)
+    }
+
+    fn repair(&self, layout: &Layout, rng: &mut impl Rng) -> Layout {
+        self.repaired(layout, rng).unwrap_or_else(|| layout.clone())
+    }
+
+    fn code(&self, layout: &Layout, slip: Option<Slip>) -> String {
+        script(self, layout, slip)
+    }
+
+    fn held_out() -> serde_json::Value {
+        serde_json::json!({
+            "combinations": ["kind x first shape x second shape x marked point", "plot colour x tick labels"],
+            "heldout": "both combinations are held out: neither occurs in feedback pairs or in training prompts",
+            "feedback_and_train": "differ in the first combination",
+        })
+    }
+}
+
+impl Content {
+    /// Distance of the y tick labels.
+    pub fn y_step(&self) -> usize {
+        if self.dense { 1 } else { 4 }
+    }
+
     /// Whether the tick labels are long.
     pub fn long_labels(&self) -> bool {
         self.labels >= SHORT_FAMILIES
     }
-
-    /// A good layout, drawn at random; neutral choices are random too.
-    ///
-    /// # Panics
-    /// Never for a content from [`Content::draw`], which has a good layout.
-    pub fn good_layout(&self, rng: &mut impl Rng) -> Layout {
-        self.repair(&Layout::random(rng), rng).expect("drawn contents have a good layout")
-    }
-}
-
-fn pick<T: Copy>(of: &[T], rng: &mut impl Rng) -> T {
-    of[rng.random_range(0..of.len())]
-}
-
-/// A fixed scrambling of small numbers, so that held-out combinations lie spread over all of them.
-fn scatter(x: usize) -> usize {
-    let mut z = (x as u64).wrapping_add(0x9e37_79b9_7f4a_7c15).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z ^= z >> 31;
-    z = z.wrapping_mul(0x94d0_49bb_1331_11eb);
-    (z >> 33) as usize
 }

@@ -1,7 +1,10 @@
 //! What a script chooses, and which choices are good for a content: plain geometry of a 320 x 240 picture.
 
 use super::content::{Content, Kind, Mark};
-use super::words::{DARK_INKS, GROUNDS, HUES, INKS, LIGHT_GROUNDS};
+use super::script::read_layout;
+use super::words::HUES;
+use crate::mini;
+use crate::mini::colors::{INKS, made_readable, readable};
 use rand::Rng;
 use vsdpo_artifact::Region;
 
@@ -95,9 +98,8 @@ pub struct Layout {
 /// Rotations that scripts choose from.
 pub const ROTATIONS: [u32; 3] = [0, 45, 90];
 
-impl Layout {
-    /// A layout that knows nothing of the content: every choice uniform.
-    pub fn random(rng: &mut impl Rng) -> Layout {
+impl mini::Layout for Layout {
+    fn random(rng: &mut impl Rng) -> Layout {
         Layout {
             location: Location::ALL[rng.random_range(0..8)],
             wide_margin: rng.random_bool(0.5),
@@ -109,6 +111,59 @@ impl Layout {
         }
     }
 
+    fn every() -> Vec<Layout> {
+        let cells = Location::ALL.into_iter().flat_map(|l| Align::ALL.into_iter().map(move |a| (l, a)));
+        let cells = cells.flat_map(|(l, a)| ROTATIONS.into_iter().map(move |r| (l, a, r)));
+        let cells = cells.flat_map(|c| [false, true].into_iter().map(move |m| (c, m)));
+        let layouts = cells.flat_map(|((location, align, rotation), wide_margin)| {
+            (0..INKS.len()).map(move |ink| Layout {
+                location,
+                wide_margin,
+                rotation,
+                align,
+                ink,
+                hues: [0, 1],
+                grid: false,
+            })
+        });
+        layouts.collect()
+    }
+
+    fn mixed(good: &Layout, random: &Layout, rng: &mut impl Rng) -> Layout {
+        let mut layout = good.clone();
+        let mut third = || rng.random_range(0..3) == 0;
+        if third() {
+            layout.location = random.location;
+        }
+        if third() {
+            (layout.wide_margin, layout.rotation) = (random.wide_margin, random.rotation);
+        }
+        if third() {
+            layout.align = random.align;
+        }
+        if third() {
+            layout.ink = random.ink;
+        }
+        layout
+    }
+
+    fn read(code: &str) -> Option<Layout> {
+        read_layout(code)
+    }
+
+    fn choices(&self) -> Vec<(&'static str, usize)> {
+        vec![
+            ("legend", self.location as usize),
+            ("margin", self.wide_margin as usize),
+            ("rotation", self.rotation as usize),
+            ("align", self.align as usize),
+            ("ink", self.ink),
+            ("grid (neutral)", self.grid as usize),
+        ]
+    }
+}
+
+impl Layout {
     /// The bottom margin as a fraction of the figure's height.
     pub fn bottom(&self) -> f32 {
         if self.wide_margin { 0.45 } else { 0.15 }
@@ -127,17 +182,16 @@ const NOTE_CHAR: f32 = 5.9;
 const MARGIN: f32 = 3.0;
 
 impl Content {
-    /// Whether a layout is good for this content by geometry alone.
-    pub fn good(&self, layout: &Layout) -> bool {
+    pub(super) fn suits(&self, layout: &Layout) -> bool {
         self.margin_fits(layout.wide_margin)
             && self.rotation_fits(layout.rotation)
             && self.align_fits(layout.align)
-            && self.ink_fits(layout.ink)
+            && readable(layout.ink, self.ground)
             && self.legend_fits(layout)
     }
 
     /// Whether any good layout exists.
-    pub fn feasible(&self) -> bool {
+    pub(super) fn feasible(&self) -> bool {
         let mut any = self.template();
         Align::ALL.iter().any(|&align| {
             any.align = align;
@@ -146,16 +200,13 @@ impl Content {
         })
     }
 
-    /// The nearest good layout: choices that fit are kept, the others are drawn among the good ones. `None` if
-    /// no location of the legend fits.
-    pub fn repair(&self, layout: &Layout, rng: &mut impl Rng) -> Option<Layout> {
+    /// `None` if no location of the legend fits.
+    pub(super) fn repaired(&self, layout: &Layout, rng: &mut impl Rng) -> Option<Layout> {
         let mut good = layout.clone();
         if !self.rotation_fits(good.rotation) {
             good.rotation = if rng.random_bool(0.5) { 45 } else { 90 };
         }
-        if !self.ink_fits(good.ink) {
-            good.ink = (good.ink + DARK_INKS) % INKS.len();
-        }
+        good.ink = made_readable(good.ink, self.ground);
         // A kept margin or alignment may leave the legend no place; only then another one is tried.
         let margins = [layout.wide_margin, !layout.wide_margin].into_iter().filter(|&m| self.margin_fits(m));
         let turn = rng.random_range(1..3);
@@ -195,11 +246,6 @@ impl Content {
 
     fn rotation_fits(&self, rotation: u32) -> bool {
         !self.long_labels() || rotation != 0
-    }
-
-    fn ink_fits(&self, ink: usize) -> bool {
-        debug_assert!(self.ground < GROUNDS.len());
-        (self.ground < LIGHT_GROUNDS) == (ink < DARK_INKS)
     }
 
     fn align_fits(&self, align: Align) -> bool {

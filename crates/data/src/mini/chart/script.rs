@@ -2,7 +2,10 @@
 
 use super::content::{Content, Kind};
 use super::layout::{Align, Layout, Location, ROTATIONS};
-use super::words::{GROUNDS, HUES, INKS, LABELS};
+use super::words::{HUES, LABELS};
+use crate::mini;
+use crate::mini::between;
+use crate::mini::colors::{GROUNDS, INKS};
 use rand::Rng;
 
 /// A slip that makes a script fail, at one of its statements.
@@ -14,16 +17,20 @@ pub enum Slip {
     Method(usize),
 }
 
-impl Slip {
-    /// A slip at a random statement.
-    pub fn random(rng: &mut impl Rng) -> Slip {
+impl mini::Slip for Slip {
+    fn random(rng: &mut impl Rng) -> Slip {
         let at = rng.random_range(2..12);
         if rng.random_bool(0.5) { Slip::Bracket(at) } else { Slip::Method(at) }
+    }
+
+    /// A script that fails shows nothing.
+    fn hides(self) -> bool {
+        true
     }
 }
 
 /// The script of a content with a layout.
-pub fn script(content: &Content, layout: &Layout, slip: Option<Slip>) -> String {
+pub(super) fn script(content: &Content, layout: &Layout, slip: Option<Slip>) -> String {
     let mut lines = statements(content, layout);
     let calls: Vec<usize> =
         (0..lines.len()).filter(|&i| lines[i].starts_with("ax.") || lines[i].starts_with("fig.")).collect();
@@ -77,8 +84,8 @@ fn statements(c: &Content, l: &Layout) -> Vec<String> {
     lines
 }
 
-/// The choices of a script, as far as it is one of ours; used to see how choices drift. `None` if any is missing.
-pub fn read_layout(text: &str) -> Option<Layout> {
+/// `None` if any choice is missing.
+pub(super) fn read_layout(text: &str) -> Option<Layout> {
     let (head, body) = text.split_once("ax.set_facecolor(")?;
     let (series, tail) = body.split_once("ax.set_ylim(")?;
     let mut hues = series.split("color='").skip(1).map(|rest| position(&HUES, rest));
@@ -92,11 +99,6 @@ pub fn read_layout(text: &str) -> Option<Layout> {
         hues: [hues.next()??, hues.next()??],
         grid: tail.contains("ax.grid(True)"),
     })
-}
-
-/// What stands in `text` between the first `open` and the next `close`.
-fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
-    text.split_once(open)?.1.split(close).next()
 }
 
 /// Which of `words` the quoted string at the start of `rest` is.

@@ -42,21 +42,6 @@ pub const LABELS: [(&str, [&str; 5]); 7] = [
 /// How many families of [`LABELS`] are short.
 pub const SHORT_FAMILIES: usize = 4;
 
-/// Colours of the plot area: four light ones, then four dark ones.
-pub const GROUNDS: [(&str, [u8; 3]); 8] = [
-    ("white", [255, 255, 255]),
-    ("ivory", [255, 255, 240]),
-    ("lightcyan", [224, 255, 255]),
-    ("lavender", [230, 230, 250]),
-    ("black", [0, 0, 0]),
-    ("navy", [0, 0, 128]),
-    ("maroon", [128, 0, 0]),
-    ("indigo", [75, 0, 130]),
-];
-
-/// How many of [`GROUNDS`] are light.
-pub const LIGHT_GROUNDS: usize = 4;
-
 /// Notes: long enough that a note centred on an end point runs out of the picture.
 pub const NOTES: [&str; 6] = [
     "new record this week",
@@ -66,12 +51,6 @@ pub const NOTES: [&str; 6] = [
     "first results came in",
     "system under repair",
 ];
-
-/// Colours of the note: two that stand out on light ground, then two for dark ground.
-pub const INKS: [&str; 4] = ["black", "darkblue", "white", "yellow"];
-
-/// How many of [`INKS`] suit light ground.
-pub const DARK_INKS: usize = 2;
 
 /// Colours of the series: a neutral choice.
 pub const HUES: [&str; 4] = ["teal", "orange", "crimson", "gray"];

@@ -1,0 +1,312 @@
+//! What a page chooses, and which choices are good for a content: plain geometry of a small window.
+
+use super::content::{Content, Side};
+use super::font::width;
+use super::page::read_layout;
+use super::words::ACCENTS;
+use crate::mini;
+use crate::mini::colors::{INKS, made_readable, readable};
+use crate::mini::split::pick;
+use rand::Rng;
+use rand::seq::IteratorRandom;
+use vsdpo_artifact::Region;
+
+/// Width and height of the window, in pixels.
+pub const WINDOW: (u32, u32) = (320, 240);
+
+/// Where the note goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Corner {
+    TopLeft,
+    TopRight,
+    BottomLeft,
+    BottomRight,
+}
+
+impl Corner {
+    /// Every corner.
+    pub const ALL: [Corner; 4] = [Corner::TopLeft, Corner::TopRight, Corner::BottomLeft, Corner::BottomRight];
+
+    /// The properties that hold it, in the words of CSS.
+    pub fn name(self) -> (&'static str, &'static str) {
+        [("top", "left"), ("top", "right"), ("bottom", "left"), ("bottom", "right")][self as usize]
+    }
+}
+
+/// How the cards are aligned in their row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Items {
+    Start,
+    Baseline,
+}
+
+impl Items {
+    /// Every alignment.
+    pub const ALL: [Items; 2] = [Items::Start, Items::Baseline];
+
+    /// In the words of CSS.
+    pub fn name(self) -> &'static str {
+        ["start", "baseline"][self as usize]
+    }
+}
+
+/// Font sizes of the title, in pixels.
+pub const TITLE_SIZES: [u32; 3] = [16, 24, 32];
+/// Widths of a card's text, in ems of [`BODY`].
+pub const CARD_WIDTHS: [u32; 3] = [4, 5, 9];
+/// Radii of a card's corners, in pixels.
+pub const RADII: [u32; 3] = [0, 6, 12];
+
+/// One layout: the choices of a page. Numbers are indices into lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Of the colours of text.
+    pub ink: usize,
+    /// Of the sizes of the title.
+    pub title_size: usize,
+    /// Of the cards.
+    pub items: Items,
+    /// Of the widths of a card.
+    pub card_width: usize,
+    /// Of the note.
+    pub corner: Corner,
+    /// Neutral: of the radii of a card's corners.
+    pub radius: usize,
+    /// Neutral: of the colours behind button and note.
+    pub accent: usize,
+}
+
+impl mini::Layout for Layout {
+    fn random(rng: &mut impl Rng) -> Layout {
+        Layout {
+            ink: rng.random_range(0..INKS.len()),
+            title_size: rng.random_range(0..TITLE_SIZES.len()),
+            items: pick(&Items::ALL, rng),
+            card_width: rng.random_range(0..CARD_WIDTHS.len()),
+            corner: pick(&Corner::ALL, rng),
+            radius: rng.random_range(0..RADII.len()),
+            accent: rng.random_range(0..ACCENTS.len()),
+        }
+    }
+
+    fn every() -> Vec<Layout> {
+        let cells = (0..INKS.len()).flat_map(|ink| (0..TITLE_SIZES.len()).map(move |size| (ink, size)));
+        let cells = cells.flat_map(|c| Items::ALL.into_iter().map(move |items| (c, items)));
+        let cells = cells.flat_map(|c| (0..CARD_WIDTHS.len()).map(move |width| (c, width)));
+        let layouts = cells.flat_map(|(((ink, title_size), items), card_width)| {
+            let corners = Corner::ALL.into_iter();
+            corners.map(move |corner| Layout {
+                ink,
+                title_size,
+                items,
+                card_width,
+                corner,
+                radius: 0,
+                accent: 0,
+            })
+        });
+        layouts.collect()
+    }
+
+    fn mixed(good: &Layout, random: &Layout, rng: &mut impl Rng) -> Layout {
+        let mut third = || rng.random_range(0..3) == 0;
+        Layout {
+            ink: if third() { random.ink } else { good.ink },
+            title_size: if third() { random.title_size } else { good.title_size },
+            items: if third() { random.items } else { good.items },
+            card_width: if third() { random.card_width } else { good.card_width },
+            corner: if third() { random.corner } else { good.corner },
+            radius: good.radius,
+            accent: good.accent,
+        }
+    }
+
+    fn read(code: &str) -> Option<Layout> {
+        read_layout(code)
+    }
+
+    fn choices(&self) -> Vec<(&'static str, usize)> {
+        vec![
+            ("ink", self.ink),
+            ("title size", self.title_size),
+            ("items", self.items as usize),
+            ("card width", self.card_width),
+            ("corner", self.corner as usize),
+            ("radius (neutral)", self.radius),
+            ("accent (neutral)", self.accent),
+        ]
+    }
+}
+
+/// Room to every edge of the window.
+const EDGE: f32 = 9.0;
+const GAP: f32 = 8.0;
+/// Padding of cards, button and note; of a card together with its border.
+const PADDING: f32 = 4.0;
+const FRAME: f32 = PADDING + 1.0;
+/// Font size of all but the title and the large number, and the height of a line.
+const BODY: f32 = 14.0;
+const LINE: f32 = 16.0;
+/// Pixels by which a good layout keeps clear of every limit and a bad one passes it: widths by the font's table and
+/// by the browser differ by less.
+const MARGIN: f32 = 4.0;
+
+impl Content {
+    pub(super) fn suits(&self, layout: &Layout) -> bool {
+        readable(layout.ink, self.ground)
+            && self.size_fits(layout.title_size)
+            && self.items_fit(layout.items)
+            && self.width_fits(layout.card_width)
+            && self.corner_fits(layout.corner, layout.title_size)
+    }
+
+    /// Whether every layout is clearly good or clearly bad.
+    pub(super) fn clear_cut(&self) -> bool {
+        let clear = |room: f32, harmless: f32| room >= MARGIN || room <= -(harmless + MARGIN);
+        let note = |size: usize| {
+            // Paddings may overlap without harm; the words of both may not.
+            Corner::ALL.into_iter().all(|corner| clear(self.room_for_note(corner, size), 2.0 * PADDING))
+        };
+        (0..CARD_WIDTHS.len())
+            .all(|w| clear(self.room_for_cards(w), 0.0) && clear(self.room_in_cards(w), 0.0))
+            && (0..TITLE_SIZES.len()).all(|size| clear(self.room_for_title(size), 0.0) && note(size))
+    }
+
+    /// The nearest good layout. The bottom always has a corner left, so there is one.
+    pub(super) fn repaired(&self, layout: &Layout, rng: &mut impl Rng) -> Layout {
+        let mut good = layout.clone();
+        good.ink = made_readable(good.ink, self.ground);
+        if !self.size_fits(good.title_size) {
+            let fitting = (0..TITLE_SIZES.len()).filter(|&size| self.size_fits(size));
+            good.title_size = fitting.choose(rng).unwrap_or(good.title_size);
+        }
+        if !self.items_fit(good.items) {
+            good.items = Items::Start;
+        }
+        if !self.width_fits(good.card_width) {
+            let fitting = (0..CARD_WIDTHS.len()).filter(|&width| self.width_fits(width));
+            good.card_width = fitting.choose(rng).unwrap_or(good.card_width);
+        }
+        if !self.corner_fits(good.corner, good.title_size) {
+            let free = Corner::ALL.into_iter().filter(|&corner| self.corner_fits(corner, good.title_size));
+            good.corner = free.choose(rng).unwrap_or(good.corner);
+        }
+        good
+    }
+
+    fn size_fits(&self, size: usize) -> bool {
+        self.room_for_title(size) >= 0.0
+    }
+
+    /// Baselines are in line, and so the cards are not, where one first line is larger than the others. Of two cards
+    /// nobody can say that one is out of line.
+    fn items_fit(&self, items: Items) -> bool {
+        items == Items::Start || self.large.is_none() || self.cards.len() < 3
+    }
+
+    fn width_fits(&self, width: usize) -> bool {
+        self.room_for_cards(width) >= 0.0 && self.room_in_cards(width) >= 0.0
+    }
+
+    fn corner_fits(&self, corner: Corner, title_size: usize) -> bool {
+        self.room_for_note(corner, title_size) >= 0.0
+    }
+
+    /// Pixels from the title to the end of the window.
+    fn room_for_title(&self, size: usize) -> f32 {
+        WINDOW.0 as f32 - EDGE - self.title_width(size)
+    }
+
+    /// Pixels from the cards to the end of the window.
+    fn room_for_cards(&self, width: usize) -> f32 {
+        let count = self.cards.len() as f32;
+        WINDOW.0 as f32 - EDGE - count * (card_text(width) + 2.0 * FRAME) - (count - 1.0) * GAP
+    }
+
+    /// Pixels from the widest text in a card to the card's frame, which cuts it.
+    fn room_in_cards(&self, card: usize) -> f32 {
+        let number = |i: usize, number: u32| {
+            let em = if self.large == Some(i) { 2.0 * BODY } else { BODY };
+            width(&number.to_string(), em, true)
+        };
+        let texts = self.cards.iter().enumerate();
+        let widest = texts.map(|(i, c)| width(c.label, BODY, false).max(number(i, c.number)));
+        card_text(card) + PADDING - widest.fold(0.0, f32::max)
+    }
+
+    /// Pixels between the note and what it comes nearest to; below 0 how far they overlap.
+    fn room_for_note(&self, corner: Corner, title_size: usize) -> f32 {
+        let note = label_box(self.note, corner);
+        let button = match self.button_side {
+            Side::Left => Corner::BottomLeft,
+            _ => Corner::BottomRight,
+        };
+        let gap = |other: Region| {
+            let across = (other.x0 - note.x1).max(note.x0 - other.x1);
+            let down = (other.y0 - note.y1).max(note.y0 - other.y1);
+            across.max(down)
+        };
+        gap(self.title_box(title_size)).min(gap(label_box(self.button, button)))
+    }
+
+    fn title_width(&self, size: usize) -> f32 {
+        width(self.title, TITLE_SIZES[size] as f32, true)
+    }
+
+    /// Of the title's letters. A line that is too long begins at the left on any side.
+    fn title_box(&self, size: usize) -> Region {
+        let room = WINDOW.0 as f32 - 2.0 * EDGE - self.title_width(size);
+        let x = EDGE + room.max(0.0) * [0.0, 0.5, 1.0][self.title_side as usize];
+        Region::new(x, EDGE, x + self.title_width(size), EDGE + 1.15 * TITLE_SIZES[size] as f32)
+    }
+}
+
+/// Pixels for the text of a card.
+fn card_text(width: usize) -> f32 {
+    CARD_WIDTHS[width] as f32 * BODY
+}
+
+/// The box of a button or note.
+fn label_box(text: &str, corner: Corner) -> Region {
+    let (w, h) = (width(text, BODY, false) + 2.0 * PADDING, LINE + 2.0 * PADDING);
+    let x = if matches!(corner, Corner::TopLeft | Corner::BottomLeft) {
+        EDGE
+    } else {
+        WINDOW.0 as f32 - EDGE - w
+    };
+    let top = matches!(corner, Corner::TopLeft | Corner::TopRight);
+    let y = if top { EDGE } else { WINDOW.1 as f32 - EDGE - h };
+    Region::new(x, y, x + w, y + h)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mini::{Content as _, Layout as _, Split, stream};
+
+    /// Each axis is often violated, so that there is much to learn about each, and seldom by more than half.
+    #[test]
+    fn random_layouts_violate_every_axis() {
+        const N: u64 = 2000;
+        let mut counts = [0u32; 5];
+        for i in 0..N {
+            let mut rng = stream(Split::Train, 11, i);
+            let (c, l) = (Content::draw(Split::Train, &mut rng), Layout::random(&mut rng));
+            let violated = [
+                !c.corner_fits(l.corner, l.title_size),
+                c.room_in_cards(l.card_width) < 0.0,
+                !c.size_fits(l.title_size) || c.room_for_cards(l.card_width) < 0.0,
+                !readable(l.ink, c.ground),
+                !c.items_fit(l.items),
+            ];
+            counts.iter_mut().zip(violated).for_each(|(n, v)| *n += u32::from(v));
+        }
+        let names = ["overlap", "clipping", "overflow", "contrast", "alignment"];
+        let shares: Vec<(&str, f64)> =
+            names.into_iter().zip(counts.map(|n| f64::from(n) / N as f64)).collect();
+        println!("{shares:?}");
+        assert!(shares.iter().all(|(_, share)| (0.15..0.58).contains(share)), "{shares:?}");
+    }
+}

@@ -1,0 +1,134 @@
+use super::font::width;
+use super::words::{LABELS, NOTES, TITLES};
+use super::*;
+use crate::mini::colors::{GROUNDS, INKS, readable};
+use crate::mini::{Content as _, Layout as _, Slip as _, Split, stream};
+use std::collections::HashSet;
+
+fn contents(split: Split, n: u64) -> impl Iterator<Item = Content> {
+    (0..n).map(move |i| Content::draw(split, &mut stream(split, 7, i)))
+}
+
+#[test]
+fn splits_share_no_combination() {
+    let first = |split| -> HashSet<_> {
+        let combination = |c: Content| {
+            let large = c.large.map_or(0, |k| k + 1);
+            (c.title_side as usize, c.length, c.button_side as usize, c.cards.len(), large)
+        };
+        contents(split, 800).map(combination).collect()
+    };
+    let second = |split| -> HashSet<_> { contents(split, 800).map(|c| (c.ground, c.family)).collect() };
+    let [f, t, h] = Split::ALL.map(first);
+    println!("{} {} {}", f.len(), t.len(), h.len());
+    assert!(f.is_disjoint(&t) && f.is_disjoint(&h) && t.is_disjoint(&h));
+    assert!(f.len() > 20 && t.len() > 20 && h.len() > 10, "{} {} {}", f.len(), t.len(), h.len());
+    let [f, t, h] = Split::ALL.map(second);
+    assert!(h.is_disjoint(&f) && h.is_disjoint(&t));
+}
+
+/// The sets differ in combinations only: each value of each field occurs in all of them.
+#[test]
+fn splits_share_every_single_value() {
+    let values = |split| -> HashSet<String> {
+        let of = |c: Content| {
+            [
+                format!("title {:?}", c.title_side),
+                format!("length {}", c.length),
+                format!("button {:?}", c.button_side),
+                format!("cards {}", c.cards.len()),
+                format!("large {:?}", c.large),
+                format!("ground {}", c.ground),
+                format!("family {}", c.family),
+            ]
+        };
+        contents(split, 1500).flat_map(of).collect()
+    };
+    let [f, t, h] = Split::ALL.map(values);
+    assert_eq!(f, t);
+    assert_eq!(f, h);
+}
+
+#[test]
+fn pages_are_short_and_name_what_is_asked() {
+    let (mut longest, mut longest_prompt) = (0, 0);
+    for (i, content) in contents(Split::Train, 500).enumerate() {
+        let layout = Layout::random(&mut stream(Split::Train, 3, i as u64));
+        let (page, prompt) = (content.code(&layout, None), content.prompt());
+        (longest, longest_prompt) = (longest.max(page.len()), longest_prompt.max(prompt.len()));
+        for text in &content.requirements().texts {
+            assert!(page.contains(&format!(">{text}<")), "{text} in\n{page}");
+            assert!(prompt.contains(text), "{text} in\n{prompt}");
+        }
+        assert!(prompt.contains(GROUNDS[content.ground].0) && page.contains(GROUNDS[content.ground].0));
+    }
+    println!("longest page {longest} bytes, longest prompt {longest_prompt} bytes");
+    assert!(longest <= 800 && longest_prompt <= 320, "{longest} {longest_prompt}");
+}
+
+#[test]
+fn slips_leave_out_the_end_of_the_style_or_one_number() {
+    for (i, content) in contents(Split::Feedback, 100).enumerate() {
+        let mut rng = stream(Split::Feedback, 5, i as u64);
+        let (layout, slip) = (Layout::random(&mut rng), Slip::random(&mut rng));
+        let (whole, page) = (content.code(&layout, None), content.code(&layout, Some(slip)));
+        if slip.hides() {
+            assert_eq!(page, whole.replace("</style>\n", ""));
+        } else {
+            assert_eq!(whole.matches("></b>").count(), 0);
+            assert_eq!(page.matches("<b></b>").count(), 1, "{page}");
+            let lost = |t: &&String| !page.contains(&format!(">{t}<"));
+            assert_eq!(content.requirements().texts.iter().filter(lost).count(), 1, "{page}");
+            assert_eq!(Layout::read(&page), Some(layout), "the layout is there to be seen");
+        }
+    }
+}
+
+/// Widths that Chromium measures for Arial where that is Liberation Sans.
+#[test]
+fn widths_are_those_of_the_browser() {
+    let check = |text: &str, px: f32, bold: bool, browser: f32| {
+        let table = width(text, px, bold);
+        assert!((table - browser).abs() < 2.0, "{text}: {table} by the table, {browser} in the browser");
+    };
+    check("Weekly sales of the year so far", 24.0, true, 349.1);
+    check("Subscriptions", 14.0, false, 84.0);
+    check("Orders", 14.0, false, 42.8);
+    check("64", 28.0, true, 31.2);
+    check("Buy now", 13.0, false, 49.9);
+    check("Limited", 13.0, false, 41.9);
+}
+
+#[test]
+fn words_have_letters_that_the_table_knows() {
+    let words = TITLES.iter().flatten().chain(LABELS.iter().flatten()).chain(&NOTES);
+    for word in words {
+        assert!(word.bytes().all(|b| width(&char::from(b).to_string(), 1.0, false) > 0.0), "{word}");
+    }
+}
+
+/// The colours are known to browsers by name; these are their values.
+#[test]
+fn what_counts_as_readable_has_contrast() {
+    let inks = [[0, 0, 0], [0, 0, 139], [255, 255, 255], [255, 255, 0]];
+    for (g, (ground, rgb)) in GROUNDS.into_iter().enumerate() {
+        for (i, ink) in inks.into_iter().enumerate() {
+            let ratio = contrast(ink, rgb);
+            let clear = if readable(i, g) { ratio > 5.0 } else { ratio < 2.0 };
+            assert!(clear, "{} on {ground}: {ratio}", INKS[i]);
+        }
+    }
+    for accent in [[0, 128, 128], [220, 20, 60], [128, 0, 128], [160, 82, 45]] {
+        assert!(contrast(accent, [255; 3]) > 4.7, "{accent:?}");
+    }
+}
+
+/// The contrast ratio of WCAG 2.
+fn contrast(a: [u8; 3], b: [u8; 3]) -> f64 {
+    let linear = |v: u8| {
+        let v = f64::from(v) / 255.0;
+        if v <= 0.04045 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
+    };
+    let [a, b] = [a, b].map(|c| 0.2126 * linear(c[0]) + 0.7152 * linear(c[1]) + 0.0722 * linear(c[2]));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
