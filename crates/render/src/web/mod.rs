@@ -15,6 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 pub(crate) use browser::MEND;
 use browser::{Browser, Confinement, why};
+pub use page::MAX_BESIDE;
 use page::{Context, Limits, PageError};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -68,6 +69,8 @@ pub struct Shot {
     pub image: Image,
     /// Addresses that it asked for and did not get.
     pub unmet: Vec<String>,
+    /// Names of the files in its folder that it asked for, there or not; at most [`MAX_BESIDE`].
+    pub beside: Vec<String>,
 }
 
 /// Draws pages.
@@ -127,6 +130,35 @@ impl WebRenderer {
         Ok(Err(failure(FailureKind::Crash, message)))
     }
 
+    /// As [`Self::shoot`], in a browser that has drawn nothing before: for a page that failed, because that may
+    /// have been the browser's state or a busy machine.
+    ///
+    /// # Errors
+    /// As [`Self::shoot`].
+    pub fn shoot_anew(&self, page: &Page) -> Result<Result<Shot, ExecError>, RenderError> {
+        let mut worker = Worker { browser: Browser::start(&self.confinement)?, ahead: None };
+        match self.draw(&mut worker, page) {
+            Ok(shot) => {
+                self.put_back(worker);
+                shot.map(Ok)
+            }
+            Err(error) => Ok(Err(self.failure(&error))),
+        }
+    }
+
+    /// What beside a page decides its picture: the browser's version, and the names and sizes of the fonts.
+    ///
+    /// # Errors
+    /// As [`Self::shoot`].
+    pub fn identity(&self) -> Result<String, RenderError> {
+        let mut worker = self.worker()?;
+        let version = worker.browser.version();
+        self.put_back(worker);
+        let version =
+            version.ok_or_else(|| RenderError::Browser { message: "does not tell its version".into() })?;
+        Ok(std::iter::once(version).chain(browser::fonts()).collect::<Vec<_>>().join("\n"))
+    }
+
     /// The pictures of all pages, in order.
     ///
     /// # Errors
@@ -149,7 +181,7 @@ impl WebRenderer {
         // A context that does not go away keeps its processes: then the browser goes.
         context.close(browser).map_err(PageError::Browser)?;
         let drawn = drawn?;
-        Ok(decode(&drawn.png).map(|image| Shot { image, unmet: drawn.unmet }))
+        Ok(decode(&drawn.png).map(|image| Shot { image, unmet: drawn.unmet, beside: drawn.beside }))
     }
 
     fn failure(&self, error: &PageError) -> ExecError {

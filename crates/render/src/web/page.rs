@@ -17,6 +17,8 @@ const DISPOSE_LIMIT: Duration = Duration::from_secs(5);
 const MAX_UNMET: usize = 32;
 /// Bytes of an address that are told.
 const MAX_URL: usize = 200;
+/// Files beside a page that are told by name; a page that asks for more tells no more than these.
+pub const MAX_BESIDE: usize = 256;
 
 /// Ends animations as Playwright does for screenshots: finite ones jump to their end, endless ones stop where
 /// they begin. Then waits for fonts, and tells the size of the page.
@@ -54,6 +56,8 @@ pub struct Drawn {
     pub png: String,
     /// Addresses that were asked for and not answered.
     pub unmet: Vec<String>,
+    /// Files beside the page that were asked for, there or not.
+    pub beside: Vec<String>,
 }
 
 /// Why there is no picture; the page's doing unless the browser is gone.
@@ -126,16 +130,22 @@ impl Context {
 
     /// Loads the page and takes its picture.
     pub fn draw(&self, browser: &mut Browser, page: &Store, limits: &Limits) -> Result<Drawn, PageError> {
-        let mut visit =
-            Visit { context: self, browser, page, deadline: limits.deadline, unmet: BTreeSet::new() };
+        let mut visit = Visit {
+            context: self,
+            browser,
+            page,
+            deadline: limits.deadline,
+            unmet: BTreeSet::new(),
+            beside: BTreeSet::new(),
+        };
         visit.load()?;
         let size = visit.settle()?;
         if size.0.saturating_mul(size.1) > limits.max_pixels {
             return Err(PageError::TooLarge(size.0, size.1));
         }
         let png = visit.picture(size)?;
-        let unmet = visit.unmet.into_iter().collect();
-        Ok(Drawn { png, unmet })
+        let (unmet, beside) = (visit.unmet.into_iter().collect(), visit.beside.into_iter().collect());
+        Ok(Drawn { png, unmet, beside })
     }
 }
 
@@ -154,6 +164,7 @@ struct Visit<'a> {
     page: &'a Store<'a>,
     deadline: Instant,
     unmet: BTreeSet<String>,
+    beside: BTreeSet<String>,
 }
 
 impl Visit<'_> {
@@ -226,7 +237,11 @@ impl Visit<'_> {
             "Fetch.requestPaused" => {
                 let id = &event.params["requestId"];
                 let url = event.params["request"]["url"].as_str().unwrap_or_default();
-                let (method, params) = match self.page.answer(url.strip_prefix(ORIGIN), url) {
+                let path = url.strip_prefix(ORIGIN);
+                let file = path.and_then(|path| path.split(['?', '#']).next());
+                let file = file.filter(|file| *file != self.page.name && self.beside.len() < MAX_BESIDE);
+                self.beside.extend(file.map(str::to_owned));
+                let (method, params) = match self.page.answer(path, url) {
                     Some(file) => ("Fetch.fulfillRequest", file.fulfil(id)),
                     None => {
                         if self.unmet.len() < MAX_UNMET {
