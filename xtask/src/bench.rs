@@ -10,8 +10,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Name, package, example.
-const BENCHES: [(&str, &str, &str); 4] = [
+const BENCHES: [(&str, &str, &str); 5] = [
     ("chart", "vsdpo-render", "bench_chart"),
+    ("web", "vsdpo-render", "bench_web"),
     ("train", "vsdpo-train", "bench_step"),
     ("update", "vsdpo-train", "bench_update"),
     ("sample", "vsdpo-train", "bench_generate"),
@@ -34,8 +35,16 @@ pub fn bench(root: &Path, args: &[&str]) -> Result<()> {
     let mut rows = Vec::new();
     for (name, package, example) in chosen {
         crate::say(&format!("measuring {name}"));
-        let python = if *package == "vsdpo-train" { python } else { &[] };
-        rows.extend(measure(root, package, example, python)?);
+        let program;
+        let args = match *name {
+            "web" => {
+                program = crate::build(root)?.display().to_string();
+                &["--program", program.as_str()][..]
+            }
+            _ if *package == "vsdpo-train" => python,
+            _ => &[],
+        };
+        rows.extend(measure(root, package, example, args)?);
     }
     println!(
         "{:<28} {:>12} {:>10} {:>8} {:>8}",
@@ -52,11 +61,11 @@ pub fn bench(root: &Path, args: &[&str]) -> Result<()> {
 }
 
 /// Runs one example; passes its output on and keeps the lines of figures.
-fn measure(root: &Path, package: &str, example: &str, python: &[&str]) -> Result<Vec<Value>> {
+fn measure(root: &Path, package: &str, example: &str, args: &[&str]) -> Result<Vec<Value>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut child = Command::new(cargo)
         .args(["run", "--quiet", "--release", "-p", package, "--example", example, "--"])
-        .args(python)
+        .args(args)
         .current_dir(root)
         .stdout(Stdio::piped())
         .spawn()

@@ -17,8 +17,8 @@ usage: cargo xtask <command>
   test           setup, then every test of the workspace
   demo           setup, then train the embedded mini policy on charts and write its report
   bench [NAME] [--python PATH]
-                 compare with the field's way on this machine and print the ratios (chart, train, update,
-                 sample); all but `chart` need a Python with torch and transformers, which setup does not install
+                 compare with the field's way on this machine and print the ratios (chart, web, train, update,
+                 sample); the last three need a Python with torch and transformers, which setup does not install
   pretrain-mini  make the embedded mini policy again from its seed";
 
 fn main() -> ExitCode {

@@ -50,4 +50,4 @@ pub use doctor::{Check, CheckState, doctor};
 pub use matplotlib::ChartRenderer;
 pub use recorder::{ChartRecorder, Recordable};
 pub use spread::spread;
-pub use web::{Page, Shot, WebConfig, WebRenderer};
+pub use web::{MAX_BESIDE, Page, Shot, WebConfig, WebRenderer};

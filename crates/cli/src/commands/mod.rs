@@ -4,6 +4,7 @@ mod data;
 mod doctor;
 mod eval;
 mod explain;
+mod files;
 mod lint;
 mod render;
 mod report;

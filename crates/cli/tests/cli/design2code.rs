@@ -3,7 +3,10 @@
 use crate::common::{assert_one_line, binary};
 use serde_json::{Value, json};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/design2code").canonicalize().unwrap()
@@ -53,4 +56,90 @@ fn a_page_that_cannot_be_scored_is_an_error_and_not_a_zero() {
     fs::write(&list, "{\"cand\": \"good.html\"}\n").unwrap();
     let output = binary().args(["score", "design2code", "--pairs"]).arg(&list).output().unwrap();
     assert_one_line(&output, &["line 1", "\"ref\""]);
+}
+
+/// Each bad pair is one line with its reason, in its place, and costs no other pair its scores.
+#[test]
+fn bad_pairs_among_good_ones_keep_their_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+    write("a.html", b"<body><p>the first of some texts</p></body>");
+    write("b.html", b"<body><p>something else</p><h1>Other</h1></body>");
+    write("endless.html", b"<script>while (true) {}</script>");
+    write("latin.html", b"<p>\xe9</p>");
+    write("shows.html", b"<p>text</p><img src=rick.jpg><img src='https://example.org/a.png'>");
+    let pairs = [
+        ("endless.html", "a.html", Some("the candidate cannot be scored: its screenshot failed")),
+        ("a.html", "a.html", None),
+        ("gone.html", "a.html", Some("gone.html")),
+        ("b.html", "b.html", None),
+        ("a.html", "latin.html", Some("the reference cannot be scored: the page is not UTF-8")),
+        ("shows.html", "a.html", None),
+    ];
+    let lines: String =
+        pairs.iter().map(|(cand, r, _)| json!({ "cand": cand, "ref": r }).to_string() + "\n").collect();
+    write("pairs.jsonl", lines.as_bytes());
+    let list = folder.path().join("pairs.jsonl");
+    let output =
+        binary().args(["score", "design2code", "--timeout", "8", "--pairs"]).arg(&list).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let out = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(lines.len(), pairs.len());
+    for (line, (cand, _, bad)) in lines.iter().zip(pairs) {
+        match bad {
+            Some(why) => {
+                assert!(line["error"].as_str().unwrap().contains(why), "{cand}: {line}");
+                assert!(line["block_match"].is_null() && line["overall_without_clip"].is_null(), "{line}");
+            }
+            None if cand == "shows.html" => {
+                let unmet = json!(["http://page.test/rick.jpg", "https://example.org/a.png"]);
+                assert_eq!(line["unmet"], json!({ "cand": unmet, "ref": [] }));
+            }
+            None => assert_eq!((&line["text"], &line["retried"]), (&json!(1.0), &json!(0)), "{cand}: {line}"),
+        }
+    }
+}
+
+/// The page's script never ends until it is replaced, which is after the first browser was started and before
+/// the second one is.
+#[test]
+fn a_screenshot_that_fails_once_is_taken_again_in_a_fresh_browser() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("page.html"), "<html><body><p>text</p><script src='run.js'></script></body></html>")
+        .unwrap();
+    fs::write(path("ref.html"), "<html><body><p>text</p></body></html>").unwrap();
+    fs::write(path("run.js"), "while (true) {}").unwrap();
+    // A browser that tells when it starts.
+    let real = ["chromium-headless-shell", "chromium"].iter().flat_map(|name| {
+        std::env::split_paths(&std::env::var_os("PATH").unwrap())
+            .map(|dir| dir.join(name))
+            .collect::<Vec<_>>()
+    });
+    let real = real.into_iter().find(|p| p.is_file()).expect("a browser");
+    let (bin, log) = (path("bin"), path("starts"));
+    fs::create_dir(&bin).unwrap();
+    fs::write(&log, "").unwrap();
+    for (path, mode) in [(folder.path(), 0o755), (log.as_path(), 0o666)] {
+        fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    }
+    let shim = format!("#!/bin/sh\necho start >> {}\nexec {} \"$@\"\n", log.display(), real.display());
+    fs::write(bin.join("chromium-headless-shell"), shim).unwrap();
+    fs::set_permissions(bin.join("chromium-headless-shell"), PermissionsExt::from_mode(0o755)).unwrap();
+    let search = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let mut command = binary();
+    command.env("PATH", search).args(["score", "design2code", "--json", "--timeout", "10"]);
+    let child = command.arg(path("page.html")).arg(path("ref.html")).stdout(Stdio::piped()).spawn().unwrap();
+    let starts = || fs::read_to_string(&log).unwrap().lines().count();
+    while starts() == 0 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_secs(7));
+    assert_eq!(starts(), 1, "the first screenshot is not over");
+    fs::write(path("run.js"), "1").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&json["retried"], &json["text"]), (&json!(1), &json!(1.0)), "{json}");
+    assert_eq!(starts(), 2);
 }

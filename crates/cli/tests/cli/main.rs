@@ -6,6 +6,7 @@ mod common;
 mod data;
 mod design2code;
 mod eval;
+mod eval_pages;
 mod lint;
 #[cfg(feature = "train")]
 mod model;

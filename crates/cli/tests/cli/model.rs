@@ -240,3 +240,47 @@ fn a_model_answers_the_benchmark_and_goes_on_where_it_stopped() {
         ["eval", "--benchmark", "chartmimic", "--data", &data, "--model", &model, "--responses", &both];
     assert_one_line(&run(&args), &["--responses", "--model", "exclude"]);
 }
+
+/// Two pages to be reproduced and one without a picture. A random model writes no page, but what it writes is one.
+#[test]
+fn a_model_answers_with_pages() {
+    let world = World::new();
+    fs::create_dir(world.path("data")).unwrap();
+    for name in ["2", "10", "g1"] {
+        world.file(
+            &format!("data/{name}.html"),
+            format!("<html><body><p>Page {name}</p></body></html>").as_bytes(),
+        );
+    }
+    for file in ["2.png", "10.png", "rick.jpg"] {
+        image::RgbImage::from_pixel(64, 48, image::Rgb([250, 240, 9]))
+            .save(world.path(&format!("data/{file}")))
+            .unwrap();
+    }
+    let (model, data, out, cache) =
+        (world.path("model"), world.path("data"), world.path("out"), world.path("cache"));
+    let eval = || {
+        let mut args = vec!["eval", "--benchmark", "design2code", "--model", &model, "--data", &data];
+        args.extend(["--out", &out, "--cache", &cache, "--max-tokens", "9", "--json"]);
+        let output = run(&args);
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{err}");
+        (serde_json::from_slice::<Value>(&output.stdout).unwrap(), err)
+    };
+    let (summary, err) = eval();
+    assert!(err.contains("1 examples have no PNG") && err.contains("answers were cut after 9"), "{err}");
+    let counts = ["examples", "scored", "missing"].map(|key| summary[key].as_u64().unwrap());
+    assert_eq!(counts, [3, 2, 1], "{summary}");
+    assert_eq!(summary["predictions"].as_str().unwrap(), format!("{out}/pages"));
+    let lines = fs::read_to_string(world.path("out/responses.jsonl")).unwrap();
+    for line in lines.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let page =
+            fs::read_to_string(world.path(&format!("out/pages/{}.html", line["name"].as_str().unwrap())));
+        assert!(line["response"].as_str().unwrap().contains(page.unwrap().trim()));
+    }
+    assert!(world.dir.path().join("out/pages/rick.jpg").is_file());
+    let (again, err) = eval();
+    assert_eq!(again, summary);
+    assert!(err.contains("0 examples looked at now, 3 known") && !err.contains("were cut"), "{err}");
+}

@@ -18,6 +18,8 @@ use tempfile::TempDir;
 const PROGRAMS: [&str; 3] = ["chromium-headless-shell", "chromium", "google-chrome"];
 /// What to type when there is none.
 pub const MEND: &str = "cargo xtask setup (as root), or: sudo apt-get install chromium-headless-shell";
+/// Where the system keeps fonts.
+const FONTS: [&str; 2] = ["/usr/share/fonts", "/usr/local/share/fonts"];
 /// The user id of browsers when we are root.
 const UID: u32 = 64_901;
 /// How long a browser may take to answer its first command.
@@ -204,6 +206,23 @@ fn command(with: &Confinement, profile: &Path) -> Command {
     }
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command
+}
+
+/// The files below the folders of the system's fonts, with their sizes. A browser sees no others.
+pub fn fonts() -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open: Vec<PathBuf> = FONTS.iter().map(PathBuf::from).collect();
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(facts) if facts.is_dir() => open.push(entry.path()),
+                Ok(facts) => found.push(format!("{} {}", entry.path().display(), facts.len())),
+                Err(_) => (),
+            }
+        }
+    }
+    found.sort();
+    found
 }
 
 /// A process and all that it started.

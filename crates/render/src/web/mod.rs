@@ -20,6 +20,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 pub(crate) use browser::MEND;
 use browser::{Browser, Confinement, why};
+pub use page::MAX_BESIDE;
 use page::{Context, Drawn, Limits, PageError};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -80,6 +81,8 @@ pub struct Shot {
     pub image: Image,
     /// Addresses that it asked for and did not get.
     pub unmet: Vec<String>,
+    /// Names of the files in its folder that it asked for, there or not; at most [`MAX_BESIDE`].
+    pub beside: Vec<String>,
 }
 
 /// Draws pages.
@@ -120,7 +123,7 @@ impl WebRenderer {
     /// What keeps browsers from working at all.
     pub fn shoot(&self, page: &Page) -> Result<Result<Shot, ExecError>, RenderError> {
         let drawn = self.visit(&page.html, page.folder.as_deref(), None)?;
-        let shot = |drawn: Drawn| Ok(Shot { image: decode(&drawn.png)?, unmet: drawn.unmet });
+        let shot = |drawn: Drawn| Ok(Shot { image: decode(&drawn.png)?, unmet: drawn.unmet, beside: drawn.beside });
         drawn.map(shot).map_or_else(|error| Ok(Err(error)), |shot| shot.map(Ok))
     }
 
@@ -169,6 +172,35 @@ impl WebRenderer {
         }
         let message = format!("the browser ended under it: {last}");
         Ok(Err(failure(FailureKind::Crash, message)))
+    }
+
+    /// As [`Self::shoot`], in a browser that has drawn nothing before: for a page that failed, because that may
+    /// have been the browser's state or a busy machine.
+    ///
+    /// # Errors
+    /// As [`Self::shoot`].
+    pub fn shoot_anew(&self, page: &Page) -> Result<Result<Shot, ExecError>, RenderError> {
+        let mut worker = Worker { browser: Browser::start(&self.confinement)?, ahead: None };
+        match self.draw(&mut worker, page) {
+            Ok(shot) => {
+                self.put_back(worker);
+                shot.map(Ok)
+            }
+            Err(error) => Ok(Err(self.failure(&error))),
+        }
+    }
+
+    /// What beside a page decides its picture: the browser's version, and the names and sizes of the fonts.
+    ///
+    /// # Errors
+    /// As [`Self::shoot`].
+    pub fn identity(&self) -> Result<String, RenderError> {
+        let mut worker = self.worker()?;
+        let version = worker.browser.version();
+        self.put_back(worker);
+        let version =
+            version.ok_or_else(|| RenderError::Browser { message: "does not tell its version".into() })?;
+        Ok(std::iter::once(version).chain(browser::fonts()).collect::<Vec<_>>().join("\n"))
     }
 
     /// The pictures of all pages, in order.

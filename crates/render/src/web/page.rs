@@ -24,6 +24,8 @@ const MAX_STYLED: usize = 1_000;
 const MAX_SHEETS: usize = 256;
 /// Bytes of an address that are told.
 const MAX_URL: usize = 200;
+/// Files beside a page that are told by name; a page that asks for more tells no more than these.
+pub const MAX_BESIDE: usize = 256;
 
 /// The numbers (values of the attribute that is put for `NAME`) of pictures that did not load.
 const BROKEN: &str = "[...document.images].filter((i) => i.complete && i.naturalWidth === 0 && i.hasAttribute('src'))\
@@ -67,6 +69,8 @@ pub struct Drawn {
     pub table: Option<(Vec<Element>, Vec<StyleRule>)>,
     /// Addresses that were asked for and not answered.
     pub unmet: Vec<String>,
+    /// Files beside the page that were asked for, there or not.
+    pub beside: Vec<String>,
 }
 
 /// Why there is no picture; the page's doing unless the browser is gone.
@@ -155,6 +159,7 @@ impl Context {
             deadline: limits.deadline,
             unmet: BTreeSet::new(),
             sheets: Vec::new(),
+            beside: BTreeSet::new(),
         };
         visit.load()?;
         let world = visit.world()?;
@@ -164,8 +169,8 @@ impl Context {
         }
         let table = tagged.map(|tagged| visit.table(&world, tagged, size, limits.window)).transpose()?;
         let png = visit.picture(size, limits.window)?;
-        let unmet = visit.unmet.into_iter().collect();
-        Ok(Drawn { png, table, unmet })
+        let (unmet, beside) = (visit.unmet.into_iter().collect(), visit.beside.into_iter().collect());
+        Ok(Drawn { png, table, unmet, beside })
     }
 }
 
@@ -187,6 +192,7 @@ struct Visit<'a> {
     deadline: Instant,
     unmet: BTreeSet<String>,
     sheets: Vec<Sheet>,
+    beside: BTreeSet<String>,
 }
 
 impl Visit<'_> {
@@ -323,7 +329,11 @@ impl Visit<'_> {
             "Fetch.requestPaused" => {
                 let id = &event.params["requestId"];
                 let url = event.params["request"]["url"].as_str().unwrap_or_default();
-                let (method, params) = match self.page.answer(url.strip_prefix(ORIGIN), url) {
+                let path = url.strip_prefix(ORIGIN);
+                let file = path.and_then(|path| path.split(['?', '#']).next());
+                let file = file.filter(|file| *file != self.page.name && self.beside.len() < MAX_BESIDE);
+                self.beside.extend(file.map(str::to_owned));
+                let (method, params) = match self.page.answer(path, url) {
                     Some(file) => ("Fetch.fulfillRequest", file.fulfil(id)),
                     None => {
                         if self.unmet.len() < MAX_UNMET {

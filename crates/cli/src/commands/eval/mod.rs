@@ -1,14 +1,20 @@
 //! `eval`: a model on a benchmark, with intervals.
 
+#[cfg(feature = "train")]
+mod answers;
 mod chartmimic;
+mod design2code;
 #[cfg(feature = "train")]
 mod mini;
+mod questions;
+mod results;
 
 use super::Sandbox;
 use crate::Exit;
 use anyhow::{Result, bail};
 use clap::{Parser, ValueEnum};
-use std::path::PathBuf;
+use questions::Asked;
+use std::path::{Path, PathBuf};
 
 /// Score a model on a benchmark, with 95 % confidence intervals over tasks.
 ///
@@ -16,11 +22,15 @@ use std::path::PathBuf;
 /// of an example is kept at once, so that a run that was interrupted goes on where it stopped. With a judge,
 /// the pictures are compared, too. With --model the answers are asked for first.
 ///
+/// design2code: a folder of predicted pages against the benchmark's folder, as a row of its table, in the same
+/// way. Without the weights of CLIP that column stays empty.
+///
 /// mini-chart: a model of this project on held-out charts. The best constant layout is scored beside it:
 /// what can be had without reading the prompt. With --feedback the model is also shown feedback on its own
 /// answers, true and shuffled.
 ///
 /// Examples: visual-sdpo eval --benchmark chartmimic --data dataset/direct_600 --responses results.json;
+/// visual-sdpo eval --benchmark design2code --data testset_final --predictions my_model --clip clip-vit-base-patch32;
 /// visual-sdpo eval --model assets/mini --benchmark mini-chart
 #[derive(Parser)]
 pub struct Args {
@@ -30,10 +40,13 @@ pub struct Args {
     /// A Hugging Face folder: the model that answers.
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
+    #[command(flatten)]
+    places: Places,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
-    /// Seconds that a script may take; 30 for chartmimic (which has no limit of its own), else 10.
+    /// Seconds that a script or a screenshot may take; 30 for chartmimic (which has no limit of its own), 60 for
+    /// design2code (the benchmark's), else 10.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: Option<u64>,
     /// Run scripts even where the kernel offers no landlock or seccomp. They may then read your files.
@@ -47,19 +60,45 @@ pub struct Args {
     mini: mini::Options,
     #[command(flatten)]
     chartmimic: chartmimic::Options,
+    #[command(flatten)]
+    design2code: design2code::Options,
+}
+
+/// Where a benchmark lies and where its results go; the embedded world needs none of it.
+#[derive(clap::Args)]
+#[group(skip)]
+struct Places {
+    /// The benchmark's folder: STEM.py and STEM.png (chartmimic), N.html and N.png (design2code).
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where results go; a run into the same folder goes on. Default: beside what is scored.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Where what is known of references and what judges replied is kept for later runs. Default: the user's
+    /// cache folder.
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+}
+
+/// `x.jsonl` or the folder `x` -> `x.scored`.
+fn beside(what: &Path) -> PathBuf {
+    let mut name =
+        if what.is_dir() { what.file_name() } else { what.file_stem() }.unwrap_or_default().to_owned();
+    name.push(".scored");
+    what.with_file_name(name)
 }
 
 /// How a model answers.
 #[cfg(feature = "train")]
 #[derive(clap::Args)]
 pub struct Sampling {
-    /// Softmax temperature; 0 takes the likeliest token every time. 1 for mini-chart, 0 for chartmimic.
+    /// Softmax temperature; 0 takes the likeliest token every time. 1 for mini-chart, else 0.
     #[arg(long)]
     temperature: Option<f32>,
     /// Seed of tasks and answers.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Tokens after which an answer is cut; 256 for mini-chart, 4096 for chartmimic.
+    /// Tokens after which an answer is cut; 256 for mini-chart, else 4096.
     #[arg(long, value_name = "N")]
     max_tokens: Option<usize>,
 }
@@ -79,6 +118,8 @@ impl Sampling {
 enum Benchmark {
     /// Charts to be reproduced, in the benchmark's own layout.
     Chartmimic,
+    /// Pages to be reproduced, in the benchmark's own layout; the hard set, too.
+    Design2code,
     /// Held-out charts of the embedded world.
     MiniChart,
 }
@@ -89,26 +130,33 @@ pub fn run(args: &Args) -> Result<Exit> {
         unsafe_no_sandbox: args.unsafe_no_sandbox,
     };
     match args.benchmark {
-        Benchmark::Chartmimic => chartmimic(args, &sandbox(30)),
+        Benchmark::Chartmimic => {
+            let (places, sandbox) = (&args.places, sandbox(30));
+            asked(args, |asked| chartmimic::run(&args.chartmimic, places, asked, &sandbox, args.json))
+        }
+        Benchmark::Design2code => {
+            let (places, timeout) = (&args.places, args.timeout.unwrap_or(60));
+            asked(args, |asked| design2code::run(&args.design2code, places, asked, timeout, args.json))
+        }
         Benchmark::MiniChart => mini_chart(args, &sandbox(10)),
     }
 }
 
+/// Runs a benchmark with the model that is to be asked, if one is named.
 #[cfg(feature = "train")]
-fn chartmimic(args: &Args, sandbox: &Sandbox) -> Result<Exit> {
-    let Some(model) = &args.model else { return chartmimic::run(&args.chartmimic, None, sandbox, args.json) };
+fn asked(args: &Args, run: impl FnOnce(Option<&Asked>) -> Result<Exit>) -> Result<Exit> {
+    let Some(model) = &args.model else { return run(None) };
     let (sampling, seed) = (args.sampling.config(0.0, 4096), args.sampling.seed);
-    let asked = chartmimic::answers::Asked { model, sampling, seed };
-    let answer = |data: &_, out: &_| chartmimic::answers::answer(&asked, data, out);
-    chartmimic::run(&args.chartmimic, Some((model, &answer)), sandbox, args.json)
+    let answerer = answers::Answerer { model, sampling, seed };
+    run(Some(&Asked { model, answer: &|questions, out| answers::answer(&answerer, questions, out) }))
 }
 
 #[cfg(not(feature = "train"))]
-fn chartmimic(args: &Args, sandbox: &Sandbox) -> Result<Exit> {
+fn asked(args: &Args, run: impl FnOnce(Option<&Asked>) -> Result<Exit>) -> Result<Exit> {
     if args.model.is_some() {
         bail!("--model needs the build with models: build without `--no-default-features`");
     }
-    chartmimic::run(&args.chartmimic, None, sandbox, args.json)
+    run(None)
 }
 
 #[cfg(feature = "train")]

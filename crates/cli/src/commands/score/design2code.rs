@@ -1,7 +1,7 @@
 //! `score design2code`: the automatic metrics of a pair of pages, or of many.
 
 use super::many;
-use super::pages::{PageScorer, Scored, Source};
+use super::pages::{PageScorer, Scored, Source, Unscored};
 use crate::commands::source;
 use crate::{Exit, terminal};
 use anyhow::{Context, Result, anyhow, bail};
@@ -35,6 +35,9 @@ pub struct Args {
     /// each, in the same order; a pair that cannot be scored has an `error`.
     #[arg(long, value_name = "FILE.jsonl")]
     pairs: Option<PathBuf>,
+    /// Where what is seen of references is kept for later runs.
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
     /// Seconds that a screenshot may take, as in the benchmark.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
@@ -46,17 +49,15 @@ pub fn run(args: &Args) -> Result<Exit> {
         (None, Some(cand), Some(reference)) => vec![(cand.clone(), reference.clone())],
         _ => bail!("give CAND and REF, or --pairs FILE.jsonl"),
     };
-    let sources =
-        |(cand, reference): &(PathBuf, PathBuf)| Ok((Source::read(cand)?, Source::read(reference)?));
-    let sources: Vec<(Source, Source)> = pairs.iter().map(sources).collect::<Result<_>>()?;
-    let scorer = PageScorer::start(args.timeout, args.clip.as_deref())?;
-    let score = |i: usize| scorer.score(&sources[i].0, &sources[i].1);
+    let scorer = PageScorer::start(args.timeout, args.clip.as_deref(), args.cache.as_deref())?;
     if args.pairs.is_some() {
-        let line = |i: usize| Ok(score(i).map_or_else(|e| error(&e), |scored| as_json(&scored)).to_string());
-        many::print_lines(sources.len(), scorer.workers(), line)?;
+        let line = |i: usize| Ok(line(&scorer, &pairs[i])?.to_string());
+        many::print_lines(pairs.len(), scorer.workers(), line)?;
         return Ok(Exit::Fine);
     }
-    let scored = score(0)?;
+    let (cand, reference) = &pairs[0];
+    let scored = scorer.score(&Source::read(cand)?, &Source::read(reference)?)?;
+    let scored = scored.map_err(|unscored| anyhow!(unscored.why))?;
     let text = if args.json {
         terminal::escaped_json(&(serde_json::to_string_pretty(&as_json(&scored))? + "\n")).into_owned()
     } else {
@@ -64,6 +65,18 @@ pub fn run(args: &Args) -> Result<Exit> {
     };
     terminal::out(&text)?;
     Ok(Exit::Fine)
+}
+
+/// The line of a pair; a pair that cannot be scored is no reason to end.
+fn line(scorer: &PageScorer, (cand, reference): &(PathBuf, PathBuf)) -> Result<Value> {
+    let sources = Source::read(cand).and_then(|cand| Ok((cand, Source::read(reference)?)));
+    Ok(match sources {
+        Ok((cand, reference)) => match scorer.score(&cand, &reference)? {
+            Ok(scored) => as_json(&scored),
+            Err(Unscored { why, .. }) => error(&why),
+        },
+        Err(unread) => error(&format!("{unread:#}")),
+    })
 }
 
 #[derive(Deserialize)]
@@ -93,7 +106,7 @@ fn read(list: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
 }
 
 /// The stable form. `clip` and `overall` are null without weights.
-fn as_json(scored: &Scored) -> Value {
+pub fn as_json(scored: &Scored) -> Value {
     let s = &scored.scores;
     let clip = scored.clip.ok();
     json!({
@@ -106,13 +119,14 @@ fn as_json(scored: &Scored) -> Value {
         "overall_without_clip": s.overall(0.0),
         "reasons": scored.clip.err().map_or(json!({}), |why| json!({ "clip": why })),
         "unmet": scored.unmet,
+        "retried": scored.retried,
     })
 }
 
 /// A pair without scores: they are null, not 0.
-fn error(error: &anyhow::Error) -> Value {
+pub fn error(why: &str) -> Value {
     json!({ "block_match": null, "text": null, "position": null, "color": null, "clip": null,
-        "overall": null, "overall_without_clip": null, "error": format!("{error:#}") })
+        "overall": null, "overall_without_clip": null, "error": why })
 }
 
 fn table(scored: &Scored) -> String {
@@ -135,9 +149,14 @@ fn table(scored: &Scored) -> String {
             ));
         }
     }
-    for url in &scored.unmet {
-        text.push_str(&terminal::clean_line(&format!("note: not loaded: {url}")));
-        text.push('\n');
+    for (side, urls) in [("candidate", &scored.unmet.cand), ("reference", &scored.unmet.r#ref)] {
+        for url in urls {
+            text.push_str(&terminal::clean_line(&format!("note: the {side} did not get {url}")));
+            text.push('\n');
+        }
+    }
+    if scored.retried > 0 {
+        text.push_str(&format!("note: {} screenshots failed and were taken again\n", scored.retried));
     }
     text
 }

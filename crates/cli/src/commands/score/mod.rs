@@ -1,12 +1,13 @@
 //! `score`: a prediction against its reference, by the arithmetic of a benchmark.
 
 mod chartmimic;
-mod design2code;
+pub mod design2code;
 mod many;
-mod pages;
+pub mod pages;
 mod pairs;
 pub mod print;
 pub mod scorer;
+pub mod sights;
 
 use crate::Exit;
 use anyhow::Result;

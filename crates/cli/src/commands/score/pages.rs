@@ -1,24 +1,34 @@
 //! Design2Code's way with a pair of pages: three screenshots of each, blocks, scores, and CLIP where there are
 //! weights (specs/design2code.md, 1).
 
-use anyhow::{Context, Result, anyhow};
-use std::path::Path;
+use super::sights::{Beside, Sight, Sights, beside};
+use crate::commands::files::{folder_identity, hash, hash_bytes};
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
-use vsdpo_artifact::Image;
-use vsdpo_diagnose::axes::web::blocks::{Block, Screenshots, blocks};
+use vsdpo_artifact::FailureKind;
+use vsdpo_diagnose::axes::web::blocks::{Screenshots, blocks};
+use vsdpo_diagnose::axes::web::html::PageError;
 use vsdpo_diagnose::axes::web::pair::{Scores, compare};
-use vsdpo_diagnose::axes::web::{clean, items, recolor, shrink};
+#[cfg(feature = "train")]
+use vsdpo_diagnose::axes::web::shrink;
+use vsdpo_diagnose::axes::web::{clean, items, recolor};
 #[cfg(feature = "train")]
 use vsdpo_policy::Clip;
-use vsdpo_render::{Page, WebConfig, WebRenderer};
+use vsdpo_render::{Page, RenderError, Shot, WebConfig, WebRenderer};
 
 /// Pixels of a whole page; the benchmark has no limit.
 const MAX_PIXELS: u64 = 64 << 20;
+/// Names the arithmetic in keys; what is kept of another one is not believed.
+const ARITHMETIC: &str = concat!("design2code ", env!("CARGO_PKG_VERSION"));
+/// Why there is no CLIP.
+pub const NO_WEIGHTS: &str = "no weights of CLIP were given (--clip DIR)";
 
 /// A page read from its file.
 pub struct Source {
-    bytes: Vec<u8>,
-    folder: Option<std::path::PathBuf>,
+    pub bytes: Vec<u8>,
+    /// Where the pictures are that it may show.
+    pub folder: Option<PathBuf>,
 }
 
 impl Source {
@@ -29,33 +39,83 @@ impl Source {
     }
 }
 
+/// Something of both pages.
+#[derive(Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Both<T> {
+    pub cand: T,
+    pub r#ref: T,
+}
+
 /// A scored pair.
 pub struct Scored {
     pub scores: Scores,
     /// CLIP's cosine, or why there is none.
     pub clip: Result<f64, &'static str>,
-    /// Addresses that either page asked for and did not get.
-    pub unmet: Vec<String>,
+    /// Addresses that a page asked for and did not get.
+    pub unmet: Both<Vec<String>>,
+    /// The files beside the pages that decided the scores.
+    pub beside: Both<Beside>,
+    /// Screenshots that failed once and were taken again.
+    pub retried: usize,
+}
+
+/// Why a pair has no scores. None are invented for it.
+pub struct Unscored {
+    pub cause: Cause,
+    pub why: String,
+}
+
+/// Whether it would come out like this again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The benchmark's programs raise on the page.
+    Page,
+    /// A screenshot failed twice.
+    Capture,
+}
+
+/// What ends the work on a page: the page's doing, or ours.
+enum Fault {
+    Page(Unscored),
+    Ours(anyhow::Error),
+}
+
+impl From<PageError> for Fault {
+    fn from(error: PageError) -> Self {
+        Self::Page(Unscored { cause: Cause::Page, why: error.to_string() })
+    }
+}
+
+impl From<RenderError> for Fault {
+    fn from(error: RenderError) -> Self {
+        Self::Ours(error.into())
+    }
+}
+
+impl Fault {
+    fn of(self, side: &str) -> Result<Unscored> {
+        match self {
+            Self::Page(Unscored { cause, why }) => {
+                Ok(Unscored { cause, why: format!("the {side} cannot be scored: {why}") })
+            }
+            Self::Ours(error) => Err(error),
+        }
+    }
 }
 
 /// Draws and compares pages.
 pub struct PageScorer {
     renderer: WebRenderer,
     workers: usize,
+    identity: String,
+    sights: Option<Sights>,
     #[cfg(feature = "train")]
     clip: Option<Clip>,
 }
 
-/// What is seen of one page.
-struct Seen {
-    plain: Image,
-    blocks: Vec<Block>,
-    unmet: Vec<String>,
-}
-
 impl PageScorer {
-    /// Starts a browser; `clip` is the folder of CLIP's weights.
-    pub fn start(timeout: u64, clip: Option<&Path>) -> Result<Self> {
+    /// Starts a browser; `clip` is the folder of CLIP's weights. What is seen of references is kept in `cache`.
+    pub fn start(timeout: u64, clip: Option<&Path>, cache: Option<&Path>) -> Result<Self> {
         let config = WebConfig {
             timeout: Duration::from_secs(timeout),
             max_pixels: MAX_PIXELS,
@@ -63,11 +123,20 @@ impl PageScorer {
         };
         #[cfg(not(feature = "train"))]
         anyhow::ensure!(clip.is_none(), "this build has no networks: leave --clip out, or build with them");
+        let weights = clip.map(folder_identity).transpose()?.unwrap_or_default();
+        #[cfg(feature = "train")]
+        let clip = clip.map(Clip::load).transpose()?;
+        let workers = config.workers;
+        let renderer = WebRenderer::start(config)?;
+        let identity = hash(&[ARITHMETIC, &renderer.identity()?, &weights]);
+        let sights = cache.map(Sights::open).transpose()?;
         Ok(Self {
-            workers: config.workers,
+            renderer,
+            workers,
+            identity,
+            sights,
             #[cfg(feature = "train")]
-            clip: clip.map(Clip::load).transpose()?,
-            renderer: WebRenderer::start(config)?,
+            clip,
         })
     }
 
@@ -76,60 +145,120 @@ impl PageScorer {
         self.workers
     }
 
-    /// Scores a candidate against its reference. What the benchmark's programs raise on is an error.
-    pub fn score(&self, cand: &Source, reference: &Source) -> Result<Scored> {
-        let text = clean::read(&cand.bytes).context("the candidate cannot be read")?;
-        let cleaned = clean::clean(&text).context("the candidate cannot be cleaned")?;
-        let source = Source { bytes: cleaned.clone().into_bytes(), folder: cand.folder.clone() };
-        let cand = self.see(&source, &cleaned).context("the candidate cannot be scored")?;
-        let text = clean::read(&reference.bytes).context("the reference cannot be read")?;
-        let reference = self.see(reference, &text).context("the reference cannot be scored")?;
-        let compared = compare(cand.blocks, reference.blocks);
-        let cand_picture = || shrink::picture(&cand.plain, &compared.cand_masks());
-        let clip = self.likeness(cand_picture, || shrink::picture(&reference.plain, &compared.ref_masks))?;
-        let unmet = cand.unmet.into_iter().chain(reference.unmet).collect();
-        Ok(Scored { scores: compared.scores, clip, unmet })
+    /// References that were known from the cache.
+    pub fn hits(&self) -> usize {
+        self.sights.as_ref().map_or(0, Sights::hits)
+    }
+
+    /// Everything beside the pages and their pictures that decides their scores.
+    pub fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// Scores a candidate against its reference.
+    ///
+    /// # Errors
+    /// Only when *we* failed: no browser, no place to write.
+    pub fn score(&self, cand: &Source, reference: &Source) -> Result<Result<Scored, Unscored>> {
+        let cand = match self.candidate(cand) {
+            Ok(sight) => sight,
+            Err(fault) => return fault.of("candidate").map(Err),
+        };
+        let known = self.known(reference);
+        let fresh = known.is_none();
+        let mut reference_sight = match known.map_or_else(|| self.reference(reference), Ok) {
+            Ok(sight) => sight,
+            Err(fault) => return fault.of("reference").map(Err),
+        };
+        let compared = compare(cand.blocks, reference_sight.blocks.clone());
+        // The boxes that hide the reference's texts do not depend on the candidate.
+        self.look(&mut reference_sight, &compared.ref_masks)?;
+        if let (Some(sights), true) = (&self.sights, fresh) {
+            sights.put(&self.key(reference), &reference_sight)?;
+        }
+        let mut cand = Sight { blocks: Vec::new(), ..cand };
+        self.look(&mut cand, &compared.cand_masks())?;
+        let clip = match (&cand.features, &reference_sight.features) {
+            (Some(a), Some(b)) => Ok(f64::from(a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>())),
+            _ => Err(NO_WEIGHTS),
+        };
+        Ok(Ok(Scored {
+            scores: compared.scores,
+            clip,
+            retried: cand.retried + reference_sight.retried,
+            unmet: Both { cand: cand.unmet, r#ref: reference_sight.unmet },
+            beside: Both { cand: cand.beside, r#ref: reference_sight.beside },
+        }))
+    }
+
+    fn candidate(&self, page: &Source) -> Result<Sight, Fault> {
+        let cleaned = clean::clean(&clean::read(&page.bytes)?)?;
+        self.see(cleaned.as_bytes(), &cleaned, page.folder.as_deref())
+    }
+
+    fn reference(&self, page: &Source) -> Result<Sight, Fault> {
+        self.see(&page.bytes, &clean::read(&page.bytes)?, page.folder.as_deref())
+    }
+
+    /// What is kept of a reference.
+    fn known(&self, page: &Source) -> Option<Sight> {
+        self.sights.as_ref()?.get(&self.key(page), page.folder.as_deref())
+    }
+
+    fn key(&self, page: &Source) -> String {
+        hash_bytes(&[self.identity.as_bytes(), &page.bytes])
     }
 
     /// The three screenshots of a page and what they show. `text` is what is recoloured.
-    fn see(&self, source: &Source, text: &str) -> Result<Seen> {
+    fn see(&self, html: &[u8], text: &str, folder: Option<&Path>) -> Result<Sight, Fault> {
         let recolored = recolor::recolored(text, 0)?;
         let shifted = recolor::recolored(text, 50)?;
         let items = items::items(&recolored)?;
-        let pages = [source.bytes.clone(), recolored.into_bytes(), shifted.into_bytes()];
-        let pages = pages.map(|html| Page { html, folder: source.folder.clone() });
-        let mut shots = Vec::new();
-        for page in &pages {
-            let shot = self.renderer.shoot(page)?;
-            shots.push(shot.map_err(|error| anyhow!("its screenshot failed: {}", error.message))?);
-        }
-        let (Some(shifted), Some(recolored), Some(plain)) = (shots.pop(), shots.pop(), shots.pop()) else {
-            return Err(anyhow!("a screenshot is missing"));
-        };
-        let shots = Screenshots { plain: plain.image, recolored: recolored.image, shifted: shifted.image };
-        let blocks = blocks(&items, &shots);
-        Ok(Seen { plain: shots.plain, blocks, unmet: plain.unmet })
+        let mut retried = 0;
+        let mut shoot = |html: &[u8]| self.shoot(html, folder, &mut retried);
+        let plain = shoot(html)?;
+        let recolored = shoot(recolored.as_bytes())?.image;
+        let shifted = shoot(shifted.as_bytes())?.image;
+        let shots = Screenshots { plain: plain.image, recolored, shifted };
+        Ok(Sight {
+            blocks: blocks(&items, &shots),
+            plain: Some(shots.plain),
+            features: None,
+            beside: beside(folder, &plain.beside),
+            unmet: plain.unmet,
+            retried,
+        })
     }
 
+    /// A screenshot. The benchmark takes a failed one for a white page; here it is taken once more in a fresh
+    /// browser, and then it is an error.
+    fn shoot(&self, html: &[u8], folder: Option<&Path>, retried: &mut usize) -> Result<Shot, Fault> {
+        let page = Page { html: html.to_vec(), folder: folder.map(Path::to_path_buf) };
+        let mut shot = self.renderer.shoot(&page)?;
+        // A page that is too large, or has no size, is so in every browser.
+        let passing = |kind| !matches!(kind, FailureKind::Limit | FailureKind::NoFigure);
+        if shot.as_ref().is_err_and(|error| passing(error.kind)) {
+            *retried += 1;
+            shot = self.renderer.shoot_anew(&page)?;
+        }
+        shot.map_err(|error| {
+            let why = format!("its screenshot failed: {}", error.message);
+            Fault::Page(Unscored { cause: Cause::Capture, why })
+        })
+    }
+
+    /// Has CLIP look at a page without its texts, unless it has before.
     #[cfg(feature = "train")]
-    fn likeness(
-        &self,
-        cand: impl FnOnce() -> Image,
-        reference: impl FnOnce() -> Image,
-    ) -> Result<Result<f64, &'static str>> {
-        let Some(clip) = &self.clip else { return Ok(Err(NO_WEIGHTS)) };
-        let embeddings = clip.embed(&[&cand(), &reference()])?;
-        Ok(Ok(embeddings[0].cosine(&embeddings[1])))
+    fn look(&self, sight: &mut Sight, masks: &[[f64; 4]]) -> Result<()> {
+        if let (Some(clip), Some(plain), None) = (&self.clip, &sight.plain, &sight.features) {
+            let features = clip.embed(&[&shrink::picture(plain, masks)])?;
+            sight.features = features.first().map(|f| f.values().to_vec());
+        }
+        Ok(())
     }
 
     #[cfg(not(feature = "train"))]
-    fn likeness(
-        &self,
-        _cand: impl FnOnce() -> Image,
-        _reference: impl FnOnce() -> Image,
-    ) -> Result<Result<f64, &'static str>> {
-        Ok(Err(NO_WEIGHTS))
+    fn look(&self, _sight: &mut Sight, _masks: &[[f64; 4]]) -> Result<()> {
+        Ok(())
     }
 }
-
-const NO_WEIGHTS: &str = "no weights of CLIP were given (--clip DIR)";

@@ -8,16 +8,20 @@
 //! edges. If the rows of a part have equal prices, or their columns have, such a cycle changes who pays but
 //! not what is paid. Where a part has neither, only matching all rows as SciPy does can tell.
 
-use super::assign::Matching;
+use super::assign::{Matching, Row};
 use super::gain::{GAIN, ROUNDING as SUMMING, gain};
 
 /// Reduced costs and differences of prices below this are rounding. Ratios that differ do so by more, for
 /// texts of up to a hundred thousand characters.
 const ROUNDING: f64 = 1e-10;
+/// The kind of rows of zeros, which no text has.
+const ZEROS: usize = usize::MAX;
 
 /// A table with its cheapest matching.
 pub(super) struct Joins {
     table: Vec<Vec<f64>>,
+    /// Rows of one kind are equal.
+    kinds: Vec<usize>,
     matching: Matching,
     rows: usize,
     columns: usize,
@@ -25,30 +29,34 @@ pub(super) struct Joins {
 
 impl Joins {
     /// Of costs that are at most 0. `None` for a table so long that a matching of its short side is cheap.
-    pub fn new(costs: &[Vec<f64>]) -> Option<Self> {
-        let (rows, columns) = (costs.len(), costs.first().map_or(0, Vec::len));
+    pub fn new(costs: &[Row]) -> Option<Self> {
+        let (rows, columns) = (costs.len(), costs.first().map_or(0, |row| row.costs.len()));
         let size = rows.max(columns);
         if size > 2 * rows.min(columns) {
             return None;
         }
-        let mut table: Vec<Vec<f64>> = costs.iter().map(|row| padded(row, size)).collect();
+        let mut table: Vec<Vec<f64>> = costs.iter().map(|row| padded(row.costs, size)).collect();
         table.resize(size, vec![0.0; size]);
-        let matching = Matching::of(&table);
-        Some(Self { table, matching, rows, columns })
+        let mut kinds: Vec<usize> = costs.iter().map(|row| row.kind).collect();
+        kinds.resize(size, ZEROS);
+        let matching = Matching::of(&rows_of(&table, &kinds));
+        Some(Self { table, kinds, matching, rows, columns })
     }
 
     /// What a join of the rows `at` and `at + 1` to one of these costs brings; infinity where this cannot be
     /// told, and any less than [`GAIN`] where it is less. `current` are the costs of the matching without it.
-    pub fn gain_bound(&mut self, at: usize, joined: &[f64], current: &[f64]) -> f64 {
+    pub fn gain_bound(&mut self, at: usize, joined: Row, current: &[f64]) -> f64 {
         let size = self.table.len();
-        let mut changed = [padded(joined, size), vec![0.0; size]];
-        self.table[at..at + 2].swap_with_slice(&mut changed);
+        let mut changed = ([padded(joined.costs, size), vec![0.0; size]], [joined.kind, ZEROS]);
+        self.table[at..at + 2].swap_with_slice(&mut changed.0);
+        self.kinds[at..at + 2].swap_with_slice(&mut changed.1);
         let mut matching = self.matching.clone();
         for row in at..at + 2 {
             matching.remove(row);
         }
+        let rows = rows_of(&self.table, &self.kinds);
         for row in at..at + 2 {
-            matching.add(&self.table, row);
+            matching.add(&rows, row);
         }
         let costs = self.paid(&matching);
         // With n costs lost and n won, the gain is at most what the total falls by. With one more lost, their
@@ -59,7 +67,8 @@ impl Joins {
         if bound >= GAIN - SUMMING {
             bound = if certain(&self.table, &matching) { gain(current, &costs) } else { f64::INFINITY };
         }
-        self.table[at..at + 2].swap_with_slice(&mut changed);
+        self.table[at..at + 2].swap_with_slice(&mut changed.0);
+        self.kinds[at..at + 2].swap_with_slice(&mut changed.1);
         bound
     }
 
@@ -71,6 +80,10 @@ impl Joins {
         costs.truncate(self.columns.min(self.rows - 1));
         costs
     }
+}
+
+fn rows_of<'a>(table: &'a [Vec<f64>], kinds: &[usize]) -> Vec<Row<'a>> {
+    table.iter().zip(kinds).map(|(costs, &kind)| Row { costs, kind }).collect()
 }
 
 fn padded(row: &[f64], size: usize) -> Vec<f64> {
@@ -162,8 +175,9 @@ mod tests {
             let current = paid(&table);
             let joined = random.table(1, m, steps).remove(0);
             let at = random.below(n - 1);
-            let Some(mut joins) = Joins::new(&table) else { continue };
-            let bound = joins.gain_bound(at, &joined, &current);
+            let kinds: Vec<usize> = (0..n).collect();
+            let Some(mut joins) = Joins::new(&rows_of(&table, &kinds)) else { continue };
+            let bound = joins.gain_bound(at, Row { costs: &joined, kind: n }, &current);
             table[at] = joined;
             table.remove(at + 1);
             let exact = gain(&current, &paid(&table));

@@ -1,7 +1,8 @@
 //! The merge search: neighbouring blocks of a page become one while that brings the texts of both pages
 //! nearer to each other (specs/design2code.md, 10).
 
-use super::assign::{assign, in_context, paid, transposed};
+use super::anew::Anew;
+use super::assign::{Row, assign, in_context, paid, transposed};
 use super::blocks::Block;
 use super::gain::{GAIN, ROUNDING, gain};
 use super::joins::Joins;
@@ -75,21 +76,21 @@ impl Costs {
         (blocks, others): (&mut Vec<Block>, &[Block]),
         current: &mut Vec<f64>,
     ) -> bool {
-        let columns = self.numbers(others);
-        let mut table: Vec<_> = blocks.iter().map(|block| self.row(side, &block.text, &columns)).collect();
-        let paid_of = |table: &[Vec<f64>]| match side {
-            Side::Cand => paid(table),
-            Side::Ref => paid(&transposed(table)),
-        };
-        let mut joins = Joins::new(&table);
+        let (kinds, columns) = (self.numbers(blocks), self.numbers(others));
+        let table: Vec<_> = blocks.iter().map(|block| self.row(side, &block.text, &columns)).collect();
+        let rows: Vec<Row> = table.iter().zip(&kinds).map(|(costs, &kind)| Row { costs, kind }).collect();
+        let mut joins = Joins::new(&rows);
+        let mut anew = Anew::new(&rows, &columns, side == Side::Cand);
         let mut found = Vec::new();
         for at in 0..blocks.len().saturating_sub(1) {
-            let joined = self.row(side, &blocks[at].joined(&blocks[at + 1]).text, &columns);
-            let hopeless = |joins: &mut Joins| joins.gain_bound(at, &joined, current) < GAIN - ROUNDING;
+            let text = blocks[at].joined(&blocks[at + 1]).text;
+            let joined = self.row(side, &text, &columns);
+            let joined = Row { costs: &joined, kind: self.number(&text) };
+            let hopeless = |joins: &mut Joins| joins.gain_bound(at, joined, current) < GAIN - ROUNDING;
             if joins.as_mut().is_some_and(hopeless) {
                 continue;
             }
-            let gain = gain(current, &paid_of(&with_join(&table, at, joined)));
+            let gain = gain(current, &anew.paid(at, joined));
             if gain > GAIN {
                 found.push((at, gain));
             }
@@ -98,8 +99,8 @@ impl Costs {
             return false;
         }
         apply(blocks, found);
-        table = blocks.iter().map(|block| self.row(side, &block.text, &columns)).collect();
-        *current = paid_of(&table);
+        let table: Vec<_> = blocks.iter().map(|block| self.row(side, &block.text, &columns)).collect();
+        *current = if side == Side::Cand { paid(&table) } else { paid(&transposed(&table)) };
         true
     }
 }
@@ -118,13 +119,6 @@ fn apply(blocks: &mut Vec<Block>, mut found: Vec<(usize, f64)>) {
         blocks[at] = blocks[at].joined(&blocks[at + 1]);
         blocks.remove(at + 1);
     }
-}
-
-fn with_join(table: &[Vec<f64>], at: usize, joined: Vec<f64>) -> Vec<Vec<f64>> {
-    let mut table = table.to_vec();
-    table[at] = joined;
-    table.remove(at + 1);
-    table
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod ratio;
 pub mod recolor;
 pub mod shrink;
 
+mod anew;
 mod assign;
 mod css_color;
 mod gain;

@@ -1,8 +1,12 @@
 //! The benchmark's folder (spec chartmimic, 1.1): `<stem>.py`, `<stem>.pdf` and `<stem>.png` per example.
 
+use crate::commands::eval::questions::{Question, Questions};
 use crate::commands::source;
+use crate::terminal;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
+use vsdpo_artifact::Domain;
+use vsdpo_data::{Corpus, DataConfig};
 
 /// The folder and the stems in it, sorted. Texts are read when they are needed.
 pub struct Dataset {
@@ -55,5 +59,32 @@ impl Dataset {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             other => other.map(Some).with_context(|| format!("cannot read `{}`", path.display())),
         }
+    }
+
+    /// The examples with a PNG as questions (spec chartmimic, 1.2), for `ask`. The others are told of: a model
+    /// cannot be asked.
+    pub fn questions<T>(&self, ask: impl FnOnce(&Questions) -> Result<T>) -> Result<T> {
+        let config = DataConfig {
+            kind: "chartmimic".into(),
+            path: self.folder.clone(),
+            domain: Domain::Chart,
+            split: "train".into(),
+            limit: 0,
+        };
+        let mut blind = 0;
+        let corpus = Corpus::open(&config, &mut |_| blind += 1)?;
+        if blind > 0 {
+            terminal::remark(&format!(
+                "note: {blind} examples have no PNG or no code, and stay without an answer"
+            ));
+        }
+        let held = |i: &u64| corpus.record(*i).map_or(true, |record| self.holds(&record.id));
+        let held: Vec<u64> = (0..corpus.len()).filter(held).collect();
+        let get = |i: usize| {
+            let record = corpus.record(held[i])?;
+            let pictures = record.pictures.iter().map(|p| corpus.picture(p)).collect::<Result<_, _>>()?;
+            Ok(Question { name: record.id, domain: Domain::Chart, prompt: record.prompt, pictures })
+        };
+        ask(&Questions { count: held.len(), get: &get })
     }
 }

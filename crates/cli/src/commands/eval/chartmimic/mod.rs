@@ -1,27 +1,27 @@
 //! `eval --benchmark chartmimic`: the responses of any model, scored as the benchmark does.
 
-#[cfg(feature = "train")]
-pub mod answers;
 mod dataset;
-mod files;
+mod example;
 mod judge;
 mod official;
 mod responses;
-mod results;
 mod summary;
 mod truths;
 
+use super::questions::Asked;
+use super::results::{self, Results};
+use super::{Places, beside};
 use crate::commands::Sandbox;
+use crate::commands::files::{self, hash};
 use crate::commands::score::print;
 use crate::commands::score::scorer::{Mode, Scorer};
 use crate::{Exit, terminal};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use dataset::Dataset;
-use files::hash;
+use example::{Example, Metric};
 use official::Official;
 use responses::{Format, Responses};
-use results::{Example, Metric, Results};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -33,28 +33,18 @@ use vsdpo_render::spread;
 #[command(next_help_heading = "chartmimic")]
 #[group(skip)]
 pub struct Options {
-    /// The benchmark's folder: STEM.py and STEM.png per example, such as direct_600.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
     /// The model's answers: the benchmark's JSON lines {"file", "response"} or {"name", "response"}.
     #[arg(long, value_name = "FILE")]
     responses: Option<PathBuf>,
     /// What a response is; `auto` tells completions by their shape.
     #[arg(long, value_enum, default_value = "auto")]
     format: Format,
-    /// Where results go; a run into the same folder goes on. Default: beside the responses or the model.
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
     /// D, by which sums are divided. Default: the number of examples in the folder.
     #[arg(long, value_name = "D")]
     total: Option<usize>,
     /// `official` gives the benchmark's own numbers, `fixed` mends its accidents.
     #[arg(long, value_enum, default_value = "official")]
     mode: Mode,
-    /// Where records of ground truths and replies of judges are kept for later runs. Default: the user's
-    /// cache folder.
-    #[arg(long, value_name = "DIR")]
-    cache: Option<PathBuf>,
     #[command(flatten)]
     judge: judge::Options,
 }
@@ -68,20 +58,23 @@ struct Run<'a> {
     keys: BTreeMap<String, String>,
 }
 
-/// Where the answers come from when no file is given: asked for, then written into the folder of results.
-pub type Answer<'a> = &'a dyn Fn(&Dataset, &Path) -> Result<PathBuf>;
-
-pub fn run(args: &Options, model: Option<(&Path, Answer)>, sandbox: &Sandbox, json: bool) -> Result<Exit> {
-    let Some(folder) = &args.data else { bail!("chartmimic needs --data DIR: the benchmark's folder") };
+pub fn run(
+    args: &Options,
+    places: &Places,
+    model: Option<&Asked>,
+    sandbox: &Sandbox,
+    json: bool,
+) -> Result<Exit> {
+    let Some(folder) = &places.data else { bail!("chartmimic needs --data DIR: the benchmark's folder") };
     let whose = match (&args.responses, model) {
         (Some(file), None) => file,
-        (None, Some((model, _))) => model,
+        (None, Some(asked)) => asked.model,
         (Some(_), Some(_)) => bail!("--responses and --model exclude each other: who is to be scored?"),
         (None, None) => {
             bail!("chartmimic needs --responses FILE (a model's answers) or --model DIR (to be asked)")
         }
     };
-    let out = args.out.clone().unwrap_or_else(|| beside(whose));
+    let out = places.out.clone().unwrap_or_else(|| beside(whose));
     let panel = judge::Panel::new(&args.judge)?;
     let data = Dataset::open(folder)?;
     let total = args.total.unwrap_or(data.stems.len());
@@ -90,7 +83,7 @@ pub fn run(args: &Options, model: Option<(&Path, Answer)>, sandbox: &Sandbox, js
     }
     let _lock = results::lock(&out)?;
     let (file, format) = match model {
-        Some((_, answer)) => (answer(&data, &out)?, Format::Plain),
+        Some(asked) => (data.questions(|questions| (asked.answer)(questions, &out))?, Format::Plain),
         None => (whose.to_owned(), args.format),
     };
     let responses = Responses::open(&file, format, &data)?;
@@ -100,7 +93,7 @@ pub fn run(args: &Options, model: Option<(&Path, Answer)>, sandbox: &Sandbox, js
             responses.repeated
         ));
     }
-    let cache = files::cache_folder(args.cache.as_deref(), &out);
+    let cache = files::cache_folder(places.cache.as_deref(), &out);
     let rules = args.mode.into();
     let examples = score(&data, &responses, Scorer::start(sandbox, rules)?, (&out, &cache))?;
     let official = Official::new(&out, &file, folder);
@@ -116,14 +109,6 @@ pub fn run(args: &Options, model: Option<(&Path, Answer)>, sandbox: &Sandbox, js
     summary.judge.map_or(Ok(Exit::Fine), |j| j.complete().map(|()| Exit::Fine))
 }
 
-/// `x.jsonl` or the folder `x` -> `x.scored`.
-fn beside(what: &Path) -> PathBuf {
-    let mut name =
-        if what.is_dir() { what.file_name() } else { what.file_stem() }.unwrap_or_default().to_owned();
-    name.push(".scored");
-    what.with_file_name(name)
-}
-
 /// Scores what `places`, the folders of results and of the cache, do not know yet.
 fn score(
     data: &Dataset,
@@ -133,7 +118,8 @@ fn score(
 ) -> Result<BTreeMap<String, Example>> {
     let keys = keys(data, responses, &scorer)?;
     let run = Run { data, responses, truths: Truths::open(cache, &scorer)?, scorer, keys };
-    let results = Results::open(&out.join("examples.jsonl"), &run.keys)?;
+    let holds = |e: &Example| run.keys.get(&e.name) == Some(&e.key);
+    let results = Results::open(&out.join("examples.jsonl"), holds)?;
     let before = results.count();
     run.score_all(&results)?;
     terminal::remark(&format!(
@@ -159,11 +145,11 @@ fn keys(data: &Dataset, responses: &Responses, scorer: &Scorer) -> Result<BTreeM
 
 impl Run<'_> {
     /// Scores over all slots what is not known yet; the first error ends all, with what is known in the file.
-    fn score_all(&self, results: &Results) -> Result<()> {
+    fn score_all(&self, results: &Results<Example>) -> Result<()> {
         let open: Vec<&String> = self.data.stems.iter().filter(|stem| !results.knows(stem)).collect();
         let bar = terminal::progress("scoring", open.len() as u64);
         let score = |i: usize| {
-            let added = self.example(open[i]).and_then(|row| results.add(row));
+            let added = self.example(open[i]).and_then(|row| results.add(&row));
             bar.inc(1);
             added
         };

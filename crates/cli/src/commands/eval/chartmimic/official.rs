@@ -1,8 +1,8 @@
 //! The result files of the benchmark's own programs (spec chartmimic, 1.3), for tools that read those.
 
-use super::files;
+use super::example::{Example, Metric};
 use super::judge::Judged;
-use super::results::{Example, Metric};
+use crate::commands::files;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! The row of the benchmark's table, with intervals over examples (spec chartmimic, 0).
 
+use super::example::Example;
 use super::judge::Judgement;
-use super::results::Example;
 use crate::terminal;
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! Records of ground truths on disk, by the hash of everything that decides them, so that the next model
 //! does not run these scripts again.
 
-use super::files::{self, hash};
+use crate::commands::files::{self, hash};
 use crate::commands::score::scorer::Scorer;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};

@@ -10,11 +10,11 @@ mod prompt;
 mod reply;
 
 use super::dataset::Dataset;
-use super::files::{self, hash_bytes};
+use super::example::Example;
 use super::official::Official;
 use super::responses::Responses;
-use super::results::Example;
 use crate::commands::Sandbox;
+use crate::commands::files::{self, hash_bytes};
 use crate::terminal;
 use anyhow::{Context, Result, bail};
 use clap::Args;

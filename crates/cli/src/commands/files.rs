@@ -23,6 +23,21 @@ pub fn hash_bytes(parts: &[&[u8]]) -> String {
     sha.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// Names what a folder of weights holds. Its files are told apart by size and time, not read through.
+pub fn folder_identity(folder: &Path) -> Result<String> {
+    let shown = || format!("cannot read the model folder `{}`", folder.display());
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(shown)? {
+        let entry = entry.with_context(shown)?;
+        let facts = std::fs::metadata(entry.path()).with_context(shown)?;
+        if facts.is_file() {
+            files.push(format!("{:?} {} {:?}", entry.file_name(), facts.len(), facts.modified().ok()));
+        }
+    }
+    files.sort();
+    Ok(files.join("\n"))
+}
+
 /// Makes a folder and those above it.
 pub fn make_folder(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))

@@ -1,18 +1,17 @@
-//! A model's own answers to the benchmark's pictures (spec chartmimic, 1.2), as lines of the form that
-//! `--responses` reads, with a key beside: what decides an answer. A line is believed on the next run if its
-//! key still says the same.
+//! A model's own answers to a benchmark's pictures, as lines of `{"name", "response"}` with a key beside: what
+//! decides an answer. A line is believed on the next run if its key still says the same.
 
-use super::dataset::Dataset;
-use super::files::{hash, hash_bytes, make_folder, retain_lines};
+use super::questions::{Question, Questions};
+use crate::commands::files::{folder_identity, hash, hash_bytes, make_folder, retain_lines};
 use crate::terminal;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use vsdpo_artifact::Domain;
-use vsdpo_data::{Corpus, DataConfig, Record};
+use vsdpo_artifact::Task;
+use vsdpo_data::decode_picture;
 use vsdpo_policy::{Policy, SampleConfig};
 use vsdpo_train::context::student_prompt;
 
@@ -20,7 +19,7 @@ use vsdpo_train::context::student_prompt;
 const BLOCK: usize = 8;
 
 /// Who answers, and how.
-pub struct Asked<'a> {
+pub struct Answerer<'a> {
     pub model: &'a Path,
     pub sampling: SampleConfig,
     pub seed: u64,
@@ -34,18 +33,17 @@ struct Line {
 }
 
 /// Asks for what `responses.jsonl` in `out` does not hold yet; gives the file.
-pub fn answer(asked: &Asked, data: &Dataset, out: &Path) -> Result<PathBuf> {
+pub fn answer(asked: &Answerer, questions: &Questions, out: &Path) -> Result<PathBuf> {
     make_folder(out)?;
     let path = out.join("responses.jsonl");
-    let corpus = pictures(&data.folder)?;
     let identity = identity(asked)?;
-    let mut wanted = Vec::new();
-    for i in 0..corpus.len() {
-        let record = corpus.record(i)?;
-        wanted.push((data.holds(&record.id), key(&identity, &record, &corpus)?, record.id));
-    }
-    let known = kept(&path, &wanted.iter().map(|(_, key, id)| (id.as_str(), key.as_str())).collect())?;
-    let open = |(holds, _, id): &(bool, String, String)| *holds && !known.contains(id);
+    let wanted = |i: usize| {
+        let question = (questions.get)(i)?;
+        Ok((key(&identity, &question), question.name))
+    };
+    let wanted: Vec<(String, String)> = (0..questions.count).map(wanted).collect::<Result<_>>()?;
+    let known = kept(&path, &wanted.iter().map(|(key, name)| (name.as_str(), key.as_str())).collect())?;
+    let open = |(_, name): &(String, String)| !known.contains(name);
     let left = wanted.iter().filter(|w| open(w)).count();
     if left == 0 {
         return Ok(path);
@@ -57,21 +55,20 @@ pub fn answer(asked: &Asked, data: &Dataset, out: &Path) -> Result<PathBuf> {
     for block in wanted.chunks(BLOCK) {
         if block.iter().any(open) {
             // The whole block, so that its random draws do not depend on what was known.
-            let tasks =
-                (0..block.len() as u64).map(|k| corpus.task(first + k)).collect::<Result<Vec<_>, _>>()?;
-            let prompts = tasks.iter().map(|t| policy.encode(&student_prompt(t)));
-            let prompts = prompts.collect::<Result<Vec<_>, _>>()?;
-            let answers = policy.sample(&prompts, 1, &asked.sampling, asked.seed.wrapping_add(first))?;
+            let prompt = |i: usize| Ok(policy.encode(&student_prompt(&task((questions.get)(i)?)?))?);
+            let prompts = (first..first + block.len()).map(prompt).collect::<Result<Vec<_>>>()?;
+            let seed = asked.seed.wrapping_add(first as u64);
+            let answers = policy.sample(&prompts, 1, &asked.sampling, seed)?;
             let mut lines = String::new();
-            for ((_, key, id), answer) in block.iter().zip(answers).filter(|(w, _)| open(w)) {
+            for ((key, name), answer) in block.iter().zip(answers).filter(|(w, _)| open(w)) {
                 cut += usize::from(!answer.finished);
-                let line = Line { name: id.clone(), response: answer.text, key: key.clone() };
+                let line = Line { name: name.clone(), response: answer.text, key: key.clone() };
                 lines.push_str(&(serde_json::to_string(&line)? + "\n"));
                 bar.inc(1);
             }
             file.write_all(lines.as_bytes()).with_context(|| cannot(&path))?;
         }
-        first += block.len() as u64;
+        first += block.len();
     }
     bar.finish_and_clear();
     if cut > 0 {
@@ -83,48 +80,33 @@ pub fn answer(asked: &Asked, data: &Dataset, out: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// The benchmark as tasks. Examples without a picture are told of: the model cannot be asked.
-fn pictures(folder: &Path) -> Result<Corpus> {
-    let config = DataConfig {
-        kind: "chartmimic".into(),
-        path: folder.into(),
-        domain: Domain::Chart,
-        split: "train".into(),
-        limit: 0,
-    };
-    let mut blind = 0;
-    let corpus = Corpus::open(&config, &mut |_| blind += 1)?;
-    if blind > 0 {
-        terminal::remark(&format!(
-            "note: {blind} examples have no PNG or no code, and stay without an answer"
-        ));
-    }
-    Ok(corpus)
+/// A question as the policy is asked in training.
+fn task(question: Question) -> Result<Task> {
+    let images = question.pictures.iter().map(|bytes| {
+        decode_picture(bytes).map_err(|why| anyhow!("the picture of `{}`: {why}", question.name))
+    });
+    Ok(Task {
+        images: images.collect::<Result<_>>()?,
+        id: question.name.clone(),
+        domain: question.domain,
+        prompt: question.prompt.clone(),
+        reference: None,
+        requirements: None,
+    })
 }
 
-/// Names the model and the settings. Weights are told apart by size and time, not read through.
-fn identity(asked: &Asked) -> Result<String> {
-    let shown = || format!("cannot read the model folder `{}`", asked.model.display());
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(asked.model).with_context(shown)? {
-        let entry = entry.with_context(shown)?;
-        let facts = std::fs::metadata(entry.path()).with_context(shown)?;
-        if facts.is_file() {
-            files.push(format!("{:?} {} {:?}", entry.file_name(), facts.len(), facts.modified().ok()));
-        }
-    }
-    files.sort();
+/// Names the model and the settings.
+fn identity(asked: &Answerer) -> Result<String> {
     let s = &asked.sampling;
     let settings = format!("{} {} {} {}", s.temperature, s.top_p, s.max_completion_tokens, asked.seed);
-    Ok(hash(&[&files.join("\n"), &settings]))
+    Ok(hash(&[&folder_identity(asked.model)?, &settings]))
 }
 
 /// What decides an answer.
-fn key(identity: &str, record: &Record, corpus: &Corpus) -> Result<String> {
-    let pictures = record.pictures.iter().map(|p| corpus.picture(p)).collect::<Result<Vec<_>, _>>()?;
-    let mut parts = vec![identity.as_bytes(), record.id.as_bytes(), record.prompt.as_bytes()];
-    parts.extend(pictures.iter().map(Vec::as_slice));
-    Ok(hash_bytes(&parts))
+fn key(identity: &str, question: &Question) -> String {
+    let mut parts = vec![identity.as_bytes(), question.name.as_bytes(), question.prompt.as_bytes()];
+    parts.extend(question.pictures.iter().map(Vec::as_slice));
+    hash_bytes(&parts)
 }
 
 /// Names of the lines that still hold; the others are taken out of the file.

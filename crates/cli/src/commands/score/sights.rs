@@ -1,0 +1,160 @@
+//! What is seen of a page, and where it is kept: the reference's side does not change from candidate to
+//! candidate.
+
+use crate::commands::files::{self, hash_bytes};
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use vsdpo_artifact::Image;
+use vsdpo_diagnose::axes::web::blocks::Block;
+use vsdpo_render::MAX_BESIDE;
+
+/// What is seen of one page.
+pub struct Sight {
+    pub blocks: Vec<Block>,
+    /// The plain screenshot; none of a page from the cache, of which `features` are known if they are needed.
+    #[cfg_attr(not(feature = "train"), allow(dead_code))]
+    pub plain: Option<Image>,
+    /// CLIP's vector of the screenshot without texts.
+    pub features: Option<Vec<f32>>,
+    /// Addresses that it asked for and did not get.
+    pub unmet: Vec<String>,
+    pub beside: Beside,
+    /// Screenshots that failed once.
+    pub retried: usize,
+}
+
+/// The files beside a page that it asked for, by name: the hash of each, or nothing where there is none.
+pub type Beside = BTreeMap<String, Option<String>>;
+
+/// Looks at the files that a page has asked for.
+pub fn beside<'a>(folder: Option<&Path>, names: impl IntoIterator<Item = &'a String>) -> Beside {
+    let content = |name: &String| Some(hash_bytes(&[&std::fs::read(folder?.join(name)).ok()?]));
+    names.into_iter().map(|name| (name.clone(), content(name))).collect()
+}
+
+/// Whether these are all the files that decide a page's picture, and are what they were.
+pub fn unchanged(folder: Option<&Path>, then: &Beside) -> bool {
+    then.len() < MAX_BESIDE && beside(folder, then.keys()) == *then
+}
+
+/// A folder of sights by the content of their pages.
+pub struct Sights {
+    folder: PathBuf,
+    hits: AtomicUsize,
+}
+
+/// A sight as a file. Numbers are stored as their bits: text would round them.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    blocks: Vec<StoredBlock>,
+    features: Option<Vec<u32>>,
+    unmet: Vec<String>,
+    beside: Beside,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredBlock {
+    text: String,
+    bbox: [u64; 4],
+    color: [u64; 3],
+}
+
+impl Sights {
+    pub fn open(cache: &Path) -> Result<Self> {
+        let folder = cache.join("design2code");
+        files::make_folder(&folder)?;
+        Ok(Self { folder, hits: AtomicUsize::new(0) })
+    }
+
+    /// Sights that did not have to be taken.
+    pub fn hits(&self) -> usize {
+        self.hits.load(Ordering::Relaxed)
+    }
+
+    /// The sight of a key, if it is known and the files beside its page are what they were.
+    pub fn get(&self, key: &str, folder: Option<&Path>) -> Option<Sight> {
+        let stored: Stored = serde_json::from_slice(&std::fs::read(self.path(key)).ok()?).ok()?;
+        let holds = unchanged(folder, &stored.beside);
+        self.hits.fetch_add(usize::from(holds), Ordering::Relaxed);
+        holds.then(|| stored.into())
+    }
+
+    pub fn put(&self, key: &str, sight: &Sight) -> Result<()> {
+        files::replace(&self.path(key), &serde_json::to_vec(&Stored::from(sight))?)
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        self.folder.join(format!("{key}.json"))
+    }
+}
+
+impl From<&Sight> for Stored {
+    fn from(sight: &Sight) -> Self {
+        let block = |b: &Block| StoredBlock {
+            text: b.text.clone(),
+            bbox: b.bbox.map(f64::to_bits),
+            color: b.color.map(f64::to_bits),
+        };
+        let bits = |features: &Vec<f32>| features.iter().map(|v| v.to_bits()).collect();
+        Self {
+            blocks: sight.blocks.iter().map(block).collect(),
+            features: sight.features.as_ref().map(bits),
+            unmet: sight.unmet.clone(),
+            beside: sight.beside.clone(),
+        }
+    }
+}
+
+impl From<Stored> for Sight {
+    fn from(stored: Stored) -> Self {
+        let block = |b: StoredBlock| Block {
+            text: b.text,
+            bbox: b.bbox.map(f64::from_bits),
+            color: b.color.map(f64::from_bits),
+        };
+        Self {
+            blocks: stored.blocks.into_iter().map(block).collect(),
+            plain: None,
+            features: stored.features.map(|bits| bits.into_iter().map(f32::from_bits).collect()),
+            unmet: stored.unmet,
+            beside: stored.beside,
+            retried: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sight_survives_the_file_while_the_files_beside_its_page_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let pages = tempfile::tempdir().unwrap();
+        std::fs::write(pages.path().join("rick.jpg"), b"one").unwrap();
+        let names = ["rick.jpg".to_owned(), "gone.png".to_owned()];
+        let sight = Sight {
+            blocks: vec![Block { text: "é".into(), bbox: [1.0 / 3.0; 4], color: [0.1, 0.7, 254.5] }],
+            plain: None,
+            features: Some(vec![0.1, -1e-30]),
+            unmet: vec!["http://page.test/gone.png".into()],
+            beside: beside(Some(pages.path()), &names),
+            retried: 1,
+        };
+        let sights = Sights::open(dir.path()).unwrap();
+        sights.put("k", &sight).unwrap();
+        let got = sights.get("k", Some(pages.path())).unwrap();
+        assert_eq!((&got.blocks, &got.features), (&sight.blocks, &sight.features));
+        assert_eq!((&got.unmet, &got.beside), (&sight.unmet, &sight.beside));
+        assert!(sights.get("other", Some(pages.path())).is_none());
+        std::fs::write(pages.path().join("gone.png"), b"new").unwrap();
+        assert!(sights.get("k", Some(pages.path())).is_none());
+        std::fs::remove_file(pages.path().join("gone.png")).unwrap();
+        assert!(sights.get("k", Some(pages.path())).is_some());
+        std::fs::write(pages.path().join("rick.jpg"), b"two").unwrap();
+        assert!(sights.get("k", Some(pages.path())).is_none());
+    }
+}

@@ -1,0 +1,163 @@
+//! CPU-milliseconds of a page's picture, a new browser per page (the field's way) against kept browsers, and of
+//! a pair of pages scored by `visual-sdpo score design2code`, over the fixture pages.
+//!
+//! Every figure is the user and system time of a whole tree of processes, from its start to its end: this
+//! program runs each way as a child, takes over what the child leaves behind (as the reaper of its descendants),
+//! and waits for all of it. The start of the kept browsers is in their figure.
+//!
+//! The field's figures for Playwright and for the benchmark's own programs were measured elsewhere, with the
+//! versions that `fixtures/design2code/README.md` names; they are stored here, and are no measurement of this
+//! machine. Lines of JSON at the end are read by `cargo xtask bench`.
+//!
+//! `bench_web [--program visual-sdpo]`; without the program, pages only.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use vsdpo_render::{Page, WebConfig, WebRenderer};
+
+type Failure = Box<dyn std::error::Error>;
+
+const ROUNDS: usize = 3;
+/// CPU-milliseconds of a page with Playwright and a new browser, measured elsewhere.
+const PLAYWRIGHT_MS: f64 = 1672.0;
+/// CPU-milliseconds of a pair with the benchmark's own programs, without CLIP, measured elsewhere.
+const REFERENCE_MS: f64 = 10_200.0;
+/// The child's way: draw all pages with kept browsers.
+const KEPT: &str = "--kept";
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/design2code")
+}
+
+/// The fixture pairs, candidate first.
+fn pairs() -> Result<Vec<[PathBuf; 2]>, Failure> {
+    let folder = fixtures().canonicalize()?;
+    let mut pairs = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let pair = ["cand.html", "ref.html"].map(|name| entry.as_ref().map(|e| e.path().join(name)));
+        if let [Ok(cand), Ok(reference)] = pair
+            && cand.is_file()
+        {
+            pairs.push([cand, reference]);
+        }
+    }
+    pairs.sort();
+    Ok(pairs)
+}
+
+/// CPU seconds of children that have ended.
+fn ended_cpu() -> f64 {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the kernel fills the structure that the pointer leads to; zeroes are valid for it too.
+    let usage = unsafe {
+        libc::getrusage(libc::RUSAGE_CHILDREN, usage.as_mut_ptr());
+        usage.assume_init()
+    };
+    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 * 1e-6;
+    seconds(usage.ru_utime) + seconds(usage.ru_stime)
+}
+
+/// CPU seconds of a command and of everything that it starts, until all of it has ended.
+fn tree_cpu(command: &mut Command) -> Result<f64, Failure> {
+    let before = ended_cpu();
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+    // SAFETY: waits for children of this process only; a null pointer asks for no status.
+    while unsafe { libc::waitpid(-1, std::ptr::null_mut(), 0) } > 0 {}
+    if !status.success() {
+        return Err(format!("{command:?} ended with {status}").into());
+    }
+    Ok(ended_cpu() - before)
+}
+
+/// Draws every page so often; what `--kept` runs.
+fn draw(rounds: usize) -> Result<(), Failure> {
+    let renderer = WebRenderer::start(WebConfig::default())?;
+    let mut pages = Vec::new();
+    for path in pairs()?.into_iter().flatten() {
+        pages.push(Page { html: std::fs::read(&path)?, folder: path.parent().map(Path::to_path_buf) });
+    }
+    for _ in 0..rounds {
+        for shot in renderer.shoot_all(&pages)? {
+            shot.map_err(|error| error.message)?;
+        }
+    }
+    Ok(())
+}
+
+/// CPU seconds of one page with a browser of its own.
+fn alone(page: &Path, folder: &Path) -> Result<f64, Failure> {
+    let mut command = Command::new("chromium-headless-shell");
+    command.args([
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        "--window-size=1280,720",
+    ]);
+    command.arg(format!("--screenshot={}", folder.join("page.png").display()));
+    command.arg(format!("--user-data-dir={}", folder.join("profile").display()));
+    let cpu = tree_cpu(command.arg(format!("file://{}", page.display())))?;
+    std::fs::remove_file(folder.join("page.png"))?;
+    std::fs::remove_dir_all(folder.join("profile"))?;
+    Ok(cpu)
+}
+
+fn pages() -> Result<(), Failure> {
+    let all: Vec<PathBuf> = pairs()?.into_iter().flatten().collect();
+    let folder = tempfile::tempdir()?;
+    let mut field = 0.0;
+    for page in all.iter().cycle().take(ROUNDS * all.len()) {
+        field += alone(page, folder.path())?;
+    }
+    let rounds = ROUNDS.to_string();
+    let ours = tree_cpu(Command::new(std::env::current_exe()?).args([KEPT, rounds.as_str()]))?;
+    let per_page = 1e3 / (ROUNDS * all.len()) as f64;
+    let (field, ours) = (field * per_page, ours * per_page);
+    row("page, headless-shell each", field, ours, None);
+    row("page, Playwright (stored)", PLAYWRIGHT_MS, ours, Some(10));
+    Ok(())
+}
+
+fn scored(program: &Path) -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let pairs = pairs()?;
+    let line = |[cand, reference]: &[PathBuf; 2]| {
+        serde_json::json!({ "cand": cand, "ref": reference }).to_string() + "\n"
+    };
+    let list = folder.path().join("pairs.jsonl");
+    std::fs::write(&list, pairs.iter().map(line).collect::<String>().repeat(ROUNDS))?;
+    let score = |more: &[&Path]| {
+        let mut command = Command::new(program);
+        tree_cpu(command.args(["score", "design2code", "--pairs"]).arg(&list).args(more))
+    };
+    let per_pair = 1e3 / (ROUNDS * pairs.len()) as f64;
+    let cold = score(&[])? * per_pair;
+    let cache = folder.path().join("cache");
+    let cached = [Path::new("--cache"), &cache];
+    score(&cached)?;
+    let warm = score(&cached)? * per_pair;
+    row("pair scored (stored)", REFERENCE_MS, cold, Some(10));
+    row("reference cached (stored)", REFERENCE_MS, warm, Some(20));
+    Ok(())
+}
+
+fn row(bench: &str, field: f64, ours: f64, goal: Option<u32>) {
+    println!("{}", serde_json::json!({ "bench": bench, "field": field, "ours": ours, "goal": goal }));
+}
+
+fn main() -> Result<(), Failure> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    if let [KEPT, rounds] = args[..] {
+        return draw(rounds.parse()?);
+    }
+    // SAFETY: makes this process the parent of what its children leave behind; it takes no pointer.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    println!("load of the machine before: {}; busy machines inflate CPU time", load.trim());
+    pages()?;
+    match args[..] {
+        ["--program", program] => scored(Path::new(program)),
+        _ => Ok(()),
+    }
+}
