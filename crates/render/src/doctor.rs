@@ -145,6 +145,7 @@ fn pages_checks() -> Vec<Check> {
     };
     vec![
         ok("browser", version),
+        ok("browser assets", web::assets().join(", ")),
         layer(
             "browser network",
             walls.network,

@@ -5,14 +5,17 @@
 //! waits. Pages cannot reach a network: the browser's namespace has none, names resolve to nothing, and every
 //! request is answered here or fails.
 
+mod assets;
 mod browser;
 mod cdp;
+mod fonts;
 mod page;
 mod store;
 
 use crate::config::RenderError;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+pub(crate) use assets::list as assets;
 pub(crate) use browser::MEND;
 use browser::{Browser, Confinement, why};
 use page::{Context, Limits, PageError};
@@ -66,7 +69,7 @@ pub struct Page {
 pub struct Shot {
     /// The whole page.
     pub image: Image,
-    /// Addresses that it asked for and did not get.
+    /// Addresses that it asked for and did not get, or got only in part.
     pub unmet: Vec<String>,
 }
 

@@ -2,15 +2,13 @@
 
 use super::browser::{Browser, none};
 use super::cdp::{CdpError, Event};
-use super::store::Store;
+use super::store::{ORIGIN, Store};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// Width and height of the viewport, in pixels.
 pub const VIEWPORT: (u32, u32) = (1280, 720);
-/// Where a page believes it lives. Its requests never leave the browser.
-const ORIGIN: &str = "http://page.test/";
 /// How long a context may take to go away before its browser is given up.
 const DISPOSE_LIMIT: Duration = Duration::from_secs(5);
 /// Requests without an answer that are told by name.
@@ -226,12 +224,13 @@ impl Visit<'_> {
             "Fetch.requestPaused" => {
                 let id = &event.params["requestId"];
                 let url = event.params["request"]["url"].as_str().unwrap_or_default();
-                let (method, params) = match self.page.answer(url.strip_prefix(ORIGIN), url) {
+                let file = self.page.answer(url);
+                if !file.as_ref().is_some_and(|file| file.whole) && self.unmet.len() < MAX_UNMET {
+                    self.unmet.insert(url.chars().take(MAX_URL).collect());
+                }
+                let (method, params) = match file {
                     Some(file) => ("Fetch.fulfillRequest", file.fulfil(id)),
                     None => {
-                        if self.unmet.len() < MAX_UNMET {
-                            self.unmet.insert(url.chars().take(MAX_URL).collect());
-                        }
                         ("Fetch.failRequest", json!({ "requestId": id, "errorReason": "BlockedByClient" }))
                     }
                 };
