@@ -46,8 +46,7 @@ fn pack(folder: &Path, package: &str, integrity: &str) -> Result<String> {
         .context("cannot start npm; type: sudo apt-get install npm")?;
     let told: Value = serde_json::from_slice(&out.stdout)
         .with_context(|| format!("npm pack {package}: {}", String::from_utf8_lossy(&out.stderr)))?;
-    // A list of packages, or by name, as the version of npm has it.
-    let told = told.get(0).or_else(|| told.as_object()?.values().next()).unwrap_or(&Value::Null);
+    let told = &told[0];
     if told["integrity"] != integrity {
         bail!("{package} has the hash {}, not {integrity}", told["integrity"]);
     }

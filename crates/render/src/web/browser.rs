@@ -45,6 +45,10 @@ const SWITCHES: [&str; 16] = [
     "--host-resolver-rules=MAP * ^NOTFOUND",
 ];
 
+/// Moves our pipes to the descriptors 3 and 4, where the browser expects them, and caps the memory of each of its
+/// processes (in KiB): what a page fills outside of its heap.
+const SHELL: &str = "ulimit -d 2097152; ulimit -c 0; exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null";
+
 /// A running browser. Dropping it ends its processes and its profile.
 pub struct Browser {
     pub pipe: Pipe,
@@ -136,16 +140,21 @@ impl Browser {
         Some(answer["product"].as_str()?.to_owned())
     }
 
+    /// The number of its first process, which leads the group of all.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Resident megabytes of the browser's processes.
     pub fn resident_mb(&self) -> u64 {
-        tree(self.child.id()).into_iter().map(resident_mb).sum()
+        tree(self.id()).into_iter().map(resident_mb).sum()
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
         // The group holds everything that it started.
-        if let Some(group) = rustix::process::Pid::from_raw(self.child.id().cast_signed()) {
+        if let Some(group) = rustix::process::Pid::from_raw(self.id().cast_signed()) {
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
         let _ = self.child.wait();
@@ -172,7 +181,7 @@ fn profile(uid: bool) -> Result<TempDir, RenderError> {
     Ok(folder)
 }
 
-/// The browser behind its walls. A shell moves our pipes to the descriptors 3 and 4, where it expects them.
+/// The browser behind its walls.
 fn command(with: &Confinement, profile: &Path) -> Command {
     let mut words: Vec<String> = Vec::new();
     if with.network {
@@ -184,7 +193,7 @@ fn command(with: &Confinement, profile: &Path) -> Command {
         words.push("setpriv".into());
         words.extend(uid_args());
     }
-    words.extend(["sh", "-c", "exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null", "sh"].map(str::to_owned));
+    words.extend(["sh", "-c", SHELL, "sh"].map(str::to_owned));
     words.push(with.program.to_string_lossy().into_owned());
     words.extend(SWITCHES.map(str::to_owned));
     words.push(format!("--user-data-dir={}", profile.display()));
@@ -208,9 +217,13 @@ fn command(with: &Confinement, profile: &Path) -> Command {
 
 /// A process and all that it started.
 fn tree(pid: u32) -> Vec<u32> {
-    let list = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    let children = list.split_whitespace().filter_map(|word| word.parse().ok());
-    std::iter::once(pid).chain(children.flat_map(tree)).collect()
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    let children: Vec<u32> = lists
+        .flat_map(|list| list.split_whitespace().map(str::parse).collect::<Vec<_>>())
+        .flatten()
+        .collect();
+    std::iter::once(pid).chain(children.into_iter().flat_map(tree)).collect()
 }
 
 fn resident_mb(pid: u32) -> u64 {

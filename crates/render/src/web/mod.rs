@@ -13,9 +13,9 @@ mod page;
 mod store;
 
 use crate::config::RenderError;
+pub(crate) use assets::list as assets;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-pub(crate) use assets::list as assets;
 pub(crate) use browser::MEND;
 use browser::{Browser, Confinement, why};
 use page::{Context, Limits, PageError};
@@ -149,8 +149,13 @@ impl WebRenderer {
         let store = Store { name: "page.html", html: &page.html, folder: page.folder.as_deref() };
         let drawn = context.draw(browser, &store, &limits);
         browser.pages += 1;
-        // A context that does not go away keeps its processes: then the browser goes.
-        context.close(browser).map_err(PageError::Browser)?;
+        if let Err(error) = context.close(browser) {
+            // A context that does not go away keeps its processes: then the browser goes.
+            browser.pages = MAX_PAGES;
+            if matches!(drawn, Err(PageError::Left(_))) {
+                return Err(PageError::Browser(error));
+            }
+        }
         let drawn = drawn?;
         Ok(decode(&drawn.png).map(|image| Shot { image, unmet: drawn.unmet }))
     }
@@ -165,6 +170,11 @@ impl WebRenderer {
                 FailureKind::Memory,
                 "the page's process died, as it does when memory runs out".into(),
             ),
+            PageError::Memory => failure(FailureKind::Memory, "the page took too much memory".into()),
+            PageError::Closed => failure(FailureKind::NoFigure, "the page closed its window".into()),
+            PageError::Left(message) => {
+                failure(FailureKind::Crash, format!("the page was gone when it was to be drawn: {message}"))
+            }
             PageError::TooLarge(0, 0) => failure(FailureKind::NoFigure, "the page has no size".into()),
             PageError::TooLarge(width, height) => {
                 let most = self.config.max_pixels;
@@ -217,4 +227,83 @@ fn decode(data: &str) -> Result<Image, RenderError> {
     let picture = image::load_from_memory_with_format(&bytes, image::ImageFormat::Png);
     let rgba = picture.map_err(|e| broken(e.to_string()))?.into_rgba8();
     Ok(Image { width: rgba.width(), height: rgba.height(), rgba: rgba.into_raw().into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn renderer(timeout: u64) -> WebRenderer {
+        let config = WebConfig { workers: 1, timeout: Duration::from_secs(timeout), ..WebConfig::default() };
+        WebRenderer::start(config).unwrap_or_else(|e| panic!("these tests draw pages for real: {e}"))
+    }
+
+    /// The page's picture, and the number of the browser that waits afterwards.
+    fn draw(renderer: &WebRenderer, html: &str) -> (Result<Shot, ExecError>, Option<u32>) {
+        let shot = renderer.shoot(&Page { html: html.into(), folder: None }).unwrap();
+        (shot, renderer.idle.lock().unwrap().first().map(|worker| worker.browser.id()))
+    }
+
+    fn change(renderer: &WebRenderer, with: impl FnOnce(&mut Worker)) {
+        with(renderer.idle.lock().unwrap().first_mut().unwrap());
+    }
+
+    #[test]
+    fn a_browser_draws_its_pages_and_is_then_replaced() {
+        let renderer = renderer(60);
+        let (_, first) = draw(&renderer, "on");
+        change(&renderer, |worker| {
+            assert!(worker.ahead.is_some(), "the next context waits");
+            assert_eq!(worker.browser.pages, 1);
+            worker.browser.pages = MAX_PAGES - 2;
+        });
+        assert_eq!(draw(&renderer, "on").1, first, "one page is left");
+        let (last, none) = draw(&renderer, "on");
+        assert!(last.is_ok() && none.is_none(), "that was the last page");
+        let (fresh, second) = draw(&renderer, "on");
+        assert!(fresh.is_ok() && second.is_some() && second != first);
+    }
+
+    #[test]
+    fn a_context_that_is_gone_costs_its_browser_and_not_the_page() {
+        let renderer = renderer(60);
+        let (_, first) = draw(&renderer, "on");
+        change(&renderer, |worker| {
+            let context = worker.ahead.as_ref().unwrap().context.clone();
+            let dispose = serde_json::json!({ "browserContextId": context });
+            let soon = Instant::now() + Duration::from_secs(60);
+            worker.browser.pipe.call(None, "Target.disposeBrowserContext", dispose, soon).unwrap();
+        });
+        let (shot, second) = draw(&renderer, "on");
+        assert!(shot.is_ok() && second.is_some() && second != first, "{shot:?}");
+    }
+
+    #[test]
+    fn a_browser_that_was_killed_is_replaced() {
+        let renderer = renderer(60);
+        let (_, first) = draw(&renderer, "on");
+        let group = rustix::process::Pid::from_raw(first.unwrap().cast_signed()).unwrap();
+        rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap();
+        let (shot, second) = draw(&renderer, "on");
+        assert!(shot.is_ok() && second.is_some() && second != first, "{shot:?}");
+    }
+
+    #[test]
+    fn limits_are_those_of_their_numbers() {
+        let renderer = renderer(3);
+        let began = Instant::now();
+        let (late, _) = draw(&renderer, "<script>while (true) {}</script>");
+        assert_eq!(late.unwrap_err().kind, FailureKind::Timeout);
+        let took = began.elapsed().as_secs_f64();
+        assert!((3.0..10.0).contains(&took), "{took} s");
+        // The page is as tall as its script's heap may be, in megabytes.
+        let heap = "<body style='margin: 0'><script>document.body.style.height =
+            Math.round(performance.memory.jsHeapSizeLimit / (1 << 20)) + 1000 + 'px'</script>";
+        let height = draw(&renderer, heap).0.unwrap().image.height;
+        assert!((1512..=1600).contains(&height), "a heap of {} MB", height - 1000);
+        change(&renderer, |worker| {
+            let all = worker.browser.resident_mb();
+            assert!((100..MAX_RESIDENT_MB).contains(&all), "{all} MB at rest");
+        });
+    }
 }

@@ -11,6 +11,14 @@ use std::time::{Duration, Instant};
 pub const VIEWPORT: (u32, u32) = (1280, 720);
 /// How long a context may take to go away before its browser is given up.
 const DISPOSE_LIMIT: Duration = Duration::from_secs(5);
+/// Requests that are answered here: those for what a page shows. What scripts ask for or send (`fetch`,
+/// `XMLHttpRequest`, beacons) meets the network that is not there, because a message with a large body would keep
+/// the browser busy beyond the end of its page.
+const SHOWN: [&str; 7] = ["Document", "Stylesheet", "Image", "Media", "Font", "Script", "Other"];
+/// How often the memory of a page is looked at while it is drawn, the first time after as long.
+const LOOK: Duration = Duration::from_millis(250);
+/// Megabytes of all processes of a browser while it draws one page.
+const MAX_PAGE_MB: u64 = 4000;
 /// Requests without an answer that are told by name.
 const MAX_UNMET: usize = 32;
 /// Bytes of an address that are told.
@@ -42,7 +50,7 @@ const SETTLE: &str = r#"(async () => {
 
 /// A context that waits for its page.
 pub struct Context {
-    context: String,
+    pub(super) context: String,
     session: String,
 }
 
@@ -61,8 +69,14 @@ pub enum PageError {
     Late,
     /// Its renderer died, for example of memory.
     Crashed,
+    /// Its processes took more memory than one page may.
+    Memory,
     /// The whole page has more pixels than asked for.
     TooLarge(u64, u64),
+    /// It was not there when it was asked, as when it leaves for another.
+    Left(String),
+    /// It closed its window.
+    Closed,
     /// The browser is of no use any more.
     Browser(CdpError),
 }
@@ -71,7 +85,8 @@ impl From<CdpError> for PageError {
     fn from(error: CdpError) -> Self {
         match error {
             CdpError::Late => Self::Late,
-            other => Self::Browser(other),
+            CdpError::Refused(message) => Self::Left(message),
+            CdpError::Gone => Self::Browser(error),
         }
     }
 }
@@ -98,7 +113,7 @@ impl Context {
             { "name": "forced-colors", "value": "none" }] });
         let fonts = json!({ "fontFamilies": { "standard": "Times New Roman", "serif": "Times New Roman",
             "sansSerif": "Arial", "fixed": "Monospace", "cursive": "Comic Sans MS", "fantasy": "Impact" } });
-        let all = json!({ "patterns": [{ "urlPattern": "*" }] });
+        let shown: Vec<Value> = SHOWN.iter().map(|kind| json!({ "resourceType": kind })).collect();
         let mut asked = Vec::new();
         for (method, params) in [
             ("Page.enable", none()),
@@ -106,7 +121,7 @@ impl Context {
             ("Page.setFontFamilies", fonts),
             ("Emulation.setDeviceMetricsOverride", screen),
             ("Emulation.setEmulatedMedia", media),
-            ("Fetch.enable", all),
+            ("Fetch.enable", json!({ "patterns": shown })),
         ] {
             asked.push(pipe.send(Some(&session), method, params)?);
         }
@@ -124,10 +139,16 @@ impl Context {
 
     /// Loads the page and takes its picture.
     pub fn draw(&self, browser: &mut Browser, page: &Store, limits: &Limits) -> Result<Drawn, PageError> {
-        let mut visit =
-            Visit { context: self, browser, page, deadline: limits.deadline, unmet: BTreeSet::new() };
+        let (deadline, look) = (limits.deadline, Instant::now() + LOOK);
+        let mut visit = Visit { context: self, browser, page, deadline, look, unmet: BTreeSet::new() };
         visit.load()?;
-        let size = visit.settle()?;
+        let size = loop {
+            // A page that loads itself again and again is caught between two loads, or by the clock.
+            match visit.settle() {
+                Err(PageError::Left(_)) => (),
+                settled => break settled?,
+            }
+        };
         if size.0.saturating_mul(size.1) > limits.max_pixels {
             return Err(PageError::TooLarge(size.0, size.1));
         }
@@ -151,6 +172,8 @@ struct Visit<'a> {
     browser: &'a mut Browser,
     page: &'a Store<'a>,
     deadline: Instant,
+    /// When its memory is looked at.
+    look: Instant,
     unmet: BTreeSet<String>,
 }
 
@@ -162,7 +185,7 @@ impl Visit<'_> {
         let id = self.browser.pipe.send(Some(&session), "Page.navigate", to)?;
         let (mut navigated, mut loaded) = (false, false);
         while !(navigated && loaded) {
-            match self.browser.pipe.answer_or_event(if navigated { 0 } else { id }, self.deadline)? {
+            match self.next(if navigated { 0 } else { id })? {
                 Ok(_) => navigated = true,
                 Err(event) => loaded |= self.heed(event)?,
             }
@@ -193,7 +216,24 @@ impl Visit<'_> {
         let mut answer = self.call("Page.captureScreenshot", shot)?;
         match answer["data"].take() {
             Value::String(data) => Ok(data),
-            _ => Err(PageError::Browser(CdpError::Refused("no picture".into()))),
+            _ => Err(PageError::Left("no picture".into())),
+        }
+    }
+
+    /// The next answer of this number, or event. Meanwhile the memory is looked at now and then: what scripts
+    /// hold outside their heap has no cap of its own.
+    fn next(&mut self, id: u64) -> Result<Result<Value, Event>, PageError> {
+        loop {
+            let soon = self.look.min(self.deadline);
+            match self.browser.pipe.answer_or_event(id, soon) {
+                Err(CdpError::Late) if soon < self.deadline => {
+                    if self.browser.resident_mb() > MAX_PAGE_MB {
+                        return Err(PageError::Memory);
+                    }
+                    self.look = Instant::now() + LOOK;
+                }
+                other => return Ok(other?),
+            }
         }
     }
 
@@ -201,7 +241,7 @@ impl Visit<'_> {
     fn call(&mut self, method: &str, params: Value) -> Result<Value, PageError> {
         let id = self.browser.pipe.send(Some(&self.context.session), method, params)?;
         loop {
-            match self.browser.pipe.answer_or_event(id, self.deadline)? {
+            match self.next(id)? {
                 Ok(answer) => return Ok(answer),
                 Err(event) => drop(self.heed(event)?),
             }
@@ -210,6 +250,9 @@ impl Visit<'_> {
 
     /// Answers what the page asks for; whether it has loaded.
     fn heed(&mut self, event: Event) -> Result<bool, PageError> {
+        if event.method == "Target.detachedFromTarget" && event.params["sessionId"] == self.context.session {
+            return Err(PageError::Closed);
+        }
         if event.session.as_deref() != Some(&self.context.session) {
             return Ok(false);
         }
