@@ -1,14 +1,17 @@
 //! One browser process: how it is started, confined and ended.
 //!
 //! Pages are untrusted, and so is what draws them. The browser runs in a network namespace that is empty,
-//! under a user id of its own when we are root, with an empty profile that goes with it. Chromium's own
+//! under a user id of its own when we are root, with an empty profile that goes with it, and landlock closes to it
+//! all files but programs, fonts and that profile. Chromium's own
 //! sandbox needs user namespaces and an ordinary user; where it cannot have them, that layer is missing and
 //! `doctor` says so.
 
 use super::cdp::{CdpError, Pipe};
 use crate::config::{RenderError, io};
+use crate::sandbox;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -45,9 +48,10 @@ const SWITCHES: [&str; 16] = [
     "--host-resolver-rules=MAP * ^NOTFOUND",
 ];
 
-/// Moves our pipes to the descriptors 3 and 4, where the browser expects them, and caps the memory of each of its
-/// processes (in KiB): what a page fills outside of its heap.
-const SHELL: &str = "ulimit -d 2097152; ulimit -c 0; exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null";
+/// Moves our pipes to the descriptors 3 and 4, where the browser expects them, caps the memory of each of its
+/// processes (in KiB), which is what a page fills outside of its heap, and offers them first when the machine's
+/// memory runs out.
+const SHELL: &str = "ulimit -d 2097152; ulimit -c 0; echo 500 >/proc/self/oom_score_adj; exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null";
 
 /// A running browser. Dropping it ends its processes and its profile.
 pub struct Browser {
@@ -120,7 +124,13 @@ impl Browser {
     /// [`RenderError::Browser`] if it does not come up.
     pub fn start(with: &Confinement) -> Result<Self, RenderError> {
         let profile = profile(with.uid)?;
-        let mut child = command(with, profile.path()).spawn().map_err(io("start the browser"))?;
+        let mut command = command(with, profile.path());
+        if let Some(ruleset) = sandbox::around_browser(&with.program, profile.path())? {
+            // SAFETY: between fork and exec the closure makes two system calls; it takes no lock and allocates
+            // nothing.
+            unsafe { command.pre_exec(move || sandbox::restrict(&ruleset)) };
+        }
+        let mut child = command.spawn().map_err(io("start the browser"))?;
         let (Some(to), Some(from)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(RenderError::Browser { message: "has no pipes".into() });
         };
@@ -211,7 +221,7 @@ fn command(with: &Confinement, profile: &Path) -> Command {
     if let Some(path) = std::env::var_os("PATH") {
         command.env("PATH", path);
     }
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command.process_group(0);
     command
 }
 

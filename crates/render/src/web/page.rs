@@ -24,9 +24,11 @@ const MAX_UNMET: usize = 32;
 /// Bytes of an address that are told.
 const MAX_URL: usize = 200;
 
-/// Ends animations as Playwright does for screenshots: finite ones jump to their end, endless ones stop where
+/// Waits for the page where the `load` event that was heard was that of the blank page before it. Ends animations
+/// as Playwright does for screenshots: finite ones jump to their end, endless ones stop where
 /// they begin. Then waits for fonts, and tells the size of the page.
 const SETTLE: &str = r#"(async () => {
+    if (document.readyState !== 'complete') await new Promise((done) => addEventListener('load', done));
     const style = document.createElement('style');
     style.textContent = '* { caret-color: transparent !important; }';
     document.documentElement.append(style);
