@@ -1,9 +1,10 @@
-//! The commands that a newcomer types: `cargo xtask setup | test | demo | bench | pretrain-mini`.
+//! The commands that a newcomer types: `cargo xtask setup | test | demo | bench | pretrain-mini | web-assets`.
 //!
 //! Why a program and not a Makefile: it runs wherever cargo runs, and it can say in one line what is
 //! missing and how to mend it. It starts other programs and owns no logic of the method; it stays small
 //! so that it compiles in seconds.
 
+mod assets;
 mod bench;
 mod setup;
 
@@ -19,7 +20,8 @@ usage: cargo xtask <command>
   bench [NAME] [--python PATH]
                  compare with the field's way on this machine and print the ratios (chart, web, train, update,
                  sample); the last three need a Python with torch and transformers, which setup does not install
-  pretrain-mini  make the embedded mini policy again from its seed";
+  pretrain-mini  make the embedded mini policy again from its seed
+  web-assets     get the files of assets/web again from their npm packages (needs npm; they are committed)";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         ["demo"] => demo(&root()),
         ["bench", rest @ ..] => bench::bench(&root(), rest),
         ["pretrain-mini"] => pretrain_mini(&root()),
+        ["web-assets"] => assets::assets(&root()),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

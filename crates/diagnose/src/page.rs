@@ -45,7 +45,8 @@ impl<'a> Page<'a> {
     pub(crate) fn of(scene: &'a Scene<'a>) -> Self {
         let texts = scene.elements.iter().filter_map(|e| PageText::of(scene, e)).take(MOST).collect();
         let hides = |e: &&Element| {
-            let ground = e.page.as_ref().is_some_and(|f| f.painted || f.ground.is_some_and(|g| g[3] >= OPAQUE));
+            let ground =
+                e.page.as_ref().is_some_and(|f| f.painted || f.ground.is_some_and(|g| g[3] >= OPAQUE));
             !e.region.is_empty() && (ground || e.kind == ElementKind::Image) && e.kind != ElementKind::Page
         };
         Page { scene, texts, covers: scene.elements.iter().filter(hides).take(MOST).collect() }
@@ -89,11 +90,13 @@ impl<'a> Page<'a> {
     /// the flow, and is not the page's frame (a bar at the top, a column at the side). One of several equal boxes
     /// that are stacked is meant too.
     fn is_popup(&self, cover: &'a Element, text: &'a Element) -> bool {
-        let Some(top) = self.around(cover).take_while(|a| !self.is_inside(text, a)).filter(|a| is_placed(a)).last()
+        let Some(top) =
+            self.around(cover).take_while(|a| !self.is_inside(text, a)).filter(|a| is_placed(a)).last()
         else {
             return false;
         };
-        let stacked = |a: &Element| a.parent == top.parent && a.id != top.id && a.region.iou(top.region) > 0.9;
+        let stacked =
+            |a: &Element| a.parent == top.parent && a.id != top.id && a.region.iou(top.region) > 0.9;
         if self.around(text).any(stacked) {
             return true;
         }
@@ -115,8 +118,12 @@ impl<'a> Page<'a> {
     /// How much of what is shown of a text lies under something that should not be there, from 0 to 1 and in pixels
     /// of its length, and what hides the largest part.
     pub(crate) fn hidden(&self, text: &PageText<'a>) -> Option<Hidden<'a>> {
-        let mut covers: Vec<(f32, &Element)> =
-            self.over(text).into_iter().filter(|c| !self.is_popup(c, text.element)).map(|c| (0.0, c)).collect();
+        let mut covers: Vec<(f32, &Element)> = self
+            .over(text)
+            .into_iter()
+            .filter(|c| !self.is_popup(c, text.element))
+            .map(|c| (0.0, c))
+            .collect();
         let (mut all, mut sum) = (0.0, 0.0);
         for piece in text.shown().flat_map(|line| pieces(line.shown)) {
             all += piece.width();

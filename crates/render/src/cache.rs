@@ -11,7 +11,7 @@ const MAX_BYTES: usize = 512 << 20;
 pub(crate) type Key = [u8; 32];
 
 /// The key of a source under one renderer; `identity` names the renderer and its options.
-pub(crate) fn key(identity: &str, source: &str) -> Key {
+pub(crate) fn key(identity: &str, source: impl AsRef<[u8]>) -> Key {
     let mut hash = Sha256::new();
     hash.update((identity.len() as u64).to_le_bytes());
     hash.update(identity);

@@ -145,11 +145,18 @@ fn pages_checks() -> Vec<Check> {
     };
     vec![
         ok("browser", version),
+        ok("browser assets", web::assets().join(", ")),
         layer(
             "browser network",
             walls.network,
             "pages see no network interface",
             "allow user namespaces, or run as root; names resolve to nothing meanwhile",
+        ),
+        layer(
+            "browser files",
+            sandbox::abi() > 0,
+            "programs, fonts and an empty profile, by landlock",
+            "use Linux 5.13 or newer with landlock switched on",
         ),
         layer("browser sandbox", walls.own, "Chromium's own", "allow user namespaces to ordinary users"),
     ]

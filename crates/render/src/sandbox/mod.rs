@@ -8,7 +8,7 @@
 mod landlock;
 mod seccomp;
 
-pub(crate) use self::landlock::{Rules, abi};
+pub(crate) use self::landlock::{Rules, abi, around_browser, restrict};
 pub(crate) use self::seccomp::{available, program_hex};
 
 use std::time::Duration;

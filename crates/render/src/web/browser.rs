@@ -1,14 +1,17 @@
 //! One browser process: how it is started, confined and ended.
 //!
 //! Pages are untrusted, and so is what draws them. The browser runs in a network namespace that is empty,
-//! under a user id of its own when we are root, with an empty profile that goes with it. Chromium's own
+//! under a user id of its own when we are root, with an empty profile that goes with it, and landlock closes to it
+//! all files but programs, fonts and that profile. Chromium's own
 //! sandbox needs user namespaces and an ordinary user; where it cannot have them, that layer is missing and
 //! `doctor` says so.
 
 use super::cdp::{CdpError, Pipe};
 use crate::config::{RenderError, io};
+use crate::sandbox;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -46,6 +49,11 @@ const SWITCHES: [&str; 16] = [
     // Names resolve to nothing, also where the network namespace cannot be had.
     "--host-resolver-rules=MAP * ^NOTFOUND",
 ];
+
+/// Moves our pipes to the descriptors 3 and 4, where the browser expects them, caps the memory of each of its
+/// processes (in KiB), which is what a page fills outside of its heap, and offers them first when the machine's
+/// memory runs out.
+const SHELL: &str = "ulimit -d 2097152; ulimit -c 0; echo 500 >/proc/self/oom_score_adj; exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null";
 
 /// A running browser. Dropping it ends its processes and its profile.
 pub struct Browser {
@@ -118,7 +126,13 @@ impl Browser {
     /// [`RenderError::Browser`] if it does not come up.
     pub fn start(with: &Confinement) -> Result<Self, RenderError> {
         let profile = profile(with.uid)?;
-        let mut child = command(with, profile.path()).spawn().map_err(io("start the browser"))?;
+        let mut command = command(with, profile.path());
+        if let Some(ruleset) = sandbox::around_browser(&with.program, profile.path())? {
+            // SAFETY: between fork and exec the closure makes two system calls; it takes no lock and allocates
+            // nothing.
+            unsafe { command.pre_exec(move || sandbox::restrict(&ruleset)) };
+        }
+        let mut child = command.spawn().map_err(io("start the browser"))?;
         let (Some(to), Some(from)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(RenderError::Browser { message: "has no pipes".into() });
         };
@@ -138,16 +152,21 @@ impl Browser {
         Some(answer["product"].as_str()?.to_owned())
     }
 
+    /// The number of its first process, which leads the group of all.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Resident megabytes of the browser's processes.
     pub fn resident_mb(&self) -> u64 {
-        tree(self.child.id()).into_iter().map(resident_mb).sum()
+        tree(self.id()).into_iter().map(resident_mb).sum()
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
         // The group holds everything that it started.
-        if let Some(group) = rustix::process::Pid::from_raw(self.child.id().cast_signed()) {
+        if let Some(group) = rustix::process::Pid::from_raw(self.id().cast_signed()) {
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
         let _ = self.child.wait();
@@ -174,7 +193,7 @@ fn profile(uid: bool) -> Result<TempDir, RenderError> {
     Ok(folder)
 }
 
-/// The browser behind its walls. A shell moves our pipes to the descriptors 3 and 4, where it expects them.
+/// The browser behind its walls.
 fn command(with: &Confinement, profile: &Path) -> Command {
     let mut words: Vec<String> = Vec::new();
     if with.network {
@@ -186,7 +205,7 @@ fn command(with: &Confinement, profile: &Path) -> Command {
         words.push("setpriv".into());
         words.extend(uid_args());
     }
-    words.extend(["sh", "-c", "exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null", "sh"].map(str::to_owned));
+    words.extend(["sh", "-c", SHELL, "sh"].map(str::to_owned));
     words.push(with.program.to_string_lossy().into_owned());
     words.extend(SWITCHES.map(str::to_owned));
     words.push(format!("--user-data-dir={}", profile.display()));
@@ -204,7 +223,7 @@ fn command(with: &Confinement, profile: &Path) -> Command {
     if let Some(path) = std::env::var_os("PATH") {
         command.env("PATH", path);
     }
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command.process_group(0);
     command
 }
 
@@ -227,9 +246,13 @@ pub fn fonts() -> Vec<String> {
 
 /// A process and all that it started.
 fn tree(pid: u32) -> Vec<u32> {
-    let list = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    let children = list.split_whitespace().filter_map(|word| word.parse().ok());
-    std::iter::once(pid).chain(children.flat_map(tree)).collect()
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    let children: Vec<u32> = lists
+        .flat_map(|list| list.split_whitespace().map(str::parse).collect::<Vec<_>>())
+        .flatten()
+        .collect();
+    std::iter::once(pid).chain(children.into_iter().flat_map(tree)).collect()
 }
 
 fn resident_mb(pid: u32) -> u64 {

@@ -3,19 +3,15 @@
 //! A pipe needs no port, so the browser can live in a network namespace of its own that is empty.
 
 use serde_json::{Value, json};
-use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{ChildStdin, ChildStdout};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Instant;
 
-/// Bytes of one message; a picture of 64 million pixels fits.
-const MAX_MESSAGE: u64 = 512 << 20;
+/// Bytes of one message; a picture of 16 Mi pixels fits, whatever it shows.
+const MAX_MESSAGE: u64 = 128 << 20;
 /// Messages that may wait. A page that floods its browser with events then waits itself.
-const QUEUE: usize = 256;
-
-/// Events that are kept while an answer is waited for; more is a flood.
-const MAX_EVENTS: usize = 20_000;
+const QUEUE: usize = 32;
 
 /// Why a command has no answer.
 #[derive(Debug, PartialEq)]
@@ -42,8 +38,6 @@ pub struct Pipe {
     to: ChildStdin,
     from: Receiver<Value>,
     last: u64,
-    /// Events that came while an answer was waited for.
-    events: VecDeque<Event>,
 }
 
 impl Pipe {
@@ -51,7 +45,7 @@ impl Pipe {
     pub fn new(to: ChildStdin, from: ChildStdout) -> Self {
         let (sender, receiver) = sync_channel(QUEUE);
         std::thread::spawn(move || read(from, &sender));
-        Self { to, from: receiver, last: 0, events: VecDeque::new() }
+        Self { to, from: receiver, last: 0 }
     }
 
     /// Sends a command without waiting; the number of its answer.
@@ -67,7 +61,7 @@ impl Pipe {
         Ok(self.last)
     }
 
-    /// Sends a command and waits for its answer; events are kept.
+    /// Sends a command that no page has a part in, and waits for its answer. Events are dropped.
     pub fn call(
         &mut self,
         session: Option<&str>,
@@ -76,17 +70,10 @@ impl Pipe {
         deadline: Instant,
     ) -> Result<Value, CdpError> {
         let id = self.send(session, method, params)?;
-        self.answer(id, deadline)
-    }
-
-    /// Waits for the answer of a number. Answers of commands that nobody waits for are dropped.
-    pub fn answer(&mut self, id: u64, deadline: Instant) -> Result<Value, CdpError> {
         loop {
-            let message = self.receive(deadline)?;
-            if message["id"].as_u64() == Some(id) {
-                return result(message);
+            if let Ok(answer) = self.answer_or_event(id, deadline)? {
+                return Ok(answer);
             }
-            self.keep(message)?;
         }
     }
 
@@ -94,45 +81,34 @@ impl Pipe {
     pub fn answers(&mut self, mut ids: Vec<u64>, deadline: Instant) -> Result<(), CdpError> {
         while !ids.is_empty() {
             let message = self.receive(deadline)?;
-            match message["id"].as_u64().and_then(|id| ids.iter().position(|&asked| asked == id)) {
-                Some(at) => {
-                    ids.swap_remove(at);
-                    result(message)?;
-                }
-                None => self.keep(message)?,
+            if let Some(at) = message["id"].as_u64().and_then(|id| ids.iter().position(|asked| *asked == id))
+            {
+                ids.swap_remove(at);
+                result(message)?;
             }
         }
         Ok(())
     }
 
-    /// The next message that is the answer of this number, or an event. No command has the number 0.
+    /// The next message that is the answer of this number, or an event; answers that nobody waits for are
+    /// dropped. No command has the number 0.
     pub fn answer_or_event(&mut self, id: u64, deadline: Instant) -> Result<Result<Value, Event>, CdpError> {
         loop {
-            if let Some(event) = self.events.pop_front() {
-                return Ok(Err(event));
-            }
-            let message = self.receive(deadline)?;
+            let mut message = self.receive(deadline)?;
             if message["id"].as_u64() == Some(id) {
                 return result(message).map(Ok);
             }
-            self.keep(message)?;
+            if let Some(method) = message["method"].as_str() {
+                let session = message["sessionId"].as_str().map(str::to_owned);
+                let event = Event { session, method: method.to_owned(), params: message["params"].take() };
+                return Ok(Err(event));
+            }
         }
-    }
-
-    fn keep(&mut self, mut message: Value) -> Result<(), CdpError> {
-        if self.events.len() >= MAX_EVENTS {
-            return Err(CdpError::Gone);
-        }
-        if let Some(method) = message["method"].as_str() {
-            let session = message["sessionId"].as_str().map(str::to_owned);
-            let event = Event { session, method: method.to_owned(), params: message["params"].take() };
-            self.events.push_back(event);
-        }
-        Ok(())
     }
 
     fn receive(&mut self, deadline: Instant) -> Result<Value, CdpError> {
-        let left = deadline.saturating_duration_since(Instant::now());
+        // Also with messages at hand: a flood of them must not stop the clock.
+        let left = deadline.checked_duration_since(Instant::now()).ok_or(CdpError::Late)?;
         self.from.recv_timeout(left).map_err(|e| match e {
             RecvTimeoutError::Timeout => CdpError::Late,
             RecvTimeoutError::Disconnected => CdpError::Gone,

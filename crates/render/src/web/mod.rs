@@ -5,26 +5,34 @@
 //! waits. Pages cannot reach a network: the browser's namespace has none, names resolve to nothing, and every
 //! request is answered here or fails.
 
+mod assets;
 mod browser;
 mod cdp;
+mod config;
 mod elements;
+mod fonts;
 mod page;
 mod snapshot;
 mod store;
 mod styles;
+mod table;
 mod tag;
 
-use crate::config::RenderError;
+use crate::cache::{Cache, key};
+use crate::config::{RenderError, RenderStats};
+use crate::forkserver::lock;
 use crate::result::clean_line;
+pub(crate) use assets::list as assets;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 pub(crate) use browser::MEND;
 use browser::{Browser, Confinement, why};
+pub use config::{Page, Shot, WebConfig};
 pub use page::MAX_BESIDE;
 use page::{Context, Drawn, Limits, PageError};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Instant;
 use store::Store;
 use tag::Tagged;
 use vsdpo_artifact::{Element, ElementKind, ExecError, FailureKind, Image, Outcome, Rendered};
@@ -38,58 +46,18 @@ const LOOK_EVERY: usize = 16;
 /// Browsers that a page may cost before it is the page's fault.
 const TRIES: usize = 2;
 
+/// The file name that a page has for itself.
+const NAME: &str = "page.html";
 /// Characters of an address in a note.
 const MAX_NOTE: usize = 200;
-
-/// How pages are drawn.
-#[derive(Clone, Debug)]
-pub struct WebConfig {
-    /// Pages drawn at the same time; at least 1.
-    pub workers: usize,
-    /// Wall-clock limit of one page.
-    pub timeout: Duration,
-    /// Pixels of a whole page.
-    pub max_pixels: u64,
-    /// Width and height of the window, in pixels; a page may be higher, and should not be wider.
-    pub window: (u32, u32),
-}
-
-impl Default for WebConfig {
-    fn default() -> Self {
-        Self {
-            workers: std::thread::available_parallelism().map_or(1, usize::from),
-            timeout: Duration::from_secs(10),
-            max_pixels: 16 << 20,
-            window: (1280, 720),
-        }
-    }
-}
-
-/// A page to draw.
-#[derive(Clone, Debug)]
-pub struct Page {
-    /// The source, as bytes of UTF-8 (or of what its `meta` element says).
-    pub html: Vec<u8>,
-    /// The folder whose pictures, styles, scripts and fonts it may use by relative addresses.
-    pub folder: Option<PathBuf>,
-}
-
-/// A page's picture.
-#[derive(Clone, Debug)]
-pub struct Shot {
-    /// The whole page.
-    pub image: Image,
-    /// Addresses that it asked for and did not get.
-    pub unmet: Vec<String>,
-    /// Names of the files in its folder that it asked for, there or not; at most [`MAX_BESIDE`].
-    pub beside: Vec<String>,
-}
 
 /// Draws pages.
 pub struct WebRenderer {
     config: WebConfig,
     confinement: Confinement,
     idle: Mutex<Vec<Worker>>,
+    cache: Mutex<Cache>,
+    stats: Mutex<RenderStats>,
 }
 
 /// A browser and the context for its next page.
@@ -114,7 +82,8 @@ impl WebRenderer {
     pub fn start(config: WebConfig) -> Result<Self, RenderError> {
         let confinement = Confinement::find()?;
         let worker = Worker { browser: Browser::start(&confinement)?, ahead: None };
-        Ok(Self { config, confinement, idle: Mutex::new(vec![worker]) })
+        let cache = Mutex::new(Cache::new(config.cache_entries));
+        Ok(Self { config, confinement, idle: Mutex::new(vec![worker]), cache, stats: Mutex::default() })
     }
 
     /// The picture of a page; a page that fails is a value.
@@ -123,20 +92,37 @@ impl WebRenderer {
     /// What keeps browsers from working at all.
     pub fn shoot(&self, page: &Page) -> Result<Result<Shot, ExecError>, RenderError> {
         let drawn = self.visit(&page.html, page.folder.as_deref(), None)?;
-        let shot = |drawn: Drawn| Ok(Shot { image: decode(&drawn.png)?, unmet: drawn.unmet, beside: drawn.beside });
         drawn.map(shot).map_or_else(|error| Ok(Err(error)), |shot| shot.map(Ok))
     }
 
-    /// The picture of a page with all that is on it. Which requests had no answer is among the notes.
+    /// The picture of a page with all that is on it; recalled if the same page was rendered before, unless it
+    /// has a folder, whose files may have changed. Which requests had no answer is among the notes.
     ///
     /// # Errors
     /// What keeps browsers from working at all.
     pub fn render(&self, page: &Page) -> Result<Outcome, RenderError> {
-        let tagged = Tagged::new(&page.html);
-        match self.visit(&tagged.html, page.folder.as_deref(), Some(&tagged))? {
-            Ok(drawn) => outcome(drawn),
-            Err(error) => Ok(Outcome::Failed { error }),
+        let key = page.folder.is_none().then(|| key("page", &page.html));
+        if let Some(known) = key.as_ref().and_then(|key| lock(&self.cache).get(key)) {
+            lock(&self.stats).cache_hits += 1;
+            return Ok(known);
         }
+        let tagged = Tagged::new(&page.html);
+        let outcome = match self.visit(&tagged.html, page.folder.as_deref(), Some(&tagged))? {
+            Ok(drawn) => outcome(drawn)?,
+            Err(error) => Outcome::Failed { error },
+        };
+        let mut stats = lock(&self.stats);
+        stats.jobs += 1;
+        stats.failures += u64::from(outcome.rendered().is_none());
+        if let Some(key) = key {
+            lock(&self.cache).put(key, &outcome);
+        }
+        Ok(outcome)
+    }
+
+    /// Counters of [`Self::render`] since the start; the browsers' CPU time is not among them.
+    pub fn stats(&self) -> RenderStats {
+        lock(&self.stats).clone()
     }
 
     /// The outcomes of all pages, in order.
@@ -153,7 +139,7 @@ impl WebRenderer {
         folder: Option<&Path>,
         tagged: Option<&Tagged>,
     ) -> Result<Result<Drawn, ExecError>, RenderError> {
-        let store = Store { name: "page.html", html, folder };
+        let store = Store { name: NAME, html, folder };
         let mut last = String::new();
         for _ in 0..TRIES {
             let mut worker = self.worker()?;
@@ -181,10 +167,11 @@ impl WebRenderer {
     /// As [`Self::shoot`].
     pub fn shoot_anew(&self, page: &Page) -> Result<Result<Shot, ExecError>, RenderError> {
         let mut worker = Worker { browser: Browser::start(&self.confinement)?, ahead: None };
-        match self.draw(&mut worker, page) {
-            Ok(shot) => {
+        let store = Store { name: NAME, html: &page.html, folder: page.folder.as_deref() };
+        match self.draw(&mut worker, &store, None) {
+            Ok(drawn) => {
                 self.put_back(worker);
-                shot.map(Ok)
+                shot(drawn).map(Ok)
             }
             Err(error) => Ok(Err(self.failure(&error))),
         }
@@ -221,8 +208,13 @@ impl WebRenderer {
         };
         let drawn = context.draw(browser, page, &limits, tagged);
         browser.pages += 1;
-        // A context that does not go away keeps its processes: then the browser goes.
-        context.close(browser).map_err(PageError::Browser)?;
+        if let Err(error) = context.close(browser) {
+            // A context that does not go away keeps its processes: then the browser goes.
+            browser.pages = MAX_PAGES;
+            if matches!(drawn, Err(PageError::Left(_))) {
+                return Err(PageError::Browser(error));
+            }
+        }
         drawn
     }
 
@@ -236,6 +228,11 @@ impl WebRenderer {
                 FailureKind::Memory,
                 "the page's process died, as it does when memory runs out".into(),
             ),
+            PageError::Memory => failure(FailureKind::Memory, "the page took too much memory".into()),
+            PageError::Closed => failure(FailureKind::NoFigure, "the page closed its window".into()),
+            PageError::Left(message) => {
+                failure(FailureKind::Crash, format!("the page was gone when it was to be drawn: {message}"))
+            }
             PageError::TooLarge(0, 0) => failure(FailureKind::NoFigure, "the page has no size".into()),
             PageError::TooLarge(width, height) => {
                 let most = self.config.max_pixels;
@@ -249,7 +246,7 @@ impl WebRenderer {
     }
 
     fn worker(&self) -> Result<Worker, RenderError> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = lock(&self.idle).pop();
         match idle {
             Some(worker) => Ok(worker),
             None => Ok(Worker { browser: Browser::start(&self.confinement)?, ahead: None }),
@@ -264,7 +261,7 @@ impl WebRenderer {
         let soon = Instant::now() + self.config.timeout;
         worker.ahead = Context::open(&mut worker.browser, self.config.window, soon).ok();
         if worker.ahead.is_some() {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+            lock(&self.idle).push(worker);
         }
     }
 }
@@ -274,6 +271,10 @@ pub(crate) fn facts() -> Result<(String, Confinement), RenderError> {
     let confinement = Confinement::find()?;
     let version = Browser::start(&confinement)?.version();
     Ok((version.unwrap_or_else(|| "a browser that does not tell its name".into()), confinement))
+}
+
+fn shot(drawn: Drawn) -> Result<Shot, RenderError> {
+    Ok(Shot { image: decode(&drawn.png)?, unmet: drawn.unmet, beside: drawn.beside })
 }
 
 /// A page on which nothing is to be seen has drawn nothing.
@@ -306,4 +307,83 @@ fn decode(data: &str) -> Result<Image, RenderError> {
     let picture = image::load_from_memory_with_format(&bytes, image::ImageFormat::Png);
     let rgba = picture.map_err(|e| broken(e.to_string()))?.into_rgba8();
     Ok(Image { width: rgba.width(), height: rgba.height(), rgba: rgba.into_raw().into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn renderer(timeout: u64) -> WebRenderer {
+        let config = WebConfig { workers: 1, timeout: Duration::from_secs(timeout), ..WebConfig::default() };
+        WebRenderer::start(config).unwrap_or_else(|e| panic!("these tests draw pages for real: {e}"))
+    }
+
+    /// The page's picture, and the number of the browser that waits afterwards.
+    fn draw(renderer: &WebRenderer, html: &str) -> (Result<Shot, ExecError>, Option<u32>) {
+        let shot = renderer.shoot(&Page { html: html.into(), folder: None }).unwrap();
+        (shot, renderer.idle.lock().unwrap().first().map(|worker| worker.browser.id()))
+    }
+
+    fn change(renderer: &WebRenderer, with: impl FnOnce(&mut Worker)) {
+        with(renderer.idle.lock().unwrap().first_mut().unwrap());
+    }
+
+    #[test]
+    fn a_browser_draws_its_pages_and_is_then_replaced() {
+        let renderer = renderer(60);
+        let (_, first) = draw(&renderer, "on");
+        change(&renderer, |worker| {
+            assert!(worker.ahead.is_some(), "the next context waits");
+            assert_eq!(worker.browser.pages, 1);
+            worker.browser.pages = MAX_PAGES - 2;
+        });
+        assert_eq!(draw(&renderer, "on").1, first, "one page is left");
+        let (last, none) = draw(&renderer, "on");
+        assert!(last.is_ok() && none.is_none(), "that was the last page");
+        let (fresh, second) = draw(&renderer, "on");
+        assert!(fresh.is_ok() && second.is_some() && second != first);
+    }
+
+    #[test]
+    fn a_context_that_is_gone_costs_its_browser_and_not_the_page() {
+        let renderer = renderer(60);
+        let (_, first) = draw(&renderer, "on");
+        change(&renderer, |worker| {
+            let context = worker.ahead.as_ref().unwrap().context.clone();
+            let dispose = serde_json::json!({ "browserContextId": context });
+            let soon = Instant::now() + Duration::from_secs(60);
+            worker.browser.pipe.call(None, "Target.disposeBrowserContext", dispose, soon).unwrap();
+        });
+        let (shot, second) = draw(&renderer, "on");
+        assert!(shot.is_ok() && second.is_some() && second != first, "{shot:?}");
+    }
+
+    #[test]
+    fn a_browser_that_was_killed_is_replaced() {
+        let renderer = renderer(60);
+        let (_, first) = draw(&renderer, "on");
+        let group = rustix::process::Pid::from_raw(first.unwrap().cast_signed()).unwrap();
+        rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap();
+        let (shot, second) = draw(&renderer, "on");
+        assert!(shot.is_ok() && second.is_some() && second != first, "{shot:?}");
+    }
+
+    #[test]
+    fn limits_are_those_of_their_numbers() {
+        let renderer = renderer(3);
+        let began = Instant::now();
+        let (late, _) = draw(&renderer, "<script>while (true) {}</script>");
+        assert_eq!(late.unwrap_err().kind, FailureKind::Timeout);
+        let took = began.elapsed().as_secs_f64();
+        assert!((3.0..10.0).contains(&took), "{took} s");
+        // The page is as tall as its script's heap may be, in megabytes.
+        let heap = "<body style='margin: 0'><script>document.body.style.height =
+            Math.round(performance.memory.jsHeapSizeLimit / (1 << 20)) + 1000 + 'px'</script>";
+        let height = draw(&renderer, heap).0.unwrap().image.height;
+        assert!((1512..=1700).contains(&height), "a heap of {} MB", height - 1000);
+        change(&renderer, |worker| {
+            let all = worker.browser.resident_mb();
+            assert!((100..MAX_RESIDENT_MB).contains(&all), "{all} MB at rest");
+        });
+    }
 }

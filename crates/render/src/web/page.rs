@@ -2,24 +2,26 @@
 
 use super::browser::{Browser, none};
 use super::cdp::{CdpError, Event};
-use super::elements::{Laid, elements};
-use super::snapshot::{Node, STYLES, Snapshot};
-use super::store::Store;
-use super::styles::{Decided, Sheet};
+use super::store::{ORIGIN, Store};
+use super::styles::Sheet;
 use super::tag::Tagged;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use vsdpo_artifact::{Element, StyleRule};
 
-/// Where a page believes it lives. Its requests never leave the browser.
-const ORIGIN: &str = "http://page.test/";
 /// How long a context may take to go away before its browser is given up.
 const DISPOSE_LIMIT: Duration = Duration::from_secs(5);
+/// Requests that are answered here: those for what a page shows. What scripts ask for or send (`fetch`,
+/// `XMLHttpRequest`, beacons) meets the network that is not there, because a message with a large body would keep
+/// the browser busy beyond the end of its page.
+const SHOWN: [&str; 7] = ["Document", "Stylesheet", "Image", "Media", "Font", "Script", "Other"];
+/// How often the memory of a page is looked at while it is drawn, the first time after as long.
+const LOOK: Duration = Duration::from_millis(250);
+/// Megabytes of all processes of a browser while it draws one page.
+const MAX_PAGE_MB: u64 = 4000;
 /// Requests without an answer that are told by name.
 const MAX_UNMET: usize = 32;
-/// Elements whose style rules are looked for; the rest is charged to its element alone.
-const MAX_STYLED: usize = 1_000;
 /// Style sheets that are looked at.
 const MAX_SHEETS: usize = 256;
 /// Bytes of an address that are told.
@@ -27,13 +29,11 @@ const MAX_URL: usize = 200;
 /// Files beside a page that are told by name; a page that asks for more tells no more than these.
 pub const MAX_BESIDE: usize = 256;
 
-/// The numbers (values of the attribute that is put for `NAME`) of pictures that did not load.
-const BROKEN: &str = "[...document.images].filter((i) => i.complete && i.naturalWidth === 0 && i.hasAttribute('src'))\
-    .map((i) => i.getAttribute('NAME') || '')";
-
-/// Ends animations as Playwright does for screenshots: finite ones jump to their end, endless ones stop where
+/// Waits for the page where the `load` event that was heard was that of the blank page before it. Ends animations
+/// as Playwright does for screenshots: finite ones jump to their end, endless ones stop where
 /// they begin. Then waits for fonts, and tells the size of the page.
 const SETTLE: &str = r#"(async () => {
+    if (document.readyState !== 'complete') await new Promise((done) => addEventListener('load', done));
     const style = document.createElement('style');
     style.textContent = '* { caret-color: transparent !important; }';
     document.documentElement.append(style);
@@ -47,6 +47,8 @@ const SETTLE: &str = r#"(async () => {
         }
         for (const node of root.querySelectorAll('*')) if (node.shadowRoot) end(node.shadowRoot);
     };
+    // Animations exist from the first frame on.
+    await new Promise((done) => requestAnimationFrame(done));
     end(document);
     await document.fonts.ready;
     style.remove();
@@ -57,7 +59,7 @@ const SETTLE: &str = r#"(async () => {
 
 /// A context that waits for its page.
 pub struct Context {
-    context: String,
+    pub(super) context: String,
     session: String,
 }
 
@@ -80,8 +82,14 @@ pub enum PageError {
     Late,
     /// Its renderer died, for example of memory.
     Crashed,
+    /// Its processes took more memory than one page may.
+    Memory,
     /// The whole page has more pixels than asked for.
     TooLarge(u64, u64),
+    /// It was not there when it was asked, as when it leaves for another.
+    Left(String),
+    /// It closed its window.
+    Closed,
     /// The browser is of no use any more.
     Browser(CdpError),
 }
@@ -90,7 +98,8 @@ impl From<CdpError> for PageError {
     fn from(error: CdpError) -> Self {
         match error {
             CdpError::Late => Self::Late,
-            other => Self::Browser(other),
+            CdpError::Refused(message) => Self::Left(message),
+            CdpError::Gone => Self::Browser(error),
         }
     }
 }
@@ -120,7 +129,7 @@ impl Context {
             { "name": "forced-colors", "value": "none" }] });
         let fonts = json!({ "fontFamilies": { "standard": "Times New Roman", "serif": "Times New Roman",
             "sansSerif": "Arial", "fixed": "Monospace", "cursive": "Comic Sans MS", "fantasy": "Impact" } });
-        let all = json!({ "patterns": [{ "urlPattern": "*" }] });
+        let shown: Vec<Value> = SHOWN.iter().map(|kind| json!({ "resourceType": kind })).collect();
         let mut asked = Vec::new();
         for (method, params) in [
             ("Page.enable", none()),
@@ -128,7 +137,7 @@ impl Context {
             ("Page.setFontFamilies", fonts),
             ("Emulation.setDeviceMetricsOverride", screen),
             ("Emulation.setEmulatedMedia", media),
-            ("Fetch.enable", all),
+            ("Fetch.enable", json!({ "patterns": shown })),
         ] {
             asked.push(pipe.send(Some(&session), method, params)?);
         }
@@ -157,13 +166,19 @@ impl Context {
             browser,
             page,
             deadline: limits.deadline,
+            look: Instant::now() + LOOK,
             unmet: BTreeSet::new(),
             sheets: Vec::new(),
             beside: BTreeSet::new(),
         };
         visit.load()?;
-        let world = visit.world()?;
-        let size = visit.settle(&world)?;
+        let (world, size) = loop {
+            // A page that loads itself again and again is caught between two loads, or by the clock.
+            match visit.world().and_then(|world| Ok((visit.settle(&world)?, world))) {
+                Err(PageError::Left(_)) => (),
+                settled => break settled.map(|(size, world)| (world, size))?,
+            }
+        };
         if size.0.saturating_mul(size.1) > limits.max_pixels {
             return Err(PageError::TooLarge(size.0, size.1));
         }
@@ -185,13 +200,16 @@ pub struct Limits {
 }
 
 /// A page while it is drawn.
-struct Visit<'a> {
+pub struct Visit<'a> {
     context: &'a Context,
     browser: &'a mut Browser,
     page: &'a Store<'a>,
     deadline: Instant,
+    /// When its memory is looked at.
+    look: Instant,
     unmet: BTreeSet<String>,
-    sheets: Vec<Sheet>,
+    /// The style sheets that were told of.
+    pub sheets: Vec<Sheet>,
     beside: BTreeSet<String>,
 }
 
@@ -203,7 +221,7 @@ impl Visit<'_> {
         let id = self.browser.pipe.send(Some(&session), "Page.navigate", to)?;
         let (mut navigated, mut loaded) = (false, false);
         while !(navigated && loaded) {
-            match self.browser.pipe.answer_or_event(if navigated { 0 } else { id }, self.deadline)? {
+            match self.next(if navigated { 0 } else { id })? {
                 Ok(_) => navigated = true,
                 Err(event) => loaded |= self.heed(event)?,
             }
@@ -218,7 +236,7 @@ impl Visit<'_> {
         Ok(self.call("Page.createIsolatedWorld", world)?["executionContextId"].take())
     }
 
-    fn evaluate(&mut self, world: &Value, script: &str) -> Result<Value, PageError> {
+    pub fn evaluate(&mut self, world: &Value, script: &str) -> Result<Value, PageError> {
         let ask =
             json!({ "expression": script, "contextId": world, "awaitPromise": true, "returnByValue": true });
         Ok(self.call("Runtime.evaluate", ask)?["result"]["value"].take())
@@ -234,60 +252,6 @@ impl Visit<'_> {
         }
     }
 
-    /// What is on the page, and which rules of its style sheets decide it.
-    fn table(
-        &mut self,
-        world: &Value,
-        tagged: &Tagged,
-        size: (u64, u64),
-        window: (u32, u32),
-    ) -> Result<(Vec<Element>, Vec<StyleRule>), PageError> {
-        let broken = self.evaluate(world, &BROKEN.replace("NAME", &tagged.attribute))?;
-        let broken = serde_json::from_value(broken).unwrap_or_default();
-        let ask = json!({ "computedStyles": STYLES, "includePaintOrder": true, "includeDOMRects": true });
-        let answer = self.call("DOMSnapshot.captureSnapshot", ask)?;
-        let snapshot: Snapshot = serde_json::from_value(answer)
-            .map_err(|e| CdpError::Refused(format!("sent a snapshot that is none: {e}")))?;
-        let nodes = snapshot.nodes();
-        let size = (size.0 as f32, size.1 as f32);
-        let laid = Laid { nodes: &nodes, tagged, size, window: window.0 as f32, broken: &broken };
-        let (elements, backends) = elements(&laid);
-        let styles = self.styles(&backends, &nodes, tagged)?;
-        Ok((elements, styles))
-    }
-
-    /// The rules of the page's own style sheets that decide something at these nodes.
-    fn styles(
-        &mut self,
-        backends: &[i64],
-        nodes: &[Node],
-        tagged: &Tagged,
-    ) -> Result<Vec<StyleRule>, PageError> {
-        if !nodes.iter().any(|node| node.name == "STYLE") {
-            return Ok(Vec::new());
-        }
-        self.call("DOM.enable", none())?;
-        self.call("CSS.enable", none())?;
-        self.call("DOM.getDocument", json!({ "depth": 0 }))?;
-        let tag = |backend: i64| {
-            let node = nodes.iter().find(|node| node.backend == backend)?;
-            node.attribute(&tagged.attribute).map(str::to_owned)
-        };
-        let source = std::mem::take(&mut self.sheets);
-        let mut decided = Decided::new(&tagged.source, &source, tagged, tag);
-        if decided.is_empty() {
-            return Ok(Vec::new());
-        }
-        let backends = &backends[..backends.len().min(MAX_STYLED)];
-        let ids = self.call("DOM.pushNodesByBackendIdsToFrontend", json!({ "backendNodeIds": backends }))?;
-        let ids = ids["nodeIds"].as_array().cloned().unwrap_or_default();
-        for (element, id) in ids.iter().enumerate() {
-            let answer = self.call("CSS.getMatchedStylesForNode", json!({ "nodeId": id }))?;
-            decided.add(element as u32, &answer);
-        }
-        Ok(decided.rules())
-    }
-
     fn picture(&mut self, (width, height): (u64, u64), window: (u32, u32)) -> Result<String, PageError> {
         let beyond = width > u64::from(window.0) || height > u64::from(window.1);
         let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
@@ -295,15 +259,32 @@ impl Visit<'_> {
         let mut answer = self.call("Page.captureScreenshot", shot)?;
         match answer["data"].take() {
             Value::String(data) => Ok(data),
-            _ => Err(PageError::Browser(CdpError::Refused("no picture".into()))),
+            _ => Err(PageError::Left("no picture".into())),
+        }
+    }
+
+    /// The next answer of this number, or event. Meanwhile the memory is looked at now and then: what scripts
+    /// hold outside their heap has no cap of its own.
+    fn next(&mut self, id: u64) -> Result<Result<Value, Event>, PageError> {
+        loop {
+            let soon = self.look.min(self.deadline);
+            match self.browser.pipe.answer_or_event(id, soon) {
+                Err(CdpError::Late) if soon < self.deadline => {
+                    if self.browser.resident_mb() > MAX_PAGE_MB {
+                        return Err(PageError::Memory);
+                    }
+                    self.look = Instant::now() + LOOK;
+                }
+                other => return Ok(other?),
+            }
         }
     }
 
     /// A command of this page; what happens meanwhile is heeded.
-    fn call(&mut self, method: &str, params: Value) -> Result<Value, PageError> {
+    pub fn call(&mut self, method: &str, params: Value) -> Result<Value, PageError> {
         let id = self.browser.pipe.send(Some(&self.context.session), method, params)?;
         loop {
-            match self.browser.pipe.answer_or_event(id, self.deadline)? {
+            match self.next(id)? {
                 Ok(answer) => return Ok(answer),
                 Err(event) => drop(self.heed(event)?),
             }
@@ -312,6 +293,9 @@ impl Visit<'_> {
 
     /// Answers what the page asks for; whether it has loaded.
     fn heed(&mut self, event: Event) -> Result<bool, PageError> {
+        if event.method == "Target.detachedFromTarget" && event.params["sessionId"] == self.context.session {
+            return Err(PageError::Closed);
+        }
         if event.session.as_deref() != Some(&self.context.session) {
             return Ok(false);
         }
@@ -329,16 +313,16 @@ impl Visit<'_> {
             "Fetch.requestPaused" => {
                 let id = &event.params["requestId"];
                 let url = event.params["request"]["url"].as_str().unwrap_or_default();
-                let path = url.strip_prefix(ORIGIN);
-                let file = path.and_then(|path| path.split(['?', '#']).next());
+                let file = url.strip_prefix(ORIGIN).and_then(|path| path.split(['?', '#']).next());
                 let file = file.filter(|file| *file != self.page.name && self.beside.len() < MAX_BESIDE);
                 self.beside.extend(file.map(str::to_owned));
-                let (method, params) = match self.page.answer(path, url) {
+                let file = self.page.answer(url);
+                if !file.as_ref().is_some_and(|file| file.whole) && self.unmet.len() < MAX_UNMET {
+                    self.unmet.insert(url.chars().take(MAX_URL).collect());
+                }
+                let (method, params) = match file {
                     Some(file) => ("Fetch.fulfillRequest", file.fulfil(id)),
                     None => {
-                        if self.unmet.len() < MAX_UNMET {
-                            self.unmet.insert(url.chars().take(MAX_URL).collect());
-                        }
                         ("Fetch.failRequest", json!({ "requestId": id, "errorReason": "BlockedByClient" }))
                     }
                 };

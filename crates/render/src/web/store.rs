@@ -1,11 +1,16 @@
-//! What a page may load: itself, and files that were put beside it.
+//! What a page may load: itself, files that were put beside it, and what stands in for public servers.
 
+use super::assets;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use std::borrow::Cow;
+use std::io::Read;
 use std::path::Path;
 
+/// Where a page believes it lives. Its requests never leave the browser.
+pub const ORIGIN: &str = "http://page.test/";
 /// Bytes of one file.
 const MAX_FILE: u64 = 32 << 20;
 
@@ -23,33 +28,59 @@ pub struct Store<'a> {
 pub struct File<'a> {
     kind: &'static str,
     bytes: Cow<'a, [u8]>,
+    /// Whether it is all that was asked for.
+    pub whole: bool,
 }
 
 impl File<'_> {
-    /// The parameters of `Fetch.fulfillRequest`.
+    /// The parameters of `Fetch.fulfillRequest`. Any page may use the answer, as public servers allow: browsers
+    /// take fonts and modules of other origins only then.
     pub fn fulfil(&self, request: &Value) -> Value {
-        let headers = json!([{ "name": "Content-Type", "value": self.kind }]);
+        let headers = json!([
+            { "name": "Content-Type", "value": self.kind },
+            { "name": "Access-Control-Allow-Origin", "value": "*" }]);
         let body = STANDARD.encode(&self.bytes);
         json!({ "requestId": request, "responseCode": 200, "responseHeaders": headers, "body": body })
     }
 }
 
 impl<'a> Store<'a> {
-    /// The file of an address below the page's origin (`path`).
-    pub fn answer(&self, path: Option<&str>, _url: &str) -> Option<File<'a>> {
-        let path = path?.split(['?', '#']).next()?;
-        if path == self.name {
-            return Some(File { kind: "text/html; charset=utf-8", bytes: self.html.into() });
+    /// The file of an address.
+    pub fn answer(&self, url: &str) -> Option<File<'a>> {
+        match url.strip_prefix(ORIGIN) {
+            Some(path) => self.own(path.split(['?', '#']).next()?),
+            None => {
+                let found = assets::find(url)?;
+                Some(File { kind: kind(&found.name)?, bytes: found.bytes, whole: found.whole })
+            }
         }
-        // Plain names only: nothing above the folder, nothing hidden, no detour.
-        let plain =
-            path.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && !part.contains('\\'));
-        let kind = kind(path)?;
-        let file = self.folder.filter(|_| plain)?.join(path);
-        let small = std::fs::symlink_metadata(&file).is_ok_and(|m| m.is_file() && m.len() <= MAX_FILE);
-        let bytes = std::fs::read(file).ok().filter(|_| small)?;
-        Some(File { kind, bytes: bytes.into() })
     }
+
+    /// The page, or a file of its folder.
+    fn own(&self, path: &str) -> Option<File<'a>> {
+        if path == self.name {
+            return Some(File { kind: "text/html; charset=utf-8", bytes: self.html.into(), whole: true });
+        }
+        let path = percent_decode_str(path).decode_utf8().ok()?;
+        let kind = kind(&path)?;
+        let bytes = read(self.folder?, &path)?;
+        Some(File { kind, bytes: bytes.into(), whole: true })
+    }
+}
+
+/// A plain file of a folder; nothing outside, wherever links lead, and nothing hidden.
+fn read(folder: &Path, path: &str) -> Option<Vec<u8>> {
+    if path.split('/').any(|part| part.is_empty() || part.starts_with('.') || part.contains(['\\', '\0'])) {
+        return None;
+    }
+    let folder = folder.canonicalize().ok()?;
+    let file = folder.join(path).canonicalize().ok()?;
+    if !file.starts_with(&folder) || !file.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(file).ok()?.take(MAX_FILE + 1).read_to_end(&mut bytes).ok()?;
+    (bytes.len() as u64 <= MAX_FILE).then_some(bytes)
 }
 
 /// The type of a file, by its name; `None` for what no page needs.
@@ -61,12 +92,70 @@ fn kind(path: &str) -> Option<&'static str> {
         ("gif", "image/gif"),
         ("webp", "image/webp"),
         ("svg", "image/svg+xml"),
-        ("css", "text/css"),
-        ("js", "text/javascript"),
+        ("css", "text/css; charset=utf-8"),
+        ("js", "text/javascript; charset=utf-8"),
         ("woff2", "font/woff2"),
         ("woff", "font/woff"),
         ("ttf", "font/ttf"),
     ];
     let end = path.rsplit_once('.')?.1.to_ascii_lowercase();
     kinds.iter().find(|(name, _)| *name == end).map(|(_, kind)| *kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_folder_shows_its_own_files_and_nothing_else() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("site");
+        std::fs::create_dir_all(folder.join("in side")).unwrap();
+        for path in ["secret.png", "site/a.png", "site/in side/b.png", "site/.hidden.png", "site/page.key"] {
+            std::fs::write(root.path().join(path), path).unwrap();
+        }
+        symlink(root.path().join("secret.png"), folder.join("link.png")).unwrap();
+        symlink(root.path(), folder.join("up")).unwrap();
+        symlink("a.png", folder.join("near.png")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, folder.join("pipe.png"), 0o600.into()).unwrap();
+        symlink("/dev/zero", folder.join("zero.png")).unwrap();
+        let large = std::fs::File::create(folder.join("large.png")).unwrap();
+        large.set_len(MAX_FILE + 1).unwrap();
+        let store = Store { name: "page.html", html: b"<p>", folder: Some(&folder) };
+        let get = |path: &str| {
+            let file = store.answer(&format!("{ORIGIN}{path}"))?;
+            Some(String::from_utf8(file.bytes.into_owned()).unwrap())
+        };
+        for (path, text) in [
+            ("page.html", "<p>"),
+            ("page.html?q#f", "<p>"),
+            ("a.png?v=1", "site/a.png"),
+            ("in%20side/b.png", "site/in side/b.png"),
+            ("near.png", "site/a.png"),
+        ] {
+            assert_eq!(get(path).as_deref(), Some(text), "{path}");
+        }
+        for path in [
+            "link.png",
+            "up/secret.png",
+            "../secret.png",
+            "%2e%2e/secret.png",
+            "in%20side/../../secret.png",
+            "..%2fsecret.png",
+            "%2fetc/passwd.png",
+            ".hidden.png",
+            "pipe.png",
+            "zero.png",
+            "large.png",
+            "page.key",
+            "a.png%00.png",
+            "in%20side//b.png",
+            "none.png",
+            "%ff.png",
+            "",
+        ] {
+            assert_eq!(get(path), None, "{path}");
+        }
+    }
 }

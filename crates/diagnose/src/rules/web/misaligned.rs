@@ -8,8 +8,22 @@ use vsdpo_artifact::{Element, ElementKind, Region};
 
 pub(super) const SUMMARY: &str = "one of several like boxes stands a few pixels off their line";
 pub(super) const PROPERTIES: [&str; 16] = [
-    "margin", "margin-top", "margin-bottom", "margin-left", "margin-right", "padding", "padding-left", "padding-top",
-    "position", "top", "left", "transform", "align-self", "align-items", "vertical-align", "text-indent",
+    "margin",
+    "margin-top",
+    "margin-bottom",
+    "margin-left",
+    "margin-right",
+    "padding",
+    "padding-left",
+    "padding-top",
+    "position",
+    "top",
+    "left",
+    "transform",
+    "align-self",
+    "align-items",
+    "vertical-align",
+    "text-indent",
 ];
 
 /// Pixels by which edges may differ: rounding, and what nobody sees.
@@ -46,7 +60,8 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         false => quote(content(e), max),
     };
     let observed = listed(found.iter().map(|(e, words)| format!("{} {words}", name(e[0], 16))).collect());
-    let defects = found.iter().map(|(e, words)| defect(e, format!("out of line: {} {words}", name(e[0], 40))));
+    let defects =
+        found.iter().map(|(e, words)| defect(e, format!("out of line: {} {words}", name(e[0], 40))));
     Judgement::counted(defects.collect(), observed)
 }
 
@@ -128,7 +143,8 @@ fn columns<'a>(family: &[Peer<'a>]) -> impl Iterator<Item = (&'a Element, String
         let keeps = |off: Option<f32>, at: fn(&Region) -> f32, own: f32| {
             off.is_none() && column.iter().filter(|r| (at(r) - own).abs() <= EXACT).count() * 2 > column.len()
         };
-        let kept = keeps(right, |r| r.x1, peer.edges.x1) || keeps(middle, |r| r.center().0, peer.edges.center().0);
+        let kept =
+            keeps(right, |r| r.x1, peer.edges.x1) || keeps(middle, |r| r.center().0, peer.edges.center().0);
         if !kept {
             let how = if left > 0.0 { "right" } else { "left" };
             found.push((peer.element, format!("{:.0} px {how}", left.abs())));
@@ -172,12 +188,17 @@ mod tests {
 
     #[test]
     fn boxes_of_a_column_share_an_edge_or_their_middle() {
-        let item = |id, x0: f32, x1: f32, y: f32| block(id, "div", [x0, y, x1, y + 20.0]).grounded([220; 3]).inside(90);
-        let left = vec![item(0, 10.0, 100.0, 0.0), item(1, 16.0, 80.0, 30.0), item(2, 10.0, 90.0, 60.0), root()];
+        let item = |id, x0: f32, x1: f32, y: f32| {
+            block(id, "div", [x0, y, x1, y + 20.0]).grounded([220; 3]).inside(90)
+        };
+        let left =
+            vec![item(0, 10.0, 100.0, 0.0), item(1, 16.0, 80.0, 30.0), item(2, 10.0, 90.0, 60.0), root()];
         counts(check, left, "<div> 6 px right", &[&[1]]);
-        let middle = vec![item(0, 10.0, 100.0, 0.0), item(1, 16.0, 94.0, 30.0), item(2, 10.0, 100.0, 60.0), root()];
+        let middle =
+            vec![item(0, 10.0, 100.0, 0.0), item(1, 16.0, 94.0, 30.0), item(2, 10.0, 100.0, 60.0), root()];
         counts(check, middle, "none", &[]);
-        let far = vec![item(0, 10.0, 100.0, 0.0), item(1, 50.0, 100.0, 30.0), item(2, 10.0, 90.0, 60.0), root()];
+        let far =
+            vec![item(0, 10.0, 100.0, 0.0), item(1, 50.0, 100.0, 30.0), item(2, 10.0, 90.0, 60.0), root()];
         counts(check, far, "none", &[]);
     }
 }

@@ -7,9 +7,28 @@ use vsdpo_artifact::{Element, ElementKind, Region};
 
 pub(super) const SUMMARY: &str = "texts or controls run into each other";
 pub(super) const PROPERTIES: [&str; 22] = [
-    "position", "top", "right", "bottom", "left", "inset", "transform", "translate", "margin", "margin-top",
-    "margin-right", "margin-bottom", "margin-left", "width", "height", "max-height", "line-height", "white-space",
-    "z-index", "grid-template-columns", "padding-top", "flex",
+    "position",
+    "top",
+    "right",
+    "bottom",
+    "left",
+    "inset",
+    "transform",
+    "translate",
+    "margin",
+    "margin-top",
+    "margin-right",
+    "margin-bottom",
+    "margin-left",
+    "width",
+    "height",
+    "max-height",
+    "line-height",
+    "white-space",
+    "z-index",
+    "grid-template-columns",
+    "padding-top",
+    "flex",
 ];
 
 /// Depth of an overlap that a reader sees, in pixels.
@@ -91,11 +110,16 @@ fn crossing<'a>(page: &Page<'a>) -> Vec<Pair<'a>> {
         for (b, text_b) in lines[i + 1..].iter().take_while(|(b, _)| b.y0 < a.y1) {
             let (e, f) = (text_a.element, text_b.element);
             let twice = content(e) == content(f) && a.iou(*b) > 0.5;
-            if e.id == f.id || twice || !deeper(*a, *b, DEPTH) || parted(page, text_a, text_b, a.intersect(*b)) {
+            if e.id == f.id
+                || twice
+                || !deeper(*a, *b, DEPTH)
+                || parted(page, text_a, text_b, a.intersect(*b))
+            {
                 continue;
             }
             let pair = if e.id < f.id { [e, f] } else { [f, e] };
-            if pairs.len() < REPORTED && !pairs.iter().any(|p| p[0].id == pair[0].id && p[1].id == pair[1].id) {
+            if pairs.len() < REPORTED && !pairs.iter().any(|p| p[0].id == pair[0].id && p[1].id == pair[1].id)
+            {
                 pairs.push(pair);
             }
         }
@@ -133,7 +157,9 @@ fn over_controls<'a>(page: &Page<'a>) -> Vec<Pair<'a>> {
                 pairs.push([*a, *b]);
             }
         }
-        for text in page.texts.iter().filter(|t| t.has_words() && !is_button(t.element) && !has_ground(t.element)) {
+        for text in
+            page.texts.iter().filter(|t| t.has_words() && !is_button(t.element) && !has_ground(t.element))
+        {
             let kin = page.is_inside(text.element, a) || page.is_inside(a, text.element);
             let reaches = |line: Region| {
                 deeper(line, a.region, TOUCH) && line.ioa(a.region) < 0.9 && !lies_on(page, [a, text.element])
@@ -158,7 +184,8 @@ fn lies_on<'a>(page: &Page<'a>, [a, b]: Pair<'a>) -> bool {
 
 /// Something to press: a control, or a link that looks like one.
 fn is_button(e: &Element) -> bool {
-    let link = |e: &Element| e.page.as_ref().is_some_and(|f| f.tag == "a" && f.framed && !content(e).is_empty());
+    let link =
+        |e: &Element| e.page.as_ref().is_some_and(|f| f.tag == "a" && f.framed && !content(e).is_empty());
     e.kind == ElementKind::Control || link(e)
 }
 
@@ -218,7 +245,12 @@ mod tests {
         let button = |id, x: f32| block(id, "button", [x, 10.0, x + 60.0, 40.0]);
         let label = |x: f32| words(9, "Label", [x, 14.0, x + 40.0, 37.0]);
         counts(check, vec![button(0, 10.0), button(1, 68.0), label(140.0)], "none", &[]);
-        counts(check, vec![button(0, 10.0), button(1, 60.0), label(140.0)], "<button> with <button>", &[&[0, 1]]);
+        counts(
+            check,
+            vec![button(0, 10.0), button(1, 60.0), label(140.0)],
+            "<button> with <button>",
+            &[&[0, 1]],
+        );
         counts(check, vec![button(0, 10.0), label(50.0)], "'Label' with <button>", &[&[9, 0]]);
         counts(check, vec![button(0, 10.0), label(15.0)], "none", &[]);
     }

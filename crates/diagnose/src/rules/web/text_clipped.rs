@@ -7,9 +7,25 @@ use vsdpo_artifact::{Element, Region};
 
 pub(super) const SUMMARY: &str = "a text is cut off, or sticks out of its box";
 pub(super) const PROPERTIES: [&str; 19] = [
-    "overflow", "overflow-x", "overflow-y", "text-overflow", "white-space", "width", "max-width", "min-width",
-    "height", "max-height", "-webkit-line-clamp", "line-clamp", "line-height", "font-size", "padding", "word-break",
-    "overflow-wrap", "flex", "grid-template-columns",
+    "overflow",
+    "overflow-x",
+    "overflow-y",
+    "text-overflow",
+    "white-space",
+    "width",
+    "max-width",
+    "min-width",
+    "height",
+    "max-height",
+    "-webkit-line-clamp",
+    "line-clamp",
+    "line-height",
+    "font-size",
+    "padding",
+    "word-break",
+    "overflow-wrap",
+    "flex",
+    "grid-template-columns",
 ];
 
 /// Share of a line's letters that may be lost from above or below.
@@ -34,7 +50,8 @@ pub(super) fn check(scene: &Scene) -> Judgement {
     if shown().next().is_none() {
         return Judgement::not_judged("no text");
     }
-    let mut found: Vec<Harm> = shown().filter_map(|t| cut(&page, t).or_else(|| sticking_out(&page, t))).collect();
+    let mut found: Vec<Harm> =
+        shown().filter_map(|t| cut(&page, t).or_else(|| sticking_out(&page, t))).collect();
     found.sort_by(|a, b| b.lost.total_cmp(&a.lost));
     let told = |h: &Harm, max| format!("{} {}", quote(content(h.text), max), h.words);
     let groups = by_box(found);
