@@ -36,7 +36,7 @@ pub use reference::chart::{Comparison, against};
 pub use reference::web::{PageComparison, against_page};
 pub use reward::reward;
 pub use rubric::rubric_json;
-pub use rules::{Rule, reference_rules, rules};
+pub use rules::{Rule, all_rules, reference_rules, rules};
 
 use scene::Scene;
 use vsdpo_artifact::{Diagnosis, Domain, Outcome, Requirements, Rubric};

@@ -49,6 +49,11 @@ pub fn rules(domain: Domain) -> &'static [Rule] {
     }
 }
 
+/// The rules of every domain that a render alone can be judged by.
+pub fn all_rules() -> impl Iterator<Item = &'static Rule> {
+    [Domain::Chart, Domain::Web, Domain::Slide].into_iter().flat_map(rules)
+}
+
 /// The rules of pages that need a reference: missing, extra, moved and recoloured blocks.
 pub fn reference_rules() -> &'static [Rule; 4] {
     &web::AGAINST

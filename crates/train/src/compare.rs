@@ -1,7 +1,7 @@
 //! Renders beside their references: the metrics and the visual score behind the reference axes of the rubric.
 
 use crate::error::TrainError;
-use crate::renderer::Charts;
+use crate::renderer::Instruments;
 use crate::stages::Experience;
 use std::collections::{HashMap, HashSet};
 use std::ptr::from_ref;
@@ -28,14 +28,14 @@ impl Compared {
 }
 
 /// How every render of the step compares with its task's reference; `None` where there is no reference, where
-/// one of the two did not draw, and everywhere if the recipe does not ask (`charts.recorder` is absent).
+/// one of the two did not draw, and everywhere if the recipe does not ask (`with.recorder` is absent).
 ///
 /// # Errors
 /// The renderer or the recorder does not work.
-pub fn compare(charts: Charts, seen: &Experience) -> Result<Vec<Option<Compared>>, TrainError> {
-    let Some(recorder) = charts.recorder else { return Ok(vec![None; seen.rollouts.len()]) };
+pub fn compare(with: Instruments, seen: &Experience) -> Result<Vec<Option<Compared>>, TrainError> {
+    let Some(recorder) = with.recorder else { return Ok(vec![None; seen.rollouts.len()]) };
     let references: Vec<&str> = seen.tasks.iter().filter_map(|t| t.reference.as_deref()).collect();
-    let drawn = charts.renderer.render_all(&references)?;
+    let drawn = with.renderer.render_all(&references)?;
     let drawn: HashMap<&str, &Outcome> = references.iter().copied().zip(&drawn).collect();
     // The rollouts that have both pictures, with their references.
     let pairs: Vec<(usize, &str)> = (0..seen.rollouts.len())
@@ -51,7 +51,7 @@ pub fn compare(charts: Charts, seen: &Experience) -> Result<Vec<Option<Compared>
     let pictures = pairs
         .iter()
         .filter_map(|&(i, gt)| Some((&seen.outcomes[i].rendered()?.image, &drawn[gt].rendered()?.image)));
-    let visuals = look(charts.clip, &pictures.collect::<Vec<_>>())?;
+    let visuals = look(with.clip, &pictures.collect::<Vec<_>>())?;
     let mut compared = vec![None; seen.rollouts.len()];
     for ((i, reference), visual) in pairs.into_iter().zip(visuals) {
         let (pred, gt) = (records[seen.rollouts[i].source()].clone(), records[reference].clone());
@@ -99,9 +99,9 @@ mod tests {
         for (task, reference) in seen.tasks.iter_mut().zip([Some("aa"), Some("ab"), None]) {
             task.reference = reference.map(str::to_owned);
         }
-        let charts = Charts { renderer: &StubRenderer, recorder: None, clip: None };
-        assert!(compare(charts, &seen).unwrap().iter().all(Option::is_none), "nobody asked");
-        let compared = compare(Charts { recorder: Some(&StubRenderer), ..charts }, &seen).unwrap();
+        let with = Instruments { renderer: &StubRenderer, recorder: None, clip: None };
+        assert!(compare(with, &seen).unwrap().iter().all(Option::is_none), "nobody asked");
+        let compared = compare(Instruments { recorder: Some(&StubRenderer), ..with }, &seen).unwrap();
         for (i, compared) in compared.iter().enumerate() {
             let both = i < 3 && seen.outcomes[i].rendered().is_some();
             assert_eq!(compared.is_some(), both, "rollout {i}");

@@ -34,7 +34,8 @@ pub fn metrics(seen: &Experience, batch: &Batch, report: &UpdateReport, recipe: 
 /// How the renderer fared between two of its counts.
 pub fn rendering(m: &mut Metrics, before: &RenderStats, after: &RenderStats) {
     let (ran, recalled) = (after.jobs - before.jobs, after.cache_hits - before.cache_hits);
-    if ran > 0 {
+    // What a page costs its browser is not known.
+    if ran > 0 && after.cpu_seconds > 0.0 {
         put(m, "render/seconds", (after.cpu_seconds - before.cpu_seconds) / ran as f64);
     }
     if ran + recalled > 0 {

@@ -1,8 +1,11 @@
 //! What the loop asks of a renderer, so that tests can put a stub world in its place.
 
-use vsdpo_artifact::{ChartRecords, Outcome};
+use vsdpo_artifact::{ChartRecords, Domain, Outcome};
 use vsdpo_policy::Clip;
-use vsdpo_render::{ChartRecorder, ChartRenderer, Recordable, RenderError, RenderStats};
+use vsdpo_render::{
+    ChartRecorder, ChartRenderer, Page, Recordable, RenderConfig, RenderError, RenderStats, WebConfig,
+    WebRenderer,
+};
 
 /// R: code in, outcomes out.
 pub trait Renderer: Sync {
@@ -17,6 +20,30 @@ pub trait Renderer: Sync {
     fn stats(&self) -> RenderStats;
 }
 
+/// The renderer of a domain. `window` is the width and height that pages are drawn in; charts ignore it, as pages do
+/// the limits of `config` that are Python's.
+///
+/// # Errors
+/// A missing part of the installation or of the sandbox, each with its mend.
+pub fn open(
+    domain: Domain,
+    config: RenderConfig,
+    window: (u32, u32),
+) -> Result<Box<dyn Renderer>, RenderError> {
+    match domain {
+        Domain::Chart => Ok(Box::new(ChartRenderer::start(config)?)),
+        Domain::Web => {
+            let RenderConfig { workers, timeout, cache_entries, .. } = config;
+            let web = WebConfig { workers, timeout, cache_entries, window, ..WebConfig::default() };
+            Ok(Box::new(WebRenderer::start(web)?))
+        }
+        Domain::Slide => Err(RenderError::Setup {
+            what: "slides cannot be rendered yet".into(),
+            mend: "use the domain chart or web",
+        }),
+    }
+}
+
 /// What the metrics of charts look at.
 pub trait Recorder: Sync {
     /// The records of every source, in order; a source that fails leaves empty ones.
@@ -26,9 +53,9 @@ pub trait Recorder: Sync {
     fn record_all(&self, sources: &[&str]) -> Result<Vec<ChartRecords>, RenderError>;
 }
 
-/// The world of charts.
+/// What the loop looks with.
 #[derive(Clone, Copy)]
-pub struct Charts<'a> {
+pub struct Instruments<'a> {
     /// Draws.
     pub renderer: &'a dyn Renderer,
     /// Takes down what is compared with references; absent where nothing is.
@@ -57,5 +84,16 @@ impl Renderer for ChartRenderer {
 
     fn stats(&self) -> RenderStats {
         ChartRenderer::stats(self)
+    }
+}
+
+impl Renderer for WebRenderer {
+    fn render_all(&self, sources: &[&str]) -> Result<Vec<Outcome>, RenderError> {
+        let page = |source: &&str| Page { html: source.as_bytes().to_vec(), folder: None };
+        WebRenderer::render_all(self, &sources.iter().map(page).collect::<Vec<_>>())
+    }
+
+    fn stats(&self) -> RenderStats {
+        WebRenderer::stats(self)
     }
 }

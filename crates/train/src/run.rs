@@ -4,13 +4,13 @@ use crate::batch::Batch;
 use crate::compare::compare;
 use crate::error::TrainError;
 use crate::recipe::Recipe;
-use crate::renderer::{Charts, Recorder};
+use crate::renderer::{Instruments, Recorder, open};
 use crate::stages::{Experience, blame, encode, judge, render, sample};
 use crate::trainer::{Clock, End, RunOptions, RunSummary, Trainer, step_seed};
 use crate::update::update;
 use std::time::Duration;
 use vsdpo_policy::Clip;
-use vsdpo_render::{ChartRecorder, ChartRenderer, RenderConfig};
+use vsdpo_render::{ChartRecorder, RenderConfig};
 
 /// Trains as the recipe says, with the real renderer.
 ///
@@ -29,17 +29,17 @@ pub fn run(recipe: &Recipe, options: RunOptions) -> Result<RunSummary, TrainErro
     };
     let recorder = recipe.reward.reference.then(|| ChartRecorder::start(config.clone())).transpose()?;
     let clip = recipe.reward.clip.as_deref().map(Clip::load).transpose()?;
-    let renderer = &ChartRenderer::start(config)?;
+    let renderer = &*open(recipe.domain, config, r.window.into())?;
     let recorder = recorder.as_ref().map(|r| r as &dyn Recorder);
-    run_with(recipe, Charts { renderer, recorder, clip: clip.as_ref() }, options)
+    run_with(recipe, Instruments { renderer, recorder, clip: clip.as_ref() }, options)
 }
 
-/// The same in any world of charts.
+/// The same with any instruments.
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_with(recipe: &Recipe, charts: Charts, options: RunOptions) -> Result<RunSummary, TrainError> {
-    let mut trainer = Trainer::begin(recipe, charts.renderer, options)?;
+pub fn run_with(recipe: &Recipe, with: Instruments, options: RunOptions) -> Result<RunSummary, TrainError> {
+    let mut trainer = Trainer::begin(recipe, with.renderer, options)?;
     while let Some(step) = trainer.next_step() {
         let streams = recipe.streams(step);
         let (mut clock, mut seen) = (Clock::start(), Experience::default());
@@ -57,15 +57,15 @@ pub fn run_with(recipe: &Recipe, charts: Charts, options: RunOptions) -> Result<
                 break;
             }
             // R(y); a crash is an outcome.
-            seen.outcomes = render(charts.renderer, &seen.rollouts)?;
+            seen.outcomes = render(with.renderer, &seen.rollouts)?;
             clock.lap("render");
-            seen.compared = compare(charts, &seen)?;
+            seen.compared = compare(with, &seen)?;
             clock.lap("compare");
             // D, v and r: equation 8.
             seen.diagnoses = judge(&seen.tasks, &seen.outcomes, &seen.compared);
             clock.lap("diagnose");
             // resp(s) and w_s: equations 4 and 5.
-            seen.credits = blame(&seen.rollouts, &seen.outcomes, &seen.diagnoses, &recipe.credit);
+            seen.credits = blame(&seen.rollouts, &seen.outcomes, &seen.diagnoses, recipe);
             clock.lap("credit");
         }
         if trainer.stopped() {

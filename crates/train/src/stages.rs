@@ -4,10 +4,10 @@
 use crate::compare::Compared;
 use crate::context::student_prompt;
 use crate::error::TrainError;
-use crate::recipe::{CreditSection, RolloutSection};
+use crate::recipe::{Recipe, RolloutSection};
 use crate::renderer::Renderer;
 use vsdpo_artifact::{Credit, Diagnosis, Outcome, Rollout, Task, extract_code};
-use vsdpo_credit::CreditConfig;
+use vsdpo_credit::{CreditConfig, credit};
 use vsdpo_policy::{Policy, Prompt, SampleConfig};
 
 /// Everything that happened between the tasks and the losses of one step.
@@ -100,9 +100,9 @@ pub fn blame(
     rollouts: &[Rollout],
     outcomes: &[Outcome],
     diagnoses: &[Diagnosis],
-    cfg: &CreditSection,
+    recipe: &Recipe,
 ) -> Vec<Credit> {
-    let cfg = CreditConfig { amplify: cfg.amplify, overlap: cfg.overlap };
+    let cfg = CreditConfig { amplify: recipe.credit.amplify, overlap: recipe.credit.overlap };
     let all = rollouts.iter().zip(outcomes).zip(diagnoses);
-    all.map(|((y, outcome), d)| vsdpo_credit::credit(y.source(), outcome, &d.defects, &cfg)).collect()
+    all.map(|((y, outcome), d)| credit(recipe.domain, y.source(), outcome, &d.defects, &cfg)).collect()
 }

@@ -115,7 +115,7 @@ pub fn experience(policy: &Policy, recipe: &Recipe) -> Experience {
     let outcomes = render(&StubRenderer, &rollouts).unwrap();
     let compared = vec![None; outcomes.len()];
     let diagnoses = judge(&tasks, &outcomes, &compared);
-    let credits = blame(&rollouts, &outcomes, &diagnoses, &recipe.credit);
+    let credits = blame(&rollouts, &outcomes, &diagnoses, recipe);
     Experience { tasks, prompts, rollouts, outcomes, compared, diagnoses, credits }
 }
 

@@ -1,10 +1,11 @@
 //! `generate`: the student alone, as it is used after training.
 
-use super::render::{picture_of, write};
+use super::drawing::{Drawing, File};
+use super::render::write;
 use crate::report::png;
 use crate::{Exit, terminal};
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use serde_json::json;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use vsdpo_artifact::{Domain, Task, extract_code};
 use vsdpo_policy::{Policy, SampleConfig, read_image};
 use vsdpo_train::context::student_prompt;
 
-/// Ask a model for the code of a chart: no renderer, no detector, no teacher.
+/// Ask a model for the code of a chart or a page: no renderer, no detector, no teacher.
 ///
 /// Prints the code. With --render the code is then run in the sandbox and its picture written.
 ///
@@ -42,16 +43,31 @@ pub struct Args {
     /// Print `{text, code: {start, end}, tokens, finished}` instead of the code.
     #[arg(long)]
     json: bool,
+    /// What is asked for; decides how the code is found in the answer and how it is run.
+    #[arg(long, value_enum, default_value = "chart")]
+    domain: Asked,
     #[command(flatten)]
-    sandbox: super::Sandbox,
+    drawing: Drawing,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Asked {
+    /// A matplotlib script.
+    Chart,
+    /// An HTML page.
+    Web,
 }
 
 pub fn run(args: &Args) -> Result<Exit> {
     let policy = Policy::load(&args.model)?;
     let images = args.image.iter().map(|path| read_image(path)).collect::<Result<Vec<_>, _>>()?;
+    let domain = match args.domain {
+        Asked::Chart => Domain::Chart,
+        Asked::Web => Domain::Web,
+    };
     let task = Task {
         id: "command line".into(),
-        domain: Domain::Chart,
+        domain,
         prompt: args.prompt.clone(),
         images,
         reference: None,
@@ -64,7 +80,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     let drawn = policy.sample(&[prompt], 1, &config, args.seed);
     bar.finish_and_clear();
     let answer = drawn?.into_iter().next().context("the model gave no answer")?;
-    let code = extract_code(&answer.text, Domain::Chart);
+    let code = extract_code(&answer.text, domain);
     let source = code.text(&answer.text).unwrap_or("");
     if args.json {
         let value = json!({
@@ -81,7 +97,9 @@ pub fn run(args: &Args) -> Result<Exit> {
         ));
     }
     if let Some(path) = &args.render {
-        write(path, &png(&picture_of(source, "the model's code", &args.sandbox)?.image)?)?;
+        let (name, source) = ("the model's code".into(), source.to_owned());
+        let rendered = args.drawing.picture_of(&File { name, domain, source, folder: None })?;
+        write(path, &png(&rendered.image)?)?;
     }
     Ok(Exit::Fine)
 }

@@ -2,6 +2,7 @@
 
 mod data;
 mod doctor;
+mod drawing;
 mod eval;
 mod explain;
 mod files;
@@ -58,7 +59,7 @@ const FEW: usize = 8;
 /// How scripts are run.
 #[derive(Args)]
 struct Sandbox {
-    /// Seconds that a script may take.
+    /// Seconds that a script or a page may take.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
     /// Run scripts even where the kernel offers no landlock or seccomp. They may then read your files.

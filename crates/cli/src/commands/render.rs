@@ -1,21 +1,23 @@
-//! `render`: the picture and the element table of one script.
+//! `render`: the picture and the element table of one script or page.
 
+use super::drawing::{Drawing, file};
 use super::source;
 use crate::report::png;
 use crate::{Exit, terminal};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Parser;
 use std::fs;
 use std::path::{Path, PathBuf};
-use vsdpo_artifact::{Outcome, Rendered};
-use vsdpo_render::ChartRenderer;
 
-/// Render a matplotlib script in the sandbox and write its picture.
+/// Render a matplotlib script or an HTML page in the sandbox and write its picture.
 ///
-/// Example: visual-sdpo render chart.py -o chart.png --elements chart.json
+/// A page has no network: it may use the files beside it and the style sheets, scripts and fonts of public
+/// servers that are kept in this program. What it asked for in vain is told.
+///
+/// Examples: visual-sdpo render chart.py -o chart.png --elements chart.json; visual-sdpo render page.html -o page.png
 #[derive(Parser)]
 pub struct Args {
-    /// A Python script that draws a chart.
+    /// A Python script that draws a chart, or a page (.html).
     file: PathBuf,
     /// The picture to write, as PNG.
     #[arg(short, long, value_name = "PNG")]
@@ -24,12 +26,12 @@ pub struct Args {
     #[arg(long, value_name = "JSON")]
     elements: Option<PathBuf>,
     #[command(flatten)]
-    sandbox: super::Sandbox,
+    drawing: Drawing,
 }
 
 pub fn run(args: &Args) -> Result<Exit> {
-    let source = source::read(&args.file)?;
-    let rendered = picture_of(&source, &args.file.display().to_string(), &args.sandbox)?;
+    let read = (args.file.display().to_string(), source::read(&args.file)?);
+    let rendered = args.drawing.picture_of(&file(&args.file, read))?;
     write(&args.output, &png(&rendered.image)?)?;
     if let Some(path) = &args.elements {
         let table = serde_json::to_string_pretty(&rendered.elements)? + "\n";
@@ -41,19 +43,6 @@ pub fn run(args: &Args) -> Result<Exit> {
     terminal::out(&(terminal::clean_line(&line) + "\n"))?;
     rendered.notes.iter().for_each(|note| terminal::remark(&format!("note: {note}")));
     Ok(Exit::Fine)
-}
-
-/// Renders code; code that does not run is an error here, with the line it stopped at.
-pub fn picture_of(source: &str, name: &str, sandbox: &super::Sandbox) -> Result<Rendered> {
-    let renderer = ChartRenderer::start(sandbox.config_for(1))?;
-    match renderer.render(source).with_context(|| format!("cannot render `{name}`"))? {
-        Outcome::Rendered(rendered) => Ok(rendered),
-        Outcome::Failed { error } => {
-            let line = error.span.and_then(|s| source.get(..s.start)).map(|s| s.matches('\n').count() + 1);
-            let place = line.map_or(String::new(), |line| format!(" at line {line}"));
-            bail!("`{name}` did not run{place}: {}", error.message)
-        }
-    }
 }
 
 /// Writes a file that a person asked for.

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-/// Larger files are no charts.
+/// Larger files are neither charts nor pages.
 const MAX_BYTES: u64 = 4 << 20;
 
 /// What `-` stands for in messages.
@@ -20,12 +20,12 @@ pub fn read_or_stdin(path: &Path) -> Result<(String, String)> {
     let read = std::io::stdin().lock().take(MAX_BYTES + 1).read_to_end(&mut bytes);
     read.context("cannot read standard input")?;
     if bytes.len() as u64 > MAX_BYTES {
-        bail!("`{STDIN}` has more than {MAX_BYTES} bytes: give a single chart script");
+        bail!("`{STDIN}` has more than {MAX_BYTES} bytes: give a single chart script or page");
     }
     Ok((STDIN.to_owned(), text(STDIN, bytes)?))
 }
 
-/// The text of a matplotlib script.
+/// The text of a matplotlib script or a page.
 pub fn read(path: &Path) -> Result<String> {
     let bytes = script_bytes(path)?;
     text(&path.display().to_string(), bytes)
@@ -49,13 +49,16 @@ fn script_bytes(path: &Path) -> Result<Vec<u8>> {
         bail!("`{shown}` is a folder: name the scripts in it, as in `{shown}/*.py`");
     }
     if !facts.is_file() {
-        bail!("`{shown}` is no regular file: give a Python script");
+        bail!("`{shown}` is no regular file: give a Python script or a page");
     }
-    if matches!(extension(path).as_str(), "html" | "htm" | "svg" | "pptx") {
-        bail!("`{shown}` is no chart script: this version checks matplotlib scripts (.py)");
+    if matches!(extension(path).as_str(), "svg" | "pptx") {
+        bail!("`{shown}` is neither a chart script nor a page: this version checks .py and .html files");
     }
     if facts.len() > MAX_BYTES {
-        bail!("`{shown}` has {} bytes, more than {MAX_BYTES}: give a single chart script", facts.len());
+        bail!(
+            "`{shown}` has {} bytes, more than {MAX_BYTES}: give a single chart script or page",
+            facts.len()
+        );
     }
     fs::read(path).with_context(|| format!("cannot read `{shown}`"))
 }
@@ -71,7 +74,7 @@ pub fn utf8(shown: &str, bytes: Vec<u8>) -> Result<String> {
 fn text(shown: &str, bytes: Vec<u8>) -> Result<String> {
     let text = utf8(shown, bytes)?;
     if text.trim().is_empty() {
-        bail!("`{shown}` is empty: give a script that draws a chart");
+        bail!("`{shown}` is empty: give a script that draws a chart, or a page");
     }
     Ok(text)
 }

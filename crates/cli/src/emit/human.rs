@@ -4,8 +4,8 @@ use super::{Checked, failure_rule};
 use crate::terminal::{clean, clean_line};
 use annotate_snippets::{AnnotationKind, Group, Level, Message, Renderer, Snippet, Title};
 use std::ops::Range;
-use vsdpo_artifact::{Defect, Domain, ExecError, Outcome, Region};
-use vsdpo_diagnose::rules;
+use vsdpo_artifact::{Defect, Domain, ExecError, Outcome, Region, Span};
+use vsdpo_diagnose::all_rules;
 
 /// Statements under a caret, and boxes in the note, at most.
 const MANY: usize = 4;
@@ -81,9 +81,16 @@ impl Shown<'_> {
     fn statements(&self, defect: &Defect) -> Vec<(Range<usize>, Option<String>)> {
         let label = |resp: f32, weight: f32| format!("resp {resp:.2}, weight {weight:.2}");
         let blamed = self.checked.blamed(defect).into_iter();
-        blamed
-            .map(|s| (s.statement.span.start..s.statement.span.end, Some(label(s.resp, s.weight))))
-            .collect()
+        blamed.map(|s| (self.pointed_at(s.statement.span), Some(label(s.resp, s.weight)))).collect()
+    }
+
+    /// What the caret points at: a statement, of an element of a page its start tag only.
+    fn pointed_at(&self, span: Span) -> Range<usize> {
+        let tag = match self.checked.domain {
+            Domain::Web => span.text(&self.source).filter(|text| text.starts_with('<')),
+            Domain::Chart | Domain::Slide => None,
+        };
+        span.start..tag.and_then(|text| text.find('>')).map_or(span.end, |end| span.start + end + 1)
     }
 
     fn place(&self, defect: &Defect) -> Option<String> {
@@ -97,7 +104,7 @@ impl Shown<'_> {
     }
 
     fn observed(&self, defect: &Defect) -> Option<String> {
-        let axis = rules(Domain::Chart).iter().find(|r| r.id == defect.rule)?.axis?;
+        let axis = all_rules().find(|r| r.id == defect.rule)?.axis?;
         let observed = clean_line(&self.checked.diagnosis.rubric.get(axis)?.observed);
         (!observed.is_empty()).then(|| format!("{}: {observed}", axis.name()))
     }

@@ -3,7 +3,7 @@
 
 use super::Checked;
 use serde_json::{Value, json};
-use vsdpo_artifact::{CreditedStatement, Defect, Domain, Element, Outcome};
+use vsdpo_artifact::{CreditedStatement, Defect, Element, Outcome};
 
 /// One file as one object.
 pub fn lint(checked: &Checked) -> Value {
@@ -15,7 +15,7 @@ pub fn lint(checked: &Checked) -> Value {
     let elements = rendered.map_or(&[][..], |r| &r.elements[..]);
     json!({
         "file": checked.file,
-        "domain": Domain::Chart,
+        "domain": checked.domain,
         "executed": checked.diagnosis.executed,
         "error": error,
         "image": rendered.map(|r| json!({"width": r.image.width, "height": r.image.height})),

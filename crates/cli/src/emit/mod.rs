@@ -8,14 +8,16 @@ pub mod sarif;
 use crate::terminal::clean_line;
 use std::collections::BTreeSet;
 use vsdpo_artifact::{
-    Credit, CreditedStatement, Defect, Diagnosis, Element, ExecError, Outcome, Region, Span,
+    Credit, CreditedStatement, Defect, Diagnosis, Domain, Element, ExecError, Outcome, Region, Span,
 };
 
 /// One linted file with everything that is known about it.
 pub struct Checked {
     /// The path as it was typed.
     pub file: String,
-    /// The script.
+    /// What it is.
+    pub domain: Domain,
+    /// The script or page.
     pub source: String,
     /// What became of it.
     pub outcome: Outcome,
@@ -49,10 +51,20 @@ impl Checked {
         spans.filter(|(_, s)| s.contains(call)).min_by_key(|(_, s)| s.len()).map(|(i, _)| i)
     }
 
-    /// The statements that drew the elements at fault, the most blamed first.
+    /// The statements that drew the elements at fault, and the style rules that decide what the defect can come
+    /// from; the most blamed first.
     pub fn blamed(&self, defect: &Defect) -> Vec<&CreditedStatement> {
         let elements = defect.elements.iter().filter_map(|id| self.element(*id));
-        let indices: BTreeSet<usize> = elements.filter_map(|e| self.statement_of(e)).collect();
+        let mut indices: BTreeSet<usize> = elements.filter_map(|e| self.statement_of(e)).collect();
+        let styles = self.outcome.rendered().map_or(&[][..], |rendered| &rendered.styles);
+        for rule in styles {
+            let guilty = rule.decides.iter().any(|(property, at)| {
+                defect.properties.contains(&property.as_str())
+                    && at.iter().any(|id| defect.elements.contains(id))
+            });
+            let statement = self.credit.statements.iter().position(|s| s.statement.span == rule.span);
+            indices.extend(statement.filter(|_| guilty));
+        }
         let mut found: Vec<_> = indices.into_iter().map(|i| &self.credit.statements[i]).collect();
         found.sort_by(|a, b| b.resp.total_cmp(&a.resp));
         found

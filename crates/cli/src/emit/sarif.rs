@@ -4,15 +4,14 @@
 use super::{Checked, Remark, line_column};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use vsdpo_artifact::{Domain, Span};
-use vsdpo_diagnose::rules;
+use vsdpo_artifact::Span;
+use vsdpo_diagnose::all_rules;
 
 /// All files as one log.
 pub fn lint(all: &[Checked]) -> Value {
     let results: Vec<Value> =
         all.iter().flat_map(|c| c.remarks().into_iter().map(|r| result(c, &r)).collect::<Vec<_>>()).collect();
-    let rules: Vec<Value> = rules(Domain::Chart)
-        .iter()
+    let rules: Vec<Value> = all_rules()
         .map(|rule| {
             json!({
                 "id": rule.id,
@@ -44,7 +43,7 @@ fn result(checked: &Checked, remark: &Remark) -> Value {
         "locations": [{"physicalLocation": location}],
         "partialFingerprints": {"statement/v1": fingerprint(checked, remark)},
     });
-    if let Some(index) = rules(Domain::Chart).iter().position(|r| r.id == remark.rule) {
+    if let Some(index) = all_rules().position(|r| r.id == remark.rule) {
         value["ruleIndex"] = index.into();
     }
     if !remark.boxes.is_empty() {

@@ -25,7 +25,8 @@ fn need(
 fn run(r: &Recipe) -> Result<(), RecipeError> {
     let plain = !r.name.is_empty() && !r.name.starts_with('.') && !r.name.contains(['/', '\\', '\0']);
     need(plain, "name", &r.name, "write a name without slashes that does not begin with a dot")?;
-    need(r.domain == Domain::Chart, "domain", r.domain.name(), "only \"chart\" can be trained so far")?;
+    let known = matches!(r.domain, Domain::Chart | Domain::Web);
+    need(known, "domain", r.domain.name(), "\"chart\" and \"web\" can be trained so far")?;
     need(i64::try_from(r.seed).is_ok(), "seed", r.seed, "write a number below 2^63")?;
     need(r.steps >= 1, "steps", r.steps, "write at least 1")?;
     let world = r.eval.benchmark.world();
@@ -60,6 +61,8 @@ fn sampling(r: &Recipe) -> Result<(), RecipeError> {
     need(s.top_p > 0.0 && s.top_p <= 1.0, "rollout.top_p", s.top_p, "write a number in (0, 1]")?;
     need(d.workers >= 1, "render.workers", d.workers, "write at least 1")?;
     need(d.memory_mb >= 64, "render.memory_mb", d.memory_mb, "write at least 64")?;
+    let window = d.window.iter().all(|side| (16..=8192).contains(side));
+    need(window, "render.window", d.window, "write width and height in pixels, 16 to 8192 each")?;
     let time = d.timeout_s > 0.0 && d.timeout_s <= 3600.0;
     need(time, "render.timeout_s", d.timeout_s, "write seconds in (0, 3600]")
 }
@@ -94,6 +97,19 @@ fn losses(r: &Recipe) -> Result<(), RecipeError> {
 }
 
 fn together(r: &Recipe) -> Result<(), RecipeError> {
+    need(
+        !r.reward.reference || r.domain == Domain::Chart,
+        "reward.reference",
+        true,
+        "only charts are compared with references so far: leave it out",
+    )?;
+    let small = <[u32; 2]>::from(vsdpo_data::mini::web::WINDOW);
+    need(
+        r.data.kind != "mini" || r.domain != Domain::Web || r.render.window == small,
+        "render.window",
+        r.render.window,
+        "the embedded world's pages are made for a window of [320, 240]",
+    )?;
     need(
         r.reward.clip.is_none() || r.reward.reference,
         "reward.clip",

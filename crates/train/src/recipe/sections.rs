@@ -94,11 +94,20 @@ pub struct RenderSection {
     pub cache_entries: usize,
     /// Run model-written code although a layer of the sandbox is missing.
     pub unsafe_no_sandbox: bool,
+    /// Width and height of the window that pages are drawn in, in pixels.
+    pub window: [u32; 2],
 }
 
 impl Default for RenderSection {
     fn default() -> Self {
-        Self { workers: 2, timeout_s: 10.0, memory_mb: 1024, cache_entries: 4096, unsafe_no_sandbox: false }
+        Self {
+            workers: 2,
+            timeout_s: 10.0,
+            memory_mb: 1024,
+            cache_entries: 4096,
+            unsafe_no_sandbox: false,
+            window: [1280, 720],
+        }
     }
 }
 

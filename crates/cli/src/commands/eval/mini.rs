@@ -1,4 +1,4 @@
-//! `eval --benchmark mini-chart`: a model on the held-out charts of the embedded world.
+//! `eval --benchmark mini-chart` and `mini-web`: a model on the held-out tasks of an embedded world.
 
 use super::Sampling;
 use crate::commands::Sandbox;
@@ -6,13 +6,14 @@ use crate::{Exit, terminal};
 use anyhow::Result;
 use clap::Args;
 use std::path::Path;
+use vsdpo_data::mini::web::WINDOW;
 use vsdpo_data::mini::{Split, World};
 use vsdpo_policy::Policy;
-use vsdpo_render::ChartRenderer;
 use vsdpo_train::eval::{Arm, Estimate, EvalConfig, EvalReport, evaluate};
+use vsdpo_train::renderer::open;
 
 #[derive(Args)]
-#[command(next_help_heading = "mini-chart")]
+#[command(next_help_heading = "mini-chart, mini-web")]
 #[group(skip)]
 pub struct Options {
     /// Number of tasks, one answer each.
@@ -24,15 +25,16 @@ pub struct Options {
 }
 
 pub fn run(
+    world: World,
     model: &Path,
     (args, sampling): (&Options, &Sampling),
     sandbox: &Sandbox,
     json: bool,
 ) -> Result<Exit> {
     let policy = Policy::load(model)?;
-    let renderer = ChartRenderer::start(sandbox.config())?;
+    let renderer = open(world.domain(), sandbox.config(), WINDOW)?;
     let config = EvalConfig {
-        world: World::Chart,
+        world,
         split: Split::Heldout,
         tasks: args.tasks as usize,
         sampling: sampling.config(1.0, 256),
@@ -41,7 +43,7 @@ pub fn run(
         feedback: args.feedback,
     };
     let bar = terminal::progress("writing and rendering", 0);
-    let report = evaluate(&policy, &renderer, &config);
+    let report = evaluate(&policy, &*renderer, &config);
     bar.finish_and_clear();
     let report = report?;
     terminal::out(&if json { serde_json::to_string_pretty(&report)? + "\n" } else { table(&report) })?;

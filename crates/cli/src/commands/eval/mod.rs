@@ -15,6 +15,7 @@ use anyhow::{Result, bail};
 use clap::{Parser, ValueEnum};
 use questions::Asked;
 use std::path::{Path, PathBuf};
+use vsdpo_data::mini::World;
 
 /// Score a model on a benchmark, with 95 % confidence intervals over tasks.
 ///
@@ -25,7 +26,7 @@ use std::path::{Path, PathBuf};
 /// design2code: a folder of predicted pages against the benchmark's folder, as a row of its table, in the same
 /// way. Without the weights of CLIP that column stays empty.
 ///
-/// mini-chart: a model of this project on held-out charts. The best constant layout is scored beside it:
+/// mini-chart, mini-web: a model of this project on held-out charts or pages. The best constant layout is scored beside it:
 /// what can be had without reading the prompt. With --feedback the model is also shown feedback on its own
 /// answers, true and shuffled.
 ///
@@ -92,13 +93,13 @@ fn beside(what: &Path) -> PathBuf {
 #[cfg(feature = "train")]
 #[derive(clap::Args)]
 pub struct Sampling {
-    /// Softmax temperature; 0 takes the likeliest token every time. 1 for mini-chart, else 0.
+    /// Softmax temperature; 0 takes the likeliest token every time. 1 for the mini worlds, else 0.
     #[arg(long)]
     temperature: Option<f32>,
     /// Seed of tasks and answers.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Tokens after which an answer is cut; 256 for mini-chart, else 4096.
+    /// Tokens after which an answer is cut; 256 for the mini worlds, else 4096.
     #[arg(long, value_name = "N")]
     max_tokens: Option<usize>,
 }
@@ -122,6 +123,8 @@ enum Benchmark {
     Design2code,
     /// Held-out charts of the embedded world.
     MiniChart,
+    /// Held-out pages of the embedded world.
+    MiniWeb,
 }
 
 pub fn run(args: &Args) -> Result<Exit> {
@@ -138,7 +141,8 @@ pub fn run(args: &Args) -> Result<Exit> {
             let (places, timeout) = (&args.places, args.timeout.unwrap_or(60));
             asked(args, |asked| design2code::run(&args.design2code, places, asked, timeout, args.json))
         }
-        Benchmark::MiniChart => mini_chart(args, &sandbox(10)),
+        Benchmark::MiniChart => mini(args, World::Chart, &sandbox(10)),
+        Benchmark::MiniWeb => mini(args, World::Web, &sandbox(10)),
     }
 }
 
@@ -160,12 +164,12 @@ fn asked(args: &Args, run: impl FnOnce(Option<&Asked>) -> Result<Exit>) -> Resul
 }
 
 #[cfg(feature = "train")]
-fn mini_chart(args: &Args, sandbox: &Sandbox) -> Result<Exit> {
-    let Some(model) = &args.model else { bail!("mini-chart asks a model: give --model DIR") };
-    mini::run(model, (&args.mini, &args.sampling), sandbox, args.json)
+fn mini(args: &Args, world: World, sandbox: &Sandbox) -> Result<Exit> {
+    let Some(model) = &args.model else { bail!("{} asks a model: give --model DIR", world.benchmark()) };
+    mini::run(world, model, (&args.mini, &args.sampling), sandbox, args.json)
 }
 
 #[cfg(not(feature = "train"))]
-fn mini_chart(_: &Args, _: &Sandbox) -> Result<Exit> {
-    bail!("mini-chart needs the build with models: build without `--no-default-features`")
+fn mini(_: &Args, world: World, _: &Sandbox) -> Result<Exit> {
+    bail!("{} needs the build with models: build without `--no-default-features`", world.benchmark())
 }

@@ -1,6 +1,8 @@
-//! `# vsdpo: ignore[rule, ...]`: a comment in the lines of a statement at fault silences its findings.
+//! `# vsdpo: ignore[rule, ...]`, in pages `<!-- vsdpo: ignore[rule, ...] -->`: a comment in the lines of a statement
+//! at fault silences its findings.
 
 use super::known;
+use crate::commands::drawing::File;
 use crate::emit::Checked;
 use crate::terminal;
 use vsdpo_artifact::Defect;
@@ -14,14 +16,16 @@ pub struct Ignore {
     rules: Vec<&'static str>,
 }
 
-/// The comments of a script that silence something. A rule that does not exist is remarked on.
-pub fn ignores(file: &str, source: &str) -> Vec<Ignore> {
+/// The comments of a file that silence something. A rule that does not exist is remarked on.
+pub fn ignores(file: &File) -> Vec<Ignore> {
     let mut found = Vec::new();
-    for (line, text) in comments(source) {
+    for (line, text) in comments(file.domain, &file.source) {
         let Some(names) = asked(text) else { continue };
         match known(&names) {
             Ok(rules) => found.push(Ignore { line, rules }),
-            Err(e) => terminal::remark(&format!("warning: {}:{line}: {e:#}", terminal::clean_line(file))),
+            Err(e) => {
+                terminal::remark(&format!("warning: {}:{line}: {e:#}", terminal::clean_line(&file.name)))
+            }
         }
     }
     found
@@ -29,7 +33,8 @@ pub fn ignores(file: &str, source: &str) -> Vec<Ignore> {
 
 /// The rules that a comment names; `None` if it is no such comment.
 fn asked(comment: &str) -> Option<Vec<String>> {
-    let rest = comment.trim_start_matches('#').trim_start().strip_prefix("vsdpo:")?;
+    let inner = comment.strip_prefix("<!--").map_or(comment, |c| c.strip_suffix("-->").unwrap_or(c));
+    let rest = inner.trim_start_matches('#').trim_start().strip_prefix("vsdpo:")?;
     let rest = rest.trim_start().strip_prefix("ignore")?;
     let Some(list) = rest.trim_start().strip_prefix('[') else {
         return rest.chars().next().is_none_or(char::is_whitespace).then(Vec::new);
@@ -51,6 +56,8 @@ pub fn silenced(ignores: &[Ignore], defect: &Defect, checked: &Checked) -> bool 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::drawing::file;
+    use std::path::Path;
 
     #[test]
     fn comments_name_rules_or_all() {
@@ -64,7 +71,12 @@ mod tests {
         assert_eq!(names("# vsdpo: ignored"), None);
         assert_eq!(names("# see vsdpo: ignore"), None);
         assert_eq!(names("# vsdpo: ignore[a"), None);
-        let found = ignores("x.py", "a = '# vsdpo: ignore'\nb(1)  # vsdpo: ignore[text-overlap]\n");
+        assert_eq!(names("<!-- vsdpo: ignore[overlap] -->"), Some(vec!["overlap".into()]));
+        assert_eq!(names("<!--vsdpo: ignore-->"), Some(vec![]));
+        let of = |name: &str, source: &str| ignores(&file(Path::new(name), (name.into(), source.into())));
+        let found = of("x.py", "a = '# vsdpo: ignore'\nb(1)  # vsdpo: ignore[text-overlap]\n");
         assert_eq!(found, [Ignore { line: 2, rules: vec!["chart/text-overlap"] }]);
+        let found = of("x.html", "<p>\n<!-- vsdpo: ignore[tiny-text] -->");
+        assert_eq!(found, [Ignore { line: 2, rules: vec!["chart/tiny-text", "web/tiny-text"] }]);
     }
 }

@@ -3,6 +3,7 @@
 mod config;
 mod ignore;
 
+use super::drawing::{Drawing, File, file};
 use super::source;
 use crate::emit::{Checked, github, human, json, sarif};
 use crate::{Exit, report, terminal};
@@ -12,24 +13,24 @@ use config::{Configs, Rules};
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
-use vsdpo_artifact::{Defect, Domain, Outcome};
+use vsdpo_artifact::{Defect, Outcome};
 use vsdpo_credit::{CreditConfig, credit};
-use vsdpo_diagnose::{diagnose, rules};
-use vsdpo_render::ChartRenderer;
+use vsdpo_diagnose::{all_rules, diagnose};
 
-/// Check matplotlib scripts: run each in a sandbox and say what is wrong in its picture.
+/// Check matplotlib scripts and HTML pages: render each in a sandbox and say what is wrong in its picture.
 ///
-/// Every finding names the rule, the boxes in the picture and the statements that drew them. No model is
-/// needed. Exit status: 0 nothing found, 1 findings or a script that does not run, 2 could not check.
+/// Every finding names the rule, the boxes in the picture and the statements that drew them: of a page its
+/// elements, and the style rules that decide what the finding can come from. No model is needed. Exit status: 0
+/// nothing found, 1 findings or a script that does not run, 2 could not check.
 ///
 /// A project may choose its rules in `visual-sdpo.toml`, or in the table `[tool.visual-sdpo]` of
-/// `pyproject.toml`, with the keys `select` and `ignore`. A comment `# vsdpo: ignore[RULE]` in a statement
-/// silences the findings that the statement answers for.
+/// `pyproject.toml`, with the keys `select` and `ignore`. A comment `# vsdpo: ignore[RULE]` in a statement, in a page
+/// `<!-- vsdpo: ignore[RULE] -->`, silences the findings that the statement answers for.
 ///
-/// Example: visual-sdpo lint chart.py --html chart.html
+/// Examples: visual-sdpo lint chart.py --html chart.html; visual-sdpo lint page.html
 #[derive(Parser)]
 pub struct Args {
-    /// Python scripts that draw a chart; `-` is standard input.
+    /// Python scripts that draw a chart, and pages (.html); `-` is standard input.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// How to print; `json` is one object for one file and an array for several, `jsonl` a line per file,
@@ -46,7 +47,7 @@ pub struct Args {
     #[arg(long, value_name = "OUT")]
     html: Option<PathBuf>,
     #[command(flatten)]
-    sandbox: super::Sandbox,
+    drawing: Drawing,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -70,11 +71,10 @@ pub fn run(args: &Args) -> Result<Exit> {
                 rules.select = select.clone();
             }
             rules.ignore.extend(&ignore);
-            let (file, source) = source::read_or_stdin(path)?;
-            Ok(Script { file, source, rules })
+            Ok((file(path, source::read_or_stdin(path)?), rules))
         };
         match read() {
-            Ok(script) => sources.push(script),
+            Ok(read) => sources.push(read),
             // The other files are still checked; the last error is left for `main` to print.
             Err(e) => {
                 if let Some(earlier) = unread.replace(e) {
@@ -96,40 +96,32 @@ pub fn run(args: &Args) -> Result<Exit> {
     }
 }
 
-/// One file to check.
-struct Script {
-    file: String,
-    source: String,
-    rules: Rules,
-}
-
-fn check(scripts: Vec<Script>, args: &Args) -> Result<Vec<Checked>> {
-    let config = args.sandbox.config_for(scripts.len());
-    let workers = config.workers;
-    let renderer = ChartRenderer::start(config)?;
-    let bar = terminal::progress("rendering", scripts.len() as u64);
+fn check(sources: Vec<(File, Rules)>, args: &Args) -> Result<Vec<Checked>> {
+    let (files, rules): (Vec<File>, Vec<Rules>) = sources.into_iter().unzip();
+    let mut renderers = args.drawing.renderers(files.len());
+    let bar = terminal::progress("rendering", files.len() as u64);
     let mut checked = Vec::new();
-    for part in scripts.chunks(4 * workers) {
-        let texts: Vec<&str> = part.iter().map(|s| s.source.as_str()).collect();
-        for (script, outcome) in part.iter().zip(renderer.render_all(&texts)) {
-            let outcome = outcome.with_context(|| format!("cannot render `{}`", script.file))?;
-            checked.push(judge(script, outcome));
-        }
-        bar.inc(part.len() as u64);
+    let part = 4 * renderers.workers();
+    for (files, rules) in files.chunks(part).zip(rules.chunks(part)) {
+        let outcomes = renderers.render(files)?;
+        checked.extend(files.iter().zip(rules).zip(outcomes).map(|((file, rules), o)| judge(file, rules, o)));
+        bar.inc(files.len() as u64);
     }
     bar.finish_and_clear();
     Ok(checked)
 }
 
-fn judge(script: &Script, outcome: Outcome) -> Checked {
-    let (file, source) = (script.file.clone(), script.source.clone());
-    let mut diagnosis = diagnose(Domain::Chart, None, &outcome);
-    diagnosis.defects.retain(|d| script.rules.wants(d.rule));
-    let blame =
-        |outcome: &Outcome, defects: &[Defect]| credit(&source, outcome, defects, &CreditConfig::default());
+fn judge(file: &File, rules: &Rules, outcome: Outcome) -> Checked {
+    let (domain, source) = (file.domain, file.source.clone());
+    let mut diagnosis = diagnose(domain, None, &outcome);
+    diagnosis.defects.retain(|d| rules.wants(d.rule));
+    let blame = |outcome: &Outcome, defects: &[Defect]| {
+        credit(domain, &source, outcome, defects, &CreditConfig::default())
+    };
     let first = blame(&outcome, &diagnosis.defects);
-    let mut checked = Checked { credit: first, file, outcome, diagnosis, source: source.clone() };
-    let ignores = ignore::ignores(&checked.file, &source);
+    let ignores = ignore::ignores(file);
+    let file = file.name.clone();
+    let mut checked = Checked { credit: first, file, domain, outcome, diagnosis, source: source.clone() };
     let (silenced, kept): (Vec<Defect>, Vec<Defect>) = std::mem::take(&mut checked.diagnosis.defects)
         .into_iter()
         .partition(|d| ignore::silenced(&ignores, d, &checked));
@@ -140,16 +132,17 @@ fn judge(script: &Script, outcome: Outcome) -> Checked {
     checked
 }
 
-/// The full ids of rules given by id or by the part after the slash.
+/// The full ids of rules given by id, or by the part after the slash, which may name one of charts and one of pages.
 fn known(asked: &[String]) -> Result<Vec<&'static str>> {
-    let find = |name: &String| {
-        let all = rules(Domain::Chart).iter();
-        match all.map(|r| r.id).find(|id| id == name || id.ends_with(&format!("/{name}"))) {
-            Some(id) => Ok(id),
-            None => bail!("there is no rule `{name}`: `visual-sdpo explain` lists them"),
+    let mut found = Vec::new();
+    for name in asked {
+        let before = found.len();
+        found.extend(all_rules().map(|r| r.id).filter(|id| id == name || id.ends_with(&format!("/{name}"))));
+        if found.len() == before {
+            bail!("there is no rule `{name}`: `visual-sdpo explain` lists them");
         }
-    };
-    asked.iter().map(find).collect()
+    }
+    Ok(found)
 }
 
 fn text(checked: &[Checked], format: Format) -> Result<String> {
