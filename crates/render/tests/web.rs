@@ -75,7 +75,7 @@ fn pages_that_do_not_end_are_a_value_and_the_next_one_draws() {
 
 #[test]
 fn pages_cannot_wait_or_leave() {
-    let renderer = renderer(10);
+    let renderer = renderer(60);
     for html in [
         "<script>alert(1); confirm(2); prompt(3); print()</script><p>on</p>",
         "<script>for (let i = 0; i < 99; i++) open('about:blank')</script><p>on</p>",
