@@ -26,7 +26,7 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         for key in keys(&page, e) {
             let family = families.entry(key).or_default();
             if family.len() < MOST
-                && let Some(peer) = Peer::of(e)
+                && let Some(peer) = Peer::of(&page, e)
             {
                 family.push(peer);
             }
@@ -55,16 +55,19 @@ pub(super) fn check(scene: &Scene) -> Judgement {
 struct Peer<'a> {
     element: &'a Element,
     edges: Region,
+    /// Where the element around it begins.
+    around: (f32, f32),
 }
 
 impl<'a> Peer<'a> {
     /// The box where it has visible edges, else its text.
-    fn of(element: &'a Element) -> Option<Self> {
+    fn of(page: &Page<'a>, element: &'a Element) -> Option<Self> {
         let facts = element.page.as_ref()?;
         let boxed = facts.framed || matches!(element.kind, ElementKind::Control | ElementKind::Image);
         let lines = facts.lines.iter().copied().reduce(Region::hull);
-        let edges = if boxed { element.layout } else { lines.or(element.layout) }?;
-        (edges.width() >= 4.0 && edges.height() >= 4.0).then_some(Peer { element, edges })
+        let edges = if boxed { element.layout } else { lines }?;
+        let around = page.parent(element).and_then(|p| p.layout).map_or((0.0, 0.0), |r| (r.x0, r.y0));
+        (edges.width() >= 4.0 && edges.height() >= 4.0).then_some(Peer { element, edges, around })
     }
 }
 
@@ -94,7 +97,8 @@ fn rows<'a>(family: &[Peer<'a>]) -> impl Iterator<Item = (&'a Element, String)> 
             let (a, b) = (peer.edges, other.edges);
             let shared = a.y1.min(b.y1) - a.y0.max(b.y0);
             let apart = a.x0.max(b.x0) >= a.x1.min(b.x1) - EXACT;
-            apart && shared > 0.3 * a.height().max(b.height()) && (a.height() - b.height()).abs() <= EXACT
+            let level = (peer.around.1 - other.around.1).abs() <= EXACT;
+            level && apart && shared > 0.3 * a.height().max(b.height()) && (a.height() - b.height()).abs() <= EXACT
         };
         let row: Vec<Region> =
             family.iter().enumerate().filter(|(j, p)| *j != i && beside(p)).map(|(_, p)| p.edges).collect();
@@ -114,7 +118,8 @@ fn columns<'a>(family: &[Peer<'a>]) -> impl Iterator<Item = (&'a Element, String
             let (a, b) = (peer.edges, other.edges);
             let shared = a.x1.min(b.x1) - a.x0.max(b.x0);
             let apart = a.y0.max(b.y0) >= a.y1.min(b.y1) - EXACT;
-            apart && shared > 0.5 * a.width().min(b.width())
+            let level = (peer.around.0 - other.around.0).abs() <= EXACT;
+            level && apart && shared > 0.5 * a.width().min(b.width())
         };
         let column: Vec<Region> =
             family.iter().enumerate().filter(|(j, p)| *j != i && below(p)).map(|(_, p)| p.edges).collect();

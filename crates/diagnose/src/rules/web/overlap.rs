@@ -1,7 +1,7 @@
 #![doc = include_str!("overlap.md")]
 
 use super::{Judgement, defect};
-use crate::page::{Page, PageText, is_placed};
+use crate::page::{Line, Page, PageText, is_opaque, is_placed};
 use crate::scene::{Scene, and_others, content, quote};
 use vsdpo_artifact::{Element, ElementKind, Region};
 
@@ -71,9 +71,11 @@ fn findings(pairs: Vec<Pair<'_>>) -> Vec<Vec<Pair<'_>>> {
     found
 }
 
-/// Texts whose own lines run into each other.
+/// Texts whose own lines run into each other; not a large initial or sign with the lines beside it.
 fn tight<'a>(page: &Page<'a>) -> Vec<Pair<'a>> {
-    let close = |t: &&PageText| t.lines.windows(2).any(|two| deeper(two[0].shown, two[1].shown, DEPTH));
+    let alike = |a: &Line, b: &Line| (a.whole.height() - b.whole.height()).abs() < 0.2 * a.whole.height();
+    let run = |a: &Line, b: &Line| alike(a, b) && deeper(a.shown, b.shown, DEPTH);
+    let close = |t: &&PageText| t.lines.windows(2).any(|two| run(&two[0], &two[1]));
     page.texts.iter().filter(close).map(|t| [t.element, t.element]).collect()
 }
 
@@ -112,7 +114,7 @@ fn parted(page: &Page, a: &PageText, b: &PageText, common: Region) -> bool {
         let later = (t.element.order, t.element.id) > (other.element.order, other.element.id);
         later && grounds.into_iter().any(|e| has_ground(e) && hides(e))
     };
-    own(a, b) || own(b, a) || page.over(a).into_iter().chain(page.over(b)).any(hides)
+    own(a, b) || own(b, a) || page.over(a).into_iter().chain(page.over(b)).any(|e| is_opaque(e) && hides(e))
 }
 
 fn has_ground(e: &Element) -> bool {
