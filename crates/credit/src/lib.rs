@@ -11,12 +11,12 @@
 //! renders (that is `diagnose`) and it does not know the loss that uses the weights.
 //!
 //! ```
-//! use vsdpo_artifact::{Image, Outcome, Rendered, Span};
+//! use vsdpo_artifact::{Domain, Image, Outcome, Rendered, Span};
 //! use vsdpo_credit::{CreditConfig, credit, token_weights};
 //! let source = "a = 1; plot(a)";
 //! let image = Image { width: 0, height: 0, rgba: [].into() };
 //! let outcome = Outcome::Rendered(Rendered { image, elements: vec![], notes: vec![], styles: vec![] });
-//! let credit = credit(source, &outcome, &[], &CreditConfig::default());
+//! let credit = credit(Domain::Chart, source, &outcome, &[], &CreditConfig::default());
 //! assert_eq!(credit.statements.len(), 2);
 //! let code = Span::new(0, source.len());
 //! assert_eq!(token_weights(&credit, source, code, &[Span::new(0, 1)]), [1.0]);
@@ -28,12 +28,14 @@ mod tokens;
 mod weight;
 
 pub use map::{element_statements, smallest_around};
-pub use statements::python::{comments, statements};
 pub use tokens::{token_statements, token_weights};
 pub use weight::{responsibility, statement_weight};
 
 use serde::{Deserialize, Serialize};
-use vsdpo_artifact::{Credit, CreditedStatement, Defect, Element, ExecError, Outcome, Region, Statement};
+use vsdpo_artifact::{
+    Credit, CreditedStatement, Defect, Domain, Element, ExecError, Outcome, Region, Rendered, Statement,
+    StyleRule,
+};
 
 /// How the box of an element is compared with the region of a defect.
 ///
@@ -85,10 +87,17 @@ impl Default for CreditConfig {
 /// A failed execution has no elements, so equation 4 gives 0 everywhere. The error's place is known
 /// as well as a defect's is, so the statement there gets resp 1: the one in which the error was raised
 /// (or where parsing stopped). Without a place no statement is singled out.
-pub fn credit(source: &str, outcome: &Outcome, defects: &[Defect], cfg: &CreditConfig) -> Credit {
-    let statements = statements(source);
+pub fn credit(
+    domain: Domain,
+    source: &str,
+    outcome: &Outcome,
+    defects: &[Defect],
+    cfg: &CreditConfig,
+) -> Credit {
+    let rules = outcome.rendered().map_or(&[][..], |rendered| &rendered.styles);
+    let statements = statements(domain, source, rules);
     let blamed = match outcome {
-        Outcome::Rendered(r) => blame_drawn(&statements, &r.elements, defects, cfg),
+        Outcome::Rendered(r) => blame_drawn(&statements, r, defects, cfg),
         Outcome::Failed { error } => blame_failed(&statements, source, error),
     };
     let credited = statements.into_iter().zip(blamed).map(|(statement, (elements, resp))| {
@@ -97,21 +106,76 @@ pub fn credit(source: &str, outcome: &Outcome, defects: &[Defect], cfg: &CreditC
     Credit { statements: credited.collect() }
 }
 
+/// The statements of a source by start, an enclosing one before the ones inside it: Python's statements for
+/// charts, elements and `rules` for pages. Slides have none yet.
+pub fn statements(domain: Domain, source: &str, rules: &[StyleRule]) -> Vec<Statement> {
+    match domain {
+        Domain::Chart => statements::python::statements(source),
+        Domain::Web => statements::html::statements(source, rules),
+        Domain::Slide => Vec::new(),
+    }
+}
+
+/// The comments of a source with their lines, from 1; none for slides.
+pub fn comments(domain: Domain, source: &str) -> Vec<(usize, &str)> {
+    match domain {
+        Domain::Chart => statements::python::comments(source),
+        Domain::Web => statements::html::comments(source),
+        Domain::Slide => Vec::new(),
+    }
+}
+
 /// M(s) and resp(s) of each statement after a render.
 fn blame_drawn(
     statements: &[Statement],
-    elements: &[Element],
+    rendered: &Rendered,
     defects: &[Defect],
     cfg: &CreditConfig,
 ) -> Vec<(Vec<u32>, f32)> {
     let mut drawn: Vec<(Vec<u32>, Vec<Region>)> = vec![Default::default(); statements.len()];
-    for element in elements {
+    for element in &rendered.elements {
         for index in element_statements(statements, element) {
             drawn[index].0.push(element.id);
             drawn[index].1.push(element.region);
         }
     }
-    drawn.into_iter().map(|(ids, regions)| (ids, responsibility(&regions, defects, cfg.overlap))).collect()
+    let blame = |(ids, regions): (Vec<u32>, Vec<Region>)| {
+        let resp = responsibility(&regions, defects, cfg.overlap);
+        (ids, resp)
+    };
+    let mut blamed: Vec<(Vec<u32>, f32)> = drawn.into_iter().map(blame).collect();
+    for rule in &rendered.styles {
+        if let Some(index) = statements.iter().position(|s| s.span == rule.span) {
+            blamed[index] = blame_rule(rule, &rendered.elements, defects, cfg);
+        }
+    }
+    blamed
+}
+
+/// M(s) and resp(s) of a style rule.
+///
+/// # Reading of the paper
+/// The paper knows statements that draw. A style rule draws nothing, but decides how others look: M(s) are the
+/// elements at which it decides something, and in equation 4 a defect counts for it only with those at which it
+/// decides a property that the defect can come from.
+fn blame_rule(
+    rule: &StyleRule,
+    elements: &[Element],
+    defects: &[Defect],
+    cfg: &CreditConfig,
+) -> (Vec<u32>, f32) {
+    let mut ids: Vec<u32> = rule.decides.iter().flat_map(|(_, elements)| elements).copied().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let resp = |defect: &Defect| {
+        let guilty =
+            rule.decides.iter().filter(|(property, _)| defect.properties.contains(&property.as_str()));
+        let at = guilty.flat_map(|(_, ids)| ids).filter(|id| defect.elements.contains(id));
+        let regions: Vec<Region> =
+            at.filter_map(|&id| elements.get(id as usize)).map(|element| element.region).collect();
+        responsibility(&regions, std::slice::from_ref(defect), cfg.overlap)
+    };
+    (ids, defects.iter().map(resp).fold(0.0, f32::max))
 }
 
 /// The statement of the error, if its place is known, answers for the failure.

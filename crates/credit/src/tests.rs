@@ -37,7 +37,7 @@ fn defect(regions: &[[f32; 4]], severity: f32) -> Defect {
 
 /// Expects (first line, elements, resp) of every statement.
 fn check(source: &str, outcome: &Outcome, defects: &[Defect], want: &[(usize, &[u32], f32)]) {
-    let got = credit(source, outcome, defects, &CreditConfig::default());
+    let got = credit(Domain::Chart, source, outcome, defects, &CreditConfig::default());
     let seen: Vec<_> =
         got.statements.iter().map(|s| (s.statement.line, s.elements.as_slice(), s.resp)).collect();
     assert_eq!(seen, want, "in {source:?}");
@@ -149,7 +149,7 @@ fn check_tokens(marked: &str, code: impl std::ops::RangeBounds<usize>, want: &[O
         .collect();
     let source = &text[(code.start_bound().cloned(), code.end_bound().cloned())];
     let first = source.as_ptr() as usize - text.as_ptr() as usize;
-    let credit = credit(source, &rendered(vec![]), &[], &CreditConfig::default());
+    let credit = credit(Domain::Chart, source, &rendered(vec![]), &[], &CreditConfig::default());
     let got = token_statements(&credit, source, Span::new(first, first + source.len()), &spans);
     assert_eq!(got, want, "in {marked:?}");
 }
@@ -185,7 +185,7 @@ fn tokens_outside_the_code_weigh_one() {
 #[test]
 fn partial_characters_are_placed_by_bytes() {
     let source = "t('é')\nu";
-    let credit = credit(source, &rendered(vec![]), &[], &CreditConfig::default());
+    let credit = credit(Domain::Chart, source, &rendered(vec![]), &[], &CreditConfig::default());
     let spans: Vec<Span> = (0..source.len()).map(|i| Span::new(i, i + 1)).collect();
     let got = token_statements(&credit, source, Span::new(0, source.len()), &spans);
     assert_eq!(got, [&[Some(0); 8][..], &[Some(1)]].concat());
@@ -202,7 +202,7 @@ fn token_weights_follow_their_statement() {
     let elements = vec![element(0, vec![at(source, "bad()", 0)], [0.0, 0.0, 4.0, 4.0])];
     let defects = [defect(&[[0.0, 0.0, 8.0, 4.0]], 1.0)];
     let cfg = CreditConfig { amplify: 5.0, overlap: Overlap::Iou };
-    let credit = credit(source, &rendered(elements), &defects, &cfg);
+    let credit = credit(Domain::Chart, source, &rendered(elements), &defects, &cfg);
     let code = Span::new(10, 10 + source.len());
     let spans =
         [Span::new(0, 10), Span::new(10, 16), Span::new(16, 17), Span::new(17, 22), Span::new(22, 22)];
@@ -221,10 +221,48 @@ proptest::proptest! {
         let defects = [defect(&[[0.0, 0.0, 1.0, 1.0]], 1.0)];
         let outcomes = [rendered(elements), failed(spans.first().copied())];
         for outcome in outcomes {
-            let credit = credit(&source, &outcome, &defects, &CreditConfig::default());
+            let credit = credit(Domain::Chart, &source, &outcome, &defects, &CreditConfig::default());
             let weights = token_weights(&credit, &source, Span::new(code.0, code.1), &spans);
             assert_eq!(weights.len(), spans.len());
             assert!(weights.iter().all(|&w| w == 1.0 || w == 3.0));
         }
     }
+}
+
+#[test]
+fn pages_charge_elements_and_the_rules_that_decide() {
+    let source =
+        "<style>p { color: #eee; margin: 0 } b { color: red }</style><p>one<b>two</b></p><i>three</i>";
+    let tag = |text: &str| vec![at(source, text, 0)];
+    let [one, two, three] = [[0.0, 0.0, 10.0, 10.0], [10.0, 0.0, 20.0, 10.0], [0.0, 20.0, 10.0, 30.0]];
+    let elements =
+        vec![element(0, tag("<p>"), one), element(1, tag("<b>"), two), element(2, tag("<i>"), three)];
+    let rule = |text: &str, decides: &[(&str, &[u32])]| vsdpo_artifact::StyleRule {
+        span: at(source, text, 0),
+        decides: decides.iter().map(|(property, ids)| ((*property).to_owned(), ids.to_vec())).collect(),
+    };
+    let styles = vec![
+        rule("p { color: #eee; margin: 0 }", &[("color", &[0]), ("margin", &[0])]),
+        rule("b { color: red }", &[("color", &[1])]),
+    ];
+    let image = Image { width: 0, height: 0, rgba: [].into() };
+    let outcome = Outcome::Rendered(Rendered { image, elements, notes: vec![], styles });
+    let pale = Defect { elements: vec![0], properties: &["color"], ..defect(&[one], 1.0) };
+    let moved = Defect { elements: vec![2], properties: &["margin"], ..defect(&[three], 1.0) };
+    let got = credit(Domain::Web, source, &outcome, &[pale, moved], &CreditConfig::default());
+    let got: Vec<_> = got
+        .statements
+        .iter()
+        .map(|s| (s.statement.span.text(source).unwrap(), s.elements.as_slice(), s.resp))
+        .collect();
+    let want: [(&str, &[u32], f32); 6] = [
+        ("<style>p { color: #eee; margin: 0 } b { color: red }</style>", &[], 0.0),
+        // It decides the colour of what is pale, and nothing of what is moved.
+        ("p { color: #eee; margin: 0 }", &[0], 1.0),
+        ("b { color: red }", &[1], 0.0),
+        ("<p>one<b>two</b></p>", &[0], 1.0),
+        ("<b>two</b>", &[1], 0.0),
+        ("<i>three</i>", &[2], 1.0),
+    ];
+    assert_eq!(got, want);
 }

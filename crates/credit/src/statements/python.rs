@@ -7,6 +7,7 @@
 //! statement. `elif`, `else` and `except` lines are no statements of their own in Python's grammar and
 //! belong to the whole `if` or `try`. Decorators belong to their function. Comments belong to none.
 
+use super::LineStarts;
 use ruff_python_ast::statement_visitor::{StatementVisitor, walk_stmt};
 use ruff_python_ast::token::{Token, TokenKind};
 use ruff_python_ast::{PySourceType, Stmt};
@@ -83,23 +84,6 @@ fn spans(source: &str, body: &[Stmt]) -> Vec<Span> {
         walk_stmt(&mut pending, stmt);
     }
     spans
-}
-
-/// Byte offsets at which lines start; a line ends with LF, CR LF or CR, as in Python.
-struct LineStarts(Vec<usize>);
-
-impl LineStarts {
-    fn of(source: &str) -> Self {
-        let bytes = source.as_bytes();
-        let ends = (0..bytes.len())
-            .filter(|&i| bytes[i] == b'\n' || (bytes[i] == b'\r' && bytes.get(i + 1) != Some(&b'\n')));
-        Self(std::iter::once(0).chain(ends.map(|i| i + 1)).collect())
-    }
-
-    /// The line of a byte, from 1.
-    fn line(&self, byte: usize) -> usize {
-        self.0.partition_point(|&start| start <= byte)
-    }
 }
 
 #[cfg(test)]

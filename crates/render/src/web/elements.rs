@@ -24,7 +24,7 @@ pub struct Laid<'a> {
     /// The nodes of the snapshot.
     pub nodes: &'a [Node<'a>],
     /// Their places in the source.
-    pub tagged: &'a Tagged,
+    pub tagged: &'a Tagged<'a>,
     /// Width and height of the picture.
     pub size: (f32, f32),
     /// Width of the window.
@@ -44,6 +44,10 @@ pub fn elements(laid: &Laid) -> (Vec<Element>, Vec<i64>) {
             if is_text(node) {
                 if let Some(host) = state.element.filter(|_| visible(layout)) {
                     add_text(&mut elements[host as usize], layout);
+                }
+            } else if node.name == "BR" {
+                if let Some(host) = state.element {
+                    elements[host as usize].text.get_or_insert_default().push('\n');
                 }
             } else if node.kind == 1 {
                 let uncut = state.cut_by(|_| true);
@@ -175,7 +179,7 @@ fn visible(layout: &Layout) -> bool {
 /// Whether a node becomes an element.
 fn shown(name: &str, layout: &Layout, state: &State) -> bool {
     let drawn = !state.drawing || name == "text";
-    drawn && visible(layout) && !name.starts_with("::") && !matches!(name, "BR" | "WBR")
+    drawn && visible(layout) && !name.starts_with("::") && name != "WBR"
 }
 
 /// The element of a node, its texts still to come. `uncut` is what the elements around it leave of it.

@@ -11,6 +11,7 @@ mod elements;
 mod page;
 mod snapshot;
 mod store;
+mod styles;
 mod tag;
 
 use crate::config::RenderError;

@@ -3,8 +3,9 @@
 use super::browser::{Browser, none};
 use super::cdp::{CdpError, Event};
 use super::elements::{Laid, elements};
-use super::snapshot::{STYLES, Snapshot};
+use super::snapshot::{Node, STYLES, Snapshot};
 use super::store::Store;
+use super::styles::{Decided, Sheet};
 use super::tag::Tagged;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -17,6 +18,10 @@ const ORIGIN: &str = "http://page.test/";
 const DISPOSE_LIMIT: Duration = Duration::from_secs(5);
 /// Requests without an answer that are told by name.
 const MAX_UNMET: usize = 32;
+/// Elements whose style rules are looked for; the rest is charged to its element alone.
+const MAX_STYLED: usize = 1_000;
+/// Style sheets that are looked at.
+const MAX_SHEETS: usize = 256;
 /// Bytes of an address that are told.
 const MAX_URL: usize = 200;
 
@@ -143,8 +148,14 @@ impl Context {
         limits: &Limits,
         tagged: Option<&Tagged>,
     ) -> Result<Drawn, PageError> {
-        let mut visit =
-            Visit { context: self, browser, page, deadline: limits.deadline, unmet: BTreeSet::new() };
+        let mut visit = Visit {
+            context: self,
+            browser,
+            page,
+            deadline: limits.deadline,
+            unmet: BTreeSet::new(),
+            sheets: Vec::new(),
+        };
         visit.load()?;
         let world = visit.world()?;
         let size = visit.settle(&world)?;
@@ -175,6 +186,7 @@ struct Visit<'a> {
     page: &'a Store<'a>,
     deadline: Instant,
     unmet: BTreeSet<String>,
+    sheets: Vec<Sheet>,
 }
 
 impl Visit<'_> {
@@ -233,8 +245,41 @@ impl Visit<'_> {
         let nodes = snapshot.nodes();
         let size = (size.0 as f32, size.1 as f32);
         let laid = Laid { nodes: &nodes, tagged, size, window: window.0 as f32, broken: &broken };
-        let (elements, _backends) = elements(&laid);
-        Ok((elements, Vec::new()))
+        let (elements, backends) = elements(&laid);
+        let styles = self.styles(&backends, &nodes, tagged)?;
+        Ok((elements, styles))
+    }
+
+    /// The rules of the page's own style sheets that decide something at these nodes.
+    fn styles(
+        &mut self,
+        backends: &[i64],
+        nodes: &[Node],
+        tagged: &Tagged,
+    ) -> Result<Vec<StyleRule>, PageError> {
+        if !nodes.iter().any(|node| node.name == "STYLE") {
+            return Ok(Vec::new());
+        }
+        self.call("DOM.enable", none())?;
+        self.call("CSS.enable", none())?;
+        self.call("DOM.getDocument", json!({ "depth": 0 }))?;
+        let tag = |backend: i64| {
+            let node = nodes.iter().find(|node| node.backend == backend)?;
+            node.attribute(&tagged.attribute).map(str::to_owned)
+        };
+        let source = std::mem::take(&mut self.sheets);
+        let mut decided = Decided::new(&tagged.source, &source, tagged, tag);
+        if decided.is_empty() {
+            return Ok(Vec::new());
+        }
+        let backends = &backends[..backends.len().min(MAX_STYLED)];
+        let ids = self.call("DOM.pushNodesByBackendIdsToFrontend", json!({ "backendNodeIds": backends }))?;
+        let ids = ids["nodeIds"].as_array().cloned().unwrap_or_default();
+        for (element, id) in ids.iter().enumerate() {
+            let answer = self.call("CSS.getMatchedStylesForNode", json!({ "nodeId": id }))?;
+            decided.add(element as u32, &answer);
+        }
+        Ok(decided.rules())
     }
 
     fn picture(&mut self, (width, height): (u64, u64), window: (u32, u32)) -> Result<String, PageError> {
@@ -267,6 +312,9 @@ impl Visit<'_> {
         let session = Some(self.context.session.as_str());
         match event.method.as_str() {
             "Page.loadEventFired" => return Ok(true),
+            "CSS.styleSheetAdded" if self.sheets.len() < MAX_SHEETS => {
+                self.sheets.extend(Sheet::of(&event.params));
+            }
             "Inspector.targetCrashed" => return Err(PageError::Crashed),
             "Page.javascriptDialogOpening" => {
                 let no = json!({ "accept": false });

@@ -168,7 +168,7 @@ impl Snapshot {
     }
 
     /// Gives the nodes their boxes.
-    fn place(&self, document: &Document, nodes: &mut [Node<'_>]) {
+    fn place<'a>(&'a self, document: &Document, nodes: &mut [Node<'a>]) {
         let boxes = &document.layout;
         let mut lines: BTreeMap<usize, Vec<Region>> = BTreeMap::new();
         for (at, bounds) in document.text_boxes.layout_index.iter().zip(&document.text_boxes.bounds) {

@@ -13,8 +13,10 @@ use vsdpo_artifact::Span;
 const MAX_TAGS: usize = 20_000;
 
 /// A page whose elements can be told apart.
-pub struct Tagged {
-    /// The source with the attribute in every start tag.
+pub struct Tagged<'a> {
+    /// The source.
+    pub source: &'a [u8],
+    /// The page with the attribute in every start tag.
     pub html: Vec<u8>,
     /// The attribute's name.
     pub attribute: String,
@@ -22,9 +24,9 @@ pub struct Tagged {
     pub tags: Vec<Span>,
 }
 
-impl Tagged {
+impl<'a> Tagged<'a> {
     /// Numbers the elements of `html`. A page that cannot be read to its end keeps the numbers up to there.
-    pub fn new(html: &[u8]) -> Self {
+    pub fn new(html: &'a [u8]) -> Self {
         let digest = Sha256::digest(html);
         let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let attribute = format!("data-{name}");
@@ -41,7 +43,7 @@ impl Tagged {
             from = *name_end;
         }
         tagged.extend_from_slice(&html[from..]);
-        Self { html: tagged, attribute, tags: places.into_iter().map(|(tag, _)| tag).collect() }
+        Self { source: html, html: tagged, attribute, tags: places.into_iter().map(|(tag, _)| tag).collect() }
     }
 
     /// The start tag of a number that a page claims.
