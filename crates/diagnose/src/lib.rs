@@ -31,9 +31,9 @@ mod rules;
 mod scene;
 mod seen;
 
+pub use reference::SATISFIED;
 pub use reference::chart::{Comparison, against};
 pub use reference::web::{PageComparison, against_page};
-pub use reference::SATISFIED;
 pub use reward::reward;
 pub use rubric::rubric_json;
 pub use rules::{Rule, reference_rules, rules};

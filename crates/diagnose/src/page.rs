@@ -10,7 +10,7 @@ const DEPTH: usize = 64;
 /// Alpha from which a ground hides what is behind it.
 const OPAQUE: u8 = 250;
 /// Parts of a line's height above the letters, and below the baseline, where two lines may touch unharmed.
-const SLACK: f32 = 0.22;
+const SLACK: f32 = 0.15;
 /// Parts of a side of the page from which a box that is placed at the edge is a part of the page's frame.
 const STRUCTURE: f32 = 0.5;
 
@@ -89,11 +89,13 @@ impl<'a> Page<'a> {
     /// the flow, and is not the page's frame (a bar at the top, a column at the side). One of several equal boxes
     /// that are stacked is meant too.
     fn is_popup(&self, cover: &'a Element, text: &'a Element) -> bool {
-        let Some(top) = self.around(cover).take_while(|a| !self.is_inside(text, a)).filter(|a| is_placed(a)).last()
+        let Some(top) =
+            self.around(cover).take_while(|a| !self.is_inside(text, a)).filter(|a| is_placed(a)).last()
         else {
             return false;
         };
-        let stacked = |a: &Element| a.parent == top.parent && a.id != top.id && a.region.iou(top.region) > 0.9;
+        let stacked =
+            |a: &Element| a.parent == top.parent && a.id != top.id && a.region.iou(top.region) > 0.9;
         if self.around(text).any(stacked) {
             return true;
         }
@@ -114,8 +116,12 @@ impl<'a> Page<'a> {
     /// How much of what is shown of a text lies under something that should not be there, from 0 to 1 and in pixels
     /// of its length, and what hides the largest part.
     pub(crate) fn hidden(&self, text: &PageText<'a>) -> Option<Hidden<'a>> {
-        let mut covers: Vec<(f32, &Element)> =
-            self.over(text).into_iter().filter(|c| !self.is_popup(c, text.element)).map(|c| (0.0, c)).collect();
+        let mut covers: Vec<(f32, &Element)> = self
+            .over(text)
+            .into_iter()
+            .filter(|c| !self.is_popup(c, text.element))
+            .map(|c| (0.0, c))
+            .collect();
         let (mut all, mut sum) = (0.0, 0.0);
         for piece in text.shown().flat_map(|line| pieces(line.shown)) {
             all += piece.width();

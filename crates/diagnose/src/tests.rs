@@ -123,8 +123,8 @@ fn number() -> impl Strategy<Value = f32> {
 fn element() -> impl Strategy<Value = Element> {
     use ElementKind::*;
     let kind = prop::sample::select(vec![
-        Figure, Axes, Title, TickLabel, Text, LegendText, Legend, Line, Bar, Patch, Collection, TableText, Page,
-        Block, Control, Image,
+        Figure, Axes, Title, TickLabel, Text, LegendText, Legend, Line, Bar, Patch, Collection, TableText,
+        Page, Block, Control, Image,
     ]);
     let boxes = (prop::array::uniform4(number()), prop::option::of(prop::array::uniform4(number())));
     let links = (0u32..8, prop::option::of(0u32..8), prop::option::of(0u32..8));
@@ -135,14 +135,16 @@ fn element() -> impl Strategy<Value = Element> {
         prop::collection::vec(any::<f64>(), 0..3),
         prop::collection::vec(prop::array::uniform2(number()), 0..4),
     );
-    (kind, boxes, links, words, look, data, facts()).prop_map(|(kind, boxes, links, words, look, data, facts)| {
-        let mut e = text(links.0, words, boxes.0).of(kind).done();
-        e.layout = boxes.1.map(Into::into);
-        (e.parent, e.axes, e.axis) = (links.1, links.2, Some(['x', 'y'][links.0 as usize % 2]));
-        (e.color, e.font_px, e.rotation) = look;
-        (e.values, e.points, e.page) = (data.0, data.1, facts);
-        e
-    })
+    (kind, boxes, links, words, look, data, facts()).prop_map(
+        |(kind, boxes, links, words, look, data, facts)| {
+            let mut e = text(links.0, words, boxes.0).of(kind).done();
+            e.layout = boxes.1.map(Into::into);
+            (e.parent, e.axes, e.axis) = (links.1, links.2, Some(['x', 'y'][links.0 as usize % 2]));
+            (e.color, e.font_px, e.rotation) = look;
+            (e.values, e.points, e.page) = (data.0, data.1, facts);
+            e
+        },
+    )
 }
 
 fn facts() -> impl Strategy<Value = Option<PageFacts>> {

@@ -89,7 +89,8 @@ fn pairs_differ_where_a_reader_sees_it() {
             assert!(!defect.elements.is_empty() && defect.elements.len() == defect.regions.len(), "{case}");
             let named = defect.elements.iter().map(|&id| &rendered.elements[id as usize]);
             let lost = defect.rule == "web/missing-block";
-            let text = |e: &Element| defect.message.contains(&e.text.as_deref().unwrap_or("?").to_lowercase());
+            let text =
+                |e: &Element| defect.message.contains(&e.text.as_deref().unwrap_or("?").to_lowercase());
             let merged = |e: &Element| e.text.as_ref().is_some_and(|t| t.len() > 1);
             assert!(lost || named.clone().any(text) || named.clone().any(merged), "{case}: {defect:?}");
         }
@@ -105,11 +106,7 @@ fn the_verdicts_are_the_five_scores_with_what_costs_them() {
         .map(|(axis, verdict)| (axis.name(), verdict.satisfied, verdict.observed.as_str()))
         .collect();
     let want = [
-        (
-            "block_match",
-            Some(false),
-            "missing 'wind from the west..'; extra 'pressure falling'",
-        ),
+        ("block_match", Some(false), "missing 'wind from the west..'; extra 'pressure falling'"),
         ("text", Some(true), "all"),
         ("position", Some(false), "'weather board' 6% too far left"),
         ("color", Some(false), "'weather board' #303030, not #123a6b"),

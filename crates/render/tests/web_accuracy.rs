@@ -63,16 +63,18 @@ fn labels() -> Vec<Label> {
 
 fn rendered(labels: &[Label]) -> Vec<(String, Rendered)> {
     let config = WebConfig { timeout: std::time::Duration::from_secs(60), ..WebConfig::default() };
-    let renderer = WebRenderer::start(config).unwrap_or_else(|e| panic!("these tests draw pages for real: {e}"));
+    let renderer =
+        WebRenderer::start(config).unwrap_or_else(|e| panic!("these tests draw pages for real: {e}"));
     let source = |label: &Label| std::fs::read_to_string(folder().join(&label.file)).unwrap();
     let sources: Vec<String> = labels.iter().map(source).collect();
     let pages: Vec<Page> =
         sources.iter().map(|html| Page { html: html.clone().into(), folder: Some(folder()) }).collect();
     let outcomes = renderer.render_all(&pages).unwrap();
-    let drawn = sources.into_iter().zip(outcomes).zip(labels).map(|((source, outcome), label)| match outcome {
-        vsdpo_artifact::Outcome::Rendered(rendered) => (source, rendered),
-        vsdpo_artifact::Outcome::Failed { error } => panic!("{}: {}", label.file, error.message),
-    });
+    let drawn =
+        sources.into_iter().zip(outcomes).zip(labels).map(|((source, outcome), label)| match outcome {
+            vsdpo_artifact::Outcome::Rendered(rendered) => (source, rendered),
+            vsdpo_artifact::Outcome::Failed { error } => panic!("{}: {}", label.file, error.message),
+        });
     drawn.collect()
 }
 

@@ -66,7 +66,14 @@ impl Findings {
             (rule, found.take(REPORTED).map(named).collect())
         };
         let (mut lost, mut more, mut shifted, mut dyed) = (lost, more, shifted, dyed);
-        Self { all: [of(missing, &mut lost), of(extra, &mut more), of(moved, &mut shifted), of(recolored, &mut dyed)] }
+        Self {
+            all: [
+                of(missing, &mut lost),
+                of(extra, &mut more),
+                of(moved, &mut shifted),
+                of(recolored, &mut dyed),
+            ],
+        }
     }
 
     fn verdict(&self, axis: Axis, with: &PageComparison) -> Verdict {
@@ -77,7 +84,9 @@ impl Findings {
         };
         let textless = with.blocks.refs.is_empty() && with.blocks.cand.is_empty();
         let (score, observed) = match axis {
-            Axis::Web(WebAxis::Clip) => (with.clip, with.clip.map_or("no picture".into(), |v| format!("{v:.2}"))),
+            Axis::Web(WebAxis::Clip) => {
+                (with.clip, with.clip.map_or("no picture".into(), |v| format!("{v:.2}")))
+            }
             Axis::Web(_) if textless => (None, "no text".into()),
             Axis::Web(WebAxis::BlockMatch) => {
                 let lists = [said(0).map(|s| format!("missing {s}")), said(1).map(|s| format!("extra {s}"))];

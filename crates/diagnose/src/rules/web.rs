@@ -65,14 +65,36 @@ pub(super) static AGAINST: [Rule; 4] = [
     against!("missing-block", "missing_block.md", "a text of the reference has no counterpart", &[]),
     against!("extra-block", "extra_block.md", "a text has no counterpart in the reference", &[]),
     against!("moved-block", "moved_block.md", "a text stands elsewhere than in the reference", &PLACE),
-    against!("recoloured-block", "recoloured_block.md", "a text has another colour than in the reference", &COLOUR),
+    against!(
+        "recoloured-block",
+        "recoloured_block.md",
+        "a text has another colour than in the reference",
+        &COLOUR
+    ),
 ];
 
 /// What moves a text.
 const PLACE: [&str; 20] = [
-    "position", "top", "right", "bottom", "left", "margin", "margin-top", "margin-right", "margin-bottom", "margin-left",
-    "padding", "padding-top", "padding-left", "width", "height", "display", "justify-content", "align-items",
-    "text-align", "gap",
+    "position",
+    "top",
+    "right",
+    "bottom",
+    "left",
+    "margin",
+    "margin-top",
+    "margin-right",
+    "margin-bottom",
+    "margin-left",
+    "padding",
+    "padding-top",
+    "padding-left",
+    "width",
+    "height",
+    "display",
+    "justify-content",
+    "align-items",
+    "text-align",
+    "gap",
 ];
 /// What gives a text its colour.
 const COLOUR: [&str; 3] = ["color", "opacity", "-webkit-text-fill-color"];

@@ -16,7 +16,8 @@ pub(super) fn check(scene: &Scene) -> Judgement {
     let found: Vec<(&Element, String)> =
         scene.elements.iter().filter(shown).filter_map(|e| Some((e, unmet(e)?))).collect();
     let observed = listed(found.iter().map(|(_, address)| quote(address, 30)).collect());
-    let defects = found.iter().map(|(e, address)| defect(&[e], format!("no picture at {}", quote(address, 60))));
+    let defects =
+        found.iter().map(|(e, address)| defect(&[e], format!("no picture at {}", quote(address, 60))));
     Judgement::counted(defects.collect(), observed)
 }
 

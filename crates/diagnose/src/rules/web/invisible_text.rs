@@ -9,8 +9,22 @@ use vsdpo_artifact::Element;
 
 pub(super) const SUMMARY: &str = "a text is there but cannot be seen";
 pub(super) const PROPERTIES: [&str; 16] = [
-    "color", "background-color", "background", "opacity", "z-index", "position", "top", "right", "bottom", "left",
-    "inset", "margin", "margin-top", "margin-bottom", "height", "transform",
+    "color",
+    "background-color",
+    "background",
+    "opacity",
+    "z-index",
+    "position",
+    "top",
+    "right",
+    "bottom",
+    "left",
+    "inset",
+    "margin",
+    "margin-top",
+    "margin-bottom",
+    "height",
+    "transform",
 ];
 
 pub(super) fn check(scene: &Scene) -> Judgement {
@@ -80,7 +94,8 @@ mod tests {
         counts(check, vec![text(), cover(50.0)], "none", &[]);
         counts(check, vec![text(), cover(120.0)], "'Keys at the desk' under <div>", &[&[0, 1]]);
         // Slides over each other.
-        let slide = |id| block(id, "div", [0.0, 30.0, 150.0, 90.0]).grounded([200; 3]).placed("absolute").inside(9);
+        let slide =
+            |id| block(id, "div", [0.0, 30.0, 150.0, 90.0]).grounded([200; 3]).placed("absolute").inside(9);
         let root = block(9, "main", [0.0, 0.0, 200.0, 100.0]);
         counts(check, vec![text().inside(2), slide(1), slide(2), root], "none", &[]);
     }

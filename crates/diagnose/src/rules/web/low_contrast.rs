@@ -8,7 +8,13 @@ use vsdpo_artifact::Element;
 
 pub(super) const SUMMARY: &str = "a text hardly differs from what is behind it";
 pub(super) const PROPERTIES: [&str; 8] = [
-    "color", "background-color", "background", "background-image", "opacity", "-webkit-text-fill-color", "font-size",
+    "color",
+    "background-color",
+    "background",
+    "background-image",
+    "opacity",
+    "-webkit-text-fill-color",
+    "font-size",
     "font-weight",
 ];
 
@@ -22,7 +28,10 @@ pub(super) fn check(scene: &Scene) -> Judgement {
     // Texts of one colour on one ground are one finding: one style sets them.
     let mut groups: Vec<(&Seen, Vec<&Element>)> = Vec::new();
     for s in &seen {
-        match groups.iter_mut().find(|(first, _)| (first.ink, first.ground, first.fails()) == (s.ink, s.ground, s.fails())) {
+        match groups
+            .iter_mut()
+            .find(|(first, _)| (first.ink, first.ground, first.fails()) == (s.ink, s.ground, s.fails()))
+        {
             Some((_, texts)) => texts.push(s.element),
             None => groups.push((s, vec![s.element])),
         }

@@ -8,8 +8,22 @@ use vsdpo_artifact::{Element, ElementKind, Region};
 
 pub(super) const SUMMARY: &str = "one of several like boxes stands a few pixels off their line";
 pub(super) const PROPERTIES: [&str; 16] = [
-    "margin", "margin-top", "margin-bottom", "margin-left", "margin-right", "padding", "padding-left", "padding-top",
-    "position", "top", "left", "transform", "align-self", "align-items", "vertical-align", "text-indent",
+    "margin",
+    "margin-top",
+    "margin-bottom",
+    "margin-left",
+    "margin-right",
+    "padding",
+    "padding-left",
+    "padding-top",
+    "position",
+    "top",
+    "left",
+    "transform",
+    "align-self",
+    "align-items",
+    "vertical-align",
+    "text-indent",
 ];
 
 /// Pixels by which edges may differ: rounding, and what nobody sees.
@@ -46,7 +60,8 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         false => quote(content(e), max),
     };
     let observed = listed(found.iter().map(|(e, words)| format!("{} {words}", name(e[0], 16))).collect());
-    let defects = found.iter().map(|(e, words)| defect(e, format!("out of line: {} {words}", name(e[0], 40))));
+    let defects =
+        found.iter().map(|(e, words)| defect(e, format!("out of line: {} {words}", name(e[0], 40))));
     Judgement::counted(defects.collect(), observed)
 }
 
@@ -55,8 +70,8 @@ pub(super) fn check(scene: &Scene) -> Judgement {
 struct Peer<'a> {
     element: &'a Element,
     edges: Region,
-    /// Where the element around it begins.
-    around: (f32, f32),
+    /// The box of the element around it, and whether that has visible edges.
+    around: (Region, bool),
 }
 
 impl<'a> Peer<'a> {
@@ -66,8 +81,17 @@ impl<'a> Peer<'a> {
         let boxed = facts.framed || matches!(element.kind, ElementKind::Control | ElementKind::Image);
         let lines = facts.lines.iter().copied().reduce(Region::hull);
         let edges = if boxed { element.layout } else { lines }?;
-        let around = page.parent(element).and_then(|p| p.layout).map_or((0.0, 0.0), |r| (r.x0, r.y0));
+        let parent = page.parent(element)?;
+        let around = (parent.layout?, parent.page.as_ref()?.framed);
         (edges.width() >= 4.0 && edges.height() >= 4.0).then_some(Peer { element, edges, around })
+    }
+
+    /// Whether what is around the other is like what is around this: one of the two sides is as long, and both have
+    /// edges or none.
+    fn is_cousin(&self, other: &Peer) -> bool {
+        let ((a, framed), (b, other_framed)) = (self.around, other.around);
+        let like = |a: f32, b: f32| (a - b).abs() <= EXACT;
+        framed == other_framed && (like(a.width(), b.width()) || like(a.height(), b.height()))
     }
 }
 
@@ -97,8 +121,11 @@ fn rows<'a>(family: &[Peer<'a>]) -> impl Iterator<Item = (&'a Element, String)> 
             let (a, b) = (peer.edges, other.edges);
             let shared = a.y1.min(b.y1) - a.y0.max(b.y0);
             let apart = a.x0.max(b.x0) >= a.x1.min(b.x1) - EXACT;
-            let level = (peer.around.1 - other.around.1).abs() <= EXACT;
-            level && apart && shared > 0.3 * a.height().max(b.height()) && (a.height() - b.height()).abs() <= EXACT
+            let level = peer.is_cousin(other) && (peer.around.0.y0 - other.around.0.y0).abs() <= EXACT;
+            level
+                && apart
+                && shared > 0.3 * a.height().max(b.height())
+                && (a.height() - b.height()).abs() <= EXACT
         };
         let row: Vec<Region> =
             family.iter().enumerate().filter(|(j, p)| *j != i && beside(p)).map(|(_, p)| p.edges).collect();
@@ -118,7 +145,7 @@ fn columns<'a>(family: &[Peer<'a>]) -> impl Iterator<Item = (&'a Element, String
             let (a, b) = (peer.edges, other.edges);
             let shared = a.x1.min(b.x1) - a.x0.max(b.x0);
             let apart = a.y0.max(b.y0) >= a.y1.min(b.y1) - EXACT;
-            let level = (peer.around.0 - other.around.0).abs() <= EXACT;
+            let level = peer.is_cousin(other) && (peer.around.0.x0 - other.around.0.x0).abs() <= EXACT;
             level && apart && shared > 0.5 * a.width().min(b.width())
         };
         let column: Vec<Region> =
@@ -133,7 +160,8 @@ fn columns<'a>(family: &[Peer<'a>]) -> impl Iterator<Item = (&'a Element, String
         let keeps = |off: Option<f32>, at: fn(&Region) -> f32, own: f32| {
             off.is_none() && column.iter().filter(|r| (at(r) - own).abs() <= EXACT).count() * 2 > column.len()
         };
-        let kept = keeps(right, |r| r.x1, peer.edges.x1) || keeps(middle, |r| r.center().0, peer.edges.center().0);
+        let kept =
+            keeps(right, |r| r.x1, peer.edges.x1) || keeps(middle, |r| r.center().0, peer.edges.center().0);
         if !kept {
             let how = if left > 0.0 { "right" } else { "left" };
             found.push((peer.element, format!("{:.0} px {how}", left.abs())));
@@ -177,12 +205,17 @@ mod tests {
 
     #[test]
     fn boxes_of_a_column_share_an_edge_or_their_middle() {
-        let item = |id, x0: f32, x1: f32, y: f32| block(id, "div", [x0, y, x1, y + 20.0]).grounded([220; 3]).inside(90);
-        let left = vec![item(0, 10.0, 100.0, 0.0), item(1, 16.0, 80.0, 30.0), item(2, 10.0, 90.0, 60.0), root()];
+        let item = |id, x0: f32, x1: f32, y: f32| {
+            block(id, "div", [x0, y, x1, y + 20.0]).grounded([220; 3]).inside(90)
+        };
+        let left =
+            vec![item(0, 10.0, 100.0, 0.0), item(1, 16.0, 80.0, 30.0), item(2, 10.0, 90.0, 60.0), root()];
         counts(check, left, "<div> 6 px right", &[&[1]]);
-        let middle = vec![item(0, 10.0, 100.0, 0.0), item(1, 16.0, 94.0, 30.0), item(2, 10.0, 100.0, 60.0), root()];
+        let middle =
+            vec![item(0, 10.0, 100.0, 0.0), item(1, 16.0, 94.0, 30.0), item(2, 10.0, 100.0, 60.0), root()];
         counts(check, middle, "none", &[]);
-        let far = vec![item(0, 10.0, 100.0, 0.0), item(1, 50.0, 100.0, 30.0), item(2, 10.0, 90.0, 60.0), root()];
+        let far =
+            vec![item(0, 10.0, 100.0, 0.0), item(1, 50.0, 100.0, 30.0), item(2, 10.0, 90.0, 60.0), root()];
         counts(check, far, "none", &[]);
     }
 }

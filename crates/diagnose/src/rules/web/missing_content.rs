@@ -46,7 +46,9 @@ fn is_said<'a>(page: &Page<'a>, text: &PageText<'a>, seen: &[&PageText<'a>], dem
     }
     let inner = seen.iter().filter(inline).map(|t| plain(content(t.element)));
     left.extend(inner.flat_map(|t| t.split_whitespace().map(str::to_owned).collect::<Vec<_>>()));
-    demand.split_whitespace().all(|word| left.iter().position(|l| l == word).map(|i| left.swap_remove(i)).is_some())
+    demand
+        .split_whitespace()
+        .all(|word| left.iter().position(|l| l == word).map(|i| left.swap_remove(i)).is_some())
 }
 
 fn is_seen(page: &Page, text: &PageText) -> bool {

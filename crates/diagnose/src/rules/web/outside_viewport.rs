@@ -7,8 +7,21 @@ use vsdpo_artifact::{Element, ElementKind, Region};
 
 pub(super) const SUMMARY: &str = "something lies left of or above the page, where nobody can scroll";
 pub(super) const PROPERTIES: [&str; 15] = [
-    "position", "left", "top", "inset", "transform", "translate", "margin", "margin-left", "margin-top", "text-indent",
-    "width", "min-width", "justify-content", "align-items", "float",
+    "position",
+    "left",
+    "top",
+    "inset",
+    "transform",
+    "translate",
+    "margin",
+    "margin-left",
+    "margin-top",
+    "text-indent",
+    "width",
+    "min-width",
+    "justify-content",
+    "align-items",
+    "float",
 ];
 
 /// Pixels beyond which something was put away on purpose, for other readers than eyes.

@@ -7,8 +7,23 @@ use vsdpo_artifact::{Element, ElementKind};
 
 pub(super) const SUMMARY: &str = "the page is wider than the window";
 pub(super) const PROPERTIES: [&str; 18] = [
-    "width", "min-width", "max-width", "margin", "margin-left", "margin-right", "left", "right", "position",
-    "transform", "white-space", "flex-wrap", "flex", "flex-shrink", "grid-template-columns", "padding", "font-size",
+    "width",
+    "min-width",
+    "max-width",
+    "margin",
+    "margin-left",
+    "margin-right",
+    "left",
+    "right",
+    "position",
+    "transform",
+    "white-space",
+    "flex-wrap",
+    "flex",
+    "flex-shrink",
+    "grid-template-columns",
+    "padding",
+    "font-size",
     "overflow-x",
 ];
 
