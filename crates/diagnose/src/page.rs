@@ -10,7 +10,7 @@ const DEPTH: usize = 64;
 /// Alpha from which a ground hides what is behind it.
 const OPAQUE: u8 = 250;
 /// Parts of a line's height above the letters, and below the baseline, where two lines may touch unharmed.
-const SLACK: f32 = 0.22;
+const SLACK: f32 = 0.15;
 /// Parts of a side of the page from which a box that is placed at the edge is a part of the page's frame.
 const STRUCTURE: f32 = 0.5;
 
@@ -19,8 +19,8 @@ pub(crate) struct Page<'a> {
     pub(crate) scene: &'a Scene<'a>,
     /// Texts in order of the source, controls with a text included.
     pub(crate) texts: Vec<PageText<'a>>,
-    /// What hides that which it is drawn over.
-    covers: Vec<&'a Element>,
+    /// Pictures, and boxes with a ground of their own.
+    grounds: Vec<&'a Element>,
 }
 
 /// An element with a text of its own.
@@ -44,12 +44,11 @@ pub(crate) struct Line {
 impl<'a> Page<'a> {
     pub(crate) fn of(scene: &'a Scene<'a>) -> Self {
         let texts = scene.elements.iter().filter_map(|e| PageText::of(scene, e)).take(MOST).collect();
-        let hides = |e: &&Element| {
-            let ground =
-                e.page.as_ref().is_some_and(|f| f.painted || f.ground.is_some_and(|g| g[3] >= OPAQUE));
+        let solid = |e: &&Element| {
+            let ground = e.page.as_ref().is_some_and(|f| f.painted || f.ground.is_some());
             !e.region.is_empty() && (ground || e.kind == ElementKind::Image) && e.kind != ElementKind::Page
         };
-        Page { scene, texts, covers: scene.elements.iter().filter(hides).take(MOST).collect() }
+        Page { scene, texts, grounds: scene.elements.iter().filter(solid).take(MOST).collect() }
     }
 
     /// The element around this one.
@@ -83,7 +82,7 @@ impl<'a> Page<'a> {
             };
             later && !hull.intersect(c.region).is_empty() && !self.is_inside(e, c) && !self.is_inside(c, e)
         };
-        self.covers.iter().filter(hides).copied().collect()
+        self.grounds.iter().filter(hides).copied().collect()
     }
 
     /// Whether a box lies over a text on purpose: a menu, a dialogue or a tip has words of its own, is taken out of
@@ -108,11 +107,10 @@ impl<'a> Page<'a> {
         worded && !side && !bar
     }
 
-    /// Whether the letters can be seen through something that need not be opaque: a picture or a gradient.
+    /// Whether the letters can be seen through something that need not be opaque: a veil, a drawing or a gradient.
     fn shines_through(&self, cover: &Element, text: &PageText, part: Region) -> bool {
-        let facts = cover.page.as_ref();
-        let solid = facts.is_some_and(|f| f.ground.is_some_and(|g| g[3] >= OPAQUE) || f.tag == "img");
-        !solid && self.scene.shows_color(part, text.element.color)
+        let drawing = cover.kind == ElementKind::Image || cover.page.as_ref().is_some_and(|f| f.painted);
+        !is_opaque(cover) && (!drawing || self.scene.shows_color(part, text.element.color))
     }
 
     /// How much of what is shown of a text lies under something that should not be there, from 0 to 1 and in pixels
@@ -190,6 +188,11 @@ impl<'a> PageText<'a> {
         const PALE: u8 = 80;
         self.font() >= LARGE && self.element.color.is_some_and(|c| c[3] <= PALE)
     }
+}
+
+/// Whether nothing can be seen through an element.
+pub(crate) fn is_opaque(e: &Element) -> bool {
+    e.page.as_ref().is_some_and(|f| f.ground.is_some_and(|g| g[3] >= OPAQUE) || f.tag == "img")
 }
 
 /// Whether an element is taken out of the flow.

@@ -3,6 +3,7 @@
 use crate::color::contrast;
 use crate::page::{Page, PageText};
 use crate::scene::{distance, hex, over};
+use std::collections::BTreeMap;
 use vsdpo_artifact::Element;
 
 /// Least ratio for text, and for large text (WCAG 2).
@@ -10,7 +11,9 @@ const LEAST: (f32, f32) = (4.5, 3.0);
 /// Pixels from which text is large, and bold text: 18 and 14 points of 1/72 inch at 96 dpi.
 const LARGE: (f32, f32) = (24.0, 18.66);
 /// Ratio up to which a text cannot be seen at all.
-const UNSEEN: f32 = 1.2;
+const UNSEEN: f32 = 1.08;
+/// Hundredths of the pixels that have one colour where a ground is plain; the soft edges of letters take the others.
+const PLAIN: usize = 20;
 /// Lines of a text that are looked at.
 const LINES: usize = 8;
 
@@ -72,15 +75,22 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// Contrast with what is behind a text, and its colour: the middle one of the pixels that are not of the text's own
-/// colour, so that half of a picture or a gradient is worse. Where nearly all are of its colour it is lost on it.
+/// Contrast with what is behind a text, and its colour: the most frequent of the pixels that are not of the text's own
+/// colour; on a picture or a gradient, which has none, the middle one by contrast, so that half of it is worse.
+/// Where nearly all pixels are of the text's colour it is lost on it.
 fn behind(pixels: &[[u8; 3]], color: [u8; 4]) -> Option<(f32, [u8; 3])> {
     let own = |c: [u8; 3]| distance(c, over(color, c)) <= 2;
-    let mut grounds: Vec<(f32, [u8; 3])> =
-        pixels.iter().filter(|c| !own(**c)).map(|&c| (contrast(over(color, c), c), c)).collect();
+    let seen = |c: [u8; 3]| (contrast(over(color, c), c), c);
+    let mut grounds: Vec<(f32, [u8; 3])> = pixels.iter().filter(|c| !own(**c)).map(|&c| seen(c)).collect();
     let alike = pixels.len() - grounds.len();
     if alike * 10 > pixels.len() * 7 {
-        return pixels.iter().find(|c| own(**c)).map(|&c| (contrast(over(color, c), c), c));
+        return pixels.iter().find(|c| own(**c)).map(|&c| seen(c));
+    }
+    let mut counts: BTreeMap<[u8; 3], usize> = BTreeMap::new();
+    grounds.iter().for_each(|(_, c)| *counts.entry(*c).or_default() += 1);
+    let most = counts.into_iter().max_by_key(|(_, n)| *n)?;
+    if most.1 * 100 > grounds.len() * PLAIN {
+        return Some(seen(most.0));
     }
     grounds.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     grounds.get(grounds.len() / 2).copied()

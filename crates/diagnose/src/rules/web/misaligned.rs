@@ -40,7 +40,7 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         for key in keys(&page, e) {
             let family = families.entry(key).or_default();
             if family.len() < MOST
-                && let Some(peer) = Peer::of(e)
+                && let Some(peer) = Peer::of(&page, e)
             {
                 family.push(peer);
             }
@@ -70,16 +70,28 @@ pub(super) fn check(scene: &Scene) -> Judgement {
 struct Peer<'a> {
     element: &'a Element,
     edges: Region,
+    /// The box of the element around it, and whether that has visible edges.
+    around: (Region, bool),
 }
 
 impl<'a> Peer<'a> {
     /// The box where it has visible edges, else its text.
-    fn of(element: &'a Element) -> Option<Self> {
+    fn of(page: &Page<'a>, element: &'a Element) -> Option<Self> {
         let facts = element.page.as_ref()?;
         let boxed = facts.framed || matches!(element.kind, ElementKind::Control | ElementKind::Image);
         let lines = facts.lines.iter().copied().reduce(Region::hull);
-        let edges = if boxed { element.layout } else { lines.or(element.layout) }?;
-        (edges.width() >= 4.0 && edges.height() >= 4.0).then_some(Peer { element, edges })
+        let edges = if boxed { element.layout } else { lines }?;
+        let parent = page.parent(element)?;
+        let around = (parent.layout?, parent.page.as_ref()?.framed);
+        (edges.width() >= 4.0 && edges.height() >= 4.0).then_some(Peer { element, edges, around })
+    }
+
+    /// Whether what is around the other is like what is around this: one of the two sides is as long, and both have
+    /// edges or none.
+    fn is_cousin(&self, other: &Peer) -> bool {
+        let ((a, framed), (b, other_framed)) = (self.around, other.around);
+        let like = |a: f32, b: f32| (a - b).abs() <= EXACT;
+        framed == other_framed && (like(a.width(), b.width()) || like(a.height(), b.height()))
     }
 }
 
@@ -109,7 +121,11 @@ fn rows<'a>(family: &[Peer<'a>]) -> impl Iterator<Item = (&'a Element, String)> 
             let (a, b) = (peer.edges, other.edges);
             let shared = a.y1.min(b.y1) - a.y0.max(b.y0);
             let apart = a.x0.max(b.x0) >= a.x1.min(b.x1) - EXACT;
-            apart && shared > 0.3 * a.height().max(b.height()) && (a.height() - b.height()).abs() <= EXACT
+            let level = peer.is_cousin(other) && (peer.around.0.y0 - other.around.0.y0).abs() <= EXACT;
+            level
+                && apart
+                && shared > 0.3 * a.height().max(b.height())
+                && (a.height() - b.height()).abs() <= EXACT
         };
         let row: Vec<Region> =
             family.iter().enumerate().filter(|(j, p)| *j != i && beside(p)).map(|(_, p)| p.edges).collect();
@@ -129,7 +145,8 @@ fn columns<'a>(family: &[Peer<'a>]) -> impl Iterator<Item = (&'a Element, String
             let (a, b) = (peer.edges, other.edges);
             let shared = a.x1.min(b.x1) - a.x0.max(b.x0);
             let apart = a.y0.max(b.y0) >= a.y1.min(b.y1) - EXACT;
-            apart && shared > 0.5 * a.width().min(b.width())
+            let level = peer.is_cousin(other) && (peer.around.0.x0 - other.around.0.x0).abs() <= EXACT;
+            level && apart && shared > 0.5 * a.width().min(b.width())
         };
         let column: Vec<Region> =
             family.iter().enumerate().filter(|(j, p)| *j != i && below(p)).map(|(_, p)| p.edges).collect();

@@ -30,8 +30,9 @@ pub(super) const PROPERTIES: [&str; 19] = [
 
 /// Share of a line's letters that may be lost from above or below.
 const SLICE: f32 = 0.2;
-/// Parts of the letters' size by which a text may be cut, or stick out, sideways.
+/// Parts of the letters' size by which a text may be cut, or stick out, sideways; and stick out below or above.
 const SIDE: f32 = 0.3;
+const DOWN: f32 = 0.15;
 
 /// How a text is harmed.
 struct Harm<'a> {
@@ -118,7 +119,7 @@ fn sticking_out<'a>(page: &Page<'a>, text: &PageText<'a>) -> Option<Harm<'a>> {
     let shown: Vec<Region> = text.shown().map(|line| line.shown).collect();
     let sideways = shown.iter().map(|r| (room.x0 - r.x0).max(r.x1 - room.x1)).fold(0.0, f32::max);
     let down = shown.iter().map(|r| (room.y0 - r.y0).max(r.y1 - room.y1)).fold(0.0, f32::max);
-    let (words, lost) = match (sideways > side, down > side) {
+    let (words, lost) = match (sideways > side, down > (DOWN * text.font()).max(2.0)) {
         (true, _) => ("sticks out at the side", sideways),
         (false, true) => ("sticks out below or above", down),
         (false, false) => return None,
