@@ -59,6 +59,6 @@ pub struct Requirements {
     pub texts: Vec<String>,
     /// Data series that must be shown, by their values in order.
     pub series: Vec<Vec<f64>>,
-    /// The colour of the plot area (the axes), RGB.
+    /// The colour of the plot area (the axes), or of a page at large, RGB.
     pub background: Option<[u8; 3]>,
 }
