@@ -4,7 +4,8 @@ use anyhow::Result;
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::Domain;
 
-/// One example of a benchmark as a question.
+/// One example of a benchmark as a question. Builds without models ask none.
+#[cfg_attr(not(feature = "train"), allow(dead_code))]
 pub struct Question {
     pub name: String,
     pub domain: Domain,
@@ -14,6 +15,7 @@ pub struct Question {
 }
 
 /// All questions; pictures are read when they are asked for.
+#[cfg_attr(not(feature = "train"), allow(dead_code))]
 pub struct Questions<'a> {
     pub count: usize,
     pub get: &'a dyn Fn(usize) -> Result<Question>,
