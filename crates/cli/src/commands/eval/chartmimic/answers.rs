@@ -11,7 +11,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use vsdpo_artifact::Domain;
 use vsdpo_data::{Corpus, DataConfig, Record};
 use vsdpo_policy::{Policy, SampleConfig};
 use vsdpo_train::context::student_prompt;
@@ -85,13 +84,7 @@ pub fn answer(asked: &Asked, data: &Dataset, out: &Path) -> Result<PathBuf> {
 
 /// The benchmark as tasks. Examples without a picture are told of: the model cannot be asked.
 fn pictures(folder: &Path) -> Result<Corpus> {
-    let config = DataConfig {
-        kind: "chartmimic".into(),
-        path: folder.into(),
-        domain: Domain::Chart,
-        split: "train".into(),
-        limit: 0,
-    };
+    let config = DataConfig { kind: "chartmimic".into(), path: folder.into(), ..DataConfig::default() };
     let mut blind = 0;
     let corpus = Corpus::open(&config, &mut |_| blind += 1)?;
     if blind > 0 {
