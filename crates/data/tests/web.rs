@@ -226,7 +226,7 @@ fn only_the_needed_columns_of_the_needed_row_groups_are_read() {
     spoil(&path, &|group, column| (group == 1 && pages.contains(&column)) || column == "score");
     let filtered = DataConfig { min_score: Some(8), ..config("webcode2m", &path) };
     let (corpus, _) = open(&filtered);
-    assert_eq!((corpus.len(), number(&corpus.record(0).unwrap())), (7, 8));
+    assert_eq!((corpus.len(), number(&corpus.record(0).unwrap())), (6, 8));
     let error = corpus.record(2).unwrap_err().to_string();
     let says = ["train-00000.parquet", "row group 3", "column `text`", "fetch it again"];
     assert!(says.iter().all(|s| error.contains(s)) && !error.contains('\n'), "{error}");
@@ -308,7 +308,7 @@ fn damaged_files_are_errors_and_never_a_panic() {
     let filters = DataConfig { max_tokens: Some(1000), ..filters };
     let config = DataConfig { kind: "webcode2m".into(), path, domain: Domain::Web, ..filters };
     let (mut state, mut refused) = (1, 0);
-    for _ in 0..3000 {
+    for _ in 0..1000 {
         let mut bytes = whole.clone();
         for _ in 0..1 + draw(&mut state) % 4 {
             let at = draw(&mut state) as usize % bytes.len();
@@ -324,7 +324,7 @@ fn damaged_files_are_errors_and_never_a_panic() {
             assert!(!error.to_string().contains('\n'), "{error}");
         }
     }
-    assert!(refused > 300, "{refused} of 3000 are refused");
+    assert!(refused > 100, "{refused} of 1000 are refused");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use parquet::arrow::arrow_reader::{
     RowSelectionPolicy,
 };
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 const FETCH: &str = "the file is cut short or damaged: fetch it again";
@@ -71,8 +72,8 @@ impl Shard {
         let file = File::open(path).map_err(DataError::io(path, "name an existing file"))?;
         // What the writer's Arrow called a type is of no use: there are three texts for one in Parquet.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let footer = ArrowReaderMetadata::load(&file, options)
-            .map_err(|e| DataError::file(path, format!("no whole Parquet file ({})", line(&e)), FETCH))?;
+        let footer = guarded(|| ArrowReaderMetadata::load(&file, options).map_err(|e| line(&e)))
+            .map_err(|problem| DataError::file(path, format!("no whole Parquet file ({problem})"), FETCH))?;
         let mend = "is data.type right, and this a file of that data set?";
         for column in columns {
             let name = column.name();
@@ -107,7 +108,7 @@ impl Shard {
     ) -> Result<Vec<ArrayRef>, DataError> {
         let total = self.groups()?.get(group).map_or(0, |&n| n as usize);
         let wanted = rows.map_or(total, <[u32]>::len);
-        let arrays = self.arrays(group, column, rows, total);
+        let arrays = guarded(|| self.arrays(group, column, rows, total));
         let arrays = arrays.map_err(|problem| self.damaged(group, column, &problem))?;
         match arrays.iter().map(|a| a.len()).sum::<usize>() {
             n if n == wanted => Ok(arrays),
@@ -143,6 +144,11 @@ impl Shard {
         let problem = format!("row group {}, column `{}`: {problem}", group + 1, column.name());
         DataError::file(&self.path, problem, FETCH)
     }
+}
+
+/// Runs the library on a file that may be damaged: some of its checks are assertions.
+fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("the reader gave up on it".into()))
 }
 
 fn line(error: &dyn std::error::Error) -> String {
