@@ -15,10 +15,11 @@ use crate::error::{DataError, Fault, Reason, Skips};
 use crate::picture::{Picture, Store, plain};
 use crate::record::{Record, code_of, id_of, parsed};
 use crate::rows::Layout;
-use crate::table::Table;
+use crate::table::{Place, Table};
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use vsdpo_artifact::Domain;
 
 const JSON: &str = "chart2code.json";
 const MARK: &str = "<image>";
@@ -44,7 +45,8 @@ pub(crate) fn open(folder: &Path, limit: u64, skips: &mut Skips) -> Result<Table
         Pictures::Folder(path) => Store::Folder(path),
         Pictures::Tar(path) => Store::tar(&path)?,
     };
-    Table::scan(&json, Layout::List, (store, record), limit, skips)
+    let place = Place { store, domain: Domain::Chart };
+    Table::scan(&json, Layout::List, (place, record), limit, skips)
 }
 
 enum Pictures {
@@ -80,7 +82,7 @@ fn parts(folder: &Path, note: &mut dyn FnMut(&str)) -> Result<(PathBuf, Pictures
 }
 
 /// The record of a row's text, or why it is none.
-fn record(text: &str, number: u64, store: &Store) -> Result<Record, Fault> {
+fn record(text: &str, number: u64, place: &Place) -> Result<Record, Fault> {
     let form = |problem: String| (Reason::Form, problem);
     let raw: Raw = parsed(text)?;
     let [human, gpt] = raw.conversations.as_slice() else {
@@ -98,12 +100,12 @@ fn record(text: &str, number: u64, store: &Store) -> Result<Record, Fault> {
             human.value.matches(MARK).count()
         )));
     }
-    let code = code_of(&gpt.value, false)
+    let code = code_of(&gpt.value, place.domain, false)
         .ok_or_else(|| (Reason::NoCode, "the gpt turn holds no code in a Python fence".into()))?;
     Ok(Record {
         id: id_of(&raw.id, number),
         prompt: human.value.replace(MARK, "").trim().to_owned(),
-        pictures: vec![picture(&raw.image, store)?],
+        pictures: vec![picture(&raw.image, &place.store)?],
         reference: Some(code.to_owned()),
         requirements: None,
     })

@@ -11,8 +11,10 @@
 //! Not done: the Customized task; pictures from the PDF where the PNG is missing (such examples are left out
 //! and counted).
 
-use crate::error::{DataError, Fault, Reason, Skips};
-use crate::picture::{Picture, Store};
+use crate::corpus::Rows;
+use crate::error::{DataError, Skips};
+use crate::pairs::{Form, Pairs};
+use crate::picture::Picture;
 use crate::record::Record;
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -22,13 +24,10 @@ use std::path::{Path, PathBuf};
 
 const SIZES: &str = "dimentions_info.jsonl";
 
-/// The opened benchmark: names only, at most a few thousand.
+/// The opened benchmark.
 #[derive(Debug)]
 pub(crate) struct ChartMimic {
-    store: Store,
-    folder: PathBuf,
-    /// Stems, in the order of their names.
-    stems: Vec<String>,
+    pairs: Pairs,
     /// Width and height in inches, by `idx`.
     sizes: HashMap<String, (f64, f64)>,
 }
@@ -43,56 +42,34 @@ struct Size {
 impl ChartMimic {
     pub fn open(path: &Path, split: &str, limit: u64, skips: &mut Skips) -> Result<Self, DataError> {
         let folder = folder_of(path, split)?;
-        let mut stems = Vec::new();
-        let mend = "check the rights";
-        for entry in fs::read_dir(&folder).map_err(DataError::io(&folder, mend))? {
-            let path = entry.map_err(DataError::io(&folder, mend))?.path();
-            if path.extension().is_some_and(|e| e == "py") {
-                stems.extend(path.file_stem().and_then(|s| s.to_str()).map(str::to_owned));
-            }
-        }
-        stems.sort();
-        let mut number = 0;
-        stems.retain(|stem| {
-            number += 1;
-            let fault = whole(&folder, stem).err();
-            fault.map(|fault| skips.add(number, fault)).is_none()
-        });
-        if limit > 0 {
-            stems.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        }
-        let sizes = sizes(&folder)?;
-        Ok(Self { store: Store::Folder(folder.clone()), folder, stems, sizes })
+        let form = Form { ending: "py", mend: "render it from the PDF of that name at 120 dpi" };
+        let pairs = Pairs::open(&folder, form, limit, skips)?;
+        Ok(Self { pairs, sizes: sizes(&folder)? })
+    }
+}
+
+impl Rows for ChartMimic {
+    fn len(&self) -> u64 {
+        self.pairs.len()
     }
 
-    pub fn len(&self) -> u64 {
-        self.stems.len() as u64
+    fn path(&self) -> &Path {
+        self.pairs.folder()
     }
 
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    pub fn store(&self) -> &Store {
-        &self.store
-    }
-
-    pub fn record(&self, i: u64) -> Result<Record, DataError> {
-        let bad = |problem: String| DataError::Row {
-            path: self.folder.clone(),
-            row: i + 1,
-            problem,
-            mend: "the files changed while they were in use: start again",
-        };
-        let stem = self.stems.get(i as usize).ok_or_else(|| bad("is not in the index".into()))?;
-        let code = whole(&self.folder, stem).map_err(|(_, problem)| bad(problem))?;
+    fn record(&self, i: u64) -> Result<Record, DataError> {
+        let (stem, code, picture) = self.pairs.get(i)?;
         Ok(Record {
-            id: stem.clone(),
+            id: stem.to_owned(),
             prompt: prompt(self.sizes.get(&idx(stem)).copied()),
-            pictures: vec![Picture::File(self.folder.join(format!("{stem}.png")))],
+            pictures: vec![picture],
             reference: Some(code),
             requirements: None,
         })
+    }
+
+    fn bytes(&self, picture: &Picture) -> Result<Vec<u8>, DataError> {
+        self.pairs.bytes(picture)
     }
 }
 
@@ -106,23 +83,6 @@ fn prompt(size: Option<(f64, f64)>) -> String {
             format!("{ask} The figure's size must be figsize=({width:?}, {height:?}). Answer with the code.")
         }
         None => format!("{ask} Answer with the code."),
-    }
-}
-
-/// The script of an example that is whole.
-fn whole(folder: &Path, stem: &str) -> Result<String, Fault> {
-    if !folder.join(format!("{stem}.png")).is_file() {
-        let message = format!("{stem}.png is not there: render it from {stem}.pdf at 120 dpi");
-        return Err((Reason::MissingImage, message));
-    }
-    let bytes = fs::read(folder.join(format!("{stem}.py")))
-        .map_err(|e| (Reason::Form, format!("{stem}.py cannot be read ({e})")))?;
-    let code = String::from_utf8(bytes).map_err(|e| {
-        (Reason::NotUtf8, format!("{stem}.py: byte {} is not UTF-8", e.utf8_error().valid_up_to()))
-    })?;
-    match code.trim().is_empty() {
-        true => Err((Reason::NoCode, format!("{stem}.py is empty"))),
-        false => Ok(code),
     }
 }
 

@@ -1,39 +1,64 @@
 //! What the corpora have in common: an index of rows, records, tasks.
 
-use crate::DataConfig;
-use crate::chart2code;
 use crate::chartmimic::ChartMimic;
 use crate::error::{DataError, Reason, Skipped, Skips, tally};
-use crate::jsonl;
-use crate::picture::{Picture, Store, decode};
+use crate::picture::{Picture, decode};
 use crate::record::Record;
-use crate::table::Table;
+use crate::{DataConfig, chart2code, design2code, jsonl, order};
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::path::Path;
 use vsdpo_artifact::{Domain, Task};
+
+/// The good rows of a data set, whatever its form.
+pub(crate) trait Rows: Debug + Send + Sync {
+    fn len(&self) -> u64;
+
+    /// The file of the rows, or their folder.
+    fn path(&self) -> &Path;
+
+    /// The file of one row, where there are several.
+    fn file(&self, _i: u64) -> &Path {
+        self.path()
+    }
+
+    /// The number of a row in its file, from 1.
+    fn number(&self, i: u64) -> u64 {
+        i + 1
+    }
+
+    fn record(&self, i: u64) -> Result<Record, DataError>;
+
+    /// The same for rows of which several may be read at once.
+    fn records(&self, rows: &[u64]) -> Result<Vec<Record>, DataError> {
+        rows.iter().map(|&i| self.record(i)).collect()
+    }
+
+    /// The file of a picture.
+    fn bytes(&self, picture: &Picture) -> Result<Vec<u8>, DataError>;
+
+    /// The row at a position of the endless stream.
+    fn at(&self, seed: u64, position: u64) -> u64 {
+        order::row_at(seed, position, self.len())
+    }
+}
 
 /// An opened corpus: its good rows in the order of the file.
 #[derive(Debug)]
 pub struct Corpus {
-    set: Set,
+    rows: Box<dyn Rows>,
+    domain: Domain,
     skipped: BTreeMap<Reason, u64>,
-}
-
-#[derive(Debug)]
-enum Set {
-    Table(Table),
-    ChartMimic(ChartMimic),
 }
 
 impl Corpus {
     /// Opens a corpus (not `mini`), telling `skipped` of every row that is left out.
     ///
     /// # Errors
-    /// An unknown data set or split; files that are not there or of another form; no usable row.
+    /// An unknown data set, domain or split; files that are not there or of another form; no usable row.
     pub fn open(config: &DataConfig, skipped: &mut dyn FnMut(&Skipped)) -> Result<Self, DataError> {
-        let (path, split, limit) = (&config.path, config.split.as_str(), config.limit);
-        let known = ["chart2code", "chartmimic", "jsonl"].contains(&config.kind.as_str());
-        if known && path.as_os_str().is_empty() {
+        config.check()?;
+        if config.path.as_os_str().is_empty() {
             return Err(DataError::Key {
                 key: "path",
                 problem: format!("is not given, and {:?} lies in files", config.kind),
@@ -41,20 +66,8 @@ impl Corpus {
             });
         }
         let mut skips = Skips { counts: BTreeMap::new(), listener: skipped };
-        let set = match config.kind.as_str() {
-            "chart2code" if split != "train" => {
-                return Err(DataError::Key {
-                    key: "split",
-                    problem: format!("Chart2Code has no {split:?}"),
-                    mend: "leave it out: the data set has one part",
-                });
-            }
-            "chart2code" => Set::Table(chart2code::open(path, limit, &mut skips)?),
-            "chartmimic" => Set::ChartMimic(ChartMimic::open(path, split, limit, &mut skips)?),
-            "jsonl" => Set::Table(jsonl::open(path, split, limit, &mut skips)?),
-            other => return Err(DataError::UnknownType(other.to_owned())),
-        };
-        let corpus = Self { set, skipped: skips.counts };
+        let rows = open(config, &mut skips)?;
+        let corpus = Self { rows, domain: config.domain, skipped: skips.counts };
         match corpus.len() {
             0 => Err(DataError::file(
                 corpus.path(),
@@ -68,18 +81,12 @@ impl Corpus {
     /// Good rows.
     #[allow(clippy::len_without_is_empty)] // An empty corpus is not opened.
     pub fn len(&self) -> u64 {
-        match &self.set {
-            Set::Table(set) => set.rows().len(),
-            Set::ChartMimic(set) => set.len(),
-        }
+        self.rows.len()
     }
 
     /// The number of the `i`-th good row in its file, from 1.
     pub fn number(&self, i: u64) -> u64 {
-        match &self.set {
-            Set::Table(set) => set.rows().number(i),
-            Set::ChartMimic(_) => i + 1,
-        }
+        self.rows.number(i)
     }
 
     /// Rows that were left out at opening, by reason.
@@ -92,10 +99,15 @@ impl Corpus {
     /// # Errors
     /// The file changed.
     pub fn record(&self, i: u64) -> Result<Record, DataError> {
-        match &self.set {
-            Set::Table(set) => set.record(i),
-            Set::ChartMimic(set) => set.record(i),
-        }
+        self.rows.record(i)
+    }
+
+    /// The same for several rows, in the order given: rows of one Parquet row group are read at once.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub fn records(&self, rows: &[u64]) -> Result<Vec<Record>, DataError> {
+        self.rows.records(rows)
     }
 
     /// The file of a picture, byte for byte.
@@ -103,7 +115,7 @@ impl Corpus {
     /// # Errors
     /// It cannot be read.
     pub fn picture(&self, picture: &Picture) -> Result<Vec<u8>, DataError> {
-        self.store().bytes(picture)
+        self.rows.bytes(picture)
     }
 
     /// The `i`-th good row (from 0) with its pictures decoded.
@@ -111,25 +123,33 @@ impl Corpus {
     /// # Errors
     /// The file changed, or a picture cannot be read or decoded.
     pub fn task(&self, i: u64) -> Result<Task, DataError> {
-        let record = self.record(i)?;
+        self.decoded(i, self.record(i)?)
+    }
+
+    /// The same for the rows at these positions of the endless stream.
+    pub(crate) fn tasks(
+        &self,
+        seed: u64,
+        positions: impl Iterator<Item = u64>,
+    ) -> Result<Vec<Task>, DataError> {
+        let rows: Vec<u64> = positions.map(|position| self.rows.at(seed, position)).collect();
+        let records = self.records(&rows)?;
+        rows.into_iter().zip(records).map(|(i, record)| self.decoded(i, record)).collect()
+    }
+
+    fn decoded(&self, i: u64, record: Record) -> Result<Task, DataError> {
         let image = |picture: &Picture| {
-            decode(&self.picture(picture)?).map_err(|problem| {
-                let name = match picture {
-                    Picture::File(path) => path.display().to_string(),
-                    Picture::Member { name, .. } => name.clone(),
-                };
-                DataError::Row {
-                    path: self.path().to_owned(),
-                    row: self.number(i),
-                    problem: format!("{name}: {problem}"),
-                    mend: "`visual-sdpo data filter` writes the rows that are whole",
-                }
+            decode(&self.picture(picture)?).map_err(|problem| DataError::Row {
+                path: self.rows.file(i).to_owned(),
+                row: self.number(i),
+                problem: format!("{}: {problem}", picture.name()),
+                mend: "`visual-sdpo data filter` writes the rows that are whole",
             })
         };
         Ok(Task {
             images: record.pictures.iter().map(image).collect::<Result<_, _>>()?,
             id: record.id,
-            domain: Domain::Chart,
+            domain: self.domain,
             prompt: record.prompt,
             reference: record.reference,
             requirements: record.requirements,
@@ -138,10 +158,7 @@ impl Corpus {
 
     /// The file of the rows, or their folder.
     pub fn path(&self) -> &Path {
-        match &self.set {
-            Set::Table(set) => set.rows().path(),
-            Set::ChartMimic(set) => set.folder(),
-        }
+        self.rows.path()
     }
 
     /// For a run's manifest.
@@ -149,11 +166,44 @@ impl Corpus {
         let skipped: BTreeMap<&str, u64> = self.skipped.iter().map(|(r, n)| (r.name(), *n)).collect();
         serde_json::json!({"rows": self.len(), "left_out": skipped})
     }
+}
 
-    fn store(&self) -> &Store {
-        match &self.set {
-            Set::Table(set) => set.store(),
-            Set::ChartMimic(set) => set.store(),
-        }
+/// The rows of a checked configuration.
+fn open(config: &DataConfig, skips: &mut Skips) -> Result<Box<dyn Rows>, DataError> {
+    let (path, split, limit) = (config.path.as_path(), config.split.as_str(), config.limit);
+    let parts = ["chartmimic", "jsonl"].contains(&config.kind.as_str());
+    if !parts && split != "train" {
+        return Err(DataError::Key {
+            key: "split",
+            problem: format!("{:?} has no {split:?}", config.kind),
+            mend: "leave it out: the data set has one part",
+        });
     }
+    Ok(match config.kind.as_str() {
+        "chart2code" => Box::new(chart2code::open(path, limit, skips)?),
+        "chartmimic" => Box::new(ChartMimic::open(path, split, limit, skips)?),
+        "jsonl" => Box::new(jsonl::open(config, skips)?),
+        "design2code" if !design2code::in_parquet(path) => {
+            Box::new(design2code::Folder::open(path, limit, skips)?)
+        }
+        _ => in_parquet(config, skips)?,
+    })
+}
+
+/// The data sets that are published in Parquet.
+#[cfg(feature = "parquet")]
+fn in_parquet(config: &DataConfig, skips: &mut Skips) -> Result<Box<dyn Rows>, DataError> {
+    use crate::{shards, webcode2m, websight};
+    let keys = webcode2m::Keys(config);
+    let prompt = if config.kind == "design2code" { design2code::PROMPT } else { websight::PROMPT };
+    Ok(Box::new(shards::Shards::open(&config.path, prompt, &keys, config.limit, skips)?))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn in_parquet(config: &DataConfig, _: &mut Skips) -> Result<Box<dyn Rows>, DataError> {
+    Err(DataError::Key {
+        key: "type",
+        problem: format!("{:?} lies in Parquet files, which this build does not read", config.kind),
+        mend: "build with the default features",
+    })
 }

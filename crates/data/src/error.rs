@@ -7,19 +7,22 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// `[data] type` names no known data set.
-    #[error(
-        "data.type: no data set is called '{0}'; use \"mini\", \"chart2code\", \"chartmimic\" or \"jsonl\""
-    )]
-    UnknownType(String),
+    #[error("data.type: no data set is called '{name}'; use {known}")]
+    UnknownType {
+        /// What it names.
+        name: String,
+        /// What there is.
+        known: String,
+    },
     /// The data set does not have this domain.
-    #[error(
-        "data.domain: there are no {domain} tasks in \"{kind}\"; use \"chart\", or \"web\" with \"mini\""
-    )]
+    #[error("data.domain: there are no {domain} tasks in \"{kind}\"; use {known}")]
     UnknownDomain {
         /// The data set.
         kind: String,
         /// The domain that was asked for.
         domain: &'static str,
+        /// What it has.
+        known: String,
     },
     /// A key of the configuration has no usable value.
     #[error("data.{key}: {problem}; {mend}")]
@@ -93,6 +96,8 @@ pub enum Reason {
     MissingImage,
     /// A picture that it names cannot be decoded. Found when a row is drawn, not at opening.
     BadImage,
+    /// A key of the recipe asks for other rows.
+    Filtered,
 }
 
 impl Reason {
@@ -106,6 +111,7 @@ impl Reason {
             Reason::NoCode => "no-code",
             Reason::MissingImage => "missing-image",
             Reason::BadImage => "bad-image",
+            Reason::Filtered => "filtered",
         }
     }
 }

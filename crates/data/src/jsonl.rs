@@ -8,16 +8,17 @@
 //! or `messages` with both turns; `content` may be a plain string; `completion` may be absent. Paths in
 //! `images` are relative to the file. A system turn is put before the instruction's text, because a task is
 //! one instruction; pictures come before the text wherever their marks stand, as tasks define it. The
-//! reference is the fenced code of the answer, or all of it where it has no fence. `requirements` (ours) is
+//! reference is the fenced code of the answer (in a language of `data.domain`), or all of it where it has no fence. `requirements` (ours) is
 //! read where present. Other keys are ignored.
 //!
 //! Not done: more than one user turn, tool calls, pictures inside the JSON.
 
+use crate::DataConfig;
 use crate::error::{DataError, Fault, Reason, Skips};
 use crate::picture::{Picture, Store};
 use crate::record::{Record, code_of, id_of, parsed};
 use crate::rows::Layout;
-use crate::table::Table;
+use crate::table::{Place, Table};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -87,10 +88,11 @@ impl Content {
 }
 
 /// Opens a file, or `SPLIT.jsonl` of a folder.
-pub(crate) fn open(path: &Path, split: &str, limit: u64, skips: &mut Skips) -> Result<Table, DataError> {
-    let file = file_of(path, split)?;
+pub(crate) fn open(config: &DataConfig, skips: &mut Skips) -> Result<Table, DataError> {
+    let file = file_of(&config.path, &config.split)?;
     let store = Store::Folder(file.parent().unwrap_or(Path::new("")).to_owned());
-    Table::scan(&file, Layout::Lines, (store, record), limit, skips)
+    let place = Place { store, domain: config.domain };
+    Table::scan(&file, Layout::Lines, (place, record), config.limit, skips)
 }
 
 fn file_of(path: &Path, split: &str) -> Result<PathBuf, DataError> {
@@ -114,7 +116,7 @@ fn file_of(path: &Path, split: &str) -> Result<PathBuf, DataError> {
 }
 
 /// The record of a line, or why it is none.
-fn record(text: &str, number: u64, store: &Store) -> Result<Record, Fault> {
+fn record(text: &str, number: u64, place: &Place) -> Result<Record, Fault> {
     let form = |problem: String| (Reason::Form, problem);
     let mut raw: Raw = parsed(text)?;
     let turns = turns(&mut raw).map_err(form)?;
@@ -132,11 +134,11 @@ fn record(text: &str, number: u64, store: &Store) -> Result<Record, Fault> {
         return Err(form(format!("{marks} image marks, but {} images", raw.images.len())));
     }
     let answer = answer.first().map(|turn| turn.content.text());
-    let code = answer.map(|text| code_of(&text, true).map(str::to_owned).ok_or(text));
+    let code = answer.map(|text| code_of(&text, place.domain, true).map(str::to_owned).ok_or(text));
     let reference = code.transpose().map_err(|_| (Reason::NoCode, "the assistant's turn is empty".into()))?;
     let words: Vec<String> = system.iter().chain(&user).map(|t| t.content.text()).collect();
     let find = |name: &String| {
-        store.find(name).ok_or_else(|| (Reason::MissingImage, format!("{name} is not there")))
+        place.store.find(name).ok_or_else(|| (Reason::MissingImage, format!("{name} is not there")))
     };
     Ok(Record {
         id: id_of(&raw.id, number),

@@ -31,6 +31,24 @@ pub enum Picture {
         /// Bytes of its content.
         len: u64,
     },
+    /// In its row, and read together with it.
+    Held {
+        /// Where the row has it.
+        place: String,
+        /// Its file; empty where the row has none.
+        bytes: Arc<[u8]>,
+    },
+}
+
+impl Picture {
+    /// Its file, member or place in the row.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Picture::File(path) => path.display().to_string(),
+            Picture::Member { name, .. } => name.clone(),
+            Picture::Held { place, .. } => place.clone(),
+        }
+    }
 }
 
 /// Where the pictures of a data set lie.
@@ -87,11 +105,11 @@ impl Store {
     /// The bytes of a picture's file.
     pub fn bytes(&self, picture: &Picture) -> Result<Vec<u8>, DataError> {
         let mend = "check that the pictures are where they were";
-        let (shown, len) = match (picture, self) {
-            (Picture::File(path), _) => {
-                (path, std::fs::metadata(path).map_err(DataError::io(path, mend))?.len())
-            }
-            (Picture::Member { len, .. }, Store::Tar { path, .. } | Store::Folder(path)) => (path, *len),
+        let (Store::Tar { path, .. } | Store::Folder(path)) = self;
+        let (shown, len) = match picture {
+            Picture::File(path) => (path, std::fs::metadata(path).map_err(DataError::io(path, mend))?.len()),
+            Picture::Member { len, .. } => (path, *len),
+            Picture::Held { bytes, .. } => (path, bytes.len() as u64),
         };
         if len > MAX_BYTES {
             return Err(DataError::file(shown, format!("a picture of {len} bytes"), "64 MiB is the limit"));
@@ -104,6 +122,10 @@ impl Store {
             }
             (Picture::File(path), _) => {
                 File::open(path).and_then(|f| f.take(MAX_BYTES).read_to_end(&mut bytes)).map(|_| ())
+            }
+            (Picture::Held { bytes: held, .. }, _) => {
+                bytes.extend_from_slice(held);
+                Ok(())
             }
             (Picture::Member { .. }, Store::Folder(_)) => Err(std::io::ErrorKind::NotFound.into()),
         };
@@ -137,6 +159,9 @@ fn hash(name: &str) -> u64 {
 /// # Errors
 /// What the decoder said, in one line.
 pub fn decode(bytes: &[u8]) -> Result<Image, String> {
+    if bytes.is_empty() {
+        return Err("there is no picture".into());
+    }
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| e.to_string())?;
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);

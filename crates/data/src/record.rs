@@ -1,4 +1,4 @@
-//! A row before its pictures are read.
+//! A row before its pictures are decoded.
 
 use crate::error::{Fault, Reason};
 use crate::picture::Picture;
@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use vsdpo_artifact::{Domain, Requirements, Span, extract_code};
 
-/// A task whose pictures are still where they lie.
+/// A task whose pictures are still files, mostly where they lie.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     /// Stable name within its data set.
@@ -38,8 +38,8 @@ pub(crate) fn id_of(id: &Value, number: u64) -> String {
 
 /// The code of an answer: its first fenced block (or, if `bare`, the whole text where there is none).
 /// `None` if there is no fence or nothing in it.
-pub(crate) fn code_of(answer: &str, bare: bool) -> Option<&str> {
-    let span: Span = extract_code(answer, Domain::Chart);
+pub(crate) fn code_of(answer: &str, domain: Domain, bare: bool) -> Option<&str> {
+    let span: Span = extract_code(answer, domain);
     let fenced = span != Span::new(0, answer.len());
     span.text(answer).filter(|code| (fenced || bare) && !code.trim().is_empty())
 }

@@ -280,3 +280,12 @@ fn chartmimic_takes_the_published_layout() {
     assert_eq!(bar.reference.as_deref(), Some("# bar_1\n"));
     assert_eq!(line.images[0].pixel(0, 0), [2, 2, 2, 255]);
 }
+
+#[cfg(not(feature = "parquet"))]
+#[test]
+fn a_build_without_parquet_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let web = DataConfig { domain: vsdpo_artifact::Domain::Web, ..config("websight", dir.path()) };
+    let error = Source::open(&web).unwrap_err().to_string();
+    assert!(error.starts_with("data.type: \"websight\" lies in Parquet files"), "{error}");
+}

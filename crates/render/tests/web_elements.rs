@@ -58,7 +58,7 @@ fn every_element_stands_at_its_tag() {
     assert_eq!(page.elements[0].kind, ElementKind::Page);
     // What a script appends to the body has no tag of its own; the source has none for the body either.
     assert!(page.elements.iter().any(|e| e.text.as_deref() == Some("late") && e.stack.is_empty()));
-    assert_eq!(page.notes, ["no answer for http://page.test/none.png"]);
+    assert_eq!(page.notes, ["no answer for none.png"]);
     for (id, e) in page.elements.iter().enumerate() {
         assert_eq!(e.id as usize, id);
         assert!(e.parent.is_none_or(|parent| parent < e.id), "{e:?}");

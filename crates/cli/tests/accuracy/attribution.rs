@@ -4,7 +4,7 @@ use super::{fixtures, render, scripts};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use vsdpo_artifact::{Element, ElementKind, Statement};
+use vsdpo_artifact::{Domain, Element, ElementKind, Statement};
 use vsdpo_credit::{smallest_around, statements};
 
 #[derive(Deserialize)]

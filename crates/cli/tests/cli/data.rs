@@ -45,7 +45,8 @@ fn rows_that_run_are_kept_and_read_back() {
 
     // As an interruption after the first row leaves it: the files ran ahead of the state.
     let first = kept.find('\n').unwrap() + 1;
-    let job = json!({"type": "jsonl", "path": path("train.jsonl"), "split": "train", "limit": 0});
+    let (path_in, domain) = (path("train.jsonl"), "chart");
+    let job = json!({"type": "jsonl", "path": path_in, "domain": domain, "split": "train", "limit": 0});
     let malformed = why.find('\n').unwrap() + 1;
     let state = json!({"job": job, "opened": true, "done": 1, "kept": 1, "reasons": {"not-json": 1},
         "out_bytes": first, "rejected_bytes": malformed});
@@ -58,6 +59,31 @@ fn rows_that_run_are_kept_and_read_back() {
         (kept, why)
     );
     assert!(!dir.path().join("kept.jsonl.state").exists());
+}
+
+#[test]
+fn pages_that_can_be_drawn_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    fs::create_dir(path("pages")).unwrap();
+    let mut png = std::io::Cursor::new(Vec::new());
+    image::RgbImage::new(3, 2).write_to(&mut png, image::ImageFormat::Png).unwrap();
+    for (name, picture) in [("1", png.get_ref().as_slice()), ("2", b"no picture"), ("g3", png.get_ref())] {
+        fs::write(path(&format!("pages/{name}.html")), format!("<h1>Page {name}</h1>")).unwrap();
+        fs::write(path(&format!("pages/{name}.png")), picture).unwrap();
+    }
+    let out = path("kept.jsonl");
+    let filter = |more: &[&str]| {
+        let args = ["data", "filter", "--type", "design2code", "--path", &path("pages"), "--out", &out];
+        run(&[&args, more].concat())
+    };
+    assert_one_line(&filter(&["--min-score", "3"]), &["data.min_score", "webcode2m"]);
+    let output = filter(&["--workers", "1", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary, json!({"kept": 2, "rejected": 1, "reasons": {"bad-image": 1}}));
+    let kept = fs::read_to_string(&out).unwrap();
+    assert!(kept.contains("pages/g3.png") && kept.contains("<h1>Page g3</h1>"), "{kept}");
 }
 
 #[test]

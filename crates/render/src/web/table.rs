@@ -58,7 +58,7 @@ impl Visit<'_> {
             node.attribute(&tagged.attribute).map(str::to_owned)
         };
         let source = std::mem::take(&mut self.sheets);
-        let mut decided = Decided::new(&tagged.source, &source, tagged, tag);
+        let mut decided = Decided::new(tagged.source, &source, tagged, tag);
         if decided.is_empty() {
             return Ok(Vec::new());
         }

@@ -34,6 +34,8 @@ fn every_problem_is_one_line_with_the_key() {
     };
     check("[optim]\nlrr = 1\n", &[], "optim.lrr: unknown field `lrr`, expected one of `lr`");
     check("[optim]\nlr = \"a\"\n", &[], "optim.lr: invalid type: string \"a\", expected f64");
+    check("[data]\ntype = \"websight\"\nscore = 3\n", &[], "data.score: unknown field `score`");
+    check("[data]\nlang = \"en\"\n", &[], "data.lang: invalid type: string \"en\", expected a sequence");
     check("steps = -1\n", &[], "steps: invalid value: integer `-1`, expected usize");
     check("[distill]\nteacher = \"me\"\n", &[], "distill.teacher: unknown variant `me`");
     check("[optim\n", &[], "line 3: not TOML");
@@ -51,6 +53,19 @@ fn every_problem_is_one_line_with_the_key() {
     );
     let off = ["distill.weight=0", "grpo.weight=0"];
     check("", &off, "distill.weight: 0.0 cannot be used; give distill, grpo or sft");
+}
+
+#[test]
+fn pages_are_chosen_by_keys_that_survive_a_round_trip() {
+    let keys = "[data]\ntype = \"webcode2m\"\npath = \"data\"\ndomain = \"web\"\nmin_score = 4\n\
+        lang = [\"en\", \"de\"]\nmax_tokens = 4096\n";
+    let recipe = parse(keys, &["data.min_score=-1"]).unwrap();
+    let data = &recipe.data;
+    assert_eq!((data.min_score, data.max_tokens, data.lang.len()), (Some(-1), Some(4096), 2));
+    assert_eq!(Recipe::parse(&recipe.to_toml(), &[]).unwrap(), recipe);
+    // They are for one data set alone, which is said when it is opened.
+    let error = vsdpo_data::Source::open(&parse("[data]\nmax_tokens = 1\n", &[]).unwrap().data).unwrap_err();
+    assert!(error.to_string().starts_with("data.max_tokens: is given, but"), "{error}");
 }
 
 #[test]

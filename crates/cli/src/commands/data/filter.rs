@@ -1,4 +1,4 @@
-//! `data filter`: the rows of a corpus whose scripts run and whose pictures can be read.
+//! `data filter`: the rows of a corpus whose code can be drawn and whose pictures can be read.
 
 use super::outputs::{Outputs, State};
 use crate::{Exit, terminal};
@@ -7,22 +7,23 @@ use clap::Parser;
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
-use vsdpo_artifact::{Domain, Outcome};
+use vsdpo_artifact::{Domain, ExecError, Outcome};
 use vsdpo_data::{Corpus, DataConfig, Record, Skipped, decode_picture};
-use vsdpo_render::{ChartRenderer, RenderConfig};
+use vsdpo_render::{ChartRenderer, Page, RenderConfig, RenderError, WebConfig, WebRenderer};
 
 /// Rows per worker between two saved states: what an interruption costs at most.
-const CHUNK: usize = 8;
+const CHUNK: u64 = 8;
 
-/// Keep the rows of a corpus whose reference scripts run in the sandbox.
+/// Keep the rows of a corpus whose reference scripts run in the sandbox, or whose pages can be drawn.
 ///
 /// Writes the kept rows in trl's conversational form, which `[data] type = "jsonl"` reads; pictures out of an
-/// archive are written to a folder beside. Interrupted, the same command goes on where it stopped.
+/// archive or a Parquet file are written to a folder beside. Interrupted, the same command goes on where it
+/// stopped.
 ///
 /// Example: visual-sdpo data filter --type chart2code --path data/chart2code --out kept.jsonl
 #[derive(Parser)]
 pub struct Args {
-    /// The form of the corpus: chart2code, chartmimic or jsonl.
+    /// The form of the corpus: chart2code, chartmimic, websight, webcode2m, design2code or jsonl (of charts).
     #[arg(long = "type", value_name = "TYPE")]
     kind: String,
     /// Its folder or file.
@@ -37,12 +38,21 @@ pub struct Args {
     /// The other rows, to be written: number, id, kind and message.
     #[arg(long, value_name = "JSONL")]
     rejected: Option<PathBuf>,
-    /// Scripts that run at the same time; one per core if not given.
+    /// Scripts or pages that are drawn at the same time; one per core if not given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
     workers: Option<u64>,
     /// Only the first so many well-formed rows; 0 is all.
     #[arg(long, value_name = "N", default_value_t = 0)]
     limit: u64,
+    /// Only pages with at least this score (webcode2m).
+    #[arg(long, value_name = "N")]
+    min_score: Option<i64>,
+    /// Only pages in these languages (webcode2m).
+    #[arg(long, value_name = "LANG", value_delimiter = ',')]
+    lang: Vec<String>,
+    /// Only pages of at most so many GPT-2 tokens, CSS and HTML together (webcode2m).
+    #[arg(long, value_name = "N")]
+    max_tokens: Option<u64>,
     /// Print the summary as JSON.
     #[arg(long)]
     json: bool,
@@ -55,17 +65,55 @@ impl Args {
         DataConfig {
             kind: self.kind.clone(),
             path: self.path.clone(),
-            domain: Domain::Chart,
+            domain: vsdpo_data::domains(&self.kind).first().copied().unwrap_or(Domain::Chart),
             split: self.split.clone(),
             limit: self.limit,
+            min_score: self.min_score,
+            lang: self.lang.clone(),
+            max_tokens: self.max_tokens,
         }
     }
 
-    fn render(&self) -> RenderConfig {
+    fn drawer(&self, domain: Domain) -> Result<Drawer, RenderError> {
         let config = self.sandbox.config();
         let workers = self.workers.map_or(config.workers, |n| n as usize);
-        // Every script is run once: a cache would only grow.
-        RenderConfig { workers, cache_entries: 0, ..config }
+        Ok(match domain {
+            Domain::Web => {
+                let config = WebConfig { workers, timeout: config.timeout, ..WebConfig::default() };
+                Drawer::Pages(WebRenderer::start(config)?)
+            }
+            // Every script is run once: a cache would only grow.
+            _ => {
+                let config = RenderConfig { workers, cache_entries: 0, ..config };
+                Drawer::Charts(Box::new(ChartRenderer::start(config)?))
+            }
+        })
+    }
+}
+
+/// What draws the references.
+enum Drawer {
+    Charts(Box<ChartRenderer>),
+    Pages(WebRenderer),
+}
+
+impl Drawer {
+    /// Why each of these sources cannot be drawn.
+    fn failures(&self, sources: &[&str]) -> Result<Vec<Option<ExecError>>, RenderError> {
+        match self {
+            Drawer::Charts(charts) => {
+                let failure = |outcome| match outcome {
+                    Outcome::Failed { error } => Some(error),
+                    Outcome::Rendered(_) => None,
+                };
+                charts.render_all(sources).into_iter().map(|outcome| outcome.map(failure)).collect()
+            }
+            Drawer::Pages(pages) => {
+                let page = |source: &&str| Page { html: source.as_bytes().to_vec(), folder: None };
+                let shots = pages.shoot_all(&sources.iter().map(page).collect::<Vec<_>>())?;
+                Ok(shots.into_iter().map(Result::err).collect())
+            }
+        }
     }
 }
 
@@ -76,12 +124,10 @@ pub fn run(args: &Args) -> Result<Exit> {
     })?;
     let config = args.data();
     vsdpo_data::prepare(&config, &mut |note| terminal::remark(note))?;
-    let job = json!({"type": args.kind, "path": args.path, "split": args.split, "limit": args.limit});
-    let mut outputs = Outputs::open(&args.out, args.rejected.as_deref(), job)?;
+    let mut outputs = Outputs::open(&args.out, args.rejected.as_deref(), json!(config))?;
     let corpus = open(&config, &mut outputs)?;
-    let render = args.render();
-    let chunk = (render.workers * CHUNK) as u64;
-    let renderer = ChartRenderer::start(render)?;
+    let chunk = CHUNK * args.workers.unwrap_or(args.sandbox.config().workers as u64);
+    let drawer = args.drawer(config.domain)?;
     let bar = terminal::progress("running", corpus.len());
     let mut told = std::time::Instant::now();
     while outputs.state.done < corpus.len() {
@@ -92,7 +138,7 @@ pub fn run(args: &Args) -> Result<Exit> {
             told = std::time::Instant::now();
             terminal::remark(&format!("{first} of {} rows", corpus.len()));
         }
-        judge(&corpus, &renderer, rows, &mut outputs)?;
+        judge(&corpus, &drawer, rows, &mut outputs)?;
         outputs.save()?;
     }
     bar.finish_and_clear();
@@ -118,23 +164,19 @@ fn open(config: &DataConfig, outputs: &mut Outputs) -> Result<Corpus> {
     Ok(corpus)
 }
 
-/// Runs the scripts of some rows and writes each row to where it belongs, in the order of the file.
-fn judge(
-    corpus: &Corpus,
-    renderer: &ChartRenderer,
-    rows: std::ops::Range<u64>,
-    outputs: &mut Outputs,
-) -> Result<()> {
-    let records = rows.clone().map(|i| corpus.record(i)).collect::<Result<Vec<Record>, _>>()?;
+/// Draws the references of some rows and writes each row to where it belongs, in the order of the file.
+fn judge(corpus: &Corpus, drawer: &Drawer, rows: std::ops::Range<u64>, outputs: &mut Outputs) -> Result<()> {
+    let records = corpus.records(&rows.clone().collect::<Vec<u64>>())?;
     let sources: Vec<&str> = records.iter().map(|r| r.reference.as_deref().unwrap_or("")).collect();
-    let outcomes = renderer.render_all(&sources);
-    for ((i, record), outcome) in rows.zip(&records).zip(outcomes) {
+    let failures = drawer.failures(&sources).with_context(|| {
+        format!("cannot render rows {} to {}", corpus.number(rows.start), corpus.number(rows.end - 1))
+    })?;
+    for ((i, record), failure) in rows.zip(&records).zip(failures) {
         let number = corpus.number(i);
-        let outcome = outcome.with_context(|| format!("cannot render row {number}"))?;
         let id = Some(record.id.as_str());
         if record.reference.is_none() {
             outputs.reject(number, id, "no-code", "the row has no answer")?;
-        } else if let Outcome::Failed { error } = outcome {
+        } else if let Some(error) = failure {
             let kind = serde_json::to_value(error.kind)?;
             outputs.reject(number, id, kind.as_str().unwrap_or("failed"), &error.message)?;
         } else if let Some(problem) = bad_picture(corpus, record) {

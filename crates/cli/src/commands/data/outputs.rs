@@ -72,6 +72,11 @@ impl Outputs {
                 Picture::Member { name, .. } => {
                     self.unpack(corpus, picture, &format!("{number}-{k}-{}", file_name(name)))?
                 }
+                // Numbers are those of a file, and there may be several; ids are the data set's.
+                Picture::Held { bytes, .. } => {
+                    let ending = if bytes.starts_with(b"\xff\xd8") { "jpg" } else { "png" };
+                    self.unpack(corpus, picture, &format!("{}.{ending}", record.id))?
+                }
             });
         }
         writeln!(self.out, "{}", jsonl_line(record, &images)).with_context(|| self.cannot())?;

@@ -64,13 +64,8 @@ impl Dataset {
     /// The examples with a PNG as questions (spec chartmimic, 1.2), for `ask`. The others are told of: a model
     /// cannot be asked.
     pub fn questions<T>(&self, ask: impl FnOnce(&Questions) -> Result<T>) -> Result<T> {
-        let config = DataConfig {
-            kind: "chartmimic".into(),
-            path: self.folder.clone(),
-            domain: Domain::Chart,
-            split: "train".into(),
-            limit: 0,
-        };
+        let path = self.folder.clone();
+        let config = DataConfig { kind: "chartmimic".into(), path, ..DataConfig::default() };
         let mut blind = 0;
         let corpus = Corpus::open(&config, &mut |_| blind += 1)?;
         if blind > 0 {

@@ -1,0 +1,69 @@
+//! Design2Code as tasks: a screenshot to rebuild, with its page as reference.
+//!
+//! The published forms: a folder of `N.html`, `N.png` and the `rick.jpg` that stands for every picture
+//! (`gN.*` in the HARD set); or `SALT-NLP/Design2Code-hf`, Parquet with the columns `image` and `text`,
+//! whose split `train` is that test set. `data.path` is the folder of the pairs or of the Parquet file.
+//!
+//! The prompt asks what the benchmark asks, in *our* words ([`PROMPT`]): numbers measured with it are not
+//! the published ones. Training on these files spoils the benchmark for that model.
+//!
+//! Not done: copying `rick.jpg` to where a task's page is drawn.
+
+use crate::corpus::Rows;
+use crate::error::{DataError, Skips};
+use crate::pairs::{Form, Pairs};
+use crate::picture::Picture;
+use crate::record::Record;
+use std::fs;
+use std::path::Path;
+
+/// What is asked. Every picture of the benchmark's pages is one file, and a page cannot know its name.
+pub(crate) const PROMPT: &str = "Write one HTML file, with its styles inside it, that shows the web page in the screenshot \
+    again, as closely as you can: its texts, its colours and its layout. Where the page has a picture, use \
+    the file rick.jpg.";
+
+/// Whether the path names a Parquet file or a folder of them.
+pub(crate) fn in_parquet(path: &Path) -> bool {
+    let is = |path: &Path| path.extension().is_some_and(|e| e == "parquet");
+    is(path) || fs::read_dir(path).is_ok_and(|files| files.flatten().any(|file| is(&file.path())))
+}
+
+/// The form of folders.
+#[derive(Debug)]
+pub(crate) struct Folder(Pairs);
+
+impl Folder {
+    pub fn open(path: &Path, limit: u64, skips: &mut Skips) -> Result<Self, DataError> {
+        let mend = "name the folder that holds N.html and N.png, or a .parquet file";
+        if !path.is_dir() {
+            return Err(DataError::file(path, "is no folder", mend));
+        }
+        let form = Form { ending: "html", mend: "fetch the data set again" };
+        Pairs::open(path, form, limit, skips).map(Self)
+    }
+}
+
+impl Rows for Folder {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn path(&self) -> &Path {
+        self.0.folder()
+    }
+
+    fn record(&self, i: u64) -> Result<Record, DataError> {
+        let (stem, page, picture) = self.0.get(i)?;
+        Ok(Record {
+            id: stem.to_owned(),
+            prompt: PROMPT.to_owned(),
+            pictures: vec![picture],
+            reference: Some(page),
+            requirements: None,
+        })
+    }
+
+    fn bytes(&self, picture: &Picture) -> Result<Vec<u8>, DataError> {
+        self.0.bytes(picture)
+    }
+}

@@ -1,0 +1,91 @@
+//! A folder of examples, each a source and its picture under one name: `STEM.py` and `STEM.png`, say. Only the
+//! names stay in memory: benchmarks have a few thousand at most.
+
+use crate::error::{DataError, Fault, Reason, Skips};
+use crate::picture::{Picture, Store};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What the examples of a benchmark look like.
+#[derive(Debug)]
+pub(crate) struct Form {
+    /// Ending of the sources.
+    pub ending: &'static str,
+    /// What to do where a picture is not there.
+    pub mend: &'static str,
+}
+
+/// The whole examples, in the order of their names.
+#[derive(Debug)]
+pub(crate) struct Pairs {
+    folder: PathBuf,
+    store: Store,
+    form: Form,
+    stems: Vec<String>,
+}
+
+impl Pairs {
+    pub fn open(folder: &Path, form: Form, limit: u64, skips: &mut Skips) -> Result<Self, DataError> {
+        let mut stems = Vec::new();
+        let mend = "check the rights";
+        for entry in fs::read_dir(folder).map_err(DataError::io(folder, mend))? {
+            let path = entry.map_err(DataError::io(folder, mend))?.path();
+            if path.extension().is_some_and(|e| e == form.ending) {
+                stems.extend(path.file_stem().and_then(|s| s.to_str()).map(str::to_owned));
+            }
+        }
+        stems.sort();
+        let mut number = 0;
+        stems.retain(|stem| {
+            number += 1;
+            let fault = whole(folder, &form, stem).err();
+            fault.map(|fault| skips.add(number, fault)).is_none()
+        });
+        if limit > 0 {
+            stems.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        }
+        Ok(Self { folder: folder.to_owned(), store: Store::Folder(folder.to_owned()), form, stems })
+    }
+
+    pub fn len(&self) -> u64 {
+        self.stems.len() as u64
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub fn bytes(&self, picture: &Picture) -> Result<Vec<u8>, DataError> {
+        self.store.bytes(picture)
+    }
+
+    /// The name, source and picture of an example.
+    pub fn get(&self, i: u64) -> Result<(&str, String, Picture), DataError> {
+        let bad = |problem: String| DataError::Row {
+            path: self.folder.clone(),
+            row: i + 1,
+            problem,
+            mend: "the files changed while they were in use: start again",
+        };
+        let stem = self.stems.get(i as usize).ok_or_else(|| bad("is not in the index".into()))?;
+        let code = whole(&self.folder, &self.form, stem).map_err(|(_, problem)| bad(problem))?;
+        Ok((stem, code, Picture::File(self.folder.join(format!("{stem}.png")))))
+    }
+}
+
+/// The source of an example that is whole.
+fn whole(folder: &Path, form: &Form, stem: &str) -> Result<String, Fault> {
+    if !folder.join(format!("{stem}.png")).is_file() {
+        return Err((Reason::MissingImage, format!("{stem}.png is not there: {}", form.mend)));
+    }
+    let file = format!("{stem}.{}", form.ending);
+    let bytes =
+        fs::read(folder.join(&file)).map_err(|e| (Reason::Form, format!("{file} cannot be read ({e})")))?;
+    let code = String::from_utf8(bytes).map_err(|e| {
+        (Reason::NotUtf8, format!("{file}: byte {} is not UTF-8", e.utf8_error().valid_up_to()))
+    })?;
+    match code.trim().is_empty() {
+        true => Err((Reason::NoCode, format!("{file} is empty"))),
+        false => Ok(code),
+    }
+}

@@ -1,0 +1,156 @@
+//! One Parquet file: its columns by name, a row group at a time.
+
+use crate::error::DataError;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{Array, ArrayRef, BinaryArray, Int64Array, ListArray, StringArray, new_empty_array};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
+    RowSelectionPolicy,
+};
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+const FETCH: &str = "the file is cut short or damaged: fetch it again";
+/// Rows decoded at a time where all rows of a group are wanted, and where some are. Only rows of the second
+/// kind are large.
+const ROWS: (usize, usize) = (1024, 16);
+
+/// A column that is needed.
+#[derive(Clone, Copy)]
+pub(crate) struct Column {
+    /// The path of its values; the part before the dot is the column's name.
+    pub path: &'static str,
+    /// What it has to hold, in words.
+    pub what: &'static str,
+    /// Whether it does.
+    pub fits: fn(&dyn Array) -> bool,
+}
+
+impl Column {
+    fn name(&self) -> &'static str {
+        self.path.split('.').next().unwrap_or(self.path)
+    }
+}
+
+/// The screenshot, as `datasets` stores pictures.
+pub(crate) const IMAGE: Column =
+    Column { path: "image.bytes", what: "{bytes: binary, path: text}", fits: |a| bytes(a).is_some() };
+/// The page.
+pub(crate) const TEXT: Column = Column { path: "text", what: "text", fits: |a| text(a).is_some() };
+
+pub(crate) fn text(array: &dyn Array) -> Option<&StringArray> {
+    array.as_string_opt::<i32>()
+}
+
+pub(crate) fn bytes(array: &dyn Array) -> Option<&BinaryArray> {
+    array.as_struct_opt()?.column_by_name("bytes")?.as_binary_opt::<i32>()
+}
+
+pub(crate) fn integers(array: &dyn Array) -> Option<&Int64Array> {
+    array.as_primitive_opt::<Int64Type>()
+}
+
+/// Lists of integers, and the integers of all of them.
+pub(crate) fn integer_lists(array: &dyn Array) -> Option<(&ListArray, &Int64Array)> {
+    let lists = array.as_list_opt::<i32>()?;
+    Some((lists, integers(lists.values())?))
+}
+
+/// An open file. The footer is in memory, nothing else.
+pub(crate) struct Shard {
+    path: PathBuf,
+    file: File,
+    footer: ArrowReaderMetadata,
+}
+
+impl Shard {
+    /// Reads the footer and checks that the columns are there.
+    pub fn open(path: &Path, columns: &[Column]) -> Result<Self, DataError> {
+        let file = File::open(path).map_err(DataError::io(path, "name an existing file"))?;
+        // What the writer's Arrow called a type is of no use: there are three texts for one in Parquet.
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let footer = guarded(|| ArrowReaderMetadata::load(&file, options).map_err(|e| line(&e)))
+            .map_err(|problem| DataError::file(path, format!("no whole Parquet file ({problem})"), FETCH))?;
+        let mend = "is data.type right, and this a file of that data set?";
+        for column in columns {
+            let name = column.name();
+            let Ok(field) = footer.schema().field_with_name(name) else {
+                let all: Vec<&str> = footer.schema().fields().iter().map(|f| f.name().as_str()).collect();
+                let problem = format!("has no column `{name}`, only {}", all.join(", "));
+                return Err(DataError::file(path, problem, mend));
+            };
+            if !(column.fits)(&new_empty_array(field.data_type())) {
+                let problem = format!("column `{name}` holds {}, not {}", field.data_type(), column.what);
+                return Err(DataError::file(path, problem, mend));
+            }
+        }
+        Ok(Self { path: path.to_owned(), file, footer })
+    }
+
+    /// The number of rows of each row group.
+    pub fn groups(&self) -> Result<Vec<u32>, DataError> {
+        let groups = self.footer.metadata().row_groups().iter();
+        let rows = groups.map(|g| u32::try_from(g.num_rows()));
+        rows.collect::<Result<_, _>>()
+            .map_err(|_| DataError::file(&self.path, "a row group has no possible number of rows", FETCH))
+    }
+
+    /// Some rows of one column of a row group (ascending; all of them if not given), in pieces. No byte of
+    /// another column or row group is read.
+    pub fn read(
+        &self,
+        group: usize,
+        column: &Column,
+        rows: Option<&[u32]>,
+    ) -> Result<Vec<ArrayRef>, DataError> {
+        let total = self.groups()?.get(group).map_or(0, |&n| n as usize);
+        let wanted = rows.map_or(total, <[u32]>::len);
+        let arrays = guarded(|| self.arrays(group, column, rows, total));
+        let arrays = arrays.map_err(|problem| self.damaged(group, column, &problem))?;
+        match arrays.iter().map(|a| a.len()).sum::<usize>() {
+            n if n == wanted => Ok(arrays),
+            n => Err(self.damaged(group, column, &format!("{n} rows, not {wanted}"))),
+        }
+    }
+
+    fn arrays(
+        &self,
+        group: usize,
+        column: &Column,
+        rows: Option<&[u32]>,
+        total: usize,
+    ) -> Result<Vec<ArrayRef>, String> {
+        let file = self.file.try_clone().map_err(|e| e.to_string())?;
+        let mask = ProjectionMask::columns(self.footer.parquet_schema(), [column.path]);
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.footer.clone())
+            .with_row_groups(vec![group])
+            .with_projection(mask)
+            .with_batch_size(if rows.is_some() { ROWS.1 } else { ROWS.0 });
+        if let Some(rows) = rows {
+            let ranges = rows.iter().map(|&row| row as usize..row as usize + 1);
+            // The other policy decodes the rows between into memory as well.
+            builder = builder
+                .with_row_selection(RowSelection::from_consecutive_ranges(ranges, total))
+                .with_row_selection_policy(RowSelectionPolicy::Selectors);
+        }
+        let batches = builder.build().map_err(|e| line(&e))?;
+        batches.map(|batch| batch.map(|b| b.column(0).clone()).map_err(|e| line(&e))).collect()
+    }
+
+    fn damaged(&self, group: usize, column: &Column, problem: &str) -> DataError {
+        let problem = format!("row group {}, column `{}`: {problem}", group + 1, column.name());
+        DataError::file(&self.path, problem, FETCH)
+    }
+}
+
+/// Runs the library on a file that may be damaged: some of its checks are assertions.
+fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("the reader gave up on it".into()))
+}
+
+fn line(error: &dyn std::error::Error) -> String {
+    error.to_string().replace('\n', " ")
+}

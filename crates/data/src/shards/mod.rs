@@ -1,0 +1,240 @@
+//! Pages in Parquet files: row groups are found by their places, and read when a row of them is drawn.
+//!
+//! Opening reads the footers of all files, and of the rows themselves only the columns that a filter looks
+//! at. What stays in memory is 24 bytes a row group and, with a filter, 4 bytes a row that passes it. A step
+//! reads the pages' text and pictures of its own rows, one row group after the other. Nothing is kept from
+//! step to step, so that there is nothing to resume. At most one page of a Parquet column is decoded at a
+//! time; files written by `datasets` have one page per row group and column, often of 100 rows.
+//!
+//! Row groups and rows are numbered from 1 within their file. A task's id is the file's name without its
+//! ending, a dash, and the row.
+
+mod file;
+
+pub(crate) use file::{Column, Shard, integer_lists, integers, text};
+
+use crate::corpus::Rows;
+use crate::error::{DataError, Reason, Skips};
+use crate::order;
+use crate::picture::{Picture, Store};
+use crate::record::Record;
+use crate::webcode2m::Keys;
+use file::{IMAGE, TEXT, bytes};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A row group that holds good rows.
+#[derive(Debug)]
+struct Group {
+    file: u32,
+    index: u32,
+    /// Rows of the file before it.
+    before: u64,
+    /// Good rows of the corpus before it.
+    first: u64,
+}
+
+/// The good rows of the files.
+#[derive(Debug)]
+pub(crate) struct Shards {
+    path: PathBuf,
+    files: Vec<PathBuf>,
+    groups: Vec<Group>,
+    /// With a filter: the place of each good row in its group.
+    kept: Option<Vec<u32>>,
+    len: u64,
+    prompt: &'static str,
+    store: Store,
+}
+
+/// A row that is wanted: its group, its place there, and its place in the answer.
+type Wanted = (usize, u32, usize);
+
+impl Shards {
+    /// Opens a file, or all `.parquet` files of a folder in the order of their names.
+    pub fn open(
+        path: &Path,
+        prompt: &'static str,
+        keys: &Keys,
+        limit: u64,
+        skips: &mut Skips,
+    ) -> Result<Self, DataError> {
+        let looks = keys.columns();
+        let kept = (!looks.is_empty()).then(Vec::new);
+        let files = files(path)?;
+        let (path, store) = (path.to_owned(), Store::Folder(path.to_owned()));
+        let mut shards = Self { path, files: Vec::new(), groups: Vec::new(), kept, len: 0, prompt, store };
+        let columns = [&[IMAGE, TEXT], looks.as_slice()].concat();
+        let limit = if limit == 0 { u64::MAX } else { limit };
+        for path in files {
+            if shards.len == limit {
+                break;
+            }
+            let shard = Shard::open(&path, &columns)?;
+            shards.files.push(path);
+            shards.add(&shard, keys, limit, skips)?;
+        }
+        Ok(shards)
+    }
+
+    /// Takes the good rows of the last file, up to `limit` in all.
+    fn add(&mut self, shard: &Shard, keys: &Keys, limit: u64, skips: &mut Skips) -> Result<(), DataError> {
+        let file = self.files.len() as u32 - 1;
+        let mut before = 0;
+        for (index, rows) in shard.groups()?.into_iter().enumerate() {
+            let first = self.len;
+            if first == limit {
+                break;
+            }
+            match &mut self.kept {
+                None => self.len = limit.min(self.len + u64::from(rows)),
+                Some(kept) => {
+                    for (row, verdict) in keys.verdicts(shard, index)?.into_iter().enumerate() {
+                        match verdict {
+                            Some(why) => skips.add(before + row as u64 + 1, (Reason::Filtered, why)),
+                            None if self.len < limit => {
+                                kept.push(row as u32);
+                                self.len += 1;
+                            }
+                            None => break,
+                        }
+                    }
+                }
+            }
+            if self.len > first {
+                self.groups.push(Group { file, index: index as u32, before, first });
+            }
+            before += u64::from(rows);
+        }
+        Ok(())
+    }
+
+    /// The group of a good row, and its place there.
+    fn place(&self, i: u64) -> Option<(usize, u32)> {
+        let g = self.groups.partition_point(|group| group.first <= i).checked_sub(1)?;
+        let row = match &self.kept {
+            Some(kept) => *kept.get(i as usize)?,
+            None => (i - self.groups.get(g)?.first) as u32,
+        };
+        (i < self.len).then_some((g, row))
+    }
+
+    /// Reads the wanted rows of one group into their places of the answer.
+    fn read(
+        &self,
+        shard: &Shard,
+        wanted: &[Wanted],
+        records: &mut [Option<Record>],
+    ) -> Result<(), DataError> {
+        let Some(group) = wanted.first().and_then(|w| self.groups.get(w.0)) else { return Ok(()) };
+        let mut rows: Vec<u32> = wanted.iter().map(|w| w.1).collect();
+        rows.dedup();
+        let index = group.index as usize;
+        let pages = shard.read(index, &TEXT, Some(&rows))?;
+        let pages = pages.iter().filter_map(|a| text(a)).flatten();
+        let pages: Vec<Option<String>> = pages.map(|page| page.map(str::to_owned)).collect();
+        let pictures = shard.read(index, &IMAGE, Some(&rows))?;
+        let pictures = pictures.iter().filter_map(|a| bytes(a)).flatten();
+        let place = format!("row group {}, column `image`", index + 1);
+        let mut open = wanted.iter().peekable();
+        for ((row, page), picture) in rows.iter().zip(pages).zip(pictures) {
+            let record = Record {
+                id: format!("{}-{}", self.stem(group), group.before + u64::from(*row) + 1),
+                prompt: self.prompt.to_owned(),
+                pictures: vec![Picture::Held {
+                    place: place.clone(),
+                    bytes: picture.unwrap_or_default().into(),
+                }],
+                reference: page.filter(|page| !page.trim().is_empty()),
+                requirements: None,
+            };
+            while let Some((_, _, to)) = open.next_if(|w| w.1 == *row) {
+                records[*to] = Some(record.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn lost(&self, i: u64) -> DataError {
+        let problem = "is not in the index".into();
+        DataError::Row { path: self.path.clone(), row: self.number(i), problem, mend: "start again" }
+    }
+
+    fn file_of(&self, group: &Group) -> &Path {
+        self.files.get(group.file as usize).map_or(&self.path, PathBuf::as_path)
+    }
+
+    fn stem(&self, group: &Group) -> String {
+        self.file_of(group).file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+}
+
+impl Rows for Shards {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn file(&self, i: u64) -> &Path {
+        self.place(i).and_then(|(g, _)| self.groups.get(g)).map_or(&self.path, |group| self.file_of(group))
+    }
+
+    fn number(&self, i: u64) -> u64 {
+        let place = self.place(i).and_then(|(g, row)| Some((self.groups.get(g)?, row)));
+        place.map_or(0, |(group, row)| group.before + u64::from(row) + 1)
+    }
+
+    fn bytes(&self, picture: &Picture) -> Result<Vec<u8>, DataError> {
+        self.store.bytes(picture)
+    }
+
+    fn at(&self, seed: u64, position: u64) -> u64 {
+        order::near(seed, position, self.len)
+    }
+
+    fn record(&self, i: u64) -> Result<Record, DataError> {
+        self.records(&[i])?.pop().ok_or_else(|| self.lost(i))
+    }
+
+    fn records(&self, rows: &[u64]) -> Result<Vec<Record>, DataError> {
+        let place =
+            |(to, &i): (usize, &u64)| self.place(i).map(|(g, row)| (g, row, to)).ok_or_else(|| self.lost(i));
+        let mut wanted = rows.iter().enumerate().map(place).collect::<Result<Vec<Wanted>, _>>()?;
+        wanted.sort_unstable();
+        let mut records = vec![None; rows.len()];
+        let mut open: Option<(u32, Shard)> = None;
+        for group in wanted.chunk_by(|a, b| a.0 == b.0) {
+            let Some(at) = group.first().and_then(|w| self.groups.get(w.0)) else { continue };
+            let shard = match open.take() {
+                Some((file, shard)) if file == at.file => shard,
+                _ => Shard::open(self.file_of(at), &[IMAGE, TEXT])?,
+            };
+            self.read(&shard, group, &mut records)?;
+            open = Some((at.file, shard));
+        }
+        records.into_iter().zip(rows).map(|(record, &i)| record.ok_or_else(|| self.lost(i))).collect()
+    }
+}
+
+/// A file that is named, or the files of a folder.
+fn files(path: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let mend = "name a .parquet file, or the folder that holds them (data/, or v0.2/ of WebSight)";
+    if path.is_file() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).map_err(DataError::io(path, mend))? {
+        let file = entry.map_err(DataError::io(path, mend))?.path();
+        if file.extension().is_some_and(|e| e == "parquet") {
+            files.push(file);
+        }
+    }
+    files.sort();
+    match files.is_empty() {
+        true => Err(DataError::file(path, "holds no .parquet file", mend)),
+        false => Ok(files),
+    }
+}
