@@ -315,6 +315,7 @@ fn decode(data: &str) -> Result<Image, RenderError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn renderer(timeout: u64) -> WebRenderer {
         let config = WebConfig { workers: 1, timeout: Duration::from_secs(timeout), ..WebConfig::default() };
