@@ -27,9 +27,11 @@ const FONTS: [&str; 2] = ["/usr/share/fonts", "/usr/local/share/fonts"];
 const UID: u32 = 64_901;
 /// How long a browser may take to answer its first command.
 const START_LIMIT: Duration = Duration::from_secs(30);
+/// How long the processes of a killed browser may take to be gone.
+const END_LIMIT: Duration = Duration::from_secs(1);
 
 /// Switches of Design2Code's screenshots (specs/design2code.md, 2), then quiet ones, then limits.
-const SWITCHES: [&str; 16] = [
+const SWITCHES: [&str; 17] = [
     "--headless",
     "--hide-scrollbars",
     "--force-color-profile=srgb",
@@ -44,6 +46,8 @@ const SWITCHES: [&str; 16] = [
     "--disable-popup-blocking",
     "--mute-audio",
     "--remote-debugging-pipe",
+    // On a busy machine the compositor shows animations that it runs itself after they were ended.
+    "--disable-threaded-animation",
     // A page that fills its heap loses its renderer, not the machine.
     "--js-flags=--max-old-space-size=512",
     // Names resolve to nothing, also where the network namespace cannot be had.
@@ -168,8 +172,13 @@ impl Drop for Browser {
         // The group holds everything that it started.
         if let Some(group) = rustix::process::Pid::from_raw(self.id().cast_signed()) {
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+            let _ = self.child.wait();
+            // What still writes while the profile is removed would keep a part of it.
+            let patience = Instant::now() + END_LIMIT;
+            while rustix::process::test_kill_process_group(group).is_ok() && Instant::now() < patience {
+                std::thread::sleep(Duration::from_millis(2));
+            }
         }
-        let _ = self.child.wait();
     }
 }
 
