@@ -4,7 +4,7 @@ use super::*;
 use crate::testing::*;
 use proptest::prelude::*;
 use vsdpo_artifact::{
-    Axis, ChartAxis, Element, ElementKind, ExecError, FailureKind, Image, PageFacts, Rendered, WebAxis,
+    Axis, ChartAxis, Element, ElementKind, ExecError, FailureKind, Image, PageFacts, Rendered,
 };
 
 /// A chart with a crowded x axis, a title that is cut, and a legend over a line.
