@@ -114,7 +114,7 @@ fn shift(a: &Block, b: &Block, max: usize) -> String {
     let (dx, dy) = (ax - bx, ay - by);
     let (by, where_to) = match dx.abs() > dy.abs() {
         true => (dx, if dx > 0.0 { "right" } else { "left" }),
-        false => (dy, if dy > 0.0 { "low" } else { "high" }),
+        false => (dy, if dy > 0.0 { "down" } else { "up" }),
     };
     format!("{} {:.0}% too far {where_to}", told(b, max), 100.0 * by.abs())
 }
@@ -175,18 +175,22 @@ impl Place<'_> {
         crate::rules::defect(&elements, message)
     }
 
-    /// The texts that stand in a block of the page; what is around it where there are none.
+    /// The texts that stand in a block of the page: those with its words, else all, else what is around it.
     fn under(&self, block: &Block) -> Vec<&Element> {
         let place = self.region(block.bbox).grow(1.0);
         let stands = |e: &&Element| {
-            let lines = e.page.iter().flat_map(|f| &f.lines);
-            let own = !content(e).is_empty() && block.text.contains(&content(e).to_lowercase());
-            let inside = lines.map(|line| line.intersect(place).area()).sum::<f32>();
-            let all = e.page.iter().flat_map(|f| &f.lines).map(|line| line.area()).sum::<f32>();
-            inside > if own { 0.3 } else { 0.5 } * all && all > 0.0
+            let lines = || e.page.iter().flat_map(|f| &f.lines);
+            let inside: f32 = lines().map(|line| line.intersect(place).area()).sum();
+            inside > 0.5 * lines().map(|line| line.area()).sum::<f32>()
         };
+        let says = |e: &&Element| !content(e).is_empty() && block.text.contains(&content(e).to_lowercase());
         let texts: Vec<&Element> = self.rendered.elements.iter().filter(stands).collect();
-        if texts.is_empty() { self.around(place) } else { texts }
+        let own: Vec<&Element> = texts.iter().copied().filter(says).collect();
+        match (own.is_empty(), texts.is_empty()) {
+            (false, _) => own,
+            (true, false) => texts,
+            (true, true) => self.around(place),
+        }
     }
 
     /// The smallest element that holds most of a place.
