@@ -10,6 +10,7 @@ mod eval_pages;
 mod lint;
 #[cfg(feature = "train")]
 mod model;
+mod pages;
 mod report;
 mod score;
 mod slim;
