@@ -12,8 +12,10 @@
 //! ```
 
 mod check;
+mod measure;
 mod sections;
 
+pub use measure::*;
 pub use sections::*;
 
 use serde::{Deserialize, Serialize};
@@ -196,12 +198,17 @@ impl Recipe {
         for text in overrides {
             apply(&mut table, text)?;
         }
+        let told = table.get("data").is_some_and(|data| data.get("domain").is_some());
         let mut recipe: Recipe = serde_path_to_error::deserialize(table).map_err(|e| RecipeError::Key {
             key: e.path().to_string(),
             message: e.inner().message().trim().replace('\n', " "),
         })?;
         if recipe.output_dir.as_os_str().is_empty() {
             recipe.output_dir = Path::new("runs").join(&recipe.name);
+        }
+        // Tasks are of the recipe's domain; `[data]` need not say it again.
+        if !told {
+            recipe.data.domain = recipe.domain;
         }
         check::check(&recipe)?;
         Ok(recipe)

@@ -98,6 +98,12 @@ fn losses(r: &Recipe) -> Result<(), RecipeError> {
 
 fn together(r: &Recipe) -> Result<(), RecipeError> {
     need(
+        r.data.domain == r.domain,
+        "data.domain",
+        r.data.domain.name(),
+        "leave it out: tasks are of the recipe's domain",
+    )?;
+    need(
         !r.reward.reference || r.domain == Domain::Chart,
         "reward.reference",
         true,

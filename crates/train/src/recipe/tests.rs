@@ -45,7 +45,16 @@ fn every_problem_is_one_line_with_the_key() {
     check("", &["credit.amplify=0.5"], "credit.amplify: 0.5 cannot be used; write at least 1");
     check("", &["rollout.group_size=1"], "rollout.group_size: 1 cannot be used; a group of one");
     check("", &["name=a/b"], "name: \"a/b\" cannot be used");
-    check("", &["domain=web"], "domain: \"web\" cannot be used; only \"chart\"");
+    check("", &["domain=slide"], "domain: \"slide\" cannot be used; \"chart\" and \"web\"");
+    check("", &["data.type=mini", "data.domain=web"], "data.domain: \"web\" cannot be used; leave it out");
+    let web = ["domain=web", "eval.benchmark=mini-web"];
+    check("", &web, "render.window: [1280, 720] cannot be used; the embedded world's pages");
+    check(
+        "",
+        &["domain=web", "eval.every=0", "data.type=websight", "reward.reference=true"],
+        "reward.reference",
+    );
+    check("[render]\nwindow = [0, 9]\n", &[], "render.window: [0, 9] cannot be used; write width");
     check(
         "",
         &["eval.benchmark=mini-web"],
@@ -57,14 +66,17 @@ fn every_problem_is_one_line_with_the_key() {
 
 #[test]
 fn pages_are_chosen_by_keys_that_survive_a_round_trip() {
-    let keys = "[data]\ntype = \"webcode2m\"\npath = \"data\"\ndomain = \"web\"\nmin_score = 4\n\
+    let keys = "[data]\ntype = \"webcode2m\"\npath = \"data\"\nmin_score = 4\n\
         lang = [\"en\", \"de\"]\nmax_tokens = 4096\n";
-    let recipe = parse(keys, &["data.min_score=-1"]).unwrap();
+    let recipe = parse(keys, &["data.min_score=-1", "domain=web", "eval.every=0"]).unwrap();
+    assert_eq!(recipe.data.domain, vsdpo_artifact::Domain::Web, "the recipe's");
     let data = &recipe.data;
     assert_eq!((data.min_score, data.max_tokens, data.lang.len()), (Some(-1), Some(4096), 2));
     assert_eq!(Recipe::parse(&recipe.to_toml(), &[]).unwrap(), recipe);
     // They are for one data set alone, which is said when it is opened.
-    let error = vsdpo_data::Source::open(&parse("[data]\nmax_tokens = 1\n", &[]).unwrap().data).unwrap_err();
+    let error =
+        vsdpo_data::Source::open(&parse("[data]\ntype = \"mini\"\nmax_tokens = 1\n", &[]).unwrap().data)
+            .unwrap_err();
     assert!(error.to_string().starts_with("data.max_tokens: is given, but"), "{error}");
 }
 

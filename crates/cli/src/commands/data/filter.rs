@@ -80,7 +80,7 @@ impl Args {
         Ok(match domain {
             Domain::Web => {
                 let config = WebConfig { workers, timeout: config.timeout, ..WebConfig::default() };
-                Drawer::Pages(WebRenderer::start(config)?)
+                Drawer::Pages(Box::new(WebRenderer::start(config)?))
             }
             // Every script is run once: a cache would only grow.
             _ => {
@@ -94,7 +94,7 @@ impl Args {
 /// What draws the references.
 enum Drawer {
     Charts(Box<ChartRenderer>),
-    Pages(WebRenderer),
+    Pages(Box<WebRenderer>),
 }
 
 impl Drawer {
