@@ -16,7 +16,8 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
   setup          make .venv/ from python/requirements.lock (seconds when it is already there)
   test           setup, then every test of the workspace
-  demo           setup, then train the embedded mini policy on charts and write its report
+  demo [chart | web]
+                 setup, then train the embedded mini policy on charts or on pages and write its report
   bench [NAME] [--python PATH]
                  compare with the field's way on this machine and print the ratios (chart, web, train, update,
                  sample); the last three need a Python with torch and transformers, which setup does not install
@@ -29,7 +30,8 @@ fn main() -> ExitCode {
     let result = match args.as_slice() {
         ["setup"] => setup::setup(&root()),
         ["test"] => test(&root()),
-        ["demo"] => demo(&root()),
+        ["demo"] => demo(&root(), "chart"),
+        ["demo", domain @ ("chart" | "web")] => demo(&root(), domain),
         ["bench", rest @ ..] => bench::bench(&root(), rest),
         ["pretrain-mini"] => pretrain_mini(&root()),
         ["web-assets"] => assets::assets(&root()),
@@ -62,17 +64,17 @@ fn test(root: &Path) -> Result<()> {
     cargo(root, &["test", "--release", "--workspace"])
 }
 
-fn demo(root: &Path) -> Result<()> {
-    const RECIPE: &str = "recipes/chart-visual-sdpo.toml";
-    const RUN: &str = "runs/chart-visual-sdpo";
+fn demo(root: &Path, domain: &str) -> Result<()> {
+    let recipe = format!("recipes/{domain}-visual-sdpo.toml");
+    let folder = format!("runs/{domain}-visual-sdpo");
     setup::setup(root)?;
     say("building");
     let program = build(root)?;
-    say(&format!("training the mini policy with {RECIPE}"));
-    run(Command::new(&program).args(["train", RECIPE]).current_dir(root))?;
+    say(&format!("training the mini policy with {recipe}"));
+    run(Command::new(&program).args(["train", &recipe]).current_dir(root))?;
     say("writing the report");
-    run(Command::new(&program).args(["report", RUN]).current_dir(root))?;
-    say(&format!("done; open {}", root.join(RUN).join("report/index.html").display()));
+    run(Command::new(&program).args(["report", &folder]).current_dir(root))?;
+    say(&format!("done; open {}", root.join(&folder).join("report/index.html").display()));
     Ok(())
 }
 

@@ -17,13 +17,15 @@ use crate::record::Record;
 use std::fs;
 use std::path::Path;
 
-/// What is asked. Every picture of the benchmark's pages is one file, and a page cannot know its name.
-pub(crate) const PROMPT: &str = "Write one HTML file, with its styles inside it, that shows the web page in the screenshot \
-    again, as closely as you can: its texts, its colours and its layout. Where the page has a picture, use \
-    the file rick.jpg.";
+/// What the benchmark's direct prompt says, in our words.
+pub const PROMPT: &str = "You are an experienced web developer. The picture is a screenshot of a web page. Write one \
+HTML file, with all of its CSS inside, that shows this page again as closely as you can: every text, and the size, \
+the place and the colour of everything, and the layout as a whole. For every picture on the page, blue rectangles \
+among them, use the file \"rick.jpg\"; use no other file and no address. Scripts are not needed. Answer with the \
+content of the HTML file.";
 
 /// Whether the path names a Parquet file or a folder of them.
-pub(crate) fn in_parquet(path: &Path) -> bool {
+pub fn in_parquet(path: &Path) -> bool {
     let is = |path: &Path| path.extension().is_some_and(|e| e == "parquet");
     is(path) || fs::read_dir(path).is_ok_and(|files| files.flatten().any(|file| is(&file.path())))
 }

@@ -48,6 +48,7 @@ mod webcode2m;
 mod websight;
 
 pub use corpus::Corpus;
+pub use design2code::{PROMPT as DESIGN2CODE_PROMPT, in_parquet};
 pub use error::{DataError, Reason, Skipped};
 pub use jsonl::line as jsonl_line;
 pub use picture::{Picture, decode as decode_picture};

@@ -2,6 +2,17 @@
 
 use vsdpo_artifact::{Element, Region};
 
+/// The word for where something lies between two ends, by the share of the free room that is before it.
+pub(crate) fn third(before: f32, after: f32, words: [&'static str; 3]) -> &'static str {
+    let (before, after) = (before.max(0.0), after.max(0.0));
+    let share = if before + after > 0.0 { before / (before + after) } else { 0.5 };
+    match share {
+        s if s < 1.0 / 3.0 => words[0],
+        s if s <= 2.0 / 3.0 => words[1],
+        _ => words[2],
+    }
+}
+
 /// A rectangle that may be rotated: its corners in order around it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Quad {

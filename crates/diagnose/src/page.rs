@@ -51,6 +51,12 @@ impl<'a> Page<'a> {
         Page { scene, texts, grounds: scene.elements.iter().filter(solid).take(MOST).collect() }
     }
 
+    /// The window; the whole picture where that is not known.
+    pub(crate) fn window(&self) -> Region {
+        let page = self.scene.of_kind(ElementKind::Page).find_map(|e| e.layout);
+        page.map_or(self.scene.bounds(), |r| r.intersect(self.scene.bounds()))
+    }
+
     /// The element around this one.
     pub(crate) fn parent(&self, e: &Element) -> Option<&'a Element> {
         e.parent.filter(|&id| id != e.id).and_then(|id| self.scene.by_id(id))

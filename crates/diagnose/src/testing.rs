@@ -174,6 +174,10 @@ impl Made {
         self.facts(|f| f.lines = lines.iter().map(|&l| l.into()).collect())
     }
 
+    pub(crate) fn tagged(self, tag: &str) -> Made {
+        self.facts(|f| f.tag = tag.into())
+    }
+
     /// Cut for good to this box.
     pub(crate) fn clipped(self, clip: [f32; 4]) -> Made {
         self.facts(|f| f.clip = Some(clip.into()))

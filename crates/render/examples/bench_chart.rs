@@ -65,10 +65,16 @@ fn tree_cpu(pid: u32) -> f64 {
     ticks / unsafe { libc::sysconf(libc::_SC_CLK_TCK) } as f64
 }
 
-/// CPU seconds of a fresh Python process that runs the script in an empty folder.
-fn plain(root: &Path, script: &Path) -> Result<f64, Box<dyn std::error::Error>> {
-    let folder = tempfile::tempdir()?;
+/// CPU seconds of fresh Python processes that each run a script in an empty folder, as many at a time as the pool has
+/// workers: two that run side by side slow each other down, on both sides alike.
+fn plain_round(root: &Path, scripts: &[&Path], workers: usize) -> Result<f64, Failure> {
     let before = own_cpu(libc::RUSAGE_CHILDREN);
+    spread(workers, scripts.len(), |i| plain(root, scripts[i]))?;
+    Ok(own_cpu(libc::RUSAGE_CHILDREN) - before)
+}
+
+fn plain(root: &Path, script: &Path) -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
     let status = Command::new(root.join(".venv/bin/python"))
         .args(["-W", "ignore"])
         .arg(script)
@@ -80,8 +86,10 @@ fn plain(root: &Path, script: &Path) -> Result<f64, Box<dyn std::error::Error>> 
     if !status.success() {
         return Err(format!("{} ended with {status}", script.display()).into());
     }
-    Ok(own_cpu(libc::RUSAGE_CHILDREN) - before)
+    Ok(())
 }
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 struct Pool {
     renderer: ChartRenderer,
@@ -93,7 +101,7 @@ impl Pool {
     }
 
     /// CPU seconds of one round over the scripts; every script must give a picture.
-    fn round(&self, sources: &[&str]) -> Result<f64, Box<dyn std::error::Error>> {
+    fn round(&self, sources: &[&str]) -> Result<f64, Failure> {
         let before = self.cpu();
         for outcome in self.renderer.render_all(sources) {
             if outcome?.rendered().is_none() {
@@ -104,7 +112,7 @@ impl Pool {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Failure> {
     let root: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let mut scripts = Vec::new();
     for folder in FOLDERS {
@@ -119,6 +127,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
     let config =
         RenderConfig { timeout: Duration::from_secs(60), cache_entries: 0, ..RenderConfig::default() };
+    let workers = config.workers;
     let pool = Pool { renderer: ChartRenderer::start(config)? };
     pool.round(&scripts.iter().map(|s| s.2.as_str()).collect::<Vec<_>>())?;
     println!(
@@ -132,11 +141,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for name in CLASSES {
         let chosen: Vec<_> = scripts.iter().filter(|s| s.0 == name).collect();
         let sources: Vec<&str> = chosen.iter().map(|s| s.2.as_str()).collect();
+        let files: Vec<&Path> = chosen.iter().map(|s| s.1.as_path()).collect();
         let (mut field, mut ours) = (0.0, 0.0);
         for _ in 0..ROUNDS {
-            for script in &chosen {
-                field += plain(&root, &script.1)?;
-            }
+            field += plain_round(&root, &files, workers)?;
             ours += pool.round(&sources)?;
         }
         field_all += field;

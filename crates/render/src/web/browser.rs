@@ -31,7 +31,7 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 const END_LIMIT: Duration = Duration::from_secs(1);
 
 /// Switches of Design2Code's screenshots (specs/design2code.md, 2), then quiet ones, then limits.
-const SWITCHES: [&str; 17] = [
+const SWITCHES: [&str; 18] = [
     "--headless",
     "--hide-scrollbars",
     "--force-color-profile=srgb",
@@ -48,6 +48,8 @@ const SWITCHES: [&str; 17] = [
     "--remote-debugging-pipe",
     // On a busy machine the compositor shows animations that it runs itself after they were ended.
     "--disable-threaded-animation",
+    // A page that was left is not kept for the way back, which there is none.
+    "--disable-features=BackForwardCache",
     // A page that fills its heap loses its renderer, not the machine.
     "--js-flags=--max-old-space-size=512",
     // Names resolve to nothing, also where the network namespace cannot be had.

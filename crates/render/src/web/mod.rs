@@ -2,8 +2,9 @@
 //!
 //! The principal type is [`WebRenderer`]. Starting a browser is what makes a page slow, so a browser is kept
 //! per worker; every page has a fresh context in it (process, storage, cache), opened ahead while the worker
-//! waits. Pages cannot reach a network: the browser's namespace has none, names resolve to nothing, and every
-//! request is answered here or fails.
+//! waits. Only pages on which nothing can act, and that load nothing, follow each other in one (see `inert`).
+//! Pages cannot reach a network: the browser's namespace has none, names resolve to nothing, and every request is
+//! answered here or fails.
 
 mod assets;
 mod browser;
@@ -11,6 +12,7 @@ mod cdp;
 mod config;
 mod elements;
 mod fonts;
+mod inert;
 mod page;
 mod snapshot;
 mod store;
@@ -28,6 +30,7 @@ use base64::engine::general_purpose::STANDARD;
 pub(crate) use browser::MEND;
 use browser::{Browser, Confinement, why};
 pub use config::{Page, Shot, WebConfig};
+use inert::is_inert;
 pub use page::MAX_BESIDE;
 use page::{Context, Drawn, Limits, PageError};
 use std::path::Path;
@@ -39,6 +42,8 @@ use vsdpo_artifact::{Element, ElementKind, ExecError, FailureKind, Image, Outcom
 
 /// Pages after which a browser is replaced, whatever its state.
 const MAX_PAGES: usize = 500;
+/// Pages that may follow each other in one context.
+const MAX_IN_CONTEXT: usize = 50;
 /// Megabytes of all its processes after which it is.
 const MAX_RESIDENT_MB: u64 = 1500;
 /// How often the size is looked at, in pages.
@@ -202,12 +207,24 @@ impl WebRenderer {
         let WebConfig { timeout, max_pixels, window, .. } = self.config;
         let limits = Limits { deadline: Instant::now() + timeout, max_pixels, window };
         let browser = &mut worker.browser;
-        let context = match worker.ahead.take() {
-            Some(context) => context,
-            None => Context::open(browser, window, limits.deadline).map_err(PageError::Browser)?,
+        // What it leaves behind, if anything, stays with it; and what was left by others is nothing.
+        let inert = is_inert(page.html);
+        let mut context = match worker.ahead.take() {
+            Some(context) if inert || context.pages == 0 => context,
+            used => {
+                if let Some(used) = used {
+                    used.close(browser).map_err(PageError::Browser)?;
+                }
+                Context::open(browser, window, limits.deadline).map_err(PageError::Browser)?
+            }
         };
         let drawn = context.draw(browser, page, &limits, tagged);
         browser.pages += 1;
+        context.pages += 1;
+        if inert && drawn.as_ref().is_ok_and(|d| d.alone) && context.pages < MAX_IN_CONTEXT {
+            worker.ahead = Some(context);
+            return drawn;
+        }
         if let Err(error) = context.close(browser) {
             // A context that does not go away keeps its processes: then the browser goes.
             browser.pages = MAX_PAGES;
@@ -259,7 +276,9 @@ impl WebRenderer {
             return;
         }
         let soon = Instant::now() + self.config.timeout;
-        worker.ahead = Context::open(&mut worker.browser, self.config.window, soon).ok();
+        if worker.ahead.is_none() {
+            worker.ahead = Context::open(&mut worker.browser, self.config.window, soon).ok();
+        }
         if worker.ahead.is_some() {
             lock(&self.idle).push(worker);
         }
@@ -346,6 +365,47 @@ mod tests {
         assert!(last.is_ok() && none.is_none(), "that was the last page");
         let (fresh, second) = draw(&renderer, "on");
         assert!(fresh.is_ok() && second.is_some() && second != first);
+    }
+
+    /// Sharing a context changes nothing of what is drawn and recorded, and nobody who could look finds anything.
+    #[test]
+    fn pages_that_follow_each_other_look_as_alone() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/lint_web");
+        let mut pages: Vec<Page> = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let html = std::fs::read(&path).ok().filter(|_| path.extension().is_some_and(|e| e == "html"));
+            if let Some(html) = html.filter(|html| is_inert(html) && !html.contains(&b'@')) {
+                pages.push(Page { html, folder: None });
+            }
+        }
+        pages.sort_by(|a, b| a.html.cmp(&b.html));
+        pages.truncate(24);
+        let all = |alone: bool| -> (Vec<Outcome>, usize, u32) {
+            let config = WebConfig { workers: 1, cache_entries: 0, ..WebConfig::default() };
+            let renderer = WebRenderer::start(config).unwrap();
+            let mut most = 0;
+            let draw = |page: &Page| {
+                if alone {
+                    change(&renderer, |worker| {
+                        let ahead = worker.ahead.take();
+                        ahead.into_iter().for_each(|context| context.close(&mut worker.browser).unwrap());
+                    });
+                }
+                let outcome = renderer.render(page).unwrap();
+                change(&renderer, |worker| most = most.max(worker.ahead.as_ref().map_or(0, |c| c.pages)));
+                outcome
+            };
+            let outcomes = pages.iter().map(draw).collect();
+            let look =
+                "<script>document.write('<div style=height:' + 1000 * history.length + 'px>')</script>";
+            (outcomes, most, super::tests::draw(&renderer, look).0.unwrap().image.height)
+        };
+        let ((together, shared, behind), (alone, single, fresh)) = (all(false), all(true));
+        assert_eq!(behind, fresh, "a page that acts has no history");
+        assert!(pages.len() > 16 && shared > 8 && single == 1, "{} {shared} {single}", pages.len());
+        assert!(together.iter().all(|outcome| outcome.rendered().is_some()));
+        assert_eq!(together, alone);
     }
 
     #[test]

@@ -61,6 +61,8 @@ const SETTLE: &str = r#"(async () => {
 pub struct Context {
     pub(super) context: String,
     session: String,
+    /// Pages drawn in it so far, all of which left nothing behind.
+    pub pages: usize,
 }
 
 /// What a page left.
@@ -73,6 +75,8 @@ pub struct Drawn {
     pub unmet: Vec<String>,
     /// Files beside the page that were asked for, there or not.
     pub beside: Vec<String>,
+    /// Whether it asked for nothing but itself.
+    pub alone: bool,
 }
 
 /// Why there is no picture; the page's doing unless the browser is gone.
@@ -143,7 +147,7 @@ impl Context {
         }
         // The browser's own part of a navigation would overtake what the page's process has to do first.
         pipe.answers(asked, deadline)?;
-        Ok(Self { context, session })
+        Ok(Self { context, session, pages: 0 })
     }
 
     /// Ends the page with all that it started.
@@ -170,6 +174,7 @@ impl Context {
             unmet: BTreeSet::new(),
             sheets: Vec::new(),
             beside: BTreeSet::new(),
+            alone: true,
         };
         visit.load()?;
         let (world, size) = loop {
@@ -184,8 +189,9 @@ impl Context {
         }
         let table = tagged.map(|tagged| visit.table(&world, tagged, size, limits.window)).transpose()?;
         let png = visit.picture(size, limits.window)?;
+        let alone = visit.alone;
         let (unmet, beside) = (visit.unmet.into_iter().collect(), visit.beside.into_iter().collect());
-        Ok(Drawn { png, table, unmet, beside })
+        Ok(Drawn { png, table, unmet, beside, alone })
     }
 }
 
@@ -211,6 +217,8 @@ pub struct Visit<'a> {
     /// The style sheets that were told of.
     pub sheets: Vec<Sheet>,
     beside: BTreeSet<String>,
+    /// Whether it has asked for nothing but itself.
+    alone: bool,
 }
 
 impl Visit<'_> {
@@ -283,12 +291,26 @@ impl Visit<'_> {
     /// A command of this page; what happens meanwhile is heeded.
     pub fn call(&mut self, method: &str, params: Value) -> Result<Value, PageError> {
         let id = self.browser.pipe.send(Some(&self.context.session), method, params)?;
+        self.answer(id)
+    }
+
+    fn answer(&mut self, id: u64) -> Result<Value, PageError> {
         loop {
             match self.next(id)? {
                 Ok(answer) => return Ok(answer),
                 Err(event) => drop(self.heed(event)?),
             }
         }
+    }
+
+    /// The same command with each of the parameters. The page answers in the order in which it is asked.
+    pub fn call_all(&mut self, method: &str, params: Vec<Value>) -> Result<Vec<Value>, PageError> {
+        let session = Some(self.context.session.as_str());
+        let asked: Vec<u64> = params
+            .into_iter()
+            .map(|params| self.browser.pipe.send(session, method, params))
+            .collect::<Result<_, _>>()?;
+        asked.into_iter().map(|id| self.answer(id)).collect()
     }
 
     /// Answers what the page asks for; whether it has loaded.
@@ -314,6 +336,8 @@ impl Visit<'_> {
                 let id = &event.params["requestId"];
                 let url = event.params["request"]["url"].as_str().unwrap_or_default();
                 let file = url.strip_prefix(ORIGIN).and_then(|path| path.split(['?', '#']).next());
+                // Whoever reads the style sheets asks for the page once more.
+                self.alone &= file == Some(self.page.name);
                 let file = file.filter(|file| *file != self.page.name && self.beside.len() < MAX_BESIDE);
                 self.beside.extend(file.map(str::to_owned));
                 let file = self.page.answer(url);

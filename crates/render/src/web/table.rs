@@ -12,6 +12,8 @@ use vsdpo_artifact::{Element, StyleRule};
 
 /// Elements whose style rules are looked for; the rest is charged to its element alone.
 const MAX_STYLED: usize = 1_000;
+/// Elements that are asked for before the first answer is read.
+const AHEAD: usize = 32;
 
 /// The numbers (values of the attribute that is put for `NAME`) of pictures that did not load.
 const BROKEN: &str = "[...document.images].filter((i) => i.complete && i.naturalWidth === 0 && i.hasAttribute('src'))\
@@ -52,6 +54,19 @@ impl Visit<'_> {
         }
         self.call("DOM.enable", none())?;
         self.call("CSS.enable", none())?;
+        let rules = self.matched(backends, nodes, tagged);
+        // Another page may follow in this context.
+        self.call("CSS.disable", none())?;
+        self.call("DOM.disable", none())?;
+        rules
+    }
+
+    fn matched(
+        &mut self,
+        backends: &[i64],
+        nodes: &[Node],
+        tagged: &Tagged,
+    ) -> Result<Vec<StyleRule>, PageError> {
         self.call("DOM.getDocument", json!({ "depth": 0 }))?;
         let tag = |backend: i64| {
             let node = nodes.iter().find(|node| node.backend == backend)?;
@@ -65,9 +80,11 @@ impl Visit<'_> {
         let backends = &backends[..backends.len().min(MAX_STYLED)];
         let ids = self.call("DOM.pushNodesByBackendIdsToFrontend", json!({ "backendNodeIds": backends }))?;
         let ids = ids["nodeIds"].as_array().cloned().unwrap_or_default();
-        for (element, id) in ids.iter().enumerate() {
-            let answer = self.call("CSS.getMatchedStylesForNode", json!({ "nodeId": id }))?;
-            decided.add(element as u32, &answer);
+        for (part, ids) in ids.chunks(AHEAD).enumerate() {
+            let asks = ids.iter().map(|id| json!({ "nodeId": id })).collect();
+            for (i, answer) in self.call_all("CSS.getMatchedStylesForNode", asks)?.iter().enumerate() {
+                decided.add((part * AHEAD + i) as u32, answer);
+            }
         }
         Ok(decided.rules())
     }

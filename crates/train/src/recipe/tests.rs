@@ -125,6 +125,11 @@ fn shipped_recipes_parse_and_have_the_streams_of_their_method() {
         "chart-visual-sdpo",
         "chart-visual-sdpo-qwen3vl",
         "chart-visual-sdpo-shuffled",
+        "web-grpo",
+        "web-opsd",
+        "web-sft",
+        "web-visual-sdpo",
+        "web-visual-sdpo-shuffled",
     ];
     assert_eq!(found, want);
 }

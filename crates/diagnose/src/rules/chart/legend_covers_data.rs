@@ -2,6 +2,7 @@
 
 use super::{Judgement, defect};
 use crate::cover::covered;
+use crate::geometry::third;
 use crate::scene::Scene;
 use vsdpo_artifact::{Element, ElementKind, Region};
 
@@ -99,19 +100,6 @@ fn place(scene: &Scene, legend: &Element) -> String {
     let column = third(r.x0 - room.x0, room.x1 - r.x1, ["left", "center", "right"]);
     let row = third(r.y0 - room.y0, room.y1 - r.y1, ["upper", "center", "lower"]);
     if row == column { row.into() } else { format!("{row} {column}") }
-}
-
-/// By the share of the free room that lies before the legend.
-fn third(before: f32, after: f32, words: [&'static str; 3]) -> &'static str {
-    let (before, after) = (before.max(0.0), after.max(0.0));
-    let share = if before + after > 0.0 { before / (before + after) } else { 0.5 };
-    words[if share < 1.0 / 3.0 {
-        0
-    } else if share <= 2.0 / 3.0 {
-        1
-    } else {
-        2
-    }]
 }
 
 #[cfg(test)]

@@ -59,10 +59,31 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         true => format!("<{}>", e.page.as_ref().map_or("", |f| f.tag.as_str())),
         false => quote(content(e), max),
     };
-    let observed = listed(found.iter().map(|(e, words)| format!("{} {words}", name(e[0], 16))).collect());
+    let off = found.iter().map(|(e, words)| format!("{} {words}", name(e[0], 16)));
+    let none = found.is_empty().then(|| "none".to_string());
+    let observed = listed(longest_row(families.values()).into_iter().chain(none).chain(off).collect());
     let defects =
         found.iter().map(|(e, words)| defect(e, format!("out of line: {} {words}", name(e[0], 40))));
     Judgement::counted(defects.collect(), observed)
+}
+
+/// The longest row of siblings that have edges: how many, and where they begin.
+fn longest_row<'a>(families: impl Iterator<Item = &'a Vec<Peer<'a>>>) -> Option<String> {
+    let framed = |p: &&Peer| p.element.page.as_ref().is_some_and(|f| f.framed);
+    let row = |family: &'a Vec<Peer<'a>>| {
+        let first = family.iter().find(framed)?.edges;
+        let beside = |p: &&Peer| p.edges.y0 < first.y1 && p.edges.y1 > first.y0;
+        let tops: Vec<f32> = family.iter().filter(framed).filter(beside).map(|p| p.edges.y0).collect();
+        (tops.len() > 1).then_some((tops, family[0].element.page.as_ref()?.tag.as_str()))
+    };
+    let (tops, tag) = families.filter_map(row).max_by_key(|(tops, _)| tops.len())?;
+    let (least, most) = tops.iter().fold((f32::MAX, f32::MIN), |(a, b), &y| (a.min(y), b.max(y)));
+    let at = if most - least <= EXACT {
+        "in line".to_string()
+    } else {
+        format!("from {least:.0} to {most:.0} px")
+    };
+    Some(format!("{} <{tag}> begin {at}", tops.len()))
 }
 
 /// A box of a family, with the edges that a reader sees.
@@ -198,9 +219,9 @@ mod tests {
     #[test]
     fn boxes_of_a_row_begin_at_one_height() {
         let row = |y: f32| vec![card(0, 10.0, 10.0), card(1, 60.0, y), card(2, 110.0, 10.0), root()];
-        counts(check, row(11.5), "none", &[]);
-        counts(check, row(17.0), "<div> 7 px lower", &[&[1]]);
-        counts(check, row(38.0), "none", &[]);
+        counts(check, row(11.5), "3 <div> begin in line; none", &[]);
+        counts(check, row(17.0), "3 <div> begin from 10 to 17 px; <div> 7 px lower", &[&[1]]);
+        counts(check, row(38.0), "3 <div> begin from 10 to 38 px; none", &[]);
     }
 
     #[test]

@@ -3,28 +3,46 @@
 use super::Judgement;
 use crate::page::{Page, PageText};
 use crate::rules::{demanded, one_line};
-use crate::scene::{Scene, content, quote};
+use crate::scene::{Scene, content, distance, hex, quote};
+use std::collections::BTreeMap;
 
-pub(super) const SUMMARY: &str = "a demanded text is not to be seen";
+pub(super) const SUMMARY: &str = "a demanded text or background is not to be seen";
 pub(super) const PROPERTIES: [&str; 3] = ["display", "visibility", "content"];
 
 /// Share of a text that must be left to be seen.
 const SEEN: f32 = 0.5;
+/// Steps of a channel by which a background may differ.
+const COLOUR: u8 = 8;
 
 pub(super) fn check(scene: &Scene) -> Judgement {
-    let demands = scene.requirements.map_or(&[][..], |d| &d.texts);
-    if demands.is_empty() {
+    let Some(demands) = scene.requirements else { return Judgement::not_judged("no demands") };
+    let all = demands.texts.len() + usize::from(demands.background.is_some());
+    if all == 0 {
         return Judgement::not_judged("no demands");
     }
     let page = Page::of(scene);
     let seen: Vec<&PageText> = page.texts.iter().filter(|t| is_seen(&page, t)).collect();
-    let all = plain(&seen.iter().map(|t| content(t.element)).collect::<Vec<_>>().join(" "));
-    let met = |text: &str| all.contains(text) || seen.iter().any(|t| is_said(&page, t, &seen, text));
-    let missing = demands.iter().filter(|text| !met(&plain(text)));
+    let words = plain(&seen.iter().map(|t| content(t.element)).collect::<Vec<_>>().join(" "));
+    let met = |text: &str| words.contains(text) || seen.iter().any(|t| is_said(&page, t, &seen, text));
+    let missing = demands.texts.iter().filter(|text| !met(&plain(text)));
     let told = |text: &String| {
         (format!("no {}", quote(text, 24)), format!("the text {} is not to be seen", quote(text, 60)))
     };
-    demanded(demands.len(), missing.map(told).collect())
+    let mut missing: Vec<(String, String)> = missing.map(told).collect();
+    if let Some((wanted, seen)) = demands.background.zip(background(scene))
+        && distance(seen, wanted) > COLOUR
+    {
+        let sentence = format!("the background is {}, not {}", hex(seen), hex(wanted));
+        missing.push((format!("background {}", hex(seen)), sentence));
+    }
+    demanded(all, missing)
+}
+
+/// The colour that most of the page has.
+fn background(scene: &Scene) -> Option<[u8; 3]> {
+    let mut counts: BTreeMap<[u8; 3], u32> = BTreeMap::new();
+    scene.pixels(scene.bounds()).for_each(|(_, c)| *counts.entry(c).or_default() += 1);
+    counts.into_iter().max_by_key(|(_, n)| *n).map(|(c, _)| c)
 }
 
 /// As it is compared: style sheets may set a text in capitals.
@@ -62,6 +80,7 @@ fn is_seen(page: &Page, text: &PageText) -> bool {
 #[cfg(test)]
 mod tests {
     use super::check;
+    use crate::scene::Scene;
     use crate::testing::*;
     use vsdpo_artifact::Requirements;
 
@@ -79,6 +98,21 @@ mod tests {
         judge(vec![heading()], "Prices", "no 'Prices'");
         judge(vec![heading().clipped([0.0, 0.0, 30.0, 50.0])], "Opening hours", "no 'Opening hours'");
         judge(vec![heading().colored([0; 4])], "Opening hours", "no 'Opening hours'");
+    }
+
+    #[test]
+    fn the_page_at_large_has_the_demanded_colour() {
+        let mut picture = Picture::new(200, 100, [0, 0, 128]);
+        picture.fill([10, 10, 90, 90], [255; 3]);
+        let judge = |background, observed: &str, score| {
+            let demands = Requirements { background: Some(background), ..Requirements::default() };
+            let rendered = picture.rendered(vec![]);
+            let judgement = check(&Scene::new(&rendered, Some(&demands)));
+            assert_eq!((judgement.observed.as_str(), judgement.score), (observed, Some(score)));
+        };
+        judge([0, 0, 128], "all", 1.0);
+        judge([0, 5, 130], "all", 1.0);
+        judge([255; 3], "background #000080", 0.0);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 #![doc = include_str!("overlap.md")]
 
 use super::{Judgement, defect};
+use crate::geometry::third;
 use crate::page::{Line, Page, PageText, is_opaque, is_placed};
-use crate::scene::{Scene, and_others, content, quote};
+use crate::scene::{Scene, and_others, content, listed, quote};
 use vsdpo_artifact::{Element, ElementKind, Region};
 
 pub(super) const SUMMARY: &str = "texts or controls run into each other";
@@ -63,7 +64,13 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         true => format!("lines of {}", name(a, max)),
         false => format!("{} with {}", name(a, max), name(b, max)),
     };
-    let observed = found.first().map_or("none".into(), |f| and_others(told(&f[0], 14), found.len()));
+    let overlaps = found.first().map_or("none".into(), |f| and_others(told(&f[0], 14), found.len()));
+    let at_fault = |e: &Element| found.iter().flatten().flatten().any(|other| other.id == e.id);
+    let placed = labels(&page).map(|label| match at_fault(label) {
+        true => format!("{} {}, free: {}", name(label, 14), place(&page, label.region), free(&page, label)),
+        false => format!("{} {}", name(label, 14), place(&page, label.region)),
+    });
+    let observed = listed([overlaps].into_iter().chain(placed).collect());
     let defects = found.iter().map(|pairs| {
         let mut elements: Vec<&Element> = Vec::new();
         for e in pairs.iter().flatten() {
@@ -74,6 +81,39 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         defect(&elements, format!("overlap: {}", and_others(told(&pairs[0], 40), pairs.len())))
     });
     Judgement::counted(defects.collect(), observed)
+}
+
+/// Texts and controls that were placed by themselves, whatever flows around them.
+fn labels<'a>(page: &Page<'a>) -> impl Iterator<Item = &'a Element> {
+    page.texts.iter().filter(|t| t.is_shown()).map(|t| t.element).filter(|e| is_placed(e))
+}
+
+/// Where in the window a box is, in the words of style sheets.
+fn place(page: &Page, r: Region) -> String {
+    let room = page.window();
+    let row = third(r.y0 - room.y0, room.y1 - r.y1, ["top", "center", "bottom"]);
+    let column = third(r.x0 - room.x0, room.x1 - r.x1, ["left", "center", "right"]);
+    if row == column { row.into() } else { format!("{row} {column}") }
+}
+
+/// The corners, as far from the edges as a label is now, that hold no text and no control.
+fn free(page: &Page, label: &Element) -> String {
+    let (room, r) = (page.window(), label.region);
+    let across = |r: Region| Region { x0: room.x0 + room.x1 - r.x1, x1: room.x0 + room.x1 - r.x0, ..r };
+    let down = |r: Region| Region { y0: room.y0 + room.y1 - r.y1, y1: room.y0 + room.y1 - r.y0, ..r };
+    let others = || page.texts.iter().filter(|t| t.element.id != label.id);
+    let taken = |r: Region| {
+        let control = |t: &PageText| is_button(t.element) && !r.intersect(t.element.region).is_empty();
+        others().any(|t| control(t) || t.shown().any(|line| !r.intersect(line.shown).is_empty()))
+    };
+    let mut free: Vec<String> = Vec::new();
+    for corner in [across(r), down(r), across(down(r))] {
+        let name = place(page, corner);
+        if !taken(corner) && name != place(page, r) && !free.contains(&name) {
+            free.push(name);
+        }
+    }
+    if free.is_empty() { "no corner".into() } else { free.join(", ") }
 }
 
 /// Pairs put together by the elements around them: the items of two lists are one finding, because one move mends
@@ -212,6 +252,7 @@ fn deeper(a: Region, b: Region, depth: f32) -> bool {
 mod tests {
     use super::check;
     use crate::testing::*;
+    use vsdpo_artifact::ElementKind;
 
     #[test]
     fn letters_may_not_share_pixels() {
@@ -222,6 +263,18 @@ mod tests {
         counts(check, vec![first(), second(23.0)], "'Harbour' with 'Bread'", &[&[0, 1]]);
         let pale = first().colored([0, 0, 0, 20]).sized(60.0);
         counts(check, vec![pale, second(12.0)], "none", &[]);
+    }
+
+    #[test]
+    fn labels_are_told_with_their_place_and_the_free_corners() {
+        let title = || words(0, "Timetable", [5.0, 5.0, 150.0, 28.0]);
+        let label = |x: f32| words(1, "New", [x, 5.0, x + 30.0, 28.0]).placed("absolute");
+        let button =
+            || words(2, "Buy", [160.0, 72.0, 195.0, 95.0]).of(ElementKind::Control).placed("absolute");
+        let told = "none; 'New' top right; 'Buy' bottom right";
+        counts(check, vec![title(), label(165.0), button()], told, &[]);
+        let told = "'Timetable' with 'New'; 'New' top left, free: top right, bottom left; 'Buy' bottom right";
+        counts(check, vec![title(), label(5.0), button()], told, &[&[0, 1]]);
     }
 
     #[test]

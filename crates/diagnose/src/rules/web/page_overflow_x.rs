@@ -1,7 +1,7 @@
 #![doc = include_str!("page_overflow_x.md")]
 
 use super::{Judgement, defect};
-use crate::page::Page;
+use crate::page::{Page, PageText};
 use crate::scene::{Scene, and_others, content, quote};
 use vsdpo_artifact::{Element, ElementKind};
 
@@ -36,10 +36,11 @@ pub(super) fn check(scene: &Scene) -> Judgement {
     let window = scene.of_kind(ElementKind::Page).find_map(|e| e.layout).map(|l| l.x1);
     let Some(window) = window.filter(|w| *w > 0.0) else { return Judgement::not_judged("no window") };
     let too_wide = scene.bounds().x1 - window;
-    if too_wide.is_nan() || too_wide <= ROUNDING {
-        return Judgement::counted(vec![], format!("{window:.0} px, fits"));
-    }
     let page = Page::of(scene);
+    let heading = heading(&page);
+    if too_wide.is_nan() || too_wide <= ROUNDING {
+        return Judgement::counted(vec![], format!("{window:.0} px, fits{heading}"));
+    }
     let out = |e: &Element| {
         let text = e.page.iter().flat_map(|f| &f.lines).any(|l| l.x1 > window + ROUNDING);
         e.kind != ElementKind::Page && (e.region.x1 > window + ROUNDING || text)
@@ -54,9 +55,18 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         and_others(format!(": <{tag}>{text}"), at_fault.len())
     });
     at_fault.truncate(NAMED);
-    let observed = format!("{too_wide:.0} px too wide{name}");
+    let observed = format!("{too_wide:.0} px too wide{name}{heading}");
     let message = format!("the page is {too_wide:.0} px wider than the window{name}");
     Judgement::counted(vec![defect(&at_fault, message)], observed)
+}
+
+/// Size and width of the widest heading, as the rest of the observed value.
+fn heading(page: &Page) -> String {
+    let width = |t: &PageText| t.lines.iter().map(|line| line.whole.width()).fold(0.0, f32::max);
+    let headings = page.texts.iter().filter(|t| matches!(t.facts.tag.as_str(), "h1" | "h2" | "h3"));
+    let widest = headings.max_by(|a, b| width(a).total_cmp(&width(b)));
+    let told = |t: &PageText| format!("; <{}> {:.0} px, {:.0} wide", t.facts.tag, t.font(), width(t));
+    widest.map_or(String::new(), told)
 }
 
 #[cfg(test)]
@@ -71,6 +81,8 @@ mod tests {
         let inner = || words(2, "Timetable", [120.0, 10.0, 190.0, 33.0]).inside(1);
         counts(check, vec![root(200.0), band(), inner()], "200 px, fits", &[]);
         counts(check, vec![root(160.0), band(), inner()], "40 px too wide: <section>", &[&[1]]);
+        let title = words(3, "Trams", [10.0, 60.0, 150.0, 90.0]).tagged("h1").sized(24.0);
+        counts(check, vec![root(200.0), title], "200 px, fits; <h1> 24 px, 140 wide", &[]);
         assert_eq!(with_scene(vec![band()], None, check).score, None);
     }
 }

@@ -3,7 +3,7 @@
 use super::{Judgement, defect};
 use crate::page::{Page, PageText, is_placed};
 use crate::scene::{Scene, and_others, content, listed, quote};
-use vsdpo_artifact::{Element, Region};
+use vsdpo_artifact::{Element, ElementKind, Region};
 
 pub(super) const SUMMARY: &str = "a text is cut off, or sticks out of its box";
 pub(super) const PROPERTIES: [&str; 19] = [
@@ -56,13 +56,28 @@ pub(super) fn check(scene: &Scene) -> Judgement {
     found.sort_by(|a, b| b.lost.total_cmp(&a.lost));
     let told = |h: &Harm, max| format!("{} {}", quote(content(h.text), max), h.words);
     let groups = by_box(found);
-    let observed = listed(groups.iter().map(|g| and_others(told(&g[0], 20), g.len())).collect());
+    let harms = groups.iter().map(|g| and_others(told(&g[0], 20), g.len()));
+    let none = groups.is_empty().then(|| "none".to_string());
+    let observed = listed(fullest(&page).into_iter().chain(none).chain(harms).collect());
     let defects = groups.iter().map(|g| {
         let elements: Vec<&Element> = g.iter().map(|h| h.text).chain(g[0].by).collect();
         let message = and_others(format!("{} by {:.0} px", told(&g[0], 40), g[0].lost), g.len());
         defect(&unique(elements), message)
     });
     Judgement::counted(defects.collect(), observed)
+}
+
+/// The text that fills its box most from side to side, with its width and the room in the box.
+fn fullest(page: &Page) -> Option<String> {
+    let filled = |t: &PageText| {
+        let frame = frame(page, t.element).filter(|e| e.kind != ElementKind::Control)?;
+        let width = t.lines.iter().map(|line| line.whole.width()).fold(0.0, f32::max);
+        let room = frame.layout.filter(|r| r.width() > 0.0)?.width();
+        let told = format!("{} {width:.0} of {room:.0} px", quote(content(t.element), 14));
+        Some((width / room, told))
+    };
+    let texts = page.texts.iter().filter(|t| t.is_shown() && t.has_words()).filter_map(filled);
+    texts.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, told)| told)
 }
 
 /// Harms of one box are one finding.
@@ -172,8 +187,9 @@ mod tests {
     fn texts_stay_in_their_boxes() {
         let pill = |x1: f32| block(0, "span", [10.0, 8.0, x1, 36.0]).grounded([220; 3]);
         let text = || words(1, "Limited", [14.0, 10.0, 84.0, 33.0]).inside(0);
-        counts(check, vec![pill(88.0), text()], "none", &[]);
-        counts(check, vec![pill(60.0), text()], "'Limited' sticks out at the side", &[&[1, 0]]);
+        counts(check, vec![pill(88.0), text()], "'Limited' 70 of 78 px; none", &[]);
+        let told = "'Limited' 70 of 50 px; 'Limited' sticks out at the side";
+        counts(check, vec![pill(60.0), text()], told, &[&[1, 0]]);
         counts(check, vec![pill(60.0), text().placed("absolute")], "none", &[]);
     }
 }

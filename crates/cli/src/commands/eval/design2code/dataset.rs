@@ -7,16 +7,10 @@ use crate::terminal;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::Domain;
+use vsdpo_data::DESIGN2CODE_PROMPT;
 
 /// The picture that stands for all others on the benchmark's pages.
 pub const PLACEHOLDER: &str = "rick.jpg";
-
-/// What the benchmark's direct prompt says, in our words.
-const PROMPT: &str = "You are an experienced web developer. The picture is a screenshot of a web page. Write one \
-HTML file, with all of its CSS inside, that shows this page again as closely as you can: every text, and the size, \
-the place and the colour of everything, and the layout as a whole. For every picture on the page, blue rectangles \
-among them, use the file \"rick.jpg\"; use no other file and no address. Scripts are not needed. Answer with the \
-content of the HTML file.";
 
 /// An example: its name and its page.
 pub struct Example {
@@ -80,7 +74,7 @@ pub fn questions<T>(examples: &[Example], ask: impl FnOnce(&Questions) -> Result
         let (example, picture) = &seen[i];
         let bytes = std::fs::read(picture).with_context(|| format!("cannot read `{}`", picture.display()))?;
         let name = example.name.clone();
-        Ok(Question { name, domain: Domain::Web, prompt: PROMPT.into(), pictures: vec![bytes] })
+        Ok(Question { name, domain: Domain::Web, prompt: DESIGN2CODE_PROMPT.into(), pictures: vec![bytes] })
     };
     ask(&Questions { count: seen.len(), get: &get })
 }

@@ -3,6 +3,7 @@
 mod answers;
 mod dataset;
 mod example;
+mod parquet;
 mod summary;
 
 use super::questions::Asked;
@@ -44,7 +45,9 @@ struct Run<'a> {
 }
 
 pub fn run(args: &Options, places: &Places, model: Option<&Asked>, timeout: u64, json: bool) -> Result<Exit> {
-    let Some(data) = &places.data else { bail!("design2code needs --data DIR: the benchmark's folder") };
+    let Some(data) = &places.data else {
+        bail!("design2code needs --data PATH: the benchmark's folder, or its Parquet file")
+    };
     let whose = match (&args.predictions, model) {
         (Some(folder), None) => folder,
         (None, Some(asked)) => asked.model,
@@ -54,8 +57,9 @@ pub fn run(args: &Options, places: &Places, model: Option<&Asked>, timeout: u64,
         }
     };
     let out = places.out.clone().unwrap_or_else(|| beside(whose));
-    let examples = dataset::examples(data)?;
     let _lock = results::lock(&out)?;
+    let data = &parquet::unpacked(data, &out)?;
+    let examples = dataset::examples(data)?;
     let predictions = match model {
         Some(asked) => {
             let file = dataset::questions(&examples, |questions| (asked.answer)(questions, &out))?;
