@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use vsdpo_render::{ChartRenderer, RenderConfig};
+use vsdpo_render::{ChartRenderer, RenderConfig, spread};
 
 const FOLDERS: [&str; 2] = ["fixtures/chart/scripts", "fixtures/attribution"];
 const ROUNDS: usize = 2;

@@ -44,6 +44,11 @@ impl Drawing {
         Renderers { how: self, files, chart: None, web: None }
     }
 
+    /// Seconds that one file may take.
+    pub fn timeout(&self) -> u64 {
+        self.sandbox.timeout
+    }
+
     /// Renders one file; code that does not run is an error here, with the line it stopped at.
     pub fn picture_of(&self, file: &File) -> Result<Rendered> {
         let name = &file.name;

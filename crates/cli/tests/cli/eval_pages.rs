@@ -208,6 +208,45 @@ fn a_changed_picture_is_looked_at_again_and_a_missing_one_is_told() {
     assert!(third["row"]["position"]["mean"].as_f64().unwrap() < 100.0);
 }
 
+/// Rows of a Parquet file are the examples 1, 2, ... of a folder; what their pages show lies beside the file.
+#[cfg(feature = "train")]
+#[test]
+fn the_benchmark_in_parquet() {
+    use arrow_array::{ArrayRef, BinaryArray, RecordBatch, StringArray, StructArray};
+    use parquet::arrow::ArrowWriter;
+    use std::sync::Arc;
+    let world = World::new();
+    let shows = |name: &str| page(name).replace("</h1>", "</h1><img src='rick.jpg'>");
+    let mut png = std::io::Cursor::new(Vec::new());
+    image::RgbImage::new(8, 6).write_to(&mut png, image::ImageFormat::Png).unwrap();
+    let bytes: BinaryArray = [png.get_ref().as_slice(); 2].into_iter().map(Some).collect();
+    let files: Vec<(&str, ArrayRef)> =
+        vec![("bytes", Arc::new(bytes)), ("path", Arc::new(StringArray::new_null(2)))];
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("image", Arc::new(StructArray::try_from(files).unwrap())),
+        ("text", Arc::new(StringArray::from(vec![shows("one"), page("two")]))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let file = fs::File::create(world.path("data/train-00000-of-00001.parquet")).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    for folder in ["data", "pages"] {
+        image::RgbImage::new(300, 300).save(world.path(folder).join("rick.jpg")).unwrap();
+    }
+    world.write("pages/1.html", shows("one"));
+    world.write("pages/2.html", page("three"));
+    let (summary, _) = world.summary();
+    assert_eq!(["examples", "scored"].map(|key| summary[key].as_u64()), [Some(2); 2], "{summary}");
+    let lines = world.lines();
+    let text = |name: &str| lines.iter().find(|l| l["name"] == name).unwrap()["text"].as_f64().unwrap();
+    assert!(text("1") > 0.999 && text("2") < 0.99, "{lines:?}");
+    assert_eq!(summary["unmet"], json!({}));
+    assert_eq!(fs::read(world.path("out/testset/2.png")).unwrap(), png.into_inner());
+    let (_, said) = world.summary();
+    assert!(said.contains("0 examples looked at now, 2 known from before"), "{said}");
+}
+
 /// A screenshot that fails is no blank page: the example has no scores, the command says so at its end, and the
 /// next run tries it alone.
 #[test]

@@ -1,6 +1,6 @@
 //! `lint`, `render` and `explain` for pages. They need Chromium, which `cargo xtask setup` installs.
 
-use crate::common::{binary, run};
+use crate::common::{assert_one_line, binary, run};
 use serde_json::Value;
 use std::fs;
 use std::process::Output;
@@ -98,4 +98,58 @@ fn a_page_is_rendered_in_its_window_with_the_files_beside_it() {
     assert!(err.contains("no answer for none.png"), "{err}");
     let picture = image::open(at("out.png")).unwrap().into_rgb8();
     assert_eq!(picture.get_pixel(300, 200).0, [0x33, 0x66, 0x99]);
+}
+
+/// A text that moved, one that changed its colour, one that is gone and one that came, each with its element.
+#[test]
+fn pages_are_compared_with_a_reference() {
+    let dir = tempfile::tempdir().unwrap();
+    let page = |name: &str, body: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, format!("<!doctype html><body style='margin:20px'>{body}")).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let text = |place: &str, colour: &str, words: &str| {
+        format!("<p style='position:absolute;{place};color:{colour};font-size:24px'>{words}</p>")
+    };
+    let top = text("top:20px;left:40px", "black", "Opening hours of the harbour office");
+    let reference = [
+        top.clone(),
+        text("top:120px;left:40px", "black", "Boats leave every second hour"),
+        text("top:220px;left:40px", "black", "Tickets are sold on board"),
+        text("top:320px;left:40px", "black", "Dogs travel free of charge"),
+    ];
+    let candidate = [
+        top,
+        text("top:120px;left:700px", "black", "Boats leave every second hour"),
+        text("top:220px;left:40px", "red", "Tickets are sold on board"),
+        text("top:520px;left:40px", "black", "Xylophone quartz 87654"),
+    ];
+    let (reference, candidate) =
+        (page("ref.html", &reference.concat()), page("cand.html", &candidate.concat()));
+    let words = ["lint", &candidate, "--reference", &reference, "--format", "json"];
+    let (code, out, err) = told(run(&words));
+    assert_eq!(code, Some(1), "{err}");
+    let found: Value = serde_json::from_str(&out).unwrap();
+    let mut told_of: Vec<(&str, usize)> = found["defects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|d| (d["rule"].as_str().unwrap(), d["elements"].as_array().unwrap().len()))
+        .collect();
+    told_of.sort();
+    let want = [
+        ("web/extra-block", 1),
+        ("web/missing-block", 0),
+        ("web/moved-block", 1),
+        ("web/recoloured-block", 1),
+    ];
+    assert_eq!(told_of, want, "{out}");
+    assert_eq!(found["rubric"]["position"]["satisfied"], false);
+    let (code, _, err) = told(run(&["lint", &reference, "--reference", &reference]));
+    assert_eq!(code, Some(0), "{err}");
+    let chart = dir.path().join("a.py");
+    fs::write(&chart, "x = 1").unwrap();
+    let output = run(&["lint", chart.to_str().unwrap(), "--reference", &reference]);
+    assert_one_line(&output, &["--reference", "a.py", "score chartmimic"]);
 }

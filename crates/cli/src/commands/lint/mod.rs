@@ -2,6 +2,7 @@
 
 mod config;
 mod ignore;
+mod reference;
 
 use super::drawing::{Drawing, File, file};
 use super::source;
@@ -10,6 +11,7 @@ use crate::{Exit, report, terminal};
 use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
 use config::{Configs, Rules};
+use reference::Reference;
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
@@ -43,6 +45,10 @@ pub struct Args {
     /// Do not report these rules, beside those that the project ignores.
     #[arg(long, value_delimiter = ',', value_name = "RULES")]
     ignore: Vec<String>,
+    /// A page that the pages are to look like: also report its texts that are missing, moved or recoloured, and
+    /// those that it has not, by the text blocks of Design2Code.
+    #[arg(long, value_name = "PAGE", conflicts_with = "window")]
+    reference: Option<PathBuf>,
     /// Also write one page with pictures and code.
     #[arg(long, value_name = "OUT")]
     html: Option<PathBuf>,
@@ -98,22 +104,31 @@ pub fn run(args: &Args) -> Result<Exit> {
 
 fn check(sources: Vec<(File, Rules)>, args: &Args) -> Result<Vec<Checked>> {
     let (files, rules): (Vec<File>, Vec<Rules>) = sources.into_iter().unzip();
+    let reference = match &args.reference {
+        Some(path) => Some(Reference::open(path, &files, args.drawing.timeout())?),
+        None => None,
+    };
     let mut renderers = args.drawing.renderers(files.len());
     let bar = terminal::progress("rendering", files.len() as u64);
     let mut checked = Vec::new();
     let part = 4 * renderers.workers();
     for (files, rules) in files.chunks(part).zip(rules.chunks(part)) {
         let outcomes = renderers.render(files)?;
-        checked.extend(files.iter().zip(rules).zip(outcomes).map(|((file, rules), o)| judge(file, rules, o)));
+        for ((file, rules), outcome) in files.iter().zip(rules).zip(outcomes) {
+            checked.push(judge(file, rules, outcome, reference.as_ref())?);
+        }
         bar.inc(files.len() as u64);
     }
     bar.finish_and_clear();
     Ok(checked)
 }
 
-fn judge(file: &File, rules: &Rules, outcome: Outcome) -> Checked {
+fn judge(file: &File, rules: &Rules, outcome: Outcome, reference: Option<&Reference>) -> Result<Checked> {
     let (domain, source) = (file.domain, file.source.clone());
     let mut diagnosis = diagnose(domain, None, &outcome);
+    if let (Some(reference), Some(rendered)) = (reference, outcome.rendered()) {
+        diagnosis = reference.judge(file, diagnosis, rendered)?;
+    }
     diagnosis.defects.retain(|d| rules.wants(d.rule));
     let blame = |outcome: &Outcome, defects: &[Defect]| {
         credit(domain, &source, outcome, defects, &CreditConfig::default())
@@ -129,7 +144,7 @@ fn judge(file: &File, rules: &Rules, outcome: Outcome) -> Checked {
     if !silenced.is_empty() {
         checked.credit = blame(&checked.outcome, &checked.diagnosis.defects);
     }
-    checked
+    Ok(checked)
 }
 
 /// The full ids of rules given by id, or by the part after the slash, which may name one of charts and one of pages.

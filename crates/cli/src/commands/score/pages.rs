@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vsdpo_artifact::FailureKind;
-use vsdpo_diagnose::axes::web::blocks::{Screenshots, blocks};
+use vsdpo_diagnose::axes::web::blocks::{Block, Screenshots, blocks};
 use vsdpo_diagnose::axes::web::html::PageError;
 use vsdpo_diagnose::axes::web::pair::{Scores, compare};
 #[cfg(feature = "train")]
@@ -189,6 +189,20 @@ impl PageScorer {
             unmet: Both { cand: cand.unmet, r#ref: reference_sight.unmet },
             beside: Both { cand: cand.beside, r#ref: reference_sight.beside },
         }))
+    }
+
+    /// The text blocks of a page as the benchmark finds them: of a candidate, which it cleans first, or of a
+    /// reference.
+    ///
+    /// # Errors
+    /// As [`Self::score`].
+    pub fn blocks(&self, page: &Source, candidate: bool) -> Result<Result<Vec<Block>, Unscored>> {
+        let sight = if candidate { self.candidate(page) } else { self.reference(page) };
+        match sight {
+            Ok(sight) => Ok(Ok(sight.blocks)),
+            Err(Fault::Page(unscored)) => Ok(Err(unscored)),
+            Err(Fault::Ours(error)) => Err(error),
+        }
     }
 
     fn candidate(&self, page: &Source) -> Result<Sight, Fault> {
