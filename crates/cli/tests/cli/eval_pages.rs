@@ -289,7 +289,7 @@ fn bad_input_is_told_with_its_mend() {
     assert_one_line(&world.eval(&["--model", "m"]), &["--model", "exclude"]);
     assert_one_line(&world.eval(&["--clip", "no-such-folder"]), &["no-such-folder"]);
     let output = binary().args(["eval", "--benchmark", "design2code"]).output().unwrap();
-    assert_one_line(&output, &["--data DIR"]);
+    assert_one_line(&output, &["--data PATH"]);
     let output =
         binary().args(["eval", "--benchmark", "design2code", "--data"]).arg(world.path("data")).output();
     assert_one_line(&output.unwrap(), &["--predictions DIR", "--model DIR"]);

@@ -140,7 +140,7 @@ fn pages_are_compared_with_a_reference() {
     told_of.sort();
     let want = [
         ("web/extra-block", 1),
-        ("web/missing-block", 0),
+        ("web/missing-block", 1),
         ("web/moved-block", 1),
         ("web/recoloured-block", 1),
     ];
