@@ -1,6 +1,8 @@
 //! What the loop asks of a renderer, so that tests can put a stub world in its place.
 
 use vsdpo_artifact::{ChartRecords, Domain, Outcome};
+use vsdpo_diagnose::axes::web::html::PageError;
+use vsdpo_diagnose::axes::web::view::{self, View};
 use vsdpo_policy::Clip;
 use vsdpo_render::{
     ChartRecorder, ChartRenderer, Page, Recordable, RenderConfig, RenderError, RenderStats, WebConfig,
@@ -18,6 +20,11 @@ pub trait Renderer: Sync {
 
     /// Counters since the start.
     fn stats(&self) -> RenderStats;
+
+    /// Itself, if what it draws is pages, to be looked at by their metrics.
+    fn viewer(&self) -> Option<&dyn Viewer> {
+        None
+    }
 }
 
 /// The renderer of a domain. `window` is the width and height that pages are drawn in; charts ignore it, as pages do
@@ -53,14 +60,50 @@ pub trait Recorder: Sync {
     fn record_all(&self, sources: &[&str]) -> Result<Vec<ChartRecords>, RenderError>;
 }
 
+/// A page and its part in a comparison, which decides what the metrics make of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part<'a> {
+    /// What the policy wrote.
+    Candidate(&'a str),
+    /// What it was to look like.
+    Reference(&'a str),
+}
+
+/// Why there is no view of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unseen {
+    /// The metric's own programs raise on the page; they will again.
+    Refused,
+    /// No picture could be taken.
+    Lost,
+}
+
+/// What the metrics of pages look at.
+pub trait Viewer: Sync {
+    /// What is seen of every page, in order.
+    ///
+    /// # Errors
+    /// Whatever keeps the viewer from working at all.
+    fn view_all(&self, pages: &[Part]) -> Result<Vec<Result<View, Unseen>>, RenderError>;
+}
+
+/// Whose eyes renders are compared with references by.
+#[derive(Clone, Copy)]
+pub enum Eyes<'a> {
+    /// Those of the metrics of charts.
+    Charts(&'a dyn Recorder),
+    /// Those of the metrics of pages.
+    Pages(&'a dyn Viewer),
+}
+
 /// What the loop looks with.
 #[derive(Clone, Copy)]
 pub struct Instruments<'a> {
     /// Draws.
     pub renderer: &'a dyn Renderer,
-    /// Takes down what is compared with references; absent where nothing is.
-    pub recorder: Option<&'a dyn Recorder>,
-    /// Looks at pictures for the visual score; absent where no weights are given.
+    /// Compares with references; absent where nothing is compared.
+    pub eyes: Option<Eyes<'a>>,
+    /// Looks at pictures; absent where no weights are given.
     pub clip: Option<&'a Clip>,
 }
 
@@ -95,5 +138,47 @@ impl Renderer for WebRenderer {
 
     fn stats(&self) -> RenderStats {
         WebRenderer::stats(self)
+    }
+
+    fn viewer(&self) -> Option<&dyn Viewer> {
+        Some(self)
+    }
+}
+
+impl Viewer for WebRenderer {
+    fn view_all(&self, pages: &[Part]) -> Result<Vec<Result<View, Unseen>>, RenderError> {
+        let shoot = |html: &[u8]| {
+            let (shot, _) = self.shoot_twice(&Page { html: html.to_vec(), folder: None })?;
+            shot.map(|shot| shot.image).map_err(|_| Blind::Unseen(Unseen::Lost))
+        };
+        vsdpo_render::spread(self.workers(), pages.len(), |i| {
+            let seen = match pages[i] {
+                Part::Candidate(html) => view::candidate(html.as_bytes(), shoot),
+                Part::Reference(html) => view::reference(html.as_bytes(), shoot),
+            };
+            match seen {
+                Ok(view) => Ok(Ok(view)),
+                Err(Blind::Unseen(why)) => Ok(Err(why)),
+                Err(Blind::Broken(error)) => Err(error),
+            }
+        })
+    }
+}
+
+/// What ends the look at a page: its own doing, or ours.
+enum Blind {
+    Unseen(Unseen),
+    Broken(RenderError),
+}
+
+impl From<PageError> for Blind {
+    fn from(_: PageError) -> Self {
+        Self::Unseen(Unseen::Refused)
+    }
+}
+
+impl From<RenderError> for Blind {
+    fn from(error: RenderError) -> Self {
+        Self::Broken(error)
     }
 }

@@ -4,11 +4,12 @@ use crate::batch::Batch;
 use crate::compare::compare;
 use crate::error::TrainError;
 use crate::recipe::Recipe;
-use crate::renderer::{Instruments, Recorder, open};
+use crate::renderer::{Eyes, Instruments, open};
 use crate::stages::{Experience, blame, encode, judge, render, sample};
 use crate::trainer::{Clock, End, RunOptions, RunSummary, Trainer, step_seed};
 use crate::update::update;
 use std::time::Duration;
+use vsdpo_artifact::Domain;
 use vsdpo_policy::Clip;
 use vsdpo_render::{ChartRecorder, RenderConfig};
 
@@ -27,11 +28,16 @@ pub fn run(recipe: &Recipe, options: RunOptions) -> Result<RunSummary, TrainErro
         cache_entries: r.cache_entries,
         ..RenderConfig::default()
     };
-    let recorder = recipe.reward.reference.then(|| ChartRecorder::start(config.clone())).transpose()?;
+    let compared = recipe.reward.reference;
+    let records = compared && recipe.domain == Domain::Chart;
+    let recorder = records.then(|| ChartRecorder::start(config.clone())).transpose()?;
     let clip = recipe.reward.clip.as_deref().map(Clip::load).transpose()?;
     let renderer = &*open(recipe.domain, config, r.window.into())?;
-    let recorder = recorder.as_ref().map(|r| r as &dyn Recorder);
-    run_with(recipe, Instruments { renderer, recorder, clip: clip.as_ref() }, options)
+    let eyes = match &recorder {
+        Some(recorder) => Some(Eyes::Charts(recorder)),
+        None => renderer.viewer().filter(|_| compared).map(Eyes::Pages),
+    };
+    run_with(recipe, Instruments { renderer, eyes, clip: clip.as_ref() }, options)
 }
 
 /// The same with any instruments.

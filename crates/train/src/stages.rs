@@ -87,9 +87,9 @@ pub fn judge(tasks: &[Task], outcomes: &[Outcome], compared: &[Option<Compared>]
     let diagnosis = |(i, outcome): (usize, &Outcome)| {
         let task = &tasks[i / group];
         let alone = vsdpo_diagnose::diagnose(task.domain, task.requirements.as_ref(), outcome);
-        match &compared[i] {
-            Some(compared) => vsdpo_diagnose::against(alone, &compared.comparison()),
-            None => alone,
+        match (&compared[i], outcome.rendered()) {
+            (Some(compared), Some(rendered)) => compared.against(alone, rendered),
+            _ => alone,
         }
     };
     outcomes.iter().enumerate().map(diagnosis).collect()

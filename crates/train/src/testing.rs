@@ -3,11 +3,15 @@
 
 use crate::batch::Batch;
 use crate::recipe::Recipe;
-use crate::renderer::{Recorder, Renderer};
+use crate::renderer::{Part, Recorder, Renderer, Unseen, Viewer};
 use crate::stages::{Experience, blame, encode, judge, render, sample};
+use candle_core::{Device, Tensor};
+use std::collections::HashMap;
 use std::path::Path;
 use vsdpo_artifact::{ChartRecords, ExecError, FailureKind, Image, Outcome, Rendered, Span};
 use vsdpo_data::Source;
+use vsdpo_diagnose::axes::web::blocks::Block;
+use vsdpo_diagnose::axes::web::view::View;
 use vsdpo_policy::{Config, FrontSpec, Policy, TextConfig, VisionConfig, write_front_files};
 use vsdpo_render::{RenderError, RenderStats};
 
@@ -45,6 +49,28 @@ impl Recorder for StubRenderer {
     fn record_all(&self, sources: &[&str]) -> Result<Vec<ChartRecords>, RenderError> {
         let text = |source: &&str| source.lines().map(str::to_owned).collect();
         Ok(sources.iter().map(|s| ChartRecords { text: text(s), ..ChartRecords::default() }).collect())
+    }
+}
+
+/// Sees every line as a block below the one before; refuses a page with `<![`, and loses one with `lost`.
+impl Viewer for StubRenderer {
+    fn view_all(&self, pages: &[Part]) -> Result<Vec<Result<View, Unseen>>, RenderError> {
+        let view = |part: &Part| {
+            let (Part::Candidate(html) | Part::Reference(html)) = part;
+            if html.contains("<![") {
+                return Err(Unseen::Refused);
+            } else if html.contains("lost") {
+                return Err(Unseen::Lost);
+            }
+            let block = |(i, line): (usize, &str)| Block {
+                text: line.to_lowercase(),
+                bbox: [0.1, i as f64 / 10.0, 0.5, 0.1],
+                color: [0.0; 3],
+            };
+            let image = Image { width: 60, height: 40, rgba: [90, 90, 90, 255].repeat(60 * 40).into() };
+            Ok(View { blocks: html.lines().enumerate().map(block).collect(), plain: image })
+        };
+        Ok(pages.iter().map(view).collect())
     }
 }
 
@@ -87,6 +113,43 @@ pub fn write_policy(folder: &Path) {
         tie_word_embeddings: true,
     };
     Policy::random(config, folder, 11).unwrap().save(folder).unwrap();
+}
+
+/// A CLIP of one block and of numbers without meaning.
+pub fn write_clip(folder: &Path) {
+    let (h, inner, side) = (4, 6, 8);
+    let config = serde_json::json!({
+        "hidden_size": h, "intermediate_size": inner, "num_hidden_layers": 1, "num_attention_heads": 2,
+        "image_size": 2 * side, "patch_size": side, "projection_dim": 3,
+    });
+    std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
+    let mut tensors: HashMap<String, Tensor> = HashMap::new();
+    let mut put = |name: &str, shape: &[usize]| {
+        let start = tensors.len() as f32;
+        let values = (0..shape.iter().product()).map(|i: usize| (start + 1.7 * i as f32).sin()).collect();
+        tensors.insert(name.into(), Tensor::from_vec(values, shape, &Device::Cpu).unwrap());
+    };
+    put("visual_projection.weight", &[3, h]);
+    put("vision_model.embeddings.class_embedding", &[h]);
+    put("vision_model.embeddings.patch_embedding.weight", &[h, 3, side, side]);
+    put("vision_model.embeddings.position_embedding.weight", &[5, h]);
+    let block = "encoder.layers.0";
+    let mut both = |name: &str, shape: &[usize]| {
+        put(&format!("vision_model.{name}.weight"), shape);
+        put(&format!("vision_model.{name}.bias"), &shape[..1]);
+    };
+    for norm in ["pre_layrnorm", "post_layernorm"] {
+        both(norm, &[h]);
+    }
+    for norm in ["layer_norm1", "layer_norm2"] {
+        both(&format!("{block}.{norm}"), &[h]);
+    }
+    for part in ["q_proj", "k_proj", "v_proj", "out_proj"] {
+        both(&format!("{block}.self_attn.{part}"), &[h, h]);
+    }
+    both(&format!("{block}.mlp.fc1"), &[inner, h]);
+    both(&format!("{block}.mlp.fc2"), &[h, inner]);
+    candle_core::safetensors::save(&tensors, folder.join("model.safetensors")).unwrap();
 }
 
 /// A recipe for the policy in `folder/model`, with small numbers everywhere; `more` are overrides.

@@ -69,7 +69,7 @@ fn machine() -> Vec<Line> {
     let state = if cfg!(feature = "train") { CheckState::Ok } else { CheckState::Off };
     lines.push(line("training", state, training.into(), mend));
     lines.push(line("GPU", CheckState::Off, "not used: this version computes on the CPU".into(), ""));
-    lines.push(line("domains", CheckState::Ok, "chart".into(), ""));
+    lines.push(line("domains", CheckState::Ok, "chart, web".into(), ""));
     lines
 }
 

@@ -15,3 +15,5 @@ mod report;
 mod score;
 mod slim;
 mod stub;
+#[cfg(feature = "train")]
+mod train_pages;

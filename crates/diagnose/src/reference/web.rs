@@ -19,7 +19,7 @@ const REPORTED: usize = 64;
 pub struct PageComparison<'a> {
     /// The blocks of both with what matches; the candidate's are those of the render that is judged.
     pub blocks: &'a Comparison,
-    /// CLIP's similarity of the pictures, 0 to 1; `None` where nothing computed it.
+    /// CLIP's similarity of the pictures, 0 to 1; `None` where there are no weights of CLIP.
     pub clip: Option<f64>,
 }
 
@@ -85,7 +85,7 @@ impl Findings {
         let textless = with.blocks.refs.is_empty() && with.blocks.cand.is_empty();
         let (score, observed) = match axis {
             Axis::Web(WebAxis::Clip) => {
-                (with.clip, with.clip.map_or("no picture".into(), |v| format!("{v:.2}")))
+                (with.clip, with.clip.map_or("no weights".into(), |v| format!("{v:.2}")))
             }
             Axis::Web(_) if textless => (None, "no text".into()),
             Axis::Web(WebAxis::BlockMatch) => {

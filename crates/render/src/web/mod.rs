@@ -165,12 +165,22 @@ impl WebRenderer {
         Ok(Err(failure(FailureKind::Crash, message)))
     }
 
-    /// As [`Self::shoot`], in a browser that has drawn nothing before: for a page that failed, because that may
-    /// have been the browser's state or a busy machine.
+    /// As [`Self::shoot`]; but a failure that may have been the browser's state or a busy machine counts only if a
+    /// browser that has drawn nothing before fails as well. Also says whether it came to that.
     ///
     /// # Errors
     /// As [`Self::shoot`].
-    pub fn shoot_anew(&self, page: &Page) -> Result<Result<Shot, ExecError>, RenderError> {
+    pub fn shoot_twice(&self, page: &Page) -> Result<(Result<Shot, ExecError>, bool), RenderError> {
+        let shot = self.shoot(page)?;
+        // A page that is too large, or has no size, is so in every browser.
+        let passing = |kind| !matches!(kind, FailureKind::Limit | FailureKind::NoFigure);
+        match shot {
+            Err(error) if passing(error.kind) => Ok((self.shoot_anew(page)?, true)),
+            shot => Ok((shot, false)),
+        }
+    }
+
+    fn shoot_anew(&self, page: &Page) -> Result<Result<Shot, ExecError>, RenderError> {
         let mut worker = Worker { browser: Browser::start(&self.confinement)?, ahead: None };
         let store = Store { name: NAME, html: &page.html, folder: page.folder.as_deref() };
         match self.draw(&mut worker, &store, None) {
@@ -182,7 +192,13 @@ impl WebRenderer {
         }
     }
 
-    /// What beside a page decides its picture: the browser's version, and the names and sizes of the fonts.
+    /// How many pages are worth drawing at the same time.
+    pub fn workers(&self) -> usize {
+        self.config.workers
+    }
+
+    /// What beside a page decides its picture: the browser's version, the names and sizes of the fonts, and what stands
+    /// in for other hosts.
     ///
     /// # Errors
     /// As [`Self::shoot`].
@@ -192,7 +208,8 @@ impl WebRenderer {
         self.put_back(worker);
         let version =
             version.ok_or_else(|| RenderError::Browser { message: "does not tell its version".into() })?;
-        Ok(std::iter::once(version).chain(browser::fonts()).collect::<Vec<_>>().join("\n"))
+        let all = std::iter::once(version).chain(browser::fonts()).chain(assets::list());
+        Ok(all.collect::<Vec<_>>().join("\n"))
     }
 
     /// The pictures of all pages, in order.

@@ -103,18 +103,12 @@ fn together(r: &Recipe) -> Result<(), RecipeError> {
         r.data.domain.name(),
         "leave it out: tasks are of the recipe's domain",
     )?;
-    need(
-        !r.reward.reference || r.domain == Domain::Chart,
-        "reward.reference",
-        true,
-        "only charts are compared with references so far: leave it out",
-    )?;
     let small = <[u32; 2]>::from(vsdpo_data::mini::web::WINDOW);
     need(
-        r.data.kind != "mini" || r.domain != Domain::Web || r.render.window == small,
+        r.domain != Domain::Web || (r.data.kind != "mini" && r.eval.every == 0) || r.render.window == small,
         "render.window",
         r.render.window,
-        "the embedded world's pages are made for a window of [320, 240]",
+        "the embedded world's pages, also those of [eval], are made for [320, 240]: write that, or eval.every = 0",
     )?;
     need(
         r.reward.clip.is_none() || r.reward.reference,

@@ -49,11 +49,8 @@ fn every_problem_is_one_line_with_the_key() {
     check("", &["data.type=mini", "data.domain=web"], "data.domain: \"web\" cannot be used; leave it out");
     let web = ["domain=web", "eval.benchmark=mini-web"];
     check("", &web, "render.window: [1280, 720] cannot be used; the embedded world's pages");
-    check(
-        "",
-        &["domain=web", "eval.every=0", "data.type=websight", "reward.reference=true"],
-        "reward.reference",
-    );
+    let corpus = ["domain=web", "eval.benchmark=mini-web", "data.type=websight", "data.path=x"];
+    check("", &corpus, "render.window: [1280, 720] cannot be used; the embedded world's pages");
     check("[render]\nwindow = [0, 9]\n", &[], "render.window: [0, 9] cannot be used; write width");
     check(
         "",
@@ -101,7 +98,7 @@ fn shipped_recipes_parse_and_have_the_streams_of_their_method() {
         let Streams { ce, ref_kl, rl } = recipe.streams(recipe.sft.warm_start_steps);
         // The corpus recipes name folders that are not part of the project: they parse without them.
         let method = file.strip_suffix("-qwen3vl").unwrap_or(&file);
-        assert_eq!(recipe.data.kind == "chart2code", method != file, "{file}");
+        assert_eq!(recipe.data.kind != "mini", method != file, "{file}");
         let want = match method.split_once('-').unwrap().1 {
             "sft" => (1.0, 0.0, 0.0),
             "opsd" => (0.0, 1.0, 0.0),
@@ -129,6 +126,7 @@ fn shipped_recipes_parse_and_have_the_streams_of_their_method() {
         "web-opsd",
         "web-sft",
         "web-visual-sdpo",
+        "web-visual-sdpo-qwen3vl",
         "web-visual-sdpo-shuffled",
     ];
     assert_eq!(found, want);

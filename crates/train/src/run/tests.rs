@@ -12,7 +12,7 @@ fn go(recipe: &Recipe, resume: bool, stop_at: usize) -> Result<RunSummary, Train
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();
     let on_step = &mut |report: &StepReport| flag.store(report.step >= stop_at, Ordering::Relaxed);
-    let with = Instruments { renderer: &StubRenderer, recorder: None, clip: None };
+    let with = Instruments { renderer: &StubRenderer, eyes: None, clip: None };
     run_with(recipe, with, RunOptions { resume, stop, on_step })
 }
 

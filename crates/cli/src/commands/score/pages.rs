@@ -6,13 +6,13 @@ use crate::commands::files::{folder_identity, hash, hash_bytes};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use vsdpo_artifact::FailureKind;
-use vsdpo_diagnose::axes::web::blocks::{Block, Screenshots, blocks};
+use vsdpo_artifact::Image;
+use vsdpo_diagnose::axes::web::blocks::Block;
 use vsdpo_diagnose::axes::web::html::PageError;
 use vsdpo_diagnose::axes::web::pair::{Scores, compare};
 #[cfg(feature = "train")]
 use vsdpo_diagnose::axes::web::shrink;
-use vsdpo_diagnose::axes::web::{clean, items, recolor};
+use vsdpo_diagnose::axes::web::view::{self, View};
 #[cfg(feature = "train")]
 use vsdpo_policy::Clip;
 use vsdpo_render::{Page, RenderError, Shot, WebConfig, WebRenderer};
@@ -206,12 +206,11 @@ impl PageScorer {
     }
 
     fn candidate(&self, page: &Source) -> Result<Sight, Fault> {
-        let cleaned = clean::clean(&clean::read(&page.bytes)?)?;
-        self.see(cleaned.as_bytes(), &cleaned, page.folder.as_deref())
+        self.see(page, |shoot| view::candidate(&page.bytes, shoot))
     }
 
     fn reference(&self, page: &Source) -> Result<Sight, Fault> {
-        self.see(&page.bytes, &clean::read(&page.bytes)?, page.folder.as_deref())
+        self.see(page, |shoot| view::reference(&page.bytes, shoot))
     }
 
     /// What is kept of a reference.
@@ -223,23 +222,27 @@ impl PageScorer {
         hash_bytes(&[self.identity.as_bytes(), &page.bytes])
     }
 
-    /// The three screenshots of a page and what they show. `text` is what is recoloured.
-    fn see(&self, html: &[u8], text: &str, folder: Option<&Path>) -> Result<Sight, Fault> {
-        let recolored = recolor::recolored(text, 0)?;
-        let shifted = recolor::recolored(text, 50)?;
-        let items = items::items(&recolored)?;
-        let mut retried = 0;
-        let mut shoot = |html: &[u8]| self.shoot(html, folder, &mut retried);
-        let plain = shoot(html)?;
-        let recolored = shoot(recolored.as_bytes())?.image;
-        let shifted = shoot(shifted.as_bytes())?.image;
-        let shots = Screenshots { plain: plain.image, recolored, shifted };
+    /// What there is to see of a page; `view` says how.
+    fn see(
+        &self,
+        page: &Source,
+        view: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<Image, Fault>) -> Result<View, Fault>,
+    ) -> Result<Sight, Fault> {
+        let folder = page.folder.as_deref();
+        let (mut retried, mut asked) = (0, None);
+        let seen = view(&mut |html| {
+            let shot = self.shoot(html, folder, &mut retried)?;
+            // What the page itself asks for; the recoloured ones ask for the same.
+            asked.get_or_insert((shot.unmet, shot.beside));
+            Ok(shot.image)
+        })?;
+        let (unmet, files) = asked.unwrap_or_default();
         Ok(Sight {
-            blocks: blocks(&items, &shots),
-            plain: Some(shots.plain),
+            blocks: seen.blocks,
+            plain: Some(seen.plain),
             features: None,
-            beside: beside(folder, &plain.beside),
-            unmet: plain.unmet,
+            beside: beside(folder, &files),
+            unmet,
             retried,
         })
     }
@@ -248,13 +251,8 @@ impl PageScorer {
     /// browser, and then it is an error.
     fn shoot(&self, html: &[u8], folder: Option<&Path>, retried: &mut usize) -> Result<Shot, Fault> {
         let page = Page { html: html.to_vec(), folder: folder.map(Path::to_path_buf) };
-        let mut shot = self.renderer.shoot(&page)?;
-        // A page that is too large, or has no size, is so in every browser.
-        let passing = |kind| !matches!(kind, FailureKind::Limit | FailureKind::NoFigure);
-        if shot.as_ref().is_err_and(|error| passing(error.kind)) {
-            *retried += 1;
-            shot = self.renderer.shoot_anew(&page)?;
-        }
+        let (shot, again) = self.renderer.shoot_twice(&page)?;
+        *retried += usize::from(again);
         shot.map_err(|error| {
             let why = format!("its screenshot failed: {}", error.message);
             Fault::Page(Unscored { cause: Cause::Capture, why })

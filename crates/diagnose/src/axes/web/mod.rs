@@ -10,6 +10,7 @@ pub mod pair;
 pub mod ratio;
 pub mod recolor;
 pub mod shrink;
+pub mod view;
 
 mod anew;
 mod assign;

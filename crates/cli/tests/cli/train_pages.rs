@@ -1,0 +1,48 @@
+//! `train` on pages, with the real browser: one update of the embedded policy.
+
+use crate::common::binary;
+use serde_json::Value;
+use std::path::Path;
+
+fn train(folder: &Path, sets: &[&str]) -> Vec<Value> {
+    let out = format!("output_dir={:?}", folder.join("run"));
+    let mut command = binary();
+    command.args(["train", "recipes/web-visual-sdpo.toml", "--set", &out]);
+    let few = ["steps=1", "eval.every=0", "optim.decay_steps=0", "optim.warmup_steps=0"];
+    for set in few.iter().chain(sets) {
+        command.args(["--set", set]);
+    }
+    let output = command.output().expect("the binary starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let rows = std::fs::read_to_string(folder.join("run/rollouts.jsonl")).unwrap();
+    rows.lines().map(|row| serde_json::from_str(row).unwrap()).collect()
+}
+
+/// Axis by axis, the names and scores of a rubric.
+fn scores(row: &Value) -> Vec<(&str, Option<f64>)> {
+    let axes = row["rubric"].as_object().into_iter().flatten();
+    axes.map(|(name, verdict)| (name.as_str(), verdict["score"].as_f64())).collect()
+}
+
+#[test]
+fn references_add_the_benchmarks_axes_to_the_reward_of_a_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = train(folder.path(), &["reward.reference=true"]);
+    assert_eq!(rows.len(), 4, "the first rollout of every group is kept");
+    let drawn: Vec<&Value> = rows.iter().filter(|row| row["executed"] == true).collect();
+    assert!(!drawn.is_empty());
+    for row in drawn {
+        let scores = scores(row);
+        let of =
+            |name: &str| scores.iter().find(|(n, _)| *n == name).unwrap_or_else(|| panic!("no {name}")).1;
+        // An axis without a score has no part in the reward: there are no weights of CLIP.
+        assert_eq!(of("clip"), None);
+        assert_eq!(row["rubric"]["clip"]["observed"], "no weights");
+        let judged: Vec<f64> = scores.iter().filter_map(|(_, score)| *score).collect();
+        let mean = judged.iter().sum::<f64>() / judged.len() as f64;
+        let reward = row["reward"].as_f64().unwrap();
+        assert!((reward - mean).abs() < 1e-5, "{reward} {mean} {scores:?}");
+        // The base writes the texts that the task names, so that much is the same.
+        assert!(of("block_match").is_some_and(|score| score > 0.0 && score <= 1.0), "{scores:?}");
+    }
+}

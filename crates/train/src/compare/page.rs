@@ -1,0 +1,162 @@
+//! Pages beside their references: Design2Code's blocks, and CLIP where there are weights.
+
+use crate::error::TrainError;
+use crate::renderer::{Part, Unseen, Viewer};
+use crate::stages::Experience;
+use rayon::prelude::*;
+use std::collections::HashMap;
+use vsdpo_artifact::Image;
+use vsdpo_diagnose::PageComparison;
+use vsdpo_diagnose::axes::web::view::View;
+use vsdpo_diagnose::axes::web::{pair, shrink};
+use vsdpo_policy::Clip;
+
+/// A page that has a reference.
+#[derive(Clone, Debug)]
+pub struct Page {
+    blocks: pair::Comparison,
+    clip: Option<f64>,
+}
+
+impl Page {
+    /// As the rubric wants it.
+    pub fn comparison(&self) -> PageComparison<'_> {
+        PageComparison { blocks: &self.blocks, clip: self.clip }
+    }
+}
+
+/// How every page of the step compares with its task's reference; `None` where there is no reference, where the page
+/// did not draw, and where one of the two could not be looked at.
+///
+/// A page on which the metric's programs raise has no blocks: it would otherwise be spared the axes on which it does
+/// worst.
+///
+/// # Errors
+/// The viewer or the network does not work.
+pub fn compare(
+    viewer: &dyn Viewer,
+    clip: Option<&Clip>,
+    seen: &Experience,
+) -> Result<Vec<Option<Page>>, TrainError> {
+    let pairs: Vec<(usize, [Part; 2])> = (0..seen.rollouts.len())
+        .filter(|&i| seen.outcomes[i].rendered().is_some())
+        .filter_map(|i| {
+            let reference = seen.tasks[seen.task_of(i)].reference.as_deref()?;
+            Some((i, [Part::Candidate(seen.rollouts[i].source()), Part::Reference(reference)]))
+        })
+        .collect();
+    // The rollouts of a group share their reference, and some are the same.
+    let mut views: HashMap<Part, Result<View, Unseen>> = HashMap::new();
+    let mut parts: Vec<Part> = Vec::new();
+    for part in pairs.iter().flat_map(|(_, parts)| *parts) {
+        if views.insert(part, Err(Unseen::Lost)).is_none() {
+            parts.push(part);
+        }
+    }
+    views.extend(parts.iter().copied().zip(viewer.view_all(&parts)?));
+    let blocks_of = |(i, [cand, reference]): (usize, [Part; 2])| {
+        let blocks = match &views[&cand] {
+            Ok(view) => view.blocks.clone(),
+            Err(Unseen::Refused) => Vec::new(),
+            Err(Unseen::Lost) => return None,
+        };
+        let reference = views[&reference].as_ref().ok()?;
+        Some((i, pair::compare(blocks, reference.blocks.clone())))
+    };
+    let compared: Vec<Option<_>> = pairs.par_iter().copied().map(blocks_of).collect();
+    let mut all = vec![None; seen.rollouts.len()];
+    for ((_, parts), compared) in pairs.iter().zip(compared) {
+        if let Some((i, blocks)) = compared {
+            let clip = match clip {
+                Some(clip) => look(clip, parts.map(|part| views[&part].as_ref().ok()), &blocks)?,
+                None => None,
+            };
+            all[i] = Some(Page { blocks, clip });
+        }
+    }
+    Ok(all)
+}
+
+/// CLIP's similarity of two pages without their texts, 0 to 1; `None` if one was not seen.
+fn look(
+    clip: &Clip,
+    views: [Option<&View>; 2],
+    blocks: &pair::Comparison,
+) -> Result<Option<f64>, TrainError> {
+    let [Some(cand), Some(reference)] = views else { return Ok(None) };
+    let (cand, reference) = rayon::join(
+        || shrink::picture(&cand.plain, &blocks.cand_masks()),
+        || shrink::picture(&reference.plain, &blocks.ref_masks),
+    );
+    let pictures: [&Image; 2] = [&cand, &reference];
+    let embeddings = clip.embed(&pictures)?;
+    Ok(Some(embeddings[0].cosine(&embeddings[1]).clamp(0.0, 1.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{StubRenderer, write_clip};
+    use vsdpo_artifact::{Domain, Outcome, Rendered, Rollout, Span, Task};
+
+    /// One task with this reference, and a drawn rollout for every page.
+    fn step(reference: Option<&str>, pages: &[&str]) -> Experience {
+        let rollout = |page: &&str| Rollout {
+            text: (*page).into(),
+            tokens: vec![],
+            logprobs: vec![],
+            token_spans: vec![],
+            finished: true,
+            code: Span::new(0, page.len() as u32),
+        };
+        let task = Task {
+            id: "t".into(),
+            domain: Domain::Web,
+            prompt: String::new(),
+            images: vec![],
+            reference: reference.map(str::to_owned),
+            requirements: None,
+        };
+        let image = Image { width: 1, height: 1, rgba: vec![0; 4].into() };
+        let drawn = Rendered { image, elements: vec![], notes: vec![], styles: vec![] };
+        Experience {
+            tasks: vec![task],
+            rollouts: pages.iter().map(rollout).collect(),
+            outcomes: vec![Outcome::Rendered(drawn); pages.len()],
+            ..Experience::default()
+        }
+    }
+
+    fn blocks(reference: Option<&str>, pages: &[&str]) -> Vec<Option<f64>> {
+        let compared = compare(&StubRenderer, None, &step(reference, pages)).unwrap();
+        assert!(compared.iter().flatten().all(|page| page.clip.is_none()));
+        compared.iter().map(|page| page.as_ref().map(|page| page.blocks.scores.block_match)).collect()
+    }
+
+    #[test]
+    fn a_page_that_the_metric_refuses_scores_nothing_and_a_lost_one_is_not_compared() {
+        let pages = ["first line\nsecond line", "first line", "<![x\nfirst line", "lost"];
+        // One of two equal blocks matches, and its own block is all there is on the other side: 2 of 3 blocks.
+        let want = [Some(1.0), Some(2.0 / 3.0), Some(0.0), None];
+        let got = blocks(Some("first line\nsecond line"), &pages);
+        for (got, want) in got.iter().zip(want) {
+            assert_eq!(got.is_some(), want.is_some());
+            assert!((got.unwrap_or(0.0) - want.unwrap_or(0.0)).abs() < 1e-12, "{got:?} {want:?}");
+        }
+        assert_eq!(blocks(None, &pages), [None; 4]);
+        assert_eq!(blocks(Some("lost"), &pages), [None; 4], "a reference that cannot be seen");
+        assert_eq!(blocks(Some("<![x"), &pages), [None; 4], "a reference that the metric refuses");
+    }
+
+    #[test]
+    fn clip_looks_where_both_pages_were_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        write_clip(folder.path());
+        let clip = Clip::load(folder.path()).unwrap();
+        let seen = step(Some("a line"), &["a line", "<![x"]);
+        let compared = compare(&StubRenderer, Some(&clip), &seen).unwrap();
+        let clips: Vec<Option<f64>> = compared.iter().flatten().map(|page| page.clip).collect();
+        assert!((clips[0].unwrap() - 1.0).abs() < 1e-6, "the same picture twice");
+        assert_eq!(clips[1], None);
+    }
+}
