@@ -49,11 +49,11 @@ def pure(ticker):
 
 
 def place(axis_object):
-    """What the ticks of an axis follow: its limits and the room that it has."""
+    """What the ticks of an axis follow: its limits and the room that it has, as bytes."""
     limits, data = axis_object.get_view_interval(), axis_object.get_data_interval()
     axes = getattr(axis_object, "axes", None)
-    room = () if axes is None else axes.bbox.extents
-    return (*limits, *data, *room)
+    room = b"" if axes is None else axes.bbox.get_points().tobytes()
+    return np.asarray(limits, float).tobytes(), np.asarray(data, float).tobytes(), room
 
 
 def skip_minor_ticks(cls):

@@ -68,7 +68,7 @@ def copy_models(cls):
     def get_tick(self, major):
         if PLAIN.get(type(self)) is not self._tick_class or type(self.axes) is not Axes:
             return inner(self, major)
-        settings = list(rcParams.values())
+        settings = list(dict.values(rcParams))
         asked = (self._tick_class, major, *(self._major_tick_kw if major else self._minor_tick_kw).items())
         try:
             known, model = models.get(asked, (None, None))
