@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 /// A fall of the execution rate below its best that ends a run.
 const EXEC_FALL: f64 = 0.1;
-/// Evaluations in a row with a falling defect-free share that end a run.
+/// Evaluations in a row with a falling defect-free share that end a run, if by then it is below the interval of the
+/// best one: with a hundred tasks the share goes up and down by some points on its own.
 const CLEAN_FALLS: usize = 2;
 
 /// Saved with every checkpoint. Tasks and random streams are functions of seed and step, so the step is the
@@ -40,6 +41,9 @@ pub struct Best {
     pub step: usize,
     /// Defect-free share.
     pub defect_free: f64,
+    /// Lower end of its interval.
+    #[serde(default)]
+    pub low: f64,
     /// Mean reward; decides between equal shares.
     pub reward: f64,
 }
@@ -61,14 +65,21 @@ impl Progress {
         self.best_exec = self.best_exec.max(exec);
         self.falls = if self.last_clean.is_some_and(|last| clean < last) { self.falls + 1 } else { 0 };
         self.last_clean = Some(clean);
-        let now = Best { step: self.step, defect_free: clean, reward: student.reward.mean };
+        let now = Best {
+            step: self.step,
+            defect_free: clean,
+            low: student.defect_free.low,
+            reward: student.reward.mean,
+        };
         let better = |b: Best| (now.defect_free, now.reward) > (b.defect_free, b.reward);
         let best = self.best.is_none_or(better);
         if best {
             self.best = Some(now);
         }
         // The tolerance keeps 0.9 - 0.8 from counting as less than a tenth.
-        Verdict { best, fell: self.best_exec - exec >= EXEC_FALL - 1e-9 || self.falls >= CLEAN_FALLS }
+        let breaks = self.best_exec - exec >= EXEC_FALL - 1e-9;
+        let fell = self.falls >= CLEAN_FALLS && self.best.is_some_and(|best| clean < best.low);
+        Verdict { best, fell: breaks || fell }
     }
 }
 
@@ -79,7 +90,7 @@ mod tests {
     use vsdpo_data::mini::Split;
 
     fn report(exec: f64, clean: f64) -> EvalReport {
-        let estimate = |mean| Estimate { mean, low: mean, high: mean };
+        let estimate = |mean| Estimate { mean, low: mean - 0.05, high: mean + 0.05 };
         let arm = Arm {
             arm: "student".into(),
             tasks: 1,
@@ -113,6 +124,8 @@ mod tests {
             &[false, false, false, false, true],
         );
         check(&[(0.9, 0.3), (0.9, 0.2), (0.9, 0.2), (0.9, 0.1)], &[false, false, false, false]);
+        // Two falls that may be chance, and a third one that is not.
+        check(&[(0.9, 0.3), (0.9, 0.28), (0.9, 0.26), (0.9, 0.24)], &[false, false, false, true]);
     }
 
     #[test]

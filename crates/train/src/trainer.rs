@@ -54,7 +54,7 @@ pub enum End {
     Finished,
     /// It was asked to stop; `resume` goes on.
     Interrupted,
-    /// Evaluation fell: execution by 0.1 from its best, or the defect-free share twice in a row.
+    /// Evaluation fell: execution by 0.1 from its best, or the defect-free share twice in a row and below its best.
     Fell,
 }
 

@@ -107,7 +107,7 @@ mod tests {
             logprobs: vec![],
             token_spans: vec![],
             finished: true,
-            code: Span::new(0, page.len() as u32),
+            code: Span::new(0, page.len()),
         };
         let task = Task {
             id: "t".into(),
