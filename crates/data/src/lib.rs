@@ -53,6 +53,8 @@ pub use error::{DataError, Reason, Skipped};
 pub use jsonl::line as jsonl_line;
 pub use picture::{Picture, decode as decode_picture};
 pub use record::Record;
+#[cfg(feature = "parquet")]
+pub use shards::reads_damaged_files;
 
 use mini::{Split, World};
 use serde::{Deserialize, Serialize};

@@ -9,6 +9,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
     RowSelectionPolicy,
 };
+use std::cell::Cell;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -146,11 +147,42 @@ impl Shard {
     }
 }
 
+thread_local! {
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread reads a file that may be damaged. A panic is then the file's fault and becomes an error: a
+/// program's hook has nothing to say about it.
+pub fn reads_damaged_files() -> bool {
+    GUARDED.get()
+}
+
 /// Runs the library on a file that may be damaged: some of its checks are assertions.
 fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("the reader gave up on it".into()))
+    GUARDED.set(true);
+    let done = catch_unwind(AssertUnwindSafe(read));
+    GUARDED.set(false);
+    done.unwrap_or_else(|_| Err("the reader gave up on it".into()))
 }
 
 fn line(error: &dyn std::error::Error) -> String {
     error.to_string().replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{guarded, reads_damaged_files};
+    use std::cell::Cell;
+
+    #[test]
+    fn a_panic_of_the_library_is_an_error_and_hooks_can_tell() {
+        let inside = Cell::new(false);
+        let panics = || -> Result<(), String> {
+            inside.set(reads_damaged_files());
+            panic!("a check of the library")
+        };
+        assert_eq!(guarded(panics), Err("the reader gave up on it".into()));
+        assert!(inside.get() && !reads_damaged_files());
+        assert_eq!(guarded(|| Ok(7)), Ok(7));
+    }
 }

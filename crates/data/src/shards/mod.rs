@@ -11,6 +11,7 @@
 
 mod file;
 
+pub use file::reads_damaged_files;
 pub(crate) use file::{Column, Shard, integer_lists, integers, text};
 
 use crate::corpus::Rows;
