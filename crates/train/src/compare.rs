@@ -12,7 +12,7 @@ use vsdpo_artifact::{Diagnosis, Rendered};
 #[derive(Clone, Debug)]
 pub enum Compared {
     /// A chart.
-    Chart(chart::Chart),
+    Chart(Box<chart::Chart>),
     /// A page.
     Page(page::Page),
 }
@@ -39,7 +39,9 @@ pub fn compare(with: Instruments, seen: &Experience) -> Result<Vec<Option<Compar
     Ok(match with.eyes {
         None => vec![None; seen.rollouts.len()],
         Some(Eyes::Charts(recorder)) => {
-            wrap(chart::compare((with.renderer, recorder), with.clip, seen)?, Compared::Chart)
+            wrap(chart::compare((with.renderer, recorder), with.clip, seen)?, |chart| {
+                Compared::Chart(Box::new(chart))
+            })
         }
         Some(Eyes::Pages(viewer)) => wrap(page::compare(viewer, with.clip, seen)?, Compared::Page),
     })
