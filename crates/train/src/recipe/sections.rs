@@ -114,10 +114,11 @@ impl Default for RenderSection {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RewardSection {
-    /// Also judge a render beside its task's reference, where there is one: ChartMimic's metrics and a visual
-    /// score. Costs about three more processes a rollout.
+    /// Also judge a render beside its task's reference, where there is one: of charts ChartMimic's metrics and a
+    /// visual score, which costs about three more processes a rollout; of pages Design2Code's, three more screenshots.
     pub reference: bool,
-    /// Hugging Face folder of a CLIP, which then has half of the visual score; absent: structure alone.
+    /// Hugging Face folder of a CLIP. It then has half of the visual score of a chart, which is structure alone
+    /// otherwise, and an axis of its own of a page, which is not judged otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<PathBuf>,
 }
