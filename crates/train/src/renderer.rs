@@ -60,15 +60,6 @@ pub trait Recorder: Sync {
     fn record_all(&self, sources: &[&str]) -> Result<Vec<ChartRecords>, RenderError>;
 }
 
-/// A page and its part in a comparison, which decides what the metrics make of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Part<'a> {
-    /// What the policy wrote.
-    Candidate(&'a str),
-    /// What it was to look like.
-    Reference(&'a str),
-}
-
 /// Why there is no view of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unseen {
@@ -80,11 +71,12 @@ pub enum Unseen {
 
 /// What the metrics of pages look at.
 pub trait Viewer: Sync {
-    /// What is seen of every page, in order.
+    /// What is seen of every page, in order. References are cleaned like candidates: unlike the benchmark's, those of
+    /// a task need not be whole pages.
     ///
     /// # Errors
     /// Whatever keeps the viewer from working at all.
-    fn view_all(&self, pages: &[Part]) -> Result<Vec<Result<View, Unseen>>, RenderError>;
+    fn view_all(&self, pages: &[&str]) -> Result<Vec<Result<View, Unseen>>, RenderError>;
 }
 
 /// Whose eyes renders are compared with references by.
@@ -146,17 +138,13 @@ impl Renderer for WebRenderer {
 }
 
 impl Viewer for WebRenderer {
-    fn view_all(&self, pages: &[Part]) -> Result<Vec<Result<View, Unseen>>, RenderError> {
+    fn view_all(&self, pages: &[&str]) -> Result<Vec<Result<View, Unseen>>, RenderError> {
         let shoot = |html: &[u8]| {
             let (shot, _) = self.shoot_twice(&Page { html: html.to_vec(), folder: None })?;
             shot.map(|shot| shot.image).map_err(|_| Blind::Unseen(Unseen::Lost))
         };
         vsdpo_render::spread(self.workers(), pages.len(), |i| {
-            let seen = match pages[i] {
-                Part::Candidate(html) => view::candidate(html.as_bytes(), shoot),
-                Part::Reference(html) => view::reference(html.as_bytes(), shoot),
-            };
-            match seen {
+            match view::candidate(pages[i].as_bytes(), shoot) {
                 Ok(view) => Ok(Ok(view)),
                 Err(Blind::Unseen(why)) => Ok(Err(why)),
                 Err(Blind::Broken(error)) => Err(error),

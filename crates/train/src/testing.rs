@@ -3,7 +3,7 @@
 
 use crate::batch::Batch;
 use crate::recipe::Recipe;
-use crate::renderer::{Part, Recorder, Renderer, Unseen, Viewer};
+use crate::renderer::{Recorder, Renderer, Unseen, Viewer};
 use crate::stages::{Experience, blame, encode, judge, render, sample};
 use candle_core::{Device, Tensor};
 use std::collections::HashMap;
@@ -54,9 +54,8 @@ impl Recorder for StubRenderer {
 
 /// Sees every line as a block below the one before; refuses a page with `<![`, and loses one with `lost`.
 impl Viewer for StubRenderer {
-    fn view_all(&self, pages: &[Part]) -> Result<Vec<Result<View, Unseen>>, RenderError> {
-        let view = |part: &Part| {
-            let (Part::Candidate(html) | Part::Reference(html)) = part;
+    fn view_all(&self, pages: &[&str]) -> Result<Vec<Result<View, Unseen>>, RenderError> {
+        let view = |html: &&str| {
             if html.contains("<![") {
                 return Err(Unseen::Refused);
             } else if html.contains("lost") {

@@ -146,8 +146,12 @@ fn pages_are_compared_with_a_reference() {
     ];
     assert_eq!(told_of, want, "{out}");
     assert_eq!(found["rubric"]["position"]["satisfied"], false);
-    let (code, _, err) = told(run(&["lint", &reference, "--reference", &reference]));
-    assert_eq!(code, Some(0), "{err}");
+    let part = dir.path().join("part.html").to_str().unwrap().to_owned();
+    fs::write(&part, "<style>p{font-size:24px}</style><p>A page need not be whole</p>").unwrap();
+    for page in [&reference, &part] {
+        let (code, _, err) = told(run(&["lint", page, "--reference", page]));
+        assert_eq!(code, Some(0), "{err}");
+    }
     let chart = dir.path().join("a.py");
     fs::write(&chart, "x = 1").unwrap();
     let output = run(&["lint", chart.to_str().unwrap(), "--reference", &reference]);

@@ -1,7 +1,7 @@
 //! Pages beside their references: Design2Code's blocks, and CLIP where there are weights.
 
 use crate::error::TrainError;
-use crate::renderer::{Part, Unseen, Viewer};
+use crate::renderer::{Unseen, Viewer};
 use crate::stages::Experience;
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -38,37 +38,34 @@ pub fn compare(
     clip: Option<&Clip>,
     seen: &Experience,
 ) -> Result<Vec<Option<Page>>, TrainError> {
-    let pairs: Vec<(usize, [Part; 2])> = (0..seen.rollouts.len())
+    let pairs: Vec<(usize, [&str; 2])> = (0..seen.rollouts.len())
         .filter(|&i| seen.outcomes[i].rendered().is_some())
         .filter_map(|i| {
             let reference = seen.tasks[seen.task_of(i)].reference.as_deref()?;
-            Some((i, [Part::Candidate(seen.rollouts[i].source()), Part::Reference(reference)]))
+            Some((i, [seen.rollouts[i].source(), reference]))
         })
         .collect();
     // The rollouts of a group share their reference, and some are the same.
-    let mut views: HashMap<Part, Result<View, Unseen>> = HashMap::new();
-    let mut parts: Vec<Part> = Vec::new();
-    for part in pairs.iter().flat_map(|(_, parts)| *parts) {
-        if views.insert(part, Err(Unseen::Lost)).is_none() {
-            parts.push(part);
-        }
-    }
-    views.extend(parts.iter().copied().zip(viewer.view_all(&parts)?));
-    let blocks_of = |(i, [cand, reference]): (usize, [Part; 2])| {
-        let blocks = match &views[&cand] {
+    let mut pages: Vec<&str> = pairs.iter().flat_map(|(_, pages)| *pages).collect();
+    pages.sort_unstable();
+    pages.dedup();
+    let views: HashMap<&str, Result<View, Unseen>> =
+        pages.iter().copied().zip(viewer.view_all(&pages)?).collect();
+    let blocks_of = |(i, [cand, reference]): (usize, [&str; 2])| {
+        let blocks = match &views[cand] {
             Ok(view) => view.blocks.clone(),
             Err(Unseen::Refused) => Vec::new(),
             Err(Unseen::Lost) => return None,
         };
-        let reference = views[&reference].as_ref().ok()?;
+        let reference = views[reference].as_ref().ok()?;
         Some((i, pair::compare(blocks, reference.blocks.clone())))
     };
     let compared: Vec<Option<_>> = pairs.par_iter().copied().map(blocks_of).collect();
     let mut all = vec![None; seen.rollouts.len()];
-    for ((_, parts), compared) in pairs.iter().zip(compared) {
+    for ((_, pages), compared) in pairs.iter().zip(compared) {
         if let Some((i, blocks)) = compared {
             let clip = match clip {
-                Some(clip) => look(clip, parts.map(|part| views[&part].as_ref().ok()), &blocks)?,
+                Some(clip) => look(clip, pages.map(|page| views[page].as_ref().ok()), &blocks)?,
                 None => None,
             };
             all[i] = Some(Page { blocks, clip });

@@ -27,14 +27,15 @@ impl Reference {
         }
         let page = Source::read(path)?;
         let scorer = PageScorer::start(timeout, None, None)?;
-        let blocks = scorer.blocks(&page, false)?.map_err(|e| unscored(&path.display().to_string(), &e))?;
+        // Cleaned like the pages beside it: unlike the benchmark's references, this one may be a part of a page.
+        let blocks = scorer.blocks(&page)?.map_err(|e| unscored(&path.display().to_string(), &e))?;
         Ok(Self { scorer, blocks })
     }
 
     /// The diagnosis with the findings and axes that need the reference.
     pub fn judge(&self, file: &File, diagnosis: Diagnosis, rendered: &Rendered) -> Result<Diagnosis> {
         let page = Source { bytes: file.source.clone().into_bytes(), folder: file.folder.clone() };
-        let blocks = self.scorer.blocks(&page, true)?.map_err(|e| unscored(&file.name, &e))?;
+        let blocks = self.scorer.blocks(&page)?.map_err(|e| unscored(&file.name, &e))?;
         let compared = compare(blocks, self.blocks.clone());
         Ok(against_page(diagnosis, rendered, &PageComparison { blocks: &compared, clip: None }))
     }

@@ -191,14 +191,12 @@ impl PageScorer {
         }))
     }
 
-    /// The text blocks of a page as the benchmark finds them: of a candidate, which it cleans first, or of a
-    /// reference.
+    /// The text blocks of a page as the benchmark finds those of a candidate.
     ///
     /// # Errors
     /// As [`Self::score`].
-    pub fn blocks(&self, page: &Source, candidate: bool) -> Result<Result<Vec<Block>, Unscored>> {
-        let sight = if candidate { self.candidate(page) } else { self.reference(page) };
-        match sight {
+    pub fn blocks(&self, page: &Source) -> Result<Result<Vec<Block>, Unscored>> {
+        match self.candidate(page) {
             Ok(sight) => Ok(Ok(sight.blocks)),
             Err(Fault::Page(unscored)) => Ok(Err(unscored)),
             Err(Fault::Ours(error)) => Err(error),
