@@ -13,6 +13,7 @@ from matplotlib.axis import Axis, XAxis, XTick, YAxis, YTick
 from matplotlib.cbook import CallbackRegistry
 
 PLAIN = {XAxis: XTick, YAxis: YTick}
+SPATIAL = "mpl_toolkits.mplot3d.axis3d"  # its axes all have the ticks of an x axis
 LINES, LABELS = ("tick1line", "tick2line", "gridline"), ("label1", "label2")
 
 
@@ -84,6 +85,11 @@ def copy_models(cls):
     cls._get_tick = get_tick
 
 
+def tick_class(axis):
+    """The class of a known axis's ticks; None for an axis of the script's own."""
+    return XTick if type(axis).__module__ == SPATIAL else PLAIN.get(type(axis))
+
+
 def copy_siblings(cls, name, ticks_of):
     """Ticks that are made in one go differ in nothing before each gets its place. The original gives the looks
     of the first to every one of them; here to one, of which the others are copies."""
@@ -92,9 +98,10 @@ def copy_siblings(cls, name, ticks_of):
     @functools.wraps(inner)
     def get_ticks(self, numticks=None):
         ticks = ticks_of(self)
-        if numticks is not None and len(ticks) + 1 < numticks and type(self) in PLAIN:
+        known = tick_class(self)
+        if numticks is not None and len(ticks) + 1 < numticks and known is not None:
             tick = inner(self, len(ticks) + 1)[-1]
-            if type(tick) is PLAIN[type(self)]:
+            if type(tick) is known:
                 ticks.extend(copied_tick(tick) for _ in range(numticks - len(ticks)))
         return inner(self, numticks)
 

@@ -147,6 +147,11 @@ fn functions(text: &str) -> Vec<Function> {
         let Some(name) = function_name(line.trim_start()) else { continue };
         let close = format!("{}}}", " ".repeat(indent));
         let Some(length) = lines[i..].iter().position(|l| *l == close) else { continue };
+        // What a trait only declares has no end of its own.
+        let declared = lines[i..=i + length].iter().find(|l| l.ends_with([';', '{']));
+        if declared.is_some_and(|l| l.ends_with(';')) {
+            continue;
+        }
         let body = lines[i..=i + length].join("\n");
         found.push(Function { name, lines: length + 1, parameters: parameters(&body) });
     }
