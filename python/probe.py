@@ -31,7 +31,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 
-from vsdpo_probe import blame, elements, ink, lean, letters, memo, ticks
+from vsdpo_probe import blame, elements, ink, lean, letters, memo, ticks, unseen
 from vsdpo_probe.script import Source, failure, runtime_error, syntax_error
 
 # Formats that do not pass through `_print_pil`; drawn as PNG instead.
@@ -90,6 +90,7 @@ def install():
     memo.install()
     lean.install()
     letters.install()
+    unseen.install()
     adopt_subclasses(Artist)
     hook_subclassing()
     FigureCanvasBase.print_figure = hooked_print_figure(FigureCanvasBase.print_figure)

@@ -31,6 +31,7 @@ PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWIPC, CLONE_NEWNET = 0x20000, 0x10000000, 0x8000000, 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 0x20, 0x1000
 MS_REC, MS_PRIVATE, MNT_DETACH = 0x4000, 0x40000, 2
+HUGE_PAGE, MADV_COLLAPSE = 2 << 20, 25
 SANDBOX_FAILED = 97  # exit status of a child that could not close its sandbox
 RESERVE = 160 << 20  # address space kept back from the script, to report with when it has used up its own
 HEADER = struct.Struct("<8sIIIIQQ")  # magic, version, status, width, height, bytes of records, bytes of pixels
@@ -352,6 +353,21 @@ def fill_gaps():
     return taken
 
 
+def use_huge_pages():
+    """Gathers the interpreter's memory into huge pages, each of which a fork copies as one entry instead of 512.
+
+    Where the kernel cannot (before 6.1), or a range holds nothing, the memory stays as it is.
+    """
+    with open("/proc/self/maps") as file:
+        lines = [line.split() for line in file]
+    for span, rights, _, _, _, *name in lines:
+        if rights == "rw-p" and name in ([], ["[heap]"]):
+            start, end = (int(place, 16) for place in span.split("-"))
+            start += -start % HUGE_PAGE
+            if start + HUGE_PAGE <= end:
+                libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - end % HUGE_PAGE - start), MADV_COLLAPSE)
+
+
 def main():
     global runner
     sock = take_socket()
@@ -371,6 +387,7 @@ def main():
     if policy.warm_up:
         gc.collect()
         policy.taken = fill_gaps()
+        use_huge_pages()
     policy.address_space = address_space() + policy.memory
     os.environ.clear()
     gc.freeze()

@@ -9,15 +9,12 @@ import functools
 
 import matplotlib
 import numpy as np
-from matplotlib import cbook, markers, pyplot, rcParams
+from matplotlib import cbook, markers
 from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.backend_bases import FigureCanvasBase
-from matplotlib.figure import Figure
+from matplotlib.axes._base import _AxesBase
 from matplotlib.font_manager import FontProperties
-from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.text import Text
-from matplotlib.transforms import Bbox, BboxBase
+from matplotlib.transforms import Affine2D, Bbox, BboxBase
 
 
 def fewer_aliases(module):
@@ -108,75 +105,66 @@ def union(bboxes):
     return Bbox(np.array([corners.min(axis=0), corners.max(axis=0)]))
 
 
+def new_box(self, points, **kwargs):
+    """In place of `Bbox.__init__`, without a call for each of the parts."""
+    points = np.asarray(points, float)
+    if kwargs or points.shape != (2, 2):
+        return BOX_INIT(self, points, **kwargs)
+    self._parents = {}
+    self._invalid = self._INVALID_FULL
+    self._shorthand_name = ""
+    self._points = points
+    self._minpos = NO_MINIMUM.copy()
+    self._ignore = True
+    self._points_orig = points.copy()
+
+
+BOX_INIT = Bbox.__init__
+NO_MINIMUM = np.array([np.inf, np.inf])
+
+
+def from_extents(*args, minpos=None):
+    """In place of `Bbox.from_extents`: `np.reshape` of a tuple takes three times as long."""
+    box = Bbox(np.array(args, float).reshape(2, 2))
+    if minpos is not None:
+        box._minpos[:] = minpos
+    return box
+
+
+def new_affine(self, matrix=None, **kwargs):
+    """In place of `Affine2D.__init__`, without the calls for its three parents."""
+    if kwargs:
+        return AFFINE_INIT(self, matrix, **kwargs)
+    self._parents = {}
+    self._shorthand_name = ""
+    self._inverted = None
+    self._mtx = (IDENTITY if matrix is None else matrix).copy()
+    self._invalid = self._VALID
+
+
+AFFINE_INIT = Affine2D.__init__
+IDENTITY = np.identity(3)
+
+
+def unstale_limits(cls):
+    """The limits of axes without fresh data are known to be so without a list of whom they are shared with."""
+    inner = cls._unstale_viewLim
+
+    @functools.wraps(inner)
+    def unstale(self):
+        for name in self._axis_names:
+            for ax in self._shared_axes[name]._mapping.get(self, (self,)):
+                if ax._stale_viewlims[name]:
+                    return inner(self)
+
+    cls._unstale_viewLim = unstale
+
+
 def copy_font(self):
     """In place of `FontProperties.copy`, without the protocol of pickling."""
     new = object.__new__(type(self))
     new.__dict__.update(self.__dict__)
     return new
-
-
-def postpone_idle_draw(pyplot, figure_class, canvas_class):
-    """`pyplot.savefig` draws the figure once more when it has saved it, for windows to show. Here that drawing
-    waits until the figure is drawn again, which for most scripts is never."""
-    inner = pyplot.savefig
-
-    @functools.wraps(inner)
-    def savefig(*args, **kwargs):
-        figure = pyplot.gcf()
-        result = figure.savefig(*args, **kwargs)
-        figure._vs_idle = True
-        return result
-
-    pyplot.savefig = savefig
-    for owner, name, figure_of in (
-        (figure_class, "draw", lambda figure: figure),
-        (canvas_class, "print_figure", lambda canvas: canvas.figure),
-    ):
-        setattr(owner, name, after_idle_draw(owner.__dict__[name], figure_of))
-
-
-def after_idle_draw(inner, figure_of):
-    @functools.wraps(inner)
-    def draw(self, *args, **kwargs):
-        figure = figure_of(self)
-        if figure.__dict__.pop("_vs_idle", False):
-            figure.canvas.draw_idle()
-        return inner(self, *args, **kwargs)
-
-    return draw
-
-
-def skip_empty_layout(canvas_class):
-    """A figure that `tight_layout` was called for is drawn twice when saved, first without a pixel, to lay it
-    out again; but what `tight_layout` leaves behind lays out nothing. That drawing is left out where nothing
-    else can follow from it: every axes a plain one whose place does not depend on what is in it."""
-    inner = canvas_class.print_figure
-
-    @functools.wraps(inner)
-    def print_figure(self, filename, **kwargs):
-        figure = self.figure
-        engine = figure._layout_engine
-        if not (type(engine) is PlaceHolderLayoutEngine and lays_out_nothing(figure, kwargs)):
-            return inner(self, filename, **kwargs)
-        figure._layout_engine = None
-        try:
-            return inner(self, filename, **kwargs)
-        finally:
-            figure._layout_engine = engine
-
-    canvas_class.print_figure = print_figure
-
-
-def lays_out_nothing(figure, kwargs):
-    """Whether a drawing without pixels leaves a figure as it was."""
-    if kwargs.get("bbox_inches") or any(map(rcParams.get, LAYOUT_SETTINGS)) or figure.subfigs:
-        return False
-    if figure._canvas_callbacks.callbacks.get("draw_event"):
-        return False
-    return all(type(ax) is Axes and ax._aspect == "auto" and not ax.child_axes for ax in figure.axes)
-
-
-LAYOUT_SETTINGS = ("savefig.bbox", "figure.autolayout", "figure.constrained_layout.use")
 
 
 def window_extent(inner):
@@ -201,8 +189,9 @@ def install():
     BboxBase.xmax, BboxBase.ymax = edge(0, larger=True), edge(1, larger=True)
     BboxBase.union = staticmethod(union)
     FontProperties.copy = copy_font
-    skip_empty_layout(FigureCanvasBase)
-    postpone_idle_draw(pyplot, Figure, FigureCanvasBase)
+    Bbox.__init__, Bbox.from_extents = new_box, staticmethod(from_extents)
+    Affine2D.__init__ = new_affine
+    unstale_limits(_AxesBase)
     Text.get_window_extent = window_extent(Text.get_window_extent)
     fewer_aliases(cbook)
     share_marker_paths(markers.MarkerStyle)

@@ -13,11 +13,13 @@ import functools
 import itertools
 
 import numpy as np
-from matplotlib import axis, figure, layout_engine, text
+from matplotlib import axis, figure, layout_engine, rcParams, text
 from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.font_manager import fontManager
+from matplotlib.projections.polar import RadialLocator, ThetaLocator
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-KNOWN = {"matplotlib.ticker", "matplotlib.dates", "matplotlib.category"}
+KNOWN = {"matplotlib.ticker", "matplotlib.dates", "matplotlib.category", "matplotlib.projections.polar"}
 
 
 class Drawing:
@@ -45,7 +47,19 @@ def during(owner, name):
 
 def pure(ticker):
     """Whether the answers for this locator or formatter can be kept."""
+    if isinstance(ticker, (ThetaLocator, RadialLocator)):
+        ticker = ticker.base
     return type(ticker).__module__ in KNOWN and not isinstance(ticker, FuncFormatter)
+
+
+def tickers(axis_object):
+    major, minor = axis_object.major, axis_object.minor
+    return major.locator, major.formatter, minor.locator, minor.formatter
+
+
+def steady(axis_object, *classes):
+    """Whether the answers of an axis of these classes can be kept."""
+    return type(axis_object) in classes and all(map(pure, tickers(axis_object)))
 
 
 def place(axis_object):
@@ -76,11 +90,9 @@ def keep_ticks(cls):
     @functools.wraps(inner)
     def update_ticks(self):
         drawing = Drawing.now
-        if drawing is None or type(self) not in (axis.XAxis, axis.YAxis):
+        if drawing is None or not steady(self, axis.XAxis, axis.YAxis):
             return inner(self)
-        parts = (self.major.locator, self.major.formatter, self.minor.locator, self.minor.formatter)
-        if not all(map(pure, parts)):
-            return inner(self)
+        parts = tickers(self)
         homes = [getattr(locator, "axis", None) for locator in parts[::2]]
         around = [place(home) for home in homes if home is not None and home is not self]
         key = (drawing, parts, self._scale, self.figure.dpi, place(self), around)
@@ -122,28 +134,57 @@ def number(renderer):
     known = renderer.__dict__
     if "_vs_number" not in known:
         known["_vs_number"] = next(NUMBERS)
+        known["_vs_layouts"] = {}
     return known["_vs_number"]
 
 
+class Layout:
+    """What `Text._get_layout` said, and what it follows from."""
+
+    __slots__ = ("answer", "key", "settings")
+
+    def __init__(self, key, answer):
+        self.key, self.settings, self.answer = key, settings(), answer
+
+
+def settings():
+    """What the size of letters follows from, besides their font."""
+    return len(fontManager.ttflist), *dict.values(rcParams)
+
+
+def same_settings(known):
+    try:
+        return known == settings()
+    except ValueError:  # an array among them
+        return False
+
+
 def keep_layout(cls):
-    """A layout follows from the text's own settings and from what its renderer says of the letters, which
-    matplotlib itself keeps as long as the renderer lives; so it outlives the drawing."""
+    """A layout follows from the text's own settings and from the sizes of letters, for which matplotlib asks a
+    renderer once as long as it lives. So texts with the same settings share it, and a text keeps it for a next
+    renderer, if the settings of matplotlib are still the same."""
     inner = cls._get_layout
-    cls._vs_layout = None
+    cls._vs_layout, cls._vs_layout_of = None, None
 
     @functools.wraps(inner)
     def get_layout(self, renderer):
         if type(renderer) is not RendererAgg or self._wrap or self._usetex:
             return inner(self, renderer)
+        family, *font = self._fontproperties.__dict__.values()
         key = (
-            number(renderer), self._text, self.get_rotation(), self._horizontalalignment, self._verticalalignment,
+            renderer.dpi, self._text, self.get_rotation(), self._horizontalalignment, self._verticalalignment,
             self._multialignment, self._rotation_mode, self._linespacing, self._parse_math, self.figure.dpi,
-            *self._fontproperties.__dict__.values(),
+            tuple(family), *font,
         )  # fmt: skip
-        entry = self._vs_layout
-        if entry is None or entry[0] != key:
-            entry = self._vs_layout = (key, inner(self, renderer))
-        return entry[1]
+        layout, here = self._vs_layout, number(renderer)
+        if layout is None or layout.key != key or not (self._vs_layout_of == here or same_settings(layout.settings)):
+            known = renderer._vs_layouts
+            layout = known.get(key)
+            if layout is None:
+                layout = known[key] = Layout(key, inner(self, renderer))
+            self._vs_layout = layout
+        self._vs_layout_of = here
+        return layout.answer
 
     cls._get_layout = get_layout
 
