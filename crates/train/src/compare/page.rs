@@ -49,45 +49,84 @@ pub fn compare(
     let mut pages: Vec<&str> = pairs.iter().flat_map(|(_, pages)| *pages).collect();
     pages.sort_unstable();
     pages.dedup();
-    let views: HashMap<&str, Result<View, Unseen>> =
-        pages.iter().copied().zip(viewer.view_all(&pages)?).collect();
-    let blocks_of = |(i, [cand, reference]): (usize, [&str; 2])| {
+    let views: Views<'_> = pages.iter().copied().zip(viewer.view_all(&pages)?).collect();
+    let blocks_of = |[cand, reference]: [&str; 2]| {
         let blocks = match &views[cand] {
             Ok(view) => view.blocks.clone(),
             Err(Unseen::Refused) => Vec::new(),
             Err(Unseen::Lost) => return None,
         };
         let reference = views[reference].as_ref().ok()?;
-        Some((i, pair::compare(blocks, reference.blocks.clone())))
+        Some(pair::compare(blocks, reference.blocks.clone()))
     };
-    let compared: Vec<Option<_>> = pairs.par_iter().copied().map(blocks_of).collect();
+    let compared: Vec<Compared<'_>> = pairs
+        .par_iter()
+        .filter_map(|&(i, pages)| Some(Compared { rollout: i, pages, blocks: blocks_of(pages)? }))
+        .collect();
+    let clips = match clip {
+        Some(clip) => look(clip, &views, &compared)?,
+        None => vec![None; compared.len()],
+    };
     let mut all = vec![None; seen.rollouts.len()];
-    for ((_, pages), compared) in pairs.iter().zip(compared) {
-        if let Some((i, blocks)) = compared {
-            let clip = match clip {
-                Some(clip) => look(clip, pages.map(|page| views[page].as_ref().ok()), &blocks)?,
-                None => None,
-            };
-            all[i] = Some(Page { blocks, clip });
-        }
+    for (Compared { rollout, blocks, .. }, clip) in compared.into_iter().zip(clips) {
+        all[rollout] = Some(Page { blocks, clip });
     }
     Ok(all)
 }
 
-/// CLIP's similarity of two pages without their texts, 0 to 1; `None` if one was not seen.
-fn look(
+/// What was seen of every page, by its source.
+type Views<'a> = HashMap<&'a str, Result<View, Unseen>>;
+
+/// A rollout's page and its reference, compared.
+struct Compared<'a> {
+    rollout: usize,
+    pages: [&'a str; 2],
+    blocks: pair::Comparison,
+}
+
+impl Compared<'_> {
+    /// The two pages with the boxes of the texts that CLIP does not see; `None` if one page was not seen.
+    fn sights<'v>(&self, views: &'v Views<'_>) -> Option<[Sight<'v>; 2]> {
+        let [cand, reference] = self.pages.map(|page| views[page].as_ref().ok());
+        let reference = Sight { page: &reference?.plain, masks: self.blocks.ref_masks.clone() };
+        Some([Sight { page: &cand?.plain, masks: self.blocks.cand_masks() }, reference])
+    }
+}
+
+/// A page without its texts.
+struct Sight<'v> {
+    page: &'v Image,
+    masks: Vec<[f64; 4]>,
+}
+
+impl PartialEq for Sight<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.page, other.page) && self.masks == other.masks
+    }
+}
+
+/// CLIP's similarities, 0 to 1; `None` where a page was not seen. What several comparisons look at, as a group does at
+/// its reference, is looked at once.
+fn look<'v>(
     clip: &Clip,
-    views: [Option<&View>; 2],
-    blocks: &pair::Comparison,
-) -> Result<Option<f64>, TrainError> {
-    let [Some(cand), Some(reference)] = views else { return Ok(None) };
-    let (cand, reference) = rayon::join(
-        || shrink::picture(&cand.plain, &blocks.cand_masks()),
-        || shrink::picture(&reference.plain, &blocks.ref_masks),
-    );
-    let pictures: [&Image; 2] = [&cand, &reference];
-    let embeddings = clip.embed(&pictures)?;
-    Ok(Some(embeddings[0].cosine(&embeddings[1]).clamp(0.0, 1.0)))
+    views: &'v Views<'_>,
+    compared: &[Compared<'_>],
+) -> Result<Vec<Option<f64>>, TrainError> {
+    let mut sights: Vec<Sight<'v>> = Vec::new();
+    let mut place = |sight: Sight<'v>| {
+        sights.iter().position(|known| *known == sight).unwrap_or_else(|| {
+            sights.push(sight);
+            sights.len() - 1
+        })
+    };
+    let places: Vec<Option<[usize; 2]>> =
+        compared.iter().map(|one| Some(one.sights(views)?.map(&mut place))).collect();
+    let pictures: Vec<Image> =
+        sights.par_iter().map(|sight| shrink::picture(sight.page, &sight.masks)).collect();
+    let embeddings = clip.embed(&pictures.iter().collect::<Vec<_>>())?;
+    let similarity =
+        |[cand, reference]: [usize; 2]| embeddings[cand].cosine(&embeddings[reference]).clamp(0.0, 1.0);
+    Ok(places.into_iter().map(|places| places.map(similarity)).collect())
 }
 
 #[cfg(test)]
@@ -150,10 +189,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write_clip(folder.path());
         let clip = Clip::load(folder.path()).unwrap();
-        let seen = step(Some("a line"), &["a line", "<![x"]);
+        let seen = step(Some("a line"), &["a line", "<![x", "another\nline", "a line"]);
         let compared = compare(&StubRenderer, Some(&clip), &seen).unwrap();
         let clips: Vec<Option<f64>> = compared.iter().flatten().map(|page| page.clip).collect();
         assert!((clips[0].unwrap() - 1.0).abs() < 1e-6, "the same picture twice");
         assert_eq!(clips[1], None);
+        assert_eq!(clips[3], clips[0], "after one that was not seen, each has its own");
+
+        // The same, each pair for itself.
+        let alone = step(Some("a line"), &["another\nline"]);
+        let alone = compare(&StubRenderer, Some(&clip), &alone).unwrap()[0].as_ref().unwrap().clip;
+        assert!((clips[2].unwrap() - alone.unwrap()).abs() < 1e-6, "{clips:?} {alone:?}");
     }
 }
