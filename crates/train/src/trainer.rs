@@ -181,7 +181,7 @@ impl<'a, 'o> Trainer<'a, 'o> {
                 top_p: recipe.rollout.top_p,
             },
             seed: EVAL_SEED,
-            constant: step == 0 || step == recipe.steps,
+            constant: step == 0,
             feedback: step == 0,
         };
         let report = evaluate(&self.state.policy, self.renderer, &config)?;
