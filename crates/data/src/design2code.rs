@@ -6,14 +6,13 @@
 //!
 //! The prompt asks what the benchmark asks, in *our* words ([`PROMPT`]): numbers measured with it are not
 //! the published ones. Training on these files spoils the benchmark for that model.
-//!
-//! Not done: copying `rick.jpg` to where a task's page is drawn.
 
 use crate::corpus::Rows;
 use crate::error::{DataError, Skips};
 use crate::pairs::{Form, Pairs};
 use crate::picture::Picture;
 use crate::record::Record;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -23,6 +22,19 @@ HTML file, with all of its CSS inside, that shows this page again as closely as 
 the place and the colour of everything, and the layout as a whole. For every picture on the page, blue rectangles \
 among them, use the file \"rick.jpg\"; use no other file and no address. Scripts are not needed. Answer with the \
 content of the HTML file.";
+
+/// The picture that stands for all others on the benchmark's pages; it lies beside the pairs or the Parquet files.
+pub const PLACEHOLDER: &str = "rick.jpg";
+
+/// The placeholder, for the pages that the prompt asks for.
+pub(crate) fn common(path: &Path) -> Result<BTreeMap<String, Vec<u8>>, DataError> {
+    let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+    let file = folder.join(PLACEHOLDER);
+    let problem = |e| format!("cannot be read, but the prompt asks for pages that show it: {e}");
+    let bytes = fs::read(&file)
+        .map_err(|e| DataError::file(&file, problem(e), "copy the benchmark's picture of that name there"))?;
+    Ok([(PLACEHOLDER.to_owned(), bytes)].into())
+}
 
 /// Whether the path names a Parquet file or a folder of them.
 pub fn in_parquet(path: &Path) -> bool {

@@ -48,7 +48,7 @@ mod webcode2m;
 mod websight;
 
 pub use corpus::Corpus;
-pub use design2code::{PROMPT as DESIGN2CODE_PROMPT, in_parquet};
+pub use design2code::{PLACEHOLDER as DESIGN2CODE_PLACEHOLDER, PROMPT as DESIGN2CODE_PROMPT, in_parquet};
 pub use error::{DataError, Reason, Skipped};
 pub use jsonl::line as jsonl_line;
 pub use picture::{Picture, decode as decode_picture};
@@ -58,6 +58,7 @@ pub use shards::reads_damaged_files;
 
 use mini::{Split, World};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use vsdpo_artifact::{Domain, Task};
@@ -104,6 +105,14 @@ const KINDS: [(&str, &[Domain]); 7] = [
 ];
 
 impl DataConfig {
+    /// Files that answers may use by name, because their prompts say so.
+    ///
+    /// # Errors
+    /// One is not where the data set lies.
+    pub fn common(&self) -> Result<BTreeMap<String, Vec<u8>>, DataError> {
+        if self.kind == "design2code" { design2code::common(&self.path) } else { Ok(BTreeMap::new()) }
+    }
+
     /// Whether the data set is known, has the domain, and knows the keys that are given.
     fn check(&self) -> Result<(), DataError> {
         let Some((kind, domains)) = KINDS.iter().find(|(kind, _)| *kind == self.kind) else {

@@ -342,9 +342,18 @@ fn design2code_is_read_in_both_of_its_forms() {
     assert_eq!((tasks[2].domain, tasks[2].reference.as_deref()), (Domain::Web, Some(page(21).as_str())));
     assert!(tasks[2].prompt.contains("rick.jpg") && tasks[2].images[0].pixel(0, 0)[0] == 21);
     assert_eq!((skipped.len(), skipped[0].reason.name()), (1, "missing-image"));
+    // Answers may show the placeholder, and nothing else that lies there.
+    let common = config("design2code", dir.path()).common().unwrap();
+    assert_eq!(common, [("rick.jpg".to_owned(), b"a picture".to_vec())].into());
+    assert!(config("websight", dir.path()).common().unwrap().is_empty());
 
     let parquet = tempfile::tempdir().unwrap();
     let path = parquet.path().join("train-00000-of-00001.parquet");
+    let missing = config("design2code", &path).common().unwrap_err().to_string();
+    assert!(missing.contains(&parquet.path().join("rick.jpg").display().to_string()), "{missing}");
+    assert!(missing.contains("copy the benchmark's picture"), "{missing}");
+    fs::write(parquet.path().join("rick.jpg"), b"another").unwrap();
+    assert_eq!(config("design2code", &path).common().unwrap()["rick.jpg"], b"another");
     write(&path, websight(0..9), 100, Compression::SNAPPY);
     for path in [path.as_path(), parquet.path()] {
         let (corpus, _) = open(&config("design2code", path));

@@ -96,7 +96,9 @@ fn alone(page: &Path, folder: &Path) -> Result<f64, Failure> {
     ]);
     command.arg(format!("--screenshot={}", folder.join("page.png").display()));
     command.arg(format!("--user-data-dir={}", folder.join("profile").display()));
-    let cpu = tree_cpu(command.arg(format!("file://{}", page.display())))?;
+    command.arg(format!("file://{}", page.display()));
+    // A shell in some hundreds crashes as it ends. Such a page is drawn once more, and only that counts.
+    let cpu = tree_cpu(&mut command).or_else(|_| tree_cpu(&mut command))?;
     std::fs::remove_file(folder.join("page.png"))?;
     std::fs::remove_dir_all(folder.join("profile"))?;
     Ok(cpu)

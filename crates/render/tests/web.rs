@@ -90,6 +90,18 @@ fn pages_cannot_wait_or_leave() {
 }
 
 #[test]
+fn a_page_without_a_folder_shows_the_files_for_all() {
+    let square = "<svg xmlns='http://www.w3.org/2000/svg' width='8' height='8'><rect width='8' height='8' fill='red'/></svg>";
+    let common = [("all.svg".to_owned(), square.into())].into();
+    let renderer = WebRenderer::start(WebConfig { common, ..WebConfig::default() }).unwrap();
+    let shot = |html| renderer.shoot(&page(html)).unwrap().unwrap();
+    let seen = shot("<body style='margin:0'><img src=all.svg style='display:block'>");
+    assert_eq!((&seen.image.rgba[..4], seen.unmet), (&[255, 0, 0, 255][..], vec![]));
+    let unseen = shot("<img src=none.svg>");
+    assert_eq!(unseen.unmet, ["http://page.test/none.svg"]);
+}
+
+#[test]
 fn screenshots_are_those_of_the_fixtures() {
     let renderer = renderer(60);
     let mut seen = 0;

@@ -1,5 +1,6 @@
 //! What the loop asks of a renderer, so that tests can put a stub world in its place.
 
+use std::collections::BTreeMap;
 use vsdpo_artifact::{ChartRecords, Domain, Outcome};
 use vsdpo_diagnose::axes::web::html::PageError;
 use vsdpo_diagnose::axes::web::view::{self, View};
@@ -27,8 +28,8 @@ pub trait Renderer: Sync {
     }
 }
 
-/// The renderer of a domain. `window` is the width and height that pages are drawn in; charts ignore it, as pages do
-/// the limits of `config` that are Python's.
+/// The renderer of a domain. `window` is the width and height that pages are drawn in, `common` the files that all of
+/// them may use; charts ignore both, as pages do the limits of `config` that are Python's.
 ///
 /// # Errors
 /// A missing part of the installation or of the sandbox, each with its mend.
@@ -36,12 +37,13 @@ pub fn open(
     domain: Domain,
     config: RenderConfig,
     window: (u32, u32),
+    common: BTreeMap<String, Vec<u8>>,
 ) -> Result<Box<dyn Renderer>, RenderError> {
     match domain {
         Domain::Chart => Ok(Box::new(ChartRenderer::start(config)?)),
         Domain::Web => {
             let RenderConfig { workers, timeout, cache_entries, .. } = config;
-            let web = WebConfig { workers, timeout, cache_entries, window, ..WebConfig::default() };
+            let web = WebConfig { workers, timeout, cache_entries, window, common, ..WebConfig::default() };
             Ok(Box::new(WebRenderer::start(web)?))
         }
         Domain::Slide => Err(RenderError::Setup {

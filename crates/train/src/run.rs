@@ -32,7 +32,7 @@ pub fn run(recipe: &Recipe, options: RunOptions) -> Result<RunSummary, TrainErro
     let records = compared && recipe.domain == Domain::Chart;
     let recorder = records.then(|| ChartRecorder::start(config.clone())).transpose()?;
     let clip = recipe.reward.clip.as_deref().map(Clip::load).transpose()?;
-    let renderer = &*open(recipe.domain, config, r.window.into())?;
+    let renderer = &*open(recipe.domain, config, r.window.into(), recipe.data.common()?)?;
     let eyes = match &recorder {
         Some(recorder) => Some(Eyes::Charts(recorder)),
         None => renderer.viewer().filter(|_| compared).map(Eyes::Pages),

@@ -1,5 +1,6 @@
 //! What goes into a page's render and what comes out of it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 use vsdpo_artifact::Image;
@@ -17,6 +18,8 @@ pub struct WebConfig {
     pub window: (u32, u32),
     /// Outcomes kept in memory; 0 turns the cache off.
     pub cache_entries: usize,
+    /// Files that every page may use by name; those of its own folder come first.
+    pub common: BTreeMap<String, Vec<u8>>,
 }
 
 impl Default for WebConfig {
@@ -27,6 +30,7 @@ impl Default for WebConfig {
             max_pixels: 16 << 20,
             window: (1280, 720),
             cache_entries: 4096,
+            common: BTreeMap::new(),
         }
     }
 }

@@ -138,13 +138,17 @@ impl WebRenderer {
         crate::spread(self.config.workers, pages.len(), |i| self.render(&pages[i]))
     }
 
+    fn store<'a>(&'a self, html: &'a [u8], folder: Option<&'a Path>) -> Store<'a> {
+        Store { name: NAME, html, folder, common: &self.config.common }
+    }
+
     fn visit(
         &self,
         html: &[u8],
         folder: Option<&Path>,
         tagged: Option<&Tagged>,
     ) -> Result<Result<Drawn, ExecError>, RenderError> {
-        let store = Store { name: NAME, html, folder };
+        let store = self.store(html, folder);
         let mut last = String::new();
         for _ in 0..TRIES {
             let mut worker = self.worker()?;
@@ -182,7 +186,7 @@ impl WebRenderer {
 
     fn shoot_anew(&self, page: &Page) -> Result<Result<Shot, ExecError>, RenderError> {
         let mut worker = Worker { browser: Browser::start(&self.confinement)?, ahead: None };
-        let store = Store { name: NAME, html: &page.html, folder: page.folder.as_deref() };
+        let store = self.store(&page.html, page.folder.as_deref());
         match self.draw(&mut worker, &store, None) {
             Ok(drawn) => {
                 self.put_back(worker);

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
@@ -22,6 +23,8 @@ pub struct Store<'a> {
     pub html: &'a [u8],
     /// The folder whose files it may show.
     pub folder: Option<&'a Path>,
+    /// Files that every page may show, by name.
+    pub common: &'a BTreeMap<String, Vec<u8>>,
 }
 
 /// An answer to a request.
@@ -56,15 +59,18 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// The page, or a file of its folder.
+    /// The page, a file of its folder, or one for all pages.
     fn own(&self, path: &str) -> Option<File<'a>> {
         if path == self.name {
             return Some(File { kind: "text/html; charset=utf-8", bytes: self.html.into(), whole: true });
         }
         let path = percent_decode_str(path).decode_utf8().ok()?;
         let kind = kind(&path)?;
-        let bytes = read(self.folder?, &path)?;
-        Some(File { kind, bytes: bytes.into(), whole: true })
+        let bytes = match self.folder.and_then(|folder| read(folder, &path)) {
+            Some(bytes) => Cow::Owned(bytes),
+            None => self.common.get(&*path)?.into(),
+        };
+        Some(File { kind, bytes, whole: true })
     }
 }
 
@@ -122,7 +128,8 @@ mod tests {
         symlink("/dev/zero", folder.join("zero.png")).unwrap();
         let large = std::fs::File::create(folder.join("large.png")).unwrap();
         large.set_len(MAX_FILE + 1).unwrap();
-        let store = Store { name: "page.html", html: b"<p>", folder: Some(&folder) };
+        let common = ["a.png", "all.png"].map(|name| (name.to_owned(), b"for all".to_vec())).into();
+        let store = Store { name: "page.html", html: b"<p>", folder: Some(&folder), common: &common };
         let get = |path: &str| {
             let file = store.answer(&format!("{ORIGIN}{path}"))?;
             Some(String::from_utf8(file.bytes.into_owned()).unwrap())
@@ -133,6 +140,7 @@ mod tests {
             ("a.png?v=1", "site/a.png"),
             ("in%20side/b.png", "site/in side/b.png"),
             ("near.png", "site/a.png"),
+            ("all.png", "for all"),
         ] {
             assert_eq!(get(path).as_deref(), Some(text), "{path}");
         }

@@ -5,6 +5,7 @@ use crate::commands::Sandbox;
 use crate::{Exit, terminal};
 use anyhow::Result;
 use clap::Args;
+use std::collections::BTreeMap;
 use std::path::Path;
 use vsdpo_data::mini::web::WINDOW;
 use vsdpo_data::mini::{Split, World};
@@ -32,7 +33,7 @@ pub fn run(
     json: bool,
 ) -> Result<Exit> {
     let policy = Policy::load(model)?;
-    let renderer = open(world.domain(), sandbox.config(), WINDOW)?;
+    let renderer = open(world.domain(), sandbox.config(), WINDOW, BTreeMap::new())?;
     let config = EvalConfig {
         world,
         split: Split::Heldout,

@@ -9,9 +9,6 @@ use std::path::{Path, PathBuf};
 use vsdpo_artifact::Domain;
 use vsdpo_data::DESIGN2CODE_PROMPT;
 
-/// The picture that stands for all others on the benchmark's pages.
-pub const PLACEHOLDER: &str = "rick.jpg";
-
 /// An example: its name and its page.
 pub struct Example {
     /// `7` of `7.html`.

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use summary::{Shown, Summary};
+use vsdpo_data::DESIGN2CODE_PLACEHOLDER as PLACEHOLDER;
 use vsdpo_render::spread;
 
 #[derive(Args)]
@@ -97,10 +98,9 @@ fn check(examples: &[dataset::Example], data: &Path, predictions: &Path) -> Resu
             "`{shown}` holds no page of `{data}`, such as {first}.html: give the folder with the model's pages"
         );
     }
-    if data.join(dataset::PLACEHOLDER).is_file() && !predictions.join(dataset::PLACEHOLDER).is_file() {
-        let name = dataset::PLACEHOLDER;
+    if data.join(PLACEHOLDER).is_file() && !predictions.join(PLACEHOLDER).is_file() {
         terminal::remark(&format!(
-            "note: `{shown}` holds no {name}, which pages show for pictures: copy it there"
+            "note: `{shown}` holds no {PLACEHOLDER}, which pages show for pictures: copy it there"
         ));
     }
     Ok(())

@@ -1,12 +1,11 @@
 //! The benchmark as published in Parquet (`SALT-NLP/Design2Code-hf`), unpacked into the folder that it also comes as.
 
-use super::dataset::PLACEHOLDER;
 use crate::commands::files;
 use crate::terminal;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::Domain;
-use vsdpo_data::{Corpus, DataConfig, in_parquet};
+use vsdpo_data::{Corpus, DESIGN2CODE_PLACEHOLDER as PLACEHOLDER, DataConfig, in_parquet};
 
 /// Rows that are read at once: a page of the file's columns, as `datasets` writes them.
 const ROWS: u64 = 100;
