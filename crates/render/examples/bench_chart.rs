@@ -115,9 +115,15 @@ impl Pool {
     }
 }
 
-fn main() -> Result<(), Failure> {
-    let root: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
-    let saving = tempfile::tempdir()?;
+struct Script {
+    class: &'static str,
+    source: String,
+    /// The same with its figure saved, as the plain side runs it.
+    plain: PathBuf,
+}
+
+/// Every fixture script; what the plain side runs is written into `saving`.
+fn scripts(root: &Path, saving: &Path) -> Result<Vec<Script>, Failure> {
     let mut scripts = Vec::new();
     for folder in FOLDERS {
         for entry in std::fs::read_dir(root.join(folder))? {
@@ -125,18 +131,25 @@ fn main() -> Result<(), Failure> {
             if path.extension().is_some_and(|e| e == "py") {
                 let source = std::fs::read_to_string(&path)?;
                 let save = if source.contains("savefig") { "" } else { SAVE };
-                let plain = saving.path().join(path.file_name().unwrap_or_default());
+                let plain = saving.join(format!("{}.py", scripts.len()));
                 std::fs::write(&plain, format!("{source}{save}"))?;
-                scripts.push((class(&source), plain, source));
+                scripts.push(Script { class: class(&source), source, plain });
             }
         }
     }
+    Ok(scripts)
+}
+
+fn main() -> Result<(), Failure> {
+    let root: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+    let saving = tempfile::tempdir()?;
+    let scripts = scripts(&root, saving.path())?;
     let start = Instant::now();
     let config =
         RenderConfig { timeout: Duration::from_secs(60), cache_entries: 0, ..RenderConfig::default() };
     let workers = config.workers;
     let pool = Pool { renderer: ChartRenderer::start(config)? };
-    pool.round(&scripts.iter().map(|s| s.2.as_str()).collect::<Vec<_>>())?;
+    pool.round(&scripts.iter().map(|s| s.source.as_str()).collect::<Vec<_>>())?;
     println!(
         "start of the pool and a first round: {:.1} s wall, {:.1} CPU-s",
         start.elapsed().as_secs_f64(),
@@ -146,9 +159,9 @@ fn main() -> Result<(), Failure> {
     let (mut field_all, mut ours_all) = (0.0, 0.0);
     let mut rows = Vec::new();
     for name in CLASSES {
-        let chosen: Vec<_> = scripts.iter().filter(|s| s.0 == name).collect();
-        let sources: Vec<&str> = chosen.iter().map(|s| s.2.as_str()).collect();
-        let files: Vec<&Path> = chosen.iter().map(|s| s.1.as_path()).collect();
+        let chosen: Vec<_> = scripts.iter().filter(|s| s.class == name).collect();
+        let sources: Vec<&str> = chosen.iter().map(|s| s.source.as_str()).collect();
+        let files: Vec<&Path> = chosen.iter().map(|s| s.plain.as_path()).collect();
         let (mut field, mut ours) = (0.0, 0.0);
         for _ in 0..ROUNDS {
             field += plain_round(&root, &files, workers)?;
