@@ -11,7 +11,7 @@ use crate::context::{Channels, Feedback, teacher_prompt};
 use crate::error::TrainError;
 use crate::loss::grpo::{Baseline, group_advantages};
 use crate::loss::{ce, distill};
-use crate::recipe::{AdvantageKind, Channel, ContextKind, FeedbackKind, Recipe, Streams};
+use crate::recipe::{AdvantageKind, Channel, ContextKind, FeedbackKind, Recipe, Streams, TruncatedKind};
 use crate::stages::Experience;
 use std::borrow::Cow;
 use vsdpo_artifact::{Outcome, Rollout, Task};
@@ -55,7 +55,7 @@ impl Item<'_> {
 pub struct Counts {
     /// N_d: rollouts that are distilled.
     pub distilled: usize,
-    /// Rollouts that met the length limit: reward 0, not distilled.
+    /// Rollouts that met the length limit and are therefore not distilled.
     pub truncated: usize,
     /// Rollouts whose teacher prompt does not fit: not distilled.
     pub overlong: usize,
@@ -79,8 +79,8 @@ pub struct Batch<'a> {
 impl<'a> Batch<'a> {
     /// Weighs every token of the step.
     ///
-    /// A truncated rollout has reward 0 and is not distilled: the error of a cut script says nothing about
-    /// its picture. A rollout whose teacher prompt is too long is not distilled either; both are counted.
+    /// A truncated rollout has reward 0, and is distilled if the recipe keeps it. A rollout whose teacher prompt is
+    /// too long is not distilled; what is left out is counted.
     ///
     /// # Errors
     /// A prompt that the policy's front end refuses, or no completion at all to train on.
@@ -135,7 +135,6 @@ impl<'a> Batch<'a> {
                 weights,
             });
         }
-        self.counts.truncated = seen.rollouts.iter().filter(|y| !y.finished).count();
         self.counts.distilled = self.items.iter().filter(|item| item.teacher.is_some()).count();
         for item in &mut self.items {
             item.ref_kl = distill::weighted_kl(&item.weights, self.counts.distilled);
@@ -153,7 +152,8 @@ impl<'a> Batch<'a> {
         recipe: &Recipe,
         i: usize,
     ) -> Result<Option<Prompt>, TrainError> {
-        if !seen.rollouts[i].finished {
+        if !seen.rollouts[i].finished && recipe.distill.truncated == TruncatedKind::Drop {
+            self.counts.truncated += 1;
             return Ok(None);
         }
         let shown = match recipe.distill.feedback {

@@ -48,6 +48,18 @@ fn multipliers_hold_every_denominator() {
 }
 
 #[test]
+fn truncated_rollouts_that_are_kept_are_distilled_with_reward_0() {
+    let (folder, policy) = world();
+    let recipe = recipe(folder.path(), &["distill.truncated=keep"]);
+    let seen = experience(&policy, &recipe);
+    let batch = batch(&policy, &seen, &recipe);
+    assert_eq!(batch.counts, Counts { distilled: 9, ..Counts::default() });
+    let cut = batch.items.iter().find(|i| i.rollout == Some(1)).unwrap();
+    assert!(!seen.rollouts[1].finished && batch.rewards[1] == 0.0);
+    assert!((sum(&cut.ref_kl) - 1.0 / 9.0).abs() < 1e-6);
+}
+
+#[test]
 fn level_groups_are_left_out_where_only_the_reward_counts() {
     let (folder, policy) = world();
     let recipe = recipe(folder.path(), &["distill.weight=0"]);

@@ -173,6 +173,8 @@ pub struct DistillSection {
     pub context: ContextKind,
     /// Whose feedback the teacher sees.
     pub feedback: FeedbackKind,
+    /// What becomes of rollouts that met the length limit.
+    pub truncated: TruncatedKind,
     /// Tokens of a teacher's prompt at most; a rollout whose prompt is longer is not distilled.
     pub max_prompt_tokens: usize,
 }
@@ -190,6 +192,7 @@ impl Default for DistillSection {
             outlier: 0.0,
             context: ContextKind::Feedback,
             feedback: FeedbackKind::Own,
+            truncated: TruncatedKind::Drop,
             max_prompt_tokens: 8192,
         }
     }
@@ -258,6 +261,17 @@ pub enum FeedbackKind {
     /// Another rollout's, of another task where there is one: the control. A gain that survives it does
     /// not come from reading the feedback.
     Shuffled,
+}
+
+/// What becomes of rollouts that met the length limit. Their reward is 0 either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TruncatedKind {
+    /// They are not distilled: the error of a cut script says nothing about its picture.
+    Drop,
+    /// They are. A policy that repeats itself without end is then called back by its teacher, also where all of a
+    /// group do and the policy gradient is silent.
+    Keep,
 }
 
 /// `[grpo]`: the group-relative policy gradient.
