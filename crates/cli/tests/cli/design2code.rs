@@ -92,12 +92,28 @@ fn bad_pairs_among_good_ones_keep_their_places() {
                 assert!(line["block_match"].is_null() && line["overall_without_clip"].is_null(), "{line}");
             }
             None if cand == "shows.html" => {
-                let unmet = json!(["http://page.test/rick.jpg", "https://example.org/a.png"]);
+                let unmet = json!(["https://example.org/a.png", "rick.jpg"]);
                 assert_eq!(line["unmet"], json!({ "cand": unmet, "ref": [] }));
             }
-            None => assert_eq!((&line["text"], &line["retried"]), (&json!(1.0), &json!(0)), "{cand}: {line}"),
+            None => {
+                assert_eq!((&line["text"], &line["retried"]), (&json!(1.0), &json!(0)), "{cand}: {line}");
+                let blocks = if cand == "a.html" { 1 } else { 2 };
+                assert_eq!(line["blocks"], json!({ "cand": blocks, "ref": blocks, "matched": blocks }));
+            }
         }
     }
+}
+
+/// Equal pages get 0 if the metric sees no text on them: the reader is told why.
+#[test]
+fn a_page_whose_text_the_metric_cannot_see_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.html");
+    fs::write(&page, "<p>text without a body").unwrap();
+    let output = binary().args(["score", "design2code"]).args([&page, &page]).output().unwrap();
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert!(out.contains("1 of the candidate, 0 of the reference, 0 matched"), "{out}");
+    assert!(out.contains("finds no text on the reference") && !out.contains("on the candidate:"), "{out}");
 }
 
 /// The page's script never ends until it is replaced, which is while the first screenshot waits for it.

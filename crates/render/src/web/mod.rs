@@ -36,7 +36,7 @@ use page::{Context, Drawn, Limits, PageError};
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Instant;
-use store::{ORIGIN, Store};
+use store::Store;
 use tag::Tagged;
 use vsdpo_artifact::{Element, ElementKind, ExecError, FailureKind, Image, Outcome, Rendered};
 
@@ -330,10 +330,7 @@ fn outcome(drawn: Drawn) -> Result<Outcome, RenderError> {
         let error = failure(FailureKind::NoFigure, "the page shows nothing".into());
         return Ok(Outcome::Failed { error });
     }
-    let note = |url: &String| {
-        let url = url.strip_prefix(ORIGIN).unwrap_or(url);
-        format!("no answer for {}", clean_line(url, MAX_NOTE))
-    };
+    let note = |url: &String| format!("no answer for {}", clean_line(url, MAX_NOTE));
     let notes = drawn.unmet.iter().map(note).collect();
     Ok(Outcome::Rendered(Rendered { image, elements, notes, styles }))
 }

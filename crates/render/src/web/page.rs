@@ -342,7 +342,8 @@ impl Visit<'_> {
                 self.beside.extend(file.map(str::to_owned));
                 let file = self.page.answer(url);
                 if !file.as_ref().is_some_and(|file| file.whole) && self.unmet.len() < MAX_UNMET {
-                    self.unmet.insert(url.chars().take(MAX_URL).collect());
+                    self.unmet
+                        .insert(url.strip_prefix(ORIGIN).unwrap_or(url).chars().take(MAX_URL).collect());
                 }
                 let (method, params) = match file {
                     Some(file) => ("Fetch.fulfillRequest", file.fulfil(id)),

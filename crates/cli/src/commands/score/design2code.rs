@@ -117,6 +117,7 @@ pub fn as_json(scored: &Scored) -> Value {
         "clip": clip,
         "overall": clip.map(|clip| s.overall(clip)),
         "overall_without_clip": s.overall(0.0),
+        "blocks": { "cand": scored.blocks.cand, "ref": scored.blocks.r#ref, "matched": scored.matched },
         "reasons": scored.clip.err().map_or(json!({}), |why| json!({ "clip": why })),
         "unmet": scored.unmet,
         "retried": scored.retried,
@@ -127,6 +128,13 @@ pub fn as_json(scored: &Scored) -> Value {
 pub fn error(why: &str) -> Value {
     json!({ "block_match": null, "text": null, "position": null, "color": null, "clip": null,
         "overall": null, "overall_without_clip": null, "error": why })
+}
+
+/// A page may show texts and have none for the metric (specs/design2code.md, 6 and 7).
+fn no_blocks(side: &str) -> String {
+    format!(
+        "the metric finds no text on the {side}: it sees that of <body> whose colour it can set; so all is 0"
+    )
 }
 
 fn table(scored: &Scored) -> String {
@@ -149,7 +157,16 @@ fn table(scored: &Scored) -> String {
             ));
         }
     }
-    for (side, urls) in [("candidate", &scored.unmet.cand), ("reference", &scored.unmet.r#ref)] {
+    let (cand, reference) = (scored.blocks.cand, scored.blocks.r#ref);
+    text.push_str(&format!(
+        "{:22} {cand} of the candidate, {reference} of the reference, {} matched\n",
+        "text blocks", scored.matched
+    ));
+    let sides = [("candidate", cand, &scored.unmet.cand), ("reference", reference, &scored.unmet.r#ref)];
+    for (side, blocks, urls) in sides {
+        if blocks == 0 {
+            text.push_str(&format!("note: {}\n", no_blocks(side)));
+        }
         for url in urls {
             text.push_str(&terminal::clean_line(&format!("note: the {side} did not get {url}")));
             text.push('\n');

@@ -51,6 +51,10 @@ pub struct Scored {
     pub scores: Scores,
     /// CLIP's cosine, or why there is none.
     pub clip: Result<f64, &'static str>,
+    /// Text blocks as compared.
+    pub blocks: Both<usize>,
+    /// Pairs of blocks with texts that are alike; without one the four scores are 0.
+    pub matched: usize,
     /// Addresses that a page asked for and did not get.
     pub unmet: Both<Vec<String>>,
     /// The files beside the pages that decided the scores.
@@ -185,6 +189,8 @@ impl PageScorer {
         Ok(Ok(Scored {
             scores: compared.scores,
             clip,
+            blocks: Both { cand: compared.cand.len(), r#ref: compared.refs.len() },
+            matched: compared.matches().len(),
             retried: cand.retried + reference_sight.retried,
             unmet: Both { cand: cand.unmet, r#ref: reference_sight.unmet },
             beside: Both { cand: cand.beside, r#ref: reference_sight.beside },

@@ -140,7 +140,7 @@ mod tests {
             blocks: vec![Block { text: "é".into(), bbox: [1.0 / 3.0; 4], color: [0.1, 0.7, 254.5] }],
             plain: None,
             features: Some(vec![0.1, -1e-30]),
-            unmet: vec!["http://page.test/gone.png".into()],
+            unmet: vec!["gone.png".into()],
             beside: beside(Some(pages.path()), &names),
             retried: 1,
         };
