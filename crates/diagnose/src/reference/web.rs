@@ -44,7 +44,7 @@ struct Findings {
 
 impl Findings {
     fn of(blocks: &Comparison, rendered: &Rendered) -> Self {
-        let matches = blocks.matches();
+        let matches = &blocks.matches;
         let place = Place { rendered };
         let [missing, extra, moved, recolored] = reference_rules();
         let pairs = |costs: fn(&Match) -> f64| {
@@ -126,15 +126,14 @@ fn dye(a: &Block, b: &Block, max: usize) -> String {
 
 /// The matched texts that are least alike.
 fn reworded(blocks: &Comparison) -> String {
-    let mut matches = blocks.matches();
-    if matches.is_empty() {
+    if blocks.matches.is_empty() {
         return "nothing matches".into();
     }
-    matches.retain(|m| m.text < 1.0);
-    let worst = matches.iter().min_by(|a, b| a.text.total_cmp(&b.text));
-    let name = |m: &Match| {
+    let reworded: Vec<&Match> = blocks.matches.iter().filter(|m| m.text < 1.0).collect();
+    let worst = reworded.iter().min_by(|a, b| a.text.total_cmp(&b.text));
+    let name = |m: &&Match| {
         let (a, b) = (&blocks.cand[m.cand], &blocks.refs[m.reference]);
-        and_others(format!("{} for {}", told(a, SHOWN.0), told(b, SHOWN.0)), matches.len())
+        and_others(format!("{} for {}", told(a, SHOWN.0), told(b, SHOWN.0)), reworded.len())
     };
     worst.map_or("all".into(), name)
 }

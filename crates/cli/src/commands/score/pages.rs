@@ -190,7 +190,7 @@ impl PageScorer {
             scores: compared.scores,
             clip,
             blocks: Both { cand: compared.cand.len(), r#ref: compared.refs.len() },
-            matched: compared.matches().len(),
+            matched: compared.matches.len(),
             retried: cand.retried + reference_sight.retried,
             unmet: Both { cand: cand.unmet, r#ref: reference_sight.unmet },
             beside: Both { cand: cand.beside, r#ref: reference_sight.beside },

@@ -42,6 +42,8 @@ pub struct Comparison {
     pub ref_masks: Vec<[f64; 4]>,
     /// Indices of matched blocks, alike or not.
     pub pairs: Vec<(usize, usize)>,
+    /// The pairs that count: those with texts that are alike.
+    pub matches: Vec<Match>,
 }
 
 /// Two matched blocks whose texts are alike, by how much they are, from 0 to 1.
@@ -60,11 +62,6 @@ pub struct Match {
 }
 
 impl Comparison {
-    /// The pairs that count: those with texts that are alike.
-    pub fn matches(&self) -> Vec<Match> {
-        matches(&self.cand, &self.refs, &self.pairs)
-    }
-
     /// The boxes that hide the candidate's texts from CLIP.
     pub fn cand_masks(&self) -> Vec<[f64; 4]> {
         boxes(&self.cand)
@@ -76,12 +73,14 @@ pub fn compare(mut cand: Vec<Block>, refs: Vec<Block>) -> Comparison {
     let mut refs = merged_by_box(refs);
     let ref_masks = boxes(&refs);
     if cand.is_empty() || refs.is_empty() {
-        return Comparison { scores: Scores::default(), cand, refs, ref_masks, pairs: Vec::new() };
+        let scores = Scores::default();
+        return Comparison { scores, cand, refs, ref_masks, pairs: Vec::new(), matches: Vec::new() };
     }
     cand = merged_by_box(cand);
     let pairs = merge(&mut cand, &mut refs);
-    let scores = scores(&cand, &refs, &pairs);
-    Comparison { scores, cand, refs, ref_masks, pairs }
+    let matches = matches(&cand, &refs, &pairs);
+    let scores = scores(&cand, &refs, &matches);
+    Comparison { scores, cand, refs, ref_masks, pairs, matches }
 }
 
 fn boxes(blocks: &[Block]) -> Vec<[f64; 4]> {
@@ -97,15 +96,14 @@ fn matches(cand: &[Block], refs: &[Block], pairs: &[(usize, usize)]) -> Vec<Matc
     rated.filter(|pair| pair.text >= ALIKE).collect()
 }
 
-fn scores(cand: &[Block], refs: &[Block], pairs: &[(usize, usize)]) -> Scores {
-    let kept = matches(cand, refs, pairs);
-    if kept.is_empty() {
+fn scores(cand: &[Block], refs: &[Block], matches: &[Match]) -> Scores {
+    if matches.is_empty() {
         return Scores::default();
     }
     let area = |block: &Block| block.bbox[2] * block.bbox[3];
     let all: f64 = cand.iter().chain(refs).map(area).sum();
-    let matched: f64 = kept.iter().map(|pair| area(&cand[pair.cand]) + area(&refs[pair.reference])).sum();
-    let mean = |score: fn(&Match) -> f64| kept.iter().map(score).sum::<f64>() / kept.len() as f64;
+    let matched: f64 = matches.iter().map(|pair| area(&cand[pair.cand]) + area(&refs[pair.reference])).sum();
+    let mean = |score: fn(&Match) -> f64| matches.iter().map(score).sum::<f64>() / matches.len() as f64;
     Scores {
         block_match: matched / all,
         text: mean(|pair| pair.text),
