@@ -335,15 +335,15 @@ impl Visit<'_> {
             "Fetch.requestPaused" => {
                 let id = &event.params["requestId"];
                 let url = event.params["request"]["url"].as_str().unwrap_or_default();
-                let file = url.strip_prefix(ORIGIN).and_then(|path| path.split(['?', '#']).next());
+                let path = url.strip_prefix(ORIGIN);
+                let file = path.and_then(|path| path.split(['?', '#']).next());
                 // Whoever reads the style sheets asks for the page once more.
                 self.alone &= file == Some(self.page.name);
                 let file = file.filter(|file| *file != self.page.name && self.beside.len() < MAX_BESIDE);
                 self.beside.extend(file.map(str::to_owned));
                 let file = self.page.answer(url);
                 if !file.as_ref().is_some_and(|file| file.whole) && self.unmet.len() < MAX_UNMET {
-                    self.unmet
-                        .insert(url.strip_prefix(ORIGIN).unwrap_or(url).chars().take(MAX_URL).collect());
+                    self.unmet.insert(path.unwrap_or(url).chars().take(MAX_URL).collect());
                 }
                 let (method, params) = match file {
                     Some(file) => ("Fetch.fulfillRequest", file.fulfil(id)),

@@ -130,13 +130,6 @@ pub fn error(why: &str) -> Value {
         "overall": null, "overall_without_clip": null, "error": why })
 }
 
-/// A page may show texts and have none for the metric (specs/design2code.md, 6 and 7).
-fn no_blocks(side: &str) -> String {
-    format!(
-        "the metric finds no text on the {side}: it sees that of <body> whose colour it can set; so all is 0"
-    )
-}
-
 fn table(scored: &Scored) -> String {
     let s = &scored.scores;
     let mut text = String::new();
@@ -164,8 +157,11 @@ fn table(scored: &Scored) -> String {
     ));
     let sides = [("candidate", cand, &scored.unmet.cand), ("reference", reference, &scored.unmet.r#ref)];
     for (side, blocks, urls) in sides {
+        // A page may show texts and have none for the metric (specs/design2code.md, 6 and 7).
         if blocks == 0 {
-            text.push_str(&format!("note: {}\n", no_blocks(side)));
+            text.push_str(&format!(
+                "note: the metric finds no text on the {side}: it sees that of <body> whose colour it can set; so all is 0\n"
+            ));
         }
         for url in urls {
             text.push_str(&terminal::clean_line(&format!("note: the {side} did not get {url}")));
