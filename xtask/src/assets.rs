@@ -1,7 +1,7 @@
 //! `web-assets`: the files of `assets/web` again, from the npm packages that its lock file names.
 //!
-//! They are committed, so that pages draw with nothing to install; this command shows where they come from,
-//! and is how they change. It needs `npm`, which only who changes them has to have.
+//! They are committed, so that pages draw with nothing to install; this command shows where they
+//! come from, and is how they change. It needs `npm`, which only who changes them has to have.
 
 use crate::{run, say};
 use anyhow::{Context, Result, bail};

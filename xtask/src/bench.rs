@@ -1,7 +1,8 @@
 //! `bench`: runs the comparisons and gathers their ratios in one table.
 //!
-//! A bench is an example of the crate that it measures. It prints what it likes, and for every figure one
-//! line of JSON `{"bench": .., "field": ms, "ours": ms, "goal": ratio}`; these lines make the table.
+//! A bench is an example of the crate that it measures. It prints what it likes, and for every
+//! figure one line of JSON `{"bench": .., "field": ms, "ours": ms, "goal": ratio}`; these lines
+//! make the table.
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;

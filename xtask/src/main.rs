@@ -1,8 +1,9 @@
-//! The commands that a newcomer types: `cargo xtask setup | test | demo | bench | pretrain-mini | web-assets`.
+//! The commands that a newcomer types: `cargo xtask setup | test | demo | bench | pretrain-mini |
+//! web-assets`.
 //!
-//! Why a program and not a Makefile: it runs wherever cargo runs, and it can say in one line what is
-//! missing and how to mend it. It starts other programs and owns no logic of the method; it stays small
-//! so that it compiles in seconds.
+//! Why a program and not a Makefile: it runs wherever cargo runs, and it can say in one line what
+//! is missing and how to mend it. It starts other programs and owns no logic of the method; it
+//! stays small so that it compiles in seconds.
 
 mod assets;
 mod bench;
@@ -84,8 +85,9 @@ fn pretrain_mini(root: &Path) -> Result<()> {
     cargo(root, &["run", "--release", "-p", "vsdpo-train", "--example", "pretrain_mini"])
 }
 
-/// Builds the workspace and returns the path of `visual-sdpo`. All of it, because cargo unifies the features
-/// of the packages that one command names: with one package the tests would compile candle a second time.
+/// Builds the workspace and returns the path of `visual-sdpo`. All of it, because cargo unifies the
+/// features of the packages that one command names: with one package the tests would compile candle
+/// a second time.
 fn build(root: &Path) -> Result<PathBuf> {
     cargo(root, &["build", "--release", "--workspace"])?;
     let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);

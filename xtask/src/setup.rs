@@ -1,8 +1,9 @@
 //! `setup`: the Python side of the renderers, in `.venv/` under the root.
 //!
-//! The virtual environment is made from `python/requirements.lock`, where every file has its hash. A
-//! copy of the lock file inside it says that it is complete; when the copy equals the lock, setup has
-//! nothing to do. A virtual environment cannot be moved, so it is made in place and stamped last.
+//! The virtual environment is made from `python/requirements.lock`, where every file has its hash.
+//! A copy of the lock file inside it says that it is complete; when the copy equals the lock, setup
+//! has nothing to do. A virtual environment cannot be moved, so it is made in place and stamped
+//! last.
 
 use crate::{run, say};
 use anyhow::{Context, Result, bail};
@@ -10,11 +11,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The lock holds files for this version only: spans of call expressions need CPython 3.11 (PEP 657),
-/// and the pandas that ChartMimic's scripts were written for has no wheel after it.
+/// The lock holds files for this version only: spans of call expressions need CPython 3.11 (PEP
+/// 657), and the pandas that ChartMimic's scripts were written for has no wheel after it.
 const PYTHON: &str = "3.11";
 
-/// Debian packages that the renders need: the fonts of the fixtures, and the browser that draws pages.
+/// Debian packages that the renders need: the fonts of the fixtures, and the browser that draws
+/// pages.
 const PACKAGES: [&str; 3] = ["fonts-dejavu-core", "fonts-liberation", "chromium-headless-shell"];
 
 /// Makes `.venv/` unless it is there and complete.
@@ -57,8 +59,8 @@ fn version(python: &Path) -> Option<String> {
     out.status.success().then(|| text.trim().to_owned())
 }
 
-/// An interpreter of the right version. Those that every user may read come first, because sandboxed
-/// jobs may run under a user who may not read somebody's home.
+/// An interpreter of the right version. Those that every user may read come first, because
+/// sandboxed jobs may run under a user who may not read somebody's home.
 fn find_python() -> Result<PathBuf> {
     if let Some(found) = candidates() {
         return Ok(found);
@@ -118,7 +120,8 @@ fn font_cache(venv: &Path) -> Result<()> {
         .env("MPLCONFIGDIR", &dir))
 }
 
-/// Installs missing packages as root, or says what to type. Charts draw without the fonts, in other glyphs.
+/// Installs missing packages as root, or says what to type. Charts draw without the fonts, in other
+/// glyphs.
 fn packages() {
     let missing: Vec<&str> = PACKAGES.into_iter().filter(|p| !installed(p)).collect();
     if missing.is_empty() {

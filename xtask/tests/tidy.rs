@@ -1,4 +1,5 @@
-//! The rules of the house, as tests: crate edges, sizes of rooms, addresses of equations, what may not be named.
+//! The rules of the house, as tests: crate edges, sizes of rooms, addresses of equations, what may
+//! not be named.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -167,7 +168,8 @@ fn function_name(line: &str) -> Option<String> {
     Some(rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("").to_string())
 }
 
-/// Parameters of a function other than `self`: colons at depth one of its parameter list that are not paths.
+/// Parameters of a function other than `self`: colons at depth one of its parameter list that are
+/// not paths.
 fn parameters(function: &str) -> usize {
     let Some(open) = function.find("fn ").and_then(|f| function[f..].find('(').map(|p| f + p)) else {
         return 0;

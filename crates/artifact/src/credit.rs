@@ -6,8 +6,8 @@ use serde::Serialize;
 /// s: one statement of the source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Statement {
-    /// Bytes of the source. A compound statement (`for`, `def`) spans its body; a token belongs to the
-    /// smallest statement around it.
+    /// Bytes of the source. A compound statement (`for`, `def`) spans its body; a token belongs to
+    /// the smallest statement around it.
     pub span: Span,
     /// First line, from 1.
     pub line: usize,

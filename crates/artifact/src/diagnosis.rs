@@ -18,8 +18,8 @@ pub struct Defect {
     /// The paper does not say how large the region of a defect is. We take the box of each involved
     /// element, so that the statement that drew it overlaps the region fully (IoU 1).
     pub regions: Vec<Region>,
-    /// The CSS properties that it can come from, on a page; a style rule that decides one of them at an element at
-    /// fault answers for the defect too.
+    /// The CSS properties that it can come from, on a page; a style rule that decides one of them
+    /// at an element at fault answers for the defect too.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub properties: &'static [&'static str],
     /// One sentence for a person.
@@ -97,7 +97,8 @@ pub enum Axis {
 }
 
 impl Axis {
-    /// Every axis of a domain that a render alone can be judged on, in the fixed order of rubrics. Empty for a domain without rules yet.
+    /// Every axis of a domain that a render alone can be judged on, in the fixed order of rubrics.
+    /// Empty for a domain without rules yet.
     pub fn of(domain: Domain) -> &'static [Axis] {
         use ChartAxis::*;
         match domain {
@@ -121,7 +122,8 @@ impl Axis {
         }
     }
 
-    /// The further axes of a render that has a reference to be compared with, in the fixed order of rubrics.
+    /// The further axes of a render that has a reference to be compared with, in the fixed order of
+    /// rubrics.
     pub fn against_reference(domain: Domain) -> &'static [Axis] {
         use ChartAxis::*;
         match domain {
@@ -185,8 +187,8 @@ pub struct Verdict {
     pub satisfied: Option<bool>,
     /// Score in `[0, 1]`; `None` when it was not judged, never 0 instead.
     pub score: Option<f32>,
-    /// What was seen, in a few words, whatever the verdict: a report without observed values tells a
-    /// teacher nothing about *this* render.
+    /// What was seen, in a few words, whatever the verdict: a report without observed values tells
+    /// a teacher nothing about *this* render.
     pub observed: String,
 }
 

@@ -102,8 +102,9 @@ impl Align {
     }
 }
 
-/// One drawn thing. A claim of an untrusted process that `render` has validated: boxes are finite and
-/// inside the image (`layout` and `points` within four image sizes of it), spans inside the source.
+/// One drawn thing. A claim of an untrusted process that `render` has validated: boxes are finite
+/// and inside the image (`layout` and `points` within four image sizes of it), spans inside the
+/// source.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Element {
     /// Position in [`crate::Rendered::elements`].
@@ -117,13 +118,14 @@ pub struct Element {
     pub stack: Vec<Span>,
     /// Box of the pixels that it inked.
     pub region: Region,
-    /// Box that it asked for, clipping ignored (texts, legends, axes, everything on a page): reaches outside the
-    /// image where it is cut.
+    /// Box that it asked for, clipping ignored (texts, legends, axes, everything on a page):
+    /// reaches outside the image where it is cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<Region>,
     /// Position in the drawing order; a later element covers an earlier one.
     pub order: u32,
-    /// The legend or table that it is a part of; on a page, the nearest element around it (an element id).
+    /// The legend or table that it is a part of; on a page, the nearest element around it (an
+    /// element id).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<u32>,
     /// The axes that it lives in (the id of an element of kind `axes`).
@@ -135,8 +137,8 @@ pub struct Element {
     /// The text as drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// Foreground (text, line) or fill (bar, patch, background) colour, RGBA. On a page the colour of text, its
-    /// alpha with the opacity of everything around it.
+    /// Foreground (text, line) or fill (bar, patch, background) colour, RGBA. On a page the colour
+    /// of text, its alpha with the opacity of everything around it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub color: Option<[u8; 4]>,
     /// Font size in pixels of the image.
@@ -148,11 +150,12 @@ pub struct Element {
     /// Which part of a free text lies at the place that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub align: Option<Align>,
-    /// What else than colour a reader knows a series by: dash and marker of a line, hatch of a bar, form of
-    /// the points. Comparable by equality only.
+    /// What else than colour a reader knows a series by: dash and marker of a line, hatch of a bar,
+    /// form of the points. Comparable by equality only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
-    /// Name of a data series as given by `label=`, if not private (`_...`); `<colorbar>` for the axes of a colour bar.
+    /// Name of a data series as given by `label=`, if not private (`_...`); `<colorbar>` for the
+    /// axes of a colour bar.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// Data shown: the y values of a line, the length of a bar; at most 64.
@@ -172,14 +175,16 @@ pub struct Element {
 pub struct PageFacts {
     /// Lower-case name of the HTML element.
     pub tag: String,
-    /// Boxes of its own lines of text (of its descendants' texts none), clipping ignored; at most 64.
+    /// Boxes of its own lines of text (of its descendants' texts none), clipping ignored; at most
+    /// 64.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<Region>,
-    /// What the `overflow: hidden` of itself and of the elements around it lets through of its text; absent
-    /// where nothing cuts.
+    /// What the `overflow: hidden` of itself and of the elements around it lets through of its
+    /// text; absent where nothing cuts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip: Option<Region>,
-    /// What the boxes around it that can be scrolled let through of its text for now; absent where there are none.
+    /// What the boxes around it that can be scrolled let through of its text for now; absent where
+    /// there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scroll: Option<Region>,
     /// Its own background colour, alpha with opacity; absent where it has none.
@@ -188,7 +193,8 @@ pub struct PageFacts {
     /// Whether a reader sees where its box ends: a background, a border or a shadow of its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub framed: bool,
-    /// Whether it has a background picture or gradient of its own, so that `ground` does not tell its colour.
+    /// Whether it has a background picture or gradient of its own, so that `ground` does not tell
+    /// its colour.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub painted: bool,
     /// Its CSS `position`, where that is not `static`.
@@ -199,7 +205,8 @@ pub struct PageFacts {
     /// Whether its letters are bold (CSS `font-weight` of 700 or more).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bold: bool,
-    /// Whether it is switched off on purpose: `disabled` or `aria-disabled`, its own or of an element around it.
+    /// Whether it is switched off on purpose: `disabled` or `aria-disabled`, its own or of an
+    /// element around it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
     /// The address of a picture that it asked for and did not get.
@@ -208,7 +215,8 @@ pub struct PageFacts {
 }
 
 impl Element {
-    /// An element of which nothing else is known: drawn in the order of the ids, no source, no colour.
+    /// An element of which nothing else is known: drawn in the order of the ids, no source, no
+    /// colour.
     pub fn new(id: u32, kind: ElementKind, region: Region) -> Self {
         Self {
             id,

@@ -38,7 +38,8 @@ impl Span {
     }
 }
 
-/// An axis-aligned box `[x0, y0, x1, y1]` in pixels of the image; the origin is the top left corner.
+/// An axis-aligned box `[x0, y0, x1, y1]` in pixels of the image; the origin is the top left
+/// corner.
 ///
 /// Written in JSON as an array of four numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! Every stage crate depends on this crate alone, so the stages cannot know each other. There is no
-//! input or output here, no clock and no randomness: only data, geometry, the rule that finds the code
-//! inside a completion and the resampling of pictures, which two stages need to the last bit.
+//! input or output here, no clock and no randomness: only data, geometry, the rule that finds the
+//! code inside a completion and the resampling of pictures, which two stages need to the last bit.
 //!
 //! ```
 //! use vsdpo_artifact::Region;

@@ -29,9 +29,9 @@ impl Image {
     }
 }
 
-/// Paper section 2.1, R(y): the result of running a piece of code. Code that fails is a *value*, because it
-/// is training signal (reward 0, the error text as privileged context); an `Err` elsewhere means that
-/// we failed, not the code.
+/// Paper section 2.1, R(y): the result of running a piece of code. Code that fails is a *value*,
+/// because it is training signal (reward 0, the error text as privileged context); an `Err`
+/// elsewhere means that we failed, not the code.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// The code ran and drew something.
@@ -68,7 +68,8 @@ pub struct Rendered {
     pub image: Image,
     /// The elements that left ink, by id.
     pub elements: Vec<Element>,
-    /// Remarks that a person should see (more than one figure, records cut at a cap, addresses without answer).
+    /// Remarks that a person should see (more than one figure, records cut at a cap, addresses
+    /// without answer).
     pub notes: Vec<String>,
     /// The rules of a page's own style sheets; empty for charts.
     pub styles: Vec<StyleRule>,
@@ -79,8 +80,8 @@ pub struct Rendered {
 pub struct StyleRule {
     /// Bytes of the source: from the selector to the closing brace.
     pub span: Span,
-    /// For each property (longhand names as well as the shorthand that was written) the elements, by id, whose value is
-    /// this rule's; inherited values count for the elements that inherit.
+    /// For each property (longhand names as well as the shorthand that was written) the elements,
+    /// by id, whose value is this rule's; inherited values count for the elements that inherit.
     pub decides: Vec<(String, Vec<u32>)>,
 }
 

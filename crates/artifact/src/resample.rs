@@ -1,16 +1,18 @@
-//! Resampling of 8-bit RGB with antialiasing, equal to torchvision's or to Pillow's (before 13) to the last
-//! bit.
+//! Resampling of 8-bit RGB with antialiasing, equal to torchvision's or to Pillow's (before 13) to
+//! the last bit.
 //!
-//! Two passes, rows first. The weights are those of the filter over a support widened by the scale when
-//! shrinking, rounded to integers, and each pass rounds to 8 bits.
+//! Two passes, rows first. The weights are those of the filter over a support widened by the scale
+//! when shrinking, rounded to integers, and each pass rounds to 8 bits.
 
 use rayon::prelude::*;
 use std::f64::consts::PI;
 
-/// The filter, and whose integers its weights are rounded to; the two libraries differ in single values.
+/// The filter, and whose integers its weights are rounded to; the two libraries differ in single
+/// values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resampling {
-    /// Catmull-Rom (a = -0.5) in 16-bit integers with as many fraction bits as the largest weight allows.
+    /// Catmull-Rom (a = -0.5) in 16-bit integers with as many fraction bits as the largest weight
+    /// allows.
     TorchvisionBicubic,
     /// Catmull-Rom with 22 fraction bits.
     PillowBicubic,
@@ -133,8 +135,8 @@ fn lanczos(x: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// Of 60 random pictures, by `resize` of Pillow 10.2.0. The pictures are Knuth's random numbers, the
-    /// digest is that of Fowler, Noll and Vo (1a, 64 bits).
+    /// Of 60 random pictures, by `resize` of Pillow 10.2.0. The pictures are Knuth's random
+    /// numbers, the digest is that of Fowler, Noll and Vo (1a, 64 bits).
     #[test]
     fn pictures_are_those_of_pillow() {
         let mut state = 7u64;

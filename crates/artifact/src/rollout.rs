@@ -2,7 +2,8 @@
 
 use crate::{Domain, Span};
 
-/// One sampled completion. Token ids are carried from the sampler and never made again from the text.
+/// One sampled completion. Token ids are carried from the sampler and never made again from the
+/// text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rollout {
     /// The completion as text (the decoded tokens, end token excluded).
@@ -27,8 +28,9 @@ impl Rollout {
     }
 }
 
-/// Finds the code in a completion: the first fenced block in a language of the domain, else the first
-/// fenced block without a language, else the whole text. An unclosed fence reaches to the end.
+/// Finds the code in a completion: the first fenced block in a language of the domain, else the
+/// first fenced block without a language, else the whole text. An unclosed fence reaches to the
+/// end.
 pub fn extract_code(text: &str, domain: Domain) -> Span {
     let blocks = fenced_blocks(text);
     let named = blocks.iter().find(|(lang, _)| domain.fences().contains(&lang.to_ascii_lowercase().as_str()));

@@ -1,11 +1,12 @@
-//! Endurance of the benchmark: thousands of responses, every kind of failure among them, and each ends with a
-//! record while memory stays flat.
+//! Endurance of the benchmark: thousands of responses, every kind of failure among them, and each
+//! ends with a record while memory stays flat.
 //!
-//! `cargo build --release --workspace --examples --bins`, then `target/release/examples/soak_responses [RESPONSES]`
-//! (10,000 unless told). It writes a folder of ground truths and a file of responses, runs
-//! `visual-sdpo eval --benchmark chartmimic` on them, watches the memory of that process and its fork servers,
-//! and checks every line of `examples.jsonl`. It ends with 1 if a record is missing or other than its kind
-//! demands, or if memory has grown past its allowance since the first two tenths.
+//! `cargo build --release --workspace --examples --bins`, then
+//! `target/release/examples/soak_responses [RESPONSES]` (10,000 unless told). It writes a folder of
+//! ground truths and a file of responses, runs `visual-sdpo eval --benchmark chartmimic` on them,
+//! watches the memory of that process and its fork servers, and checks every line of
+//! `examples.jsonl`. It ends with 1 if a record is missing or other than its kind demands, or if
+//! memory has grown past its allowance since the first two tenths.
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -15,11 +16,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Megabytes that may be held beyond the first two tenths: a record of every example, and room to breathe.
+/// Megabytes that may be held beyond the first two tenths: a record of every example, and room to
+/// breathe.
 const ALLOWANCE_MB: u64 = 48;
 const START: &str = "import matplotlib.pyplot as plt\n";
 
-/// What a response holds. `exec`: whether its bare script leaves a picture, as far as the kind decides it.
+/// What a response holds. `exec`: whether its bare script leaves a picture, as far as the kind
+/// decides it.
 struct Kind {
     name: &'static str,
     /// One in so many responses.
@@ -96,7 +99,8 @@ fn servers(pid: u32) -> Vec<u32> {
         .collect()
 }
 
-/// Prints what is held at every tenth until the evaluation ends; the largest of the first two tenths and of all.
+/// Prints what is held at every tenth until the evaluation ends; the largest of the first two
+/// tenths and of all.
 fn watch(child: &mut Child, done: impl Fn() -> usize, total: usize) -> Result<(u64, u64)> {
     let (start, mut tenth, mut first, mut most) = (Instant::now(), 0, 0, 0);
     loop {

@@ -1,5 +1,5 @@
-//! `visual-sdpo`: the command line. One file per verb in `commands`; this file only starts them and turns
-//! what comes back into an exit code and, on an error, one line.
+//! `visual-sdpo`: the command line. One file per verb in `commands`; this file only starts them and
+//! turns what comes back into an exit code and, on an error, one line.
 
 mod commands;
 mod emit;
@@ -44,7 +44,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// The chain of causes on one line. A library's message may already end in its cause; that is not said twice.
+/// The chain of causes on one line. A library's message may already end in its cause; that is not
+/// said twice.
 fn one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain().map(|c| terminal::clean_line(&c.to_string())) {
@@ -62,6 +63,7 @@ fn closed_pipe(error: &anyhow::Error) -> bool {
     let cause = |e: &(dyn std::error::Error + 'static)| {
         e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
     };
-    // Only output that was on its way to standard output: a pipe of a renderer that broke is an error.
+    // Only output that was on its way to standard output: a pipe of a renderer that broke is an
+    // error.
     error.chain().len() == 1 && error.chain().any(cause)
 }

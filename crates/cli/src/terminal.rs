@@ -1,20 +1,20 @@
-//! The one way to the terminal: text of models, scripts and files is stripped of control characters, a
-//! closed pipe is no error, colour is used only where a person looks.
+//! The one way to the terminal: text of models, scripts and files is stripped of control
+//! characters, a closed pipe is no error, colour is used only where a person looks.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-/// Whether a character may reach a terminal: no control codes but line feed and tab, and none of the
-/// marks that reorder text on screen.
+/// Whether a character may reach a terminal: no control codes but line feed and tab, and none of
+/// the marks that reorder text on screen.
 fn harmless(c: char) -> bool {
     let reorders = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     matches!(c, '\n' | '\t') || (!c.is_control() && !reorders)
 }
 
-/// The text without what could drive a terminal; a carriage return before a line feed is dropped, every
-/// other such character becomes U+FFFD.
+/// The text without what could drive a terminal; a carriage return before a line feed is dropped,
+/// every other such character becomes U+FFFD.
 pub fn clean(text: &str) -> Cow<'_, str> {
     if text.chars().all(harmless) {
         return Cow::Borrowed(text);
@@ -28,9 +28,9 @@ pub fn clean_line(text: &str) -> String {
     clean(text).replace(['\n', '\t'], " ").trim().to_owned()
 }
 
-/// JSON in which control characters stand as `\u` escapes, so that it is safe on a terminal and still
-/// the same value. `serde_json` leaves those above U+007E as they are; inside a string they may only
-/// stand there.
+/// JSON in which control characters stand as `\u` escapes, so that it is safe on a terminal and
+/// still the same value. `serde_json` leaves those above U+007E as they are; inside a string they
+/// may only stand there.
 pub fn escaped_json(json: &str) -> Cow<'_, str> {
     if json.chars().all(harmless) {
         return Cow::Borrowed(json);
@@ -45,7 +45,8 @@ pub fn escaped_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// Writes to standard output. A closed pipe comes back as the `io::Error` that `main` takes for success.
+/// Writes to standard output. A closed pipe comes back as the `io::Error` that `main` takes for
+/// success.
 pub fn out(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;

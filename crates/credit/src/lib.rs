@@ -6,9 +6,9 @@
 //! tokens --tokens------> s(t)                                                   w_t = w_{s(t)}
 //! ```
 //!
-//! Everything here is pure, total and deterministic: no input makes it panic, and code that does not
-//! parse keeps the statements that do. This crate knows no renderer and no model. It does not judge
-//! renders (that is `diagnose`) and it does not know the loss that uses the weights.
+//! Everything here is pure, total and deterministic: no input makes it panic, and code that does
+//! not parse keeps the statements that do. This crate knows no renderer and no model. It does not
+//! judge renders (that is `diagnose`) and it does not know the loss that uses the weights.
 //!
 //! ```
 //! use vsdpo_artifact::{Domain, Image, Outcome, Rendered, Span};
@@ -40,8 +40,8 @@ use vsdpo_artifact::{
 /// How the box of an element is compared with the region of a defect.
 ///
 /// # Reading of the paper
-/// Equation 4 says IoU, but the text says that an element that lies fully inside a defect region gets
-/// the full weight, which only the second measure gives. The literal one is the default.
+/// Equation 4 says IoU, but the text says that an element that lies fully inside a defect region
+/// gets the full weight, which only the second measure gives. The literal one is the default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Overlap {
@@ -66,8 +66,8 @@ impl Overlap {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CreditConfig {
-    /// The factor of equation 5 for a statement that answers fully; 1 is uniform distillation. The paper
-    /// does not give its value; ours.
+    /// The factor of equation 5 for a statement that answers fully; 1 is uniform distillation. The
+    /// paper does not give its value; ours.
     pub amplify: f32,
     /// The measure of equation 4.
     pub overlap: Overlap,
@@ -85,8 +85,8 @@ impl Default for CreditConfig {
 ///
 /// # Reading of the paper
 /// A failed execution has no elements, so equation 4 gives 0 everywhere. The error's place is known
-/// as well as a defect's is, so the statement there gets resp 1: the one in which the error was raised
-/// (or where parsing stopped). Without a place no statement is singled out.
+/// as well as a defect's is, so the statement there gets resp 1: the one in which the error was
+/// raised (or where parsing stopped). Without a place no statement is singled out.
 pub fn credit(
     domain: Domain,
     source: &str,
@@ -106,8 +106,8 @@ pub fn credit(
     Credit { statements: credited.collect() }
 }
 
-/// The statements of a source by start, an enclosing one before the ones inside it: Python's statements for
-/// charts, elements and `rules` for pages. Slides have none yet.
+/// The statements of a source by start, an enclosing one before the ones inside it: Python's
+/// statements for charts, elements and `rules` for pages. Slides have none yet.
 pub fn statements(domain: Domain, source: &str, rules: &[StyleRule]) -> Vec<Statement> {
     match domain {
         Domain::Chart => statements::python::statements(source),
@@ -155,9 +155,9 @@ fn blame_drawn(
 /// M(s) and resp(s) of a style rule.
 ///
 /// # Reading of the paper
-/// The paper knows statements that draw. A style rule draws nothing, but decides how others look: M(s) are the
-/// elements at which it decides something, and in equation 4 a defect counts for it only with those at which it
-/// decides a property that the defect can come from.
+/// The paper knows statements that draw. A style rule draws nothing, but decides how others look:
+/// M(s) are the elements at which it decides something, and in equation 4 a defect counts for it
+/// only with those at which it decides a property that the defect can come from.
 fn blame_rule(
     rule: &StyleRule,
     elements: &[Element],

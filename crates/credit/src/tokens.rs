@@ -1,8 +1,8 @@
 //! s(t): the statement of a token, by bytes.
 //!
-//! Tokens are placed by the byte spans that the sampler recorded and never by tokenizing again. A token may
-//! hold a part of a character or reach over a statement's edge (a newline and the next word's first
-//! letters), so one byte has to decide: its first byte that is not white space.
+//! Tokens are placed by the byte spans that the sampler recorded and never by tokenizing again. A
+//! token may hold a part of a character or reach over a statement's edge (a newline and the next
+//! word's first letters), so one byte has to decide: its first byte that is not white space.
 
 use crate::map::smallest_around;
 use vsdpo_artifact::{Credit, Span, Statement};
@@ -17,10 +17,10 @@ pub fn token_weights(credit: &Credit, source: &str, code: Span, token_spans: &[S
 
 /// s(t) of every token, as an index into `credit.statements`; arguments as in [`token_weights`].
 ///
-/// A token belongs to the smallest statement around its first byte that is not white space. A token of
-/// white space, or one that begins with `;`, belongs to the nearest statement before it. Tokens outside
-/// the code (prose, fences, the end token), comments between statements and white space before the
-/// first statement belong to none.
+/// A token belongs to the smallest statement around its first byte that is not white space. A token
+/// of white space, or one that begins with `;`, belongs to the nearest statement before it. Tokens
+/// outside the code (prose, fences, the end token), comments between statements and white space
+/// before the first statement belong to none.
 pub fn token_statements(
     credit: &Credit,
     source: &str,
@@ -58,8 +58,8 @@ fn first_visible(source: &str, span: Span) -> Option<usize> {
     bytes.iter().position(|b| !b.is_ascii_whitespace() && *b != 0x0b).map(|i| span.start + i)
 }
 
-/// The statement of a separator at byte `at`: the last one that ended before it, unless a smaller one is
-/// still open there (white space inside a call, or in the header of a loop).
+/// The statement of a separator at byte `at`: the last one that ended before it, unless a smaller
+/// one is still open there (white space inside a call, or in the header of a loop).
 fn nearest_before(statements: &[Statement], at: usize) -> Option<usize> {
     let open = smallest_around(statements, Span::new(at, at + 1));
     let limit = open.map_or(0, |i| statements[i].span.start);

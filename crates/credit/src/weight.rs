@@ -15,8 +15,8 @@ pub fn responsibility(boxes: &[Region], defects: &[Defect], overlap: Overlap) ->
         .min(1.0)
 }
 
-/// Eq. (5): `w_s = 1 + (alpha - 1) * resp(s)`, from 1 to alpha. With alpha (`amplify`) 1 every statement
-/// weighs the same.
+/// Eq. (5): `w_s = 1 + (alpha - 1) * resp(s)`, from 1 to alpha. With alpha (`amplify`) 1 every
+/// statement weighs the same.
 pub fn statement_weight(resp: f32, amplify: f32) -> f32 {
     1.0 + (amplify - 1.0) * resp
 }

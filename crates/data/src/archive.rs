@@ -1,9 +1,10 @@
 //! Archives as they are published, unpacked once.
 //!
-//! gzip can only be read from its beginning, so rows and pictures in drawn order cannot be had from it.
-//! What is needed is therefore unpacked once into the folder [`CACHE`] beside the archive: the one JSON
-//! file, and the pictures as *one* uncompressed tar that is then read at byte offsets. That costs about the
-//! archive's own size on the disk (pictures hardly shrink) and one file instead of 160,000.
+//! gzip can only be read from its beginning, so rows and pictures in drawn order cannot be had from
+//! it. What is needed is therefore unpacked once into the folder [`CACHE`] beside the archive: the
+//! one JSON file, and the pictures as *one* uncompressed tar that is then read at byte offsets.
+//! That costs about the archive's own size on the disk (pictures hardly shrink) and one file
+//! instead of 160,000.
 
 use crate::error::DataError;
 use flate2::read::MultiGzDecoder;
@@ -43,8 +44,9 @@ pub(crate) fn tar(archive: &Path, note: &mut dyn FnMut(&str)) -> Result<PathBuf,
 
 type Unpack<'a> = &'a mut dyn FnMut(&mut dyn Read, &Path) -> Result<(), DataError>;
 
-/// The cached file `name`, made by `unpack` if it is not there or older than the archive. It is written
-/// beside its place and renamed, so that an interrupted unpacking is never taken for a finished one.
+/// The cached file `name`, made by `unpack` if it is not there or older than the archive. It is
+/// written beside its place and renamed, so that an interrupted unpacking is never taken for a
+/// finished one.
 fn unpacked(
     archive: &Path,
     name: &str,

@@ -1,12 +1,15 @@
-//! Chart2Code-160K (`xxxllz/Chart2Code-160k`, CC-BY-NC-4.0: not for commercial use) as it is published.
+//! Chart2Code-160K (`xxxllz/Chart2Code-160k`, CC-BY-NC-4.0: not for commercial use) as it is
+//! published.
 //!
-//! A folder with `chart2code.json` (one JSON list) and `images/`; or with the two archives `json.tar.gz` and
-//! `images.tar.gz`, which are unpacked once into a folder `.visual-sdpo` beside them (the pictures as one
-//! tar, read at byte offsets). `images.tar` is taken as it is. What is unpacked comes before an archive.
+//! A folder with `chart2code.json` (one JSON list) and `images/`; or with the two archives
+//! `json.tar.gz` and `images.tar.gz`, which are unpacked once into a folder `.visual-sdpo` beside
+//! them (the pictures as one tar, read at byte offsets). `images.tar` is taken as it is. What is
+//! unpacked comes before an archive.
 //!
-//! A row is `{"id", "image": "images/...", "conversations": [{"from": "human", "value": "<image>..."},
-//! {"from": "gpt", "value": "...fence..."}]}`. The prompt is the human turn without its mark, the reference
-//! is the code in the fence. Rows of any other form are left out and counted.
+//! A row is `{"id", "image": "images/...", "conversations": [{"from": "human", "value":
+//! "<image>..."}, {"from": "gpt", "value": "...fence..."}]}`. The prompt is the human turn without
+//! its mark, the reference is the code in the fence. Rows of any other form are left out and
+//! counted.
 //!
 //! Not done: splits (the data set has one), more than one picture or more than one answer in a row.
 

@@ -1,15 +1,16 @@
 //! ChartMimic's Direct task, as tasks: a picture to redraw, with its script as reference.
 //!
-//! The published layouts: a folder (`ori_500`, `direct_600`, `direct_1800`) of `STEM.py`, `STEM.png` and
-//! `STEM.pdf`. `data.path` is that folder, or the one above it with `data.split` naming it. Sizes come from
-//! `dimentions_info.jsonl` (that spelling) in the same folder or one or two above it: lines with `idx` (the
-//! first two parts of the stem), `width` and `height` in inches.
+//! The published layouts: a folder (`ori_500`, `direct_600`, `direct_1800`) of `STEM.py`,
+//! `STEM.png` and `STEM.pdf`. `data.path` is that folder, or the one above it with `data.split`
+//! naming it. Sizes come from `dimentions_info.jsonl` (that spelling) in the same folder or one or
+//! two above it: lines with `idx` (the first two parts of the stem), `width` and `height` in
+//! inches.
 //!
-//! The prompt says what the benchmark's prompt says, in *our* words: numbers measured with it are not the
-//! published ones. Training on these files spoils the benchmark for that model.
+//! The prompt says what the benchmark's prompt says, in *our* words: numbers measured with it are
+//! not the published ones. Training on these files spoils the benchmark for that model.
 //!
-//! Not done: the Customized task; pictures from the PDF where the PNG is missing (such examples are left out
-//! and counted).
+//! Not done: the Customized task; pictures from the PDF where the PNG is missing (such examples are
+//! left out and counted).
 
 use crate::corpus::Rows;
 use crate::error::{DataError, Skips};

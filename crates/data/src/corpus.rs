@@ -55,7 +55,8 @@ impl Corpus {
     /// Opens a corpus (not `mini`), telling `skipped` of every row that is left out.
     ///
     /// # Errors
-    /// An unknown data set, domain or split; files that are not there or of another form; no usable row.
+    /// An unknown data set, domain or split; files that are not there or of another form; no usable
+    /// row.
     pub fn open(config: &DataConfig, skipped: &mut dyn FnMut(&Skipped)) -> Result<Self, DataError> {
         config.check()?;
         if config.path.as_os_str().is_empty() {
@@ -102,7 +103,8 @@ impl Corpus {
         self.rows.record(i)
     }
 
-    /// The same for several rows, in the order given: rows of one Parquet row group are read at once.
+    /// The same for several rows, in the order given: rows of one Parquet row group are read at
+    /// once.
     ///
     /// # Errors
     /// As [`Self::record`].

@@ -1,11 +1,12 @@
 //! Design2Code as tasks: a screenshot to rebuild, with its page as reference.
 //!
-//! The published forms: a folder of `N.html`, `N.png` and the `rick.jpg` that stands for every picture
-//! (`gN.*` in the HARD set); or `SALT-NLP/Design2Code-hf`, Parquet with the columns `image` and `text`,
-//! whose split `train` is that test set. `data.path` is the folder of the pairs or of the Parquet file.
+//! The published forms: a folder of `N.html`, `N.png` and the `rick.jpg` that stands for every
+//! picture (`gN.*` in the HARD set); or `SALT-NLP/Design2Code-hf`, Parquet with the columns `image`
+//! and `text`, whose split `train` is that test set. `data.path` is the folder of the pairs or of
+//! the Parquet file.
 //!
-//! The prompt asks what the benchmark asks, in *our* words ([`PROMPT`]): numbers measured with it are not
-//! the published ones. Training on these files spoils the benchmark for that model.
+//! The prompt asks what the benchmark asks, in *our* words ([`PROMPT`]): numbers measured with it
+//! are not the published ones. Training on these files spoils the benchmark for that model.
 
 use crate::corpus::Rows;
 use crate::error::{DataError, Skips};
@@ -23,7 +24,8 @@ the place and the colour of everything, and the layout as a whole. For every pic
 among them, use the file \"rick.jpg\"; use no other file and no address. Scripts are not needed. Answer with the \
 content of the HTML file.";
 
-/// The picture that stands for all others on the benchmark's pages; it lies beside the pairs or the Parquet files.
+/// The picture that stands for all others on the benchmark's pages; it lies beside the pairs or the
+/// Parquet files.
 pub const PLACEHOLDER: &str = "rick.jpg";
 
 /// The placeholder, for the pages that the prompt asks for.

@@ -1,4 +1,5 @@
-//! What can be wrong with a data set: as a whole ([`DataError`]) and in one of its rows ([`Skipped`]).
+//! What can be wrong with a data set: as a whole ([`DataError`]) and in one of its rows
+//! ([`Skipped`]).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -54,7 +55,8 @@ pub enum DataError {
         /// What to do.
         mend: &'static str,
     },
-    /// A row was good when the data set was opened and is not any more, or its picture cannot be decoded.
+    /// A row was good when the data set was opened and is not any more, or its picture cannot be
+    /// decoded.
     #[error("{path}: row {row}: {problem}; {mend}", path = path.display())]
     Row {
         /// The file that the row stands in.

@@ -5,11 +5,12 @@
 //!  "completion": [{"role": "assistant", "content": [{"type": "text", "text": "plt.plot([1, 2])"}]}],
 //!  "images": ["images/a.png"]}
 //! ```
-//! or `messages` with both turns; `content` may be a plain string; `completion` may be absent. Paths in
-//! `images` are relative to the file. A system turn is put before the instruction's text, because a task is
-//! one instruction; pictures come before the text wherever their marks stand, as tasks define it. The
-//! reference is the fenced code of the answer (in a language of `data.domain`), or all of it where it has no fence. `requirements` (ours) is
-//! read where present. Other keys are ignored.
+//! or `messages` with both turns; `content` may be a plain string; `completion` may be absent.
+//! Paths in `images` are relative to the file. A system turn is put before the instruction's text,
+//! because a task is one instruction; pictures come before the text wherever their marks stand, as
+//! tasks define it. The reference is the fenced code of the answer (in a language of
+//! `data.domain`), or all of it where it has no fence. `requirements` (ours) is read where present.
+//! Other keys are ignored.
 //!
 //! Not done: more than one user turn, tool calls, pictures inside the JSON.
 
@@ -167,8 +168,8 @@ fn turns(raw: &mut Raw) -> Result<Vec<Turn>, String> {
     }
 }
 
-/// A record as one line of this form, without the line feed; `images` are the paths to write for its
-/// pictures, relative to the file.
+/// A record as one line of this form, without the line feed; `images` are the paths to write for
+/// its pictures, relative to the file.
 pub fn line(record: &Record, images: &[String]) -> String {
     let text = |text: &str| json!({"type": "text", "text": text});
     let mut content: Vec<Value> = images.iter().map(|_| json!({"type": "image"})).collect();

@@ -1,10 +1,10 @@
 //! Task sources: where prompts come from. One file per data set.
 //!
-//! The principal type is [`Source`]: a deterministic stream of [`Task`]s with a stateless cursor, so that a
-//! resumed run sees the tasks that the interrupted one would have seen. The embedded mini world generates its
-//! tasks; a corpus of JSON is a file that is read once at opening, when each row is checked and its byte offset
-//! kept (16 bytes a row); of a corpus in Parquet the footers are read, and the columns of a filter. Code and
-//! pictures are read when a task is drawn.
+//! The principal type is [`Source`]: a deterministic stream of [`Task`]s with a stateless cursor,
+//! so that a resumed run sees the tasks that the interrupted one would have seen. The embedded mini
+//! world generates its tasks; a corpus of JSON is a file that is read once at opening, when each
+//! row is checked and its byte offset kept (16 bytes a row); of a corpus in Parquet the footers are
+//! read, and the columns of a filter. Code and pictures are read when a task is drawn.
 //!
 //! | `[data] type` | what | domain | `path` | `split` |
 //! |---|---|---|---|---|
@@ -200,7 +200,8 @@ impl Source {
     /// [`prepare`] before to be told.
     ///
     /// # Errors
-    /// An unknown data set, domain or split; files that are not there or of another form; no usable row.
+    /// An unknown data set, domain or split; files that are not there or of another form; no usable
+    /// row.
     pub fn open(config: &DataConfig) -> Result<Self, DataError> {
         config.check()?;
         let kind = match (config.kind.as_str(), World::of(config.domain)) {
@@ -212,9 +213,9 @@ impl Source {
         Ok(Self { kind })
     }
 
-    /// The `n` tasks of one step. Depends on `seed`, `step` and position only, never on earlier calls.
-    /// A corpus is drawn in a fresh order per pass over its rows; one in Parquet in a fresh order of blocks of
-    /// 64 neighbours, mixed four at a time.
+    /// The `n` tasks of one step. Depends on `seed`, `step` and position only, never on earlier
+    /// calls. A corpus is drawn in a fresh order per pass over its rows; one in Parquet in a fresh
+    /// order of blocks of 64 neighbours, mixed four at a time.
     ///
     /// # Errors
     /// A row or a picture that cannot be read any more, or a picture that cannot be decoded.
@@ -230,8 +231,8 @@ impl Source {
         }
     }
 
-    /// What a run's manifest says of the data: how the mini world's splits differ, or how many rows a corpus
-    /// has and why others were left out.
+    /// What a run's manifest says of the data: how the mini world's splits differ, or how many rows
+    /// a corpus has and why others were left out.
     pub fn held_out(&self) -> serde_json::Value {
         match &self.kind {
             Kind::Mini { world, .. } => world.held_out(),

@@ -1,16 +1,16 @@
 //! The order in which rows are drawn: a fresh permutation per epoch that takes no memory.
 //!
-//! A Feistel network over the smallest even number of bits that holds the row count, walked until the
-//! result is a row again (cycle walking): a bijection of `0..n` for every seed and epoch, computed for one
-//! position at a time. So a step knows its rows without the steps before it, and a resumed run needs no
-//! state but its step number.
+//! A Feistel network over the smallest even number of bits that holds the row count, walked until
+//! the result is a row again (cycle walking): a bijection of `0..n` for every seed and epoch,
+//! computed for one position at a time. So a step knows its rows without the steps before it, and a
+//! resumed run needs no state but its step number.
 
-/// Rounds of the network. Four make a Feistel network a pseudo-random permutation if the round function
-/// is one (Luby and Rackoff 1988); two more are cheap.
+/// Rounds of the network. Four make a Feistel network a pseudo-random permutation if the round
+/// function is one (Luby and Rackoff 1988); two more are cheap.
 const ROUNDS: u64 = 6;
 
-/// The row at a position of the endless stream over `n` rows: epoch `position / n`, each a permutation of
-/// its own. `n` must be above 0.
+/// The row at a position of the endless stream over `n` rows: epoch `position / n`, each a
+/// permutation of its own. `n` must be above 0.
 pub(crate) fn row_at(seed: u64, position: u64, n: u64) -> u64 {
     let (epoch, place) = (position / n, position % n);
     permuted(mix(seed ^ mix(epoch)), place, n)
@@ -21,9 +21,10 @@ const BLOCK: u64 = 64;
 /// Rows over which neighbours are mixed: four blocks from anywhere.
 const WINDOW: u64 = 4 * BLOCK;
 
-/// The same for rows that are dear to read one by one because a row group is decoded for each: blocks of
-/// neighbours in a fresh order, mixed four at a time. A step of up to [`WINDOW`] rows then comes from a few
-/// row groups, and no epoch leaves a row out or takes one twice. Up to so many rows, it mixes all of them.
+/// The same for rows that are dear to read one by one because a row group is decoded for each:
+/// blocks of neighbours in a fresh order, mixed four at a time. A step of up to [`WINDOW`] rows
+/// then comes from a few row groups, and no epoch leaves a row out or takes one twice. Up to so
+/// many rows, it mixes all of them.
 #[cfg_attr(not(feature = "parquet"), allow(dead_code))]
 pub(crate) fn near(seed: u64, position: u64, n: u64) -> u64 {
     let (epoch, place) = (position / n, position % n);
@@ -49,7 +50,8 @@ fn permuted(key: u64, x: u64, n: u64) -> u64 {
             (left, right) = (right, left ^ (mix(key ^ mix(right ^ (round << 40))) & mask));
         }
         y = (left << half) | right;
-        // At most four values share a walk on average, because the domain is less than four times n.
+        // At most four values share a walk on average, because the domain is less than four times
+        // n.
         if y < n {
             return y;
         }
@@ -114,7 +116,8 @@ mod tests {
         let same = |x: &[u64], y: &[u64]| x.iter().zip(y).filter(|(a, b)| a == b).count();
         // Fixed points of a random permutation are Poisson with mean 1.
         assert!(same(&a, &b) < 8 && same(&a, &c) < 8 && same(&a, &(0..n).collect::<Vec<_>>()) < 8);
-        // The covariance of place and row, over its value for the identity: 0 with deviation 1/sqrt(n).
+        // The covariance of place and row, over its value for the identity: 0 with deviation
+        // 1/sqrt(n).
         let mid = (n - 1) as f64 / 2.0;
         let cov = a.iter().enumerate().map(|(i, &r)| (i as f64 - mid) * (r as f64 - mid)).sum::<f64>();
         let own = (0..n).map(|i| (i as f64 - mid).powi(2)).sum::<f64>();

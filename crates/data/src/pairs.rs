@@ -1,5 +1,5 @@
-//! A folder of examples, each a source and its picture under one name: `STEM.py` and `STEM.png`, say. Only the
-//! names stay in memory: benchmarks have a few thousand at most.
+//! A folder of examples, each a source and its picture under one name: `STEM.py` and `STEM.png`,
+//! say. Only the names stay in memory: benchmarks have a few thousand at most.
 
 use crate::error::{DataError, Fault, Reason, Skips};
 use crate::picture::{Picture, Store};

@@ -56,8 +56,9 @@ impl Picture {
 pub(crate) enum Store {
     /// A folder; names are relative to it.
     Folder(PathBuf),
-    /// An uncompressed archive with the places of its members: 24 bytes each, sorted by the hash of the
-    /// name. Two names of equal 64-bit hash would be confused (a chance of 1e-9 for 160,000 names).
+    /// An uncompressed archive with the places of its members: 24 bytes each, sorted by the hash of
+    /// the name. Two names of equal 64-bit hash would be confused (a chance of 1e-9 for 160,000
+    /// names).
     Tar { path: PathBuf, file: File, members: Vec<(u64, u64, u64)> },
 }
 

@@ -36,8 +36,8 @@ pub(crate) fn id_of(id: &Value, number: u64) -> String {
     }
 }
 
-/// The code of an answer: its first fenced block (or, if `bare`, the whole text where there is none).
-/// `None` if there is no fence or nothing in it.
+/// The code of an answer: its first fenced block (or, if `bare`, the whole text where there is
+/// none). `None` if there is no fence or nothing in it.
 pub(crate) fn code_of(answer: &str, domain: Domain, bare: bool) -> Option<&str> {
     let span: Span = extract_code(answer, domain);
     let fenced = span != Span::new(0, answer.len());

@@ -1,5 +1,5 @@
-//! Rows of a large file by their byte offsets: 16 bytes a row stay in memory, the row itself is read when
-//! it is drawn.
+//! Rows of a large file by their byte offsets: 16 bytes a row stay in memory, the row itself is
+//! read when it is drawn.
 
 use crate::error::{DataError, Fault, Reason, Skips};
 use std::fs::File;
@@ -36,8 +36,8 @@ pub(crate) struct RowFile {
 }
 
 impl RowFile {
-    /// Reads the file once, from the front, and keeps the place of each row that `check` accepts, at most
-    /// `limit` of them (0 is no limit).
+    /// Reads the file once, from the front, and keeps the place of each row that `check` accepts,
+    /// at most `limit` of them (0 is no limit).
     pub fn scan(
         path: &Path,
         layout: Layout,
@@ -147,8 +147,8 @@ enum Place {
     After,
 }
 
-/// Cuts a stream of bytes into rows. Of a list's elements it follows strings and brackets only; whether
-/// they are JSON is for the parser to say.
+/// Cuts a stream of bytes into rows. Of a list's elements it follows strings and brackets only;
+/// whether they are JSON is for the parser to say.
 struct Splitter {
     layout: Layout,
     place: Place,

@@ -29,7 +29,8 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Reads the file once and keeps the rows that `parse` accepts, at most `limit` of them (0 is no limit).
+    /// Reads the file once and keeps the rows that `parse` accepts, at most `limit` of them (0 is
+    /// no limit).
     pub fn scan(
         path: &Path,
         layout: Layout,

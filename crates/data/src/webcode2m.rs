@@ -1,12 +1,14 @@
-//! WebCode2M (`xcodemind/webcode2m`, CC-BY-4.0): 2.6 million pages of the real web, 2,066 Parquet files.
+//! WebCode2M (`xcodemind/webcode2m`, CC-BY-4.0): 2.6 million pages of the real web, 2,066 Parquet
+//! files.
 //!
-//! Columns that are read: `image`, `text` (HTML with its CSS inside) and, where a key of the recipe asks for
-//! it, `score` (a judgement of the page's looks, an integer), `lang` (a code such as `en`) and `tokens` (two
-//! integers: GPT-2 tokens of the CSS and of the HTML, as the data set's card says; what counts here is their
-//! sum). `bbox`, `scale` and `hash` are not read. A row whose value is missing does not pass.
+//! Columns that are read: `image`, `text` (HTML with its CSS inside) and, where a key of the recipe
+//! asks for it, `score` (a judgement of the page's looks, an integer), `lang` (a code such as `en`)
+//! and `tokens` (two integers: GPT-2 tokens of the CSS and of the HTML, as the data set's card
+//! says; what counts here is their sum). `bbox`, `scale` and `hash` are not read. A row whose value
+//! is missing does not pass.
 //!
-//! The columns are as in the data set's card and in what others read of it; no row of it was seen when this
-//! was written.
+//! The columns are as in the data set's card and in what others read of it; no row of it was seen
+//! when this was written.
 
 use crate::DataConfig;
 use crate::error::DataError;

@@ -1,4 +1,5 @@
-//! Opening a corpus keeps offsets, not rows, and drawing from Parquet no row groups: the heap is counted.
+//! Opening a corpus keeps offsets, not rows, and drawing from Parquet no row groups: the heap is
+//! counted.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fmt::Write;
@@ -11,7 +12,8 @@ struct Counting;
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: every call goes to the system's allocator with the same arguments; the counters are atomics.
+// SAFETY: every call goes to the system's allocator with the same arguments; the counters are
+// atomics.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let live = LIVE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
@@ -122,6 +124,7 @@ fn a_step_holds_its_rows_and_one_row_group() {
     let peak = PEAK.load(Ordering::Relaxed) - before;
     println!("{size} bytes of file, {held} held, {peak} at most in a step of 16 rows");
     assert_eq!(records[3].reference.as_deref(), Some("<p>page 3702</p>"));
-    // A row group's pictures are 0.4 MB; the rows of the step 0.07 MB; the footer of 200 row groups 0.3 MB.
+    // A row group's pictures are 0.4 MB; the rows of the step 0.07 MB; the footer of 200 row groups
+    // 0.3 MB.
     assert!(peak < 3_000_000, "{peak} bytes at most");
 }

@@ -1,4 +1,5 @@
-//! What geometry calls good on a mini page is what the real browser and the rules call free of defects.
+//! What geometry calls good on a mini page is what the real browser and the rules call free of
+//! defects.
 
 use vsdpo_artifact::{Axis, Diagnosis, Domain, FailureKind, WebAxis};
 use vsdpo_data::mini::web::{Content, Layout, Slip, WINDOW};

@@ -1,4 +1,5 @@
-//! Corpora of web pages: Parquet files in the published schemas, written here with small row groups.
+//! Corpora of web pages: Parquet files in the published schemas, written here with small row
+//! groups.
 #![cfg(feature = "parquet")]
 
 use arrow_array::types::Int64Type;
@@ -53,8 +54,8 @@ fn websight(rows: std::ops::Range<usize>) -> Vec<(&'static str, ArrayRef)> {
     ]
 }
 
-/// The columns of WebCode2M. Scores go from 0 to 9, every third page is Russian, page i has 10 i tokens; each
-/// 20th row has none of the three.
+/// The columns of WebCode2M. Scores go from 0 to 9, every third page is Russian, page i has 10 i
+/// tokens; each 20th row has none of the three.
 fn webcode2m(rows: std::ops::Range<usize>) -> Vec<(&'static str, ArrayRef)> {
     let some = |i: usize| i % 20 != 19;
     let score: Int64Array = rows.clone().map(|i| some(i).then_some(i as i64 % 10)).collect();

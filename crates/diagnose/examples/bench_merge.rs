@@ -1,5 +1,6 @@
-//! Seconds on one core for the pair score of two pages with 300 text blocks each: pages that are alike but
-//! for edits and splits, pages that have nothing in common, and pages that repeat few texts.
+//! Seconds on one core for the pair score of two pages with 300 text blocks each: pages that are
+//! alike but for edits and splits, pages that have nothing in common, and pages that repeat few
+//! texts.
 
 use std::time::Instant;
 use vsdpo_diagnose::axes::web::blocks::Block;

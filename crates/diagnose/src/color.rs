@@ -40,7 +40,8 @@ impl Sight {
         ["", "protan", "deutan", "tritan"][self as usize]
     }
 
-    /// The linear light that looks the same to normal sight: Machado, Oliveira and Fernandes 2009, severity 1.
+    /// The linear light that looks the same to normal sight: Machado, Oliveira and Fernandes 2009,
+    /// severity 1.
     fn simulate(self, [r, g, b]: [f32; 3]) -> [f32; 3] {
         let rows = match self {
             Sight::Normal => return [r, g, b],
@@ -64,8 +65,8 @@ impl Sight {
     }
 }
 
-/// How different two colours look: the distance in Oklab (Ottosson 2020) times 100, so that black and
-/// white are 100 apart and about 2 is just noticeable side by side.
+/// How different two colours look: the distance in Oklab (Ottosson 2020) times 100, so that black
+/// and white are 100 apart and about 2 is just noticeable side by side.
 pub(crate) fn difference(a: [u8; 3], b: [u8; 3], sight: Sight) -> f32 {
     let [a, b] = [a, b].map(|c| oklab(sight.simulate(linear(c))));
     100.0 * (0..3).map(|i| (a[i] - b[i]).powi(2)).sum::<f32>().sqrt()

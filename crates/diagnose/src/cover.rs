@@ -7,7 +7,8 @@ use vsdpo_artifact::{Element, ElementKind, Region};
 /// Pixels of a line, and depth of a bar or a note, that a legend may touch: frames have soft edges.
 const TOUCH: f32 = 3.0;
 
-/// What of the elements `of` interest lies under a box, as in `2 lines 1 bar`; empty if nothing does.
+/// What of the elements `of` interest lies under a box, as in `2 lines 1 bar`; empty if nothing
+/// does.
 pub(crate) fn covered(scene: &Scene, region: Region, of: impl Fn(&Element) -> bool) -> String {
     let count = |kind, hidden: &dyn Fn(&Element) -> usize| -> usize {
         scene.of_kind(kind).filter(|e| of(e)).map(hidden).sum()

@@ -2,7 +2,8 @@
 
 use vsdpo_artifact::{Element, Region};
 
-/// The word for where something lies between two ends, by the share of the free room that is before it.
+/// The word for where something lies between two ends, by the share of the free room that is before
+/// it.
 pub(crate) fn third(before: f32, after: f32, words: [&'static str; 3]) -> &'static str {
     let (before, after) = (before.max(0.0), after.max(0.0));
     let share = if before + after > 0.0 { before / (before + after) } else { 0.5 };
@@ -26,8 +27,9 @@ impl Quad {
         Quad { corners: [[r.x0, r.y0], [r.x1, r.y0], [r.x1, r.y1], [r.x0, r.y1]], upright: true }
     }
 
-    /// The box of the ink of a text. The renderer gives the upright box around it, which for a slanted text
-    /// is far too big; the slanted box is recovered from it with the height that the letters have.
+    /// The box of the ink of a text. The renderer gives the upright box around it, which for a
+    /// slanted text is far too big; the slanted box is recovered from it with the height that the
+    /// letters have.
     pub(crate) fn of_text(e: &Element) -> Quad {
         let degrees = e.rotation.unwrap_or(0.0);
         let (sin, cos) = degrees.to_radians().sin_cos();
@@ -57,8 +59,9 @@ impl Quad {
         })
     }
 
-    /// Pixels between two boxes, or minus the depth of their overlap: the largest gap over the directions
-    /// of their sides (separating axes). For boxes that are apart it is at most the true distance.
+    /// Pixels between two boxes, or minus the depth of their overlap: the largest gap over the
+    /// directions of their sides (separating axes). For boxes that are apart it is at most the true
+    /// distance.
     pub(crate) fn gap(&self, other: &Quad) -> f32 {
         let along = |n: [f32; 2]| {
             let (a, b) = (self.extent(n), other.extent(n));
@@ -119,7 +122,8 @@ fn ink_height(text: &str, font_px: f32) -> f32 {
     font_px * (letters.top + letters.bottom + (lines - 1) as f32 * LINE)
 }
 
-/// The length of the part of segment `a`-`b` that lies inside `region` (Liang and Barsky's clipping).
+/// The length of the part of segment `a`-`b` that lies inside `region` (Liang and Barsky's
+/// clipping).
 pub(crate) fn length_inside(region: Region, a: [f32; 2], b: [f32; 2]) -> f32 {
     let (dx, dy) = (b[0] - a[0], b[1] - a[1]);
     let (mut enter, mut leave) = (0.0f32, 1.0f32);

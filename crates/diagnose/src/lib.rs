@@ -1,12 +1,13 @@
-//! Diagnosis: what is wrong with a render (defects), axis by axis (rubric), and how good it is as one number (reward).
+//! Diagnosis: what is wrong with a render (defects), axis by axis (rubric), and how good it is as
+//! one number (reward).
 //!
 //! ```text
 //! Outcome --rules--> D (defects)  --rubric--> v (one verdict and observed value per axis)  --reward--> r
 //! ```
 //!
-//! Rules read the element table and the pixels; they never run code, never guess from pixels what the
-//! renderer knows, and never fail: a rule that cannot judge says *not judged*. The same outcome always
-//! gives the same diagnosis. Charts and pages have rules; slides get an empty rubric. The
+//! Rules read the element table and the pixels; they never run code, never guess from pixels what
+//! the renderer knows, and never fail: a rule that cannot judge says *not judged*. The same outcome
+//! always gives the same diagnosis. Charts and pages have rules; slides get an empty rubric. The
 //! benchmark scores that compare a prediction with a reference are in [`axes`].
 //!
 //! ```

@@ -1,4 +1,5 @@
-//! A page as its reader sees it: texts line by line with what can be seen of them, and what lies over what.
+//! A page as its reader sees it: texts line by line with what can be seen of them, and what lies
+//! over what.
 
 use crate::scene::{Scene, content};
 use vsdpo_artifact::{Element, ElementKind, PageFacts, Region};
@@ -9,9 +10,11 @@ const MOST: usize = 1500;
 const DEPTH: usize = 64;
 /// Alpha from which a ground hides what is behind it.
 const OPAQUE: u8 = 250;
-/// Parts of a line's height above the letters, and below the baseline, where two lines may touch unharmed.
+/// Parts of a line's height above the letters, and below the baseline, where two lines may touch
+/// unharmed.
 const SLACK: f32 = 0.15;
-/// Parts of a side of the page from which a box that is placed at the edge is a part of the page's frame.
+/// Parts of a side of the page from which a box that is placed at the edge is a part of the page's
+/// frame.
 const STRUCTURE: f32 = 0.5;
 
 /// A page.
@@ -91,9 +94,9 @@ impl<'a> Page<'a> {
         self.grounds.iter().filter(hides).copied().collect()
     }
 
-    /// Whether a box lies over a text on purpose: a menu, a dialogue or a tip has words of its own, is taken out of
-    /// the flow, and is not the page's frame (a bar at the top, a column at the side). One of several equal boxes
-    /// that are stacked is meant too.
+    /// Whether a box lies over a text on purpose: a menu, a dialogue or a tip has words of its own,
+    /// is taken out of the flow, and is not the page's frame (a bar at the top, a column at the
+    /// side). One of several equal boxes that are stacked is meant too.
     fn is_popup(&self, cover: &'a Element, text: &'a Element) -> bool {
         let Some(top) =
             self.around(cover).take_while(|a| !self.is_inside(text, a)).filter(|a| is_placed(a)).last()
@@ -113,14 +116,15 @@ impl<'a> Page<'a> {
         worded && !side && !bar
     }
 
-    /// Whether the letters can be seen through something that need not be opaque: a veil, a drawing or a gradient.
+    /// Whether the letters can be seen through something that need not be opaque: a veil, a drawing
+    /// or a gradient.
     fn shines_through(&self, cover: &Element, text: &PageText, part: Region) -> bool {
         let drawing = cover.kind == ElementKind::Image || cover.page.as_ref().is_some_and(|f| f.painted);
         !is_opaque(cover) && (!drawing || self.scene.shows_color(part, text.element.color))
     }
 
-    /// How much of what is shown of a text lies under something that should not be there, from 0 to 1 and in pixels
-    /// of its length, and what hides the largest part.
+    /// How much of what is shown of a text lies under something that should not be there, from 0 to
+    /// 1 and in pixels of its length, and what hides the largest part.
     pub(crate) fn hidden(&self, text: &PageText<'a>) -> Option<Hidden<'a>> {
         let mut covers: Vec<(f32, &Element)> = self
             .over(text)
@@ -188,7 +192,8 @@ impl<'a> PageText<'a> {
         self.element.font_px.filter(|size| size.is_finite() && *size > 0.0).unwrap_or(height / 1.15)
     }
 
-    /// Large and so pale that it is a pattern and not a text: the mark behind a page, a huge number.
+    /// Large and so pale that it is a pattern and not a text: the mark behind a page, a huge
+    /// number.
     pub(crate) fn is_watermark(&self) -> bool {
         const LARGE: f32 = 40.0;
         const PALE: u8 = 80;

@@ -1,4 +1,5 @@
-//! Axes as a reader counts them: twins are one panel, colour bars belong to another, insets lie in another.
+//! Axes as a reader counts them: twins are one panel, colour bars belong to another, insets lie in
+//! another.
 
 use crate::scene::Scene;
 use vsdpo_artifact::{Element, ElementKind, Region};

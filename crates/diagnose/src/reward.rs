@@ -2,12 +2,12 @@
 
 use vsdpo_artifact::Rubric;
 
-/// Eq. (8): `r = r_exec * r_vis`, in `[0, 1]`. `r_exec` is 1 if the code ran and drew something, else 0;
-/// `r_vis` is the mean score of the rubric's axes.
+/// Eq. (8): `r = r_exec * r_vis`, in `[0, 1]`. `r_exec` is 1 if the code ran and drew something,
+/// else 0; `r_vis` is the mean score of the rubric's axes.
 ///
 /// # Reading of the paper
-/// An axis that could not be judged counts neither for nor against: the mean is over the judged axes.
-/// If none was judged nothing speaks for the render, and `r_vis` is 0.
+/// An axis that could not be judged counts neither for nor against: the mean is over the judged
+/// axes. If none was judged nothing speaks for the render, and `r_vis` is 0.
 pub fn reward(executed: bool, rubric: &Rubric) -> f32 {
     let scores: Vec<f32> = rubric.axes.iter().filter_map(|(_, verdict)| verdict.score).collect();
     if !executed || scores.is_empty() {

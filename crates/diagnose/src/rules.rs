@@ -1,7 +1,8 @@
-//! The rules, one file each; a rule's manual page stands beside it and is its module documentation too.
+//! The rules, one file each; a rule's manual page stands beside it and is its module documentation
+//! too.
 //!
-//! Every file has one function from the scene to a judgement. Adding a rule is adding a file and a line
-//! in the table of its domain.
+//! Every file has one function from the scene to a judgement. Adding a rule is adding a file and a
+//! line in the table of its domain.
 
 mod chart;
 mod web;
@@ -14,12 +15,13 @@ use vsdpo_artifact::{Axis, Defect, Domain, Element, Verdict};
 pub struct Rule {
     /// Stable id, `<domain>/<name>`.
     pub id: &'static str,
-    /// The axis that it decides; each axis has one rule. The other rules find defects that rubric and reward
-    /// do not speak of.
+    /// The axis that it decides; each axis has one rule. The other rules find defects that rubric
+    /// and reward do not speak of.
     pub axis: Option<Axis>,
     /// What it finds, in one line.
     pub summary: &'static str,
-    /// The manual page, Markdown, with the headings What it does / Why is this bad / Example / Better.
+    /// The manual page, Markdown, with the headings What it does / Why is this bad / Example /
+    /// Better.
     pub page: &'static str,
     /// The CSS properties that its findings can come from; none for charts.
     pub properties: &'static [&'static str],
@@ -40,7 +42,8 @@ impl Rule {
     }
 }
 
-/// The rules of a domain, in the order of its axes, then those without; empty for a domain without rules yet.
+/// The rules of a domain, in the order of its axes, then those without; empty for a domain without
+/// rules yet.
 pub fn rules(domain: Domain) -> &'static [Rule] {
     match domain {
         Domain::Chart => &chart::RULES,
@@ -87,8 +90,8 @@ impl Judgement {
     }
 }
 
-/// A finding of severity 1 whose regions are the elements' own boxes; the rule's id and properties are filled in
-/// later.
+/// A finding of severity 1 whose regions are the elements' own boxes; the rule's id and properties
+/// are filled in later.
 pub(crate) fn defect(elements: &[&Element], message: String) -> Defect {
     Defect {
         rule: "",
@@ -100,8 +103,8 @@ pub(crate) fn defect(elements: &[&Element], message: String) -> Defect {
     }
 }
 
-/// The judgement on a task's demands: how many there are, and in short and as a sentence what is missing. What is
-/// missing has no place in the picture.
+/// The judgement on a task's demands: how many there are, and in short and as a sentence what is
+/// missing. What is missing has no place in the picture.
 fn demanded(all: usize, missing: Vec<(String, String)>) -> Judgement {
     let observed =
         missing.first().map_or("all".into(), |(short, _)| and_others(short.clone(), missing.len()));

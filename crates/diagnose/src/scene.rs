@@ -10,8 +10,8 @@ pub(crate) struct Scene<'a> {
     rendered: &'a Rendered,
 }
 
-/// Texts that a person sets, and mends, as one: the tick labels of one axis, the entries of one legend, or
-/// a text by itself.
+/// Texts that a person sets, and mends, as one: the tick labels of one axis, the entries of one
+/// legend, or a text by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Group {
     /// Tick labels: axes and axis.
@@ -65,8 +65,8 @@ impl<'a> Scene<'a> {
             .or_else(|| self.elements.iter().find(|e| e.id == id))
     }
 
-    /// The colours of the pixels whose centres lie in `region`, with their positions; transparent pixels are
-    /// seen on white. Nothing where the picture has no pixels.
+    /// The colours of the pixels whose centres lie in `region`, with their positions; transparent
+    /// pixels are seen on white. Nothing where the picture has no pixels.
     pub(crate) fn pixels(&self, region: Region) -> impl Iterator<Item = ([f32; 2], [u8; 3])> {
         let image = &self.rendered.image;
         let whole = image.rgba.len() == image.width as usize * image.height as usize * 4;
@@ -81,7 +81,8 @@ impl<'a> Scene<'a> {
         })
     }
 
-    /// Whether some pixels have about this colour, which is seen on the others; true where there are none to see.
+    /// Whether some pixels have about this colour, which is seen on the others; true where there
+    /// are none to see.
     pub(crate) fn shows_color(&self, region: Region, color: Option<[u8; 4]>) -> bool {
         const ABOUT: u8 = 48;
         let Some(color) = color else { return true };

@@ -12,7 +12,8 @@ const LEAST: (f32, f32) = (4.5, 3.0);
 const LARGE: (f32, f32) = (24.0, 18.66);
 /// Ratio up to which a text cannot be seen at all.
 const UNSEEN: f32 = 1.08;
-/// Hundredths of the pixels that have one colour where a ground is plain; the soft edges of letters take the others.
+/// Hundredths of the pixels that have one colour where a ground is plain; the soft edges of letters
+/// take the others.
 const PLAIN: usize = 20;
 /// Lines of a text that are looked at.
 const LINES: usize = 8;
@@ -27,8 +28,8 @@ pub(crate) struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    /// `None` if the text has no colour of its own, is too small to be looked at, is off on purpose, only
-    /// decorates, or lies under something.
+    /// `None` if the text has no colour of its own, is too small to be looked at, is off on
+    /// purpose, only decorates, or lies under something.
     pub(crate) fn of(page: &Page<'a>, text: &PageText<'a>) -> Option<Self> {
         let element = text.element;
         let color = element.color.filter(|c| c[3] > 0)?;
@@ -44,7 +45,8 @@ impl<'a> Seen<'a> {
         }
         let (ratio, ground) = behind(&pixels, color)?;
         let ink = over(color, ground);
-        // Letters that were painted otherwise (with a gradient, or blended) have another colour than they say.
+        // Letters that were painted otherwise (with a gradient, or blended) have another colour
+        // than they say.
         let drawn = pixels.iter().filter(|c| distance(**c, ink) <= 64).count() * 100 > pixels.len();
         let bold = text.facts.bold && text.font() >= LARGE.1;
         let large = text.font() >= LARGE.0 || bold;
@@ -75,9 +77,10 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// Contrast with what is behind a text, and its colour: the most frequent of the pixels that are not of the text's own
-/// colour; on a picture or a gradient, which has none, the middle one by contrast, so that half of it is worse.
-/// Where nearly all pixels are of the text's colour it is lost on it.
+/// Contrast with what is behind a text, and its colour: the most frequent of the pixels that are
+/// not of the text's own colour; on a picture or a gradient, which has none, the middle one by
+/// contrast, so that half of it is worse. Where nearly all pixels are of the text's colour it is
+/// lost on it.
 fn behind(pixels: &[[u8; 3]], color: [u8; 4]) -> Option<(f32, [u8; 3])> {
     let own = |c: [u8; 3]| distance(c, over(color, c)) <= 2;
     let seen = |c: [u8; 3]| (contrast(over(color, c), c), c);

@@ -129,8 +129,8 @@ pub(crate) fn with_scene<T>(
     look(&Scene::new(&rendered, requirements))
 }
 
-/// Checks what a rule that counts says of a white picture of 200 x 100 pixels: the observed value, the
-/// elements of each defect, and the score that follows from their number.
+/// Checks what a rule that counts says of a white picture of 200 x 100 pixels: the observed value,
+/// the elements of each defect, and the score that follows from their number.
 pub(crate) fn counts(
     check: fn(&Scene) -> Judgement,
     elements: Vec<Made>,

@@ -1,4 +1,5 @@
-//! Every stage from screenshots to numbers on the fixtures, against what the benchmark itself found there.
+//! Every stage from screenshots to numbers on the fixtures, against what the benchmark itself found
+//! there.
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! Design2Code's pages, byte for byte: the parser, what happens to candidates, and the recoloured sources.
+//! Design2Code's pages, byte for byte: the parser, what happens to candidates, and the recoloured
+//! sources.
 
 use std::path::{Path, PathBuf};
 use vsdpo_diagnose::axes::web::clean::{clean, read};
@@ -55,8 +56,8 @@ fn the_texts_that_were_found_are_items() {
     }
 }
 
-/// Made by hand and at random, with what BeautifulSoup 4.12.2 writes of them on CPython 3.11.7; nothing where
-/// it raises or where its output cannot be written to a file.
+/// Made by hand and at random, with what BeautifulSoup 4.12.2 writes of them on CPython 3.11.7;
+/// nothing where it raises or where its output cannot be written to a file.
 #[test]
 fn pages_are_read_and_written_as_beautifulsoup_does() {
     let pages: Vec<(String, Option<String>)> =

@@ -1,5 +1,5 @@
-//! Findings against a reference page: the pairs of `fixtures/design2code` with what differs in each, written down by
-//! reading the pages, and one page changed in one place at a time.
+//! Findings against a reference page: the pairs of `fixtures/design2code` with what differs in
+//! each, written down by reading the pages, and one page changed in one place at a time.
 
 use serde_json::Value;
 use std::path::Path;

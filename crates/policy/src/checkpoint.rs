@@ -1,9 +1,10 @@
 //! Hugging Face model folders in and out.
 //!
-//! Tensor names are kept as they are, so that transformers, vLLM and SGLang load what we save. Weights
-//! are read as f32 from f32, bf16 or f16 files, and written as f32 into one `model.safetensors`: a
-//! trained weight must not be rounded on its way to disk. Every other file of the folder the model came
-//! from (tokenizer, template, processor, generation settings) is copied byte for byte.
+//! Tensor names are kept as they are, so that transformers, vLLM and SGLang load what we save.
+//! Weights are read as f32 from f32, bf16 or f16 files, and written as f32 into one
+//! `model.safetensors`: a trained weight must not be rounded on its way to disk. Every other file
+//! of the folder the model came from (tokenizer, template, processor, generation settings) is
+//! copied byte for byte.
 //!
 //! Not done: PyTorch `.bin` files (loading them runs code), quantised weights, writing shards.
 
@@ -25,13 +26,14 @@ const FROM_PICKLE: &str = "a .bin file is not read, because loading one runs cod
 /// Reads all weights of the folder `dir`, checked against `config`.
 ///
 /// # Errors
-/// Files that are missing or corrupt; tensors that are missing, too many, or of another shape or kind.
+/// Files that are missing or corrupt; tensors that are missing, too many, or of another shape or
+/// kind.
 pub(crate) fn load_weights(dir: &Path, config: &Config) -> Result<Vec<(String, Var)>, PolicyError> {
     load_tensors(dir, &specs(config), |name| is_redundant(name, config))
 }
 
-/// The tensors that `specs` names, in its order, from the weights files of the folder `dir`. A tensor that
-/// `specs` does not name is an error unless it is `known` not to matter.
+/// The tensors that `specs` names, in its order, from the weights files of the folder `dir`. A
+/// tensor that `specs` does not name is an error unless it is `known` not to matter.
 ///
 /// # Errors
 /// As [`load_weights`].
@@ -113,8 +115,8 @@ fn read_tensor(path: &Path, name: &str, view: &TensorView, shape: &[usize]) -> R
     Ok(Var::from_tensor(&tensor.to_dtype(DType::F32)?)?)
 }
 
-/// Writes a model folder at `dir`: first beside it, then renamed into place, so that a reader never sees
-/// half of one. `source` is the folder whose other files are copied; it may be `dir` itself.
+/// Writes a model folder at `dir`: first beside it, then renamed into place, so that a reader never
+/// sees half of one. `source` is the folder whose other files are copied; it may be `dir` itself.
 ///
 /// # Errors
 /// What the file system refuses.
@@ -159,8 +161,8 @@ fn copy_others(source: &Path, target: &Path) -> Result<(), PolicyError> {
     Ok(())
 }
 
-/// The source's own `config.json` where it describes this model (it holds keys we do not know), else a
-/// new one. Either says float32, or readers would round the weights when they load them.
+/// The source's own `config.json` where it describes this model (it holds keys we do not know),
+/// else a new one. Either says float32, or readers would round the weights when they load them.
 fn write_config(config: &Config, source: &Path, target: &Path) -> Result<(), PolicyError> {
     let original = source.join("config.json");
     let mut value = match Config::read(&original) {

@@ -1,9 +1,10 @@
-//! CLIP's picture encoder: what a picture shows as one vector, so that two pictures can be compared.
+//! CLIP's picture encoder: what a picture shows as one vector, so that two pictures can be
+//! compared.
 //!
-//! The vision half of a Hugging Face `CLIPModel` or `CLIPVisionModelWithProjection` (Radford et al., 2021),
-//! for judging only: nothing here trains. Design2Code uses `openai/clip-vit-base-patch32`
-//! (specs/design2code.md, 13). The whole picture is squeezed to the encoder's square, as Design2Code does;
-//! nothing is cropped away.
+//! The vision half of a Hugging Face `CLIPModel` or `CLIPVisionModelWithProjection` (Radford et
+//! al., 2021), for judging only: nothing here trains. Design2Code uses
+//! `openai/clip-vit-base-patch32` (specs/design2code.md, 13). The whole picture is squeezed to the
+//! encoder's square, as Design2Code does; nothing is cropped away.
 
 use crate::checkpoint::load_tensors;
 use crate::node::{Node, read_json};

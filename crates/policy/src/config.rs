@@ -1,9 +1,9 @@
 //! The numbers of a Qwen3-VL, read from and written as the `config.json` of
 //! `Qwen3VLForConditionalGeneration`.
 //!
-//! Keys that do not change what is computed are ignored. Keys that would change it in a way this crate
-//! does not implement (another activation, attention biases, a scaled RoPE) are errors: a silently
-//! different model is worse than none.
+//! Keys that do not change what is computed are ignored. Keys that would change it in a way this
+//! crate does not implement (another activation, attention biases, a scaled RoPE) are errors: a
+//! silently different model is worse than none.
 
 use crate::PolicyError;
 use crate::node::{Node, read_json};

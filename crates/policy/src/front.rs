@@ -1,8 +1,10 @@
-//! Everything between a conversation and the model's inputs: chat template, tokenizer, image processor.
+//! Everything between a conversation and the model's inputs: chat template, tokenizer, image
+//! processor.
 //!
-//! [`Front::encode`] turns messages into token ids (with one placeholder per image feature) and patches.
-//! Positions (M-RoPE) are the model's business. Nothing is ever truncated here: a prompt that is too long
-//! must be rejected whole, because a cut inside an image leaves more features than placeholders.
+//! [`Front::encode`] turns messages into token ids (with one placeholder per image feature) and
+//! patches. Positions (M-RoPE) are the model's business. Nothing is ever truncated here: a prompt
+//! that is too long must be rejected whole, because a cut inside an image leaves more features than
+//! placeholders.
 
 use crate::{ChatTemplate, Content, ImageProcessor, Message, PatchGrid, TextTokenizer};
 use std::path::{Path, PathBuf};
@@ -130,14 +132,15 @@ impl Front {
         &self.template
     }
 
-    /// The token ids of a conversation up to the policy's turn, with as many placeholders as each image has
-    /// features, and the images' patches in order.
+    /// The token ids of a conversation up to the policy's turn, with as many placeholders as each
+    /// image has features, and the images' patches in order.
     ///
-    /// A text that spells a special token (`<|im_end|>`) is written `< |im_end|>`: code and error texts come
-    /// from an untrusted process and must not open turns or images of their own.
+    /// A text that spells a special token (`<|im_end|>`) is written `< |im_end|>`: code and error
+    /// texts come from an untrusted process and must not open turns or images of their own.
     ///
     /// # Errors
-    /// A template that refuses the conversation or belongs to another model, an image of an extreme shape.
+    /// A template that refuses the conversation or belongs to another model, an image of an extreme
+    /// shape.
     pub fn encode(&self, messages: &[Message]) -> Result<(Vec<u32>, Vec<PatchGrid>), FrontError> {
         let grids = messages
             .iter()

@@ -2,14 +2,15 @@
 //!
 //! [`Policy`] is the principal type. It is read from a Hugging Face folder and written back as one;
 //! [`Policy::encode`] turns messages into a [`Prompt`], [`Policy::sample`] answers it,
-//! [`Policy::completion_hidden`] gives the states from which the losses are made, on the tape if asked.
-//! Student and teacher are the same type: the teacher is a frozen copy, or the same policy with a longer
-//! prompt.
+//! [`Policy::completion_hidden`] gives the states from which the losses are made, on the tape if
+//! asked. Student and teacher are the same type: the teacher is a frozen copy, or the same policy
+//! with a longer prompt.
 //!
-//! The network speaks to the tensor library through [`ops`] only. Sampling does not use it at all: it runs on
-//! plain slices with weights laid out for decoding.
+//! The network speaks to the tensor library through [`ops`] only. Sampling does not use it at all:
+//! it runs on plain slices with weights laid out for decoding.
 //!
-//! Not done: devices other than the CPU, types other than f32 in memory, video, block recompute, adapters.
+//! Not done: devices other than the CPU, types other than f32 in memory, video, block recompute,
+//! adapters.
 //!
 //! ```no_run
 //! use vsdpo_policy::{Message, Policy, Role, SampleConfig};

@@ -1,9 +1,11 @@
-//! What is said to the policy: messages of text and pictures, and the reader of trl's conversational JSON.
+//! What is said to the policy: messages of text and pictures, and the reader of trl's
+//! conversational JSON.
 //!
-//! A conversation file is either a list of messages or an object with such a list under `messages` or
-//! `prompt` (trl's two names). `content` is a string or a list of `{"type": "text", "text": "..."}` and
-//! `{"type": "image", "image": "path.png"}`; a picture's path is relative to the file. Not done: pictures in
-//! a column of their own, data URLs, video, tool calls; each is a one-line error.
+//! A conversation file is either a list of messages or an object with such a list under `messages`
+//! or `prompt` (trl's two names). `content` is a string or a list of `{"type": "text", "text":
+//! "..."}` and `{"type": "image", "image": "path.png"}`; a picture's path is relative to the file.
+//! Not done: pictures in a column of their own, data URLs, video, tool calls; each is a one-line
+//! error.
 
 use crate::FrontError;
 use serde::Deserialize;
@@ -75,8 +77,8 @@ impl Message {
 /// Reads a conversation in trl's JSON form and the pictures that it names.
 ///
 /// # Errors
-/// A file that cannot be read, is no such JSON (with line and column), or names a picture that cannot be
-/// decoded (PNG and JPEG are known).
+/// A file that cannot be read, is no such JSON (with line and column), or names a picture that
+/// cannot be decoded (PNG and JPEG are known).
 pub fn read_messages(file: &Path) -> Result<Vec<Message>, FrontError> {
     let text = std::fs::read_to_string(file).map_err(|e| FrontError::read(file, e))?;
     let raw: RawFile = serde_json::from_str(&text).map_err(|e| FrontError::Json {

@@ -1,8 +1,10 @@
-//! Makes the text and picture files of a model folder from a corpus: a byte-level BPE tokenizer with Qwen's
-//! special tokens and rules, a chat template of Qwen3-VL's form, and the processors' settings.
+//! Makes the text and picture files of a model folder from a corpus: a byte-level BPE tokenizer
+//! with Qwen's special tokens and rules, a chat template of Qwen3-VL's form, and the processors'
+//! settings.
 //!
-//! The folder loads in transformers (`AutoTokenizer`, and `AutoProcessor` once `config.json` is there) and in
-//! this crate alike. The same corpus gives the same bytes: ties between pairs are broken by id.
+//! The folder loads in transformers (`AutoTokenizer`, and `AutoProcessor` once `config.json` is
+//! there) and in this crate alike. The same corpus gives the same bytes: ties between pairs are
+//! broken by id.
 
 use crate::FrontError;
 use serde_json::{Value, json};
@@ -18,7 +20,8 @@ use tokenizers::{AddedToken, SplitDelimiterBehavior, Tokenizer};
 /// What the files are to be.
 #[derive(Clone, Copy, Debug)]
 pub struct FrontSpec {
-    /// Number of token ids, special tokens included; at least 263 (all bytes and the special tokens).
+    /// Number of token ids, special tokens included; at least 263 (all bytes and the special
+    /// tokens).
     pub vocab_size: usize,
     /// Least area of a resized image in pixels; a feature covers 32 x 32 of them.
     pub min_pixels: usize,
@@ -56,12 +59,12 @@ const SPECIAL: [&str; 7] = [
     "<|video_pad|>",
 ];
 
-/// Qwen2's rule for cutting text into words: contractions, letters with one leading sign, single digits,
-/// signs, line ends, spaces.
+/// Qwen2's rule for cutting text into words: contractions, letters with one leading sign, single
+/// digits, signs, line ends, spaces.
 const WORDS: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
-/// Our own writing of the prompt form that Qwen3-VL was trained with; the tests compare it with the published
-/// template's output.
+/// Our own writing of the prompt form that Qwen3-VL was trained with; the tests compare it with the
+/// published template's output.
 const CHAT_TEMPLATE: &str = include_str!("chat_template.jinja");
 
 /// Trains the tokenizer on `corpus` and writes `tokenizer.json`, `tokenizer_config.json`,

@@ -1,4 +1,5 @@
-//! The whole network over packed sequences: vision features, their places in the text, hidden states.
+//! The whole network over packed sequences: vision features, their places in the text, hidden
+//! states.
 
 use crate::text::{self, KeyValue, Packed};
 use crate::weights::{EMBEDDING, Mode, TEXT, VISUAL, Weights};
@@ -19,8 +20,9 @@ pub(crate) struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     /// Packs whole sequences; keeps the rows that predict their completions: `prompt_len - 1` to
-    /// `prompt_len + T - 2` of each. The last completion token predicts nothing that is asked for. Neighbours
-    /// whose prompts begin alike, as those of a group do, share the rows of that beginning.
+    /// `prompt_len + T - 2` of each. The last completion token predicts nothing that is asked for.
+    /// Neighbours whose prompts begin alike, as those of a group do, share the rows of that
+    /// beginning.
     pub fn of_sequences(config: &Config, sequences: &[Sequence<'a>]) -> Result<Self, PolicyError> {
         let live: Vec<&Sequence> = sequences.iter().filter(|s| !s.completion.is_empty()).collect();
         for Sequence { prompt, .. } in &live {
@@ -141,8 +143,8 @@ impl Beginning {
 /// Shared tokens below which a beginning is not worth a segment of its own.
 const WORTH_SHARING: usize = 16;
 
-/// How many of the first sequences share a beginning, and which. A sequence that shares much less than those
-/// before it begins a run of its own.
+/// How many of the first sequences share a beginning, and which. A sequence that shares much less
+/// than those before it begins a run of its own.
 fn shared_beginning(config: &Config, sequences: &[&Sequence]) -> (usize, Beginning) {
     let (mut count, mut shared) = (1, None);
     for other in &sequences[1..] {
@@ -183,8 +185,8 @@ fn tokens(config: &Config, image: &PatchGrid) -> usize {
     image.grid.iter().product::<usize>() / config.vision.merge_unit()
 }
 
-/// Hidden states of the batch's kept rows after the final norm, `[kept, hidden]`. `cache` receives the
-/// keys and values of every layer.
+/// Hidden states of the batch's kept rows after the final norm, `[kept, hidden]`. `cache` receives
+/// the keys and values of every layer.
 pub(crate) fn hidden(
     config: &Config,
     weights: &Weights,
@@ -199,8 +201,8 @@ pub(crate) fn hidden(
         return text::forward(&config.text, &text, x, (&batch.packed, &[]), cache);
     }
     let (found, rows) = features.get(config, weights, mode, &batch.images)?;
-    // Text rows and image rows are looked up apart and then put in order. Rows, not ids, say what is an image:
-    // a policy may well write an image token, which is then a word like any other.
+    // Text rows and image rows are looked up apart and then put in order. Rows, not ids, say what
+    // is an image: a policy may well write an image token, which is then a word like any other.
     let mut is_image = vec![false; batch.ids.len()];
     batch.packed.image_rows.iter().for_each(|row| is_image[*row as usize] = true);
     let words = batch.ids.iter().zip(&is_image).filter(|(_, image)| !**image).map(|(id, _)| *id);
@@ -214,9 +216,9 @@ pub(crate) fn hidden(
     text::forward(&config.text, &text, x, (&batch.packed, &deep), cache)
 }
 
-/// Vision features by image content. One picture serves a whole group of rollouts and every later pass,
-/// as long as the tower stays as it is; a fingerprint of its weights decides that, so optimizer steps and
-/// moving averages need not tell. Bounded; the oldest pictures go first.
+/// Vision features by image content. One picture serves a whole group of rollouts and every later
+/// pass, as long as the tower stays as it is; a fingerprint of its weights decides that, so
+/// optimizer steps and moving averages need not tell. Bounded; the oldest pictures go first.
 #[derive(Default)]
 pub(crate) struct FeatureCache {
     state: Mutex<CacheState>,
@@ -334,8 +336,8 @@ fn tower(
     vision::forward(&config.vision, &weights.view(VISUAL, mode), &patches, &grids)
 }
 
-/// A hash of a few numbers out of every tensor of the tower. Any update by gradients or averaging moves
-/// (almost) every number of a tensor, so a few suffice.
+/// A hash of a few numbers out of every tensor of the tower. Any update by gradients or averaging
+/// moves (almost) every number of a tensor, so a few suffice.
 fn fingerprint(weights: &Weights) -> Result<u64, PolicyError> {
     const SAMPLES: usize = 8;
     let mut hasher = DefaultHasher::new();

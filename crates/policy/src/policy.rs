@@ -32,8 +32,9 @@ pub struct Sequence<'a> {
 
 /// A Qwen3-VL with its tokenizer, chat template and image processor.
 ///
-/// Weights are f32 on the CPU and can be changed in place through [`Policy::parameters`]; everything reads
-/// them anew at every call. Which of them train is one mark each, see [`Policy::set_trainable`].
+/// Weights are f32 on the CPU and can be changed in place through [`Policy::parameters`];
+/// everything reads them anew at every call. Which of them train is one mark each, see
+/// [`Policy::set_trainable`].
 pub struct Policy {
     config: Config,
     weights: Weights,
@@ -58,8 +59,9 @@ impl Policy {
         Self::assemble(config, Weights::new(weights, |name| !name.starts_with(VISUAL)), dir)
     }
 
-    /// A model of this configuration with weights drawn from `seed` as transformers draws them. `files` is a
-    /// folder with the tokenizer, template and processor files. Everything is marked as training.
+    /// A model of this configuration with weights drawn from `seed` as transformers draws them.
+    /// `files` is a folder with the tokenizer, template and processor files. Everything is marked
+    /// as training.
     ///
     /// # Errors
     /// A configuration that contradicts itself; missing or corrupt files, by name.
@@ -95,8 +97,9 @@ impl Policy {
         Ok(Self { config, weights, front, home: home.into(), features: FeatureCache::default() })
     }
 
-    /// Writes a Hugging Face folder at `dir`, beside its place first and then renamed: the weights as f32
-    /// under the same names, every other file as it came. A folder that is there is replaced.
+    /// Writes a Hugging Face folder at `dir`, beside its place first and then renamed: the weights
+    /// as f32 under the same names, every other file as it came. A folder that is there is
+    /// replaced.
     ///
     /// # Errors
     /// What the file system refuses.
@@ -149,8 +152,8 @@ impl Policy {
         self.front.tokenizer()
     }
 
-    /// A conversation as the network reads it: chat template with the opening of the policy's turn, image
-    /// tokens as many as features, M-RoPE positions.
+    /// A conversation as the network reads it: chat template with the opening of the policy's turn,
+    /// image tokens as many as features, M-RoPE positions.
     ///
     /// # Errors
     /// A conversation that the template refuses, an image of an extreme shape.
@@ -170,8 +173,9 @@ impl Policy {
         Ok(Prompt { ids, images, positions, next_position })
     }
 
-    /// `per_prompt` completions of every prompt, prompt by prompt. The prefix is computed once per prompt.
-    /// Completion `i` of the answer has a random stream of its own, made from `seed` and `i`.
+    /// `per_prompt` completions of every prompt, prompt by prompt. The prefix is computed once per
+    /// prompt. Completion `i` of the answer has a random stream of its own, made from `seed` and
+    /// `i`.
     ///
     /// # Errors
     /// A prompt that does not fit the model, settings out of range.
@@ -197,9 +201,10 @@ impl Policy {
         Completion { tokens: row.tokens, logprobs: row.logprobs, text, token_spans, finished: row.finished }
     }
 
-    /// Hidden states after the final norm at the positions that predict the completions: `prompt_len - 1` to
-    /// `prompt_len + T - 2` of each sequence, one sequence after another, `[sum T, hidden]`. Sequences are
-    /// packed without padding. Times [`Policy::head`] this gives the logits.
+    /// Hidden states after the final norm at the positions that predict the completions:
+    /// `prompt_len - 1` to `prompt_len + T - 2` of each sequence, one sequence after another, `[sum
+    /// T, hidden]`. Sequences are packed without padding. Times [`Policy::head`] this gives the
+    /// logits.
     ///
     /// # Errors
     /// A sequence that does not fit the model.
@@ -278,8 +283,9 @@ pub struct SampleConfig {
 pub struct Completion {
     /// Token ids, end token included if it was drawn.
     pub tokens: Vec<u32>,
-    /// Log-probability of each token under the full softmax after temperature (temperature 1 when greedy).
-    /// `top_p` does not enter, so below 1 these are not the probabilities that were drawn from.
+    /// Log-probability of each token under the full softmax after temperature (temperature 1 when
+    /// greedy). `top_p` does not enter, so below 1 these are not the probabilities that were drawn
+    /// from.
     pub logprobs: Vec<f32>,
     /// The decoded text; end and other special tokens write nothing.
     pub text: String,

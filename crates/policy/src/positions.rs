@@ -1,16 +1,16 @@
 //! M-RoPE: every token has a position in time, height and width.
 //!
-//! Text moves all three together. An image keeps time still and spreads its merged patches over height
-//! and width from where the text stood; the text after it goes on from the larger side. Positions are
-//! made from *one* sequence's own grids: the teacher sees one image more than the student, so the same
-//! completion stands elsewhere in it.
+//! Text moves all three together. An image keeps time still and spreads its merged patches over
+//! height and width from where the text stood; the text after it goes on from the larger side.
+//! Positions are made from *one* sequence's own grids: the teacher sees one image more than the
+//! student, so the same completion stands elsewhere in it.
 
 use crate::PolicyError;
 
 /// Positions `[t, h, w]` of every token, and the position of the token after the last.
 ///
-/// `grids` are the images' `[t, h, w]` in patches, in order of appearance; `merge` is the side of the
-/// square of patches behind one token.
+/// `grids` are the images' `[t, h, w]` in patches, in order of appearance; `merge` is the side of
+/// the square of patches behind one token.
 ///
 /// # Errors
 /// A run of image tokens that is not as long as its grid says, or more or fewer images than grids.

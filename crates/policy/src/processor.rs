@@ -1,9 +1,10 @@
-//! Pictures to patches, as `Qwen2VLImageProcessor` of transformers does it for Qwen3-VL, value for value.
+//! Pictures to patches, as `Qwen2VLImageProcessor` of transformers does it for Qwen3-VL, value for
+//! value.
 //!
-//! The steps: composite on white, resize to multiples of patch x merge within the pixel budget, normalise,
-//! cut into patches in the order in which the vision tower merges them. The resampling is our own
-//! ([`resize_rgb`]), because torchvision's 8-bit bicubic rounds weights and both passes in its own way and
-//! other implementations differ from it in the last bit.
+//! The steps: composite on white, resize to multiples of patch x merge within the pixel budget,
+//! normalise, cut into patches in the order in which the vision tower merges them. The resampling
+//! is our own ([`resize_rgb`]), because torchvision's 8-bit bicubic rounds weights and both passes
+//! in its own way and other implementations differ from it in the last bit.
 //!
 //! Not done: video, crops, folders that switch single steps off (refused at load).
 
@@ -17,8 +18,8 @@ use vsdpo_artifact::{Image, Resampling, resize_rgb};
 /// An image as the vision tower reads it.
 #[derive(Clone, PartialEq)]
 pub struct PatchGrid {
-    /// `[t*h*w, channels * temporal_patch * patch * patch]`, row-major; patches of one merge window follow each
-    /// other.
+    /// `[t*h*w, channels * temporal_patch * patch * patch]`, row-major; patches of one merge window
+    /// follow each other.
     pub patches: Vec<f32>,
     /// Patches in time (1), down and across.
     pub grid: [usize; 3],
@@ -107,8 +108,8 @@ impl Default for Config {
 const BICUBIC: u32 = 3;
 
 impl ImageProcessor {
-    /// Reads the settings: key `image_processor` of `processor_config.json` (what transformers 5 writes),
-    /// else `preprocessor_config.json` (what Qwen3-VL ships).
+    /// Reads the settings: key `image_processor` of `processor_config.json` (what transformers 5
+    /// writes), else `preprocessor_config.json` (what Qwen3-VL ships).
     ///
     /// # Errors
     /// A missing or malformed file, or settings that this processor does not have.
@@ -150,8 +151,9 @@ impl ImageProcessor {
         grid.rows() / (self.merge * self.merge)
     }
 
-    /// The size (width, height) to which an image is resized: multiples of patch x merge, area within the
-    /// budget, aspect ratio kept as closely as that allows. The same as `smart_resize` in transformers.
+    /// The size (width, height) to which an image is resized: multiples of patch x merge, area
+    /// within the budget, aspect ratio kept as closely as that allows. The same as `smart_resize`
+    /// in transformers.
     ///
     /// # Errors
     /// An empty image, or an aspect ratio above 200.
@@ -203,8 +205,8 @@ impl ImageProcessor {
         Ok(PatchGrid { patches: self.patchify(&rgb, grid), grid, hash: hasher.finish() })
     }
 
-    /// Rows in the order (h/merge, w/merge, merge, merge), each in the order (channel, time, y, x); the one
-    /// frame is repeated over time.
+    /// Rows in the order (h/merge, w/merge, merge, merge), each in the order (channel, time, y, x);
+    /// the one frame is repeated over time.
     fn patchify(&self, rgb: &[u8], [_, grid_h, grid_w]: [usize; 3]) -> Vec<f32> {
         let (patch, merge, width) = (self.patch, self.merge, grid_w * self.patch);
         let table = self.normalised();
@@ -275,8 +277,8 @@ pub(crate) fn on_white(rgba: &[u8]) -> Vec<u8> {
     rgb
 }
 
-/// One channel of a half-transparent pixel. PIL keeps 7 more bits than the result has, and divides by 255 with
-/// a shift and an addition.
+/// One channel of a half-transparent pixel. PIL keeps 7 more bits than the result has, and divides
+/// by 255 with a shift and an addition.
 fn over_white(value: u8, alpha: u8) -> u8 {
     let (value, alpha) = (u32::from(value), u32::from(alpha));
     let blend = ((value * alpha + 255 * (255 - alpha)) << 7) + (0x80 << 7);

@@ -1,12 +1,14 @@
-//! The chat template: messages to the exact prompt string of the model, by the model's own Jinja file.
+//! The chat template: messages to the exact prompt string of the model, by the model's own Jinja
+//! file.
 //!
-//! A template is a program that ships with the weights; it is never re-implemented here. The engine is set up
-//! as in transformers: `trim_blocks`, `lstrip_blocks`, loop controls, Python's string and mapping methods,
-//! `tojson` as Python's `json.dumps(ensure_ascii=False)`, `raise_exception`, `strftime_now`, the special
-//! tokens by name, and Python's spelling of printed booleans and `None`. `{% generation %}` marks are accepted
-//! and have no effect.
+//! A template is a program that ships with the weights; it is never re-implemented here. The engine
+//! is set up as in transformers: `trim_blocks`, `lstrip_blocks`, loop controls, Python's string and
+//! mapping methods, `tojson` as Python's `json.dumps(ensure_ascii=False)`, `raise_exception`,
+//! `strftime_now`, the special tokens by name, and Python's spelling of printed booleans and
+//! `None`. `{% generation %}` marks are accepted and have no effect.
 //!
-//! Not done: `strftime_now` knows the common fields only and speaks UTC; a template gets no documents.
+//! Not done: `strftime_now` knows the common fields only and speaks UTC; a template gets no
+//! documents.
 
 use crate::tokenizer::{config_token, read_json};
 use crate::{Content, FrontError, Message};
@@ -26,8 +28,9 @@ pub struct ChatTemplate {
 const SPECIAL_TOKENS: [&str; 4] = ["bos_token", "eos_token", "unk_token", "pad_token"];
 
 impl ChatTemplate {
-    /// Reads the template: `chat_template.jinja`, else `chat_template.json`, else the key `chat_template` of
-    /// `tokenizer_config.json` (of several named templates, the one called `default`).
+    /// Reads the template: `chat_template.jinja`, else `chat_template.json`, else the key
+    /// `chat_template` of `tokenizer_config.json` (of several named templates, the one called
+    /// `default`).
     ///
     /// # Errors
     /// A folder without a template, or one that does not compile.
@@ -118,7 +121,8 @@ fn fail(path: &Path, error: &Error) -> FrontError {
     FrontError::Template { path: path.into(), message: format!("{message}{place}") }
 }
 
-/// A message in the form that templates of transformers expect: words alone as one string, else a list.
+/// A message in the form that templates of transformers expect: words alone as one string, else a
+/// list.
 fn as_json(message: &Message) -> serde_json::Value {
     let pieces = message.content.iter().map(|piece| match piece {
         Content::Text(text) => json!({"type": "text", "text": text}),
@@ -132,8 +136,8 @@ fn as_json(message: &Message) -> serde_json::Value {
     json!({"role": message.role.name(), "content": content})
 }
 
-/// transformers' extension tag marks the policy's own words for training masks; the engine does not know it.
-/// An always-true block in its place keeps the whitespace control of both tags.
+/// transformers' extension tag marks the policy's own words for training masks; the engine does not
+/// know it. An always-true block in its place keeps the whitespace control of both tags.
 fn without_generation_marks(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
@@ -249,7 +253,8 @@ fn strftime(format: &str, seconds: u64) -> Result<String, Error> {
     Ok(out)
 }
 
-/// Year, month and day of a day number since 1970 (proleptic Gregorian; eras of 400 years from 1 March 0000).
+/// Year, month and day of a day number since 1970 (proleptic Gregorian; eras of 400 years from 1
+/// March 0000).
 fn date(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
     let (era, day) = (shifted / 146_097, shifted % 146_097);

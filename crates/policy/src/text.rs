@@ -1,7 +1,7 @@
 //! The language model: embeddings in, hidden states after the final norm out.
 //!
-//! Sequences are packed one after another without padding. Every token carries its own three positions,
-//! so nothing here knows where images are except the rows that DeepStack adds to.
+//! Sequences are packed one after another without padding. Every token carries its own three
+//! positions, so nothing here knows where images are except the rows that DeepStack adds to.
 
 use crate::weights::View;
 use crate::{PolicyError, TextConfig, ops};
@@ -22,8 +22,9 @@ pub(crate) struct Packed {
 /// Keys and values of one layer, `[n, kv_heads, head_dim]` each, keys already turned.
 pub(crate) type KeyValue = (Tensor, Tensor);
 
-/// Runs all layers over the embeddings `x` `[n, hidden]` and returns the kept rows after the final norm.
-/// `deep` holds one row per image row for each of the first layers; `cache` receives keys and values.
+/// Runs all layers over the embeddings `x` `[n, hidden]` and returns the kept rows after the final
+/// norm. `deep` holds one row per image row for each of the first layers; `cache` receives keys and
+/// values.
 pub(crate) fn forward(
     config: &TextConfig,
     w: &View,
@@ -104,8 +105,8 @@ fn rotary(config: &TextConfig, positions: &[[u32; 3]]) -> Result<(Tensor, Tensor
 pub(crate) struct Turns(Vec<(usize, f32)>);
 
 impl Turns {
-    /// Frequencies 1, 4, 7, .. turn with height and 2, 5, 8, .. with width, as many as the section says;
-    /// all others turn with time.
+    /// Frequencies 1, 4, 7, .. turn with height and 2, 5, 8, .. with width, as many as the section
+    /// says; all others turn with time.
     pub fn new(config: &TextConfig) -> Self {
         let [_, height, width] = config.mrope_section;
         let axis = |i: usize| match i % 3 {

@@ -1,8 +1,9 @@
 //! Text to token ids and back, with the bytes that every token wrote.
 //!
-//! Token spans decide which statement a token belongs to (credit, equation 5), so they are exact: a byte-level
-//! BPE token *is* a sequence of bytes, and its span is where these bytes landed in the decoded text, even
-//! where it holds only a part of a character. Re-encoding decoded text is never needed and never done.
+//! Token spans decide which statement a token belongs to (credit, equation 5), so they are exact: a
+//! byte-level BPE token *is* a sequence of bytes, and its span is where these bytes landed in the
+//! decoded text, even where it holds only a part of a character. Re-encoding decoded text is never
+//! needed and never done.
 //!
 //! Not done: streaming, tokenizers that are not byte-level BPE (refused at load).
 
@@ -33,12 +34,12 @@ struct Inner {
 }
 
 impl TextTokenizer {
-    /// Reads `tokenizer.json`, and the end tokens from `generation_config.json` (else the `eos_token` of
-    /// `tokenizer_config.json`).
+    /// Reads `tokenizer.json`, and the end tokens from `generation_config.json` (else the
+    /// `eos_token` of `tokenizer_config.json`).
     ///
     /// # Errors
-    /// A missing or corrupt `tokenizer.json`, a tokenizer that is not byte-level, a folder that names no end
-    /// token.
+    /// A missing or corrupt `tokenizer.json`, a tokenizer that is not byte-level, a folder that
+    /// names no end token.
     pub fn load(dir: &Path) -> Result<Self, FrontError> {
         let path = dir.join("tokenizer.json");
         let json = std::fs::read(&path).map_err(|e| FrontError::read(&path, e))?;
@@ -63,8 +64,8 @@ impl TextTokenizer {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// The ids of a text. Special tokens spelt in it are recognised (the chat template writes them); none are
-    /// added.
+    /// The ids of a text. Special tokens spelt in it are recognised (the chat template writes
+    /// them); none are added.
     ///
     /// # Errors
     /// Only a tokenizer that cannot represent some byte.
@@ -77,10 +78,10 @@ impl TextTokenizer {
 
     /// The text of some ids and the bytes of it that each id wrote.
     ///
-    /// The spans follow each other without gaps from 0 to the length of the text. Special tokens and ids
-    /// outside the vocabulary write nothing (empty spans). Bytes that are no UTF-8 become U+FFFD as in
-    /// Python's `errors="replace"`; the span of such a byte lies inside the replacement, so spans need not
-    /// begin or end on character boundaries.
+    /// The spans follow each other without gaps from 0 to the length of the text. Special tokens
+    /// and ids outside the vocabulary write nothing (empty spans). Bytes that are no UTF-8 become
+    /// U+FFFD as in Python's `errors="replace"`; the span of such a byte lies inside the
+    /// replacement, so spans need not begin or end on character boundaries.
     pub fn decode(&self, ids: &[u32]) -> (String, Vec<Span>) {
         let mut raw = Vec::new();
         let ends: Vec<usize> = ids
@@ -143,8 +144,8 @@ impl Inner {
     }
 }
 
-/// The bytes of every id. A token is spelt in the byte alphabet; one that is not (an added token with, say,
-/// a space in it) stands for its own UTF-8.
+/// The bytes of every id. A token is spelt in the byte alphabet; one that is not (an added token
+/// with, say, a space in it) stands for its own UTF-8.
 fn token_bytes(tokenizer: &Tokenizer) -> Vec<Option<Box<[u8]>>> {
     let alphabet = byte_alphabet();
     let special = tokenizer.get_added_tokens_decoder();
@@ -161,8 +162,8 @@ fn token_bytes(tokenizer: &Tokenizer) -> Vec<Option<Box<[u8]>>> {
     bytes
 }
 
-/// GPT-2's alphabet: printable Latin-1 characters stand for themselves, the other bytes for U+0100 onwards in
-/// order.
+/// GPT-2's alphabet: printable Latin-1 characters stand for themselves, the other bytes for U+0100
+/// onwards in order.
 fn byte_alphabet() -> HashMap<char, u8> {
     let mut next = 0x100;
     let mut letter = |byte: u8| match byte {
@@ -182,7 +183,8 @@ fn lossy(raw: &[u8]) -> (String, Vec<usize>) {
     for chunk in raw.utf8_chunks() {
         place.extend(text.len()..text.len() + chunk.valid().len());
         text.push_str(chunk.valid());
-        // An invalid sequence has at most the three bytes that U+FFFD has, so each keeps a byte of its own.
+        // An invalid sequence has at most the three bytes that U+FFFD has, so each keeps a byte of
+        // its own.
         place.extend(text.len()..text.len() + chunk.invalid().len());
         if !chunk.invalid().is_empty() {
             text.push(char::REPLACEMENT_CHARACTER);

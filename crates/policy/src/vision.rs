@@ -1,7 +1,9 @@
-//! The vision tower: patches in, features for the image tokens and for the first language layers out.
+//! The vision tower: patches in, features for the image tokens and for the first language layers
+//! out.
 //!
 //! Several images are packed one after another without padding; each frame attends to itself only.
-//! Patches come in the processor's order: the `merge x merge` patches of one language token lie together.
+//! Patches come in the processor's order: the `merge x merge` patches of one language token lie
+//! together.
 
 use crate::ops;
 use crate::weights::View;
@@ -140,8 +142,8 @@ fn segments(grids: &[[usize; 3]]) -> Vec<ops::Segment> {
     frames.scan(0, segment).collect()
 }
 
-/// cos and sin `[n, head_dim]`: a quarter of the width turns with the row, a quarter with the column,
-/// and the second half repeats the first.
+/// cos and sin `[n, head_dim]`: a quarter of the width turns with the row, a quarter with the
+/// column, and the second half repeats the first.
 fn rotary(config: &VisionConfig, cells: &[Cell]) -> Result<(Tensor, Tensor), PolicyError> {
     let dim = config.hidden_size / config.num_heads;
     let quarter = dim / 4;
@@ -160,8 +162,8 @@ fn rotary(config: &VisionConfig, cells: &[Cell]) -> Result<(Tensor, Tensor), Pol
     Ok((table(f32::cos)?, table(f32::sin)?))
 }
 
-/// Bilinear reading of the square table of learned positions at each patch's place in its frame, corner
-/// on corner. Input `[side * side, c]`, output `[n, c]`.
+/// Bilinear reading of the square table of learned positions at each patch's place in its frame,
+/// corner on corner. Input `[side * side, c]`, output `[n, c]`.
 struct Interpolate {
     taps: Vec<[(usize, f32); 4]>,
 }

@@ -1,7 +1,7 @@
 //! The named parameters of a model, and how the layers see them.
 //!
-//! [`specs`] is the one list of names and shapes: loading, checking, random initialisation and the order
-//! of [`Weights::all`] all follow it. Names are those of transformers.
+//! [`specs`] is the one list of names and shapes: loading, checking, random initialisation and the
+//! order of [`Weights::all`] all follow it. Names are those of transformers.
 
 use crate::{Config, PolicyError, ops};
 use candle_core::{Device, Tensor, Var};
@@ -158,8 +158,8 @@ impl Weights {
     }
 }
 
-/// The parameters under one prefix. What does not train, or is not asked to, is detached: the tape never
-/// sees it.
+/// The parameters under one prefix. What does not train, or is not asked to, is detached: the tape
+/// never sees it.
 pub(crate) struct View<'a> {
     weights: &'a Weights,
     prefix: String,

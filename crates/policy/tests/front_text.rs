@@ -35,7 +35,8 @@ proptest! {
         prop_assert_eq!(&decoded, &text);
         let bytes: Vec<u8> = spans.iter().flat_map(|s| decoded.as_bytes()[s.start..s.end].to_vec()).collect();
         prop_assert_eq!(bytes, text.into_bytes());
-        // Decoding a prefix of the ids gives the same spans: credit may look at a completion while it grows.
+        // Decoding a prefix of the ids gives the same spans: credit may look at a completion while
+        // it grows.
         let half = ids.len() / 2;
         let whole_chars = spans[..half].last().is_none_or(|s| decoded.is_char_boundary(s.end));
         if whole_chars {

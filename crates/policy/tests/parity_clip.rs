@@ -34,7 +34,8 @@ fn weight(name: &str, shape: &[usize]) -> Vec<f32> {
     }
 }
 
-/// Every value of [`weight`] is a small whole number over a power of two, so that a shift makes its bits.
+/// Every value of [`weight`] is a small whole number over a power of two, so that a shift makes its
+/// bits.
 fn half(value: f32) -> [u8; 2] {
     let bits = value.to_bits();
     let (sign, exponent) = ((bits >> 16 & 0x8000) as u16, (bits >> 23 & 0xFF) as i32 - 127);

@@ -1,9 +1,11 @@
-//! CPU-milliseconds of a chart: a fresh Python process per script (the field's way) against the pool.
+//! CPU-milliseconds of a chart: a fresh Python process per script (the field's way) against the
+//! pool.
 //!
-//! Both ways run in this one process's time, over the fixture scripts, and count user and system time of
-//! everything they start: the plain process by `wait4`, the pool by its servers, their children and this
-//! process. The plain way draws and writes a PNG (see [`SAVE`]); the pool draws, records every element and hands
-//! over raw pixels. The start of the pool is printed apart. Lines of JSON at the end are read by `cargo xtask bench`.
+//! Both ways run in this one process's time, over the fixture scripts, and count user and system
+//! time of everything they start: the plain process by `wait4`, the pool by its servers, their
+//! children and this process. The plain way draws and writes a PNG (see [`SAVE`]); the pool draws,
+//! records every element and hands over raw pixels. The start of the pool is printed apart. Lines
+//! of JSON at the end are read by `cargo xtask bench`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,8 +14,8 @@ use vsdpo_render::{ChartRenderer, RenderConfig, spread};
 
 const FOLDERS: [&str; 2] = ["fixtures/chart/scripts", "fixtures/attribution"];
 const ROUNDS: usize = 2;
-/// What a script that only shows its figure ends with in the plain way, as benchmarks have it (specs/chartmimic.md):
-/// without a window `plt.show()` draws nothing.
+/// What a script that only shows its figure ends with in the plain way, as benchmarks have it
+/// (specs/chartmimic.md): without a window `plt.show()` draws nothing.
 const SAVE: &str = "\nfrom matplotlib import pyplot; pyplot.savefig('chart.png')\n";
 const CLASSES: [&str; 5] = ["simple", "polar", "3d", "panels", "library"];
 
@@ -50,7 +52,8 @@ fn seconds(time: libc::timeval) -> f64 {
 /// CPU seconds of this process, or of its ended children.
 fn own_cpu(who: libc::c_int) -> f64 {
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: the kernel fills the structure that the pointer leads to; zeroes are valid for it too.
+    // SAFETY: the kernel fills the structure that the pointer leads to; zeroes are valid for it
+    // too.
     let usage = unsafe {
         libc::getrusage(who, usage.as_mut_ptr());
         usage.assume_init()
@@ -68,8 +71,9 @@ fn tree_cpu(pid: u32) -> f64 {
     ticks / unsafe { libc::sysconf(libc::_SC_CLK_TCK) } as f64
 }
 
-/// CPU seconds of fresh Python processes that each run a script in an empty folder, as many at a time as the pool has
-/// workers: two that run side by side slow each other down, on both sides alike.
+/// CPU seconds of fresh Python processes that each run a script in an empty folder, as many at a
+/// time as the pool has workers: two that run side by side slow each other down, on both sides
+/// alike.
 fn plain_round(root: &Path, scripts: &[&Path], workers: usize) -> Result<f64, Failure> {
     let before = own_cpu(libc::RUSAGE_CHILDREN);
     spread(workers, scripts.len(), |i| plain(root, scripts[i]))?;

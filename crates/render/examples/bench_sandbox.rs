@@ -1,8 +1,8 @@
 //! What the sandbox costs a job: empty scripts through two pools, one of which leaves it open.
 //!
-//! `cargo run --release -p vsdpo-render --example bench_sandbox`. The open pool runs a copy of the fork server
-//! without its calls of `close_sandbox` and `renew_scratch`; the project has no switch for that.
-//! Rounds alternate; the median of the rounds counts.
+//! `cargo run --release -p vsdpo-render --example bench_sandbox`. The open pool runs a copy of the
+//! fork server without its calls of `close_sandbox` and `renew_scratch`; the project has no switch
+//! for that. Rounds alternate; the median of the rounds counts.
 
 use std::error::Error;
 use std::path::Path;
@@ -11,8 +11,8 @@ use vsdpo_render::{ChartRenderer, RenderConfig};
 
 const ROUNDS: usize = 15;
 const JOBS: usize = 100;
-/// Lines of the fork server, and what stands there in the open copy. The pool tries its sandbox with the first
-/// scripts; those are closed in.
+/// Lines of the fork server, and what stands there in the open copy. The pool tries its sandbox
+/// with the first scripts; those are closed in.
 const OPENED: [(&str, &str); 2] = [
     (
         "        close_sandbox(policy, request[\"slot\"], rules, parent)\n",

@@ -1,13 +1,15 @@
-//! CPU-milliseconds of a page's picture, a new browser per page (the field's way) against kept browsers, and of
-//! a pair of pages scored by `visual-sdpo score design2code`, over the fixture pages.
+//! CPU-milliseconds of a page's picture, a new browser per page (the field's way) against kept
+//! browsers, and of a pair of pages scored by `visual-sdpo score design2code`, over the fixture
+//! pages.
 //!
-//! Every figure is the user and system time of a whole tree of processes, from its start to its end: this
-//! program runs each way as a child, takes over what the child leaves behind (as the reaper of its descendants),
-//! and waits for all of it. The start of the kept browsers is in their figure.
+//! Every figure is the user and system time of a whole tree of processes, from its start to its
+//! end: this program runs each way as a child, takes over what the child leaves behind (as the
+//! reaper of its descendants), and waits for all of it. The start of the kept browsers is in their
+//! figure.
 //!
-//! The field's figures for Playwright and for the benchmark's own programs were measured elsewhere, with the
-//! versions that `fixtures/design2code/README.md` names; they are stored here, and are no measurement of this
-//! machine. Lines of JSON at the end are read by `cargo xtask bench`.
+//! The field's figures for Playwright and for the benchmark's own programs were measured elsewhere,
+//! with the versions that `fixtures/design2code/README.md` names; they are stored here, and are no
+//! measurement of this machine. Lines of JSON at the end are read by `cargo xtask bench`.
 //!
 //! `bench_web [--program visual-sdpo]`; without the program, pages only.
 
@@ -48,7 +50,8 @@ fn pairs() -> Result<Vec<[PathBuf; 2]>, Failure> {
 /// CPU seconds of children that have ended.
 fn ended_cpu() -> f64 {
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: the kernel fills the structure that the pointer leads to; zeroes are valid for it too.
+    // SAFETY: the kernel fills the structure that the pointer leads to; zeroes are valid for it
+    // too.
     let usage = unsafe {
         libc::getrusage(libc::RUSAGE_CHILDREN, usage.as_mut_ptr());
         usage.assume_init()
@@ -97,7 +100,8 @@ fn alone(page: &Path, folder: &Path) -> Result<f64, Failure> {
     command.arg(format!("--screenshot={}", folder.join("page.png").display()));
     command.arg(format!("--user-data-dir={}", folder.join("profile").display()));
     command.arg(format!("file://{}", page.display()));
-    // A shell in some hundreds crashes as it ends. Such a page is drawn once more, and only that counts.
+    // A shell in some hundreds crashes as it ends. Such a page is drawn once more, and only that
+    // counts.
     let cpu = tree_cpu(&mut command).or_else(|_| tree_cpu(&mut command))?;
     std::fs::remove_file(folder.join("page.png"))?;
     std::fs::remove_dir_all(folder.join("profile"))?;

@@ -1,9 +1,10 @@
-//! Endurance: tens of thousands of scripts through one pool, hostile ones among them, and nothing may pile up.
+//! Endurance: tens of thousands of scripts through one pool, hostile ones among them, and nothing
+//! may pile up.
 //!
-//! `cargo run --release -p vsdpo-render --example soak_chart [JOBS]` (50,000 unless told). Every job must
-//! come to the outcome that its kind demands. After each tenth the program prints what could leak: memory
-//! of this process and of the fork servers, open descriptors, processes, files. It ends with 1 if any of
-//! them has grown past its allowance since the first tenth.
+//! `cargo run --release -p vsdpo-render --example soak_chart [JOBS]` (50,000 unless told). Every
+//! job must come to the outcome that its kind demands. After each tenth the program prints what
+//! could leak: memory of this process and of the fork servers, open descriptors, processes, files.
+//! It ends with 1 if any of them has grown past its allowance since the first tenth.
 
 use std::error::Error;
 use std::fs;
@@ -12,10 +13,11 @@ use vsdpo_artifact::{FailureKind, Outcome};
 use vsdpo_render::{ChartRenderer, RenderConfig};
 
 const TENTHS: usize = 10;
-/// Scripts handed over at once. Their pictures are held together, as those of a training step are; with
-/// thousands at once the allocator's leftovers would hide a leak.
+/// Scripts handed over at once. Their pictures are held together, as those of a training step are;
+/// with thousands at once the allocator's leftovers would hide a leak.
 const BATCH: usize = 250;
-/// Megabytes that may be held beyond the first tenth; allocators and the kernel's page cache breathe.
+/// Megabytes that may be held beyond the first tenth; allocators and the kernel's page cache
+/// breathe.
 const ALLOWANCE_MB: u64 = 32;
 
 /// Fails in its own way, and how the supervisor must call it.
@@ -40,8 +42,8 @@ const HOSTILE: [(&str, &[FailureKind]); 9] = [
     ),
 ];
 
-/// The script of a number, and the failures that it may come to; none for an honest one. The endless loop
-/// takes a whole time limit and comes once in 500 jobs, the others once in 25.
+/// The script of a number, and the failures that it may come to; none for an honest one. The
+/// endless loop takes a whole time limit and comes once in 500 jobs, the others once in 25.
 fn job(number: usize) -> (String, &'static [FailureKind]) {
     let hostile = if number % 500 == 7 {
         Some(HOSTILE[0])

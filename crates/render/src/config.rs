@@ -16,10 +16,11 @@ pub struct RenderConfig {
     pub unsafe_no_sandbox: bool,
     /// Outcomes kept in memory; 0 turns the cache off.
     pub cache_entries: usize,
-    /// Draws a chart before the first script, which then finds fonts and parsers loaded: a third of a second that
-    /// a handful of scripts does not bring back.
+    /// Draws a chart before the first script, which then finds fonts and parsers loaded: a third of
+    /// a second that a handful of scripts does not bring back.
     pub warm_up: bool,
-    /// Project root: the folder that holds `python/zygote.py` and `.venv`. Searched for when absent.
+    /// Project root: the folder that holds `python/zygote.py` and `.venv`. Searched for when
+    /// absent.
     pub home: Option<PathBuf>,
 }
 

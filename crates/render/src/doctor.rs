@@ -34,8 +34,8 @@ pub struct Check {
     pub mend: String,
 }
 
-/// Checks everything that rendering charts needs, by starting a pool and rendering one, and the browser that
-/// pages need. Takes as long as importing matplotlib.
+/// Checks everything that rendering charts needs, by starting a pool and rendering one, and the
+/// browser that pages need. Takes as long as importing matplotlib.
 pub fn doctor() -> Vec<Check> {
     let mut checks = vec![landlock_check(), seccomp_check()];
     let cfg = RenderConfig { workers: 1, ..RenderConfig::default() };

@@ -247,7 +247,8 @@ impl ForkServer {
         lock(&self.process).id()
     }
 
-    /// Asks for a child that runs `source` in `slot`. The channel closes early if the fork server dies.
+    /// Asks for a child that runs `source` in `slot`. The channel closes early if the fork server
+    /// dies.
     pub fn submit(
         &self,
         slot: usize,
@@ -339,8 +340,8 @@ impl Facts {
     }
 }
 
-/// Starts Python without any variable of ours, in a process group of its own so that Ctrl-C reaches only
-/// the supervisor.
+/// Starts Python without any variable of ours, in a process group of its own so that Ctrl-C reaches
+/// only the supervisor.
 fn spawn(home: &Home, socket: OwnedFd, errors: File) -> Result<Child, RenderError> {
     Command::new(&home.python)
         .args(["-I", "-B"])

@@ -19,7 +19,8 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    /// Looks at `given`, then at `VSDPO_HOME`, then upwards from the working folder and the program.
+    /// Looks at `given`, then at `VSDPO_HOME`, then upwards from the working folder and the
+    /// program.
     pub fn find(given: Option<&Path>) -> Result<Self, RenderError> {
         let root =
             match given.map(Path::to_path_buf).or_else(|| std::env::var_os("VSDPO_HOME").map(Into::into)) {

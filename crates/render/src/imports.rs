@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 const LIGHT: [&str; 9] =
     ["matplotlib", "numpy", "PIL", "cycler", "contourpy", "kiwisolver", "dateutil", "packaging", "pyparsing"];
 
-/// Whether a script needs the full fork server: it imports something that the light one does not hold,
-/// or draws in three dimensions. A wrong guess costs time, never a failure: both can import everything.
+/// Whether a script needs the full fork server: it imports something that the light one does not
+/// hold, or draws in three dimensions. A wrong guess costs time, never a failure: both can import
+/// everything.
 pub(crate) fn needs_full(source: &str, stdlib: &BTreeSet<String>) -> bool {
     let three_d = source.contains("mplot3d") || source.contains("'3d'") || source.contains("\"3d\"");
     three_d || imported(source).any(|name| !LIGHT.contains(&name) && !stdlib.contains(name))

@@ -32,8 +32,8 @@ pub(crate) struct Request<'a> {
     pub options: serde_json::Value,
 }
 
-/// Tries the sandbox before any untrusted script enters it: a script of ours must find the file system
-/// closed. (Later an exit status proves nothing, because scripts choose theirs.)
+/// Tries the sandbox before any untrusted script enters it: a script of ours must find the file
+/// system closed. (Later an exit status proves nothing, because scripts choose theirs.)
 pub(crate) fn try_sandbox(server: &ForkServer, slot: usize, landlock: bool) -> Result<(), RenderError> {
     let source = "import os\nos.listdir('/')\n";
     let recorder = server.kind == Kind::Recorder;
@@ -82,8 +82,8 @@ impl End {
     }
 }
 
-/// Runs a script to its end, at most for `timeout`; `None` when the fork server died under it, for which
-/// the script is not to blame.
+/// Runs a script to its end, at most for `timeout`; `None` when the fork server died under it, for
+/// which the script is not to blame.
 pub(crate) fn execute(
     server: &ForkServer,
     slot: usize,
@@ -137,8 +137,9 @@ impl Watch {
         String::from_utf8_lossy(&self.tail).into_owned()
     }
 
-    /// Reads on, keeping only the end of what was said; `false` once the pipe is closed. Comes back after
-    /// [`ROUNDS`] at the latest: a script that writes as fast as we read must not keep us from the clock.
+    /// Reads on, keeping only the end of what was said; `false` once the pipe is closed. Comes back
+    /// after [`ROUNDS`] at the latest: a script that writes as fast as we read must not keep us
+    /// from the clock.
     fn drain(&mut self, reader: &OwnedFd, chunk: &mut [u8]) -> bool {
         for _ in 0..ROUNDS {
             match rustix::io::read(reader, &mut *chunk) {

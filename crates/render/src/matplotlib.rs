@@ -36,8 +36,8 @@ impl ChartRenderer {
         Ok(Self { pool, identity, cache })
     }
 
-    /// Runs one script, or recalls what became of the same script earlier. Blocks until a slot is free
-    /// and the script has ended, at the latest after the time limit.
+    /// Runs one script, or recalls what became of the same script earlier. Blocks until a slot is
+    /// free and the script has ended, at the latest after the time limit.
     ///
     /// # Errors
     /// Only when *we* failed; a script that fails is an [`Outcome::Failed`].
@@ -52,8 +52,9 @@ impl ChartRenderer {
         Ok(outcome)
     }
 
-    /// Renders many scripts over all slots. Results stand in the order of `sources`; equal sources run
-    /// once (an error of ours is then told in the first one's place and retried for the others).
+    /// Renders many scripts over all slots. Results stand in the order of `sources`; equal sources
+    /// run once (an error of ours is then told in the first one's place and retried for the
+    /// others).
     pub fn render_all(&self, sources: &[&str]) -> Vec<Result<Outcome, RenderError>> {
         let mut first: HashMap<Key, usize> = HashMap::new();
         let same: Vec<usize> =
@@ -117,7 +118,8 @@ impl ChartRenderer {
     }
 }
 
-/// Versions and the text of our Python files: a change of any of them may change pictures or records.
+/// Versions and the text of our Python files: a change of any of them may change pictures or
+/// records.
 pub(crate) fn identity(home: &Home, facts: &Facts) -> Result<String, RenderError> {
     let mut files = Vec::new();
     let mut folders: Vec<PathBuf> = home.zygote.parent().map(Path::to_path_buf).into_iter().collect();

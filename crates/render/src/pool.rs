@@ -86,7 +86,8 @@ impl Pool {
         Err(RenderError::ForkServer { server: kind.name(), message })
     }
 
-    /// The fork server of a kind, started (and tried in `slot`) if it is not there. Others wait meanwhile.
+    /// The fork server of a kind, started (and tried in `slot`) if it is not there. Others wait
+    /// meanwhile.
     pub fn server(&self, kind: Kind, slot: usize) -> Result<Arc<ForkServer>, RenderError> {
         let mut place = lock(&self.servers[kind as usize]);
         if let Some(server) = place.as_ref().filter(|s| s.alive()) {

@@ -15,7 +15,8 @@ use vsdpo_artifact::{ChartRecords, ExecError, FailureKind};
 pub struct Recordable {
     /// The script that is recorded.
     pub script: String,
-    /// The script that decides whether the code runs; `None` where there is none, and for ground truths.
+    /// The script that decides whether the code runs; `None` where there is none, and for ground
+    /// truths.
     pub bare: Option<String>,
     /// Whether `script` is inside the benchmark's `try`.
     pub wrapped: bool,
@@ -52,8 +53,8 @@ impl Want {
     }
 }
 
-/// Runs chart scripts in forked, sandboxed processes and takes down what the metrics look at. Thread safe;
-/// share it by reference.
+/// Runs chart scripts in forked, sandboxed processes and takes down what the metrics look at.
+/// Thread safe; share it by reference.
 pub struct ChartRecorder {
     pool: Pool,
     /// Names everything beside the script that decides its records.
@@ -105,7 +106,8 @@ impl ChartRecorder {
                 Ok(part) => {
                     let asked = want.len();
                     take(&mut records, part, &mut want);
-                    // The Python side always gives one at least; if it does not, it is not ours any more.
+                    // The Python side always gives one at least; if it does not, it is not ours any
+                    // more.
                     if want.len() == asked {
                         remark(&mut records, &want, "the process gave no record");
                     } else if !want.is_empty() {
@@ -130,7 +132,8 @@ impl ChartRecorder {
         spread(self.workers(), scripts.len(), |i| self.record(&scripts[i]))
     }
 
-    /// One process. `apart` says that the script can tell the hooks of one record from those of another.
+    /// One process. `apart` says that the script can tell the hooks of one record from those of
+    /// another.
     fn run(
         &self,
         script: &Recordable,

@@ -1,5 +1,6 @@
-//! What a recorded script left behind, checked: as in `result`, a claim of untrusted code, held to caps
-//! before it becomes [`ChartRecords`](vsdpo_artifact::ChartRecords), and read only after its process is dead.
+//! What a recorded script left behind, checked: as in `result`, a claim of untrusted code, held to
+//! caps before it becomes [`ChartRecords`](vsdpo_artifact::ChartRecords), and read only after its
+//! process is dead.
 
 use crate::result::{Refused, clean_line, open};
 use serde::Deserialize;

@@ -1,6 +1,7 @@
-//! What a render process left behind, checked. It is a claim of untrusted code: every length, number and
-//! text is held to a cap before it becomes an [`Outcome`], and nothing is trusted because of the way the
-//! process ended. Read only after the process is dead, so it cannot change underneath.
+//! What a render process left behind, checked. It is a claim of untrusted code: every length,
+//! number and text is held to a cap before it becomes an [`Outcome`], and nothing is trusted
+//! because of the way the process ended. Read only after the process is dead, so it cannot change
+//! underneath.
 
 use serde::Deserialize;
 use std::fs::File;

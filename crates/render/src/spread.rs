@@ -4,7 +4,8 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-/// `f(0)` to `f(n - 1)` on at most `threads` threads, in this order. After an error no further call begins.
+/// `f(0)` to `f(n - 1)` on at most `threads` threads, in this order. After an error no further call
+/// begins.
 ///
 /// # Errors
 /// The error of the smallest number that has one.

@@ -1,5 +1,6 @@
-//! The ChartMimic recorder against the records that the benchmark itself took, and against the tables of
-//! its spec (`fixtures/chartmimic_rows`). Needs the Python environment with the pinned versions.
+//! The ChartMimic recorder against the records that the benchmark itself took, and against the
+//! tables of its spec (`fixtures/chartmimic_rows`). Needs the Python environment with the pinned
+//! versions.
 
 use serde_json::Value;
 use std::collections::BTreeSet;

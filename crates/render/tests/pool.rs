@@ -1,5 +1,6 @@
-//! The pool itself: order, repetition, replaced fork servers, clean slots. (Hostile scripts: `attacks/`.)
-//! These tests need the Python environment; without it they fail and say how to make it.
+//! The pool itself: order, repetition, replaced fork servers, clean slots. (Hostile scripts:
+//! `attacks/`.) These tests need the Python environment; without it they fail and say how to make
+//! it.
 
 use std::time::{Duration, Instant};
 use vsdpo_artifact::{FailureKind, Outcome};
@@ -67,7 +68,8 @@ fn a_killed_fork_server_is_replaced_and_its_jobs_repeated() {
         }
     };
     for pid in pool.server_pids() {
-        // When memory runs out, the kernel is to end scripts, not the program that wants their pictures.
+        // When memory runs out, the kernel is to end scripts, not the program that wants their
+        // pictures.
         assert_eq!(std::fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap().trim(), "900");
     }
     kill();

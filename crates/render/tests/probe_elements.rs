@@ -1,4 +1,5 @@
-//! The table of elements: kinds, boxes, looks, and the statements that answer for them; errors with places.
+//! The table of elements: kinds, boxes, looks, and the statements that answer for them; errors with
+//! places.
 
 mod probe_support;
 

@@ -1,5 +1,5 @@
-//! Instrumentation never changes pixels, and the recorded boxes are where the pixels are: both against
-//! plain Python processes, over every fixture script.
+//! Instrumentation never changes pixels, and the recorded boxes are where the pixels are: both
+//! against plain Python processes, over every fixture script.
 
 mod probe_support;
 
@@ -65,7 +65,8 @@ fn copied_ticks_equal_those_that_matplotlib_builds() {
     rendered(include_str!("probe_ticks.py"));
 }
 
-/// How many artists have a box that holds every pixel which drawing them changed (rendering.md asks for 97 %).
+/// How many artists have a box that holds every pixel which drawing them changed (rendering.md asks
+/// for 97 %).
 #[test]
 fn ink_boxes_hold_the_pixels_that_every_artist_changed() {
     let root = root();

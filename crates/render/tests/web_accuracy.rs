@@ -1,7 +1,8 @@
-//! How often the rules of pages are right, against the labels of `fixtures/lint_web`, made by hand: which rules find
-//! something in which page, and where.
+//! How often the rules of pages are right, against the labels of `fixtures/lint_web`, made by hand:
+//! which rules find something in which page, and where.
 //!
-//! `cargo test --release -p vsdpo-render --test web_accuracy -- --nocapture` prints the table of `docs/accuracy.md`.
+//! `cargo test --release -p vsdpo-render --test web_accuracy -- --nocapture` prints the table of
+//! `docs/accuracy.md`.
 
 use serde::Deserialize;
 use std::collections::BTreeMap;

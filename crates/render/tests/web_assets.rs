@@ -22,7 +22,8 @@ fn is(shot: &Shot, (x, y): (u32, u32), colour: u32) -> bool {
 fn style_sheets_and_scripts_of_public_servers_apply() {
     let renderer = renderer();
     for (head, body, colour) in [
-        // The script makes its rules from the classes that it finds, here with a colour of the page's own.
+        // The script makes its rules from the classes that it finds, here with a colour of the
+        // page's own.
         (
             "<script src=https://cdn.tailwindcss.com></script>\
              <script>tailwind.config = { theme: { extend: { colors: { brand: '#123456' } } } }</script>",

@@ -1,4 +1,5 @@
-//! The table of elements of real pages. These tests need Chromium, which `cargo xtask setup` installs.
+//! The table of elements of real pages. These tests need Chromium, which `cargo xtask setup`
+//! installs.
 
 use vsdpo_artifact::{Element, ElementKind, FailureKind, Outcome, Region, Rendered};
 use vsdpo_render::{Page, WebConfig, WebRenderer};
@@ -56,7 +57,8 @@ fn every_element_stands_at_its_tag() {
         "shapes are parts of a drawing"
     );
     assert_eq!(page.elements[0].kind, ElementKind::Page);
-    // What a script appends to the body has no tag of its own; the source has none for the body either.
+    // What a script appends to the body has no tag of its own; the source has none for the body
+    // either.
     assert!(page.elements.iter().any(|e| e.text.as_deref() == Some("late") && e.stack.is_empty()));
     assert_eq!(page.notes, ["no answer for none.png"]);
     for (id, e) in page.elements.iter().enumerate() {

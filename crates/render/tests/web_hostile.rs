@@ -1,5 +1,6 @@
-//! Hostile pages: each ends as its entry says, by the layer that it names, while honest pages of the same renderer
-//! are drawn as always. Nothing of them stays, and nothing that they must not see shows in a picture.
+//! Hostile pages: each ends as its entry says, by the layer that it names, while honest pages of
+//! the same renderer are drawn as always. Nothing of them stays, and nothing that they must not see
+//! shows in a picture.
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
@@ -23,7 +24,8 @@ enum End {
 use End::{Drawn, Either, Failed};
 use FailureKind::{Limit, Memory, NoFigure, Timeout};
 
-/// Name, the layer that stops it, how it ends, and its source. `PORT` becomes a port that must see nobody.
+/// Name, the layer that stops it, how it ends, and its source. `PORT` becomes a port that must see
+/// nobody.
 type Attack = (&'static str, &'static str, End, &'static str);
 
 const CLOCK: [Attack; 13] = [
@@ -342,7 +344,8 @@ fn all_layers() {
     run(&[&CLOCK[..], &MEMORY[..], &LEAVING[..], &REACHING[..]].concat());
 }
 
-/// Where user namespaces are denied, as in a container: no network namespace and no sandbox of Chromium.
+/// Where user namespaces are denied, as in a container: no network namespace and no sandbox of
+/// Chromium.
 #[test]
 fn unprivileged() {
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
@@ -351,7 +354,8 @@ fn unprivileged() {
         command.uid(SOMEBODY).gid(SOMEBODY).env_remove("TMPDIR");
     }
     let filter = no_namespaces();
-    // SAFETY: between fork and exec the closure makes two system calls; it takes no lock and allocates nothing.
+    // SAFETY: between fork and exec the closure makes two system calls; it takes no lock and
+    // allocates nothing.
     unsafe {
         command.pre_exec(move || {
             seccompiler::apply_filter(&filter).map_err(|_| std::io::ErrorKind::Unsupported.into())
@@ -395,7 +399,8 @@ fn run(attacks: &[Attack]) {
         |timeout| WebRenderer::start(config(timeout)).unwrap_or_else(|e| panic!("draws for real: {e}"));
     let patient = start(Duration::from_secs(60));
     let alone = site.draw(&patient, HONEST).unwrap();
-    // Honest pages beside those that use up every core must be done in time, also on a slow machine.
+    // Honest pages beside those that use up every core must be done in time, also on a slow
+    // machine.
     let began = Instant::now();
     site.draw(&patient, HONEST).unwrap();
     drop(patient);

@@ -1,5 +1,6 @@
-//! The statistics that evaluations share: means with bootstrap intervals, and how far two judges agree.
-//! It knows nothing of models or charts, so that the build without tensors reports the same intervals.
+//! The statistics that evaluations share: means with bootstrap intervals, and how far two judges
+//! agree. It knows nothing of models or charts, so that the build without tensors reports the same
+//! intervals.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -19,7 +20,8 @@ pub struct Estimate {
     pub high: f64,
 }
 
-/// The mean of `values` with a percentile bootstrap interval over them. Of no values, everything is NaN-free 0.
+/// The mean of `values` with a percentile bootstrap interval over them. Of no values, everything is
+/// NaN-free 0.
 pub fn bootstrap(values: &[f64], seed: u64) -> Estimate {
     if values.is_empty() {
         return Estimate { mean: 0.0, low: 0.0, high: 0.0 };
@@ -38,8 +40,8 @@ pub fn bootstrap(values: &[f64], seed: u64) -> Estimate {
 pub struct Agreement {
     /// Things that both rated.
     pub count: usize,
-    /// Spearman's rank correlation, equal values sharing their mean rank; `None` where it is undefined
-    /// (fewer than two things, or a rater who gave all the same).
+    /// Spearman's rank correlation, equal values sharing their mean rank; `None` where it is
+    /// undefined (fewer than two things, or a rater who gave all the same).
     pub spearman: Option<f64>,
     /// Mean absolute difference; `None` of nothing.
     pub mean_abs_diff: Option<f64>,

@@ -1,5 +1,5 @@
-//! Sampling 32 x 256 tokens after prompts of 16 with the mini model, every row its own prompt, against
-//! transformers' `generate`.
+//! Sampling 32 x 256 tokens after prompts of 16 with the mini model, every row its own prompt,
+//! against transformers' `generate`.
 //!
 //!     cargo run --release -p vsdpo-train --example bench_generate -- [--python PATH]
 

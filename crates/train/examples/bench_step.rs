@@ -1,5 +1,5 @@
-//! One optimizer step of the mini model, 16 sequences of 400 tokens with cross-entropy on every token:
-//! forward, fused head, backward, clipping, AdamW; against the same step in PyTorch.
+//! One optimizer step of the mini model, 16 sequences of 400 tokens with cross-entropy on every
+//! token: forward, fused head, backward, clipping, AdamW; against the same step in PyTorch.
 //!
 //!     cargo run --release -p vsdpo-train --example bench_step -- [--python PATH]
 

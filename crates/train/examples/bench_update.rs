@@ -1,6 +1,6 @@
-//! One Visual-SDPO step of the embedded policy: 64 rollouts with the lengths of a recorded step, through
-//! student and frozen teacher, full-vocabulary KL, policy gradient, backward, clipping, AdamW; against the
-//! same step in PyTorch, padded as the field's trainers pad it.
+//! One Visual-SDPO step of the embedded policy: 64 rollouts with the lengths of a recorded step,
+//! through student and frozen teacher, full-vocabulary KL, policy gradient, backward, clipping,
+//! AdamW; against the same step in PyTorch, padded as the field's trainers pad it.
 //!
 //!     cargo run --release -p vsdpo-train --example bench_update -- [--python PATH]
 

@@ -1,9 +1,9 @@
 //! From rollouts to weighted token streams.
 //!
-//! Three streams per token: cross-entropy, KL to the teacher, policy gradient. Their multipliers already
-//! hold every denominator of the step (N_d and W_i of equation 6, the token counts of the other two), so
-//! that the loss is a plain sum over tokens, and cutting the batch into micro-batches cannot change it.
-//! The factors of equation 7 come later, in `update.rs`.
+//! Three streams per token: cross-entropy, KL to the teacher, policy gradient. Their multipliers
+//! already hold every denominator of the step (N_d and W_i of equation 6, the token counts of the
+//! other two), so that the loss is a plain sum over tokens, and cutting the batch into
+//! micro-batches cannot change it. The factors of equation 7 come later, in `update.rs`.
 //!
 //! Not done: more than one update per batch, counts over several machines.
 
@@ -79,8 +79,8 @@ pub struct Batch<'a> {
 impl<'a> Batch<'a> {
     /// Weighs every token of the step.
     ///
-    /// A truncated rollout has reward 0, and is distilled if the recipe keeps it. A rollout whose teacher prompt is
-    /// too long is not distilled; what is left out is counted.
+    /// A truncated rollout has reward 0, and is distilled if the recipe keeps it. A rollout whose
+    /// teacher prompt is too long is not distilled; what is left out is counted.
     ///
     /// # Errors
     /// A prompt that the policy's front end refuses, or no completion at all to train on.
@@ -234,8 +234,8 @@ fn token_weights(seen: &Experience, i: usize) -> Vec<f32> {
     vsdpo_credit::token_weights(&seen.credits[i], y.source(), y.code, &y.token_spans)
 }
 
-/// The rollout at the same place of the next group, or the next of the same group where there is only one:
-/// nobody keeps its own.
+/// The rollout at the same place of the next group, or the next of the same group where there is
+/// only one: nobody keeps its own.
 fn of_another_task(i: usize, rollouts: usize, group_size: usize) -> usize {
     let step = if rollouts > group_size { group_size } else { 1 };
     (i + step) % rollouts

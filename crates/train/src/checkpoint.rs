@@ -1,9 +1,10 @@
-//! Checkpoints: a Hugging Face folder that any reader of the format loads, with a `resume/` folder inside
-//! that only this trainer reads.
+//! Checkpoints: a Hugging Face folder that any reader of the format loads, with a `resume/` folder
+//! inside that only this trainer reads.
 //!
-//! A checkpoint is written beside its place and renamed, so a run that is killed at any moment leaves whole
-//! ones only. After each save the weights are read back and must score a fixed text as the ones in memory
-//! do. Not covered: a machine that loses power before its disk has written what it promised.
+//! A checkpoint is written beside its place and renamed, so a run that is killed at any moment
+//! leaves whole ones only. After each save the weights are read back and must score a fixed text as
+//! the ones in memory do. Not covered: a machine that loses power before its disk has written what
+//! it promised.
 
 use crate::error::TrainError;
 use crate::optim::AdamW;
@@ -29,8 +30,9 @@ pub struct State {
     pub progress: Progress,
 }
 
-/// Writes `checkpoints/step-N`, checks it, and removes all but the newest few. One of the same step that is
-/// there already stays: a run is the same bit for bit, so it would be replaced by its equal.
+/// Writes `checkpoints/step-N`, checks it, and removes all but the newest few. One of the same step
+/// that is there already stays: a run is the same bit for bit, so it would be replaced by its
+/// equal.
 ///
 /// # Errors
 /// The disk refuses, or what was written does not read back as the same policy.
@@ -59,8 +61,8 @@ pub fn save(state: &State, recipe: &Recipe) -> Result<PathBuf, TrainError> {
     Ok(place)
 }
 
-/// Writes the weights as `checkpoints/best-N` and points the link `checkpoints/best` there: for use, not for
-/// resuming. At every moment the link leads to a whole folder.
+/// Writes the weights as `checkpoints/best-N` and points the link `checkpoints/best` there: for
+/// use, not for resuming. At every moment the link leads to a whole folder.
 ///
 /// # Errors
 /// The disk refuses.
@@ -80,8 +82,8 @@ pub fn save_best(policy: &Policy, step: usize, recipe: &Recipe) -> Result<(), Tr
     others.into_iter().try_for_each(|(_, old)| remove(&old))
 }
 
-/// Sets a freshly begun state to the newest checkpoint of the run folder. Without one (the run was killed
-/// before its first) the state stays, and the answer is false.
+/// Sets a freshly begun state to the newest checkpoint of the run folder. Without one (the run was
+/// killed before its first) the state stays, and the answer is false.
 ///
 /// # Errors
 /// The checkpoint cannot be read, or does not fit the recipe's model.

@@ -27,8 +27,8 @@ impl Compared {
     }
 }
 
-/// How every render of the step compares with its task's reference; `None` where there is nothing to compare, and
-/// everywhere if the recipe does not ask (`with.eyes` is absent).
+/// How every render of the step compares with its task's reference; `None` where there is nothing
+/// to compare, and everywhere if the recipe does not ask (`with.eyes` is absent).
 ///
 /// # Errors
 /// What draws, or what looks, does not work.
@@ -55,7 +55,8 @@ mod tests {
     use vsdpo_artifact::Axis;
     use vsdpo_policy::Policy;
 
-    /// The stub draws scripts whose bytes add up to an even number, and records every line as a text.
+    /// The stub draws scripts whose bytes add up to an even number, and records every line as a
+    /// text.
     #[test]
     fn what_drew_is_compared_with_a_reference_that_drew() {
         let folder = tempfile::tempdir().unwrap();
@@ -78,7 +79,8 @@ mod tests {
         let diagnosis = &judge(&seen.tasks, &seen.outcomes, &compared)[i];
         let scores: Vec<(Axis, Option<f32>)> =
             diagnosis.rubric.axes.iter().map(|(a, v)| (*a, v.score)).collect();
-        // Its text is not the reference's line; everything else that is recorded is empty on both sides.
+        // Its text is not the reference's line; everything else that is recorded is empty on both
+        // sides.
         let tail: Vec<Option<f32>> = scores[scores.len() - 5..].iter().map(|s| s.1).collect();
         assert_eq!(tail[..4], [Some(0.0), Some(1.0), Some(1.0), Some(1.0)]);
         assert!(diagnosis.reward > seen.diagnoses[i].reward);

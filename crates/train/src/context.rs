@@ -1,10 +1,10 @@
-//! The two contexts of one policy (paper section 2.2, equations 1 and 2): what the student is asked, and
-//! what the same weights see when they re-score the student's tokens as the teacher.
+//! The two contexts of one policy (paper section 2.2, equations 1 and 2): what the student is
+//! asked, and what the same weights see when they re-score the student's tokens as the teacher.
 //!
-//! Both are one user turn. The teacher's turn begins with exactly the student's content, so that the two
-//! differ by the feedback alone. The student's own code is not quoted: it is what gets re-scored.
-//! Not done here: fitting into the context window. The error text is cut to a budget; a prompt that is
-//! still too long is dropped from distillation by `batch.rs` and counted, never cut.
+//! Both are one user turn. The teacher's turn begins with exactly the student's content, so that
+//! the two differ by the feedback alone. The student's own code is not quoted: it is what gets
+//! re-scored. Not done here: fitting into the context window. The error text is cut to a budget; a
+//! prompt that is still too long is dropped from distillation by `batch.rs` and counted, never cut.
 
 use vsdpo_artifact::{ExecError, Image, Task};
 use vsdpo_policy::{Content, Message, Role};
@@ -57,13 +57,13 @@ pub fn student_prompt(task: &Task) -> Vec<Message> {
     vec![Message { role: Role::User, content: task_content(task) }]
 }
 
-/// Eq. (2): p_T(y_t) = pi_theta(y_t | x, v, y_<t). The prompt x, then the feedback v on the rollout, then
-/// the instruction to do better.
+/// Eq. (2): p_T(y_t) = pi_theta(y_t | x, v, y_<t). The prompt x, then the feedback v on the
+/// rollout, then the instruction to do better.
 ///
 /// # Reading of the paper
-/// The paper fixes what v holds (render and rubric, or the error text), not its wording or place. We take
-/// the place and order of self-distillation code in use: the last user turn, after the original content.
-/// `distill.channels` switches the parts of v; the error text is always there.
+/// The paper fixes what v holds (render and rubric, or the error text), not its wording or place.
+/// We take the place and order of self-distillation code in use: the last user turn, after the
+/// original content. `distill.channels` switches the parts of v; the error text is always there.
 pub fn teacher_prompt(task: &Task, feedback: &Feedback, channels: Channels) -> Vec<Message> {
     let mut content = task_content(task);
     match *feedback {
@@ -98,8 +98,8 @@ fn push_text(content: &mut Vec<Content>, more: &str) {
     }
 }
 
-/// The error as text: the user's frames, then the message. Where it is too long, the first and the last
-/// lines stay, because the first says where and the last says what.
+/// The error as text: the user's frames, then the message. Where it is too long, the first and the
+/// last lines stay, because the first says where and the last says what.
 fn error_text(error: &ExecError) -> String {
     let frames = error.traceback.trim_end();
     let mut lines: Vec<&str> = frames.lines().collect();

@@ -1,4 +1,5 @@
-//! How good a policy is on held-out tasks, with 95 % intervals, beside what makes the number readable.
+//! How good a policy is on held-out tasks, with 95 % intervals, beside what makes the number
+//! readable.
 //!
 //! | arm | what it shows |
 //! |---|---|
@@ -7,8 +8,8 @@
 //! | `given-feedback` | the same policy shown v of its own attempts: what a teacher with these weights knows |
 //! | `shuffled-feedback` | the same, shown v of another task's attempt: how much of that is mere encouragement |
 //!
-//! Intervals are percentile bootstraps over tasks (2000 resamples, seeded): they hold the spread over tasks
-//! and samples, not the spread over training seeds.
+//! Intervals are percentile bootstraps over tasks (2000 resamples, seeded): they hold the spread
+//! over tasks and samples, not the spread over training seeds.
 
 use crate::context::{Channels, Feedback, student_prompt, teacher_prompt};
 use crate::renderer::Renderer;
@@ -62,7 +63,8 @@ pub struct Arm {
     pub reward: Estimate,
     /// Share of attempts that satisfy each axis; an attempt that fails satisfies none.
     pub axes: BTreeMap<String, Estimate>,
-    /// Entropy in nats of each layout choice over the attempts that can be read: 0 means one layout for everything.
+    /// Entropy in nats of each layout choice over the attempts that can be read: 0 means one layout
+    /// for everything.
     pub choice_entropy: BTreeMap<String, f64>,
 }
 

@@ -1,4 +1,5 @@
-//! The run folder: made once, never overwritten, with the resolved recipe and the facts of the run in it.
+//! The run folder: made once, never overwritten, with the resolved recipe and the facts of the run
+//! in it.
 
 use crate::error::TrainError;
 use crate::recipe::Recipe;
@@ -9,7 +10,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Makes the folder of a new run, or checks that of a run to resume.
 ///
 /// # Errors
-/// A run is there and `resume` is not asked for; there is none and it is; its recipe is another one.
+/// A run is there and `resume` is not asked for; there is none and it is; its recipe is another
+/// one.
 pub fn prepare(recipe: &Recipe, held_out: Value, resume: bool) -> Result<(), TrainError> {
     let folder = &recipe.output_dir;
     let saved = folder.join("recipe.toml");
@@ -75,7 +77,8 @@ fn proc_field(file: &str, key: &str) -> Option<String> {
     line.split_once(':').map(|(_, value)| value.trim().to_owned())
 }
 
-/// The commit of the repository around the working directory, read from its files: no process is started.
+/// The commit of the repository around the working directory, read from its files: no process is
+/// started.
 fn git_revision() -> Option<String> {
     let here = std::env::current_dir().ok()?;
     let git = here.ancestors().map(|dir| dir.join(".git")).find(|git| git.is_dir())?;

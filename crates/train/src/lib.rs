@@ -1,9 +1,9 @@
 //! The trainer: the only crate that composes the stages.
 //!
-//! One step, in the order of the paper ([`run()`]): tasks, rollouts, renders, diagnoses, credit, batch,
-//! losses, step, log. SFT, OPSD, GRPO and Visual-SDPO are one machine: a [`recipe`] says how much each of
-//! three token streams weighs (cross-entropy, KL to the teacher, policy gradient), and nothing below it
-//! knows a method's name.
+//! One step, in the order of the paper ([`run()`]): tasks, rollouts, renders, diagnoses, credit,
+//! batch, losses, step, log. SFT, OPSD, GRPO and Visual-SDPO are one machine: a [`recipe`] says how
+//! much each of three token streams weighs (cross-entropy, KL to the teacher, policy gradient), and
+//! nothing below it knows a method's name.
 //!
 //! ```no_run
 //! use vsdpo_train::{RunOptions, recipe::Recipe, run};

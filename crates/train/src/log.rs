@@ -1,10 +1,10 @@
-//! What a run leaves behind while it runs: `metrics.jsonl`, `evals.jsonl`, `rollouts.jsonl` (of steps and of
-//! evaluations) with pictures, and
-//! the same scalars for TensorBoard. Every line is one flushed JSON object with its `step`; a resumed run
-//! first drops the lines of steps that it is going to repeat.
+//! What a run leaves behind while it runs: `metrics.jsonl`, `evals.jsonl`, `rollouts.jsonl` (of
+//! steps and of evaluations) with pictures, and the same scalars for TensorBoard. Every line is one
+//! flushed JSON object with its `step`; a resumed run first drops the lines of steps that it is
+//! going to repeat.
 //!
-//! Texts of rollouts are the model's own words, written as JSON strings: escaping them for a terminal or a
-//! page is up to whoever shows them.
+//! Texts of rollouts are the model's own words, written as JSON strings: escaping them for a
+//! terminal or a page is up to whoever shows them.
 
 mod tensorboard;
 
@@ -21,7 +21,8 @@ use std::path::{Path, PathBuf};
 use tensorboard::EventFile;
 use vsdpo_artifact::{Image, Outcome, Span};
 
-/// Rollouts of a step that are kept with everything known about them, spread evenly over its prompts.
+/// Rollouts of a step that are kept with everything known about them, spread evenly over its
+/// prompts.
 const ROLLOUTS_PER_STEP: usize = 4;
 
 /// The open files of a run.
@@ -34,7 +35,8 @@ pub struct RunLog {
 }
 
 impl RunLog {
-    /// Opens the logs of a run folder; lines of steps after `done` are dropped, all lines without it.
+    /// Opens the logs of a run folder; lines of steps after `done` are dropped, all lines without
+    /// it.
     ///
     /// # Errors
     /// The disk refuses.

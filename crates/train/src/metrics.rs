@@ -1,4 +1,5 @@
-//! The numbers of one step, under the names that dashboards of the field know (TRL's where it has one).
+//! The numbers of one step, under the names that dashboards of the field know (TRL's where it has
+//! one).
 //!
 //! Means over nothing are left out rather than written as 0.
 

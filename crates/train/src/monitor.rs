@@ -1,5 +1,6 @@
-//! What is watched every few steps only, because it costs passes of its own: which component pulls how hard
-//! and whether the two pull the same way, and how far the student has moved from where it began.
+//! What is watched every few steps only, because it costs passes of its own: which component pulls
+//! how hard and whether the two pull the same way, and how far the student has moved from where it
+//! began.
 
 use crate::error::TrainError;
 use crate::loss::{Divergence, HeadInput, Importance, LossConfig, Streams, Weights, fused_head};
@@ -11,7 +12,8 @@ pub(crate) const EVERY: usize = 10;
 /// Sums over the micro-batches of one step.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Monitor {
-    /// Squared norms of the gradients of lambda L_VSDPO and beta L_GRPO with respect to the student's states.
+    /// Squared norms of the gradients of lambda L_VSDPO and beta L_GRPO with respect to the
+    /// student's states.
     distill: f64,
     grpo: f64,
     /// Their inner product.
@@ -38,8 +40,9 @@ impl Monitor {
         Ok(())
     }
 
-    /// Adds the divergence of the student from the base, both in the student's context: `hidden_t` and
-    /// `head_t` of the input are the base's; its streams are not read. `sampled` marks rollouts' tokens.
+    /// Adds the divergence of the student from the base, both in the student's context: `hidden_t`
+    /// and `head_t` of the input are the base's; its streams are not read. `sampled` marks
+    /// rollouts' tokens.
     pub fn drift(
         &mut self,
         input: &HeadInput,

@@ -1,7 +1,8 @@
 //! AdamW with global-norm clipping and a warm-up, in one pass over each parameter.
 //!
-//! Moments are f32 and stay where they are; parameters change in place, so whoever shares their storage sees
-//! the new values. A step whose gradient norm is not finite changes nothing and is counted.
+//! Moments are f32 and stay where they are; parameters change in place, so whoever shares their
+//! storage sees the new values. A step whose gradient norm is not finite changes nothing and is
+//! counted.
 //!
 //! Not done: parameter groups, moments in fewer bits, parameters other than f32 on the CPU.
 
@@ -181,8 +182,8 @@ impl AdamW {
         self.skipped
     }
 
-    /// Moments and counters as named tensors: `<parameter>.exp_avg`, `<parameter>.exp_avg_sq`, `steps`,
-    /// `skipped`.
+    /// Moments and counters as named tensors: `<parameter>.exp_avg`, `<parameter>.exp_avg_sq`,
+    /// `steps`, `skipped`.
     ///
     /// # Errors
     /// If the tensor library fails.
@@ -389,8 +390,8 @@ mod tests {
         check(&v, &[(0.9 - 0.1 * m / s.sqrt()) as f32], 1e-6);
     }
 
-    /// Numbers printed by PyTorch 2.15.0 (`torch.optim.AdamW`, `clip_grad_norm_` at 1) for these gradients,
-    /// lr 0.01 after three steps of warm-up, betas 0.9 and 0.99, weight decay 0.1.
+    /// Numbers printed by PyTorch 2.15.0 (`torch.optim.AdamW`, `clip_grad_norm_` at 1) for these
+    /// gradients, lr 0.01 after three steps of warm-up, betas 0.9 and 0.99, weight decay 0.1.
     #[test]
     fn agrees_with_pytorch() {
         let want: [(f64, [f32; 4], [f32; 2]); 6] = [

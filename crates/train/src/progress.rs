@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 
 /// A fall of the execution rate below its best that ends a run.
 const EXEC_FALL: f64 = 0.1;
-/// Evaluations in a row with a falling defect-free share that end a run, if by then it is below the interval of the
-/// best one: with a hundred tasks the share goes up and down by some points on its own.
+/// Evaluations in a row with a falling defect-free share that end a run, if by then it is below the
+/// interval of the best one: with a hundred tasks the share goes up and down by some points on its
+/// own.
 const CLEAN_FALLS: usize = 2;
 
-/// Saved with every checkpoint. Tasks and random streams are functions of seed and step, so the step is the
-/// cursor of both.
+/// Saved with every checkpoint. Tasks and random streams are functions of seed and step, so the
+/// step is the cursor of both.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Progress {

@@ -1,8 +1,9 @@
 //! A run, said completely: one TOML file that mirrors the crates.
 //!
-//! Every key is typed and has a default, unknown keys are errors, and `--set a.b=c` is the only override.
-//! Methods have no names here. [`Recipe::streams`] says how much each of the three loss components
-//! weighs at a step, and that is all that the trainer knows of SFT, OPSD, GRPO and Visual-SDPO.
+//! Every key is typed and has a default, unknown keys are errors, and `--set a.b=c` is the only
+//! override. Methods have no names here. [`Recipe::streams`] says how much each of the three loss
+//! components weighs at a step, and that is all that the trainer knows of SFT, OPSD, GRPO and
+//! Visual-SDPO.
 //!
 //! ```
 //! use vsdpo_train::recipe::Recipe;
@@ -214,7 +215,8 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// The recipe with every default filled in, as TOML that [`Recipe::parse`] reads back unchanged.
+    /// The recipe with every default filled in, as TOML that [`Recipe::parse`] reads back
+    /// unchanged.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).unwrap_or_else(|e| format!("# cannot be written as TOML: {e}\n"))
     }

@@ -12,8 +12,8 @@ use vsdpo_render::{
 
 /// R: code in, outcomes out.
 pub trait Renderer: Sync {
-    /// The outcome of every source, in order. A source that fails is an [`Outcome::Failed`]; an error means
-    /// that rendering itself is broken.
+    /// The outcome of every source, in order. A source that fails is an [`Outcome::Failed`]; an
+    /// error means that rendering itself is broken.
     ///
     /// # Errors
     /// Whatever keeps the renderer from working at all.
@@ -28,8 +28,9 @@ pub trait Renderer: Sync {
     }
 }
 
-/// The renderer of a domain. `window` is the width and height that pages are drawn in, `common` the files that all of
-/// them may use; charts ignore both, as pages do the limits of `config` that are Python's.
+/// The renderer of a domain. `window` is the width and height that pages are drawn in, `common` the
+/// files that all of them may use; charts ignore both, as pages do the limits of `config` that are
+/// Python's.
 ///
 /// # Errors
 /// A missing part of the installation or of the sandbox, each with its mend.
@@ -73,8 +74,8 @@ pub enum Unseen {
 
 /// What the metrics of pages look at.
 pub trait Viewer: Sync {
-    /// What is seen of every page, in order. References are cleaned like candidates: unlike the benchmark's, those of
-    /// a task need not be whole pages.
+    /// What is seen of every page, in order. References are cleaned like candidates: unlike the
+    /// benchmark's, those of a task need not be whole pages.
     ///
     /// # Errors
     /// Whatever keeps the viewer from working at all.

@@ -1,5 +1,6 @@
-//! The stages between a task and a batch, each a plain function over a whole step. Lists of rollouts are
-//! prompt-major: the `group_size` rollouts of the first task, then those of the second.
+//! The stages between a task and a batch, each a plain function over a whole step. Lists of
+//! rollouts are prompt-major: the `group_size` rollouts of the first task, then those of the
+//! second.
 
 use crate::compare::Compared;
 use crate::context::student_prompt;

@@ -22,7 +22,8 @@ pub enum Teacher {
 }
 
 impl Teacher {
-    /// The teacher of a run that begins with these weights. A recipe that never distils keeps no copy.
+    /// The teacher of a run that begins with these weights. A recipe that never distils keeps no
+    /// copy.
     ///
     /// # Errors
     /// The copy cannot be made.

@@ -1,5 +1,5 @@
-//! A world small enough for unit tests: a random policy of a few thousand numbers and a renderer that
-//! decides by the bytes of the source. No Python, no process.
+//! A world small enough for unit tests: a random policy of a few thousand numbers and a renderer
+//! that decides by the bytes of the source. No Python, no process.
 
 use crate::batch::Batch;
 use crate::recipe::Recipe;
@@ -52,7 +52,8 @@ impl Recorder for StubRenderer {
     }
 }
 
-/// Sees every line as a block below the one before; refuses a page with `<![`, and loses one with `lost`.
+/// Sees every line as a block below the one before; refuses a page with `<![`, and loses one with
+/// `lost`.
 impl Viewer for StubRenderer {
     fn view_all(&self, pages: &[&str]) -> Result<Vec<Result<View, Unseen>>, RenderError> {
         let view = |html: &&str| {
@@ -164,8 +165,8 @@ pub fn recipe(folder: &Path, more: &[&str]) -> Recipe {
     Recipe::parse(&text, &sets).unwrap()
 }
 
-/// One step's experience of the stub world. A random policy hardly ever ends its text, so all rollouts but
-/// the second of each group are declared finished.
+/// One step's experience of the stub world. A random policy hardly ever ends its text, so all
+/// rollouts but the second of each group are declared finished.
 pub fn experience(policy: &Policy, recipe: &Recipe) -> Experience {
     let source = Source::open(&recipe.data).unwrap();
     let tasks = source.batch(recipe.seed, 0, recipe.rollout.prompts_per_step).unwrap();

@@ -28,7 +28,8 @@ const EVAL_SEED: u64 = 1_000_003;
 pub struct RunOptions<'a> {
     /// Go on with the run that is in the folder.
     pub resume: bool,
-    /// Set from outside to end the run: it is checked between phases, and the run then saves and returns.
+    /// Set from outside to end the run: it is checked between phases, and the run then saves and
+    /// returns.
     pub stop: Arc<AtomicBool>,
     /// Called after each step and each evaluation.
     pub on_step: &'a mut dyn FnMut(&StepReport),
@@ -54,7 +55,8 @@ pub enum End {
     Finished,
     /// It was asked to stop; `resume` goes on.
     Interrupted,
-    /// Evaluation fell: execution by 0.1 from its best, or the defect-free share twice in a row and below its best.
+    /// Evaluation fell: execution by 0.1 from its best, or the defect-free share twice in a row and
+    /// below its best.
     Fell,
 }
 

@@ -1,9 +1,10 @@
-//! One optimizer step: micro-batches through student and teacher, the fused head, gradients added up.
+//! One optimizer step: micro-batches through student and teacher, the fused head, gradients added
+//! up.
 //!
-//! The student's states are on the tape and the teacher's are not; what the head returns for the student's
-//! states enters the tape as a constant. So nothing of the teacher can carry a gradient. The loss is a sum
-//! over tokens whose factors know the whole step (`batch.rs`), so the cut into micro-batches, which only
-//! bounds memory, changes nothing but the rounding.
+//! The student's states are on the tape and the teacher's are not; what the head returns for the
+//! student's states enters the tape as a constant. So nothing of the teacher can carry a gradient.
+//! The loss is a sum over tokens whose factors know the whole step (`batch.rs`), so the cut into
+//! micro-batches, which only bounds memory, changes nothing but the rounding.
 
 use crate::batch::{Batch, Item};
 use crate::error::TrainError;

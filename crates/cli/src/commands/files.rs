@@ -23,7 +23,8 @@ pub fn hash_bytes(parts: &[&[u8]]) -> String {
     sha.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// Names what a folder of weights holds. Its files are told apart by size and time, not read through.
+/// Names what a folder of weights holds. Its files are told apart by size and time, not read
+/// through.
 pub fn folder_identity(folder: &Path) -> Result<String> {
     let shown = || format!("cannot read the model folder `{}`", folder.display());
     let mut files = Vec::new();
@@ -53,8 +54,8 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     std::fs::rename(&beside, path).with_context(wrong)
 }
 
-/// Rewrites a file, if it is there, with the lines that `keep` wants. A line that was cut by a kill is a line
-/// like any other: it is for `keep` to see that it is not whole.
+/// Rewrites a file, if it is there, with the lines that `keep` wants. A line that was cut by a kill
+/// is a line like any other: it is for `keep` to see that it is not whole.
 pub fn retain_lines(path: &Path, mut keep: impl FnMut(&[u8]) -> bool) -> Result<()> {
     if !path.exists() {
         return Ok(());

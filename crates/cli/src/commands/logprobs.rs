@@ -10,8 +10,9 @@ use vsdpo_policy::{Policy, read_messages};
 
 /// Print the log-probability of every token of a completion.
 ///
-/// Prints `{"tokens": [{"id", "start", "end", "logp"}], "sum"}`: byte offsets into the completion's file,
-/// natural logarithms at temperature 1. The end token is not added: what is in the file is scored.
+/// Prints `{"tokens": [{"id", "start", "end", "logp"}], "sum"}`: byte offsets into the completion's
+/// file, natural logarithms at temperature 1. The end token is not added: what is in the file is
+/// scored.
 ///
 /// Example: visual-sdpo logprobs --model assets/mini --messages chat.json --completion answer.txt
 #[derive(Parser)]

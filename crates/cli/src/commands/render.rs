@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 
 /// Render a matplotlib script or an HTML page in the sandbox and write its picture.
 ///
-/// A page has no network: it may use the files beside it and the style sheets, scripts and fonts of public
-/// servers that are kept in this program. What it asked for in vain is told.
+/// A page has no network: it may use the files beside it and the style sheets, scripts and fonts of
+/// public servers that are kept in this program. What it asked for in vain is told.
 ///
-/// Examples: visual-sdpo render chart.py -o chart.png --elements chart.json; visual-sdpo render page.html -o page.png
+/// Examples: visual-sdpo render chart.py -o chart.png --elements chart.json; visual-sdpo render
+/// page.html -o page.png
 #[derive(Parser)]
 pub struct Args {
     /// A Python script that draws a chart, or a page (.html).
@@ -22,7 +23,8 @@ pub struct Args {
     /// The picture to write, as PNG.
     #[arg(short, long, value_name = "PNG")]
     output: PathBuf,
-    /// Also write the table of everything drawn: kind, box, text, colour and the calls that drew it.
+    /// Also write the table of everything drawn: kind, box, text, colour and the calls that drew
+    /// it.
     #[arg(long, value_name = "JSON")]
     elements: Option<PathBuf>,
     #[command(flatten)]

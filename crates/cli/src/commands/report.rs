@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 /// Turn a run folder into pages that open from disk.
 ///
-/// Writes RUN_DIR/report/index.html with a page per stored rollout and copies of the pictures; nothing is
-/// fetched from a network. Run it again at any time, also while the run goes on.
+/// Writes RUN_DIR/report/index.html with a page per stored rollout and copies of the pictures;
+/// nothing is fetched from a network. Run it again at any time, also while the run goes on.
 ///
 /// Example: visual-sdpo report runs/chart-visual-sdpo
 #[derive(Parser)]

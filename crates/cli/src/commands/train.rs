@@ -12,9 +12,9 @@ use vsdpo_train::{End, RunOptions, RunSummary, StepReport};
 
 /// Train a policy as a recipe says.
 ///
-/// Writes a run folder: resolved recipe, manifest, metrics, rollouts with pictures, checkpoints in Hugging
-/// Face form, and a report that opens from disk. Ctrl-C ends the step, saves and exits with 130; --resume
-/// goes on from there, bit for bit. A second Ctrl-C does not wait.
+/// Writes a run folder: resolved recipe, manifest, metrics, rollouts with pictures, checkpoints in
+/// Hugging Face form, and a report that opens from disk. Ctrl-C ends the step, saves and exits with
+/// 130; --resume goes on from there, bit for bit. A second Ctrl-C does not wait.
 ///
 /// Example: visual-sdpo train recipes/chart-visual-sdpo.toml --set steps=40
 #[derive(Parser)]

@@ -1,4 +1,5 @@
-//! `lint` for people: rustc's manner, the statement at fault under a caret and the place in the picture.
+//! `lint` for people: rustc's manner, the statement at fault under a caret and the place in the
+//! picture.
 
 use super::{Checked, failure_rule};
 use crate::terminal::{clean, clean_line};
@@ -135,7 +136,8 @@ fn region(r: Region) -> String {
     format!("[{:.0},{:.0},{:.0},{:.0}]", r.x0, r.y0, r.x1, r.y1)
 }
 
-/// The source with every character that could drive a terminal replaced by as many `?` as it has bytes.
+/// The source with every character that could drive a terminal replaced by as many `?` as it has
+/// bytes.
 fn same_length(source: &str) -> String {
     let harmless = |c: char| {
         matches!(c, '\r') || matches!(clean(c.encode_utf8(&mut [0; 4])), std::borrow::Cow::Borrowed(_))

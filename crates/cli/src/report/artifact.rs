@@ -1,5 +1,5 @@
-//! One artifact on a page: the picture with the boxes of its defects beside the code that drew it. The
-//! rollout pages and `lint --html` share it.
+//! One artifact on a page: the picture with the boxes of its defects beside the code that drew it.
+//! The rollout pages and `lint --html` share it.
 
 use super::code::{CodeView, legend};
 use super::curve::value;
@@ -86,7 +86,8 @@ pub fn boxes(defects: &[DefectRecord], width: u32, height: u32) -> Markup {
     }
 }
 
-/// The number of a finding at the corner of its first box, kept inside the picture; `r` in its pixels.
+/// The number of a finding at the corner of its first box, kept inside the picture; `r` in its
+/// pixels.
 fn badge(number: usize, x: f64, y: f64, r: f64) -> Markup {
     let (x, y) = ((x - 0.6 * r).max(r), (y - 0.6 * r).max(r));
     html! {

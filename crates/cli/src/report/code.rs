@@ -1,5 +1,6 @@
-//! The text of an answer as numbered lines, statements shaded by their blame and tokens marked by the
-//! distance between student and teacher. Everything is escaped; offsets that do not fit are ignored.
+//! The text of an answer as numbered lines, statements shaded by their blame and tokens marked by
+//! the distance between student and teacher. Everything is escaped; offsets that do not fit are
+//! ignored.
 
 use super::curve::value;
 use super::records::{Bytes, StatementRecord, TokenRecord};
@@ -61,8 +62,8 @@ impl CodeView<'_> {
     }
 }
 
-/// The KL value that is drawn at full strength: the 98th percentile, and at least 0.1 nats, so that a
-/// calm answer does not look alarmed.
+/// The KL value that is drawn at full strength: the 98th percentile, and at least 0.1 nats, so that
+/// a calm answer does not look alarmed.
 pub fn kl_scale(tokens: &[TokenRecord]) -> f64 {
     let mut values: Vec<f64> = tokens.iter().filter_map(|t| t.kl).filter(|v| v.is_finite()).collect();
     values.sort_by(f64::total_cmp);
@@ -114,7 +115,8 @@ fn fill(len: usize, spans: impl Iterator<Item = (usize, usize)>, innermost: bool
     owner
 }
 
-/// The line cut wherever statement or token changes. A character belongs to the span of its first byte.
+/// The line cut wherever statement or token changes. A character belongs to the span of its first
+/// byte.
 fn pieces<'a>(line: &'a str, start: usize, statement: &[u32], token: &[u32]) -> Vec<Piece<'a>> {
     let mut found: Vec<Piece<'a>> = Vec::new();
     let mut from = 0;

@@ -10,7 +10,8 @@ const RATE: Option<(f64, f64)> = Some((0.0, 1.0));
 /// title, note, fixed range, (metric, label).
 type Spec = (&'static str, &'static str, Option<(f64, f64)>, &'static [(&'static str, &'static str)]);
 
-/// The panels that every run may have, in reading order. A metric that a run did not write gives no line.
+/// The panels that every run may have, in reading order. A metric that a run did not write gives no
+/// line.
 const SPECS: &[Spec] = &[
     (
         "Reward",

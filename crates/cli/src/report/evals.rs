@@ -26,7 +26,8 @@ pub fn headline(run: &Run) -> Markup {
     }
 }
 
-/// Without two evaluations: the training rollouts, and the page says that they are no held-out result.
+/// Without two evaluations: the training rollouts, and the page says that they are no held-out
+/// result.
 fn training(run: &Run) -> Markup {
     let ends = |key: &str| -> Option<(Interval, Interval)> {
         let values: Vec<f64> = run.metrics.iter().filter_map(|m| m.get(key)?.as_f64()).collect();

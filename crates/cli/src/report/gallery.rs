@@ -1,7 +1,7 @@
 //! Renders before and after, and the list of stored rollouts.
 //!
-//! Nobody chose the pictures: they are the first and the last, and among several answers to a task the one
-//! of median reward.
+//! Nobody chose the pictures: they are the first and the last, and among several answers to a task
+//! the one of median reward.
 
 use super::artifact::boxes;
 use super::curve::value;
@@ -100,7 +100,8 @@ fn verdict(shown: &Shown) -> Markup {
     }
 }
 
-/// Tasks met in both halves of the run: the answers at their first and last step, widest span first.
+/// Tasks met in both halves of the run: the answers at their first and last step, widest span
+/// first.
 fn pairs(run: &Run, first: u64, last: u64) -> Vec<(&Shown, &Shown)> {
     let middle = first + (last - first) / 2;
     let mut tasks: BTreeMap<&str, Vec<&Shown>> = BTreeMap::new();

@@ -1,9 +1,10 @@
-//! The frame around every page: one style sheet and one script, both inline, nothing from a network.
+//! The frame around every page: one style sheet and one script, both inline, nothing from a
+//! network.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-/// A whole page. The policy in the header forbids every address but the page's own and `data:`, so that
-/// text that slipped through could still load nothing.
+/// A whole page. The policy in the header forbids every address but the page's own and `data:`, so
+/// that text that slipped through could still load nothing.
 pub fn page(title: &str, body: &Markup) -> String {
     html! {
         (DOCTYPE)

@@ -1,6 +1,6 @@
-//! What a run folder holds, read back with patience: a field that a run did not write is a default, a
-//! last line cut by a kill is left out. The writer is `vsdpo_train::log`; this reader shares no type with
-//! it, so that the report works in a build without the trainer.
+//! What a run folder holds, read back with patience: a field that a run did not write is a default,
+//! a last line cut by a kill is left out. The writer is `vsdpo_train::log`; this reader shares no
+//! type with it, so that the report works in a build without the trainer.
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -157,7 +157,8 @@ pub fn read_lines<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Vec<T>> {
     Ok(found)
 }
 
-/// A pass over `rollouts.jsonl` that keeps a few words per rollout: the file may be larger than memory.
+/// A pass over `rollouts.jsonl` that keeps a few words per rollout: the file may be larger than
+/// memory.
 pub fn index_rollouts(path: &Path) -> Result<Vec<RolloutEntry>> {
     let mut found = Vec::new();
     for_each_line(path, |offset, line| {

@@ -1,7 +1,9 @@
-//! How often `lint` is right, against labels that people made by hand: `fixtures/attribution` (which
-//! statement answers for which element) and `fixtures/lint` (which rules find something in which picture).
+//! How often `lint` is right, against labels that people made by hand: `fixtures/attribution`
+//! (which statement answers for which element) and `fixtures/lint` (which rules find something in
+//! which picture).
 //!
-//! `cargo test --release --workspace --test accuracy -- --nocapture` prints the tables of `docs/accuracy.md`.
+//! `cargo test --release --workspace --test accuracy -- --nocapture` prints the tables of
+//! `docs/accuracy.md`.
 
 mod attribution;
 mod rules;

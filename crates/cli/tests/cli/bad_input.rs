@@ -59,7 +59,8 @@ fn no_sandbox() {
         SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch).unwrap().try_into().unwrap();
     let mut command = binary();
     command.args(["lint", &chart("clean.py")]).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // SAFETY: between fork and exec only two prctl-like calls are made, on memory that is already there.
+    // SAFETY: between fork and exec only two prctl-like calls are made, on memory that is already
+    // there.
     unsafe {
         command.pre_exec(move || seccompiler::apply_filter(&filter).map_err(std::io::Error::other));
     }

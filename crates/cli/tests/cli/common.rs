@@ -20,7 +20,8 @@ pub fn chart(name: &str) -> String {
     format!("{}/tests/charts/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Fails unless the run ended with 2, nothing on standard output and one line that holds every word.
+/// Fails unless the run ended with 2, nothing on standard output and one line that holds every
+/// word.
 pub fn assert_one_line(output: &Output, words: &[&str]) {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(2), "{out}\n{err}");

@@ -116,7 +116,8 @@ fn a_page_whose_text_the_metric_cannot_see_is_told() {
     assert!(out.contains("finds no text on the reference") && !out.contains("on the candidate:"), "{out}");
 }
 
-/// The page's script never ends until it is replaced, which is while the first screenshot waits for it.
+/// The page's script never ends until it is replaced, which is while the first screenshot waits for
+/// it.
 #[test]
 fn a_screenshot_that_fails_once_is_taken_again_in_a_fresh_browser() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! `eval --benchmark chartmimic` from folders of pairs to the row of the table, and its judge against a
-//! server of our own.
+//! `eval --benchmark chartmimic` from folders of pairs to the row of the table, and its judge
+//! against a server of our own.
 
 use crate::common::{assert_one_line, binary};
 use crate::stub::Stub;
@@ -147,8 +147,8 @@ fn the_row_by_hand_and_an_interrupted_run() {
     assert_eq!(summary(&output)["row"], first["row"]);
 }
 
-/// A run that is killed in the middle has kept every example it was done with, and the next one ends where an
-/// undisturbed one does.
+/// A run that is killed in the middle has kept every example it was done with, and the next one
+/// ends where an undisturbed one does.
 #[test]
 fn a_killed_run_goes_on() {
     let names: Vec<String> = (0..12).map(|i| format!("line_{i}")).collect();

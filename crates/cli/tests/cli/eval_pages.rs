@@ -1,4 +1,5 @@
-//! `eval --benchmark design2code` from folders of pages to the row of the table, with the real browser.
+//! `eval --benchmark design2code` from folders of pages to the row of the table, with the real
+//! browser.
 
 use crate::common::{assert_one_line, binary};
 use serde_json::{Value, json};
@@ -73,8 +74,8 @@ fn near(got: &Value, want: f64, tolerance: f64) {
     assert!((got.as_f64().unwrap() - want).abs() < tolerance, "{got} is not {want}");
 }
 
-/// Three pairs of the fixtures under names of both sets, a page without a prediction and three that cannot be
-/// scored. Another build of Chromium than the fixtures' may differ by 0.02 in a score.
+/// Three pairs of the fixtures under names of both sets, a page without a prediction and three that
+/// cannot be scored. Another build of Chromium than the fixtures' may differ by 0.02 in a score.
 #[test]
 fn the_row_by_hand_and_an_interrupted_run() {
     let world = World::new();
@@ -148,8 +149,8 @@ fn the_row_by_hand_and_an_interrupted_run() {
     }
 }
 
-/// A run that is killed in the middle has kept every example it was done with, and the next one ends where an
-/// undisturbed one does.
+/// A run that is killed in the middle has kept every example it was done with, and the next one
+/// ends where an undisturbed one does.
 #[test]
 fn a_killed_run_goes_on() {
     let world = World::new();
@@ -208,7 +209,8 @@ fn a_changed_picture_is_looked_at_again_and_a_missing_one_is_told() {
     assert!(third["row"]["position"]["mean"].as_f64().unwrap() < 100.0);
 }
 
-/// Rows of a Parquet file are the examples 1, 2, ... of a folder; what their pages show lies beside the file.
+/// Rows of a Parquet file are the examples 1, 2, ... of a folder; what their pages show lies beside
+/// the file.
 #[cfg(feature = "train")]
 #[test]
 fn the_benchmark_in_parquet() {
@@ -247,8 +249,8 @@ fn the_benchmark_in_parquet() {
     assert!(said.contains("0 examples looked at now, 2 known from before"), "{said}");
 }
 
-/// A screenshot that fails is no blank page: the example has no scores, the command says so at its end, and the
-/// next run tries it alone.
+/// A screenshot that fails is no blank page: the example has no scores, the command says so at its
+/// end, and the next run tries it alone.
 #[test]
 fn a_page_that_never_loads_is_an_error_among_scores() {
     let world = World::new();

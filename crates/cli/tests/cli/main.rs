@@ -1,5 +1,5 @@
-//! The command line as people meet it: black-box tests through the binary, in one program so that it is
-//! linked once. They need `cargo xtask setup`, as rendering does.
+//! The command line as people meet it: black-box tests through the binary, in one program so that
+//! it is linked once. They need `cargo xtask setup`, as rendering does.
 
 mod bad_input;
 mod common;

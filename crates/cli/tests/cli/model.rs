@@ -176,7 +176,8 @@ fn recipes_that_cannot_be_used() {
     assert_one_line(&run(&["train", shipped, "--set", &out, "--resume"]), &["resume"]);
 }
 
-/// Three examples, one of them without a picture. A random model writes no code, so every score is 0.
+/// Three examples, one of them without a picture. A random model writes no code, so every score is
+/// 0.
 #[test]
 fn a_model_answers_the_benchmark_and_goes_on_where_it_stopped() {
     let world = World::new();
@@ -241,7 +242,8 @@ fn a_model_answers_the_benchmark_and_goes_on_where_it_stopped() {
     assert_one_line(&run(&args), &["--responses", "--model", "exclude"]);
 }
 
-/// Two pages to be reproduced and one without a picture. A random model writes no page, but what it writes is one.
+/// Two pages to be reproduced and one without a picture. A random model writes no page, but what it
+/// writes is one.
 #[test]
 fn a_model_answers_with_pages() {
     let world = World::new();

@@ -1,4 +1,5 @@
-//! `lint`, `render` and `explain` for pages. They need Chromium, which `cargo xtask setup` installs.
+//! `lint`, `render` and `explain` for pages. They need Chromium, which `cargo xtask setup`
+//! installs.
 
 use crate::common::{assert_one_line, binary, run};
 use serde_json::Value;
@@ -100,7 +101,8 @@ fn a_page_is_rendered_in_its_window_with_the_files_beside_it() {
     assert_eq!(picture.get_pixel(300, 200).0, [0x33, 0x66, 0x99]);
 }
 
-/// A text that moved, one that changed its colour, one that is gone and one that came, each with its element.
+/// A text that moved, one that changed its colour, one that is gone and one that came, each with
+/// its element.
 #[test]
 fn pages_are_compared_with_a_reference() {
     let dir = tempfile::tempdir().unwrap();

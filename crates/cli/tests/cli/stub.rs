@@ -30,7 +30,8 @@ pub struct Stub {
 }
 
 impl Stub {
-    /// Answers with the status and text that `answer` gives for a model and how often it was asked before.
+    /// Answers with the status and text that `answer` gives for a model and how often it was asked
+    /// before.
     pub fn start(answer: impl Fn(&str, usize) -> (u16, String) + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());

@@ -1,9 +1,10 @@
 //! Statements of a page: its elements and the rules of its style sheets.
 //!
-//! An element is a statement from its start tag to its end tag; the ones inside it are statements too, and a token
-//! belongs to the innermost. Where an end tag is left out, the element ends where the next one of its name
-//! begins or the element around it ends, whichever comes first. Browsers know more cases; in those a token between
-//! two elements is charged to the first of them instead of to the one around both.
+//! An element is a statement from its start tag to its end tag; the ones inside it are statements
+//! too, and a token belongs to the innermost. Where an end tag is left out, the element ends where
+//! the next one of its name begins or the element around it ends, whichever comes first. Browsers
+//! know more cases; in those a token between two elements is charged to the first of them instead
+//! of to the one around both.
 
 use super::LineStarts;
 use lol_html::html_content::Element;
@@ -15,15 +16,16 @@ use vsdpo_artifact::{Span, Statement, StyleRule};
 /// Longest source that is read, in bytes.
 const MAX_SOURCE: usize = 1 << 20;
 
-/// A start tag and, where there is one, the end tag of its element. Elements without content end with their tag.
+/// A start tag and, where there is one, the end tag of its element. Elements without content end
+/// with their tag.
 struct Tag {
     name: String,
     span: Span,
     end: Option<Span>,
 }
 
-/// Every element of `source` and every one of `rules`, by start; an enclosing statement stands before the ones
-/// inside it. Spans are byte offsets; text longer than 1 MiB gives an empty list.
+/// Every element of `source` and every one of `rules`, by start; an enclosing statement stands
+/// before the ones inside it. Spans are byte offsets; text longer than 1 MiB gives an empty list.
 pub fn statements(source: &str, rules: &[StyleRule]) -> Vec<Statement> {
     if source.len() > MAX_SOURCE {
         return Vec::new();

@@ -1,11 +1,12 @@
 //! Statements of Python code, by Ruff's parser.
 //!
-//! The parser recovers from errors, so code that was cut off by the length limit keeps all its complete
-//! statements; what can be read of the broken one is a statement too, so that an error there has a
-//! place. Statements inside compound statements (`for`, `def`, `with`, ...) are listed beside the
-//! compound statement, which spans its body: header tokens belong to it, body tokens to the smaller
-//! statement. `elif`, `else` and `except` lines are no statements of their own in Python's grammar and
-//! belong to the whole `if` or `try`. Decorators belong to their function. Comments belong to none.
+//! The parser recovers from errors, so code that was cut off by the length limit keeps all its
+//! complete statements; what can be read of the broken one is a statement too, so that an error
+//! there has a place. Statements inside compound statements (`for`, `def`, `with`, ...) are listed
+//! beside the compound statement, which spans its body: header tokens belong to it, body tokens to
+//! the smaller statement. `elif`, `else` and `except` lines are no statements of their own in
+//! Python's grammar and belong to the whole `if` or `try`. Decorators belong to their function.
+//! Comments belong to none.
 
 use super::LineStarts;
 use ruff_python_ast::statement_visitor::{StatementVisitor, walk_stmt};
@@ -15,16 +16,18 @@ use ruff_python_parser::parse_unchecked_source;
 use ruff_text_size::Ranged;
 use vsdpo_artifact::{Span, Statement};
 
-/// Longest source that is parsed, in bytes; a script that a person or a model writes has some thousand.
+/// Longest source that is parsed, in bytes; a script that a person or a model writes has some
+/// thousand.
 const MAX_SOURCE: usize = 1 << 18;
 
-/// Stack that one byte of source can cost: `[[[[...` makes a tree as deep as it is long, which is dropped
-/// by recursion.
+/// Stack that one byte of source can cost: `[[[[...` makes a tree as deep as it is long, which is
+/// dropped by recursion.
 const STACK_PER_BYTE: usize = 256;
 
 /// Every statement of `source`, by start; an enclosing statement stands before the ones inside it.
 ///
-/// Spans are byte offsets. Text without a readable statement, or longer than 256 KiB, gives an empty list.
+/// Spans are byte offsets. Text without a readable statement, or longer than 256 KiB, gives an
+/// empty list.
 pub fn statements(source: &str) -> Vec<Statement> {
     if source.len() > MAX_SOURCE {
         return Vec::new();
@@ -41,8 +44,8 @@ pub fn statements(source: &str) -> Vec<Statement> {
         .collect()
 }
 
-/// Every comment of `source` with its line, from 1; `#` inside strings begins none. Text longer than 256 KiB
-/// gives an empty list.
+/// Every comment of `source` with its line, from 1; `#` inside strings begins none. Text longer
+/// than 256 KiB gives an empty list.
 pub fn comments(source: &str) -> Vec<(usize, &str)> {
     if source.len() > MAX_SOURCE {
         return Vec::new();
@@ -75,7 +78,8 @@ fn spans(source: &str, body: &[Stmt]) -> Vec<Span> {
     while let Some(stmt) = pending.0.pop() {
         let range = stmt.range();
         let start = range.start().to_usize();
-        // A statement that was cut off reaches over the line ends behind it; a complete one never does.
+        // A statement that was cut off reaches over the line ends behind it; a complete one never
+        // does.
         let text = source.get(start..range.end().to_usize()).unwrap_or("");
         let span = Span::new(start, start + text.trim_end().len());
         if !span.is_empty() {

@@ -1,9 +1,11 @@
-//! Mini charts: two series, a legend, a note and tick labels that fit only if the layout follows the content.
+//! Mini charts: two series, a legend, a note and tick labels that fit only if the layout follows
+//! the content.
 //!
-//! A task fixes the *content*: kind of chart, shapes of the two series, tick labels, spacing of the y ticks,
-//! colour of the plot area, the note and the point that it belongs to. A script adds the *layout*: where the legend
-//! goes, how labels turn, how much room they get, how the note is aligned and coloured. No fixed layout suits
-//! more than a small share of the contents (checked by a test), so a policy must read its prompt.
+//! A task fixes the *content*: kind of chart, shapes of the two series, tick labels, spacing of the
+//! y ticks, colour of the plot area, the note and the point that it belongs to. A script adds the
+//! *layout*: where the legend goes, how labels turn, how much room they get, how the note is
+//! aligned and coloured. No fixed layout suits more than a small share of the contents (checked by
+//! a test), so a policy must read its prompt.
 //!
 //! | layout choice | what it depends on |
 //! |---|---|
@@ -13,8 +15,8 @@
 //! | colour of the note | the plot area |
 //! | colours of the series, grid | nothing: neutral choices, to see what training drifts |
 //!
-//! What a good layout is comes from plain geometry; that the real renderer and rules agree is a test of the command
-//! line's crate.
+//! What a good layout is comes from plain geometry; that the real renderer and rules agree is a
+//! test of the command line's crate.
 
 mod content;
 mod layout;

@@ -1,4 +1,5 @@
-//! Colours that both worlds use: few words for a small policy, and the same rule of what can be read on what.
+//! Colours that both worlds use: few words for a small policy, and the same rule of what can be
+//! read on what.
 
 /// Colours of the ground that text stands on: four light ones, then four dark ones.
 pub const GROUNDS: [(&str, [u8; 3]); 8] = [

@@ -22,10 +22,12 @@ pub trait Content: Clone + Debug + Send + Sync {
     /// The set that it belongs to; `None` for the combinations that belong to none.
     fn split(&self) -> Option<Split>;
 
-    /// Whether it makes a task: some layout is good, and which are good is no matter of a few pixels.
+    /// Whether it makes a task: some layout is good, and which are good is no matter of a few
+    /// pixels.
     fn usable(&self) -> bool;
 
-    /// `other` with those words of this content that a report may quote and that no layout depends on.
+    /// `other` with those words of this content that a report may quote and that no layout depends
+    /// on.
     fn lend_words(&self, other: Self) -> Self;
 
     /// The instruction.
@@ -37,7 +39,8 @@ pub trait Content: Clone + Debug + Send + Sync {
     /// Whether a layout is good, by plain geometry.
     fn good(&self, layout: &Self::Layout) -> bool;
 
-    /// The nearest good layout of a usable content: choices that fit are kept, the others are drawn among the good ones.
+    /// The nearest good layout of a usable content: choices that fit are kept, the others are drawn
+    /// among the good ones.
     fn repair(&self, layout: &Self::Layout, rng: &mut impl Rng) -> Self::Layout;
 
     /// The code of a layout, in the words of the domain.
@@ -88,7 +91,8 @@ pub trait Layout: Clone + Debug + PartialEq + Send + Sync {
     /// Every layout, neutral choices left at their first value.
     fn every() -> Vec<Self>;
 
-    /// Each choice from `random` with probability one third, else from `good`; neutral ones from `good`.
+    /// Each choice from `random` with probability one third, else from `good`; neutral ones from
+    /// `good`.
     fn mixed(good: &Self, random: &Self, rng: &mut impl Rng) -> Self;
 
     /// The layout of a code, as far as it is one of ours. `None` if any choice is missing.
@@ -115,8 +119,9 @@ pub fn task<C: Content>(split: Split, seed: u64, index: u64) -> Task {
     content.task(format!("mini-{}/{}/{seed}/{index}", C::DOMAIN.name(), split.name()), &layout)
 }
 
-/// The best content-blind policy: the one layout that is good for the most contents of a split, with its share of `n`
-/// of them. An exhaustive search by geometry; render its answers to score it as any other policy.
+/// The best content-blind policy: the one layout that is good for the most contents of a split,
+/// with its share of `n` of them. An exhaustive search by geometry; render its answers to score it
+/// as any other policy.
 ///
 /// # Panics
 /// Never: every world has layouts.

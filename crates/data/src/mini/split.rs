@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 /// The three disjoint sets of contents.
 ///
-/// Every world numbers its contents by two combinations of their fields. The first decides between the three sets;
-/// held-out contents also have second combinations that no other set has. The base policy has read feedback about
-/// `Feedback` contents, RL prompts come from `Train`, evaluation uses `Heldout`.
+/// Every world numbers its contents by two combinations of their fields. The first decides between
+/// the three sets; held-out contents also have second combinations that no other set has. The base
+/// policy has read feedback about `Feedback` contents, RL prompts come from `Train`, evaluation
+/// uses `Heldout`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Split {
@@ -34,7 +35,8 @@ impl Split {
         }
     }
 
-    /// The set of a content by the numbers of its two combinations; `None` for pairs that belong to none.
+    /// The set of a content by the numbers of its two combinations; `None` for pairs that belong to
+    /// none.
     pub(super) fn of(first: usize, second: usize) -> Option<Split> {
         let held_out = scatter(second).is_multiple_of(4);
         match (scatter(first + 1000) % 5, held_out) {

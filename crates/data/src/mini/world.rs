@@ -51,8 +51,8 @@ impl World {
         }
     }
 
-    /// The answers of the best content-blind policy to the first `n` tasks of a split: one layout, chosen by training
-    /// contents.
+    /// The answers of the best content-blind policy to the first `n` tasks of a split: one layout,
+    /// chosen by training contents.
     pub fn constant_answers(self, split: Split, seed: u64, n: u64) -> Vec<String> {
         match self {
             World::Chart => constant_answers::<chart::Content>(split, seed, n),

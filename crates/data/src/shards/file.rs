@@ -15,8 +15,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 const FETCH: &str = "the file is cut short or damaged: fetch it again";
-/// Rows decoded at a time where all rows of a group are wanted, and where some are. Only rows of the second
-/// kind are large.
+/// Rows decoded at a time where all rows of a group are wanted, and where some are. Only rows of
+/// the second kind are large.
 const ROWS: (usize, usize) = (1024, 16);
 
 /// A column that is needed.
@@ -71,7 +71,8 @@ impl Shard {
     /// Reads the footer and checks that the columns are there.
     pub fn open(path: &Path, columns: &[Column]) -> Result<Self, DataError> {
         let file = File::open(path).map_err(DataError::io(path, "name an existing file"))?;
-        // What the writer's Arrow called a type is of no use: there are three texts for one in Parquet.
+        // What the writer's Arrow called a type is of no use: there are three texts for one in
+        // Parquet.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let footer = guarded(|| ArrowReaderMetadata::load(&file, options).map_err(|e| line(&e)))
             .map_err(|problem| DataError::file(path, format!("no whole Parquet file ({problem})"), FETCH))?;
@@ -99,8 +100,8 @@ impl Shard {
             .map_err(|_| DataError::file(&self.path, "a row group has no possible number of rows", FETCH))
     }
 
-    /// Some rows of one column of a row group (ascending; all of them if not given), in pieces. No byte of
-    /// another column or row group is read.
+    /// Some rows of one column of a row group (ascending; all of them if not given), in pieces. No
+    /// byte of another column or row group is read.
     pub fn read(
         &self,
         group: usize,
@@ -151,8 +152,8 @@ thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread reads a file that may be damaged. A panic is then the file's fault and becomes an error: a
-/// program's hook has nothing to say about it.
+/// Whether this thread reads a file that may be damaged. A panic is then the file's fault and
+/// becomes an error: a program's hook has nothing to say about it.
 pub fn reads_damaged_files() -> bool {
     GUARDED.get()
 }

@@ -1,5 +1,5 @@
-//! The distance of two colours as ChartMimic (spec chartmimic, 7.3) and Design2Code (spec design2code, 11)
-//! take it: sRGB to CIE L*a*b* under D65, then CIEDE2000 with all weights 1.
+//! The distance of two colours as ChartMimic (spec chartmimic, 7.3) and Design2Code (spec
+//! design2code, 11) take it: sRGB to CIE L*a*b* under D65, then CIEDE2000 with all weights 1.
 
 /// A colour in CIE L*a*b*.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,7 +17,8 @@ const TO_XYZ: [[f64; 3]; 3] =
 const WHITE: [f64; 3] = [0.95047, 1.0, 1.08883];
 
 impl Lab {
-    /// From `#` and six hexadecimal digits; more digits, the alpha, are passed over. `None` for other texts.
+    /// From `#` and six hexadecimal digits; more digits, the alpha, are passed over. `None` for
+    /// other texts.
     pub fn of_hex(token: &str) -> Option<Self> {
         let digits = token.strip_prefix('#')?;
         let byte = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
@@ -40,8 +41,8 @@ impl Lab {
     }
 }
 
-/// CIEDE2000. The mean hue is not brought below 360 degrees, as in the library that the benchmarks use; this
-/// changes the rotation term where the hues lie on both sides of red.
+/// CIEDE2000. The mean hue is not brought below 360 degrees, as in the library that the benchmarks
+/// use; this changes the rotation term where the hues lie on both sides of red.
 pub fn difference(x: Lab, y: Lab) -> f64 {
     let seventh = |c: f64| (c.powi(7) / (c.powi(7) + 25f64.powi(7))).sqrt();
     let g = 0.5 * (1.0 - seventh((x.a.hypot(x.b) + y.a.hypot(y.b)) / 2.0));

@@ -1,6 +1,5 @@
-//! The axes of a chart that are judged against a reference: the four metrics of ChartMimic under the `fixed`
-//! rules, and how alike the pictures look.
-//! The score of an axis is the F1.
+//! The axes of a chart that are judged against a reference: the four metrics of ChartMimic under
+//! the `fixed` rules, and how alike the pictures look. The score of an axis is the F1.
 
 use super::SATISFIED;
 use crate::axes::chart::ChartScores;
@@ -26,8 +25,8 @@ pub struct Comparison<'a> {
     pub visual: Option<f64>,
 }
 
-/// The diagnosis with the axes that need a reference, and the reward (equation 8) over all axes. A failed
-/// execution stays as it is.
+/// The diagnosis with the axes that need a reference, and the reward (equation 8) over all axes. A
+/// failed execution stays as it is.
 pub fn against(mut diagnosis: Diagnosis, with: &Comparison) -> Diagnosis {
     if !diagnosis.executed {
         return diagnosis;

@@ -1,5 +1,5 @@
-//! The axes of a page that are judged against a reference: the five scores of Design2Code, and where the blocks are
-//! that cost them.
+//! The axes of a page that are judged against a reference: the five scores of Design2Code, and
+//! where the blocks are that cost them.
 
 use super::SATISFIED;
 use crate::axes::web::blocks::Block;
@@ -17,14 +17,15 @@ const REPORTED: usize = 64;
 /// A page beside its reference.
 #[derive(Clone, Copy, Debug)]
 pub struct PageComparison<'a> {
-    /// The blocks of both with what matches; the candidate's are those of the render that is judged.
+    /// The blocks of both with what matches; the candidate's are those of the render that is
+    /// judged.
     pub blocks: &'a Comparison,
     /// CLIP's similarity of the pictures, 0 to 1; `None` where there are no weights of CLIP.
     pub clip: Option<f64>,
 }
 
-/// The diagnosis with the findings and axes that need a reference, and the reward (equation 8) over all axes. A
-/// failed execution stays as it is.
+/// The diagnosis with the findings and axes that need a reference, and the reward (equation 8) over
+/// all axes. A failed execution stays as it is.
 pub fn against_page(mut diagnosis: Diagnosis, rendered: &Rendered, with: &PageComparison) -> Diagnosis {
     if !diagnosis.executed {
         return diagnosis;
@@ -174,7 +175,8 @@ impl Place<'_> {
         crate::rules::defect(&elements, message)
     }
 
-    /// The texts that stand in a block of the page: those with its words, else all, else what is around it.
+    /// The texts that stand in a block of the page: those with its words, else all, else what is
+    /// around it.
     fn under(&self, block: &Block) -> Vec<&Element> {
         let place = self.region(block.bbox).grow(1.0);
         let stands = |e: &&Element| {

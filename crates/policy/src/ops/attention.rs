@@ -1,12 +1,13 @@
 //! Scaled dot-product attention over packed sequences of different lengths.
 //!
-//! Nothing is padded and keys are not repeated: one task handles one sequence and one key/value head, and
-//! stacks the query heads that share it as extra rows of the same product. Query rows go in tiles; a
-//! causal tile multiplies keys up to its own end only, which halves the work. Forward keeps one number per
-//! query row (the logarithm of its softmax denominator), and backward recomputes the probabilities.
+//! Nothing is padded and keys are not repeated: one task handles one sequence and one key/value
+//! head, and stacks the query heads that share it as extra rows of the same product. Query rows go
+//! in tiles; a causal tile multiplies keys up to its own end only, which halves the work. Forward
+//! keeps one number per query row (the logarithm of its softmax denominator), and backward
+//! recomputes the probabilities.
 //!
-//! Sequences that begin alike may share the rows of their beginning (a [`Segment`]'s prefix): these are then
-//! computed once, and their gradients are added up in the order of the segments.
+//! Sequences that begin alike may share the rows of their beginning (a [`Segment`]'s prefix): these
+//! are then computed once, and their gradients are added up in the order of the segments.
 //!
 //! Not done: splitting one sequence and head over several threads, and attention windows.
 
@@ -23,11 +24,12 @@ const NAME: &str = "attention";
 /// Rows (query positions times heads of the group) of one tile.
 const TILE_ROWS: usize = 96;
 
-/// `softmax(q k^T / sqrt(d)) v` within each segment and its prefix; `q` `[n, H, d]`, `k` and `v` `[n, Hkv, d]` with H a
-/// multiple of Hkv (query head h reads key head h / (H / Hkv)). The result is `[n, H, d]`.
+/// `softmax(q k^T / sqrt(d)) v` within each segment and its prefix; `q` `[n, H, d]`, `k` and `v`
+/// `[n, Hkv, d]` with H a multiple of Hkv (query head h reads key head h / (H / Hkv)). The result
+/// is `[n, H, d]`.
 ///
-/// The segments' rows follow one another and cover all n. With `causal`, row t sees rows up to t of its own
-/// segment, else all of it; a prefix is seen whole.
+/// The segments' rows follow one another and cover all n. With `causal`, row t sees rows up to t of
+/// its own segment, else all of it; a prefix is seen whole.
 ///
 /// # Errors
 /// If shapes or segments disagree, or an operand is not contiguous f32 on the CPU.

@@ -5,7 +5,8 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 const NAME: &str = "embedding";
 
-/// Rows `ids` of `w` `[V, c]`, giving `[ids.len(), c]`. Backward adds each row's gradient to its id.
+/// Rows `ids` of `w` `[V, c]`, giving `[ids.len(), c]`. Backward adds each row's gradient to its
+/// id.
 ///
 /// # Errors
 /// If an id is not below V, or the table is not contiguous f32 on the CPU.

@@ -1,7 +1,8 @@
 //! The gated half of the feed-forward block, `silu(x Wg^T) * (x Wu^T)`, as one op.
 //!
-//! As three ops it would put two tensors of the block's inner width on the tape, and candle adds every
-//! gradient to a buffer of zeros, on one thread. Fused, both products and their gradients stay inside.
+//! As three ops it would put two tensors of the block's inner width on the tape, and candle adds
+//! every gradient to a buffer of zeros, on one thread. Fused, both products and their gradients
+//! stay inside.
 
 use super::activation::{gate, gate_bwd};
 use super::host;

@@ -47,7 +47,8 @@ pub(super) fn stored(data: Vec<f32>, shape: &Shape) -> (CpuStorage, Shape) {
     (CpuStorage::F32(data), shape.clone())
 }
 
-/// Refuses operands that are not f32 on the CPU before candle would, with the op's name and the mend.
+/// Refuses operands that are not f32 on the CPU before candle would, with the op's name and the
+/// mend.
 pub(super) fn check(op: &str, tensors: &[&Tensor]) -> Result<()> {
     for t in tensors {
         if t.dtype() != DType::F32 {

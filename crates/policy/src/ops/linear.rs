@@ -7,10 +7,12 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tenso
 use rayon::prelude::*;
 
 const NAME: &str = "linear";
-/// Rows summed by one task in the bias gradient. Fixed, so that results do not depend on the thread count.
+/// Rows summed by one task in the bias gradient. Fixed, so that results do not depend on the thread
+/// count.
 const ROWS: usize = 512;
 
-/// `x W^T + b` for `x` of shape `[.., cin]`, `w` `[cout, cin]` and `b` `[cout]`, giving `[.., cout]`.
+/// `x W^T + b` for `x` of shape `[.., cin]`, `w` `[cout, cin]` and `b` `[cout]`, giving `[..,
+/// cout]`.
 ///
 /// Backward computes dX = dY W, dW = dY^T X and db = Σ dY for tracked operands only.
 ///

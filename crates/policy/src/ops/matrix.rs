@@ -1,7 +1,8 @@
 //! Matrix products on plain slices, through the `gemm` crate.
 //!
-//! candle's own `matmul` would do for whole tensors, but the attention tiles and the loss work on parts of
-//! buffers, want to accumulate into their destination, and run single-threaded inside parallel loops.
+//! candle's own `matmul` would do for whole tensors, but the attention tiles and the loss work on
+//! parts of buffers, want to accumulate into their destination, and run single-threaded inside
+//! parallel loops.
 
 use gemm::Parallelism;
 use rayon::prelude::*;
@@ -121,8 +122,9 @@ pub fn product(a: Mat<'_>, b: Mat<'_>) -> Vec<f32> {
 
 /// `a^T b` of two tall matrices, the gradient of a weight: `[a.cols, b.cols]` out of many rows.
 ///
-/// The rows go in short blocks that stay in the cache; `gemm` alone takes panels of 500 rows and more, which
-/// was 1.3 times slower. Threads share the columns of `a`, so every sum runs in the order of the rows.
+/// The rows go in short blocks that stay in the cache; `gemm` alone takes panels of 500 rows and
+/// more, which was 1.3 times slower. Threads share the columns of `a`, so every sum runs in the
+/// order of the rows.
 ///
 /// # Panics
 /// If the numbers of rows differ or a slice is too short for its shape.
@@ -142,8 +144,8 @@ pub fn product_of_rows(a: Mat<'_>, b: Mat<'_>) -> Vec<f32> {
 }
 
 /// # Safety
-/// `out` must be valid for `a.rows` rows of `b.cols` elements that lie `row` apart, and, with `add`,
-/// initialised.
+/// `out` must be valid for `a.rows` rows of `b.cols` elements that lie `row` apart, and, with
+/// `add`, initialised.
 pub(super) unsafe fn gemm_raw(
     out: *mut f32,
     row: usize,
@@ -153,7 +155,8 @@ pub(super) unsafe fn gemm_raw(
 ) {
     assert_eq!(a.cols, b.rows, "matrix product: inner sizes differ");
     assert!(a.data.len() >= a.extent() && b.data.len() >= b.extent(), "matrix product: operand is too short");
-    // SAFETY: the operands were checked against their strides, the destination is the caller's promise.
+    // SAFETY: the operands were checked against their strides, the destination is the caller's
+    // promise.
     unsafe {
         gemm::gemm(
             a.rows,

@@ -3,8 +3,8 @@
 /// Tells the allocator to keep freed memory instead of returning it to the system.
 ///
 /// Every op allocates its output. With glibc's defaults, blocks of tens of megabytes are mapped and
-/// unmapped each time, and the page faults take 15 to 60 % of a training step. Call it once, at the start
-/// of a process that trains or samples; it does nothing where the C library is not glibc.
+/// unmapped each time, and the page faults take 15 to 60 % of a training step. Call it once, at the
+/// start of a process that trains or samples; it does nothing where the C library is not glibc.
 pub fn tune_allocator() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: mallopt only sets parameters of the allocator, under its own lock.

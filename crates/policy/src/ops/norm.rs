@@ -1,7 +1,7 @@
 //! RMS norm and layer norm over the last axis.
 //!
-//! Both keep one or two numbers per row from the forward pass (the op value lives as long as the tape), so
-//! that backward needs no second reduction over the input.
+//! Both keep one or two numbers per row from the forward pass (the op value lives as long as the
+//! tape), so that backward needs no second reduction over the input.
 
 use super::host::{self, Scatter};
 use super::linear::add_parts;

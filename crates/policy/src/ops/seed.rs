@@ -8,8 +8,8 @@ const NAME: &str = "backward";
 
 /// Gradients of all variables behind `y`, given `grad` = dL/dy in `y`'s row-major order.
 ///
-/// The loss works on plain slices and hands back the gradient of the hidden states; this puts it on the
-/// tape. The usual `(y * grad).sum().backward()` would also compute a gradient of `grad`.
+/// The loss works on plain slices and hands back the gradient of the hidden states; this puts it on
+/// the tape. The usual `(y * grad).sum().backward()` would also compute a gradient of `grad`.
 ///
 /// # Errors
 /// If the sizes differ, or an op of the tape fails.

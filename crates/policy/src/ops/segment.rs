@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-/// Consecutive rows that attend to one another, and to rows before them that they share with others.
+/// Consecutive rows that attend to one another, and to rows before them that they share with
+/// others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
     /// The rows.
     pub rows: Range<usize>,
-    /// Rows of an earlier segment that come before these in the sequence; all of them are seen. Empty for a
-    /// sequence that stands alone.
+    /// Rows of an earlier segment that come before these in the sequence; all of them are seen.
+    /// Empty for a sequence that stands alone.
     pub prefix: Range<usize>,
 }
 

@@ -1,10 +1,11 @@
-//! Inner loops: a dispatcher to the widest vector instructions, a branch-free `exp`, and reductions.
+//! Inner loops: a dispatcher to the widest vector instructions, a branch-free `exp`, and
+//! reductions.
 //!
-//! The build targets plain x86-64 so that one binary runs everywhere. [`vectorised`] compiles the closure
-//! it is given once per instruction set and picks one at run time, which is where most of the speed of
-//! the element-wise ops comes from. The standard library's `exp` is a call that the compiler cannot
-//! vectorise, hence the polynomial; a reduction with one accumulator is bound by the latency of an
-//! addition, hence `LANES` partial sums.
+//! The build targets plain x86-64 so that one binary runs everywhere. [`vectorised`] compiles the
+//! closure it is given once per instruction set and picks one at run time, which is where most of
+//! the speed of the element-wise ops comes from. The standard library's `exp` is a call that the
+//! compiler cannot vectorise, hence the polynomial; a reduction with one accumulator is bound by
+//! the latency of an addition, hence `LANES` partial sums.
 
 use pulp::Arch;
 
@@ -13,7 +14,8 @@ const LANES: usize = 16;
 
 /// Runs `body` compiled for the widest vector instructions of this machine.
 ///
-/// Everything that `body` calls must be `#[inline(always)]`, otherwise it is compiled for the baseline.
+/// Everything that `body` calls must be `#[inline(always)]`, otherwise it is compiled for the
+/// baseline.
 #[inline(always)]
 pub fn vectorised<R>(body: impl FnOnce() -> R) -> R {
     Arch::new().dispatch(body)
@@ -23,7 +25,8 @@ pub fn vectorised<R>(body: impl FnOnce() -> R) -> R {
 /// always finite and never below 1.1e-38.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    // Adding 1.5 * 2^23 leaves the nearest integer in the low mantissa bits: a rounding without a branch.
+    // Adding 1.5 * 2^23 leaves the nearest integer in the low mantissa bits: a rounding without a
+    // branch.
     const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.33, 88.37);
     let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
@@ -142,7 +145,8 @@ pub fn exp_shifted(x: &mut [f32], shift: f32) -> f32 {
 mod tests {
     use super::*;
 
-    /// Largest error of `f` against `want` over a grid, relative to max(1, |want|) or purely relative.
+    /// Largest error of `f` against `want` over a grid, relative to max(1, |want|) or purely
+    /// relative.
     fn worst(range: (f32, f32), floor: f64, f: impl Fn(f32) -> f32, want: impl Fn(f64) -> f64) -> f64 {
         (0..=40_000)
             .map(|i| range.0 + (range.1 - range.0) * i as f32 / 40_000.0)

@@ -1,5 +1,5 @@
-//! Every op against a slow composition of candle's own ops (values and gradients) and against central
-//! finite differences.
+//! Every op against a slow composition of candle's own ops (values and gradients) and against
+//! central finite differences.
 
 use super::*;
 use candle_core::{D, DType, Device, Result, Tensor, Var};
@@ -25,7 +25,8 @@ fn close(got: &[f32], want: &[f32], tolerance: f32, what: &str) {
     }
 }
 
-/// A fixed, uneven weighting turns any output into a scalar with a gradient that tells elements apart.
+/// A fixed, uneven weighting turns any output into a scalar with a gradient that tells elements
+/// apart.
 fn weights(t: &Tensor) -> Vec<f32> {
     (0..t.elem_count()).map(|i| ((i * 7 % 11) as f32 - 4.5) / 5.0).collect()
 }
@@ -190,7 +191,8 @@ fn embedding_adds_repeated_ids() {
     assert!(embedding(&table, &[6]).unwrap_err().to_string().contains("id 6"));
 }
 
-/// Attention one sequence at a time with repeated keys, through candle's matmul and softmax by hand.
+/// Attention one sequence at a time with repeated keys, through candle's matmul and softmax by
+/// hand.
 fn slow_attention(t: &[Tensor], segments: &[usize], causal: bool) -> Result<Tensor> {
     let (heads, kv, d) = (t[0].dim(1)?, t[1].dim(1)?, t[0].dim(2)?);
     let mut parts = Vec::new();
@@ -233,8 +235,8 @@ fn alone(lengths: &[usize]) -> Vec<Segment> {
 
 #[test]
 fn a_shared_prefix_counts_as_often_as_it_is_shared() {
-    // Rows 0..5 begin two sequences, which go on in 5..8 and 8..10; 10..12 stands alone. Laid out whole, the
-    // sequences are 0..8 and 0..5 with 8..10.
+    // Rows 0..5 begin two sequences, which go on in 5..8 and 8..10; 10..12 stands alone. Laid out
+    // whole, the sequences are 0..8 and 0..5 with 8..10.
     let inputs = [random(&[12, 4, 6], 31), random(&[12, 2, 6], 32), random(&[12, 2, 6], 33)];
     let after = |rows| Segment { rows, prefix: 0..5 };
     let segments = [Segment::alone(0..5), after(5..8), after(8..10), Segment::alone(10..12)];

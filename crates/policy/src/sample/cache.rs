@@ -1,15 +1,15 @@
 //! Keys and values seen so far, for one sequence, by layer and head.
 //!
-//! A prompt's part is computed once and shared by its whole group; every completion owns only its own part.
-//! Parts grow by one token at a time, are of different lengths and are never moved: a row that finishes is
-//! simply dropped.
+//! A prompt's part is computed once and shared by its whole group; every completion owns only its
+//! own part. Parts grow by one token at a time, are of different lengths and are never moved: a row
+//! that finishes is simply dropped.
 
 use super::tile::{LANES, Left, tile_rows};
 use crate::ops::simd;
 use pulp::{Arch, Simd, WithSimd};
 
-/// What one head remembers. Keys lie in blocks of [`LANES`] tokens as `[head_dim][LANES]`, so that a strip of
-/// scores is one tile; values lie as rows filled up to whole strips.
+/// What one head remembers. Keys lie in blocks of [`LANES`] tokens as `[head_dim][LANES]`, so that
+/// a strip of scores is one tile; values lie as rows filled up to whole strips.
 #[derive(Clone)]
 pub(super) struct HeadCache {
     keys: Vec<f32>,
@@ -41,7 +41,8 @@ impl HeadCache {
     }
 }
 
-/// Attention of the `g` query heads that share one key head, over the prompt's part and then the row's own.
+/// Attention of the `g` query heads that share one key head, over the prompt's part and then the
+/// row's own.
 pub(super) struct Attend<'a> {
     /// `[g, head_dim]`, at most eight heads, already scaled by `1 / sqrt(head_dim)`.
     pub queries: &'a [f32],

@@ -1,7 +1,8 @@
 //! One decoding step on plain slices: the language model with its weights laid out in strips.
 //!
-//! The same equations as `text.rs`, for one new token per row and without a tape. Rows are independent of
-//! each other, down to the last bit, so a completion does not change with the company it is drawn in.
+//! The same equations as `text.rs`, for one new token per row and without a tape. Rows are
+//! independent of each other, down to the last bit, so a completion does not change with the
+//! company it is drawn in.
 
 use super::cache::{Attend, HeadCache};
 use super::tile::Strips;
@@ -105,8 +106,8 @@ impl Decoder {
         out
     }
 
-    /// Feeds one token per place and returns the logits `[n, vocab]` of what follows. `wide` spreads each
-    /// product over all threads.
+    /// Feeds one token per place and returns the logits `[n, vocab]` of what follows. `wide`
+    /// spreads each product over all threads.
     pub fn step(&self, places: &mut [Place], s: &mut Scratch, wide: bool) -> Vec<f32> {
         let (c, hidden) = (&self.config, self.config.hidden_size);
         [&mut s.x, &mut s.cos, &mut s.sin].into_iter().for_each(Vec::clear);

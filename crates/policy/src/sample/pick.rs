@@ -5,8 +5,9 @@ use crate::ops::simd;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-/// Draws a token from `logits` (which it overwrites) and returns it with its log-probability under the full
-/// softmax after temperature; temperature 1 when greedy. At equal logits the lowest id wins.
+/// Draws a token from `logits` (which it overwrites) and returns it with its log-probability under
+/// the full softmax after temperature; temperature 1 when greedy. At equal logits the lowest id
+/// wins.
 pub(super) fn pick(logits: &mut [f32], config: &SampleConfig, rng: &mut ChaCha8Rng) -> (u32, f32) {
     let greedy = config.temperature <= 0.0;
     let scale = if greedy { 1.0 } else { 1.0 / config.temperature };
@@ -31,7 +32,8 @@ pub(super) fn pick(logits: &mut [f32], config: &SampleConfig, rng: &mut ChaCha8R
     (token as u32, (weights[token] / total).ln())
 }
 
-/// Draws among the likeliest tokens that together reach `mass`; the one that reaches it is among them.
+/// Draws among the likeliest tokens that together reach `mass`; the one that reaches it is among
+/// them.
 fn nucleus(weights: &[f32], mass: f32, rng: &mut ChaCha8Rng) -> usize {
     let mut order: Vec<usize> = (0..weights.len()).collect();
     order.sort_by(|a, b| weights[*b].total_cmp(&weights[*a]));

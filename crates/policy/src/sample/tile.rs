@@ -1,15 +1,17 @@
 //! The one inner loop of decoding: a few rows times a strip of [`LANES`] columns.
 //!
-//! Decoding multiplies very few rows by every weight of the model. A general matrix product would first
-//! rearrange the weights, at the cost of reading them once more; here they are laid out in strips when
-//! sampling starts. Scores against cached keys and sums of cached values are the same loop.
+//! Decoding multiplies very few rows by every weight of the model. A general matrix product would
+//! first rearrange the weights, at the cost of reading them once more; here they are laid out in
+//! strips when sampling starts. Scores against cached keys and sums of cached values are the same
+//! loop.
 
 use pulp::{Arch, Simd, WithSimd, bytemuck};
 use rayon::prelude::*;
 
 /// Columns of a strip: two AVX-512 registers.
 pub(super) const LANES: usize = 32;
-/// Rows of a tile; with two registers each, the sums of eight rows fit any machine's registers well.
+/// Rows of a tile; with two registers each, the sums of eight rows fit any machine's registers
+/// well.
 const ROWS: usize = 8;
 
 /// A weight `[cout, cin]` in strips: `[cout / LANES][cin][LANES]`, filled up with zeros.
@@ -37,7 +39,8 @@ impl Strips {
         self.data.len() * size_of::<f32>()
     }
 
-    /// `x W^T` for `x` `[n, cin]`, into `out` `[n, cout]`. `wide` spreads the strips over all threads.
+    /// `x W^T` for `x` `[n, cin]`, into `out` `[n, cout]`. `wide` spreads the strips over all
+    /// threads.
     pub fn product(&self, x: &[f32], out: &mut Vec<f32>, wide: bool) {
         let n = x.len() / self.cin;
         out.resize(n * self.cout, 0.0);
@@ -89,8 +92,8 @@ pub(super) struct Left<'a> {
     pub stride: usize,
 }
 
-/// `out[r][..] += sum_k x[r][k] w[k][..]` for up to [`ROWS`] rows, `out` being `[rows, LANES]`; the rows of `w`
-/// lie `w.1` apart.
+/// `out[r][..] += sum_k x[r][k] w[k][..]` for up to [`ROWS`] rows, `out` being `[rows, LANES]`; the
+/// rows of `w` lie `w.1` apart.
 #[inline(always)]
 pub(super) fn tile_rows<S: Simd>(simd: S, rows: usize, x: Left, w: (&[f32], usize), out: &mut [f32]) {
     match rows {

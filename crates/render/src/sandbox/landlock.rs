@@ -1,5 +1,5 @@
-//! Which files a script may open: Python and its libraries to read, one scratch folder to write. And which a browser
-//! may: programs and fonts to read, its profile to write.
+//! Which files a script may open: Python and its libraries to read, one scratch folder to write.
+//! And which a browser may: programs and fonts to read, its profile to write.
 
 use crate::config::RenderError;
 use landlock::{
@@ -43,8 +43,8 @@ pub(crate) struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    /// Builds the ruleset; a process that restricts itself by it opens nothing else. Rights that the
-    /// kernel does not know yet are left out, from ABI 1 on.
+    /// Builds the ruleset; a process that restricts itself by it opens nothing else. Rights that
+    /// the kernel does not know yet are left out, from ABI 1 on.
     pub fn build(&self) -> Result<OwnedFd, RenderError> {
         self.create().map_err(failed)?.ok_or(RenderError::NoSandbox { layer: "landlock" })
     }
@@ -64,7 +64,8 @@ impl Rules<'_> {
     }
 }
 
-/// The ruleset of a browser whose program and profile lie there; `None` where the kernel has no landlock.
+/// The ruleset of a browser whose program and profile lie there; `None` where the kernel has no
+/// landlock.
 pub(crate) fn around_browser(program: &Path, profile: &Path) -> Result<Option<OwnedFd>, RenderError> {
     let create = || {
         let read = AccessFs::ReadFile | AccessFs::ReadDir;
@@ -96,11 +97,12 @@ fn failed(error: RulesetError) -> RenderError {
     RenderError::Sandbox { message: format!("landlock: {error}") }
 }
 
-/// Gives up everything that the ruleset does not grant, for good. Makes two system calls and allocates nothing, so it
-/// may run between fork and exec.
+/// Gives up everything that the ruleset does not grant, for good. Makes two system calls and
+/// allocates nothing, so it may run between fork and exec.
 pub(crate) fn restrict(ruleset: &OwnedFd) -> std::io::Result<()> {
     rustix::thread::set_no_new_privs(true)?;
-    // SAFETY: the arguments are a descriptor that is open and a number; the kernel reads no memory of ours.
+    // SAFETY: the arguments are a descriptor that is open and a number; the kernel reads no memory
+    // of ours.
     match unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0) } {
         0 => Ok(()),
         _ => Err(std::io::Error::last_os_error()),
@@ -127,7 +129,8 @@ fn add(
 /// The kernel's landlock version; 0 where it is missing or switched off.
 pub(crate) fn abi() -> i64 {
     const VERSION: libc::c_ulong = 1;
-    // SAFETY: with the version flag the kernel reads no memory of ours; the arguments are plain numbers.
+    // SAFETY: with the version flag the kernel reads no memory of ours; the arguments are plain
+    // numbers.
     let abi = unsafe {
         libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0 as libc::size_t, VERSION)
     };

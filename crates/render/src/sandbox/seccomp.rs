@@ -1,9 +1,10 @@
 //! Which system calls a script may make: a list of those that plotting needs, and nothing else.
 //!
 //! A call outside the list fails with EPERM, so that Python raises and the script's author (or the
-//! model) sees why. Calls of another architecture kill the process. Calls that change a file's mode,
-//! owner or times are not on the list although harmless in themselves: landlock does not see them. Nor
-//! are file locks: they reach other processes, and a million of them fill the kernel's memory uncounted.
+//! model) sees why. Calls of another architecture kill the process. Calls that change a file's
+//! mode, owner or times are not on the list although harmless in themselves: landlock does not see
+//! them. Nor are file locks: they reach other processes, and a million of them fill the kernel's
+//! memory uncounted.
 
 use crate::config::RenderError;
 use libc::{EPERM, c_long};
@@ -59,8 +60,8 @@ const ALLOWED_HERE: &[c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const ALLOWED_HERE: &[c_long] = &[];
 
-/// Allowed when one argument has one of these values, or (`MaskedEq`) these values in these bits. A call
-/// may stand here several times.
+/// Allowed when one argument has one of these values, or (`MaskedEq`) these values in these bits. A
+/// call may stand here several times.
 fn conditional() -> Vec<(c_long, u8, Op, Vec<u64>)> {
     let bits = |flags: libc::c_int| flags as u64;
     let spaces = libc::CLONE_NEWUSER | libc::CLONE_NEWPID | libc::CLONE_NEWNET | libc::CLONE_NEWNS;
@@ -118,17 +119,19 @@ fn program() -> Result<BpfProgram, seccompiler::BackendError> {
     let arch = std::env::consts::ARCH.try_into()?;
     let deny = SeccompAction::Errno(EPERM as u32);
     let filter: BpfProgram = SeccompFilter::new(rules, deny, SeccompAction::Allow, arch)?.try_into()?;
-    // The compiled filter begins by checking the architecture: load it, compare, kill. That part goes
-    // first, then our own, then the whole filter; jumps are relative, so each part works where it stands.
+    // The compiled filter begins by checking the architecture: load it, compare, kill. That part
+    // goes first, then our own, then the whole filter; jumps are relative, so each part works where
+    // it stands.
     let architecture = filter[..3].to_vec();
     Ok(architecture.into_iter().chain(plain_calls()).chain(filter).collect())
 }
 
-/// The calls that need no look at their arguments, as ranges of numbers: a quarter of the instructions
-/// that a rule per call takes, and the kernel walks them all when it installs a filter.
+/// The calls that need no look at their arguments, as ranges of numbers: a quarter of the
+/// instructions that a rule per call takes, and the kernel walks them all when it installs a
+/// filter.
 ///
-/// clone3 keeps its arguments in memory, where no filter can look, so it is answered with ENOSYS and the
-/// C library falls back to clone.
+/// clone3 keeps its arguments in memory, where no filter can look, so it is answered with ENOSYS
+/// and the C library falls back to clone.
 fn plain_calls() -> Vec<sock_filter> {
     let step = |code: u32, jt, jf, k| sock_filter { code: code as u16, jt, jf, k };
     let (at_least, above) =
@@ -162,7 +165,8 @@ fn ranges() -> Vec<(u32, u32)> {
 /// Whether the kernel can filter system calls.
 pub(crate) fn available() -> bool {
     let action: u32 = libc::SECCOMP_RET_ERRNO;
-    // SAFETY: the kernel reads four bytes at `action`, which outlives the call, and changes nothing.
+    // SAFETY: the kernel reads four bytes at `action`, which outlives the call, and changes
+    // nothing.
     let answer = unsafe {
         libc::syscall(libc::SYS_seccomp, libc::SECCOMP_GET_ACTION_AVAIL, 0, std::ptr::from_ref(&action))
     };

@@ -1,8 +1,8 @@
 //! Style sheets, scripts and fonts that pages load from public servers, inside this program.
 //!
-//! Model-written pages rarely stand alone: they take Tailwind, web fonts and icon fonts from servers that a page
-//! here cannot reach. `assets/web/lock.json` names the npm packages whose files stand in, and the addresses that
-//! each answers. Nothing else is answered.
+//! Model-written pages rarely stand alone: they take Tailwind, web fonts and icon fonts from
+//! servers that a page here cannot reach. `assets/web/lock.json` names the npm packages whose files
+//! stand in, and the addresses that each answers. Nothing else is answered.
 
 use super::fonts;
 use include_dir::{Dir, include_dir};
@@ -32,8 +32,8 @@ pub(super) struct Package {
     pub family: Option<String>,
     /// Paths in the package.
     pub files: Vec<String>,
-    /// Addresses without their scheme, and the file that each gets. `*` stands for a part between slashes;
-    /// `**` ends a pattern, and what it stands for goes into the file's path.
+    /// Addresses without their scheme, and the file that each gets. `*` stands for a part between
+    /// slashes; `**` ends a pattern, and what it stands for goes into the file's path.
     #[serde(default)]
     answers: BTreeMap<String, String>,
 }

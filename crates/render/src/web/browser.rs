@@ -1,9 +1,9 @@
 //! One browser process: how it is started, confined and ended.
 //!
-//! Pages are untrusted, and so is what draws them. The browser runs in a network namespace that is empty,
-//! under a user id of its own when we are root, with an empty profile that goes with it, and landlock closes to it
-//! all files but programs, fonts and that profile. Chromium's own
-//! sandbox needs user namespaces and an ordinary user; where it cannot have them, that layer is missing and
+//! Pages are untrusted, and so is what draws them. The browser runs in a network namespace that is
+//! empty, under a user id of its own when we are root, with an empty profile that goes with it, and
+//! landlock closes to it all files but programs, fonts and that profile. Chromium's own sandbox
+//! needs user namespaces and an ordinary user; where it cannot have them, that layer is missing and
 //! `doctor` says so.
 
 use super::cdp::{CdpError, Pipe};
@@ -56,9 +56,9 @@ const SWITCHES: [&str; 18] = [
     "--host-resolver-rules=MAP * ^NOTFOUND",
 ];
 
-/// Moves our pipes to the descriptors 3 and 4, where the browser expects them, caps the memory of each of its
-/// processes (in KiB), which is what a page fills outside of its heap, and offers them first when the machine's
-/// memory runs out.
+/// Moves our pipes to the descriptors 3 and 4, where the browser expects them, caps the memory of
+/// each of its processes (in KiB), which is what a page fills outside of its heap, and offers them
+/// first when the machine's memory runs out.
 const SHELL: &str = "ulimit -d 2097152; ulimit -c 0; echo 500 >/proc/self/oom_score_adj; exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null";
 
 /// A running browser. Dropping it ends its processes and its profile.
@@ -134,8 +134,8 @@ impl Browser {
         let profile = profile(with.uid)?;
         let mut command = command(with, profile.path());
         if let Some(ruleset) = sandbox::around_browser(&with.program, profile.path())? {
-            // SAFETY: between fork and exec the closure makes two system calls; it takes no lock and allocates
-            // nothing.
+            // SAFETY: between fork and exec the closure makes two system calls; it takes no lock
+            // and allocates nothing.
             unsafe { command.pre_exec(move || sandbox::restrict(&ruleset)) };
         }
         let mut child = command.spawn().map_err(io("start the browser"))?;

@@ -77,7 +77,8 @@ impl Pipe {
         }
     }
 
-    /// Waits until all of these commands are answered, in whatever order; an error if one is refused.
+    /// Waits until all of these commands are answered, in whatever order; an error if one is
+    /// refused.
     pub fn answers(&mut self, mut ids: Vec<u64>, deadline: Instant) -> Result<(), CdpError> {
         while !ids.is_empty() {
             let message = self.receive(deadline)?;
@@ -90,8 +91,8 @@ impl Pipe {
         Ok(())
     }
 
-    /// The next message that is the answer of this number, or an event; answers that nobody waits for are
-    /// dropped. No command has the number 0.
+    /// The next message that is the answer of this number, or an event; answers that nobody waits
+    /// for are dropped. No command has the number 0.
     pub fn answer_or_event(&mut self, id: u64, deadline: Instant) -> Result<Result<Value, Event>, CdpError> {
         loop {
             let mut message = self.receive(deadline)?;

@@ -49,8 +49,10 @@ pub struct Page {
 pub struct Shot {
     /// The whole page.
     pub image: Image,
-    /// Addresses that it asked for and did not get, or got only in part; names, for files of its folder.
+    /// Addresses that it asked for and did not get, or got only in part; names, for files of its
+    /// folder.
     pub unmet: Vec<String>,
-    /// Names of the files in its folder that it asked for, there or not; at most [`crate::MAX_BESIDE`].
+    /// Names of the files in its folder that it asked for, there or not; at most
+    /// [`crate::MAX_BESIDE`].
     pub beside: Vec<String>,
 }

@@ -1,8 +1,9 @@
 //! From the nodes of a page to its table of elements.
 //!
-//! One element for every HTML element that has a box and is not hidden on purpose (`visibility`, zero opacity,
-//! clipped to nothing). Texts belong to the element right around them, `::before` and `::after` to their host. What a
-//! script made is charged to the nearest element of the source around it.
+//! One element for every HTML element that has a box and is not hidden on purpose (`visibility`,
+//! zero opacity, clipped to nothing). Texts belong to the element right around them, `::before` and
+//! `::after` to their host. What a script made is charged to the nearest element of the source
+//! around it.
 
 use super::snapshot::{Layout, Node};
 use super::tag::Tagged;
@@ -134,7 +135,8 @@ impl State {
         self
     }
 
-    /// Adds what an element cuts of its content. The root's overflow is the window's, which the picture ignores.
+    /// Adds what an element cuts of its content. The root's overflow is the window's, which the
+    /// picture ignores.
     fn cut(&mut self, name: &str, layout: &Layout) {
         let (across, down) = (layout.style("overflow-x"), layout.style("overflow-y"));
         let free = matches!((across, down), ("visible" | "", "visible" | ""));
@@ -182,7 +184,8 @@ fn shown(name: &str, layout: &Layout, state: &State) -> bool {
     drawn && visible(layout) && !name.starts_with("::") && name != "WBR"
 }
 
-/// The element of a node, its texts still to come. `uncut` is what the elements around it leave of it.
+/// The element of a node, its texts still to come. `uncut` is what the elements around it leave of
+/// it.
 fn make(
     id: u32,
     node: &Node,
@@ -280,8 +283,8 @@ fn framed(layout: &Layout) -> bool {
     border || !clear("background-color") || !matches!(layout.style("box-shadow"), "none" | "")
 }
 
-/// A computed colour, its alpha times the opacity around it: `rgb(1, 2, 3)`, `rgba(1, 2, 3, 0.4)` or
-/// `color(srgb 0.1 0.2 0.3 / 0.4)`; `None` for those of wider spaces.
+/// A computed colour, its alpha times the opacity around it: `rgb(1, 2, 3)`, `rgba(1, 2, 3, 0.4)`
+/// or `color(srgb 0.1 0.2 0.3 / 0.4)`; `None` for those of wider spaces.
 fn color(css: &str, opacity: f32) -> Option<[u8; 4]> {
     let (function, list) = css.strip_suffix(')')?.split_once('(')?;
     let (list, full) = match function {

@@ -1,4 +1,5 @@
-//! Style sheets of web fonts, as `fonts.googleapis.com` would write them for the families that are here.
+//! Style sheets of web fonts, as `fonts.googleapis.com` would write them for the families that are
+//! here.
 
 use super::assets::{Found, Package};
 use percent_encoding::percent_decode_str;

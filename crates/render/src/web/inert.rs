@@ -1,8 +1,8 @@
 //! Pages that can leave nothing behind: such pages may follow each other in one context.
 //!
-//! A context is a process, and to start and end one costs more than to lay out a small page. What isolates pages is
-//! needed where a page can act: where it has scripts, handlers, frames, or forms of markup that we do not know to be
-//! harmless. The test errs on the side of acting.
+//! A context is a process, and to start and end one costs more than to lay out a small page. What
+//! isolates pages is needed where a page can act: where it has scripts, handlers, frames, or forms
+//! of markup that we do not know to be harmless. The test errs on the side of acting.
 
 /// Words that must not be in a page, in lower case.
 const ACTS: [&str; 14] = [
@@ -22,8 +22,8 @@ const ACTS: [&str; 14] = [
     "view-transition",
 ];
 
-/// Whether nothing on the page can act: no code, no frame, nothing that navigates. Escapes, in which words could hide,
-/// count as acting.
+/// Whether nothing on the page can act: no code, no frame, nothing that navigates. Escapes, in
+/// which words could hide, count as acting.
 pub fn is_inert(html: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(html) else { return false };
     let text = text.to_ascii_lowercase();

@@ -12,9 +12,9 @@ use vsdpo_artifact::{Element, StyleRule};
 
 /// How long a context may take to go away before its browser is given up.
 const DISPOSE_LIMIT: Duration = Duration::from_secs(5);
-/// Requests that are answered here: those for what a page shows. What scripts ask for or send (`fetch`,
-/// `XMLHttpRequest`, beacons) meets the network that is not there, because a message with a large body would keep
-/// the browser busy beyond the end of its page.
+/// Requests that are answered here: those for what a page shows. What scripts ask for or send
+/// (`fetch`, `XMLHttpRequest`, beacons) meets the network that is not there, because a message with
+/// a large body would keep the browser busy beyond the end of its page.
 const SHOWN: [&str; 7] = ["Document", "Stylesheet", "Image", "Media", "Font", "Script", "Other"];
 /// How often the memory of a page is looked at while it is drawn, the first time after as long.
 const LOOK: Duration = Duration::from_millis(250);
@@ -29,9 +29,9 @@ const MAX_URL: usize = 200;
 /// Files beside a page that are told by name; a page that asks for more tells no more than these.
 pub const MAX_BESIDE: usize = 256;
 
-/// Waits for the page where the `load` event that was heard was that of the blank page before it. Ends animations
-/// as Playwright does for screenshots: finite ones jump to their end, endless ones stop where
-/// they begin. Then waits for fonts, and tells the size of the page.
+/// Waits for the page where the `load` event that was heard was that of the blank page before it.
+/// Ends animations as Playwright does for screenshots: finite ones jump to their end, endless ones
+/// stop where they begin. Then waits for fonts, and tells the size of the page.
 const SETTLE: &str = r#"(async () => {
     if (document.readyState !== 'complete') await new Promise((done) => addEventListener('load', done));
     const style = document.createElement('style');
@@ -145,7 +145,8 @@ impl Context {
         ] {
             asked.push(pipe.send(Some(&session), method, params)?);
         }
-        // The browser's own part of a navigation would overtake what the page's process has to do first.
+        // The browser's own part of a navigation would overtake what the page's process has to do
+        // first.
         pipe.answers(asked, deadline)?;
         Ok(Self { context, session, pages: 0 })
     }
@@ -157,7 +158,8 @@ impl Context {
         browser.pipe.call(None, "Target.disposeBrowserContext", dispose, deadline).map(drop)
     }
 
-    /// Loads the page and takes its picture; with `tagged`, whose source the page then must be, its table too.
+    /// Loads the page and takes its picture; with `tagged`, whose source the page then must be, its
+    /// table too.
     pub fn draw(
         &self,
         browser: &mut Browser,
@@ -178,7 +180,8 @@ impl Context {
         };
         visit.load()?;
         let (world, size) = loop {
-            // A page that loads itself again and again is caught between two loads, or by the clock.
+            // A page that loads itself again and again is caught between two loads, or by the
+            // clock.
             match visit.world().and_then(|world| Ok((visit.settle(&world)?, world))) {
                 Err(PageError::Left(_)) => (),
                 settled => break settled.map(|(size, world)| (world, size))?,
@@ -271,8 +274,8 @@ impl Visit<'_> {
         }
     }
 
-    /// The next answer of this number, or event. Meanwhile the memory is looked at now and then: what scripts
-    /// hold outside their heap has no cap of its own.
+    /// The next answer of this number, or event. Meanwhile the memory is looked at now and then:
+    /// what scripts hold outside their heap has no cap of its own.
     fn next(&mut self, id: u64) -> Result<Result<Value, Event>, PageError> {
         loop {
             let soon = self.look.min(self.deadline);
@@ -303,7 +306,8 @@ impl Visit<'_> {
         }
     }
 
-    /// The same command with each of the parameters. The page answers in the order in which it is asked.
+    /// The same command with each of the parameters. The page answers in the order in which it is
+    /// asked.
     pub fn call_all(&mut self, method: &str, params: Vec<Value>) -> Result<Vec<Value>, PageError> {
         let session = Some(self.context.session.as_str());
         let asked: Vec<u64> = params

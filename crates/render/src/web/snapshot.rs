@@ -1,7 +1,9 @@
-//! What Chromium says about a laid-out page: `DOMSnapshot.captureSnapshot`, read into one list of nodes.
+//! What Chromium says about a laid-out page: `DOMSnapshot.captureSnapshot`, read into one list of
+//! nodes.
 //!
-//! The browser takes the snapshot, so a page's script cannot answer in its place. It is still a claim of the process
-//! that runs the page: numbers must be finite and indices inside their lists, and what is not is left out.
+//! The browser takes the snapshot, so a page's script cannot answer in its place. It is still a
+//! claim of the process that runs the page: numbers must be finite and indices inside their lists,
+//! and what is not is left out.
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -145,7 +147,8 @@ struct TextBoxes {
 }
 
 impl Snapshot {
-    /// The nodes of the page itself, in the order of the source; frames are boxes of it and no more.
+    /// The nodes of the page itself, in the order of the source; frames are boxes of it and no
+    /// more.
     pub fn nodes(&self) -> Vec<Node<'_>> {
         let Some(document) = self.documents.first() else { return Vec::new() };
         let columns = &document.nodes;

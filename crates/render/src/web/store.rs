@@ -1,4 +1,5 @@
-//! What a page may load: itself, files that were put beside it, and what stands in for public servers.
+//! What a page may load: itself, files that were put beside it, and what stands in for public
+//! servers.
 
 use super::assets;
 use base64::Engine;
@@ -36,8 +37,8 @@ pub struct File<'a> {
 }
 
 impl File<'_> {
-    /// The parameters of `Fetch.fulfillRequest`. Any page may use the answer, as public servers allow: browsers
-    /// take fonts and modules of other origins only then.
+    /// The parameters of `Fetch.fulfillRequest`. Any page may use the answer, as public servers
+    /// allow: browsers take fonts and modules of other origins only then.
     pub fn fulfil(&self, request: &Value) -> Value {
         let headers = json!([
             { "name": "Content-Type", "value": self.kind },

@@ -1,7 +1,8 @@
 //! Which rules of a page's own style sheets decide what its elements look like.
 //!
-//! The browser tells, element by element, the rules that match (`CSS.getMatchedStylesForNode`), those of lower rank
-//! first; here the last word on each property is found, and the rule's place in the source.
+//! The browser tells, element by element, the rules that match (`CSS.getMatchedStylesForNode`),
+//! those of lower rank first; here the last word on each property is found, and the rule's place in
+//! the source.
 
 use super::tag::Tagged;
 use serde::Deserialize;
@@ -176,8 +177,8 @@ impl<'a> Decided<'a> {
     }
 }
 
-/// For every property that something sets on an element the rule that has the last word; `None` if that is the
-/// element's own attribute.
+/// For every property that something sets on an element the rule that has the last word; `None` if
+/// that is the element's own attribute.
 fn winners(matched: &Matched) -> BTreeMap<&str, Option<&Rule>> {
     let rules = matched.rules.iter().map(|m| (&m.rule.style, Some(&m.rule)));
     let styles = std::iter::once((&matched.attributes_style, None)).chain(rules);

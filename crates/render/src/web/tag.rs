@@ -1,8 +1,8 @@
 //! Where every element of a page stands in its source.
 //!
-//! An attribute with the element's number is put behind the name of each start tag, in the original bytes: the
-//! page is never written anew. The attribute changes no selector that a page can hold, as its name is made from
-//! the page.
+//! An attribute with the element's number is put behind the name of each start tag, in the original
+//! bytes: the page is never written anew. The attribute changes no selector that a page can hold,
+//! as its name is made from the page.
 
 use lol_html::html_content::Element;
 use lol_html::{HtmlRewriter, Settings, element};
@@ -25,7 +25,8 @@ pub struct Tagged<'a> {
 }
 
 impl<'a> Tagged<'a> {
-    /// Numbers the elements of `html`. A page that cannot be read to its end keeps the numbers up to there.
+    /// Numbers the elements of `html`. A page that cannot be read to its end keeps the numbers up
+    /// to there.
     pub fn new(html: &'a [u8]) -> Self {
         let digest = Sha256::digest(html);
         let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();

@@ -11,7 +11,8 @@ pub fn attacks() -> Vec<Attack> {
     attacks
 }
 
-/// A script that writes into every descriptor that it holds, and ends itself before the probe reports.
+/// A script that writes into every descriptor that it holds, and ends itself before the probe
+/// reports.
 fn forge(body: &str) -> String {
     format!(
         "import os, struct\n\

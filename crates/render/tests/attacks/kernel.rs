@@ -26,7 +26,8 @@ fn network() -> Vec<Attack> {
     ]
 }
 
-/// Every call of a family with arguments of zero: the filter must answer before the kernel looks at them.
+/// Every call of a family with arguments of zero: the filter must answer before the kernel looks at
+/// them.
 fn calls() -> Vec<Attack> {
     let family = |name, numbers: &[libc::c_long]| {
         let body = format!(

@@ -84,7 +84,8 @@ impl Attack {
     }
 }
 
-/// The whole list. `secret` is a file that the user of the pool may read and write; scripts may not.
+/// The whole list. `secret` is a file that the user of the pool may read and write; scripts may
+/// not.
 pub fn all(secret: &Path) -> Vec<Attack> {
     let mut attacks = on_others(secret);
     attacks.extend(crate::kernel::attacks());

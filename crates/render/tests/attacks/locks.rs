@@ -1,5 +1,5 @@
-//! `fcntl` and `flock`: locks, leases, owners of descriptors. They reach other processes, or the memory of
-//! the kernel, without opening anything forbidden.
+//! `fcntl` and `flock`: locks, leases, owners of descriptors. They reach other processes, or the
+//! memory of the kernel, without opening anything forbidden.
 
 use crate::list::{Attack, Layer::*, Sees::*};
 

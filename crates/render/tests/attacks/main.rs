@@ -1,12 +1,15 @@
-//! Hostile scripts: each is stopped by the layer that its entry names, while honest scripts in the same
-//! pool draw what they always draw. The same list runs three times:
-//! - `all_layers`: with everything that this machine gives the tests (as root: another user id per slot,
-//!   namespaces, scratch file systems, landlock, seccomp, limits);
-//! - `ordinary_user`: the same without the user ids, as on a desktop (the attacks on files and processes);
-//! - `unprivileged`: where user namespaces are denied, as in a container: landlock, seccomp and limits.
+//! Hostile scripts: each is stopped by the layer that its entry names, while honest scripts in the
+//! same pool draw what they always draw. The same list runs three times:
+//! - `all_layers`: with everything that this machine gives the tests (as root: another user id per
+//!   slot, namespaces, scratch file systems, landlock, seccomp, limits);
+//! - `ordinary_user`: the same without the user ids, as on a desktop (the attacks on files and
+//!   processes);
+//! - `unprivileged`: where user namespaces are denied, as in a container: landlock, seccomp and
+//!   limits.
 //!
-//! The latter two start this program again under another user id and, for the last, behind a filter that
-//! denies namespaces. They need the Python environment; without it they fail and say how to make it.
+//! The latter two start this program again under another user id and, for the last, behind a filter
+//! that denies namespaces. They need the Python environment; without it they fail and say how to
+//! make it.
 
 mod clock;
 mod files;
@@ -126,7 +129,8 @@ fn start(timeout: Duration) -> ChartRenderer {
     ChartRenderer::start(cfg).unwrap_or_else(|e| panic!("these tests render for real: {e}"))
 }
 
-/// Runs the list, each attack beside an honest script, and tells everything that went wrong at once.
+/// Runs the list, each attack beside an honest script, and tells everything that went wrong at
+/// once.
 fn run_all(setting: &str) {
     let Some(bare) = is_bare(setting) else {
         eprintln!("skipped: {setting}: this machine does not allow what the setting is about");
@@ -140,7 +144,8 @@ fn run_all(setting: &str) {
     let patient = start(Duration::from_secs(60));
     let mut wrong = run_in(&patient, &long, bare);
     if !short.is_empty() {
-        // Honest scripts beside those that use up every core must be done in time, also on a slow machine.
+        // Honest scripts beside those that use up every core must be done in time, also on a slow
+        // machine.
         let honest = Instant::now();
         patient.render(HONEST).unwrap();
         let timeout = (honest.elapsed() * 16).clamp(Duration::from_secs(4), Duration::from_secs(40));
@@ -157,8 +162,8 @@ fn chosen(attack: &Attack) -> bool {
     std::env::var("VSDPO_ATTACK").map_or(true, |part| attack.name.contains(&part))
 }
 
-/// Runs attacks in one pool, as many at a time as it has slots beside the honest script's; returns what
-/// went wrong.
+/// Runs attacks in one pool, as many at a time as it has slots beside the honest script's; returns
+/// what went wrong.
 fn run_in(pool: &ChartRenderer, attacks: &[&Attack], bare: bool) -> Vec<String> {
     let usual = pool.render(HONEST).unwrap();
     assert!(drawn(&usual), "{usual:?}");
@@ -196,7 +201,8 @@ fn open_files() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-/// A file that any user may read and write, so that nothing but the sandbox keeps scripts away from it.
+/// A file that any user may read and write, so that nothing but the sandbox keeps scripts away from
+/// it.
 struct Secret {
     folder: tempfile::TempDir,
     path: PathBuf,

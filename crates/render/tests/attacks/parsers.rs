@@ -1,5 +1,5 @@
-//! Bombs for the parsers inside the job: fonts, pictures, archives, source code, mathematics. What breaks
-//! is the job's own process; how it ends does not matter as long as nobody else notices.
+//! Bombs for the parsers inside the job: fonts, pictures, archives, source code, mathematics. What
+//! breaks is the job's own process; how it ends does not matter as long as nobody else notices.
 
 use crate::list::{Attack, Layer::*, Sees::*};
 use vsdpo_artifact::FailureKind;

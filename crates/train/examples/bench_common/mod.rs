@@ -75,8 +75,8 @@ fn cpu_ms() -> f64 {
     ticks.sum::<f64>() * 10.0
 }
 
-/// The same work by fixtures/bench/pytorch_step.py under the Python of `--python PATH`. `None`, with a word
-/// why, if the option is not given: PyTorch is no part of the project's own set-up.
+/// The same work by fixtures/bench/pytorch_step.py under the Python of `--python PATH`. `None`,
+/// with a word why, if the option is not given: PyTorch is no part of the project's own set-up.
 pub fn pytorch(what: &str) -> Result<Option<Figures>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let python: PathBuf = match args.as_slice() {
@@ -110,9 +110,9 @@ pub fn row(name: &str, field: f64, ours: f64, goal: f64) {
     println!("{}", serde_json::json!({"bench": name, "field": field, "ours": ours, "goal": goal}));
 }
 
-/// hidden 192, 4 layers, 6 query and 2 key heads of 32, SwiGLU 512, vocabulary 1024, as in pytorch_step.py.
-/// The first number of every state is kept large, and the end tokens' rows of the head turn it into a large
-/// penalty: no completion ends early.
+/// hidden 192, 4 layers, 6 query and 2 key heads of 32, SwiGLU 512, vocabulary 1024, as in
+/// pytorch_step.py. The first number of every state is kept large, and the end tokens' rows of the
+/// head turn it into a large penalty: no completion ends early.
 pub fn policy() -> Result<Policy> {
     let folder = tempfile::tempdir()?;
     let spec = FrontSpec { vocab_size: 300, min_pixels: 1024, max_pixels: 65536 };

@@ -1,13 +1,15 @@
-//! What the embedded policy reads before it meets the trainer: plain pairs, feedback pairs, reference pairs.
+//! What the embedded policy reads before it meets the trainer: plain pairs, feedback pairs,
+//! reference pairs.
 //!
-//! Feedback comes from really rendering a first attempt y0; the layout to learn is y0's with the choices that do
-//! not fit put right, and nothing else changed. An attempt that failed to run is answered without the slip: nothing
-//! was seen of its layout, so nothing is said about it.
+//! Feedback comes from really rendering a first attempt y0; the layout to learn is y0's with the
+//! choices that do not fit put right, and nothing else changed. An attempt that failed to run is
+//! answered without the slip: nothing was seen of its layout, so nothing is said about it.
 //!
 //! **The prompt of a feedback pair asks for another content than the one whose render is fed back.** So the
-//! base learns to act on feedback, and nothing about which layout suits which content: that is left to the
-//! method. When prompt and feedback belonged together, the base knew the answers from the prompt alone, and
-//! training on the feedback of *other* rollouts raised the defect-free rate as much as a rollout's own.
+//! base learns to act on feedback, and nothing about which layout suits which content: that is left
+//! to the method. When prompt and feedback belonged together, the base knew the answers from the
+//! prompt alone, and training on the feedback of *other* rollouts raised the defect-free rate as
+//! much as a rollout's own.
 
 use anyhow::Result;
 use rand::Rng;
@@ -55,7 +57,8 @@ pub struct Pair {
     pub answer: String,
 }
 
-/// A first attempt with what rendering it showed. The picture is kept as PNG: thousands of them fit in memory.
+/// A first attempt with what rendering it showed. The picture is kept as PNG: thousands of them fit
+/// in memory.
 struct Attempt<C: Content> {
     content: C,
     seen: Result<Seen, ExecError>,
@@ -145,7 +148,8 @@ impl<C: Content> Attempts<C> {
     }
 }
 
-/// Nothing but the prompt helps to guess such an answer, so every token of it teaches to look words up.
+/// Nothing but the prompt helps to guess such an answer, so every token of it teaches to look words
+/// up.
 fn copied<C: Content>(rng: &mut impl Rng) -> Pair {
     const JOINTS: [&str; 12] = [" ", ", ", "='", "', '", "(", ") ", "\n", ": ", ":", ";", "{", ">"];
     let source = C::draw_seen(rng).code(&C::Layout::random(rng), None);
@@ -168,7 +172,8 @@ fn copied<C: Content>(rng: &mut impl Rng) -> Pair {
     Pair { messages: teacher_prompt(&task, &Feedback::Reference { code: &answer }, channels), answer }
 }
 
-/// Mostly both channels; sometimes one alone, so that the channel ablation has a teacher that can read it.
+/// Mostly both channels; sometimes one alone, so that the channel ablation has a teacher that can
+/// read it.
 fn channels(rng: &mut impl Rng) -> Channels {
     let x: f64 = rng.random();
     Channels { image: x > 0.15, rubric: x < 0.85 }
@@ -220,7 +225,8 @@ impl<C: Content> Draft<C> {
 
 impl<C: Content> Attempt<C> {
     fn pair(&self, rng: &mut impl Rng) -> Result<Pair> {
-        // The words that the feedback quotes stay as far as no layout depends on them; the rest is drawn anew.
+        // The words that the feedback quotes stay as far as no layout depends on them; the rest is
+        // drawn anew.
         let asked = self.content.lend_words(C::draw(Split::Feedback, rng));
         let task = asked.task(String::new(), &self.repaired);
         let channels = channels(rng);

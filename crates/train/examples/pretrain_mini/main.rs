@@ -1,9 +1,9 @@
 //! Makes the embedded policy in `assets/mini` from nothing but a seed: tokenizer, weights, folder.
 //!
-//! `cargo xtask pretrain-mini` runs it. It renders some thousand first attempts at charts and at pages, trains a
-//! byte-level BPE on the texts, then a small Qwen3-VL on pairs of both domains (see `corpus.rs`) by cross-entropy,
-//! and says how well the result writes code alone and with feedback, on contents that it has not been given feedback
-//! about.
+//! `cargo xtask pretrain-mini` runs it. It renders some thousand first attempts at charts and at
+//! pages, trains a byte-level BPE on the texts, then a small Qwen3-VL on pairs of both domains (see
+//! `corpus.rs`) by cross-entropy, and says how well the result writes code alone and with feedback,
+//! on contents that it has not been given feedback about.
 
 mod corpus;
 
@@ -33,9 +33,10 @@ struct Stage {
     lr: f64,
 }
 
-/// First looking words up in the prompt, then the language of prompts and scripts, then reading feedback, which
-/// is learned only once scripts are written without effort. Some pairs go on copying: without them the skill was
-/// gone after 200 steps, and even a reference in the prompt was no longer copied.
+/// First looking words up in the prompt, then the language of prompts and scripts, then reading
+/// feedback, which is learned only once scripts are written without effort. Some pairs go on
+/// copying: without them the skill was gone after 200 steps, and even a reference in the prompt was
+/// no longer copied.
 const STAGES: [Stage; 3] = [
     Stage { mix: Mix { copy: 1.0, plain: 0.0, feedback: 0.0 }, steps: 900, batch: 32, lr: 3e-3 },
     Stage { mix: Mix { copy: 0.15, plain: 0.30, feedback: 0.45 }, steps: 1500, batch: 16, lr: 2e-3 },
@@ -127,7 +128,8 @@ fn config(front: &FrontSummary) -> Config {
     }
 }
 
-/// Trains the tokenizer on prompts, feedback and scripts, and writes every file of the folder but the weights.
+/// Trains the tokenizer on prompts, feedback and scripts, and writes every file of the folder but
+/// the weights.
 fn write_tokenizer(corpus: &Corpus, options: &Options) -> Result<FrontSummary> {
     let mut texts = Vec::new();
     for i in 0..4000 {
@@ -144,8 +146,9 @@ fn write_tokenizer(corpus: &Corpus, options: &Options) -> Result<FrontSummary> {
 }
 
 /// Starts the norms of queries and keys above 1. With 1, no logit of a 32-dimensional head exceeds
-/// `sqrt(32)` = 5.7, too flat to pick one word out of a prompt of 600 tokens, and the norms grow too slowly to
-/// mend that: after 3400 steps from 1 they had reached 1.1, and a reference in the prompt could not be copied.
+/// `sqrt(32)` = 5.7, too flat to pick one word out of a prompt of 600 tokens, and the norms grow
+/// too slowly to mend that: after 3400 steps from 1 they had reached 1.1, and a reference in the
+/// prompt could not be copied.
 fn sharpened(policy: Policy) -> Result<Policy> {
     for (name, var) in policy.parameters() {
         if name.ends_with("q_norm.weight") || name.ends_with("k_norm.weight") {

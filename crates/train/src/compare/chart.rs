@@ -27,8 +27,8 @@ impl Chart {
     }
 }
 
-/// How every chart of the step compares with its task's reference; `None` where there is no reference or where one of
-/// the two did not draw.
+/// How every chart of the step compares with its task's reference; `None` where there is no
+/// reference or where one of the two did not draw.
 ///
 /// # Errors
 /// The renderer or the recorder does not work.
@@ -65,8 +65,8 @@ pub fn compare(
     Ok(compared)
 }
 
-/// The visual score of pictures beside their references: structural similarity, with weights of CLIP its mean
-/// with CLIP's cosine. The one sees places and proportions, the other what is shown.
+/// The visual score of pictures beside their references: structural similarity, with weights of
+/// CLIP its mean with CLIP's cosine. The one sees places and proportions, the other what is shown.
 fn look(clip: Option<&Clip>, pairs: &[(&Image, &Image)]) -> Result<Vec<f64>, TrainError> {
     let structure = pairs.iter().map(|(a, b)| visual::similarity(a, b));
     let Some(clip) = clip else { return Ok(structure.collect()) };

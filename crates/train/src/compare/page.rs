@@ -25,11 +25,11 @@ impl Page {
     }
 }
 
-/// How every page of the step compares with its task's reference; `None` where there is no reference, where the page
-/// did not draw, and where one of the two could not be looked at.
+/// How every page of the step compares with its task's reference; `None` where there is no
+/// reference, where the page did not draw, and where one of the two could not be looked at.
 ///
-/// A page on which the metric's programs raise has no blocks: it would otherwise be spared the axes on which it does
-/// worst.
+/// A page on which the metric's programs raise has no blocks: it would otherwise be spared the axes
+/// on which it does worst.
 ///
 /// # Errors
 /// The viewer or the network does not work.
@@ -85,7 +85,8 @@ struct Compared<'a> {
 }
 
 impl Compared<'_> {
-    /// The two pages with the boxes of the texts that CLIP does not see; `None` if one page was not seen.
+    /// The two pages with the boxes of the texts that CLIP does not see; `None` if one page was not
+    /// seen.
     fn sights<'v>(&self, views: &'v Views<'_>) -> Option<[Sight<'v>; 2]> {
         let [cand, reference] = self.pages.map(|page| views[page].as_ref().ok());
         let reference = Sight { page: &reference?.plain, masks: self.blocks.ref_masks.clone() };
@@ -105,8 +106,8 @@ impl PartialEq for Sight<'_> {
     }
 }
 
-/// CLIP's similarities, 0 to 1; `None` where a page was not seen. What several comparisons look at, as a group does at
-/// its reference, is looked at once.
+/// CLIP's similarities, 0 to 1; `None` where a page was not seen. What several comparisons look at,
+/// as a group does at its reference, is looked at once.
 fn look<'v>(
     clip: &Clip,
     views: &'v Views<'_>,
@@ -172,7 +173,8 @@ mod tests {
     #[test]
     fn a_page_that_the_metric_refuses_scores_nothing_and_a_lost_one_is_not_compared() {
         let pages = ["first line\nsecond line", "first line", "<![x\nfirst line", "lost"];
-        // One of two equal blocks matches, and its own block is all there is on the other side: 2 of 3 blocks.
+        // One of two equal blocks matches, and its own block is all there is on the other side: 2
+        // of 3 blocks.
         let want = [Some(1.0), Some(2.0 / 3.0), Some(0.0), None];
         let got = blocks(Some("first line\nsecond line"), &pages);
         for (got, want) in got.iter().zip(want) {

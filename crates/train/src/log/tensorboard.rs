@@ -1,5 +1,6 @@
-//! TensorBoard event files: length-prefixed, checksummed records that hold the two kinds of protocol
-//! buffer message a scalar needs. Written by hand because nothing else of that format is wanted.
+//! TensorBoard event files: length-prefixed, checksummed records that hold the two kinds of
+//! protocol buffer message a scalar needs. Written by hand because nothing else of that format is
+//! wanted.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -125,7 +126,8 @@ mod tests {
         let entry = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
         let bytes = std::fs::read(entry.path()).unwrap();
         std::fs::remove_dir_all(&folder).unwrap();
-        // Second record, after 12 bytes of header: time (9 bytes), step 7, summary { value { tag, 0.5f } }.
+        // Second record, after 12 bytes of header: time (9 bytes), step 7, summary { value { tag,
+        // 0.5f } }.
         let first = 16 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
         let event = &bytes[first + 12..bytes.len() - 4];
         let want = [0x10, 7, 0x2a, 13, 0x0a, 11, 0x0a, 4, b'l', b'o', b's', b's', 0x15, 0, 0, 0, 0x3f];

@@ -1,13 +1,14 @@
 //! The divergence between student and teacher, and its weighting over a rollout.
 //!
-//! Symbols: p is the student's next-token distribution, q the teacher's (a constant), D their divergence,
-//! delta = log p - log q. Sums over the vocabulary use forms whose terms are not negative, because the
-//! plain sum of p log(p/q) cancels away the small values that occur late in training.
+//! Symbols: p is the student's next-token distribution, q the teacher's (a constant), D their
+//! divergence, delta = log p - log q. Sums over the vocabulary use forms whose terms are not
+//! negative, because the plain sum of p log(p/q) cancels away the small values that occur late in
+//! training.
 //!
 //! # Reading of the paper
-//! The paper writes KL(student || teacher) and does not say how it is computed over the vocabulary; here it
-//! is exact over the full vocabulary. Its "importance-weighted variant" has no formula; see [`Importance`].
-//! [`Divergence`] and [`Support`] change these choices.
+//! The paper writes KL(student || teacher) and does not say how it is computed over the vocabulary;
+//! here it is exact over the full vocabulary. Its "importance-weighted variant" has no formula; see
+//! [`Importance`]. [`Divergence`] and [`Support`] change these choices.
 
 use vsdpo_policy::ops::simd;
 
@@ -19,8 +20,9 @@ pub enum Divergence {
     ReverseKl,
     /// KL(T || S).
     ForwardKl,
-    /// (1 - alpha) KL(S || M) + alpha KL(T || M) with M = (1 - alpha) S + alpha T. It vanishes towards
-    /// both ends: divided by alpha it tends to KL(T || S) at 0, by 1 - alpha to KL(S || T) at 1.
+    /// (1 - alpha) KL(S || M) + alpha KL(T || M) with M = (1 - alpha) S + alpha T. It vanishes
+    /// towards both ends: divided by alpha it tends to KL(T || S) at 0, by 1 - alpha to KL(S || T)
+    /// at 1.
     Jsd {
         /// Share of the teacher in the mixture, above 0 and below 1.
         alpha: f32,
@@ -40,17 +42,19 @@ pub enum Support {
 /// The ratio behind the importance weight rho of a token's divergence; always a constant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Importance {
-    /// pi_student(y) / pi_sampler(y): corrects for tokens sampled by older weights; 1 on fresh ones.
+    /// pi_student(y) / pi_sampler(y): corrects for tokens sampled by older weights; 1 on fresh
+    /// ones.
     #[default]
     Behaviour,
-    /// pi_teacher(y) / pi_student(y), the literal reading of "mismatch between contexts". It shrinks the
-    /// weight exactly where the teacher disagrees, hence it is not the default.
+    /// pi_teacher(y) / pi_student(y), the literal reading of "mismatch between contexts". It
+    /// shrinks the weight exactly where the teacher disagrees, hence it is not the default.
     Context,
     /// No weight.
     None,
 }
 
-/// Log-probabilities below this are raised to it, so that an excluded token costs much but not infinity.
+/// Log-probabilities below this are raised to it, so that an excluded token costs much but not
+/// infinity.
 pub(super) const FLOOR: f32 = -100.0;
 
 /// A distribution over the vocabulary as logits and their log-sum-exp.
@@ -63,7 +67,8 @@ pub struct LogProbs<'a> {
 }
 
 impl LogProbs<'_> {
-    /// log-probability of entry v, at least [`FLOOR`]; NaN stays NaN, so that a broken row is noticed.
+    /// log-probability of entry v, at least [`FLOOR`]; NaN stays NaN, so that a broken row is
+    /// noticed.
     #[inline(always)]
     pub(super) fn at(&self, v: usize) -> f32 {
         let x = self.logits[v] - self.lse;
@@ -73,22 +78,24 @@ impl LogProbs<'_> {
 
 /// Eq. (3): KL_t = Σ_v p_v log(p_v / q_v), student p against teacher q.
 ///
-/// Summed as p (delta + e^-delta - 1), which is the same since both distributions sum to 1. `p` holds the
-/// student's probabilities.
+/// Summed as p (delta + e^-delta - 1), which is the same since both distributions sum to 1. `p`
+/// holds the student's probabilities.
 #[inline(always)]
 pub fn token_kl(p: &[f32], student: LogProbs<'_>, teacher: LogProbs<'_>) -> f32 {
     let n = p.len().min(student.logits.len()).min(teacher.logits.len());
     simd::sum_by(n, |v| p[v] * kl_term(student.at(v) - teacher.at(v)))
 }
 
-/// Eq. (6): the multipliers w_t / (N_d Σ_t w_t) of one rollout's token divergences, so that their weighted
-/// sum over all rollouts is L_VSDPO = (1 / N_d) Σ_i Σ_t w_t KL_t / Σ_t w_t.
+/// Eq. (6): the multipliers w_t / (N_d Σ_t w_t) of one rollout's token divergences, so that their
+/// weighted sum over all rollouts is L_VSDPO = (1 / N_d) Σ_i Σ_t w_t KL_t / Σ_t w_t.
 ///
-/// `weights` are the statement weights w_t of one rollout (0 for masked tokens), `rollouts_with_signal` is
-/// N_d, counted over the whole step. A rollout without any weight gets zeros.
+/// `weights` are the statement weights w_t of one rollout (0 for masked tokens),
+/// `rollouts_with_signal` is N_d, counted over the whole step. A rollout without any weight gets
+/// zeros.
 ///
 /// # Reading of the paper
-/// The paper gives the sum within a rollout; the plain mean over the rollouts that have feedback is ours.
+/// The paper gives the sum within a rollout; the plain mean over the rollouts that have feedback is
+/// ours.
 pub fn weighted_kl(weights: &[f32], rollouts_with_signal: usize) -> Vec<f32> {
     let total: f64 = weights.iter().map(|&w| w as f64).sum();
     let scale = if total > 0.0 { 1.0 / (total * rollouts_with_signal.max(1) as f64) } else { 0.0 };

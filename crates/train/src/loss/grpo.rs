@@ -48,8 +48,9 @@ pub struct Surrogate {
     pub clipped: Clipped,
 }
 
-/// tis * min(r A, clip(r, 1 - low, 1 + high) A), bounded below by tis * dual * A for A < 0, with
-/// r = pi / pi_old (training specification, section 2.2). `logp` are log-probabilities of the same token.
+/// tis * min(r A, clip(r, 1 - low, 1 + high) A), bounded below by tis * dual * A for A < 0, with r
+/// = pi / pi_old (training specification, section 2.2). `logp` are log-probabilities of the same
+/// token.
 pub fn surrogate(logp: f32, old: f32, engine: f32, advantage: f32, clip: &Clip) -> Surrogate {
     let ratio = (logp - old).clamp(-20.0, 20.0).exp();
     let tis = (old - engine).clamp(-20.0, 20.0).exp().min(clip.tis_cap);
@@ -76,8 +77,8 @@ pub fn surrogate(logp: f32, old: f32, engine: f32, advantage: f32, clip: &Clip) 
 /// What a reward is measured against.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Baseline {
-    /// r - mean of the group. Graded rewards keep their scale: a division would turn tiny differences
-    /// between rubrics into unit advantages.
+    /// r - mean of the group. Graded rewards keep their scale: a division would turn tiny
+    /// differences between rubrics into unit advantages.
     #[default]
     Mean,
     /// The same divided by the group's standard deviation (+ 1e-4).
@@ -91,9 +92,9 @@ const EPS: f64 = 1e-4;
 
 /// Advantages of rollouts in consecutive groups of `group_size`.
 ///
-/// A rollout that could not be scored (`None`) gets 0 and stays out of the statistics; the caller also
-/// gives its tokens no weight. A group with fewer than two scored rollouts has no baseline and gets 0, as
-/// does, by itself, a group of equal rewards. Standard deviations divide by n - 1.
+/// A rollout that could not be scored (`None`) gets 0 and stays out of the statistics; the caller
+/// also gives its tokens no weight. A group with fewer than two scored rollouts has no baseline and
+/// gets 0, as does, by itself, a group of equal rewards. Standard deviations divide by n - 1.
 pub fn group_advantages(rewards: &[Option<f32>], group_size: usize, baseline: Baseline) -> Vec<f32> {
     let batch_std = deviation(rewards);
     let mut out = Vec::with_capacity(rewards.len());
@@ -176,7 +177,8 @@ mod tests {
         let std = group_advantages(&rewards, 4, Baseline::GroupStd);
         assert!((std[0] - 0.5 / 0.5001).abs() < 1e-6 && (std[1] + 0.5 / 0.5001).abs() < 1e-6);
         assert!(std[4..].iter().all(|a| a.abs() < 1e-3));
-        // All seven scores: mean 2.7 / 7, squares 1.25 + 0.36, so the variance is (1.61 - 7.29 / 7) / 6.
+        // All seven scores: mean 2.7 / 7, squares 1.25 + 0.36, so the variance is (1.61 - 7.29 / 7)
+        // / 6.
         let batch = group_advantages(&rewards, 4, Baseline::BatchStd);
         let sd = ((1.61f64 - 7.29 / 7.0) / 6.0).sqrt();
         assert!((batch[0] as f64 - 0.5 / (sd + 1e-4)).abs() < 1e-6);

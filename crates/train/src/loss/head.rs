@@ -1,8 +1,8 @@
 //! The fused language-model head: logits, losses and gradients of a few rows at a time.
 //!
-//! For a chunk of rows it computes Z = h_S W^T and U = h_T W^T, every loss and statistic, writes the total
-//! gradient G over Z, and adds up dh = G W and dW = G^T h_S. At Qwen3's vocabulary one row of logits is
-//! 0.6 MB, so the full matrices never exist.
+//! For a chunk of rows it computes Z = h_S W^T and U = h_T W^T, every loss and statistic, writes
+//! the total gradient G over Z, and adds up dh = G W and dW = G^T h_S. At Qwen3's vocabulary one
+//! row of logits is 0.6 MB, so the full matrices never exist.
 
 use super::distill::Divergence;
 use super::grpo::Clipped;
@@ -19,14 +19,14 @@ fn chunk_rows(vocabulary: usize) -> usize {
     (CHUNK_LOGITS / vocabulary.max(1)).clamp(64, 512)
 }
 
-/// Losses of equation 7 over the given rows, and their gradients with respect to the student's hidden
-/// states and, with `train_head`, the head.
+/// Losses of equation 7 over the given rows, and their gradients with respect to the student's
+/// hidden states and, with `train_head`, the head.
 ///
 /// Rows without weight in any stream are dropped before the matrix products.
 ///
 /// # Errors
-/// If the slices do not fit together, a target is not in the vocabulary, a divergence is weighted without
-/// a teacher, or a setting is out of range.
+/// If the slices do not fit together, a target is not in the vocabulary, a divergence is weighted
+/// without a teacher, or a setting is out of range.
 pub fn fused_head(
     input: &HeadInput<'_>,
     cfg: &LossConfig,

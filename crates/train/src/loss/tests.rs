@@ -210,7 +210,8 @@ fn check_case(case: &Case, cfg: &LossConfig) {
     let want = case.total(&h, &w, cfg);
     assert!((value - want).abs() < 2e-6 * want.abs().max(1.0), "{cfg:?}: {value} instead of {want}");
     close(&out.dh, &differences(&h, |x| case.total(x, &w, cfg)), 2e-5, &format!("{cfg:?}: dh"));
-    // The teacher shares the head, but as a constant: `total` takes its head from the unchanged problem.
+    // The teacher shares the head, but as a constant: `total` takes its head from the unchanged
+    // problem.
     let dhead = out.dhead.unwrap();
     close(&dhead, &differences(&w, |x| case.total(&h, x, cfg)), 2e-5, &format!("{cfg:?}: dW"));
 }

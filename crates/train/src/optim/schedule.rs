@@ -8,8 +8,8 @@ pub enum Schedule {
         /// Steps of the rise; step k of them has the share k / warmup.
         warmup: usize,
     },
-    /// A linear rise, then constant, then a linear fall over the last `decay` of `total` steps. The step after
-    /// the last one would have the share 0.
+    /// A linear rise, then constant, then a linear fall over the last `decay` of `total` steps. The
+    /// step after the last one would have the share 0.
     Trapezoid {
         /// Steps of the rise.
         warmup: usize,

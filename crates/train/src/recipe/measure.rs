@@ -15,8 +15,8 @@ pub struct EvalSection {
     pub tasks: usize,
     /// Softmax temperature of these samples; 0 is greedy.
     pub temperature: f32,
-    /// End the run when evaluation falls: execution by 0.1 from its best, or the defect-free share twice
-    /// in a row. The best weights stay in `checkpoints/best` either way.
+    /// End the run when evaluation falls: execution by 0.1 from its best, or the defect-free share
+    /// twice in a row. The best weights stay in `checkpoints/best` either way.
     pub stop_on_fall: bool,
 }
 

@@ -1,4 +1,5 @@
-//! The sections of a recipe, one struct each. The defaults are the ones of the paper where it gives any.
+//! The sections of a recipe, one struct each. The defaults are the ones of the paper where it gives
+//! any.
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -114,11 +115,12 @@ impl Default for RenderSection {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RewardSection {
-    /// Also judge a render beside its task's reference, where there is one: of charts ChartMimic's metrics and a
-    /// visual score, which costs about three more processes a rollout; of pages Design2Code's, three more screenshots.
+    /// Also judge a render beside its task's reference, where there is one: of charts ChartMimic's
+    /// metrics and a visual score, which costs about three more processes a rollout; of pages
+    /// Design2Code's, three more screenshots.
     pub reference: bool,
-    /// Hugging Face folder of a CLIP. It then has half of the visual score of a chart, which is structure alone
-    /// otherwise, and an axis of its own of a page, which is not judged otherwise.
+    /// Hugging Face folder of a CLIP. It then has half of the visual score of a chart, which is
+    /// structure alone otherwise, and an axis of its own of a page, which is not judged otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<PathBuf>,
 }
@@ -258,8 +260,8 @@ pub enum ContextKind {
 pub enum FeedbackKind {
     /// The rollout's own.
     Own,
-    /// Another rollout's, of another task where there is one: the control. A gain that survives it does
-    /// not come from reading the feedback.
+    /// Another rollout's, of another task where there is one: the control. A gain that survives it
+    /// does not come from reading the feedback.
     Shuffled,
 }
 
@@ -269,8 +271,8 @@ pub enum FeedbackKind {
 pub enum TruncatedKind {
     /// They are not distilled: the error of a cut script says nothing about its picture.
     Drop,
-    /// They are. A policy that repeats itself without end is then called back by its teacher, also where all of a
-    /// group do and the policy gradient is silent.
+    /// They are. A policy that repeats itself without end is then called back by its teacher, also
+    /// where all of a group do and the policy gradient is silent.
     Keep,
 }
 

@@ -96,7 +96,8 @@ fn shipped_recipes_parse_and_have_the_streams_of_their_method() {
         let file = path.file_stem().unwrap().to_str().unwrap().to_owned();
         assert_eq!(recipe.name, file, "the file and the run have one name");
         let Streams { ce, ref_kl, rl } = recipe.streams(recipe.sft.warm_start_steps);
-        // The corpus recipes name folders that are not part of the project: they parse without them.
+        // The corpus recipes name folders that are not part of the project: they parse without
+        // them.
         let method = file.strip_suffix("-qwen3vl").unwrap_or(&file);
         assert_eq!(recipe.data.kind != "mini", method != file, "{file}");
         let want = match method.split_once('-').unwrap().1 {

@@ -14,16 +14,18 @@ use vsdpo_render::{ChartRenderer, Page, RenderConfig, RenderError, WebConfig, We
 /// Rows per worker between two saved states: what an interruption costs at most.
 const CHUNK: u64 = 8;
 
-/// Keep the rows of a corpus whose reference scripts run in the sandbox, or whose pages can be drawn.
+/// Keep the rows of a corpus whose reference scripts run in the sandbox, or whose pages can be
+/// drawn.
 ///
-/// Writes the kept rows in trl's conversational form, which `[data] type = "jsonl"` reads; pictures out of an
-/// archive or a Parquet file are written to a folder beside. Interrupted, the same command goes on where it
-/// stopped.
+/// Writes the kept rows in trl's conversational form, which `[data] type = "jsonl"` reads; pictures
+/// out of an archive or a Parquet file are written to a folder beside. Interrupted, the same
+/// command goes on where it stopped.
 ///
 /// Example: visual-sdpo data filter --type chart2code --path data/chart2code --out kept.jsonl
 #[derive(Parser)]
 pub struct Args {
-    /// The form of the corpus: chart2code, chartmimic, websight, webcode2m, design2code or jsonl (of charts).
+    /// The form of the corpus: chart2code, chartmimic, websight, webcode2m, design2code or jsonl
+    /// (of charts).
     #[arg(long = "type", value_name = "TYPE")]
     kind: String,
     /// Its folder or file.
@@ -164,7 +166,8 @@ fn open(config: &DataConfig, outputs: &mut Outputs) -> Result<Corpus> {
     Ok(corpus)
 }
 
-/// Draws the references of some rows and writes each row to where it belongs, in the order of the file.
+/// Draws the references of some rows and writes each row to where it belongs, in the order of the
+/// file.
 fn judge(corpus: &Corpus, drawer: &Drawer, rows: std::ops::Range<u64>, outputs: &mut Outputs) -> Result<()> {
     let records = corpus.records(&rows.clone().collect::<Vec<u64>>())?;
     let sources: Vec<&str> = records.iter().map(|r| r.reference.as_deref().unwrap_or("")).collect();

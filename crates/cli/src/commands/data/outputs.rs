@@ -1,7 +1,8 @@
 //! The files that `data filter` writes, such that an interruption at any moment costs one chunk.
 //!
-//! Beside `--out` stands `OUT.state` while the work is under way: rows done, bytes written, counts. It is
-//! replaced by a rename after the outputs are flushed; going on cuts the outputs back to these bytes.
+//! Beside `--out` stands `OUT.state` while the work is under way: rows done, bytes written, counts.
+//! It is replaced by a rename after the outputs are flushed; going on cuts the outputs back to
+//! these bytes.
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,6 @@
-//! A model's own answers to a benchmark's pictures, as lines of `{"name", "response"}` with a key beside: what
-//! decides an answer. A line is believed on the next run if its key still says the same.
+//! A model's own answers to a benchmark's pictures, as lines of `{"name", "response"}` with a key
+//! beside: what decides an answer. A line is believed on the next run if its key still says the
+//! same.
 
 use super::questions::{Question, Questions};
 use crate::commands::files::{folder_identity, hash, hash_bytes, make_folder, retain_lines};

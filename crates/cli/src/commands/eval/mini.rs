@@ -1,4 +1,5 @@
-//! `eval --benchmark mini-chart` and `mini-web`: a model on the held-out tasks of an embedded world.
+//! `eval --benchmark mini-chart` and `mini-web`: a model on the held-out tasks of an embedded
+//! world.
 
 use super::Sampling;
 use crate::commands::Sandbox;

@@ -21,8 +21,8 @@ pub struct Questions<'a> {
     pub get: &'a dyn Fn(usize) -> Result<Question>,
 }
 
-/// A model that is asked first. The answers go into the folder of results, as the file that comes back: lines
-/// of `{"name", "response"}`.
+/// A model that is asked first. The answers go into the folder of results, as the file that comes
+/// back: lines of `{"name", "response"}`.
 pub struct Asked<'a> {
     pub model: &'a Path,
     pub answer: &'a dyn Fn(&Questions<'_>, &Path) -> Result<PathBuf>,

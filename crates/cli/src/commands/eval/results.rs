@@ -1,5 +1,5 @@
-//! `examples.jsonl`: a line per example as soon as it is known. A line is believed on the next run if it still
-//! holds, by a key of everything that decides it.
+//! `examples.jsonl`: a line per example as soon as it is known. A line is believed on the next run
+//! if it still holds, by a key of everything that decides it.
 
 use crate::commands::files;
 use anyhow::{Context, Result};

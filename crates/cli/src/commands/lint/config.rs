@@ -1,4 +1,5 @@
-//! What a project says about `lint`: `visual-sdpo.toml`, or the table `[tool.visual-sdpo]` of `pyproject.toml`.
+//! What a project says about `lint`: `visual-sdpo.toml`, or the table `[tool.visual-sdpo]` of
+//! `pyproject.toml`.
 
 use super::known;
 use crate::emit::line_column;

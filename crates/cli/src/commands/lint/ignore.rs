@@ -1,5 +1,5 @@
-//! `# vsdpo: ignore[rule, ...]`, in pages `<!-- vsdpo: ignore[rule, ...] -->`: a comment in the lines of a statement
-//! at fault silences its findings.
+//! `# vsdpo: ignore[rule, ...]`, in pages `<!-- vsdpo: ignore[rule, ...] -->`: a comment in the
+//! lines of a statement at fault silences its findings.
 
 use super::known;
 use crate::commands::drawing::File;

@@ -27,7 +27,8 @@ impl Reference {
         }
         let page = Source::read(path)?;
         let scorer = PageScorer::start(timeout, None, None)?;
-        // Cleaned like the pages beside it: unlike the benchmark's references, this one may be a part of a page.
+        // Cleaned like the pages beside it: unlike the benchmark's references, this one may be a
+        // part of a page.
         let blocks = scorer.blocks(&page)?.map_err(|e| unscored(&path.display().to_string(), &e))?;
         Ok(Self { scorer, blocks })
     }

@@ -10,13 +10,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// Score a page by Design2Code's metrics: block match, text, position, colour, and CLIP where weights are given.
+/// Score a page by Design2Code's metrics: block match, text, position, colour, and CLIP where
+/// weights are given.
 ///
-/// The candidate is cleaned as the benchmark does; neither file is changed. Pages are drawn by Chromium
-/// without a network; pictures beside them are shown.
+/// The candidate is cleaned as the benchmark does; neither file is changed. Pages are drawn by
+/// Chromium without a network; pictures beside them are shown.
 ///
-/// Examples: visual-sdpo score design2code candidate.html reference.html --clip models/clip-vit-base-patch32;
-/// visual-sdpo score design2code --pairs pairs.jsonl
+/// Examples: visual-sdpo score design2code candidate.html reference.html --clip
+/// models/clip-vit-base-patch32; visual-sdpo score design2code --pairs pairs.jsonl
 #[derive(Parser)]
 pub struct Args {
     /// The predicted page.
@@ -31,8 +32,8 @@ pub struct Args {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
-    /// Score many: lines of {"cand": PATH, "ref": PATH}, paths from the file's folder. Prints a JSON line for
-    /// each, in the same order; a pair that cannot be scored has an `error`.
+    /// Score many: lines of {"cand": PATH, "ref": PATH}, paths from the file's folder. Prints a
+    /// JSON line for each, in the same order; a pair that cannot be scored has an `error`.
     #[arg(long, value_name = "FILE.jsonl")]
     pairs: Option<PathBuf>,
     /// Where what is seen of references is kept for later runs.

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-/// Makes `line(0)` to `line(n - 1)` on so many threads and prints each, a JSON object, as soon as those before
-/// it are printed. The first error ends it.
+/// Makes `line(0)` to `line(n - 1)` on so many threads and prints each, a JSON object, as soon as
+/// those before it are printed. The first error ends it.
 pub fn print_lines(n: usize, threads: usize, line: impl Fn(usize) -> Result<String> + Sync) -> Result<()> {
     let bar = terminal::progress("scoring", n as u64);
     let next = AtomicUsize::new(0);

@@ -1,5 +1,5 @@
-//! Design2Code's way with a pair of pages: three screenshots of each, blocks, scores, and CLIP where there are
-//! weights (specs/design2code.md, 1).
+//! Design2Code's way with a pair of pages: three screenshots of each, blocks, scores, and CLIP
+//! where there are weights (specs/design2code.md, 1).
 
 use super::sights::{Beside, Sight, Sights, beside};
 use crate::commands::files::{folder_identity, hash, hash_bytes};
@@ -118,7 +118,8 @@ pub struct PageScorer {
 }
 
 impl PageScorer {
-    /// Starts a browser; `clip` is the folder of CLIP's weights. What is seen of references is kept in `cache`.
+    /// Starts a browser; `clip` is the folder of CLIP's weights. What is seen of references is kept
+    /// in `cache`.
     pub fn start(timeout: u64, clip: Option<&Path>, cache: Option<&Path>) -> Result<Self> {
         let config = WebConfig {
             timeout: Duration::from_secs(timeout),
@@ -251,8 +252,8 @@ impl PageScorer {
         })
     }
 
-    /// A screenshot. The benchmark takes a failed one for a white page; here it is taken once more in a fresh
-    /// browser, and then it is an error.
+    /// A screenshot. The benchmark takes a failed one for a white page; here it is taken once more
+    /// in a fresh browser, and then it is an error.
     fn shoot(&self, html: &[u8], folder: Option<&Path>, retried: &mut usize) -> Result<Shot, Fault> {
         let page = Page { html: html.to_vec(), folder: folder.map(Path::to_path_buf) };
         let (shot, again) = self.renderer.shoot_twice(&page)?;

@@ -27,8 +27,8 @@ struct Line {
     name: Option<String>,
 }
 
-/// Reads a JSONL file of pairs and all scripts that it names, so that a mistake in it is told before
-/// anything runs.
+/// Reads a JSONL file of pairs and all scripts that it names, so that a mistake in it is told
+/// before anything runs.
 pub fn read(list: &Path) -> Result<Vec<Pair>> {
     let shown = list.display();
     match std::fs::metadata(list) {

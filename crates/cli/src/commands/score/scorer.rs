@@ -1,4 +1,5 @@
-//! What `score` and `eval` share: the scripts of a prediction and of its truth, recorded and compared.
+//! What `score` and `eval` share: the scripts of a prediction and of its truth, recorded and
+//! compared.
 
 use crate::commands::Sandbox;
 use anyhow::{Context, Result, anyhow};

@@ -1,5 +1,5 @@
-//! What is seen of a page, and where it is kept: the reference's side does not change from candidate to
-//! candidate.
+//! What is seen of a page, and where it is kept: the reference's side does not change from
+//! candidate to candidate.
 
 use crate::commands::files::{self, hash_bytes};
 use anyhow::Result;
@@ -14,7 +14,8 @@ use vsdpo_render::MAX_BESIDE;
 /// What is seen of one page.
 pub struct Sight {
     pub blocks: Vec<Block>,
-    /// The plain screenshot; none of a page from the cache, of which `features` are known if they are needed.
+    /// The plain screenshot; none of a page from the cache, of which `features` are known if they
+    /// are needed.
     #[cfg_attr(not(feature = "train"), allow(dead_code))]
     pub plain: Option<Image>,
     /// CLIP's vector of the screenshot without texts.
@@ -26,7 +27,8 @@ pub struct Sight {
     pub retried: usize,
 }
 
-/// The files beside a page that it asked for, by name: the hash of each, or nothing where there is none.
+/// The files beside a page that it asked for, by name: the hash of each, or nothing where there is
+/// none.
 pub type Beside = BTreeMap<String, Option<String>>;
 
 /// Looks at the files that a page has asked for.

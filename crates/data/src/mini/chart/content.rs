@@ -117,7 +117,8 @@ impl mini::Content for Content {
         let shapes = [pick(&Shape::ALL, rng), pick(&Shape::ALL, rng)];
         let values = shapes.map(|s| s.levels().map(|v| (v + rng.random_range(-1..=1)).clamp(1, 9)));
         let labels = rng.random_range(0..LABELS.len());
-        // Long labels need room below, dense y ticks need height: both together fit no picture of this size.
+        // Long labels need room below, dense y ticks need height: both together fit no picture of
+        // this size.
         let dense = labels < SHORT_FAMILIES && rng.random_bool(0.6);
         Content {
             kind: pick(&[Kind::Lines, Kind::Bars], rng),

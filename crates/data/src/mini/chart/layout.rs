@@ -1,4 +1,5 @@
-//! What a script chooses, and which choices are good for a content: plain geometry of a 320 x 240 picture.
+//! What a script chooses, and which choices are good for a content: plain geometry of a 320 x 240
+//! picture.
 
 use super::content::{Content, Kind, Mark};
 use super::script::read_layout;
@@ -178,7 +179,8 @@ const HEIGHT: f32 = 240.0;
 const LEGEND_PAD: f32 = 4.4;
 const LEGEND_HEIGHT: f32 = 33.0;
 const NOTE_CHAR: f32 = 5.9;
-/// Room that a good layout keeps beyond what the rules ask for, so that verdicts are never a matter of one pixel.
+/// Room that a good layout keeps beyond what the rules ask for, so that verdicts are never a matter
+/// of one pixel.
 const MARGIN: f32 = 3.0;
 
 impl Content {
@@ -303,7 +305,8 @@ impl Content {
     }
 }
 
-/// Whether the segment from `a` to `b` enters the box (sampled at every pixel, which is exact enough here).
+/// Whether the segment from `a` to `b` enters the box (sampled at every pixel, which is exact
+/// enough here).
 fn meets(region: Region, a: (f32, f32), b: (f32, f32)) -> bool {
     let steps = (a.0 - b.0).abs().max((a.1 - b.1).abs()).ceil().max(1.0);
     (0..=steps as u32).any(|k| {

@@ -1,4 +1,5 @@
-//! Scripts of the mini charts: writing them, with the slips that a careless author makes, and reading their choices.
+//! Scripts of the mini charts: writing them, with the slips that a careless author makes, and
+//! reading their choices.
 
 use super::content::{Content, Kind};
 use super::layout::{Align, Layout, Location, ROTATIONS};

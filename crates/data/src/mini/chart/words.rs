@@ -1,4 +1,5 @@
-//! The words of the mini charts. Short lists: the policy is small, and what it has to learn is layout.
+//! The words of the mini charts. Short lists: the policy is small, and what it has to learn is
+//! layout.
 
 /// Titles.
 pub const TITLES: [&str; 12] = [

@@ -1,7 +1,7 @@
 //! Widths of text in Liberation Sans, which has the measures of Arial.
 
-/// Of a text in one line, in pixels; characters outside ASCII count nothing. Without kerning: the browser's widths
-/// differ by a pixel or two.
+/// Of a text in one line, in pixels; characters outside ASCII count nothing. Without kerning: the
+/// browser's widths differ by a pixel or two.
 pub fn width(text: &str, px: f32, bold: bool) -> f32 {
     let advances = if bold { &BOLD } else { &REGULAR };
     let advance = |byte: u8| byte.checked_sub(b' ').and_then(|i| advances.get(usize::from(i)));

@@ -149,8 +149,8 @@ const FRAME: f32 = PADDING + 1.0;
 /// Font size of all but the title and the large number, and the height of a line.
 const BODY: f32 = 14.0;
 const LINE: f32 = 16.0;
-/// Pixels by which a good layout keeps clear of every limit and a bad one passes it: widths by the font's table and
-/// by the browser differ by less.
+/// Pixels by which a good layout keeps clear of every limit and a bad one passes it: widths by the
+/// font's table and by the browser differ by less.
 const MARGIN: f32 = 4.0;
 
 impl Content {
@@ -200,8 +200,8 @@ impl Content {
         self.room_for_title(size) >= 0.0
     }
 
-    /// Baselines are in line, and so the cards are not, where one first line is larger than the others. Of two cards
-    /// nobody can say that one is out of line.
+    /// Baselines are in line, and so the cards are not, where one first line is larger than the
+    /// others. Of two cards nobody can say that one is out of line.
     fn items_fit(&self, items: Items) -> bool {
         items == Items::Start || self.large.is_none() || self.cards.len() < 3
     }
@@ -286,7 +286,8 @@ mod tests {
     use super::*;
     use crate::mini::{Content as _, Layout as _, Split, stream};
 
-    /// Each axis is often violated, so that there is much to learn about each, and seldom by more than half.
+    /// Each axis is often violated, so that there is much to learn about each, and seldom by more
+    /// than half.
     #[test]
     fn random_layouts_violate_every_axis() {
         const N: u64 = 2000;

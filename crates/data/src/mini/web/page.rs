@@ -1,4 +1,5 @@
-//! Mini pages as HTML: writing them, with the slips that a careless author makes, and reading their choices.
+//! Mini pages as HTML: writing them, with the slips that a careless author makes, and reading their
+//! choices.
 
 use super::content::Content;
 use super::layout::{CARD_WIDTHS, Corner, Items, Layout, RADII, TITLE_SIZES};

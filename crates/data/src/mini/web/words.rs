@@ -1,7 +1,8 @@
-//! The words of the mini pages. Short lists: the policy is small, and what it has to learn is layout.
+//! The words of the mini pages. Short lists: the policy is small, and what it has to learn is
+//! layout.
 
-/// Titles: short ones fit the window in every size, those of middle length not in the largest, long ones in the
-/// smallest only.
+/// Titles: short ones fit the window in every size, those of middle length not in the largest, long
+/// ones in the smallest only.
 pub const TITLES: [[&str; 8]; 3] = [
     ["Sales", "Visitors", "Our garden", "Harvest", "City news", "Book club", "Bike rental", "Open shop"],
     [
@@ -40,7 +41,8 @@ pub const LABELS: [[&str; 4]; 10] = [
     ["Archaeologists", "Photographers", "Veterinarians", "Receptionists"],
 ];
 
-/// Where in [`LABELS`] the families of short, middle and long words begin, and where the last one ends.
+/// Where in [`LABELS`] the families of short, middle and long words begin, and where the last one
+/// ends.
 pub const FAMILIES: [usize; 4] = [0, 4, 7, 10];
 
 /// Texts of the button.

@@ -1,7 +1,9 @@
-//! The best one-to-one matching of rows to columns, in cubic time where the benchmark tries all permutations.
+//! The best one-to-one matching of rows to columns, in cubic time where the benchmark tries all
+//! permutations.
 
-/// The greatest sum of entries, one in each row and no two in a column, of a table with at least as many
-/// columns as rows (spec chartmimic, 7.4). Rows are added one by one along shortest augmenting paths.
+/// The greatest sum of entries, one in each row and no two in a column, of a table with at least as
+/// many columns as rows (spec chartmimic, 7.4). Rows are added one by one along shortest augmenting
+/// paths.
 pub fn best_sum(table: &[Vec<f64>]) -> f64 {
     let rows = table.len();
     let Some(columns) = table.first().map(Vec::len) else { return 0.0 };
@@ -58,7 +60,8 @@ impl State {
                 self.v[j] -= so_far - cost[j];
             }
         }
-        // Along the path every column takes the row of the column before it; the first takes the new row.
+        // Along the path every column takes the row of the column before it; the first takes the
+        // new row.
         let mut to = last;
         loop {
             let before: Option<usize> = from[to];

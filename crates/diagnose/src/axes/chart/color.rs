@@ -1,4 +1,5 @@
-//! Colours (spec chartmimic, 7.2 to 7.4): the best one-to-one matching of two sets of tokens, class by class.
+//! Colours (spec chartmimic, 7.2 to 7.4): the best one-to-one matching of two sets of tokens, class
+//! by class.
 
 use super::{Rules, Score, assignment};
 use crate::axes::ciede2000::{Lab, difference};
@@ -12,7 +13,8 @@ pub const MANY: usize = 256;
 /// Of two tokens that are more alike than this, thinning keeps the first.
 const ALIKE: f64 = 0.7;
 
-/// `None` where the benchmark's program raises: no colour in the ground truth, unless the chart is a box plot.
+/// `None` where the benchmark's program raises: no colour in the ground truth, unless the chart is
+/// a box plot.
 pub(crate) fn score(
     pred: &BTreeSet<ColorToken>,
     gt: &BTreeSet<ColorToken>,
@@ -49,18 +51,21 @@ fn similarity(a: Value<'_>, b: Value<'_>) -> f64 {
     }
 }
 
-/// The similarity of two tokens, `#RRGGBB` with or without alpha digits or the name of a colour map.
+/// The similarity of two tokens, `#RRGGBB` with or without alpha digits or the name of a colour
+/// map.
 pub fn token_similarity(a: &str, b: &str) -> f64 {
     similarity(value(a), value(b))
 }
 
-/// Spec 7.2: of a long list, in sorted order, only tokens that resemble no earlier one; classes do not count.
+/// Spec 7.2: of a long list, in sorted order, only tokens that resemble no earlier one; classes do
+/// not count.
 fn thinned(tokens: &BTreeSet<ColorToken>, rules: Rules) -> Vec<(&str, Value<'_>)> {
     let all = tokens.iter().map(|t| (t.class.as_str(), value(&t.token)));
     if tokens.len() <= if rules == Rules::Official { FEW } else { MANY } {
         return all.collect();
     }
-    // Names resemble equal names only, so a set does for them; colours that do not resemble are few.
+    // Names resemble equal names only, so a set does for them; colours that do not resemble are
+    // few.
     let mut kept: Vec<(&str, Value<'_>)> = Vec::new();
     let mut names = BTreeSet::new();
     let mut colors: Vec<Value<'_>> = Vec::new();
@@ -86,8 +91,8 @@ fn by_class<'a>(tokens: &[(&'a str, Value<'a>)]) -> BTreeMap<&'a str, Vec<Value<
     classes
 }
 
-/// The greatest sum of similarities of a one-to-one matching. A colour and a name have none in common, so
-/// both kinds are matched apart; names match equal names.
+/// The greatest sum of similarities of a one-to-one matching. A colour and a name have none in
+/// common, so both kinds are matched apart; names match equal names.
 fn best_sum(a: &[Value<'_>], b: &[Value<'_>]) -> f64 {
     let names = |all: &[Value<'_>]| all.iter().filter(|v| matches!(v, Value::Name(_))).count();
     let equal = a.iter().filter(|v| matches!(v, Value::Name(_)) && b.contains(v)).count();

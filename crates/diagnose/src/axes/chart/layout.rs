@@ -1,4 +1,5 @@
-//! Layout (spec chartmimic, 8): the grid cells that two figures share, whatever the order of their axes.
+//! Layout (spec chartmimic, 8): the grid cells that two figures share, whatever the order of their
+//! axes.
 
 use super::{Rules, Score, shared};
 use vsdpo_artifact::GridCell;

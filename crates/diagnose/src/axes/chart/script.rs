@@ -37,7 +37,8 @@ pub fn of_code(code: &str, rules: Rules) -> Scripts {
     of_response(&format!("```python\n{code}\n```"), rules)
 }
 
-/// The scripts of what stood between the marks of a fence; `None` stands for a response without one.
+/// The scripts of what stood between the marks of a fence; `None` stands for a response without
+/// one.
 pub fn of_fence(code: Option<&str>, rules: Rules) -> Scripts {
     let save = format!("plt.savefig(\"{TARGET}\")");
     let bare = code.filter(|c| !c.is_empty()).map(|c| format!("{}\n{save}", strip(&cut(c, rules))));
@@ -54,8 +55,8 @@ fn cut(code: &str, rules: Rules) -> String {
     }
 }
 
-/// All before the first `plt.savefig(` and before the first `plt?show(`, where `?` is any character. Meant
-/// for single calls, but the benchmark's patterns run to the end of the text.
+/// All before the first `plt.savefig(` and before the first `plt?show(`, where `?` is any
+/// character. Meant for single calls, but the benchmark's patterns run to the end of the text.
 fn official_cut(code: &str) -> &str {
     let code = code.find("plt.savefig(").map_or(code, |at| &code[..at]);
     let shows = code.match_indices("plt").map(|(at, _)| at).find(|&at| {
@@ -65,8 +66,8 @@ fn official_cut(code: &str) -> &str {
     shows.map_or(code, |at| &code[..at])
 }
 
-/// The code with `pass` in place of the calls that stand at the beginning of a line, up to the bracket that
-/// closes them.
+/// The code with `pass` in place of the calls that stand at the beginning of a line, up to the
+/// bracket that closes them.
 fn fixed_cut(code: &str) -> String {
     let mut out = String::with_capacity(code.len());
     let mut rest = code;
@@ -80,7 +81,8 @@ fn fixed_cut(code: &str) -> String {
     out
 }
 
-/// Where the next such call begins that has only space before it on its line, and where its bracket opens.
+/// Where the next such call begins that has only space before it on its line, and where its bracket
+/// opens.
 fn next_call(code: &str) -> Option<(usize, usize)> {
     let calls = ["plt.savefig(", "plt.show("];
     let found = calls.iter().flat_map(|call| code.match_indices(call).map(|(at, c)| (at, at + c.len() - 1)));

@@ -66,8 +66,8 @@ fn the_anchors_of_the_colour_distance() {
     near(token_similarity("viridis", "#112233"), 0.0);
 }
 
-/// Pairs of the data set that Sharma, Wu and Dalal published with their notes on the implementation, taken
-/// where the mean hue stays below 360 degrees or does not matter.
+/// Pairs of the data set that Sharma, Wu and Dalal published with their notes on the
+/// implementation, taken where the mean hue stays below 360 degrees or does not matter.
 #[test]
 fn the_distance_agrees_with_published_values() {
     let lab = |l, a, b| ciede2000::Lab { l, a, b };

@@ -1,12 +1,13 @@
 //! How alike two pictures look: structural similarity of small grey copies.
 //!
-//! The paper names a visual score of charts without a formula; this one is ours. Both pictures are put on
-//! white, made grey (Rec. 601) and shrunk by averaging areas to one grid, whose longer side is [`GRID`] and
-//! whose shape is the reference's. A figure of other proportions is therefore compared stretched. Then the
-//! index of Wang et al. (2004): Gaussian windows of 11 x 11 with deviation 1.5, K1 = 0.01, K2 = 0.03,
-//! averaged over all windows that lie inside. Negative values count as 0. At this scale an axes that is a
-//! few pixels elsewhere costs little, and a swapped kind of chart or colour much; texts are not read. A
-//! network that says what is shown (CLIP) is the caller's to ask, and to average with this.
+//! The paper names a visual score of charts without a formula; this one is ours. Both pictures are
+//! put on white, made grey (Rec. 601) and shrunk by averaging areas to one grid, whose longer side
+//! is [`GRID`] and whose shape is the reference's. A figure of other proportions is therefore
+//! compared stretched. Then the index of Wang et al. (2004): Gaussian windows of 11 x 11 with
+//! deviation 1.5, K1 = 0.01, K2 = 0.03, averaged over all windows that lie inside. Negative values
+//! count as 0. At this scale an axes that is a few pixels elsewhere costs little, and a swapped
+//! kind of chart or colour much; texts are not read. A network that says what is shown (CLIP) is
+//! the caller's to ask, and to average with this.
 
 use vsdpo_artifact::Image;
 
@@ -16,8 +17,8 @@ pub const GRID: usize = 128;
 const RADIUS: usize = 5;
 const SIGMA: f64 = 1.5;
 
-/// Similarity of a picture to the reference, from 0 to 1; 1 for equal pictures. A picture without pixels is
-/// like nothing.
+/// Similarity of a picture to the reference, from 0 to 1; 1 for equal pictures. A picture without
+/// pixels is like nothing.
 pub fn similarity(pred: &Image, reference: &Image) -> f64 {
     let (w, h) = (reference.width as usize, reference.height as usize);
     if w == 0 || h == 0 || pred.width == 0 || pred.height == 0 {

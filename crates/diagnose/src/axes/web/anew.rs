@@ -1,8 +1,8 @@
 //! What SciPy's matching costs once two neighbouring rows are one, by matching anew.
 //!
-//! SciPy takes the rows of a table in one after the other, so that what comes before a join is the same for
-//! every join behind it and is kept. Where the rows are more than the columns it goes by columns, and nothing is
-//! the same.
+//! SciPy takes the rows of a table in one after the other, so that what comes before a join is the
+//! same for every join behind it and is kept. Where the rows are more than the columns it goes by
+//! columns, and nothing is the same.
 
 use super::assign::{Matching, Row};
 
@@ -24,11 +24,12 @@ impl<'a> Anew<'a> {
         Self { rows, columns, cand, before, matched: 0 }
     }
 
-    /// The costs of the matching with `joined` in the place of the rows `at` and `at + 1`, in order of the
-    /// candidate's blocks. `at` is not less than before.
+    /// The costs of the matching with `joined` in the place of the rows `at` and `at + 1`, in order
+    /// of the candidate's blocks. `at` is not less than before.
     pub fn paid(&mut self, at: usize, joined: Row) -> Vec<f64> {
         let rows = [&self.rows[..at], &[joined], &self.rows[at + 2..]].concat();
-        // SciPy sees the candidate's blocks as rows, and turns the table if it has more rows than columns.
+        // SciPy sees the candidate's blocks as rows, and turns the table if it has more rows than
+        // columns.
         let turned =
             if self.cand { self.columns.len() < rows.len() } else { self.columns.len() <= rows.len() };
         let (column_of, row_of) = if turned {

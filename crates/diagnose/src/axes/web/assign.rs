@@ -53,8 +53,8 @@ pub fn in_context(costs: &[Vec<f64>]) -> Vec<Vec<f64>> {
     (0..costs.len()).map(|r| (0..columns).map(|c| lowered(r, c)).collect()).collect()
 }
 
-/// A matching of rows, with prices that prove it cheapest: no cost is below the sum of its row's and its
-/// column's price, and matched ones are equal to it.
+/// A matching of rows, with prices that prove it cheapest: no cost is below the sum of its row's
+/// and its column's price, and matched ones are equal to it.
 #[derive(Clone, Debug)]
 pub(super) struct Matching {
     /// Prices of rows.
@@ -137,7 +137,8 @@ struct Paths {
     v: Vec<f64>,
     /// Columns in the order in which they were taken, with their lengths.
     taken: Vec<(usize, f64)>,
-    /// The columns that are not taken, and where each stands in this list: SciPy's order among equals.
+    /// The columns that are not taken, and where each stands in this list: SciPy's order among
+    /// equals.
     list: Vec<usize>,
     place: Vec<usize>,
 }
@@ -155,7 +156,8 @@ impl Paths {
         }
     }
 
-    /// Through row `at`, which is `low` away and has the price `u`. The order of the sum is SciPy's.
+    /// Through row `at`, which is `low` away and has the price `u`. The order of the sum is
+    /// SciPy's.
     fn lengthen(&mut self, at: usize, costs: &[f64], low: f64, u: f64) {
         let columns = self.open.iter_mut().zip(&mut self.from).zip(costs).zip(&self.v);
         for (((open, from), cost), v) in columns {
@@ -165,7 +167,8 @@ impl Paths {
         }
     }
 
-    /// Takes the nearest column. Among equals this is the last free one of the list, or else the first.
+    /// Takes the nearest column. Among equals this is the last free one of the list, or else the
+    /// first.
     fn nearest(&mut self, row_of: &[Option<usize>]) -> Option<(usize, f64)> {
         let low = least(&self.open);
         if low == f64::INFINITY {

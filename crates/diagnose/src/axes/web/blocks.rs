@@ -1,13 +1,15 @@
 //! Text blocks: which pixels are whose characters (specs/design2code.md, 7 and 8).
 //!
-//! Every element's text has a colour of its own on the recoloured screenshots, and between the two of them
-//! this colour moves by a known step: where a pixel moves along, it is text, and its colour says whose.
+//! Every element's text has a colour of its own on the recoloured screenshots, and between the two
+//! of them this colour moves by a known step: where a pixel moves along, it is text, and its colour
+//! says whose.
 
 use super::items::Item;
 use std::collections::{BTreeMap, HashMap};
 use vsdpo_artifact::Image;
 
-/// The step between the two recoloured screenshots, and how far a channel of a text pixel may be from it.
+/// The step between the two recoloured screenshots, and how far a channel of a text pixel may be
+/// from it.
 const STEP: u8 = 50;
 const STEP_TOLERANCE: u8 = 8;
 /// How far a channel may be from the item's colour.
@@ -46,8 +48,8 @@ impl Block {
     }
 }
 
-/// The blocks of the items that left pixels, in order. None at all if the recoloured screenshots differ in
-/// size, or if text lies where the plain screenshot has no pixels.
+/// The blocks of the items that left pixels, in order. None at all if the recoloured screenshots
+/// differ in size, or if text lies where the plain screenshot has no pixels.
 pub fn blocks(items: &[Item], shots: &Screenshots) -> Vec<Block> {
     let inks = inks(shots);
     let (w, h) = (f64::from(shots.recolored.width), f64::from(shots.recolored.height));
@@ -140,8 +142,8 @@ fn inks(shots: &Screenshots) -> BTreeMap<[u8; 3], Ink> {
     inks.into_iter().collect()
 }
 
-/// The text pixels of about this colour. The tolerance wraps around at 8 bits, so that channels near their
-/// ends match nothing.
+/// The text pixels of about this colour. The tolerance wraps around at 8 bits, so that channels
+/// near their ends match nothing.
 fn ink_near(inks: &BTreeMap<[u8; 3], Ink>, color: [u8; 3]) -> Option<Ink> {
     let [r, g, b] = color.map(|c| c.wrapping_sub(COLOR_TOLERANCE)..=c.wrapping_add(COLOR_TOLERANCE));
     if b.is_empty() {

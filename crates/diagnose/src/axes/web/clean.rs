@@ -1,5 +1,5 @@
-//! What happens to a candidate's page before anything else (specs/design2code.md, 3): a runaway repetition is
-//! cut off, a fragment becomes a page, and what is left goes through the parser once.
+//! What happens to a candidate's page before anything else (specs/design2code.md, 3): a runaway
+//! repetition is cut off, a fragment becomes a page, and what is left goes through the parser once.
 
 use super::html::{Content, Document, PageError};
 use super::ratio::{Alphabet, Indexed};
@@ -31,8 +31,8 @@ pub fn clean(page: &str) -> Result<String, PageError> {
     Ok(document.to_string())
 }
 
-/// The page up to where a chunk of its text begins that comes again and again. Until something is cut, the
-/// place is compared with the length of the *text*, though it is one in the page.
+/// The page up to where a chunk of its text begins that comes again and again. Until something is
+/// cut, the place is compared with the length of the *text*, though it is one in the page.
 fn without_repetition(page: &str) -> &str {
     let (text, places) = text_of(page);
     let length = places.len();
@@ -55,8 +55,8 @@ fn without_repetition(page: &str) -> &str {
     page.char_indices().nth(cut).map_or(page, |(at, _)| &page[..at])
 }
 
-/// The page without the tags that stand on one line; and where in the page each character of that is met first
-/// when both are read along, which may be in a tag. Both count characters.
+/// The page without the tags that stand on one line; and where in the page each character of that
+/// is met first when both are read along, which may be in a tag. Both count characters.
 fn text_of(page: &str) -> (String, Vec<usize>) {
     let mut text = String::new();
     let mut rest = page;
@@ -99,7 +99,8 @@ impl Chunk {
         2.0 * f64::from(self.common(other)) / total >= ALIKE && self.text.ratio(other) >= ALIKE
     }
 
-    /// The length of the longest common subsequence, by a row of bits for each character of `other`.
+    /// The length of the longest common subsequence, by a row of bits for each character of
+    /// `other`.
     fn common(&self, other: &[u32]) -> u32 {
         let mut row = u128::MAX;
         for c in other {

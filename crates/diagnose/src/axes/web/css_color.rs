@@ -1,5 +1,5 @@
-//! Colours that are not written as `#...`: names and functions, as Pillow 10.2.0's `ImageColor.getrgb` reads
-//! them.
+//! Colours that are not written as `#...`: names and functions, as Pillow 10.2.0's
+//! `ImageColor.getrgb` reads them.
 
 use crate::axes::python::is_space;
 

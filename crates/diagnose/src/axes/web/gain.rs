@@ -8,8 +8,8 @@ pub(super) const GAIN: f64 = 0.05;
 /// Gains that are further than this below [`GAIN`] are so in any order of summing.
 pub(super) const ROUNDING: f64 = 1e-9;
 
-/// By how much the mean cost falls among the costs that are not in both lists; 0 where the least cost does
-/// not fall as well.
+/// By how much the mean cost falls among the costs that are not in both lists; 0 where the least
+/// cost does not fall as well.
 pub(super) fn gain(before: &[f64], after: &[f64]) -> f64 {
     let (lost, won) = (surplus(before, after), surplus(after, before));
     let mean = |costs: &[f64]| costs.iter().sum::<f64>() / costs.len().max(1) as f64;
@@ -18,7 +18,8 @@ pub(super) fn gain(before: &[f64], after: &[f64]) -> f64 {
     if gain > 0.0 && least(&lost) <= least(&won) { 0.0 } else { gain }
 }
 
-/// What a list has more of than the other: equal values side by side, in the order in which they first stand.
+/// What a list has more of than the other: equal values side by side, in the order in which they
+/// first stand.
 fn surplus(list: &[f64], other: &[f64]) -> Vec<f64> {
     let counts = |list: &[f64]| {
         let mut counts: HashMap<u64, usize> = HashMap::new();

@@ -1,10 +1,10 @@
 //! Inpainting after Telea (2004) with radius 3, as OpenCV 4.9.0 does it to the last bit
 //! (specs/design2code.md, 13).
 //!
-//! The hidden pixels are filled from their rim inwards, in the order of their distance to it, each from the
-//! known pixels around it. The arithmetic is OpenCV's in every step: what is single, what is double, the
-//! order of sums, and indices that reach one pixel too far at some borders. Cells are those of the picture
-//! with a frame of one on all sides.
+//! The hidden pixels are filled from their rim inwards, in the order of their distance to it, each
+//! from the known pixels around it. The arithmetic is OpenCV's in every step: what is single, what
+//! is double, the order of sums, and indices that reach one pixel too far at some borders. Cells
+//! are those of the picture with a frame of one on all sides.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -74,7 +74,8 @@ struct March {
 
 impl March {
     fn push(&mut self, cell: usize) {
-        // The bits of a float in an order that integers have too; the sum makes a negative zero positive.
+        // The bits of a float in an order that integers have too; the sum makes a negative zero
+        // positive.
         let bits = (self.distance[cell] + 0.0).to_bits();
         let key = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
         self.queue.push(Reverse((u64::from(key) << 32 | u64::from(self.count), cell as u32)));
@@ -162,7 +163,8 @@ impl March {
         }
     }
 
-    /// A colour from the known pixels around a cell and their gradients. Alpha takes part like a channel.
+    /// A colour from the known pixels around a cell and their gradients. Alpha takes part like a
+    /// channel.
     fn color(&self, cell: usize, canvas: &Canvas<'_>, weights: &[[f32; 7]; 7]) -> [u8; 4] {
         let (i, j) = (cell / self.stride, cell % self.stride);
         let [up, left, down, right] = self.around(cell);
@@ -193,8 +195,8 @@ impl March {
         std::array::from_fn(|c| sums.channel(c))
     }
 
-    /// A known pixel and its gradient. The reach beyond the right and lower neighbours of the last column and
-    /// row, and the repetition of the first ones, are OpenCV's.
+    /// A known pixel and its gradient. The reach beyond the right and lower neighbours of the last
+    /// column and row, and the repetition of the first ones, are OpenCV's.
     fn known(&self, canvas: &Canvas<'_>, (k, l): (usize, usize)) -> [[f32; 4]; 3] {
         let cell = k * self.stride + l;
         let [up, left, down, right] = self.around(cell).map(|cell| !self.unknown[cell]);

@@ -39,8 +39,8 @@ pub fn items(page: &str) -> Result<Vec<Item>, PageError> {
     Ok(items)
 }
 
-/// What the last property of a style says that has `color` in its name or its value; `None` where that is
-/// not understood.
+/// What the last property of a style says that has `color` in its name or its value; `None` where
+/// that is not understood.
 fn color_of(style: &str) -> Result<Option<String>, PageError> {
     let colored = |piece: &&str| piece.contains("color") && !piece.contains("background-color");
     let Some(piece) = style.split(';').rfind(colored) else { return Ok(None) };

@@ -1,18 +1,21 @@
-//! What the cheapest matching costs once two neighbouring rows are one, without matching all rows anew.
+//! What the cheapest matching costs once two neighbouring rows are one, without matching all rows
+//! anew.
 //!
-//! Rows or columns of cost 0 make the table square. A join then changes two rows: one gets the costs of the
-//! joined block, the other costs of 0. The old matching loses these two rows and takes them in again.
+//! Rows or columns of cost 0 make the table square. A join then changes two rows: one gets the
+//! costs of the joined block, the other costs of 0. The old matching loses these two rows and takes
+//! them in again.
 //!
-//! Several matchings may be cheapest, and which of them SciPy finds decides what is compared with what. They
-//! differ along cycles of edges whose reduced cost is 0, so of rows in one strongly connected part of these
-//! edges. If the rows of a part have equal prices, or their columns have, such a cycle changes who pays but
-//! not what is paid. Where a part has neither, only matching all rows as SciPy does can tell.
+//! Several matchings may be cheapest, and which of them SciPy finds decides what is compared with
+//! what. They differ along cycles of edges whose reduced cost is 0, so of rows in one strongly
+//! connected part of these edges. If the rows of a part have equal prices, or their columns have,
+//! such a cycle changes who pays but not what is paid. Where a part has neither, only matching all
+//! rows as SciPy does can tell.
 
 use super::assign::{Matching, Row};
 use super::gain::{GAIN, ROUNDING as SUMMING, gain};
 
-/// Reduced costs and differences of prices below this are rounding. Ratios that differ do so by more, for
-/// texts of up to a hundred thousand characters.
+/// Reduced costs and differences of prices below this are rounding. Ratios that differ do so by
+/// more, for texts of up to a hundred thousand characters.
 const ROUNDING: f64 = 1e-10;
 /// The kind of rows of zeros, which no text has.
 const ZEROS: usize = usize::MAX;
@@ -28,7 +31,8 @@ pub(super) struct Joins {
 }
 
 impl Joins {
-    /// Of costs that are at most 0. `None` for a table so long that a matching of its short side is cheap.
+    /// Of costs that are at most 0. `None` for a table so long that a matching of its short side is
+    /// cheap.
     pub fn new(costs: &[Row]) -> Option<Self> {
         let (rows, columns) = (costs.len(), costs.first().map_or(0, |row| row.costs.len()));
         let size = rows.max(columns);
@@ -43,8 +47,9 @@ impl Joins {
         Some(Self { table, kinds, matching, rows, columns })
     }
 
-    /// What a join of the rows `at` and `at + 1` to one of these costs brings; infinity where this cannot be
-    /// told, and any less than [`GAIN`] where it is less. `current` are the costs of the matching without it.
+    /// What a join of the rows `at` and `at + 1` to one of these costs brings; infinity where this
+    /// cannot be told, and any less than [`GAIN`] where it is less. `current` are the costs of the
+    /// matching without it.
     pub fn gain_bound(&mut self, at: usize, joined: Row, current: &[f64]) -> f64 {
         let size = self.table.len();
         let mut changed = ([padded(joined.costs, size), vec![0.0; size]], [joined.kind, ZEROS]);
@@ -59,8 +64,8 @@ impl Joins {
             matching.add(&rows, row);
         }
         let costs = self.paid(&matching);
-        // With n costs lost and n won, the gain is at most what the total falls by. With one more lost, their
-        // mean comes on top, which is at most the best of the costs so far.
+        // With n costs lost and n won, the gain is at most what the total falls by. With one more
+        // lost, their mean comes on top, which is at most the best of the costs so far.
         let best =
             if costs.len() < current.len() { current.iter().copied().fold(0.0, f64::min) } else { 0.0 };
         let mut bound = current.iter().sum::<f64>() - costs.iter().sum::<f64>() - best;
@@ -120,7 +125,8 @@ fn certain(table: &[Vec<f64>], matching: &Matching) -> bool {
     })
 }
 
-/// The strongly connected parts of a graph (Tarjan, 1972), on a stack of its own because pages can be long.
+/// The strongly connected parts of a graph (Tarjan, 1972), on a stack of its own because pages can
+/// be long.
 fn components(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut seen: Vec<Option<usize>> = vec![None; edges.len()];
     let mut low = vec![0; edges.len()];

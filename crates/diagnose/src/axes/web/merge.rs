@@ -1,5 +1,5 @@
-//! The merge search: neighbouring blocks of a page become one while that brings the texts of both pages
-//! nearer to each other (specs/design2code.md, 10).
+//! The merge search: neighbouring blocks of a page become one while that brings the texts of both
+//! pages nearer to each other (specs/design2code.md, 10).
 
 use super::anew::Anew;
 use super::assign::{Row, assign, in_context, paid, transposed};
@@ -9,7 +9,8 @@ use super::joins::Joins;
 use super::ratio::{Alphabet, Indexed};
 use std::collections::HashMap;
 
-/// Merges blocks of both pages until no merge helps; the pairs of what is left, in order of the candidate's.
+/// Merges blocks of both pages until no merge helps; the pairs of what is left, in order of the
+/// candidate's.
 pub fn merge(cand: &mut Vec<Block>, refs: &mut Vec<Block>) -> Vec<(usize, usize)> {
     let mut costs = Costs::default();
     let mut current = paid(&costs.table(cand, refs));
@@ -152,8 +153,8 @@ mod tests {
         if all.is_empty() { vec!["x".to_string()] } else { all }
     }
 
-    /// Of 600 pairs of pages with few words, by the plain search with the `difflib` of CPython 3.11.7 and
-    /// SciPy 1.16.3, which matches anew for every merge it tries; 888 merges are made.
+    /// Of 600 pairs of pages with few words, by the plain search with the `difflib` of CPython
+    /// 3.11.7 and SciPy 1.16.3, which matches anew for every merge it tries; 888 merges are made.
     #[test]
     fn merges_are_those_of_the_plain_search() {
         let (mut random, mut digest, mut merges) = (Random(5), Digest::new(), 0);

@@ -37,8 +37,8 @@ pub struct Comparison {
     pub cand: Vec<Block>,
     /// The reference's blocks as matched.
     pub refs: Vec<Block>,
-    /// The boxes that hide the reference's texts from CLIP: those before the merge search, as in the
-    /// benchmark, which changes one of the two lists in place.
+    /// The boxes that hide the reference's texts from CLIP: those before the merge search, as in
+    /// the benchmark, which changes one of the two lists in place.
     pub ref_masks: Vec<[f64; 4]>,
     /// Indices of matched blocks, alike or not.
     pub pairs: Vec<(usize, usize)>,

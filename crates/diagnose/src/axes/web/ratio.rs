@@ -1,4 +1,5 @@
-//! How alike two texts are: the ratio of Python's `difflib.SequenceMatcher` (specs/design2code.md, 9).
+//! How alike two texts are: the ratio of Python's `difflib.SequenceMatcher` (specs/design2code.md,
+//! 9).
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -69,7 +70,8 @@ impl Indexed {
         if total == 0 { 1.0 } else { 2.0 * self.matching(a) as f64 / total as f64 }
     }
 
-    /// Characters in the runs that the texts share, the longest run first, then what is left and right of it.
+    /// Characters in the runs that the texts share, the longest run first, then what is left and
+    /// right of it.
     fn matching(&self, a: &[u32]) -> usize {
         let b = &self.text;
         let mut windows: Vec<Window> = vec![(0..a.len(), 0..b.len())];
@@ -98,9 +100,9 @@ impl Indexed {
 
     /// The first of the longest runs in a window: where it begins in both texts, and its length.
     ///
-    /// For a character of `a`, the runs that end with it are lengthened to the left, all at once as bits of
-    /// `begins`, until none is left or one is longer than the best. Where no run of some length ends, no
-    /// longer one passes, so that the search goes on behind that.
+    /// For a character of `a`, the runs that end with it are lengthened to the left, all at once as
+    /// bits of `begins`, until none is left or one is longer than the best. Where no run of some
+    /// length ends, no longer one passes, so that the search goes on behind that.
     fn longest(
         &self,
         a: &[u32],

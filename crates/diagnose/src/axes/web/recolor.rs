@@ -28,8 +28,8 @@ const TRACKED: [&str; 19] = [
 /// There are 16 levels of each channel.
 const COLORS: usize = 16 * 16 * 16;
 
-/// The page with transparent backgrounds and its texts in colours that differ by element, every channel moved
-/// on by `offset`.
+/// The page with transparent backgrounds and its texts in colours that differ by element, every
+/// channel moved on by `offset`.
 pub fn recolored(page: &str, offset: u8) -> Result<String, PageError> {
     let mut document = Document::parse(page)?;
     let mut next = 0;

@@ -7,7 +7,8 @@ use vsdpo_artifact::{Image, Resampling, resize_rgb};
 /// Pixels of a side of the square.
 const SIDE: usize = 224;
 
-/// The screenshot with the boxes (fractions of the page) painted over from around them, as a square of 224.
+/// The screenshot with the boxes (fractions of the page) painted over from around them, as a square
+/// of 224.
 pub fn picture(image: &Image, boxes: &[[f64; 4]]) -> Image {
     let (w, h) = (image.width as usize, image.height as usize);
     let side = w.min(h);
@@ -25,8 +26,8 @@ pub fn picture(image: &Image, boxes: &[[f64; 4]]) -> Image {
     Image { width: SIDE as u32, height: SIDE as u32, rgba: rgba.into() }
 }
 
-/// The pixels of the boxes. Fractions become pixels by truncation, which may lose one to rounding, as in the
-/// benchmark.
+/// The pixels of the boxes. Fractions become pixels by truncation, which may lose one to rounding,
+/// as in the benchmark.
 fn hidden(w: usize, h: usize, boxes: &[[f64; 4]]) -> Vec<bool> {
     let mut hidden = vec![false; w * h];
     for &[left, top, width, height] in boxes {

@@ -15,8 +15,8 @@ pub struct View {
     pub plain: Image,
 }
 
-/// Sees a candidate's page, which the benchmark cleans first. `shoot` takes a screenshot of a page: first of this one,
-/// then of two recoloured ones.
+/// Sees a candidate's page, which the benchmark cleans first. `shoot` takes a screenshot of a page:
+/// first of this one, then of two recoloured ones.
 ///
 /// # Errors
 /// The benchmark's programs raise on the page, or `shoot` fails.

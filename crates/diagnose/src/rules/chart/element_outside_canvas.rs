@@ -36,7 +36,8 @@ pub(super) fn check(scene: &Scene) -> Judgement {
 fn outside(e: &Element, bounds: Region) -> Option<(String, &'static str)> {
     let layout = e.layout?;
     let (what, allowed) = match e.kind {
-        // A text that is partly inside is the matter of `chart/text-clipped`; tick labels come and go with limits.
+        // A text that is partly inside is the matter of `chart/text-clipped`; tick labels come and
+        // go with limits.
         ElementKind::TickLabel => return None,
         kind if kind.is_text() => {
             let hidden = layout.intersect(bounds).is_empty();

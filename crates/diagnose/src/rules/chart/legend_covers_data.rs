@@ -8,7 +8,8 @@ use vsdpo_artifact::{Element, ElementKind, Region};
 
 pub(super) const SUMMARY: &str = "the legend lies over data";
 
-/// Pixels between a legend and the edge of its axes, at most: half a line of text, as matplotlib leaves.
+/// Pixels between a legend and the edge of its axes, at most: half a line of text, as matplotlib
+/// leaves.
 const MAX_PAD: f32 = 5.0;
 /// Pixels that a place must have to spare to be called free.
 const SPARE: f32 = 2.0;
@@ -53,7 +54,8 @@ pub(super) fn check(scene: &Scene) -> Judgement {
     Judgement::counted(defects, observed)
 }
 
-/// The places of `legend(loc=...)` where this legend would cover nothing; `None` for a legend of no axes.
+/// The places of `legend(loc=...)` where this legend would cover nothing; `None` for a legend of no
+/// axes.
 fn free_places(scene: &Scene, legend: &Element) -> Option<Vec<&'static str>> {
     let room = room(scene, legend)?;
     let r = legend.region;
@@ -186,8 +188,9 @@ mod tests {
 
     #[test]
     fn free_places_are_named() {
-        // Axes of 100 x 100 and a legend of 37 x 20 that keeps 3 px from the edges. Its places begin at 13, 41.5
-        // and 70 from the left and at 13, 50 and 87 from above, each with 2 px to spare.
+        // Axes of 100 x 100 and a legend of 37 x 20 that keeps 3 px from the edges. Its places
+        // begin at 13, 41.5 and 70 from the left and at 13, 50 and 87 from above, each with 2 px to
+        // spare.
         let see = |others: Vec<Made>| {
             let mut elements = vec![shape(0, Axes, [10.0, 10.0, 110.0, 110.0])];
             elements.push(shape(1, Legend, [70.0, 13.0, 107.0, 33.0]).on(0, '-'));

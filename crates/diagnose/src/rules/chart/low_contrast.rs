@@ -87,8 +87,9 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// The colour behind a text: the most frequent one of its box that is not the text's own. Where most of the
-/// box has the text's colour (solid letters never cover so much), the text is invisible on its own colour.
+/// The colour behind a text: the most frequent one of its box that is not the text's own. Where
+/// most of the box has the text's colour (solid letters never cover so much), the text is invisible
+/// on its own colour.
 fn ground(scene: &Scene, e: &Element, color: [u8; 4]) -> Option<[u8; 3]> {
     let quad = Quad::of_text(e);
     let own = |c: [u8; 3]| distance(c, over(color, c)) <= 2;

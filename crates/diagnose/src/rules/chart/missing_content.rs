@@ -52,7 +52,8 @@ fn listed(series: &[f64]) -> String {
 /// Values that the chart shows as one thing.
 struct Shown {
     values: Vec<f64>,
-    /// Whether the values are those of single bars, which a loop may have drawn series after series.
+    /// Whether the values are those of single bars, which a loop may have drawn series after
+    /// series.
     bars: bool,
 }
 
@@ -66,7 +67,8 @@ impl Shown {
         same(&self.values) || (series.len() > VALUES && self.thinned_from(series))
     }
 
-    /// Whether these are as many values as are reported, taken from `series` in order from its first to its last.
+    /// Whether these are as many values as are reported, taken from `series` in order from its
+    /// first to its last.
     fn thinned_from(&self, series: &[f64]) -> bool {
         let mut rest = series.iter();
         let in_order = self.values.iter().all(|&v| rest.any(|&s| close(v, s)));
@@ -83,8 +85,9 @@ fn close(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-6 * a.abs().max(b.abs()).max(1e-6)
 }
 
-/// Every series that the chart shows: the values of each data element, and those of single bars that
-/// belong together by their label, by the statement that drew them, or by their axes, in drawing order.
+/// Every series that the chart shows: the values of each data element, and those of single bars
+/// that belong together by their label, by the statement that drew them, or by their axes, in
+/// drawing order.
 fn shown_series(scene: &Scene) -> Vec<Shown> {
     let mut shown = Vec::new();
     let mut bars: BTreeMap<(u8, Option<u32>, String), Vec<f64>> = BTreeMap::new();

@@ -24,7 +24,8 @@ pub(super) fn check(scene: &Scene) -> Judgement {
             let clash = match () {
                 () if nested(b, i) => hides(scene, a, b),
                 () if nested(a, j) => hides(scene, b, a),
-                // Both lie in a third one, or one is the inset of another: their own clash is what counts.
+                // Both lie in a third one, or one is the inset of another: their own clash is what
+                // counts.
                 () => collide(scene, a, b),
             };
             found.extend(clash);

@@ -38,7 +38,8 @@ fn cuts<'a>(texts: &[&'a Element], bounds: Region) -> Vec<Vec<(&'a Element, Cut)
     found
 }
 
-/// What is cut, then how the whole free texts are set: whether a text reaches an edge is a matter of that.
+/// What is cut, then how the whole free texts are set: whether a text reaches an edge is a matter
+/// of that.
 fn observed(found: &[Vec<(&Element, Cut)>], texts: &[&Element]) -> String {
     let cut = found.iter().map(|cuts| {
         let (e, cut) = &cuts[0];
@@ -87,7 +88,8 @@ struct Gaps {
     /// The direction of writing and the direction down through the line, in the image.
     along: [f32; 2],
     down: [f32; 2],
-    /// Empty room above and below the letters, and the widest gap between letters or words, in pixels.
+    /// Empty room above and below the letters, and the widest gap between letters or words, in
+    /// pixels.
     above: f32,
     below: f32,
     between: f32,
@@ -113,8 +115,8 @@ impl Gaps {
         self.below * down.max(0.0) + self.above * (-down).max(0.0)
     }
 
-    /// How far from an edge the ink of a text that is cut there may end: the cut may fall into the gap
-    /// between two letters or words, but only in the direction of writing.
+    /// How far from an edge the ink of a text that is cut there may end: the cut may fall into the
+    /// gap between two letters or words, but only in the direction of writing.
     fn reach(&self, out: [f32; 2]) -> f32 {
         let along = out[0] * self.along[0] + out[1] * self.along[1];
         (self.between * along.abs()).max(1.0)
@@ -145,7 +147,8 @@ mod tests {
 
     #[test]
     fn empty_room_of_the_box_may_be_cut() {
-        // Capitals have no descenders: the box ends below the picture, the ink does not reach its edge.
+        // Capitals have no descenders: the box ends below the picture, the ink does not reach its
+        // edge.
         let bottom =
             |ink: f32| text(0, "TOTAL", [20.0, 88.0, 60.0, ink]).laid([20.0, 86.0, 60.0, 103.0]).sized(14.0);
         judge(vec![bottom(100.0)], "none", 1.0);

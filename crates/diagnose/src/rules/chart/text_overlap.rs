@@ -7,7 +7,8 @@ use vsdpo_artifact::{Element, ElementKind};
 
 pub(super) const SUMMARY: &str = "two texts run into each other";
 
-/// Depth of an overlap that a reader sees, in pixels; ink boxes are a pixel too large on every side.
+/// Depth of an overlap that a reader sees, in pixels; ink boxes are a pixel too large on every
+/// side.
 const DEPTH: f32 = 2.0;
 
 /// Reports keep the deepest overlaps; a heap of texts would give one for each pair of them.

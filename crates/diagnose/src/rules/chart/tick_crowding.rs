@@ -81,8 +81,8 @@ impl<'a> Crowd<'a> {
     }
 }
 
-/// Pixels between two labels. Along the axis if both are upright and side by side; then an overlap counts
-/// in full length, however flat the labels are.
+/// Pixels between two labels. Along the axis if both are upright and side by side; then an overlap
+/// counts in full length, however flat the labels are.
 fn gap(a: (&Element, &Quad), b: (&Element, &Quad), axis: Option<char>) -> f32 {
     if !(a.1.is_upright() && b.1.is_upright()) {
         return a.1.gap(b.1);
@@ -149,7 +149,8 @@ mod tests {
 
     #[test]
     fn slanted_labels_are_measured_across() {
-        // 40 px apart at 45 degrees: 28.3 px across, less the height of 10 px letters with ascenders.
+        // 40 px apart at 45 degrees: 28.3 px across, less the height of 10 px letters with
+        // ascenders.
         let slanted = |id, x: f32| tick(id, [x, 40.0, x + 60.0, 100.0], 'x').rotated(45.0);
         judge(vec![slanted(0, 0.0), slanted(1, 40.0)], "x 2 rotation=45 gap 20", &[]);
         judge(vec![slanted(0, 0.0), slanted(1, 12.0)], "x 2 rotation=45 gap 0", &[&[0, 1]]);

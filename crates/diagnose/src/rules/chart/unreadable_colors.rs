@@ -8,8 +8,8 @@ use vsdpo_artifact::{Element, ElementKind};
 
 pub(super) const SUMMARY: &str = "two series, or a series and its background, can hardly be told apart";
 
-/// The least difference of two series' colours: for normal sight, and for colour-blind readers, whose
-/// confusions are judged more mildly because a series often has its place too.
+/// The least difference of two series' colours: for normal sight, and for colour-blind readers,
+/// whose confusions are judged more mildly because a series often has its place too.
 const LEAST: [f32; 2] = [8.0, 5.0];
 /// The least difference of a series and what is behind it.
 const LEAST_GROUND: f32 = 6.0;
@@ -82,8 +82,8 @@ fn entries<'a>(scene: &Scene<'a>, legend: &Element) -> Vec<Entry<'a>> {
     entries
 }
 
-/// For entries with handles of one form: the smallest of their differences in parts of what is needed, the
-/// difference, and for whom. `None` if something else than colour tells them apart.
+/// For entries with handles of one form: the smallest of their differences in parts of what is
+/// needed, the difference, and for whom. `None` if something else than colour tells them apart.
 fn alike(a: &Entry, b: &Entry) -> Option<(f32, f32, Sight)> {
     let forms = |e: &Entry| {
         e.parts.iter().map(|p| (p.pattern.clone(), p.color.map(|c| c[3] / 64))).collect::<Vec<_>>()

@@ -21,7 +21,8 @@ pub(super) fn check(scene: &Scene) -> Judgement {
     Judgement::counted(defects.collect(), observed)
 }
 
-/// Whether the picture is another host's. Pages are drawn without a network, so nobody knows what it would give.
+/// Whether the picture is another host's. Pages are drawn without a network, so nobody knows what
+/// it would give.
 fn elsewhere(address: &str) -> bool {
     let address = address.trim_start().to_ascii_lowercase();
     ["http:", "https:", "//"].iter().any(|scheme| address.starts_with(scheme))

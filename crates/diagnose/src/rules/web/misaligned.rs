@@ -107,8 +107,8 @@ impl<'a> Peer<'a> {
         (edges.width() >= 4.0 && edges.height() >= 4.0).then_some(Peer { element, edges, around })
     }
 
-    /// Whether what is around the other is like what is around this: one of the two sides is as long, and both have
-    /// edges or none.
+    /// Whether what is around the other is like what is around this: one of the two sides is as
+    /// long, and both have edges or none.
     fn is_cousin(&self, other: &Peer) -> bool {
         let ((a, framed), (b, other_framed)) = (self.around, other.around);
         let like = |a: f32, b: f32| (a - b).abs() <= EXACT;
@@ -191,8 +191,8 @@ fn columns<'a>(family: &[Peer<'a>]) -> impl Iterator<Item = (&'a Element, String
     found.into_iter()
 }
 
-/// How far a value is off the one that the others share: nearly all of them agree, there are at least two, and the
-/// difference looks like a mistake.
+/// How far a value is off the one that the others share: nearly all of them agree, there are at
+/// least two, and the difference looks like a mistake.
 fn off_line(own: f32, others: impl Iterator<Item = f32>) -> Option<f32> {
     let mut others: Vec<f32> = others.collect();
     others.sort_by(f32::total_cmp);

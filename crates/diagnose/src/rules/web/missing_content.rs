@@ -50,7 +50,8 @@ fn plain(text: &str) -> String {
     one_line(text).to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether a text together with the inline elements inside it, which cut it into pieces, has all words of a demand.
+/// Whether a text together with the inline elements inside it, which cut it into pieces, has all
+/// words of a demand.
 fn is_said<'a>(page: &Page<'a>, text: &PageText<'a>, seen: &[&PageText<'a>], demand: &str) -> bool {
     let inline = |t: &&&PageText<'a>| {
         t.element.id != text.element.id

@@ -62,7 +62,8 @@ fn lost_text<'a>(page: &Page<'a>, text: &PageText<'a>) -> Option<&'static str> {
     side(page, text.element, hull, (REACH * text.font()).max(3.0))
 }
 
-/// On which side a picture or a field of the flow leaves the page; one that was placed may decorate an edge.
+/// On which side a picture or a field of the flow leaves the page; one that was placed may decorate
+/// an edge.
 fn lost_picture<'a>(page: &Page<'a>, e: &'a Element) -> Option<&'static str> {
     let pictured = matches!(e.kind, ElementKind::Image | ElementKind::Control) && content(e).is_empty();
     if !pictured || page.placed(e).is_some() {

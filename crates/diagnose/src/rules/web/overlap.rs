@@ -34,7 +34,8 @@ pub(super) const PROPERTIES: [&str; 22] = [
 
 /// Depth of an overlap that a reader sees, in pixels.
 const DEPTH: f32 = 2.0;
-/// Depth by which a text may reach into a control, or controls into each other: borders and shadows.
+/// Depth by which a text may reach into a control, or controls into each other: borders and
+/// shadows.
 const TOUCH: f32 = 3.0;
 /// Share of a text from which one says that it is hidden and not that something lies over it; see
 /// `web/invisible-text`.
@@ -116,8 +117,8 @@ fn free(page: &Page, label: &Element) -> String {
     if free.is_empty() { "no corner".into() } else { free.join(", ") }
 }
 
-/// Pairs put together by the elements around them: the items of two lists are one finding, because one move mends
-/// it.
+/// Pairs put together by the elements around them: the items of two lists are one finding, because
+/// one move mends it.
 fn findings(pairs: Vec<Pair<'_>>) -> Vec<Vec<Pair<'_>>> {
     let mut found: Vec<Vec<Pair>> = Vec::new();
     let key = |pair: &Pair| pair.map(|e| e.parent);
@@ -215,8 +216,8 @@ fn over_controls<'a>(page: &Page<'a>) -> Vec<Pair<'a>> {
     pairs
 }
 
-/// Whether one of two lies on the other on purpose: a part of a menu, or a mark on a corner that has a ground of
-/// its own. A button that was placed by itself is no menu.
+/// Whether one of two lies on the other on purpose: a part of a menu, or a mark on a corner that
+/// has a ground of its own. A button that was placed by itself is no menu.
 fn lies_on<'a>(page: &Page<'a>, [a, b]: Pair<'a>) -> bool {
     let floats = |e: &'a Element, other: &'a Element| {
         let boxes = page.around(e).skip(usize::from(is_button(e)));

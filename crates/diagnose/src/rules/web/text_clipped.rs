@@ -30,7 +30,8 @@ pub(super) const PROPERTIES: [&str; 19] = [
 
 /// Share of a line's letters that may be lost from above or below.
 const SLICE: f32 = 0.2;
-/// Parts of the letters' size by which a text may be cut, or stick out, sideways; and stick out below or above.
+/// Parts of the letters' size by which a text may be cut, or stick out, sideways; and stick out
+/// below or above.
 const SIDE: f32 = 0.3;
 const DOWN: f32 = 0.15;
 
@@ -142,8 +143,8 @@ fn sticking_out<'a>(page: &Page<'a>, text: &PageText<'a>) -> Option<Harm<'a>> {
     Some(Harm { text: text.element, by: Some(frame), words, lost })
 }
 
-/// The box with visible edges around a text, unless the text was placed out of the flow of that box. The page's own
-/// ground has no edges.
+/// The box with visible edges around a text, unless the text was placed out of the flow of that
+/// box. The page's own ground has no edges.
 fn frame<'a>(page: &Page<'a>, text: &'a Element) -> Option<&'a Element> {
     for e in page.around(text) {
         let facts = e.page.as_ref()?;

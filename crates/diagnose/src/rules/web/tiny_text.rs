@@ -8,7 +8,8 @@ use vsdpo_artifact::Element;
 pub(super) const SUMMARY: &str = "a text is too small to read";
 pub(super) const PROPERTIES: [&str; 4] = ["font-size", "font", "transform", "zoom"];
 
-/// The smallest font size in pixels that can be read without zooming; a raised or lowered sign may be smaller.
+/// The smallest font size in pixels that can be read without zooming; a raised or lowered sign may
+/// be smaller.
 const LEAST: f32 = 9.0;
 const LEAST_SIGN: f32 = 6.5;
 

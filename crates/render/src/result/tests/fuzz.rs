@@ -1,7 +1,7 @@
-//! A fuzzer for everything that is read from a dead process: frames of almost the right form, spoilt in
-//! structure and in single bytes. Nothing may panic, and whatever is accepted must keep every promise of
-//! [`Element`], [`Rendered`] and [`ExecError`]. As a test it tries [`SHORT`] inputs; `VSDPO_FUZZ_INPUTS`
-//! asks for more, `VSDPO_FUZZ_SEED` for others.
+//! A fuzzer for everything that is read from a dead process: frames of almost the right form,
+//! spoilt in structure and in single bytes. Nothing may panic, and whatever is accepted must keep
+//! every promise of [`Element`], [`Rendered`] and [`ExecError`]. As a test it tries [`SHORT`]
+//! inputs; `VSDPO_FUZZ_INPUTS` asks for more, `VSDPO_FUZZ_SEED` for others.
 
 mod inputs;
 

@@ -1,4 +1,5 @@
-//! The benchmark's folder (spec chartmimic, 1.1): `<stem>.py`, `<stem>.pdf` and `<stem>.png` per example.
+//! The benchmark's folder (spec chartmimic, 1.1): `<stem>.py`, `<stem>.pdf` and `<stem>.png` per
+//! example.
 
 use crate::commands::eval::questions::{Question, Questions};
 use crate::commands::source;
@@ -27,7 +28,8 @@ impl Dataset {
                 continue;
             };
             let stem = stem.to_string_lossy().into_owned();
-            // The benchmark's own programs leave instrumented copies here when they are interrupted.
+            // The benchmark's own programs leave instrumented copies here when they are
+            // interrupted.
             if path.is_file() && !stem.contains("_log_") && !stem.starts_with('.') {
                 stems.push(stem);
             }
@@ -61,8 +63,8 @@ impl Dataset {
         }
     }
 
-    /// The examples with a PNG as questions (spec chartmimic, 1.2), for `ask`. The others are told of: a model
-    /// cannot be asked.
+    /// The examples with a PNG as questions (spec chartmimic, 1.2), for `ask`. The others are told
+    /// of: a model cannot be asked.
     pub fn questions<T>(&self, ask: impl FnOnce(&Questions) -> Result<T>) -> Result<T> {
         let path = self.folder.clone();
         let config = DataConfig { kind: "chartmimic".into(), path, ..DataConfig::default() };

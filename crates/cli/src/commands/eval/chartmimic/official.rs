@@ -1,4 +1,5 @@
-//! The result files of the benchmark's own programs (spec chartmimic, 1.3), for tools that read those.
+//! The result files of the benchmark's own programs (spec chartmimic, 1.3), for tools that read
+//! those.
 
 use super::example::{Example, Metric};
 use super::judge::Judged;
@@ -23,8 +24,8 @@ impl Official {
         Self { out: out.into(), name, data: data.into() }
     }
 
-    /// `…_code4evaluation.json` and `direct_checker/count.json`. An example that the benchmark's program
-    /// would lose (no response, no colour in its truth) has no line.
+    /// `…_code4evaluation.json` and `direct_checker/count.json`. An example that the benchmark's
+    /// program would lose (no response, no colour in its truth) has no line.
     pub fn write(&self, examples: &BTreeMap<String, Example>) -> Result<()> {
         let scored = examples.values().filter(|e| e.answered).filter_map(|e| Some((e, e.color?)));
         self.lines("code4evaluation", scored.map(|(e, color)| self.scored(e, color)))?;

@@ -1,10 +1,11 @@
-//! The responses of a model (spec chartmimic, 1.3): JSON lines of `{"file": ".../<stem>.pdf", "response": ...}`
-//! or of `{"name": stem, "response": text}`. Only the places of the lines are kept in memory.
+//! The responses of a model (spec chartmimic, 1.3): JSON lines of `{"file": ".../<stem>.pdf",
+//! "response": ...}` or of `{"name": stem, "response": text}`. Only the places of the lines are
+//! kept in memory.
 //!
-//! The benchmark tells the form of a response by `gpt`, `claude` or `idefics2` anywhere in the file's path.
-//! Here a whole chat completion, as an object or as JSON in a string, is known by its shape; `idefics2`
-//! counts in the file's name only. `--format` says it outright, and then a response without the
-//! completion's parts is empty, as it is there.
+//! The benchmark tells the form of a response by `gpt`, `claude` or `idefics2` anywhere in the
+//! file's path. Here a whole chat completion, as an object or as JSON in a string, is known by its
+//! shape; `idefics2` counts in the file's name only. `--format` says it outright, and then a
+//! response without the completion's parts is empty, as it is there.
 
 use super::dataset::Dataset;
 use anyhow::{Context, Result, anyhow, bail};

@@ -1,5 +1,5 @@
-//! Records of ground truths on disk, by the hash of everything that decides them, so that the next model
-//! does not run these scripts again.
+//! Records of ground truths on disk, by the hash of everything that decides them, so that the next
+//! model does not run these scripts again.
 
 use crate::commands::files::{self, hash};
 use crate::commands::score::scorer::Scorer;

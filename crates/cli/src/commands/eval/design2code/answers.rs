@@ -13,8 +13,8 @@ struct Line {
     response: String,
 }
 
-/// Writes the pages of `responses`, lines of `{"name", "response"}`, into `out`, with the picture that they may
-/// show; gives their folder.
+/// Writes the pages of `responses`, lines of `{"name", "response"}`, into `out`, with the picture
+/// that they may show; gives their folder.
 pub fn write_pages(responses: &Path, data: &Path, out: &Path) -> Result<PathBuf> {
     let folder = out.join("pages");
     let cannot = || format!("cannot write the folder `{}`", folder.display());
@@ -40,8 +40,8 @@ pub fn write_pages(responses: &Path, data: &Path, out: &Path) -> Result<PathBuf>
     Ok(folder)
 }
 
-/// The page of a reply, found as by the benchmark's scripts: without a fence at the very ends and the word
-/// `html` behind it, from the first `<!DOCTYPE` on, up to the first `</html>`.
+/// The page of a reply, found as by the benchmark's scripts: without a fence at the very ends and
+/// the word `html` behind it, from the first `<!DOCTYPE` on, up to the first `</html>`.
 fn page(reply: &str) -> String {
     let mut page = reply.strip_prefix("```").map_or(reply, str::trim);
     page = page.strip_suffix("```").map_or(page, str::trim);

@@ -1,5 +1,5 @@
-//! The benchmark's folder (specs/design2code.md, 15): `N.html` and `N.png` per example, `gN` in the hard set,
-//! with `rick.jpg` beside.
+//! The benchmark's folder (specs/design2code.md, 15): `N.html` and `N.png` per example, `gN` in the
+//! hard set, with `rick.jpg` beside.
 
 use crate::commands::eval::questions::{Question, Questions};
 use crate::commands::score::pages::Source;
@@ -48,7 +48,8 @@ pub fn examples(folder: &Path) -> Result<Vec<Example>> {
     Ok(examples)
 }
 
-/// The benchmark's programs leave recoloured copies `N_p.html` and `N_p_1.html` when they are interrupted.
+/// The benchmark's programs leave recoloured copies `N_p.html` and `N_p_1.html` when they are
+/// interrupted.
 fn is_left_over(page: &Path, name: &str) -> bool {
     let of = name.strip_suffix("_p").or_else(|| name.strip_suffix("_p_1"));
     name.starts_with('.') || of.is_some_and(|of| page.with_file_name(format!("{of}.html")).is_file())
@@ -60,7 +61,8 @@ fn order(name: &str) -> (String, u64, String) {
     (letters.to_owned(), name[letters.len()..].parse().unwrap_or(0), name.to_owned())
 }
 
-/// The examples with a screenshot as questions, for `ask`. The others are told of: a model cannot be asked.
+/// The examples with a screenshot as questions, for `ask`. The others are told of: a model cannot
+/// be asked.
 pub fn questions<T>(examples: &[Example], ask: impl FnOnce(&Questions) -> Result<T>) -> Result<T> {
     let seen: Vec<(&Example, PathBuf)> = examples.iter().filter_map(|e| Some((e, e.picture()?))).collect();
     let blind = examples.len() - seen.len();

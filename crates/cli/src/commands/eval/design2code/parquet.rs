@@ -1,4 +1,5 @@
-//! The benchmark as published in Parquet (`SALT-NLP/Design2Code-hf`), unpacked into the folder that it also comes as.
+//! The benchmark as published in Parquet (`SALT-NLP/Design2Code-hf`), unpacked into the folder that
+//! it also comes as.
 
 use crate::commands::files;
 use crate::terminal;
@@ -10,9 +11,9 @@ use vsdpo_data::{Corpus, DESIGN2CODE_PLACEHOLDER as PLACEHOLDER, DataConfig, in_
 /// Rows that are read at once: a page of the file's columns, as `datasets` writes them.
 const ROWS: u64 = 100;
 
-/// The folder of pages that `data` is, or else the one in `out` that its rows are written to: `N.html` and `N.png` for
-/// row N, counted from 1 over all files. The files have no names, and no picture for the pages to show: that is copied
-/// from beside them.
+/// The folder of pages that `data` is, or else the one in `out` that its rows are written to:
+/// `N.html` and `N.png` for row N, counted from 1 over all files. The files have no names, and no
+/// picture for the pages to show: that is copied from beside them.
 pub fn unpacked(data: &Path, out: &Path) -> Result<PathBuf> {
     if !in_parquet(data) {
         return Ok(data.to_owned());

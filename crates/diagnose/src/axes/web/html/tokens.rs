@@ -1,4 +1,5 @@
-//! Cuts a page into tags, texts and the rest, as `html.parser` does when it is fed the whole page and closed.
+//! Cuts a page into tags, texts and the rest, as `html.parser` does when it is fed the whole page
+//! and closed.
 
 use super::entities::{digits, named, numbered, unescaped};
 use super::{Kind, PageError};
@@ -41,8 +42,8 @@ struct Cutter<'a> {
 }
 
 impl<'a> Cutter<'a> {
-    /// Goes on until the page ends or something stands in the way. The last pass reads on behind what has
-    /// no end, and takes what stands in its way as text.
+    /// Goes on until the page ends or something stands in the way. The last pass reads on behind
+    /// what has no end, and takes what stands in its way as text.
     fn pass(&mut self, last: bool) -> Result<(), PageError> {
         while self.at < self.page.len() {
             let going = match self.raw {
@@ -121,8 +122,8 @@ impl<'a> Cutter<'a> {
 
     fn start_tag(&mut self) -> Option<usize> {
         let name_end = self.skip(self.at + 1, in_tag_name);
-        // Known at once, or else the time for a page full of such tags would grow with its square. Behind a
-        // NUL, what was read is text.
+        // Known at once, or else the time for a page full of such tags would grow with its square.
+        // Behind a NUL, what was read is text.
         if !self.page[name_end..].starts_with('\0') {
             self.find(name_end, '>')?;
         }
@@ -185,8 +186,8 @@ impl<'a> Cutter<'a> {
         if let Some(close) = self.find(start + 1, quote) {
             return Some((&self.page[start + 1..close], close + 1));
         }
-        // The quote is never closed: the value is what the pattern finds with one space, or else one sign of
-        // equality, less in front of it.
+        // The quote is never closed: the value is what the pattern finds with one space, or else
+        // one sign of equality, less in front of it.
         if start > behind {
             return Some(("", start));
         }
@@ -253,8 +254,8 @@ impl<'a> Cutter<'a> {
         Ok(self.note_until(Kind::Declaration, start, end))
     }
 
-    /// The first of these marks from `from` on that, but for space, stand together and before a `>`: where
-    /// they begin, and the end behind the `>`.
+    /// The first of these marks from `from` on that, but for space, stand together and before a
+    /// `>`: where they begin, and the end behind the `>`.
     fn closing(&mut self, from: usize, marks: &'static str) -> Option<(usize, usize)> {
         if self.unclosed.contains(&marks) {
             return None;

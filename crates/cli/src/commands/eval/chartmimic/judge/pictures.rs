@@ -44,7 +44,8 @@ impl<'a> Pictures<'a> {
         let Some(response) = self.responses.get(name)? else {
             return Ok(Pair::Zero { source: "no picture", why: Some("there is no response".into()) });
         };
-        // The benchmark's judge sees what the wrapped script drew, whatever the rules of the other metrics.
+        // The benchmark's judge sees what the wrapped script drew, whatever the rules of the other
+        // metrics.
         let wrapped = response.scripts(Rules::Official).wrapped;
         let image = match self.draw(&wrapped).with_context(context)? {
             Ok(image) => image,

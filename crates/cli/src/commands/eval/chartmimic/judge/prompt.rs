@@ -1,4 +1,5 @@
-//! What a judge is asked (spec chartmimic, 9): the benchmark's six criteria with their points, in our words.
+//! What a judge is asked (spec chartmimic, 9): the benchmark's six criteria with their points, in
+//! our words.
 
 use crate::report::base64;
 use serde_json::{Value, json};

@@ -43,16 +43,16 @@ impl Checked {
         self.outcome.rendered()?.elements.get(id as usize)
     }
 
-    /// The statement that made an element: the smallest one around the innermost call of its stack, as an
-    /// index into the credit.
+    /// The statement that made an element: the smallest one around the innermost call of its stack,
+    /// as an index into the credit.
     pub fn statement_of(&self, element: &Element) -> Option<usize> {
         let call = *element.stack.first()?;
         let spans = self.credit.statements.iter().map(|s| s.statement.span).enumerate();
         spans.filter(|(_, s)| s.contains(call)).min_by_key(|(_, s)| s.len()).map(|(i, _)| i)
     }
 
-    /// The statements that drew the elements at fault, and the style rules that decide what the defect can come
-    /// from; the most blamed first.
+    /// The statements that drew the elements at fault, and the style rules that decide what the
+    /// defect can come from; the most blamed first.
     pub fn blamed(&self, defect: &Defect) -> Vec<&CreditedStatement> {
         let elements = defect.elements.iter().filter_map(|id| self.element(*id));
         let mut indices: BTreeSet<usize> = elements.filter_map(|e| self.statement_of(e)).collect();

@@ -1,8 +1,8 @@
-//! The run as pages, made from the records that machines read: `index.html`, a page per stored rollout
-//! and copies of the pictures, so that the folder opens from disk anywhere.
+//! The run as pages, made from the records that machines read: `index.html`, a page per stored
+//! rollout and copies of the pictures, so that the folder opens from disk anywhere.
 //!
-//! Not done: pages for every rollout of a very long run. [`MAX_PAGES`] bounds them; which ones were left
-//! out is said on the page.
+//! Not done: pages for every rollout of a very long run. [`MAX_PAGES`] bounds them; which ones were
+//! left out is said on the page.
 
 mod artifact;
 mod code;
@@ -26,7 +26,8 @@ use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-/// Rollout pages at most; beyond, whole steps are left out evenly, the first and the last step never.
+/// Rollout pages at most; beyond, whole steps are left out evenly, the first and the last step
+/// never.
 const MAX_PAGES: usize = 600;
 
 /// What was written.
@@ -145,8 +146,8 @@ fn load(file: &Path, entries: Vec<RolloutEntry>, run: &Path, out: &Path) -> Resu
     Ok(shown)
 }
 
-/// Brings a picture of the run into the report. One that is missing or is no picture is left out: the
-/// rollout is still worth a page. Only a plain path below the run folder is followed.
+/// Brings a picture of the run into the report. One that is missing or is no picture is left out:
+/// the rollout is still worth a page. Only a plain path below the run folder is followed.
 fn copy_picture(run: &Path, image: &str, images: &Path) -> Option<(String, u32, u32)> {
     let relative = Path::new(image);
     if !relative.components().all(|c| matches!(c, std::path::Component::Normal(_))) {

@@ -1,8 +1,10 @@
-//! High: a model that looks at both pictures (spec chartmimic, 9). Only examples whose bare script ran are
-//! judged, because only they count; white pictures and scripts without a picture count 0 without a call.
+//! High: a model that looks at both pictures (spec chartmimic, 9). Only examples whose bare script
+//! ran are judged, because only they count; white pictures and scripts without a picture count 0
+//! without a call.
 //!
-//! A prediction is drawn by our own renderer at 350 dpi, the benchmark's; one that is too large for it at the
-//! dpi of its script. The first judge gives the row's High. Further ones stand beside it with their agreement.
+//! A prediction is drawn by our own renderer at 350 dpi, the benchmark's; one that is too large for
+//! it at the dpi of its script. The first judge gives the row's High. Further ones stand beside it
+//! with their agreement.
 
 mod client;
 mod pictures;
@@ -40,7 +42,8 @@ pub struct Options {
     /// An OpenAI-compatible server, such as http://127.0.0.1:8000/v1.
     #[arg(long, value_name = "URL", requires = "judge_model")]
     judge_url: Option<String>,
-    /// The model that judges. Give it again for a second opinion; the first one makes the row's High.
+    /// The model that judges. Give it again for a second opinion; the first one makes the row's
+    /// High.
     #[arg(long, value_name = "MODEL", requires = "judge_url")]
     judge_model: Vec<String>,
     /// The environment variable that holds the key.

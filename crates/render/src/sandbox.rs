@@ -1,9 +1,9 @@
 //! The rules that a render process lives under: what it may open, call and use up.
 //!
-//! Everything is decided here and handed to the fork server as data. Layers, from the outside: a network
-//! and mount namespace around the fork server (where the kernel allows it), then per job resource
-//! limits, another user id (where Python stays readable under it), no capabilities, no new privileges,
-//! landlock and seccomp.
+//! Everything is decided here and handed to the fork server as data. Layers, from the outside: a
+//! network and mount namespace around the fork server (where the kernel allows it), then per job
+//! resource limits, another user id (where Python stays readable under it), no capabilities, no new
+//! privileges, landlock and seccomp.
 
 mod landlock;
 mod seccomp;
@@ -25,8 +25,8 @@ pub(crate) const FIRST_UID: u32 = 2_000_000_000;
 /// Size limits of a slot's scratch file system, as mount options.
 pub(crate) const SCRATCH_OPTIONS: &str = "size=64m,nr_inodes=1024,mode=0777";
 
-/// Resource limits as (resource, soft, hard). Address space is set apart, since it depends on what the
-/// imported libraries already hold.
+/// Resource limits as (resource, soft, hard). Address space is set apart, since it depends on what
+/// the imported libraries already hold.
 pub(crate) fn rlimits(timeout: Duration) -> Vec<(u32, u64, u64)> {
     // The wall clock ends a script; processor time only stands behind it.
     let seconds = timeout.as_secs() + 2;

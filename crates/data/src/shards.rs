@@ -1,13 +1,15 @@
-//! Pages in Parquet files: row groups are found by their places, and read when a row of them is drawn.
+//! Pages in Parquet files: row groups are found by their places, and read when a row of them is
+//! drawn.
 //!
-//! Opening reads the footers of all files, and of the rows themselves only the columns that a filter looks
-//! at. What stays in memory is 24 bytes a row group and, with a filter, 4 bytes a row that passes it. A step
-//! reads the pages' text and pictures of its own rows, one row group after the other. Nothing is kept from
-//! step to step, so that there is nothing to resume. At most one page of a Parquet column is decoded at a
-//! time; files written by `datasets` have one page per row group and column, often of 100 rows.
+//! Opening reads the footers of all files, and of the rows themselves only the columns that a
+//! filter looks at. What stays in memory is 24 bytes a row group and, with a filter, 4 bytes a row
+//! that passes it. A step reads the pages' text and pictures of its own rows, one row group after
+//! the other. Nothing is kept from step to step, so that there is nothing to resume. At most one
+//! page of a Parquet column is decoded at a time; files written by `datasets` have one page per row
+//! group and column, often of 100 rows.
 //!
-//! Row groups and rows are numbered from 1 within their file. A task's id is the file's name without its
-//! ending, a dash, and the row.
+//! Row groups and rows are numbered from 1 within their file. A task's id is the file's name
+//! without its ending, a dash, and the row.
 
 mod file;
 

@@ -1,13 +1,14 @@
 //! The losses: one fused pass over the language-model head that gives values and gradients.
 //!
-//! Three components share the pass, each with a stream of per-token multipliers: cross-entropy on reference
-//! tokens ([`ce`]), the statement-weighted divergence to the teacher ([`distill`]), and the clipped policy
-//! gradient ([`grpo`]). A recipe is a choice of weights. [`fused_head`] turns hidden states into the gradient
-//! of the hidden states (and of the head) without ever holding the logits of more than a few rows.
+//! Three components share the pass, each with a stream of per-token multipliers: cross-entropy on
+//! reference tokens ([`ce`]), the statement-weighted divergence to the teacher ([`distill`]), and
+//! the clipped policy gradient ([`grpo`]). A recipe is a choice of weights. [`fused_head`] turns
+//! hidden states into the gradient of the hidden states (and of the head) without ever holding the
+//! logits of more than a few rows.
 //!
-//! Everything here works on plain slices. No tape reaches this code, so nothing about the teacher can carry
-//! a gradient; and all denominators are counted over the whole step by the caller, so the result does not
-//! depend on how a batch is cut into micro-batches.
+//! Everything here works on plain slices. No tape reaches this code, so nothing about the teacher
+//! can carry a gradient; and all denominators are counted over the whole step by the caller, so the
+//! result does not depend on how a batch is cut into micro-batches.
 //!
 //! Not done: a penalty towards a reference model, an entropy bonus, sequence-level ratios.
 
@@ -25,8 +26,8 @@ pub use head::{fused_head, token_logprobs};
 
 /// Eq. (7): L = L_SFT + lambda L_VSDPO + beta L_GRPO.
 ///
-/// The paper's total is L_VSDPO + beta L_GRPO: `weights.distill` (lambda) is 1 and `weights.ce` is 0 there.
-/// The two extra factors make the baselines settings of the same sum.
+/// The paper's total is L_VSDPO + beta L_GRPO: `weights.distill` (lambda) is 1 and `weights.ce` is
+/// 0 there. The two extra factors make the baselines settings of the same sum.
 pub fn total(losses: &Components, weights: &Weights) -> f64 {
     weights.ce * losses.ce + weights.distill * losses.distill + weights.grpo * losses.grpo
 }
@@ -61,7 +62,8 @@ pub struct Weights {
     pub grpo: f64,
 }
 
-/// How the components are computed. The default is the table of the training specification, section 2.3.
+/// How the components are computed. The default is the table of the training specification, section
+/// 2.3.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LossConfig {
     /// Factors of the components.
@@ -99,8 +101,8 @@ impl Default for LossConfig {
 
 /// Per-token multipliers and constants, each of length T or empty when the stream is absent.
 ///
-/// Multipliers are normalised (they carry the 1/N of the whole step) but not weighted: equation 7's factors
-/// come from [`LossConfig::weights`].
+/// Multipliers are normalised (they carry the 1/N of the whole step) but not weighted: equation 7's
+/// factors come from [`LossConfig::weights`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Streams<'a> {
     /// Cross-entropy: mask / N_ce.
@@ -111,8 +113,8 @@ pub struct Streams<'a> {
     pub rl: &'a [f32],
     /// Advantage of each token's rollout.
     pub advantage: &'a [f32],
-    /// log p of the token under the weights that the ratio is measured from. Empty: the current ones, so
-    /// the ratio is 1 (one update per batch).
+    /// log p of the token under the weights that the ratio is measured from. Empty: the current
+    /// ones, so the ratio is 1 (one update per batch).
     pub logp_old: &'a [f32],
     /// log p of the token as the sampler reported it. Empty: the same as `logp_old`.
     pub logp_engine: &'a [f32],
@@ -150,8 +152,8 @@ pub struct HeadOutput {
     pub tokens: TokenStats,
 }
 
-/// Per-token values for logging, each of length T. Rows without any weight never reach the head: there
-/// `live` is false and the numbers are NaN.
+/// Per-token values for logging, each of length T. Rows without any weight never reach the head:
+/// there `live` is false and the numbers are NaN.
 #[derive(Clone, Debug, Default)]
 pub struct TokenStats {
     /// Whether the row was computed.

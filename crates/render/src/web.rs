@@ -1,10 +1,10 @@
 //! Pages: HTML in, pictures out, by kept browsers.
 //!
-//! The principal type is [`WebRenderer`]. Starting a browser is what makes a page slow, so a browser is kept
-//! per worker; every page has a fresh context in it (process, storage, cache), opened ahead while the worker
-//! waits. Only pages on which nothing can act, and that load nothing, follow each other in one (see `inert`).
-//! Pages cannot reach a network: the browser's namespace has none, names resolve to nothing, and every request is
-//! answered here or fails.
+//! The principal type is [`WebRenderer`]. Starting a browser is what makes a page slow, so a
+//! browser is kept per worker; every page has a fresh context in it (process, storage, cache),
+//! opened ahead while the worker waits. Only pages on which nothing can act, and that load nothing,
+//! follow each other in one (see `inert`). Pages cannot reach a network: the browser's namespace
+//! has none, names resolve to nothing, and every request is answered here or fails.
 
 mod assets;
 mod browser;
@@ -100,8 +100,9 @@ impl WebRenderer {
         drawn.map(shot).map_or_else(|error| Ok(Err(error)), |shot| shot.map(Ok))
     }
 
-    /// The picture of a page with all that is on it; recalled if the same page was rendered before, unless it
-    /// has a folder, whose files may have changed. Which requests had no answer is among the notes.
+    /// The picture of a page with all that is on it; recalled if the same page was rendered before,
+    /// unless it has a folder, whose files may have changed. Which requests had no answer is among
+    /// the notes.
     ///
     /// # Errors
     /// What keeps browsers from working at all.
@@ -157,7 +158,8 @@ impl WebRenderer {
                     self.put_back(worker);
                     return Ok(Ok(drawn));
                 }
-                // A page that is late or broken takes its context with it; the browser stays if it lets go.
+                // A page that is late or broken takes its context with it; the browser stays if it
+                // lets go.
                 Err(PageError::Browser(error)) => last = why(&error),
                 Err(error) => {
                     self.put_back(worker);
@@ -169,8 +171,9 @@ impl WebRenderer {
         Ok(Err(failure(FailureKind::Crash, message)))
     }
 
-    /// As [`Self::shoot`]; but a failure that may have been the browser's state or a busy machine counts only if a
-    /// browser that has drawn nothing before fails as well. Also says whether it came to that.
+    /// As [`Self::shoot`]; but a failure that may have been the browser's state or a busy machine
+    /// counts only if a browser that has drawn nothing before fails as well. Also says whether it
+    /// came to that.
     ///
     /// # Errors
     /// As [`Self::shoot`].
@@ -201,8 +204,8 @@ impl WebRenderer {
         self.config.workers
     }
 
-    /// What beside a page decides its picture: the browser's version, the names and sizes of the fonts, and what stands
-    /// in for other hosts.
+    /// What beside a page decides its picture: the browser's version, the names and sizes of the
+    /// fonts, and what stands in for other hosts.
     ///
     /// # Errors
     /// As [`Self::shoot`].
@@ -228,7 +231,8 @@ impl WebRenderer {
         let WebConfig { timeout, max_pixels, window, .. } = self.config;
         let limits = Limits { deadline: Instant::now() + timeout, max_pixels, window };
         let browser = &mut worker.browser;
-        // What it leaves behind, if anything, stays with it; and what was left by others is nothing.
+        // What it leaves behind, if anything, stays with it; and what was left by others is
+        // nothing.
         let inert = is_inert(page.html);
         let mut context = match worker.ahead.take() {
             Some(context) if inert || context.pages == 0 => context,
@@ -385,7 +389,8 @@ mod tests {
         assert!(fresh.is_ok() && second.is_some() && second != first);
     }
 
-    /// Sharing a context changes nothing of what is drawn and recorded, and nobody who could look finds anything.
+    /// Sharing a context changes nothing of what is drawn and recorded, and nobody who could look
+    /// finds anything.
     #[test]
     fn pages_that_follow_each_other_look_as_alone() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/lint_web");

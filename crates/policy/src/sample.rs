@@ -1,9 +1,10 @@
 //! Drawing completions, many at once.
 //!
-//! Prompts are run through the network once each, packed; their keys and values are shared by the whole
-//! group. Then every row is fed its last token and draws the next, all rows together, until it ends. A row
-//! that ends leaves at once. Small models split the rows over the threads, so that a step has a single
-//! meeting point; large ones, whose weights do not fit the caches, split every product instead.
+//! Prompts are run through the network once each, packed; their keys and values are shared by the
+//! whole group. Then every row is fed its last token and draws the next, all rows together, until
+//! it ends. A row that ends leaves at once. Small models split the rows over the threads, so that a
+//! step has a single meeting point; large ones, whose weights do not fit the caches, split every
+//! product instead.
 
 mod cache;
 mod decoder;
@@ -52,7 +53,8 @@ struct Active<'a> {
     open: bool,
 }
 
-/// A prompt after its run: keys and values `[layers * kv_heads]`, and the logits of the first token.
+/// A prompt after its run: keys and values `[layers * kv_heads]`, and the logits of the first
+/// token.
 struct Prefix {
     cache: Vec<HeadCache>,
     logits: Vec<f32>,

@@ -33,7 +33,8 @@ use vsdpo_render::spread;
 #[command(next_help_heading = "chartmimic")]
 #[group(skip)]
 pub struct Options {
-    /// The model's answers: the benchmark's JSON lines {"file", "response"} or {"name", "response"}.
+    /// The model's answers: the benchmark's JSON lines {"file", "response"} or {"name",
+    /// "response"}.
     #[arg(long, value_name = "FILE")]
     responses: Option<PathBuf>,
     /// What a response is; `auto` tells completions by their shape.
@@ -136,7 +137,8 @@ fn keys(data: &Dataset, responses: &Responses, scorer: &Scorer) -> Result<BTreeM
     let identity = hash(&[&scorer.identity()]);
     let key = |stem: &String| {
         let (truth, response) = (data.script(stem)?, responses.get(stem)?);
-        // A response's own text cannot be mistaken for none: scripts are compared, and none has no script.
+        // A response's own text cannot be mistaken for none: scripts are compared, and none has no
+        // script.
         let scripts = response.map(|r| format!("{:?}", r.scripts(scorer.rules()))).unwrap_or_default();
         Ok((stem.clone(), hash(&[&identity, stem, &truth, &scripts])))
     };
@@ -144,7 +146,8 @@ fn keys(data: &Dataset, responses: &Responses, scorer: &Scorer) -> Result<BTreeM
 }
 
 impl Run<'_> {
-    /// Scores over all slots what is not known yet; the first error ends all, with what is known in the file.
+    /// Scores over all slots what is not known yet; the first error ends all, with what is known in
+    /// the file.
     fn score_all(&self, results: &Results<Example>) -> Result<()> {
         let open: Vec<&String> = self.data.stems.iter().filter(|stem| !results.knows(stem)).collect();
         let bar = terminal::progress("scoring", open.len() as u64);

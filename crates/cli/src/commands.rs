@@ -62,7 +62,8 @@ struct Sandbox {
     /// Seconds that a script or a page may take.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
-    /// Run scripts even where the kernel offers no landlock or seccomp. They may then read your files.
+    /// Run scripts even where the kernel offers no landlock or seccomp. They may then read your
+    /// files.
     #[arg(long)]
     unsafe_no_sandbox: bool,
 }

@@ -19,20 +19,22 @@ use vsdpo_data::mini::World;
 
 /// Score a model on a benchmark, with 95 % confidence intervals over tasks.
 ///
-/// chartmimic: responses of any model against the benchmark's folder, as a row of its table. What is known
-/// of an example is kept at once, so that a run that was interrupted goes on where it stopped. With a judge,
-/// the pictures are compared, too. With --model the answers are asked for first.
+/// chartmimic: responses of any model against the benchmark's folder, as a row of its table. What
+/// is known of an example is kept at once, so that a run that was interrupted goes on where it
+/// stopped. With a judge, the pictures are compared, too. With --model the answers are asked for
+/// first.
 ///
-/// design2code: a folder of predicted pages against the benchmark's folder, as a row of its table, in the same
-/// way. Without the weights of CLIP that column stays empty.
+/// design2code: a folder of predicted pages against the benchmark's folder, as a row of its table,
+/// in the same way. Without the weights of CLIP that column stays empty.
 ///
-/// mini-chart, mini-web: a model of this project on held-out charts or pages. The best constant layout is scored beside it:
-/// what can be had without reading the prompt. With --feedback the model is also shown feedback on its own
-/// answers, true and shuffled.
+/// mini-chart, mini-web: a model of this project on held-out charts or pages. The best constant
+/// layout is scored beside it: what can be had without reading the prompt. With --feedback the
+/// model is also shown feedback on its own answers, true and shuffled.
 ///
-/// Examples: visual-sdpo eval --benchmark chartmimic --data dataset/direct_600 --responses results.json;
-/// visual-sdpo eval --benchmark design2code --data testset_final --predictions my_model --clip clip-vit-base-patch32;
-/// visual-sdpo eval --model assets/mini --benchmark mini-chart
+/// Examples: visual-sdpo eval --benchmark chartmimic --data dataset/direct_600 --responses
+/// results.json; visual-sdpo eval --benchmark design2code --data testset_final --predictions
+/// my_model --clip clip-vit-base-patch32; visual-sdpo eval --model assets/mini --benchmark
+/// mini-chart
 #[derive(Parser)]
 pub struct Args {
     /// What to ask.
@@ -46,11 +48,12 @@ pub struct Args {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
-    /// Seconds that a script or a screenshot may take; 30 for chartmimic (which has no limit of its own), 60 for
-    /// design2code (the benchmark's), else 10.
+    /// Seconds that a script or a screenshot may take; 30 for chartmimic (which has no limit of its
+    /// own), 60 for design2code (the benchmark's), else 10.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: Option<u64>,
-    /// Run scripts even where the kernel offers no landlock or seccomp. They may then read your files.
+    /// Run scripts even where the kernel offers no landlock or seccomp. They may then read your
+    /// files.
     #[arg(long)]
     unsafe_no_sandbox: bool,
     #[cfg(feature = "train")]
@@ -75,8 +78,8 @@ struct Places {
     /// Where results go; a run into the same folder goes on. Default: beside what is scored.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Where what is known of references and what judges replied is kept for later runs. Default: the user's
-    /// cache folder.
+    /// Where what is known of references and what judges replied is kept for later runs. Default:
+    /// the user's cache folder.
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
 }

@@ -1,4 +1,5 @@
-//! `lint`: render, diagnose, credit; say what is wrong, where in the picture and in which statement.
+//! `lint`: render, diagnose, credit; say what is wrong, where in the picture and in which
+//! statement.
 
 mod config;
 mod ignore;
@@ -19,15 +20,18 @@ use vsdpo_artifact::{Defect, Outcome};
 use vsdpo_credit::{CreditConfig, credit};
 use vsdpo_diagnose::{all_rules, diagnose};
 
-/// Check matplotlib scripts and HTML pages: render each in a sandbox and say what is wrong in its picture.
+/// Check matplotlib scripts and HTML pages: render each in a sandbox and say what is wrong in its
+/// picture.
 ///
-/// Every finding names the rule, the boxes in the picture and the statements that drew them: of a page its
-/// elements, and the style rules that decide what the finding can come from. No model is needed. Exit status: 0
-/// nothing found, 1 findings or a script that does not run, 2 could not check.
+/// Every finding names the rule, the boxes in the picture and the statements that drew them: of a
+/// page its elements, and the style rules that decide what the finding can come from. No model is
+/// needed. Exit status: 0 nothing found, 1 findings or a script that does not run, 2 could not
+/// check.
 ///
 /// A project may choose its rules in `visual-sdpo.toml`, or in the table `[tool.visual-sdpo]` of
-/// `pyproject.toml`, with the keys `select` and `ignore`. A comment `# vsdpo: ignore[RULE]` in a statement, in a page
-/// `<!-- vsdpo: ignore[RULE] -->`, silences the findings that the statement answers for.
+/// `pyproject.toml`, with the keys `select` and `ignore`. A comment `# vsdpo: ignore[RULE]` in a
+/// statement, in a page `<!-- vsdpo: ignore[RULE] -->`, silences the findings that the statement
+/// answers for.
 ///
 /// Examples: visual-sdpo lint chart.py --html chart.html; visual-sdpo lint page.html
 #[derive(Parser)]
@@ -35,8 +39,8 @@ pub struct Args {
     /// Python scripts that draw a chart, and pages (.html); `-` is standard input.
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// How to print; `json` is one object for one file and an array for several, `jsonl` a line per file,
-    /// `sarif` for code hosts and editors, `github` for workflow logs.
+    /// How to print; `json` is one object for one file and an array for several, `jsonl` a line per
+    /// file, `sarif` for code hosts and editors, `github` for workflow logs.
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
     /// Report these rules only, whatever the project says (rubric and reward still speak of all).
@@ -45,8 +49,8 @@ pub struct Args {
     /// Do not report these rules, beside those that the project ignores.
     #[arg(long, value_delimiter = ',', value_name = "RULES")]
     ignore: Vec<String>,
-    /// A page that the pages are to look like: also report its texts that are missing, moved or recoloured, and
-    /// those that it has not, by the text blocks of Design2Code.
+    /// A page that the pages are to look like: also report its texts that are missing, moved or
+    /// recoloured, and those that it has not, by the text blocks of Design2Code.
     #[arg(long, value_name = "PAGE", conflicts_with = "window")]
     reference: Option<PathBuf>,
     /// Also write one page with pictures and code.
@@ -147,7 +151,8 @@ fn judge(file: &File, rules: &Rules, outcome: Outcome, reference: Option<&Refere
     Ok(checked)
 }
 
-/// The full ids of rules given by id, or by the part after the slash, which may name one of charts and one of pages.
+/// The full ids of rules given by id, or by the part after the slash, which may name one of charts
+/// and one of pages.
 fn known(asked: &[String]) -> Result<Vec<&'static str>> {
     let mut found = Vec::new();
     for name in asked {

@@ -1,29 +1,33 @@
-//! ChartMimic's four low-level scores (spec chartmimic, 0 and 4 to 8): texts, layout, chart types, colours.
+//! ChartMimic's four low-level scores (spec chartmimic, 0 and 4 to 8): texts, layout, chart types,
+//! colours.
 //!
-//! [`Rules::Official`] gives the numbers of the benchmark's own programs, accidents included, as of a fresh
-//! process per example (they otherwise hand type scores on from one example to the next). The order of
-//! sets, which there depends on random hashes, is fixed here: sorted tokens. A colour score where they die
-//! (a ground truth that records no colour) is `None`.
+//! [`Rules::Official`] gives the numbers of the benchmark's own programs, accidents included, as of
+//! a fresh process per example (they otherwise hand type scores on from one example to the next).
+//! The order of sets, which there depends on random hashes, is fixed here: sorted tokens. A colour
+//! score where they die (a ground truth that records no colour) is `None`.
 //!
 //! [`Rules::Fixed`] mends these accidents, and only these. In the comparison:
 //! - two empty records agree (1, not 0), in every metric; against a ground truth without colours a
 //!   prediction with colours scores 0 instead of ending the program, whatever the chart is called;
 //! - more than ten colours are not thinned (up to [`color::MANY`]).
 //!
-//! In the response ([`script`]): only the *calls* of `plt.savefig` and `plt.show` are taken out, not all
-//! that follows the first of them.
+//! In the response ([`script`]): only the *calls* of `plt.savefig` and `plt.show` are taken out,
+//! not all that follows the first of them.
 //!
 //! In the recorder (`python/vsdpo_record`, option `mend`):
 //! - an exception in a hooked call opens the lock again;
 //! - hooked functions keep their names, so that seaborn finds its default colours;
-//! - a colour that cannot be read is left out; it neither raises in the script nor loses the whole record;
-//! - an artist does not take the place of an earlier one that had the same colour when it was drawn;
+//! - a colour that cannot be read is left out; it neither raises in the script nor loses the whole
+//!   record;
+//! - an artist does not take the place of an earlier one that had the same colour when it was
+//!   drawn;
 //! - `none` and fully transparent colours are the token `none`, not black.
 //!
-//! Not mended, because it would be another metric: every label is its own type, 3D aliases count as 2D,
-//! only the exact polar class is polar, saves under other names write texts twice, the names that the hooks
-//! leave in the script, lines of strings that the wrapper indents, `from __future__` in the wrapper, tick
-//! removal at the first characters `plt.savefig` wherever they stand, and the rule for charts named `graph`.
+//! Not mended, because it would be another metric: every label is its own type, 3D aliases count as
+//! 2D, only the exact polar class is polar, saves under other names write texts twice, the names
+//! that the hooks leave in the script, lines of strings that the wrapper indents, `from __future__`
+//! in the wrapper, tick removal at the first characters `plt.savefig` wherever they stand, and the
+//! rule for charts named `graph`.
 
 pub mod assignment;
 pub mod color;

@@ -1,9 +1,10 @@
 //! The embedded worlds: procedural tasks whose good layout depends on their content.
 //!
-//! A task fixes a *content* and names all of it in its prompt; an answer adds a *layout*. No fixed layout suits more
-//! than a fifth of the contents of a world (tested), so a policy must read its prompt. Contents come in three
-//! disjoint sets, see [`Split`]. What a world has to offer is [`Content`] and [`Layout`]; [`World`] is the same for
-//! callers that learn of the domain at run time.
+//! A task fixes a *content* and names all of it in its prompt; an answer adds a *layout*. No fixed
+//! layout suits more than a fifth of the contents of a world (tested), so a policy must read its
+//! prompt. Contents come in three disjoint sets, see [`Split`]. What a world has to offer is
+//! [`Content`] and [`Layout`]; [`World`] is the same for callers that learn of the domain at run
+//! time.
 
 pub mod chart;
 mod colors;
