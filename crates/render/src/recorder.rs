@@ -25,7 +25,7 @@ pub struct Recordable {
     /// Seed of Python's and numpy's random numbers for scripts that set none.
     pub seed: u32,
     /// Leave out the accidents of the hooks that the `fixed` rules mend.
-    pub mend: bool,
+    pub help: bool,
     /// The file that the benchmark's own save at the end writes; never really written.
     pub target: String,
 }
@@ -150,7 +150,7 @@ impl ChartRecorder {
             "wrapped": script.wrapped,
             "graph": script.graph,
             "seed": script.seed,
-            "mend": script.mend,
+            "mend": script.help,
             "target": script.target,
         });
         let slot = self.pool.take_slot();

@@ -7,7 +7,9 @@ use serde::Deserialize;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use vsdpo_artifact::{Element, ElementKind, ExecError, FailureKind, Image, Outcome, Region, Rendered, Span};
+use vsdpo_artifact::{
+    Element, ElementKind, ExecError, FailureKind, Image, Outcome, Page, Region, Rendered, Span,
+};
 
 /// Bytes of the header.
 pub(crate) const RECORDS_AT: u64 = 64;
@@ -64,7 +66,8 @@ pub(crate) fn read(buffer: &File, source: &str) -> Result<Outcome, Refused> {
         buffer.read_exact_at(bytes, FRAME_AT).or_else(|e| broken(e.to_string()))?;
     }
     let image = Image { width: head.width, height: head.height, rgba };
-    Ok(Outcome::Rendered(Rendered { image, elements, notes, styles: Vec::new() }))
+    let pages = vec![Page { image }];
+    Ok(Outcome::Rendered(Rendered { pages, elements, notes, styles: Vec::new() }))
 }
 
 /// The header of a buffer, and the bytes of its records.
