@@ -6,6 +6,8 @@ use crate::{Language, Span};
 /// text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rollout {
+    /// The task that it answers: a position among the tasks of its step.
+    pub task: usize,
     /// The completion as text (the decoded tokens, end token excluded).
     pub text: String,
     /// y: the sampled token ids, end token included when it was sampled.
@@ -28,9 +30,8 @@ impl Rollout {
     }
 }
 
-/// Finds the code in a completion: the first fenced block in this language, else the
-/// first fenced block without a language, else the whole text. An unclosed fence reaches to the
-/// end.
+/// Finds the code in a completion: the first fenced block in this language, else the first fenced
+/// block without a language, else the whole text. An unclosed fence reaches to the end.
 pub fn extract_code(text: &str, language: Language) -> Span {
     let blocks = fenced_blocks(text);
     let named =

@@ -18,7 +18,6 @@
 
 pub mod batch;
 pub mod checkpoint;
-pub mod compare;
 pub mod context;
 mod error;
 pub mod eval;
@@ -30,9 +29,10 @@ mod monitor;
 pub mod optim;
 pub mod progress;
 pub mod recipe;
-pub mod renderer;
 mod run;
+mod setup;
 pub mod stages;
+pub mod step;
 pub mod teacher;
 #[cfg(test)]
 mod testing;
@@ -40,5 +40,6 @@ mod trainer;
 pub mod update;
 
 pub use error::TrainError;
-pub use run::{run, run_with};
+pub use run::run;
+pub use setup::Environment;
 pub use trainer::{End, RunOptions, RunSummary, StepReport};

@@ -3,7 +3,7 @@
 use super::artifact::{ArtifactView, Picture};
 use super::curve::value;
 use super::page::page;
-use super::records::{Bytes, DefectRecord, ErrorRecord, StatementRecord, VerdictRecord};
+use super::records::{AxisRecord, Bytes, DefectRecord, ErrorRecord, StatementRecord};
 use crate::emit::Checked;
 use anyhow::{Context, Result};
 use image::ImageEncoder;
@@ -49,18 +49,19 @@ fn section(checked: &Checked, heading: bool) -> Result<Markup> {
             elements: s.elements.clone(),
         })
         .collect();
-    let verdict = |v: &vsdpo_artifact::Verdict| VerdictRecord {
+    let record = |v: &vsdpo_artifact::AxisScore| AxisRecord {
         satisfied: v.satisfied,
         score: v.score.map(f64::from),
         observed: v.observed.clone(),
     };
+    let pages = checked.outcome.rendered().map_or(&[][..], |r| &r.pages[..]);
     let view = ArtifactView {
         text: &checked.source,
         code: Bytes { start: 0, end: checked.source.len() },
-        picture: checked.outcome.rendered().map(|r| picture(&r.image)).transpose()?,
+        pictures: pages.iter().map(|page| picture(&page.image)).collect::<Result<_>>()?,
         error: error.as_ref(),
         defects: &defects,
-        rubric: d.rubric.axes.iter().map(|(axis, v)| (axis.name(), verdict(v))).collect(),
+        rubric: d.rubric.axes.iter().map(|(axis, v)| (axis.name, record(v))).collect(),
         statements: &statements,
         tokens: &[],
     };
@@ -75,6 +76,7 @@ fn defect(d: &vsdpo_artifact::Defect) -> DefectRecord {
     DefectRecord {
         rule: d.rule.to_owned(),
         severity: d.severity.into(),
+        page: d.page as usize,
         elements: d.elements.clone(),
         regions: d.regions.iter().map(|r| [r.x0, r.y0, r.x1, r.y1].map(f64::from)).collect(),
         message: d.message.clone(),
