@@ -29,8 +29,8 @@ LEAKED = (
 class Types:
     """Calls counted by label."""
 
-    def __init__(self, mend):
-        self.lock = Lock(mend)
+    def __init__(self, fixed):
+        self.lock = Lock(fixed)
         self.calls = {}
 
     def install(self):

@@ -30,9 +30,9 @@ class Unreadable(TypeError):
 class Colors:
     """Artists by label and token. A later artist takes the place of an earlier one under the same key."""
 
-    def __init__(self, mend):
-        self.mend = mend
-        self.lock = Lock(mend)
+    def __init__(self, fixed):
+        self.fixed = fixed
+        self.lock = Lock(fixed)
         self.objects = {}
         self.threw = False  # a hook, not the script, raised: the script went another way because of us
 
@@ -55,7 +55,7 @@ class Colors:
                 for drawn in kind(result, args, kwargs):
                     self.keep(label, drawn)
             except BaseException:
-                if self.mend:
+                if self.fixed:
                     return
                 self.threw = True
                 raise
@@ -66,7 +66,7 @@ class Colors:
         token, artist, again = drawn[:3]
         suffix, last = drawn[3] if len(drawn) > 3 else ("", "")
         key = (label + suffix, self.token(token))
-        if self.mend:
+        if self.fixed:
             key += (id(artist),)
         self.objects[key] = (label + suffix + last, artist, again)
 
@@ -75,7 +75,7 @@ class Colors:
         if type(color) is Named:
             return str(color)
         token = hex_of(color)
-        if self.mend and transparent(color):
+        if self.fixed and transparent(color):
             return "none"
         if token is None:
             raise Unreadable(f"no token for the colour {color!r}")
@@ -88,7 +88,7 @@ class Colors:
             try:
                 found.update((label, self.token(color)) for color in again(artist, old.split("--")[0]))
             except Exception:
-                if not self.mend:
+                if not self.fixed:
                     raise
         return sorted(f"{label}--{token}" for label, token in found)
 

@@ -40,7 +40,7 @@ impl Domain {
 
 /// The two languages of sources. A language decides how a source is read: code fences, statements,
 /// comments, the entry of the renderer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
     /// Python: matplotlib scripts, python-pptx scripts.

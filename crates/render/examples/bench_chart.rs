@@ -10,7 +10,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use vsdpo_render::{ChartRenderer, RenderConfig, spread};
+use vsdpo_artifact::{Language, Source};
+use vsdpo_render::{ChartRenderer, RenderConfig, Renderer, spread};
 
 const FOLDERS: [&str; 2] = ["fixtures/chart/scripts", "fixtures/attribution"];
 const ROUNDS: usize = 2;
@@ -110,8 +111,9 @@ impl Pool {
     /// CPU seconds of one round over the scripts; every script must give a picture.
     fn round(&self, sources: &[&str]) -> Result<f64, Failure> {
         let before = self.cpu();
-        for outcome in self.renderer.render_all(sources) {
-            if outcome?.rendered().is_none() {
+        let sources: Vec<Source> = sources.iter().map(|&s| Source::new(s, Language::Python)).collect();
+        for outcome in self.renderer.render_all(&sources)? {
+            if outcome.rendered().is_none() {
                 return Err("a fixture script failed in the pool".into());
             }
         }

@@ -27,7 +27,7 @@ impl ChartRenderer {
     /// Starts the light fork server; the full one follows when a script first needs it.
     ///
     /// # Errors
-    /// A missing part of the installation or of the sandbox, each with its mend.
+    /// A missing part of the installation or of the sandbox, each with its fix.
     pub fn start(cfg: RenderConfig) -> Result<Self, RenderError> {
         let cache = Mutex::new(Cache::new(cfg.cache_entries));
         let pool = Pool::new(cfg)?;

@@ -122,7 +122,11 @@ impl WebRenderer {
         Ok(Err(failure(FailureKind::Crash, message)))
     }
 
-    fn shoot(&self, page: &Source) -> Result<Result<Screenshot, ExecError>, RenderError> {
+    /// One attempt at a screenshot, without the second one of [`Renderer::screenshot`].
+    ///
+    /// # Errors
+    /// Returns an error if no browser can be started.
+    pub fn shoot(&self, page: &Source) -> Result<Result<Screenshot, ExecError>, RenderError> {
         let drawn = self.visit(page.text.as_bytes(), page.folder.as_deref(), None)?;
         drawn.map(screenshot).map_or_else(|error| Ok(Err(error)), |shot| shot.map(Ok))
     }

@@ -1,16 +1,16 @@
 //! The table of elements of real pages. These tests need Chromium, which `cargo xtask setup`
 //! installs.
 
-use vsdpo_artifact::{Element, ElementKind, FailureKind, Outcome, Region, Rendered};
-use vsdpo_render::{Page, WebConfig, WebRenderer};
+use vsdpo_artifact::{Element, ElementKind, FailureKind, Language, Outcome, Region, Rendered, Source};
+use vsdpo_render::{RenderConfig, Renderer, WebRenderer};
 
 fn renderer() -> WebRenderer {
-    WebRenderer::start(WebConfig::default())
+    WebRenderer::start(RenderConfig::default())
         .unwrap_or_else(|e| panic!("these tests draw pages for real: {e}"))
 }
 
 fn render(html: &str) -> Outcome {
-    renderer().render(&Page { html: html.into(), folder: None }).unwrap()
+    renderer().render(&Source::new(html, Language::Html)).unwrap()
 }
 
 fn rendered(html: &str) -> Rendered {
@@ -132,22 +132,23 @@ fn a_page_that_shows_nothing_has_no_picture() {
 fn tags_change_no_pixel() {
     let renderer = renderer();
     let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/design2code");
-    let mut pages: Vec<Page> = std::fs::read_dir(&fixtures)
+    let mut pages: Vec<Source> = std::fs::read_dir(&fixtures)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter_map(|folder| {
-            Some(Page { html: std::fs::read(folder.join("ref.html")).ok()?, folder: Some(folder) })
+            let html = std::fs::read_to_string(folder.join("ref.html")).ok()?;
+            Some(Source { folder: Some(folder), ..Source::new(html, Language::Html) })
         })
         .collect();
     let nasty = "<style>li:nth-child(2){color:red} p:empty{height:9px;background:blue} [data-x]{color:green}\
         a::after{content:attr(href)}</style><ul><li>a<li>b<LI/>c</ul><p></p><p>open<p data-x>x<table>foster<td>cell</table>\
         <a href=x>y</a><textarea><b>no tag</b></textarea><iframe srcdoc='<p>in</p>'></iframe><template><p>t</p></template>\
         <svg width=40 height=40><title><b>t</b></title><circle r=9 cx=9 cy=9 /></svg><br/><img alt='a>b'/><x-y/>end";
-    pages.push(Page { html: nasty.into(), folder: None });
+    pages.push(Source::new(nasty, Language::Html));
     for page in &pages {
         let plain = renderer.shoot(page).unwrap().unwrap().image;
         let Outcome::Rendered(tagged) = renderer.render(page).unwrap() else { panic!("{:?}", page.folder) };
-        assert!(plain == tagged.image, "{:?}", page.folder);
+        assert!(plain == tagged.pages[0].image, "{:?}", page.folder);
     }
     assert!(pages.len() > 10, "{} pages", pages.len());
 }

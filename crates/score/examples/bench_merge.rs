@@ -59,9 +59,9 @@ fn measure(name: &str, cand: Vec<TextBlock>, refs: Vec<TextBlock>) {
     let took = began.elapsed().as_secs_f64();
     println!(
         "{name}: {took:.3} s, {} and {} blocks left, text {:.3}",
-        result.cand.len(),
-        result.refs.len(),
-        result.scores.text
+        result.comparison.cand.len(),
+        result.comparison.refs.len(),
+        result.comparison.scores.text
     );
 }
 

@@ -9,6 +9,7 @@ pub mod items;
 pub mod pair;
 pub mod ratio;
 pub mod recolor;
+pub(crate) mod reference;
 pub mod shrink;
 pub mod view;
 

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use vsdpo_artifact::F1;
 use vsdpo_artifact::{ChartRecords, ColorToken, GridCell};
-use vsdpo_score::chartmimic::{F1, Rules, score};
+use vsdpo_score::chartmimic::{Rules, score};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/chartmimic")

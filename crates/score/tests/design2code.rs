@@ -3,10 +3,10 @@
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use vsdpo_artifact::Image;
+use vsdpo_artifact::{Image, TextBlock};
 use vsdpo_score::design2code::blocks::{Screenshots, blocks};
 use vsdpo_score::design2code::items::Item;
-use vsdpo_score::design2code::pair::{Comparison, compare};
+use vsdpo_score::design2code::pair::{PairedBlocks, compare};
 use vsdpo_score::design2code::shrink::picture;
 
 /// A pair of pages.
@@ -48,7 +48,7 @@ impl Case {
         blocks(&items, &shots)
     }
 
-    fn compared(&self) -> Comparison {
+    fn compared(&self) -> PairedBlocks {
         compare(self.blocks("cand"), self.blocks("ref"))
     }
 }
@@ -83,8 +83,8 @@ fn merges_pairs_and_scores_are_the_benchmarks() {
     for case in Case::all() {
         let (e, name) = (&case.expected, &case.expected["case"]);
         let got = case.compared();
-        assert_eq!(got.refs, expected_blocks(&e["ref"]["final_blocks"]), "{name}");
-        assert_eq!(got.cand, expected_blocks(&e["cand"]["final_blocks"]), "{name}");
+        assert_eq!(got.comparison.refs, expected_blocks(&e["ref"]["final_blocks"]), "{name}");
+        assert_eq!(got.comparison.cand, expected_blocks(&e["cand"]["final_blocks"]), "{name}");
         let pairs = e["assignment"].as_array().unwrap().iter().map(numbers::<2>);
         let pairs: Vec<_> = pairs.map(|[a, b]| (a as usize, b as usize)).collect();
         assert_eq!(got.pairs, pairs, "{name}");
@@ -93,7 +93,7 @@ fn merges_pairs_and_scores_are_the_benchmarks() {
                 e[side]["clip_mask_boxes"].as_array().unwrap().iter().map(numbers).collect();
             assert_eq!(*masks, want, "{name} {side}");
         }
-        let scores = got.scores;
+        let scores = got.comparison.scores;
         for (key, score) in [
             ("block_match", scores.block_match),
             ("text", scores.text),

@@ -20,9 +20,6 @@ pub enum TrainError {
     /// The renderer itself failed.
     #[error(transparent)]
     Render(#[from] vsdpo_render::RenderError),
-    /// An evaluation could not be done.
-    #[error(transparent)]
-    Eval(#[from] crate::eval::EvalError),
     /// The tensor library refused an operation.
     #[error("tensor operation failed: {0}")]
     Tensor(#[from] candle_core::Error),

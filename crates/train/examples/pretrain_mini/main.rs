@@ -55,9 +55,9 @@ struct Options {
 fn main() -> Result<()> {
     vsdpo_policy::ops::tune_allocator();
     let options = Options::parse()?;
-    let config = RenderConfig { window: web::WINDOW, ..RenderConfig::default() };
-    let charts = open(Domain::Chart, Language::Python, config.clone())?;
-    let pages = open(Domain::Web, Language::Html, config)?;
+    let rendering = RenderConfig { window: web::WINDOW, ..RenderConfig::default() };
+    let charts = open(Domain::Chart, Language::Python, rendering.clone())?;
+    let pages = open(Domain::Web, Language::Html, rendering)?;
     let corpus = Corpus::make(&*charts, &*pages, options.renders, options.seed)?;
     let front = write_tokenizer(&corpus, &options)?;
     let mut policy = sharpened(Policy::random(config(&front), &options.out, options.seed)?)?;
@@ -147,7 +147,7 @@ fn write_tokenizer(corpus: &Corpus, options: &Options) -> Result<FrontSummary> {
 
 /// Starts the norms of queries and keys above 1. With 1, no logit of a 32-dimensional head exceeds
 /// `sqrt(32)` = 5.7, too flat to pick one word out of a prompt of 600 tokens, and the norms grow
-/// too slowly to mend that: after 3400 steps from 1 they had reached 1.1, and a reference in the
+/// too slowly to fix that: after 3400 steps from 1 they had reached 1.1, and a reference in the
 /// prompt could not be copied.
 fn sharpened(policy: Policy) -> Result<Policy> {
     for (name, var) in policy.parameters() {

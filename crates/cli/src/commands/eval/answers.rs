@@ -86,14 +86,10 @@ fn task(question: Question) -> Result<Task> {
     let images = question.pictures.iter().map(|bytes| {
         decode_picture(bytes).map_err(|why| anyhow!("the picture of `{}`: {why}", question.name))
     });
-    Ok(Task {
-        images: images.collect::<Result<_>>()?,
-        id: question.name.clone(),
-        domain: question.domain,
-        prompt: question.prompt.clone(),
-        reference: None,
-        requirements: None,
-    })
+    let images = images.collect::<Result<_>>()?;
+    let (id, prompt) = (question.name.clone(), question.prompt.clone());
+    let language = question.domain.default_language();
+    Ok(Task { id, prompt, images, ..Task::unspecified(question.domain, language) })
 }
 
 /// Names the model and the settings.

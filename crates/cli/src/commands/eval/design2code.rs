@@ -11,7 +11,7 @@ use super::results::{self, Results};
 use super::{Places, beside};
 use crate::commands::files::{self, hash_bytes};
 use crate::commands::score::design2code::{as_json, error};
-use crate::commands::score::pages::{Both, Cause, PageScorer, Source};
+use crate::commands::score::pages::{self, Both, Cause, Page, PageScorer};
 use crate::commands::score::sights::{Beside, unchanged};
 use crate::{Exit, terminal};
 use anyhow::{Context, Result, bail};
@@ -110,9 +110,14 @@ fn page(predictions: &Path, name: &str) -> PathBuf {
     predictions.join(format!("{name}.html"))
 }
 
+/// What decides the score of a page: its text, or why it has none.
+fn page_bytes(page: &Page) -> &[u8] {
+    page.as_ref().map_or_else(|unscored| unscored.why.as_bytes(), |source| source.text.as_bytes())
+}
+
 /// Both pages of an example.
 enum Pair {
-    Both(Source, Source),
+    Both(Page, Page),
     None(Status, String),
 }
 
@@ -156,7 +161,7 @@ impl Run<'_> {
         let identity = [self.scorer.identity().as_bytes(), example.name.as_bytes()];
         Ok(match self.pair(example)? {
             Pair::Both(cand, reference) => {
-                hash_bytes(&[identity[0], identity[1], &cand.bytes, &reference.bytes])
+                hash_bytes(&[identity[0], identity[1], page_bytes(&cand), page_bytes(&reference)])
             }
             Pair::None(..) => hash_bytes(&identity),
         })
@@ -167,7 +172,7 @@ impl Run<'_> {
         if !path.exists() {
             return Ok(Pair::None(Status::Missing, "there is no prediction".into()));
         }
-        match Source::read(&path) {
+        match pages::read(&path) {
             Ok(cand) => Ok(Pair::Both(cand, example.page()?)),
             Err(why) => Ok(Pair::None(Status::Raised, format!("{why:#}"))),
         }

@@ -11,8 +11,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use vsdpo_artifact::ChartRecords;
-use vsdpo_diagnose::axes::chart::script;
 use vsdpo_render::Recordable;
+use vsdpo_score::chartmimic::script;
 
 /// Score chart code by ChartMimic's low-level metrics: text, layout, chart type and colour.
 ///

@@ -1,7 +1,7 @@
 //! `score design2code`: the automatic metrics of a pair of pages, or of many.
 
 use super::many;
-use super::pages::{PageScorer, Scored, Source, Unscored};
+use super::pages::{self, PageScorer, Scored, Unscored};
 use crate::commands::source;
 use crate::{Exit, terminal};
 use anyhow::{Context, Result, anyhow, bail};
@@ -57,7 +57,7 @@ pub fn run(args: &Args) -> Result<Exit> {
         return Ok(Exit::Fine);
     }
     let (cand, reference) = &pairs[0];
-    let scored = scorer.score(&Source::read(cand)?, &Source::read(reference)?)?;
+    let scored = scorer.score(&pages::read(cand)?, &pages::read(reference)?)?;
     let scored = scored.map_err(|unscored| anyhow!(unscored.why))?;
     let text = if args.json {
         terminal::escaped_json(&(serde_json::to_string_pretty(&as_json(&scored))? + "\n")).into_owned()
@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> Result<Exit> {
 
 /// The line of a pair; a pair that cannot be scored is no reason to end.
 fn line(scorer: &PageScorer, (cand, reference): &(PathBuf, PathBuf)) -> Result<Value> {
-    let sources = Source::read(cand).and_then(|cand| Ok((cand, Source::read(reference)?)));
+    let sources = pages::read(cand).and_then(|cand| Ok((cand, pages::read(reference)?)));
     Ok(match sources {
         Ok((cand, reference)) => match scorer.score(&cand, &reference)? {
             Ok(scored) => as_json(&scored),

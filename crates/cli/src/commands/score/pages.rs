@@ -4,18 +4,19 @@
 use super::sights::{Beside, Sight, Sights, beside};
 use crate::commands::files::{folder_identity, hash, hash_bytes};
 use anyhow::{Context, Result};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
-use vsdpo_artifact::Image;
-use vsdpo_diagnose::axes::web::blocks::Block;
-use vsdpo_diagnose::axes::web::html::PageError;
-use vsdpo_diagnose::axes::web::pair::{Scores, compare};
-#[cfg(feature = "train")]
-use vsdpo_diagnose::axes::web::shrink;
-use vsdpo_diagnose::axes::web::view::{self, View};
+use vsdpo_artifact::{Domain, Image, Language, Source, TextBlock, WebScores};
 #[cfg(feature = "train")]
 use vsdpo_policy::Clip;
-use vsdpo_render::{Page, RenderError, Shot, WebConfig, WebRenderer};
+use vsdpo_render::{RenderConfig, RenderError, Renderer, Screenshot, open};
+use vsdpo_score::cosine;
+use vsdpo_score::design2code::clean;
+use vsdpo_score::design2code::html::PageError;
+use vsdpo_score::design2code::pair::compare;
+#[cfg(feature = "train")]
+use vsdpo_score::design2code::shrink;
+use vsdpo_score::design2code::view::{self, View};
 
 /// Pixels of a whole page; the benchmark has no limit.
 const MAX_PIXELS: u64 = 64 << 20;
@@ -24,19 +25,17 @@ const ARITHMETIC: &str = concat!("design2code ", env!("CARGO_PKG_VERSION"));
 /// Why there is no CLIP.
 pub const NO_WEIGHTS: &str = "no weights of CLIP were given (--clip DIR)";
 
-/// A page read from its file.
-pub struct Source {
-    pub bytes: Vec<u8>,
-    /// Where the pictures are that it may show.
-    pub folder: Option<PathBuf>,
-}
-
-impl Source {
-    /// Reads the file; pictures beside it may be used by the page.
-    pub fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-        Ok(Self { bytes, folder: path.parent().map(Path::to_path_buf) })
-    }
+/// Reads a page; pictures beside it may be used by it. One that is not UTF-8 cannot be scored.
+pub fn read(path: &Path) -> Result<Page> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let folder = path.parent().map(Path::to_path_buf);
+    Ok(match clean::read(&bytes) {
+        Ok(_) => {
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            Ok(Source { text, language: Language::Html, folder })
+        }
+        Err(error) => Err(Unscored { cause: Cause::Page, why: error.to_string() }),
+    })
 }
 
 /// Something of both pages.
@@ -48,7 +47,7 @@ pub struct Both<T> {
 
 /// A scored pair.
 pub struct Scored {
-    pub scores: Scores,
+    pub scores: WebScores,
     /// CLIP's cosine, or why there is none.
     pub clip: Result<f64, &'static str>,
     /// Text blocks as compared.
@@ -68,6 +67,16 @@ pub struct Unscored {
     pub cause: Cause,
     pub why: String,
 }
+
+impl Unscored {
+    /// The same, with the side of the pair that it is about.
+    fn of(&self, side: &str) -> Self {
+        Self { cause: self.cause, why: format!("the {side} cannot be scored: {}", self.why) }
+    }
+}
+
+/// A page to score, or why it cannot be scored.
+pub type Page = Result<Source, Unscored>;
 
 /// Whether it would come out like this again.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -99,9 +108,7 @@ impl From<RenderError> for Fault {
 impl Fault {
     fn of(self, side: &str) -> Result<Unscored> {
         match self {
-            Self::Page(Unscored { cause, why }) => {
-                Ok(Unscored { cause, why: format!("the {side} cannot be scored: {why}") })
-            }
+            Self::Page(unscored) => Ok(unscored.of(side)),
             Self::Ours(error) => Err(error),
         }
     }
@@ -109,7 +116,7 @@ impl Fault {
 
 /// Draws and compares pages.
 pub struct PageScorer {
-    renderer: WebRenderer,
+    renderer: Box<dyn Renderer>,
     workers: usize,
     identity: String,
     sights: Option<Sights>,
@@ -121,10 +128,10 @@ impl PageScorer {
     /// Starts a browser; `clip` is the folder of CLIP's weights. What is seen of references is kept
     /// in `cache`.
     pub fn start(timeout: u64, clip: Option<&Path>, cache: Option<&Path>) -> Result<Self> {
-        let config = WebConfig {
+        let config = RenderConfig {
             timeout: Duration::from_secs(timeout),
             max_pixels: MAX_PIXELS,
-            ..WebConfig::default()
+            ..RenderConfig::default()
         };
         #[cfg(not(feature = "train"))]
         anyhow::ensure!(clip.is_none(), "this build has no networks: leave --clip out, or build with them");
@@ -132,7 +139,7 @@ impl PageScorer {
         #[cfg(feature = "train")]
         let clip = clip.map(Clip::load).transpose()?;
         let workers = config.workers;
-        let renderer = WebRenderer::start(config)?;
+        let renderer = open(Domain::Web, Language::Html, config)?;
         let identity = hash(&[ARITHMETIC, &renderer.identity()?, &weights]);
         let sights = cache.map(Sights::open).transpose()?;
         Ok(Self {
@@ -164,7 +171,12 @@ impl PageScorer {
     ///
     /// # Errors
     /// Only when *we* failed: no browser, no place to write.
-    pub fn score(&self, cand: &Source, reference: &Source) -> Result<Result<Scored, Unscored>> {
+    pub fn score(&self, cand: &Page, reference: &Page) -> Result<Result<Scored, Unscored>> {
+        let (cand, reference) = match (cand, reference) {
+            (Ok(cand), Ok(reference)) => (cand, reference),
+            (Err(unscored), _) => return Ok(Err(unscored.of("candidate"))),
+            (_, Err(unscored)) => return Ok(Err(unscored.of("reference"))),
+        };
         let cand = match self.candidate(cand) {
             Ok(sight) => sight,
             Err(fault) => return fault.of("candidate").map(Err),
@@ -176,6 +188,7 @@ impl PageScorer {
             Err(fault) => return fault.of("reference").map(Err),
         };
         let compared = compare(cand.blocks, reference_sight.blocks.clone());
+        let blocks = &compared.comparison;
         // The boxes that hide the reference's texts do not depend on the candidate.
         self.look(&mut reference_sight, &compared.ref_masks)?;
         if let (Some(sights), true) = (&self.sights, fresh) {
@@ -184,14 +197,14 @@ impl PageScorer {
         let mut cand = Sight { blocks: Vec::new(), ..cand };
         self.look(&mut cand, &compared.cand_masks())?;
         let clip = match (&cand.features, &reference_sight.features) {
-            (Some(a), Some(b)) => Ok(f64::from(a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>())),
+            (Some(a), Some(b)) => Ok(cosine(a, b)),
             _ => Err(NO_WEIGHTS),
         };
         Ok(Ok(Scored {
-            scores: compared.scores,
+            scores: blocks.scores,
             clip,
-            blocks: Both { cand: compared.cand.len(), r#ref: compared.refs.len() },
-            matched: compared.matches.len(),
+            blocks: Both { cand: blocks.cand.len(), r#ref: blocks.refs.len() },
+            matched: blocks.matches.len(),
             retried: cand.retried + reference_sight.retried,
             unmet: Both { cand: cand.unmet, r#ref: reference_sight.unmet },
             beside: Both { cand: cand.beside, r#ref: reference_sight.beside },
@@ -202,7 +215,7 @@ impl PageScorer {
     ///
     /// # Errors
     /// As [`Self::score`].
-    pub fn blocks(&self, page: &Source) -> Result<Result<Vec<Block>, Unscored>> {
+    pub fn blocks(&self, page: &Source) -> Result<Result<Vec<TextBlock>, Unscored>> {
         match self.candidate(page) {
             Ok(sight) => Ok(Ok(sight.blocks)),
             Err(Fault::Page(unscored)) => Ok(Err(unscored)),
@@ -211,11 +224,11 @@ impl PageScorer {
     }
 
     fn candidate(&self, page: &Source) -> Result<Sight, Fault> {
-        self.see(page, |shoot| view::candidate(&page.bytes, shoot))
+        self.see(page, |shoot| view::candidate(page.text.as_bytes(), shoot))
     }
 
     fn reference(&self, page: &Source) -> Result<Sight, Fault> {
-        self.see(page, |shoot| view::reference(&page.bytes, shoot))
+        self.see(page, |shoot| view::reference(page.text.as_bytes(), shoot))
     }
 
     /// What is kept of a reference.
@@ -224,7 +237,7 @@ impl PageScorer {
     }
 
     fn key(&self, page: &Source) -> String {
-        hash_bytes(&[self.identity.as_bytes(), &page.bytes])
+        hash_bytes(&[self.identity.as_bytes(), page.text.as_bytes()])
     }
 
     /// What there is to see of a page; `view` says how.
@@ -236,7 +249,8 @@ impl PageScorer {
         let folder = page.folder.as_deref();
         let (mut retried, mut asked) = (0, None);
         let seen = view(&mut |html| {
-            let shot = self.shoot(html, folder, &mut retried)?;
+            let shot = self.shoot(html, folder)?;
+            retried += usize::from(shot.retried);
             // What the page itself asks for; the recoloured ones ask for the same.
             asked.get_or_insert((shot.unmet, shot.beside));
             Ok(shot.image)
@@ -254,11 +268,10 @@ impl PageScorer {
 
     /// A screenshot. The benchmark takes a failed one for a white page; here it is taken once more
     /// in a fresh browser, and then it is an error.
-    fn shoot(&self, html: &[u8], folder: Option<&Path>, retried: &mut usize) -> Result<Shot, Fault> {
-        let page = Page { html: html.to_vec(), folder: folder.map(Path::to_path_buf) };
-        let (shot, again) = self.renderer.shoot_twice(&page)?;
-        *retried += usize::from(again);
-        shot.map_err(|error| {
+    fn shoot(&self, html: &[u8], folder: Option<&Path>) -> Result<Screenshot, Fault> {
+        let text = String::from_utf8_lossy(html).into_owned();
+        let page = Source { text, language: Language::Html, folder: folder.map(Path::to_path_buf) };
+        self.renderer.screenshot(&page)?.map_err(|error| {
             let why = format!("its screenshot failed: {}", error.message);
             Fault::Page(Unscored { cause: Cause::Capture, why })
         })

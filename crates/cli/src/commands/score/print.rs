@@ -4,7 +4,8 @@ use super::scorer::Scored;
 use crate::terminal;
 use serde_json::{Map, Value, json};
 use vsdpo_artifact::ChartRecords;
-use vsdpo_diagnose::axes::chart::{NO_COLOR, Rules, Score};
+use vsdpo_artifact::F1;
+use vsdpo_score::chartmimic::{NO_COLOR, Rules};
 
 /// The stable form. `low` is what the example adds to the benchmark's Low, from 0 to 100; `reasons`
 /// tells why a score is null and what went wrong in the scripts.
@@ -29,7 +30,7 @@ pub fn mode(rules: Rules) -> &'static str {
     if rules == Rules::Official { "official" } else { "fixed" }
 }
 
-fn score(s: &Score) -> Value {
+fn score(s: &F1) -> Value {
     json!({"precision": s.precision, "recall": s.recall, "f1": s.f1})
 }
 

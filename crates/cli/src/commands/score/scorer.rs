@@ -5,10 +5,10 @@ use crate::commands::Sandbox;
 use anyhow::{Context, Result, anyhow};
 use clap::ValueEnum;
 use std::sync::Arc;
-use vsdpo_artifact::ChartRecords;
-use vsdpo_diagnose::axes::chart::script::{self, Scripts};
-use vsdpo_diagnose::axes::chart::{self, ChartScores, Rules};
+use vsdpo_artifact::{ChartRecords, ChartScores};
 use vsdpo_render::{ChartRecorder, Recordable};
+use vsdpo_score::chartmimic::script::{self, Scripts};
+use vsdpo_score::chartmimic::{self as chart, Rules};
 
 /// Whose arithmetic, as it is typed.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -103,7 +103,7 @@ impl Scorer {
     fn common(&self, name: &str) -> Recordable {
         Recordable {
             graph: chart::counts_axes_only(name),
-            mend: self.rules == Rules::Fixed,
+            fixed: self.rules == Rules::Fixed,
             target: script::TARGET.into(),
             ..Recordable::default()
         }

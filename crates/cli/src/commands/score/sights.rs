@@ -7,13 +7,12 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use vsdpo_artifact::Image;
-use vsdpo_diagnose::axes::web::blocks::Block;
+use vsdpo_artifact::{Image, TextBlock};
 use vsdpo_render::MAX_BESIDE;
 
 /// What is seen of one page.
 pub struct Sight {
-    pub blocks: Vec<Block>,
+    pub blocks: Vec<TextBlock>,
     /// The plain screenshot; none of a page from the cache, of which `features` are known if they
     /// are needed.
     #[cfg_attr(not(feature = "train"), allow(dead_code))]
@@ -95,7 +94,7 @@ impl Sights {
 
 impl From<&Sight> for Stored {
     fn from(sight: &Sight) -> Self {
-        let block = |b: &Block| StoredBlock {
+        let block = |b: &TextBlock| StoredBlock {
             text: b.text.clone(),
             bbox: b.bbox.map(f64::to_bits),
             color: b.color.map(f64::to_bits),
@@ -112,7 +111,7 @@ impl From<&Sight> for Stored {
 
 impl From<Stored> for Sight {
     fn from(stored: Stored) -> Self {
-        let block = |b: StoredBlock| Block {
+        let block = |b: StoredBlock| TextBlock {
             text: b.text,
             bbox: b.bbox.map(f64::from_bits),
             color: b.color.map(f64::from_bits),
@@ -139,7 +138,7 @@ mod tests {
         std::fs::write(pages.path().join("rick.jpg"), b"one").unwrap();
         let names = ["rick.jpg".to_owned(), "gone.png".to_owned()];
         let sight = Sight {
-            blocks: vec![Block { text: "é".into(), bbox: [1.0 / 3.0; 4], color: [0.1, 0.7, 254.5] }],
+            blocks: vec![TextBlock { text: "é".into(), bbox: [1.0 / 3.0; 4], color: [0.1, 0.7, 254.5] }],
             plain: None,
             features: Some(vec![0.1, -1e-30]),
             unmet: vec!["gone.png".into()],

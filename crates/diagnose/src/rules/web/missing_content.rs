@@ -113,7 +113,7 @@ mod tests {
         let judge = |background, observed: &str, score| {
             let demands = Requirements { background: Some(background), ..Requirements::default() };
             let rendered = picture.rendered(vec![]);
-            let result = check(&Scene::new(&rendered, Some(&demands)));
+            let result = check(&Scene::new(&rendered, 0, Some(&demands)));
             assert_eq!((result.observed.as_str(), result.score), (observed, Some(score)));
         };
         judge([0, 0, 128], "all", 1.0);

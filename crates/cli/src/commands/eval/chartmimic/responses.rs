@@ -17,8 +17,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use vsdpo_diagnose::axes::chart::Rules;
-use vsdpo_diagnose::axes::chart::script::{self, Scripts};
+use vsdpo_score::chartmimic::Rules;
+use vsdpo_score::chartmimic::script::{self, Scripts};
 
 /// Longer lines are no responses.
 const MAX_LINE: usize = 16 << 20;
@@ -143,7 +143,7 @@ fn resolve(path: &Path, format: Format) -> Format {
     if format == Format::Auto && named { Format::Idefics2 } else { format }
 }
 
-/// The stem and the text of a line; a response that is null is none. The error ends with its mend.
+/// The stem and the text of a line; a response that is null is none. The error ends with its help.
 fn read_line(bytes: &[u8], format: Format) -> Result<(String, Option<String>), String> {
     if bytes.len() > MAX_LINE {
         return Err(format!("the line has more than {MAX_LINE} bytes: {FORM}"));

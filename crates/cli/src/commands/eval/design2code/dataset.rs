@@ -2,7 +2,7 @@
 //! hard set, with `rick.jpg` beside.
 
 use crate::commands::eval::questions::{Question, Questions};
-use crate::commands::score::pages::Source;
+use crate::commands::score::pages::{self, Page};
 use crate::terminal;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -18,8 +18,8 @@ pub struct Example {
 
 impl Example {
     /// The page that is to be reproduced.
-    pub fn page(&self) -> Result<Source> {
-        Source::read(&self.page)
+    pub fn page(&self) -> Result<Page> {
+        pages::read(&self.page)
     }
 
     /// Its screenshot as published, if it is there.
@@ -31,8 +31,8 @@ impl Example {
 /// The examples of a folder in the order of their numbers.
 pub fn examples(folder: &Path) -> Result<Vec<Example>> {
     let shown = folder.display();
-    let mend = "give the folder with N.html and N.png, such as testset_final";
-    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot list `{shown}`: {mend}"))?;
+    let help = "give the folder with N.html and N.png, such as testset_final";
+    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot list `{shown}`: {help}"))?;
     let mut examples = Vec::new();
     for entry in entries {
         let page = entry.with_context(|| format!("cannot list `{shown}`"))?.path();
@@ -42,7 +42,7 @@ pub fn examples(folder: &Path) -> Result<Vec<Example>> {
         }
     }
     if examples.is_empty() {
-        bail!("`{shown}` holds no N.html: {mend}");
+        bail!("`{shown}` holds no N.html: {help}");
     }
     examples.sort_by_cached_key(|example| order(&example.name));
     Ok(examples)

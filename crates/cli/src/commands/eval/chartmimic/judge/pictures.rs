@@ -5,10 +5,10 @@ use super::super::responses::Responses;
 use crate::commands::Sandbox;
 use crate::report::png;
 use anyhow::{Context, Result, bail};
-use vsdpo_artifact::{FailureKind, Image, Outcome};
-use vsdpo_diagnose::axes::chart::script::TARGET;
-use vsdpo_diagnose::axes::chart::{Rules, script};
-use vsdpo_render::{ChartRenderer, RenderConfig};
+use vsdpo_artifact::{Domain, FailureKind, Image, Language, Outcome, Source};
+use vsdpo_render::{RenderConfig, Renderer, open};
+use vsdpo_score::chartmimic::script::TARGET;
+use vsdpo_score::chartmimic::{Rules, script};
 
 /// Dots per inch of the benchmark's conversion to PNG.
 const DPI: u32 = 350;
@@ -29,13 +29,13 @@ pub enum Pair {
 pub struct Pictures<'a> {
     data: &'a Dataset,
     responses: &'a Responses,
-    renderer: ChartRenderer,
+    renderer: Box<dyn Renderer>,
 }
 
 impl<'a> Pictures<'a> {
     pub fn start(data: &'a Dataset, responses: &'a Responses, sandbox: &Sandbox) -> Result<Self> {
         let config = RenderConfig { cache_entries: 0, ..sandbox.config() };
-        Ok(Self { data, responses, renderer: ChartRenderer::start(config)? })
+        Ok(Self { data, responses, renderer: open(Domain::Chart, Language::Python, config)? })
     }
 
     /// The pictures of an example.
@@ -65,14 +65,12 @@ impl<'a> Pictures<'a> {
     /// The truth's picture where the folder holds none: its script draws it.
     fn reference(&self, name: &str) -> Result<Image> {
         let script = script::read_back(&self.data.script(name)?);
-        match self.renderer.render(&script)? {
-            Outcome::Rendered(rendered) => Ok(rendered.image),
-            Outcome::Failed { error } => bail!(
-                "`{}` drew nothing ({}) and has no PNG beside it: put one there",
-                self.data.script_path(name).display(),
-                error.message
-            ),
-        }
+        self.run(&script)?.or_else(|(_, why)| {
+            bail!(
+                "`{}` drew nothing ({why}) and has no PNG beside it: put one there",
+                self.data.script_path(name).display()
+            )
+        })
     }
 
     fn draw(&self, wrapped: &str) -> Result<Result<Image, (FailureKind, String)>> {
@@ -83,8 +81,12 @@ impl<'a> Pictures<'a> {
     }
 
     fn run(&self, script: &str) -> Result<Result<Image, (FailureKind, String)>> {
-        Ok(match self.renderer.render(script)? {
-            Outcome::Rendered(rendered) => Ok(rendered.image),
+        Ok(match self.renderer.render(&Source::new(script, Language::Python))? {
+            // The benchmark's judge sees the picture that was saved last.
+            Outcome::Rendered(mut rendered) => match rendered.pages.pop() {
+                Some(page) => Ok(page.image),
+                None => Err((FailureKind::NoFigure, "the script left no picture".into())),
+            },
             Outcome::Failed { error } => Err((error.kind, error.message)),
         })
     }

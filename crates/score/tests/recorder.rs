@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
 use vsdpo_artifact::ChartRecords;
-use vsdpo_diagnose::axes::chart::Rules;
-use vsdpo_diagnose::axes::chart::script::{Scripts, TARGET, of_code, of_response, read_back};
 use vsdpo_render::{ChartRecorder, Recordable, RenderConfig};
+use vsdpo_score::chartmimic::Rules;
+use vsdpo_score::chartmimic::script::{Scripts, TARGET, of_code, of_response, read_back};
 
 static POOL: LazyLock<ChartRecorder> = LazyLock::new(|| {
     let config = RenderConfig { workers: 2, timeout: Duration::from_secs(300), ..RenderConfig::default() };
@@ -122,10 +122,10 @@ fn the_rows_of_the_tables() {
 
 #[test]
 fn mended_hooks() {
-    let record = |script: &str, mend| {
+    let record = |script: &str, fixed| {
         let script =
             format!("import matplotlib.pyplot as plt\nimport seaborn as sns\n{script}\nplt.savefig('x.pdf')");
-        POOL.record(&Recordable { mend, ..truth(&script, "x") }).unwrap()
+        POOL.record(&Recordable { fixed, ..truth(&script, "x") }).unwrap()
     };
     let tokens = |records: &ChartRecords| records.colors.iter().map(|c| c.token.clone()).collect::<Vec<_>>();
     let lost = "b = plt.bar([1, 2], [1, 2])\nb[1].set_color('gold')";
