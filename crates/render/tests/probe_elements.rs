@@ -5,9 +5,9 @@ mod probe_support;
 
 use probe_support::{pool, rendered, stack};
 use vsdpo_artifact::{
-use vsdpo_render::Renderer;
     Attribution, Element, ElementKind, ExecError, FailureKind, Language, Outcome, Rendered, Source,
 };
+use vsdpo_render::Renderer;
 
 fn of(rendered: &Rendered, kind: ElementKind) -> Vec<&Element> {
     rendered.elements.iter().filter(|e| e.kind == kind).collect()

@@ -7,6 +7,7 @@ use probe_support::{pool, rendered, root};
 use std::path::PathBuf;
 use std::process::Command;
 use vsdpo_artifact::{Image, Language, Source};
+use vsdpo_render::Renderer;
 
 fn python() -> Command {
     let root = root();
