@@ -74,8 +74,10 @@ impl<'a> Pictures<'a> {
     }
 
     fn draw(&self, wrapped: &str) -> Result<Result<Image, (FailureKind, String)>> {
-        match self.run(&at_dpi(wrapped))? {
-            Err((FailureKind::Limit, _)) => self.run(wrapped),
+        // Figures that are still open are no pages, so that the save at the end is the last one.
+        let closed = |script: &str| format!("{script}\nplt.close('all')");
+        match self.run(&closed(&at_dpi(wrapped)))? {
+            Err((FailureKind::Limit, _)) => self.run(&closed(wrapped)),
             other => Ok(other),
         }
     }
