@@ -4,7 +4,6 @@ mod data;
 mod doctor;
 mod eval;
 mod explain;
-mod files;
 mod input;
 mod lint;
 mod render;

@@ -32,6 +32,7 @@
 pub mod assignment;
 pub mod color;
 pub(crate) mod reference;
+pub mod scorer;
 pub mod script;
 pub mod visual;
 

@@ -2,6 +2,7 @@
 //! (specs/design2code.md).
 
 pub mod blocks;
+pub mod cache;
 pub mod clean;
 pub mod html;
 pub mod inpaint;
@@ -10,6 +11,7 @@ pub mod pair;
 pub mod ratio;
 pub mod recolor;
 pub(crate) mod reference;
+pub mod scorer;
 pub mod shrink;
 pub mod view;
 

@@ -6,6 +6,7 @@
 pub mod chartmimic;
 pub mod ciede2000;
 pub mod design2code;
+pub mod files;
 
 mod python;
 mod references;

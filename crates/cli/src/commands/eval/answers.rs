@@ -3,7 +3,6 @@
 //! same.
 
 use super::questions::{Question, Questions};
-use crate::commands::files::{folder_identity, hash, hash_bytes, make_folder, retain_lines};
 use crate::terminal;
 use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
@@ -14,6 +13,7 @@ use std::path::{Path, PathBuf};
 use vsdpo_artifact::Task;
 use vsdpo_data::decode_picture;
 use vsdpo_policy::{Policy, SampleConfig};
+use vsdpo_score::files::{folder_identity, hash, hash_bytes, make_folder, retain_lines};
 use vsdpo_train::context::student_prompt;
 
 /// Pictures answered at a time: what an interruption costs at most.

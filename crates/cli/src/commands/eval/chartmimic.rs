@@ -12,9 +12,7 @@ use super::questions::Asked;
 use super::results::{self, Results};
 use super::{Places, beside};
 use crate::commands::Sandbox;
-use crate::commands::files::{self, hash};
-use crate::commands::score::print;
-use crate::commands::score::scorer::{Mode, Scorer};
+use crate::commands::score::{Mode, print};
 use crate::{Exit, terminal};
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -28,6 +26,8 @@ use std::path::{Path, PathBuf};
 use summary::{Shown, Summary};
 use truths::Truths;
 use vsdpo_render::spread;
+use vsdpo_score::chartmimic::scorer::Scorer;
+use vsdpo_score::files::{self, hash};
 
 #[derive(Args)]
 #[command(next_help_heading = "chartmimic")]
@@ -96,7 +96,7 @@ pub fn run(
     }
     let cache = files::cache_folder(places.cache.as_deref(), &out);
     let rules = args.mode.into();
-    let examples = score(&data, &responses, Scorer::start(sandbox, rules)?, (&out, &cache))?;
+    let examples = score(&data, &responses, Scorer::start(sandbox.config(), rules)?, (&out, &cache))?;
     let official = Official::new(&out, &file, folder);
     official.write(&examples)?;
     let places = judge::Places { out: &out, cache: &cache, official: &official };

@@ -9,10 +9,8 @@ mod summary;
 use super::questions::Asked;
 use super::results::{self, Results};
 use super::{Places, beside};
-use crate::commands::files::{self, hash_bytes};
 use crate::commands::score::design2code::{as_json, error};
-use crate::commands::score::pages::{self, Both, Cause, Page, PageScorer};
-use crate::commands::score::sights::{Beside, unchanged};
+use crate::commands::score::page_scorer;
 use crate::{Exit, terminal};
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -23,6 +21,9 @@ use std::path::{Path, PathBuf};
 use summary::{Shown, Summary};
 use vsdpo_data::DESIGN2CODE_PLACEHOLDER as PLACEHOLDER;
 use vsdpo_render::spread;
+use vsdpo_score::design2code::cache::{Beside, unchanged};
+use vsdpo_score::design2code::scorer::{self as pages, Both, Cause, Page, PageScorer};
+use vsdpo_score::files::{self, hash_bytes};
 
 #[derive(Args)]
 #[command(next_help_heading = "design2code")]
@@ -70,7 +71,7 @@ pub fn run(args: &Options, places: &Places, model: Option<&Asked>, timeout: u64,
     };
     check(&examples, data, &predictions)?;
     let cache = files::cache_folder(places.cache.as_deref(), &out);
-    let scorer = PageScorer::start(timeout, args.clip.as_deref(), Some(&cache))?;
+    let scorer = page_scorer(timeout, args.clip.as_deref(), Some(&cache))?;
     let run = Run { examples: &examples, data, predictions: &predictions, keys: BTreeMap::new(), scorer };
     let known = run.score(&out)?;
     let shown = Shown { predictions: &predictions, data, timeout, clip: args.clip.is_some() };

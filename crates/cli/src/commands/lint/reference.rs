@@ -1,11 +1,12 @@
 //! `--reference`: pages compared with the page that they are to look like.
 
 use crate::commands::input::File;
-use crate::commands::score::pages::{self, PageScorer, Unscored};
+use crate::commands::score::page_scorer;
 use anyhow::{Result, anyhow, bail};
 use std::path::Path;
 use vsdpo_artifact::{Comparison, Domain, TextBlock};
 use vsdpo_score::design2code::pair::compare;
+use vsdpo_score::design2code::scorer::{self as pages, PageScorer, Unscored};
 
 /// The page that others are to look like.
 pub struct Reference {
@@ -28,7 +29,7 @@ impl Reference {
         }
         let name = path.display().to_string();
         let page = pages::read(path)?.map_err(|e| unscored(&name, &e))?;
-        let scorer = PageScorer::start(timeout, None, None)?;
+        let scorer = page_scorer(timeout, None, None)?;
         // Cleaned like the pages that it is compared with: unlike the benchmark's references, this
         // one may be a part of a page.
         let blocks = scorer.blocks(&page)?.map_err(|e| unscored(&name, &e))?;

@@ -1,7 +1,7 @@
 //! `score design2code`: the automatic metrics of a pair of pages, or of many.
 
 use super::many;
-use super::pages::{self, PageScorer, Scored, Unscored};
+use super::page_scorer;
 use crate::commands::source;
 use crate::{Exit, terminal};
 use anyhow::{Context, Result, anyhow, bail};
@@ -9,6 +9,7 @@ use clap::Parser;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use vsdpo_score::design2code::scorer::{self as pages, PageScorer, Scored, Unscored};
 
 /// Score a page by Design2Code's metrics: block match, text, position, colour, and CLIP where
 /// weights are given.
@@ -50,7 +51,7 @@ pub fn run(args: &Args) -> Result<Exit> {
         (None, Some(cand), Some(reference)) => vec![(cand.clone(), reference.clone())],
         _ => bail!("give CAND and REF, or --pairs FILE.jsonl"),
     };
-    let scorer = PageScorer::start(args.timeout, args.clip.as_deref(), args.cache.as_deref())?;
+    let scorer = page_scorer(args.timeout, args.clip.as_deref(), args.cache.as_deref())?;
     if args.pairs.is_some() {
         let line = |i: usize| Ok(line(&scorer, &pairs[i])?.to_string());
         many::print_lines(pairs.len(), scorer.workers(), line)?;

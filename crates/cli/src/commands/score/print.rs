@@ -1,10 +1,10 @@
 //! A scored pair for machines and for people.
 
-use super::scorer::Scored;
 use crate::terminal;
 use serde_json::{Map, Value, json};
 use vsdpo_artifact::ChartRecords;
 use vsdpo_artifact::F1;
+use vsdpo_score::chartmimic::scorer::Scored;
 use vsdpo_score::chartmimic::{NO_COLOR, Rules};
 
 /// The stable form. `low` is what the example adds to the benchmark's Low, from 0 to 100; `reasons`

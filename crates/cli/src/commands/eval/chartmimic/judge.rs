@@ -16,7 +16,6 @@ use super::example::Example;
 use super::official::Official;
 use super::responses::Responses;
 use crate::commands::Sandbox;
-use crate::commands::files::{self, hash_bytes};
 use crate::terminal;
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -30,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use vsdpo_render::spread;
+use vsdpo_score::files::{self, hash_bytes};
 use vsdpo_stats::{Agreement, Estimate, agreement, bootstrap};
 
 /// Failed pairs that an error lists.

@@ -1,11 +1,11 @@
 //! A model's answers as a folder of predictions, as the benchmark's own scripts write one.
 
-use crate::commands::files;
 use crate::terminal;
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use vsdpo_data::DESIGN2CODE_PLACEHOLDER as PLACEHOLDER;
+use vsdpo_score::files;
 
 #[derive(Deserialize)]
 struct Line {

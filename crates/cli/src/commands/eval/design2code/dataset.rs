@@ -2,12 +2,12 @@
 //! hard set, with `rick.jpg` beside.
 
 use crate::commands::eval::questions::{Question, Questions};
-use crate::commands::score::pages::{self, Page};
 use crate::terminal;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::Domain;
 use vsdpo_data::DESIGN2CODE_PROMPT;
+use vsdpo_score::design2code::scorer::{self as pages, Page};
 
 /// An example: its name and its page.
 pub struct Example {

@@ -1,12 +1,12 @@
 //! The benchmark as published in Parquet (`SALT-NLP/Design2Code-hf`), unpacked into the folder that
 //! it also comes as.
 
-use crate::commands::files;
 use crate::terminal;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::Domain;
 use vsdpo_data::{Corpus, DESIGN2CODE_PLACEHOLDER as PLACEHOLDER, DataConfig, in_parquet};
+use vsdpo_score::files;
 
 /// Rows that are read at once: a page of the file's columns, as `datasets` writes them.
 const ROWS: u64 = 100;

@@ -1,11 +1,11 @@
 //! The row of the benchmark's table, with intervals over examples (specs/design2code.md, 14).
 
 use super::example::{Example, Status};
-use crate::commands::score::pages::NO_WEIGHTS;
 use crate::terminal;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
+use vsdpo_score::design2code::scorer::NO_WEIGHTS;
 use vsdpo_stats::{Estimate, bootstrap};
 
 /// Seed of the intervals.

@@ -1,36 +1,24 @@
-//! What `score` and `eval` share: the scripts of a prediction and of its truth, recorded and
-//! compared.
+//! Pairs of chart scripts by ChartMimic's low-level metrics: both sides recorded and compared.
 
-use crate::commands::Sandbox;
+use super::{Rules, counts_axes_only, score, script};
 use anyhow::{Context, Result, anyhow};
-use clap::ValueEnum;
 use std::sync::Arc;
 use vsdpo_artifact::{ChartRecords, ChartScores};
-use vsdpo_render::{ChartRecorder, Recordable};
-use vsdpo_score::chartmimic::script::{self, Scripts};
-use vsdpo_score::chartmimic::{self as chart, Rules};
-
-/// Whose arithmetic, as it is typed.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Mode {
-    Official,
-    Fixed,
-}
-
-impl From<Mode> for Rules {
-    fn from(mode: Mode) -> Self {
-        if mode == Mode::Official { Rules::Official } else { Rules::Fixed }
-    }
-}
+use vsdpo_render::{ChartRecorder, Recordable, RenderConfig};
 
 /// A scored pair.
 pub struct Scored<'a> {
+    /// The chart's name in the benchmark.
     pub name: &'a str,
+    /// Whose arithmetic.
     pub rules: Rules,
     /// Seconds that a script was given.
     pub timeout: u64,
+    /// The metrics.
     pub scores: ChartScores,
+    /// Records of the prediction.
     pub pred: ChartRecords,
+    /// Records of the ground truth.
     pub gt: Arc<ChartRecords>,
 }
 
@@ -42,10 +30,16 @@ pub struct Scorer {
 }
 
 impl Scorer {
-    pub fn start(sandbox: &Sandbox, rules: Rules) -> Result<Self> {
-        Ok(Self { recorder: ChartRecorder::start(sandbox.config())?, rules, timeout: sandbox.timeout })
+    /// Starts the recorder.
+    ///
+    /// # Errors
+    /// Returns an error that names a missing part of the installation or of the sandbox.
+    pub fn start(config: RenderConfig, rules: Rules) -> Result<Self> {
+        let timeout = config.timeout.as_secs();
+        Ok(Self { recorder: ChartRecorder::start(config)?, rules, timeout })
     }
 
+    /// Whose arithmetic.
     pub fn rules(&self) -> Rules {
         self.rules
     }
@@ -61,10 +55,13 @@ impl Scorer {
     }
 
     /// Scores a prediction; both sides are recorded at the same time.
+    ///
+    /// # Errors
+    /// Returns an error if the recorder itself fails, or `truth` does.
     pub fn score<'a>(
         &self,
         name: &'a str,
-        scripts: Scripts,
+        scripts: script::Scripts,
         truth: impl FnOnce() -> Result<Arc<ChartRecords>> + Send,
     ) -> Result<Scored<'a>> {
         let (pred, gt) = std::thread::scope(|scope| {
@@ -74,10 +71,14 @@ impl Scorer {
         let gt = gt.map_err(|_| anyhow!("a thread that records a script has died"))?;
         let context = || format!("cannot score `{name}`");
         let (pred, gt) = (pred.with_context(context)?, gt.with_context(context)?);
-        let scores = chart::score(&pred, &gt, name, self.rules);
+        let scores = score(&pred, &gt, name, self.rules);
         Ok(Scored { name, rules: self.rules, timeout: self.timeout, scores, pred, gt })
     }
 
+    /// The records of one script.
+    ///
+    /// # Errors
+    /// Returns an error if the recorder itself fails.
     pub fn record(&self, job: &Recordable) -> Result<ChartRecords> {
         Ok(self.recorder.record(job)?)
     }
@@ -87,7 +88,7 @@ impl Scorer {
         Recordable { script: script::read_back(gt), ..self.common(name) }
     }
 
-    fn prediction(&self, name: &str, scripts: Scripts) -> Result<ChartRecords> {
+    fn prediction(&self, name: &str, scripts: script::Scripts) -> Result<ChartRecords> {
         // Scripts that set no seed must not agree with the truth by sharing its random numbers.
         let seed = 1;
         let common = self.common(name);
@@ -102,7 +103,7 @@ impl Scorer {
 
     fn common(&self, name: &str) -> Recordable {
         Recordable {
-            graph: chart::counts_axes_only(name),
+            graph: counts_axes_only(name),
             fixed: self.rules == Rules::Fixed,
             target: script::TARGET.into(),
             ..Recordable::default()

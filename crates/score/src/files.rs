@@ -1,4 +1,5 @@
-//! Small files that must be whole or not there, and keys by content.
+//! Small files that must be whole or not there, and keys by content: what caches and resumable
+//! results are made of.
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};

@@ -1,22 +1,19 @@
-//! Design2Code's way with a pair of pages: three screenshots of each, blocks, scores, and CLIP
-//! where there are weights (specs/design2code.md, 1).
+//! Pairs of pages by Design2Code's metrics: three screenshots of each, blocks, scores, and CLIP where
+//! it is given (docs/specs/design2code.md, 1).
 
-use super::sights::{Beside, Sight, Sights, beside};
-use crate::commands::files::{folder_identity, hash, hash_bytes};
-use anyhow::{Context, Result};
-use std::path::Path;
+use super::cache::{Beside, PageText, ReferenceCache, beside};
+use super::clean;
+use super::html::PageError;
+use super::pair::compare;
+use super::shrink;
+use super::view::{self, View};
+use crate::files::{folder_identity, hash, hash_bytes};
+use crate::references::{Embed, cosine};
+use anyhow::{Context, Result, anyhow};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vsdpo_artifact::{Domain, Image, Language, Source, TextBlock, WebScores};
-#[cfg(feature = "train")]
-use vsdpo_policy::Clip;
 use vsdpo_render::{RenderConfig, RenderError, Renderer, Screenshot, open};
-use vsdpo_score::cosine;
-use vsdpo_score::design2code::clean;
-use vsdpo_score::design2code::html::PageError;
-use vsdpo_score::design2code::pair::compare;
-#[cfg(feature = "train")]
-use vsdpo_score::design2code::shrink;
-use vsdpo_score::design2code::view::{self, View};
 
 /// Pixels of a whole page; the benchmark has no limit.
 const MAX_PIXELS: u64 = 64 << 20;
@@ -41,12 +38,15 @@ pub fn read(path: &Path) -> Result<Page> {
 /// Something of both pages.
 #[derive(Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Both<T> {
+    /// Of the candidate.
     pub cand: T,
+    /// Of the reference.
     pub r#ref: T,
 }
 
 /// A scored pair.
 pub struct Scored {
+    /// The four scores without CLIP.
     pub scores: WebScores,
     /// CLIP's cosine, or why there is none.
     pub clip: Result<f64, &'static str>,
@@ -64,7 +64,9 @@ pub struct Scored {
 
 /// Why a pair has no scores. None are invented for it.
 pub struct Unscored {
+    /// Whether it would come out like this again.
     pub cause: Cause,
+    /// One line.
     pub why: String,
 }
 
@@ -114,52 +116,58 @@ impl Fault {
     }
 }
 
-/// Draws and compares pages.
+/// CLIP, and the folder that its weights were read from.
+pub struct Clip {
+    /// Embeds pictures.
+    pub embed: Box<Embed<'static>>,
+    /// The folder of its weights.
+    pub folder: PathBuf,
+}
+
+/// What a scorer of pages works with.
+#[derive(Default)]
+pub struct PageScorerConfig {
+    /// Wall-clock limit of one screenshot.
+    pub timeout: Duration,
+    /// Without it the score of CLIP stays empty.
+    pub clip: Option<Clip>,
+    /// Where the text blocks of references are kept for later runs.
+    pub cache: Option<PathBuf>,
+}
+
+/// Renders and compares pages.
 pub struct PageScorer {
     renderer: Box<dyn Renderer>,
-    workers: usize,
     identity: String,
-    sights: Option<Sights>,
-    #[cfg(feature = "train")]
+    cache: Option<ReferenceCache>,
     clip: Option<Clip>,
 }
 
 impl PageScorer {
-    /// Starts a browser; `clip` is the folder of CLIP's weights. What is seen of references is kept
-    /// in `cache`.
-    pub fn start(timeout: u64, clip: Option<&Path>, cache: Option<&Path>) -> Result<Self> {
-        let config = RenderConfig {
-            timeout: Duration::from_secs(timeout),
-            max_pixels: MAX_PIXELS,
-            ..RenderConfig::default()
-        };
-        #[cfg(not(feature = "train"))]
-        anyhow::ensure!(clip.is_none(), "this build has no networks: leave --clip out, or build with them");
-        let weights = clip.map(folder_identity).transpose()?.unwrap_or_default();
-        #[cfg(feature = "train")]
-        let clip = clip.map(Clip::load).transpose()?;
-        let workers = config.workers;
-        let renderer = open(Domain::Web, Language::Html, config)?;
+    /// Starts a browser. `clip` embeds pictures; `clip_folder` is where its weights lie, which
+    /// decides what a cached reference is worth. References are kept in `cache`.
+    ///
+    /// # Errors
+    /// Returns an error if no browser starts, or the cache cannot be made.
+    pub fn start(config: PageScorerConfig) -> Result<Self> {
+        let PageScorerConfig { timeout, clip, cache } = config;
+        let rendering = RenderConfig { timeout, max_pixels: MAX_PIXELS, ..RenderConfig::default() };
+        let weights =
+            clip.as_ref().map(|clip| folder_identity(&clip.folder)).transpose()?.unwrap_or_default();
+        let renderer = open(Domain::Web, Language::Html, rendering)?;
         let identity = hash(&[ARITHMETIC, &renderer.identity()?, &weights]);
-        let sights = cache.map(Sights::open).transpose()?;
-        Ok(Self {
-            renderer,
-            workers,
-            identity,
-            sights,
-            #[cfg(feature = "train")]
-            clip,
-        })
+        let cache = cache.as_deref().map(ReferenceCache::open).transpose()?;
+        Ok(Self { renderer, identity, cache, clip })
     }
 
     /// Pairs that are worth scoring at the same time.
     pub fn workers(&self) -> usize {
-        self.workers
+        self.renderer.workers()
     }
 
     /// References that were known from the cache.
     pub fn hits(&self) -> usize {
-        self.sights.as_ref().map_or(0, Sights::hits)
+        self.cache.as_ref().map_or(0, ReferenceCache::hits)
     }
 
     /// Everything beside the pages and their pictures that decides their scores.
@@ -178,25 +186,25 @@ impl PageScorer {
             (_, Err(unscored)) => return Ok(Err(unscored.of("reference"))),
         };
         let cand = match self.candidate(cand) {
-            Ok(sight) => sight,
+            Ok(text) => text,
             Err(fault) => return fault.of("candidate").map(Err),
         };
         let known = self.known(reference);
         let fresh = known.is_none();
-        let mut reference_sight = match known.map_or_else(|| self.reference(reference), Ok) {
-            Ok(sight) => sight,
+        let mut reference_text = match known.map_or_else(|| self.reference(reference), Ok) {
+            Ok(text) => text,
             Err(fault) => return fault.of("reference").map(Err),
         };
-        let compared = compare(cand.blocks, reference_sight.blocks.clone());
+        let compared = compare(cand.blocks, reference_text.blocks.clone());
         let blocks = &compared.comparison;
         // The boxes that hide the reference's texts do not depend on the candidate.
-        self.look(&mut reference_sight, &compared.ref_masks)?;
-        if let (Some(sights), true) = (&self.sights, fresh) {
-            sights.put(&self.key(reference), &reference_sight)?;
+        self.embed(&mut reference_text, &compared.ref_masks)?;
+        if let (Some(cache), true) = (&self.cache, fresh) {
+            cache.put(&self.key(reference), &reference_text)?;
         }
-        let mut cand = Sight { blocks: Vec::new(), ..cand };
-        self.look(&mut cand, &compared.cand_masks())?;
-        let clip = match (&cand.features, &reference_sight.features) {
+        let mut cand = PageText { blocks: Vec::new(), ..cand };
+        self.embed(&mut cand, &compared.cand_masks())?;
+        let clip = match (&cand.features, &reference_text.features) {
             (Some(a), Some(b)) => Ok(cosine(a, b)),
             _ => Err(NO_WEIGHTS),
         };
@@ -205,9 +213,9 @@ impl PageScorer {
             clip,
             blocks: Both { cand: blocks.cand.len(), r#ref: blocks.refs.len() },
             matched: blocks.matches.len(),
-            retried: cand.retried + reference_sight.retried,
-            unmet: Both { cand: cand.unmet, r#ref: reference_sight.unmet },
-            beside: Both { cand: cand.beside, r#ref: reference_sight.beside },
+            retried: cand.retried + reference_text.retried,
+            unmet: Both { cand: cand.unmet, r#ref: reference_text.unmet },
+            beside: Both { cand: cand.beside, r#ref: reference_text.beside },
         }))
     }
 
@@ -217,23 +225,23 @@ impl PageScorer {
     /// As [`Self::score`].
     pub fn blocks(&self, page: &Source) -> Result<Result<Vec<TextBlock>, Unscored>> {
         match self.candidate(page) {
-            Ok(sight) => Ok(Ok(sight.blocks)),
+            Ok(text) => Ok(Ok(text.blocks)),
             Err(Fault::Page(unscored)) => Ok(Err(unscored)),
             Err(Fault::Ours(error)) => Err(error),
         }
     }
 
-    fn candidate(&self, page: &Source) -> Result<Sight, Fault> {
-        self.see(page, |shoot| view::candidate(page.text.as_bytes(), shoot))
+    fn candidate(&self, page: &Source) -> Result<PageText, Fault> {
+        self.capture(page, |shoot| view::candidate(page.text.as_bytes(), shoot))
     }
 
-    fn reference(&self, page: &Source) -> Result<Sight, Fault> {
-        self.see(page, |shoot| view::reference(page.text.as_bytes(), shoot))
+    fn reference(&self, page: &Source) -> Result<PageText, Fault> {
+        self.capture(page, |shoot| view::reference(page.text.as_bytes(), shoot))
     }
 
     /// What is kept of a reference.
-    fn known(&self, page: &Source) -> Option<Sight> {
-        self.sights.as_ref()?.get(&self.key(page), page.folder.as_deref())
+    fn known(&self, page: &Source) -> Option<PageText> {
+        self.cache.as_ref()?.get(&self.key(page), page.folder.as_deref())
     }
 
     fn key(&self, page: &Source) -> String {
@@ -241,14 +249,14 @@ impl PageScorer {
     }
 
     /// What there is to see of a page; `view` says how.
-    fn see(
+    fn capture(
         &self,
         page: &Source,
         view: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<Image, Fault>) -> Result<View, Fault>,
-    ) -> Result<Sight, Fault> {
+    ) -> Result<PageText, Fault> {
         let folder = page.folder.as_deref();
         let (mut retried, mut asked) = (0, None);
-        let seen = view(&mut |html| {
+        let captured = view(&mut |html| {
             let shot = self.shoot(html, folder)?;
             retried += usize::from(shot.retried);
             // What the page itself asks for; the recoloured ones ask for the same.
@@ -256,9 +264,9 @@ impl PageScorer {
             Ok(shot.image)
         })?;
         let (unmet, files) = asked.unwrap_or_default();
-        Ok(Sight {
-            blocks: seen.blocks,
-            plain: Some(seen.plain),
+        Ok(PageText {
+            blocks: captured.blocks,
+            plain: Some(captured.plain),
             features: None,
             beside: beside(folder, &files),
             unmet,
@@ -277,18 +285,13 @@ impl PageScorer {
         })
     }
 
-    /// Has CLIP look at a page without its texts, unless it has before.
-    #[cfg(feature = "train")]
-    fn look(&self, sight: &mut Sight, masks: &[[f64; 4]]) -> Result<()> {
-        if let (Some(clip), Some(plain), None) = (&self.clip, &sight.plain, &sight.features) {
-            let features = clip.embed(&[&shrink::picture(plain, masks)])?;
-            sight.features = features.first().map(|f| f.values().to_vec());
+    /// Embeds a page without its texts, unless that is known.
+    fn embed(&self, page: &mut PageText, masks: &[[f64; 4]]) -> Result<()> {
+        if let (Some(clip), Some(plain), None) = (&self.clip, &page.plain, &page.features) {
+            let vectors =
+                (clip.embed)(&[&shrink::picture(plain, masks)]).map_err(|e| anyhow!("CLIP: {e}"))?;
+            page.features = vectors.into_iter().next();
         }
-        Ok(())
-    }
-
-    #[cfg(not(feature = "train"))]
-    fn look(&self, _sight: &mut Sight, _masks: &[[f64; 4]]) -> Result<()> {
         Ok(())
     }
 }
