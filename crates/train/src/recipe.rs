@@ -28,7 +28,7 @@ use vsdpo_artifact::Domain;
 #[derive(Debug, thiserror::Error)]
 pub enum RecipeError {
     /// The file cannot be read.
-    #[error("{path}: cannot read the recipe ({source}); name an existing TOML file", path = path.display())]
+    #[error("{path}: cannot read the recipe ({source}); help: name an existing TOML file", path = path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -60,7 +60,7 @@ pub enum RecipeError {
         message: String,
     },
     /// An override is not of the form `a.b=c`.
-    #[error("--set {text}: {problem}; write --set section.key=value")]
+    #[error("--set {text}: {problem}; help: write --set section.key=value")]
     Override {
         /// The override as given.
         text: String,

@@ -39,26 +39,26 @@ fn every_problem_is_one_line_with_the_key() {
     check("steps = -1\n", &[], "steps: invalid value: integer `-1`, expected usize");
     check("[distill]\nteacher = \"me\"\n", &[], "distill.teacher: unknown variant `me`");
     check("[optim\n", &[], "line 3: not TOML");
-    check("", &["optim.lr"], "--set optim.lr: no '='; write --set section.key=value");
+    check("", &["optim.lr"], "--set optim.lr: no '='; help: write --set section.key=value");
     check("", &["name.x=1"], "--set name.x=1: not a section");
-    check("", &["optim.lr=0"], "optim.lr: 0.0 cannot be used; write a number above 0");
-    check("", &["credit.amplify=0.5"], "credit.amplify: 0.5 cannot be used; write at least 1");
-    check("", &["rollout.group_size=1"], "rollout.group_size: 1 cannot be used; a group of one");
+    check("", &["optim.lr=0"], "optim.lr: 0.0 cannot be used; help: write a number above 0");
+    check("", &["credit.amplify=0.5"], "credit.amplify: 0.5 cannot be used; help: write at least 1");
+    check("", &["rollout.group_size=1"], "rollout.group_size: 1 cannot be used; help: a group of one");
     check("", &["name=a/b"], "name: \"a/b\" cannot be used");
-    check("", &["domain=slide"], "domain: \"slide\" cannot be used; \"chart\" and \"web\"");
-    check("", &["data.type=mini", "data.domain=web"], "data.domain: \"web\" cannot be used; leave it out");
+    check("", &["domain=slide"], "domain: \"slide\" cannot be used; help: \"chart\" and \"web\"");
+    check("", &["data.type=mini", "data.domain=web"], "data.domain: \"web\" cannot be used; help: leave it out");
     let web = ["domain=web", "eval.benchmark=mini-web"];
-    check("", &web, "render.window: [1280, 720] cannot be used; the embedded world's pages");
+    check("", &web, "render.window: [1280, 720] cannot be used; help: the embedded world's pages");
     let corpus = ["domain=web", "eval.benchmark=mini-web", "data.type=websight", "data.path=x"];
-    check("", &corpus, "render.window: [1280, 720] cannot be used; the embedded world's pages");
-    check("[render]\nwindow = [0, 9]\n", &[], "render.window: [0, 9] cannot be used; write width");
+    check("", &corpus, "render.window: [1280, 720] cannot be used; help: the embedded world's pages");
+    check("[render]\nwindow = [0, 9]\n", &[], "render.window: [0, 9] cannot be used; help: write width");
     check(
         "",
         &["eval.benchmark=mini-web"],
-        "eval.benchmark: \"mini-web\" cannot be used; name the benchmark",
+        "eval.benchmark: \"mini-web\" cannot be used; help: name the benchmark",
     );
     let off = ["distill.weight=0", "grpo.weight=0"];
-    check("", &off, "distill.weight: 0.0 cannot be used; give distill, grpo or sft");
+    check("", &off, "distill.weight: 0.0 cannot be used; help: give distill, grpo or sft");
 }
 
 #[test]

@@ -144,7 +144,7 @@ fn a_run_is_never_overwritten_or_mixed() {
     assert!(go(&first, true, usize::MAX).unwrap_err().to_string().contains("there is no run to resume"));
     go(&first, false, usize::MAX).unwrap();
     let again = go(&first, false, usize::MAX).unwrap_err().to_string();
-    assert!(again.contains("there is a run already; give --resume"), "{again}");
+    assert!(again.contains("there is a run already; help: give --resume"), "{again}");
     let other = recipe(folder.path(), &["steps=1", "optim.lr=0.5"]);
     let mixed = go(&other, true, usize::MAX).unwrap_err().to_string();
     assert!(mixed.contains("another recipe (there: lr = 0.001)"), "{mixed}");
