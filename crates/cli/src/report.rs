@@ -16,7 +16,7 @@ mod page;
 mod records;
 mod rollout;
 
-pub use lint::{base64, lint_page, png};
+pub use lint::lint_page;
 
 use anyhow::{Context, Result, bail};
 use records::{ArmRecord, RolloutEntry, RolloutRecord};

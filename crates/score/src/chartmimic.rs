@@ -31,17 +31,30 @@
 
 pub mod assignment;
 pub mod color;
+mod dataset;
+pub mod eval;
+mod example;
+mod judge;
+pub mod print;
 pub(crate) mod reference;
+mod responses;
 pub mod scorer;
 pub mod script;
+mod summary;
 pub mod visual;
 
 mod chart_type;
 mod layout;
+mod official;
 mod text;
+mod truths;
 
 #[cfg(test)]
 mod tests;
+
+pub use judge::JudgeConfig;
+pub use responses::Format;
+pub use summary::{Summary, table};
 
 use vsdpo_artifact::{ChartRecords, ChartScores, F1};
 

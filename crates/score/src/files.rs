@@ -1,12 +1,15 @@
 //! Small files that must be whole or not there, and keys by content: what caches and resumable
 //! results are made of.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow, bail};
+use image::ImageEncoder;
+use image::codecs::png::PngEncoder;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use vsdpo_artifact::Image;
 
 /// A key of parts; their borders count.
 pub fn hash(parts: &[&str]) -> String {
@@ -38,6 +41,35 @@ pub fn folder_identity(folder: &Path) -> Result<String> {
     }
     files.sort();
     Ok(files.join("\n"))
+}
+
+/// The text of a file that must be UTF-8 and not empty.
+///
+/// # Errors
+/// Returns an error that names the file and what is wrong with it.
+pub fn read_text(path: &Path) -> Result<String> {
+    let shown = path.display();
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read `{shown}`"))?;
+    let text = String::from_utf8(bytes).map_err(|e| {
+        let at = e.utf8_error().valid_up_to();
+        anyhow!("`{shown}` is not UTF-8 (byte {at}): save it as UTF-8")
+    })?;
+    if text.trim().is_empty() {
+        bail!("`{shown}` is empty: give a script that draws a chart, or a page");
+    }
+    Ok(text)
+}
+
+/// The image as a PNG file.
+///
+/// # Errors
+/// Returns an error if the encoder refuses the image.
+pub fn png(image: &Image) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    PngEncoder::new(&mut bytes)
+        .write_image(&image.rgba, image.width, image.height, image::ExtendedColorType::Rgba8)
+        .context("cannot encode the picture as PNG")?;
+    Ok(bytes)
 }
 
 /// Makes a folder and those above it.

@@ -7,6 +7,9 @@ pub mod chartmimic;
 pub mod ciede2000;
 pub mod design2code;
 pub mod files;
+pub mod questions;
+pub mod report;
+mod results;
 
 mod python;
 mod references;

@@ -2,13 +2,13 @@
 
 use super::input::Rendering;
 use super::source;
-use crate::report::png;
 use crate::{Exit, terminal};
 use anyhow::{Context, Result};
 use clap::Parser;
 use std::fs;
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::{Image, Page};
+use vsdpo_score::files::png;
 
 /// Render a matplotlib script or an HTML page in the sandbox and write its picture.
 ///

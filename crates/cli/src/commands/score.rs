@@ -4,7 +4,6 @@ mod chartmimic;
 pub mod design2code;
 mod many;
 mod pairs;
-pub mod print;
 
 use crate::Exit;
 use anyhow::Result;
@@ -54,7 +53,16 @@ impl From<Mode> for Rules {
 
 /// A scorer of pages with the weights of CLIP in `clip`, if given.
 pub fn page_scorer(timeout: u64, clip: Option<&Path>, cache: Option<&Path>) -> Result<PageScorer> {
-    PageScorer::start(PageScorerConfig {
+    PageScorer::start(page_scorer_config(timeout, clip, cache)?)
+}
+
+/// The settings of such a scorer.
+pub fn page_scorer_config(
+    timeout: u64,
+    clip: Option<&Path>,
+    cache: Option<&Path>,
+) -> Result<PageScorerConfig> {
+    Ok(PageScorerConfig {
         timeout: Duration::from_secs(timeout),
         clip: clip.map(load_clip).transpose()?,
         cache: cache.map(PathBuf::from),

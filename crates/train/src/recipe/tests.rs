@@ -46,7 +46,11 @@ fn every_problem_is_one_line_with_the_key() {
     check("", &["rollout.group_size=1"], "rollout.group_size: 1 cannot be used; help: a group of one");
     check("", &["name=a/b"], "name: \"a/b\" cannot be used");
     check("", &["domain=slide"], "domain: \"slide\" cannot be used; help: \"chart\" and \"web\"");
-    check("", &["data.type=mini", "data.domain=web"], "data.domain: \"web\" cannot be used; help: leave it out");
+    check(
+        "",
+        &["data.type=mini", "data.domain=web"],
+        "data.domain: \"web\" cannot be used; help: leave it out",
+    );
     let web = ["domain=web", "eval.benchmark=mini-web"];
     check("", &web, "render.window: [1280, 720] cannot be used; help: the embedded world's pages");
     let corpus = ["domain=web", "eval.benchmark=mini-web", "data.type=websight", "data.path=x"];

@@ -2,7 +2,6 @@
 //! beside: what decides an answer. A line is believed on the next run if its key still says the
 //! same.
 
-use super::questions::{Question, Questions};
 use crate::terminal;
 use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
@@ -14,6 +13,7 @@ use vsdpo_artifact::Task;
 use vsdpo_data::decode_picture;
 use vsdpo_policy::{Policy, SampleConfig};
 use vsdpo_score::files::{folder_identity, hash, hash_bytes, make_folder, retain_lines};
+use vsdpo_score::questions::{Question, Questions};
 use vsdpo_train::context::student_prompt;
 
 /// Pictures answered at a time: what an interruption costs at most.

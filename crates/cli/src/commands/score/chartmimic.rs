@@ -1,7 +1,7 @@
 //! `score chartmimic`: the four low-level metrics of a pair of chart scripts, or of many.
 
 use super::pairs::{self, Pair};
-use super::{Mode, many, print};
+use super::{Mode, many};
 use crate::commands::{Sandbox, source};
 use crate::{Exit, terminal};
 use anyhow::{Result, anyhow};
@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use vsdpo_artifact::ChartRecords;
 use vsdpo_render::Recordable;
+use vsdpo_score::chartmimic::print;
 use vsdpo_score::chartmimic::scorer::{Scored, Scorer};
 use vsdpo_score::chartmimic::script;
 

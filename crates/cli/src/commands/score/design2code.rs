@@ -7,8 +7,9 @@ use crate::{Exit, terminal};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Parser;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
+use vsdpo_score::design2code::print::{as_json, error};
 use vsdpo_score::design2code::scorer::{self as pages, PageScorer, Scored, Unscored};
 
 /// Score a page by Design2Code's metrics: block match, text, position, colour, and CLIP where
@@ -105,31 +106,6 @@ fn read(list: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
         bail!("`{shown}` names no pairs: write {{\"cand\": PATH, \"ref\": PATH}} on each line");
     }
     Ok(pairs)
-}
-
-/// The stable form. `clip` and `overall` are null without weights.
-pub fn as_json(scored: &Scored) -> Value {
-    let s = &scored.scores;
-    let clip = scored.clip.ok();
-    json!({
-        "block_match": s.block_match,
-        "text": s.text,
-        "position": s.position,
-        "color": s.color,
-        "clip": clip,
-        "overall": clip.map(|clip| s.overall(clip)),
-        "overall_without_clip": s.overall(0.0),
-        "blocks": { "cand": scored.blocks.cand, "ref": scored.blocks.r#ref, "matched": scored.matched },
-        "reasons": scored.clip.err().map_or(json!({}), |why| json!({ "clip": why })),
-        "unmet": scored.unmet,
-        "retried": scored.retried,
-    })
-}
-
-/// A pair without scores: they are null, not 0.
-pub fn error(why: &str) -> Value {
-    json!({ "block_match": null, "text": null, "position": null, "color": null, "clip": null,
-        "overall": null, "overall_without_clip": null, "error": why })
 }
 
 fn table(scored: &Scored) -> String {

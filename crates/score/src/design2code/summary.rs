@@ -1,11 +1,10 @@
 //! The row of the benchmark's table, with intervals over examples (specs/design2code.md, 14).
 
 use super::example::{Example, Status};
-use crate::terminal;
+use crate::design2code::scorer::NO_WEIGHTS;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
-use vsdpo_score::design2code::scorer::NO_WEIGHTS;
 use vsdpo_stats::{Estimate, bootstrap};
 
 /// Seed of the intervals.
@@ -33,15 +32,25 @@ pub struct Unscored {
 }
 
 #[derive(Serialize)]
+/// A row of the benchmark's table, with what it rests on.
 pub struct Summary {
+    /// `design2code`.
     pub benchmark: &'static str,
+    /// The folder of predictions.
     pub predictions: String,
+    /// The benchmark's folder.
     pub data: String,
+    /// Seconds that a screenshot was given.
     pub timeout_s: u64,
+    /// Examples in the folder.
     pub examples: usize,
+    /// Examples with scores.
     pub scored: usize,
+    /// Examples without a prediction.
     pub missing: usize,
+    /// Examples on which the benchmark's programs raise.
     pub raised: usize,
+    /// Examples with a screenshot that failed.
     pub failed: usize,
     /// The mean over the examples that are scored; `None` if none is.
     pub row: Option<Row>,
@@ -49,6 +58,7 @@ pub struct Summary {
     pub row_over_all: Row,
     /// Why there is no CLIP.
     pub clip_reason: Option<&'static str>,
+    /// The examples without scores.
     pub unscored: Vec<Unscored>,
     /// Screenshots that failed once and were taken again.
     pub retried: usize,
@@ -179,7 +189,7 @@ fn list(what: &str, items: impl ExactSizeIterator<Item = String>, text: &mut Str
         text.push_str(&format!("\n{count} {what}:\n"));
     }
     for item in items.take(LISTED) {
-        text.push_str(&format!("  {}\n", terminal::clean_line(&item)));
+        text.push_str(&format!("  {}\n", crate::report::clean_line(&item)));
     }
     if count > LISTED {
         text.push_str(&format!("  and {} more, all in summary.json\n", count - LISTED));

@@ -2,7 +2,6 @@
 
 use super::example::Example;
 use super::judge::Judgement;
-use crate::terminal;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,24 +33,35 @@ pub struct Failure {
 }
 
 #[derive(Serialize)]
+/// A row of the benchmark's table, with what it rests on.
 pub struct Summary {
+    /// `chartmimic`.
     pub benchmark: &'static str,
+    /// The rules.
     pub mode: &'static str,
+    /// The file of responses.
     pub responses: String,
+    /// The benchmark's folder.
     pub data: String,
     /// D, by which sums are divided.
     pub total: usize,
+    /// Examples in the folder.
     pub examples: usize,
+    /// Examples with a response.
     pub answered: usize,
+    /// Examples whose bare script left a picture.
     pub executed: usize,
+    /// Seconds that a script was given.
     pub timeout_s: u64,
     /// Examples of which a script met the time limit.
     pub timed_out: usize,
+    /// The row.
     pub row: Row,
     /// Why there is no High.
     pub high_reason: Option<String>,
     /// Examples that add 0 to the low-level metrics, each with its reason.
     pub failed: Vec<Failure>,
+    /// The judges' scores, if any were asked for.
     pub judge: Option<Judgement>,
 }
 
@@ -65,6 +75,7 @@ pub struct Shown<'a> {
 }
 
 impl Summary {
+    /// Sums up examples.
     pub fn new(shown: &Shown<'_>, examples: &BTreeMap<String, Example>, judge: Option<Judgement>) -> Self {
         let high = judge.as_ref().and_then(Judgement::high);
         let count = |test: &dyn Fn(&Example) -> bool| examples.values().filter(|e| test(e)).count();
@@ -144,7 +155,7 @@ pub fn table(s: &Summary) -> String {
     );
     lines.iter().for_each(|line| text.push_str(&format!("{}\n", line.trim_end())));
     if let Some(why) = &s.high_reason {
-        text.push_str(&format!("\nHigh: {}\n", terminal::clean_line(why)));
+        text.push_str(&format!("\nHigh: {}\n", crate::report::clean_line(why)));
     }
     if let Some(judgement) = &s.judge {
         text.push_str(&judgement.table());
@@ -158,7 +169,7 @@ fn failures(failed: &[Failure], text: &mut String) {
         text.push_str(&format!("\n{} examples count 0:\n", failed.len()));
     }
     for failure in failed.iter().take(LISTED) {
-        let (name, why) = (terminal::clean_line(&failure.name), terminal::clean_line(&failure.why));
+        let (name, why) = (crate::report::clean_line(&failure.name), crate::report::clean_line(&failure.why));
         text.push_str(&format!("  {name}: {why}\n"));
     }
     if failed.len() > LISTED {

@@ -1,9 +1,9 @@
 //! The benchmark's folder (spec chartmimic, 1.1): `<stem>.py`, `<stem>.pdf` and `<stem>.png` per
 //! example.
 
-use crate::commands::eval::questions::{Question, Questions};
-use crate::commands::source;
-use crate::terminal;
+use crate::files;
+use crate::questions::{Question, Questions};
+use crate::report::Reporter;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::Domain;
@@ -51,7 +51,7 @@ impl Dataset {
 
     /// The ground truth's script.
     pub fn script(&self, stem: &str) -> Result<String> {
-        source::read(&self.script_path(stem))
+        files::read_text(&self.script_path(stem))
     }
 
     /// The ground truth's picture as it lies in the folder, if it does.
@@ -65,15 +65,18 @@ impl Dataset {
 
     /// The examples with a PNG as questions (spec chartmimic, 1.2), for `ask`. The others are told
     /// of: a model cannot be asked.
-    pub fn questions<T>(&self, ask: impl FnOnce(&Questions) -> Result<T>) -> Result<T> {
+    pub fn questions<T>(
+        &self,
+        reporter: &dyn Reporter,
+        ask: impl FnOnce(&Questions) -> Result<T>,
+    ) -> Result<T> {
         let path = self.folder.clone();
         let config = DataConfig { kind: "chartmimic".into(), path, ..DataConfig::default() };
         let mut blind = 0;
         let corpus = Corpus::open(&config, &mut |_| blind += 1)?;
         if blind > 0 {
-            terminal::remark(&format!(
-                "note: {blind} examples have no PNG or no code, and stay without an answer"
-            ));
+            reporter
+                .note(&format!("note: {blind} examples have no PNG or no code, and stay without an answer"));
         }
         let held = |i: &u64| corpus.record(*i).map_or(true, |record| self.holds(&record.id));
         let held: Vec<u64> = (0..corpus.len()).filter(held).collect();

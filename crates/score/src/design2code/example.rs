@@ -1,9 +1,9 @@
 //! What is kept of an example.
 
-use crate::commands::eval::results::Named;
+use crate::design2code::cache::Beside;
+use crate::design2code::scorer::Both;
+use crate::results::Named;
 use serde::{Deserialize, Serialize};
-use vsdpo_score::design2code::cache::Beside;
-use vsdpo_score::design2code::scorer::Both;
 
 /// How it went with an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,8 +8,9 @@
 //! response without the completion's parts is empty, as it is there.
 
 use super::dataset::Dataset;
+use crate::chartmimic::Rules;
+use crate::chartmimic::script::{self, Scripts};
 use anyhow::{Context, Result, anyhow, bail};
-use clap::ValueEnum;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -17,8 +18,6 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use vsdpo_score::chartmimic::Rules;
-use vsdpo_score::chartmimic::script::{self, Scripts};
 
 /// Longer lines are no responses.
 const MAX_LINE: usize = 16 << 20;
@@ -28,7 +27,7 @@ const FORM: &str =
 const LISTED: usize = 5;
 
 /// What a response is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// By shape, and `idefics2` by the file's name.
     Auto,

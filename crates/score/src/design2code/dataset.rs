@@ -1,13 +1,13 @@
 //! The benchmark's folder (specs/design2code.md, 15): `N.html` and `N.png` per example, `gN` in the
 //! hard set, with `rick.jpg` beside.
 
-use crate::commands::eval::questions::{Question, Questions};
-use crate::terminal;
+use crate::design2code::scorer::{self as pages, Page};
+use crate::questions::{Question, Questions};
+use crate::report::Reporter;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::Domain;
 use vsdpo_data::DESIGN2CODE_PROMPT;
-use vsdpo_score::design2code::scorer::{self as pages, Page};
 
 /// An example: its name and its page.
 pub struct Example {
@@ -63,11 +63,15 @@ fn order(name: &str) -> (String, u64, String) {
 
 /// The examples with a screenshot as questions, for `ask`. The others are told of: a model cannot
 /// be asked.
-pub fn questions<T>(examples: &[Example], ask: impl FnOnce(&Questions) -> Result<T>) -> Result<T> {
+pub fn questions<T>(
+    examples: &[Example],
+    reporter: &dyn Reporter,
+    ask: impl FnOnce(&Questions) -> Result<T>,
+) -> Result<T> {
     let seen: Vec<(&Example, PathBuf)> = examples.iter().filter_map(|e| Some((e, e.picture()?))).collect();
     let blind = examples.len() - seen.len();
     if blind > 0 {
-        terminal::remark(&format!("note: {blind} examples have no PNG, and stay without an answer"));
+        reporter.note(&format!("note: {blind} examples have no PNG, and stay without an answer"));
     }
     let get = |i: usize| {
         let (example, picture) = &seen[i];
@@ -82,6 +86,15 @@ pub fn questions<T>(examples: &[Example], ask: impl FnOnce(&Questions) -> Result
 mod tests {
     use super::*;
 
+    struct Quiet;
+
+    impl Reporter for Quiet {
+        fn note(&self, _: &str) {}
+        fn begin(&self, _: &str, _: u64) {}
+        fn advance(&self) {}
+        fn end(&self) {}
+    }
+
     #[test]
     fn pages_of_both_sets_in_the_order_of_their_numbers() {
         let dir = tempfile::tempdir().unwrap();
@@ -94,7 +107,8 @@ mod tests {
         let names: Vec<&str> = all.iter().map(|e| e.name.as_str()).collect();
         assert_eq!(names, ["2", "10", "g3", "g21", "odd_p"]);
         assert!(all[0].picture().is_some() && all[1].picture().is_none());
-        let count = questions(&all, |questions| Ok((questions.count, (questions.get)(0)?.name))).unwrap();
+        let count =
+            questions(&all, &Quiet, |questions| Ok((questions.count, (questions.get)(0)?.name))).unwrap();
         assert_eq!(count, (1, "2".into()));
     }
 }

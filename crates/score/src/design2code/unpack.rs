@@ -1,12 +1,12 @@
 //! The benchmark as published in Parquet (`SALT-NLP/Design2Code-hf`), unpacked into the folder that
 //! it also comes as.
 
-use crate::terminal;
+use crate::files;
+use crate::report::Reporter;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::Domain;
 use vsdpo_data::{Corpus, DESIGN2CODE_PLACEHOLDER as PLACEHOLDER, DataConfig, in_parquet};
-use vsdpo_score::files;
 
 /// Rows that are read at once: a page of the file's columns, as `datasets` writes them.
 const ROWS: u64 = 100;
@@ -14,7 +14,7 @@ const ROWS: u64 = 100;
 /// The folder of pages that `data` is, or else the one in `out` that its rows are written to:
 /// `N.html` and `N.png` for row N, counted from 1 over all files. The files have no names, and no
 /// picture for the pages to show: that is copied from beside them.
-pub fn unpacked(data: &Path, out: &Path) -> Result<PathBuf> {
+pub fn unpacked(data: &Path, out: &Path, reporter: &dyn Reporter) -> Result<PathBuf> {
     if !in_parquet(data) {
         return Ok(data.to_owned());
     }
@@ -44,7 +44,7 @@ pub fn unpacked(data: &Path, out: &Path) -> Result<PathBuf> {
     }
     let beside = if data.is_dir() { data } else { data.parent().unwrap_or(Path::new(".")) };
     if std::fs::copy(beside.join(PLACEHOLDER), folder.join(PLACEHOLDER)).is_err() {
-        terminal::remark(&format!(
+        reporter.note(&format!(
             "note: `{}` holds no {PLACEHOLDER}, which pages show for pictures: copy it there",
             beside.display()
         ));

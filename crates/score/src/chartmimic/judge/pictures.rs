@@ -2,13 +2,12 @@
 
 use super::super::dataset::Dataset;
 use super::super::responses::Responses;
-use crate::commands::Sandbox;
-use crate::report::png;
+use crate::chartmimic::script::TARGET;
+use crate::chartmimic::{Rules, script};
+use crate::files::png;
 use anyhow::{Context, Result, bail};
 use vsdpo_artifact::{Domain, FailureKind, Image, Language, Outcome, Source};
 use vsdpo_render::{RenderConfig, Renderer, open};
-use vsdpo_score::chartmimic::script::TARGET;
-use vsdpo_score::chartmimic::{Rules, script};
 
 /// Dots per inch of the benchmark's conversion to PNG.
 const DPI: u32 = 350;
@@ -33,8 +32,12 @@ pub struct Pictures<'a> {
 }
 
 impl<'a> Pictures<'a> {
-    pub fn start(data: &'a Dataset, responses: &'a Responses, sandbox: &Sandbox) -> Result<Self> {
-        let config = RenderConfig { cache_entries: 0, ..sandbox.config() };
+    /// Starts the renderer.
+    ///
+    /// # Errors
+    /// Returns an error that names a missing part of the installation.
+    pub fn start(data: &'a Dataset, responses: &'a Responses, config: RenderConfig) -> Result<Self> {
+        let config = RenderConfig { cache_entries: 0, ..config };
         Ok(Self { data, responses, renderer: open(Domain::Chart, Language::Python, config)? })
     }
 

@@ -1,6 +1,8 @@
 //! Records of ground truths on disk, by the hash of everything that decides them, so that the next
 //! model does not run these scripts again.
 
+use crate::chartmimic::scorer::Scorer;
+use crate::files::{self, hash};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -8,8 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use vsdpo_artifact::{ChartRecords, ColorToken, GridCell};
-use vsdpo_score::chartmimic::scorer::Scorer;
-use vsdpo_score::files::{self, hash};
 
 /// The records as a file.
 #[derive(Serialize, Deserialize)]

@@ -1,11 +1,11 @@
 //! A model's answers as a folder of predictions, as the benchmark's own scripts write one.
 
-use crate::terminal;
+use crate::files;
+use crate::report::Reporter;
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use vsdpo_data::DESIGN2CODE_PLACEHOLDER as PLACEHOLDER;
-use vsdpo_score::files;
 
 #[derive(Deserialize)]
 struct Line {
@@ -15,7 +15,7 @@ struct Line {
 
 /// Writes the pages of `responses`, lines of `{"name", "response"}`, into `out`, with the picture
 /// that they may show; gives their folder.
-pub fn write_pages(responses: &Path, data: &Path, out: &Path) -> Result<PathBuf> {
+pub fn write_pages(responses: &Path, data: &Path, out: &Path, reporter: &dyn Reporter) -> Result<PathBuf> {
     let folder = out.join("pages");
     let cannot = || format!("cannot write the folder `{}`", folder.display());
     if folder.exists() {
@@ -32,7 +32,7 @@ pub fn write_pages(responses: &Path, data: &Path, out: &Path) -> Result<PathBuf>
             .with_context(cannot)?;
     }
     if std::fs::copy(data.join(PLACEHOLDER), folder.join(PLACEHOLDER)).is_err() {
-        terminal::remark(&format!(
+        reporter.note(&format!(
             "note: `{}` holds no {PLACEHOLDER}, which pages show for pictures: copy it there",
             data.display()
         ));

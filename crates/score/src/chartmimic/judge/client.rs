@@ -151,7 +151,7 @@ fn content(text: &str) -> Option<String> {
 
 /// The beginning of a text, on one line.
 fn short(text: &str) -> String {
-    let line = crate::terminal::clean_line(text);
+    let line = crate::report::clean_line(text);
     let cut: String = line.chars().take(SHOWN).collect();
     if cut.len() < line.len() { format!("{cut}…") } else { cut }
 }

@@ -1,11 +1,10 @@
 //! A scored pair for machines and for people.
 
-use crate::terminal;
+use crate::chartmimic::scorer::Scored;
+use crate::chartmimic::{NO_COLOR, Rules};
 use serde_json::{Map, Value, json};
 use vsdpo_artifact::ChartRecords;
 use vsdpo_artifact::F1;
-use vsdpo_score::chartmimic::scorer::Scored;
-use vsdpo_score::chartmimic::{NO_COLOR, Rules};
 
 /// The stable form. `low` is what the example adds to the benchmark's Low, from 0 to 100; `reasons`
 /// tells why a score is null and what went wrong in the scripts.
@@ -25,7 +24,7 @@ pub fn json(scored: &Scored<'_>) -> Value {
         "reasons": reasons(scored),
     })
 }
-
+/// The name of the rules: `official` or `fixed`.
 pub fn mode(rules: Rules) -> &'static str {
     if rules == Rules::Official { "official" } else { "fixed" }
 }
@@ -56,7 +55,7 @@ fn reasons(scored: &Scored<'_>) -> Map<String, Value> {
 /// A small table.
 pub fn table(scored: &Scored<'_>) -> String {
     let s = &scored.scores;
-    let mut text = format!("{} ({} rules)\n\n", terminal::clean_line(scored.name), mode(scored.rules));
+    let mut text = format!("{} ({} rules)\n\n", crate::report::clean_line(scored.name), mode(scored.rules));
     text.push_str("            precision   recall       f1\n");
     let rows = [
         ("text", Some(s.text)),
@@ -76,7 +75,7 @@ pub fn table(scored: &Scored<'_>) -> String {
     text.push_str(&format!("\nlow {low}; {ran} (limit {} s)\n", scored.timeout));
     for (what, why) in reasons(scored) {
         let why = why.as_str().unwrap_or_default();
-        text.push_str(&format!("{what}: {}\n", terminal::clean_line(why)));
+        text.push_str(&format!("{what}: {}\n", crate::report::clean_line(why)));
     }
     text
 }

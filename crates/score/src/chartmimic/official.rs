@@ -3,13 +3,13 @@
 
 use super::example::{Example, Metric};
 use super::judge::Judged;
+use crate::files;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use vsdpo_score::files;
 
 /// Where they lie: named after the file of responses.
 pub struct Official {

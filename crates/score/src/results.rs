@@ -1,6 +1,7 @@
 //! `examples.jsonl`: a line per example as soon as it is known. A line is believed on the next run
 //! if it still holds, by a key of everything that decides it.
 
+use crate::files;
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -9,7 +10,6 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use vsdpo_score::files;
 
 /// A line of an example.
 pub trait Named {

@@ -11,16 +11,13 @@ mod pictures;
 mod prompt;
 mod reply;
 
-use super::dataset::Dataset;
 use super::example::Example;
-use super::official::Official;
-use super::responses::Responses;
-use crate::commands::Sandbox;
-use crate::terminal;
+use crate::files::{self, hash_bytes};
+use crate::report::Reporter;
 use anyhow::{Context, Result, bail};
-use clap::Args;
 use client::{Client, Lack, Settings};
-use pictures::{Pair, Pictures};
+use pictures::Pair;
+pub use pictures::Pictures;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -29,41 +26,30 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use vsdpo_render::spread;
-use vsdpo_score::files::{self, hash_bytes};
 use vsdpo_stats::{Agreement, Estimate, agreement, bootstrap};
 
 /// Failed pairs that an error lists.
 const LISTED: usize = 10;
 
-#[derive(Args)]
-#[command(next_help_heading = "chartmimic judge (High)")]
-#[group(skip)]
-pub struct Options {
+/// The judges and how they are asked.
+#[derive(Clone, Debug)]
+pub struct JudgeConfig {
     /// An OpenAI-compatible server, such as http://127.0.0.1:8000/v1.
-    #[arg(long, value_name = "URL", requires = "judge_model")]
-    judge_url: Option<String>,
-    /// The model that judges. Give it again for a second opinion; the first one makes the row's
-    /// High.
-    #[arg(long, value_name = "MODEL", requires = "judge_url")]
-    judge_model: Vec<String>,
+    pub url: String,
+    /// The models that judge; the first one makes the row's High.
+    pub models: Vec<String>,
     /// The environment variable that holds the key.
-    #[arg(long, value_name = "NAME", requires = "judge_url")]
-    judge_key_env: Option<String>,
+    pub key_env: Option<String>,
     /// Calls at most in this run, retries included.
-    #[arg(long, value_name = "N", default_value_t = 5000)]
-    judge_budget: u64,
+    pub budget: u64,
     /// Tries for each pair.
-    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=50))]
-    judge_tries: u32,
+    pub tries: u32,
     /// Seconds before the second try; each further wait is twice as long.
-    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
-    judge_wait: f64,
+    pub wait: f64,
     /// Pairs that are judged at the same time.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
-    judge_parallel: u16,
+    pub parallel: u16,
     /// Seconds that a call may take.
-    #[arg(long, value_name = "SECONDS", default_value = "180", value_parser = clap::value_parser!(u64).range(1..=3600))]
-    judge_timeout: u64,
+    pub timeout: u64,
 }
 
 /// The judges.
@@ -77,7 +63,6 @@ pub struct Panel {
 pub struct Places<'a> {
     pub out: &'a Path,
     pub cache: &'a Path,
-    pub official: &'a Official,
 }
 
 /// One opinion of one judge.
@@ -123,6 +108,9 @@ pub struct Judgement {
     pub agreement: Vec<Pairing>,
     /// Pairs without a score.
     pub errors: Vec<Judged>,
+    /// The first judge's rows, by example.
+    #[serde(skip)]
+    pub rows: Vec<Judged>,
     #[serde(skip)]
     first: BTreeMap<String, f64>,
 }
@@ -134,54 +122,52 @@ struct Stored {
 }
 
 impl Panel {
-    /// `None` if no judge was asked for.
-    pub fn new(args: &Options) -> Result<Option<Self>> {
-        let Some(url) = &args.judge_url else { return Ok(None) };
-        if !(args.judge_wait.is_finite() && (0.0..=600.0).contains(&args.judge_wait)) {
-            bail!("--judge-wait {} is no time to wait: give seconds from 0 to 600", args.judge_wait);
+    /// The judges of a configuration.
+    ///
+    /// # Errors
+    /// Returns an error for values that cannot be used, with the option that sets them.
+    pub fn new(config: &JudgeConfig) -> Result<Self> {
+        if !(config.wait.is_finite() && (0.0..=600.0).contains(&config.wait)) {
+            bail!("--judge-wait {} is no time to wait: give seconds from 0 to 600", config.wait);
         }
         let mut models: Vec<String> = Vec::new();
-        for model in &args.judge_model {
+        for model in &config.models {
             if models.contains(model) {
                 bail!("--judge-model `{model}` is given twice: a judge agrees with itself");
             }
             models.push(model.clone());
         }
         let client = Client::new(&Settings {
-            url,
-            key_env: args.judge_key_env.as_deref(),
-            tries: args.judge_tries,
-            wait: Duration::from_secs_f64(args.judge_wait),
-            budget: args.judge_budget,
-            timeout: Duration::from_secs(args.judge_timeout),
+            url: &config.url,
+            key_env: config.key_env.as_deref(),
+            tries: config.tries,
+            wait: Duration::from_secs_f64(config.wait),
+            budget: config.budget,
+            timeout: Duration::from_secs(config.timeout),
         })?;
-        Ok(Some(Self { client, models, parallel: args.judge_parallel.into() }))
+        Ok(Self { client, models, parallel: config.parallel.into() })
     }
 
     /// Every judge on every example that ran; rows go to `judged.jsonl` as they come.
     pub fn judge(
         &self,
-        data: &Dataset,
-        responses: &Responses,
+        pictures: &Pictures<'_>,
         examples: &BTreeMap<String, Example>,
-        sandbox: &Sandbox,
         places: &Places<'_>,
+        reporter: &dyn Reporter,
     ) -> Result<Judgement> {
         let replies = places.cache.join("judge");
         files::make_folder(&replies)?;
-        let pictures = Pictures::start(data, responses, sandbox)?;
         let path = places.out.join("judged.jsonl");
         let wrong = || format!("cannot write `{}`", path.display());
         let file = Mutex::new(File::create(&path).with_context(wrong)?);
         let names: Vec<&String> = examples.values().filter(|e| e.exec).map(|e| &e.name).collect();
-        let mut all = self.each(&names, |name| {
+        let mut all = self.each(&names, reporter, |name| {
             let rows = self.opinions(name, &pictures.pair(name)?, &replies)?;
             write(&file, &rows).with_context(wrong)?;
             Ok(rows)
         })?;
         all.sort_by(|a, b| a.name.cmp(&b.name));
-        let first: Vec<Judged> = all.iter().filter(|j| j.model == self.models[0]).cloned().collect();
-        places.official.write_judged(&first)?;
         Ok(self.summed_up(all))
     }
 
@@ -189,15 +175,16 @@ impl Panel {
     fn each(
         &self,
         names: &[&String],
+        reporter: &dyn Reporter,
         judge: impl Fn(&str) -> Result<Vec<Judged>> + Sync,
     ) -> Result<Vec<Judged>> {
-        let bar = terminal::progress("judging", names.len() as u64);
+        reporter.begin("judging", names.len() as u64);
         let judged = spread(self.parallel, names.len(), |i| {
             let rows = judge(names[i]);
-            bar.inc(1);
+            reporter.advance();
             rows
         });
-        bar.finish_and_clear();
+        reporter.end();
         Ok(judged?.concat())
     }
 
@@ -269,6 +256,7 @@ impl Panel {
             calls: self.client.spent(),
             judges: self.models.iter().map(opinion).collect(),
             agreement: pairings,
+            rows: of(&self.models[0]).into_iter().cloned().collect(),
             first,
             errors: all.into_iter().filter(|j| j.score.is_none()).collect(),
         }
@@ -317,7 +305,7 @@ impl Judgement {
             let e = j.mean_of_judged;
             text.push_str(&format!(
                 "  {}: {} scored ({} of them 0 without a call), {} errors, mean {:.1} [{:.1}, {:.1}]\n",
-                terminal::clean_line(&j.model),
+                crate::report::clean_line(&j.model),
                 j.scored,
                 j.without_call,
                 j.errors,
@@ -328,7 +316,7 @@ impl Judgement {
         }
         for p in &self.agreement {
             let show = |v: Option<f64>| v.map_or("-".into(), |v| format!("{v:.3}"));
-            let [a, b] = p.models.each_ref().map(|m| terminal::clean_line(m));
+            let [a, b] = p.models.each_ref().map(|m| crate::report::clean_line(m));
             let (rank, diff) = (show(p.agreement.spearman), show(p.agreement.mean_abs_diff));
             let count = p.agreement.count;
             text.push_str(&format!(

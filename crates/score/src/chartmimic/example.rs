@@ -1,6 +1,6 @@
 //! What is kept of an example.
 
-use crate::commands::eval::results::Named;
+use crate::results::Named;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
