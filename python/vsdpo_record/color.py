@@ -1,4 +1,4 @@
-"""Colours: the tokens of what the hooked functions drew, read again when the script is over (spec, 7.1)."""
+"""Colours: the tokens of what the hooked functions drew, read again when the script is over (docs/specs/chartmimic.md, 7.1)."""
 
 import matplotlib
 import networkx
@@ -16,7 +16,7 @@ from mpl_toolkits.mplot3d import Axes3D
 
 from .lock import NETWORKX, Lock, place, with_parameters
 
-# Names that the benchmark's hooks leave behind in the script (spec, 3).
+# Names that the benchmark's hooks leave behind in the script (docs/specs/chartmimic.md, 3).
 LEAKED = (
     "os sys inspect warnings plt Axes PolarAxes Axes3D NonUniformImage Ellipse Circle VennDiagram squarify nx"
     " nx_pylab np matplotlib networkx mcolors"

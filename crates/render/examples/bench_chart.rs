@@ -16,7 +16,7 @@ use vsdpo_render::{ChartRenderer, RenderConfig, Renderer, spread};
 const FOLDERS: [&str; 2] = ["fixtures/chart/scripts", "fixtures/attribution"];
 const ROUNDS: usize = 2;
 /// What a script that only shows its figure ends with in the plain way, as benchmarks have it
-/// (specs/chartmimic.md): without a window `plt.show()` draws nothing.
+/// (docs/specs/chartmimic.md): without a window `plt.show()` draws nothing.
 const SAVE: &str = "\nfrom matplotlib import pyplot; pyplot.savefig('chart.png')\n";
 const CLASSES: [&str; 5] = ["simple", "polar", "3d", "panels", "library"];
 

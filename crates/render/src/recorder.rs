@@ -10,7 +10,7 @@ use crate::spread::spread;
 use serde::Serialize;
 use vsdpo_artifact::{ChartRecords, ExecError, FailureKind};
 
-/// A script and how the benchmark runs it (spec chartmimic, 2 and 3).
+/// A script and how the benchmark runs it (docs/specs/chartmimic.md, 2 and 3).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Recordable {
     /// The script that is recorded.

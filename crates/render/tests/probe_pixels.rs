@@ -71,8 +71,7 @@ fn copied_ticks_equal_those_that_matplotlib_builds() {
     rendered(include_str!("probe_ticks.py"));
 }
 
-/// How many artists have a box that holds every pixel which drawing them changed (rendering.md asks
-/// for 97 %).
+/// How many artists have a box that holds every pixel which drawing them changed; the goal is 97 %.
 #[test]
 fn ink_boxes_hold_the_pixels_that_every_artist_changed() {
     let root = root();

@@ -1,4 +1,4 @@
-//! ChartMimic's four low-level scores (spec chartmimic, 0 and 4 to 8): texts, layout, chart types,
+//! ChartMimic's four low-level scores (docs/specs/chartmimic.md, 0 and 4 to 8): texts, layout, chart types,
 //! colours.
 //!
 //! [`Rules::Official`] gives the numbers of the benchmark's own programs, accidents included, as of
@@ -95,7 +95,7 @@ pub fn score(pred: &ChartRecords, gt: &ChartRecords, name: &str, rules: Rules) -
     }
 }
 
-/// Whether the layout of a chart counts its axes only (spec, 8): the file's path holds `/graph`.
+/// Whether the layout of a chart counts its axes only (docs/specs/chartmimic.md, 8): the file's path holds `/graph`.
 pub fn counts_axes_only(name: &str) -> bool {
     format!("/{name}").contains("/graph")
 }

@@ -1,4 +1,4 @@
-//! The distance of two colours as ChartMimic (spec chartmimic, 7.3) and Design2Code (spec
+//! The distance of two colours as ChartMimic (docs/specs/chartmimic.md, 7.3) and Design2Code (spec
 //! design2code, 11) take it: sRGB to CIE L*a*b* under D65, then CIEDE2000 with all weights 1.
 
 /// A colour in CIE L*a*b*.

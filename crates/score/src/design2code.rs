@@ -1,5 +1,5 @@
 //! Design2Code: how near a page comes to its reference, from their sources and screenshots
-//! (specs/design2code.md).
+//! (docs/specs/design2code.md).
 
 pub mod blocks;
 pub mod cache;

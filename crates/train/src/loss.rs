@@ -69,8 +69,7 @@ impl Weights {
     }
 }
 
-/// How the components are computed. The default is the table of the training specification, section
-/// 2.3.
+/// How the components are computed. The default is the table of docs/specs/training.md, 2.3.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LossConfig {
     /// Factors of the components.

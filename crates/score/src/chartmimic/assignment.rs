@@ -2,7 +2,7 @@
 //! permutations.
 
 /// The greatest sum of entries, one in each row and no two in a column, of a table with at least as
-/// many columns as rows (spec chartmimic, 7.4). Rows are added one by one along shortest augmenting
+/// many columns as rows (docs/specs/chartmimic.md, 7.4). Rows are added one by one along shortest augmenting
 /// paths.
 pub fn best_sum(table: &[Vec<f64>]) -> f64 {
     let rows = table.len();

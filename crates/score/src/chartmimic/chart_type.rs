@@ -1,4 +1,4 @@
-//! Chart types (spec chartmimic, 6): for every label the smaller number of calls counts as agreed.
+//! Chart types (docs/specs/chartmimic.md, 6): for every label the smaller number of calls counts as agreed.
 
 use super::{Rules, f1};
 use std::collections::BTreeMap;

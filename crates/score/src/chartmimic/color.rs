@@ -1,4 +1,4 @@
-//! Colours (spec chartmimic, 7.2 to 7.4): the best one-to-one matching of two sets of tokens, class
+//! Colours (docs/specs/chartmimic.md, 7.2 to 7.4): the best one-to-one matching of two sets of tokens, class
 //! by class.
 
 use super::{Rules, assignment, f1};
@@ -42,7 +42,7 @@ fn value(token: &str) -> Value<'_> {
     Lab::of_hex(token).map_or(Value::Name(token), Value::Color)
 }
 
-/// 0 to 1 (spec, 7.3).
+/// 0 to 1 (docs/specs/chartmimic.md, 7.3).
 fn similarity(a: Value<'_>, b: Value<'_>) -> f64 {
     match (a, b) {
         (Value::Color(a), Value::Color(b)) => (1.0 - difference(a, b) / 100.0).max(0.0),

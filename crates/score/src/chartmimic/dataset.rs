@@ -1,4 +1,4 @@
-//! The benchmark's folder (spec chartmimic, 1.1): `<stem>.py`, `<stem>.pdf` and `<stem>.png` per
+//! The benchmark's folder (docs/specs/chartmimic.md, 1.1): `<stem>.py`, `<stem>.pdf` and `<stem>.png` per
 //! example.
 
 use crate::files;
@@ -63,7 +63,7 @@ impl Dataset {
         }
     }
 
-    /// The examples with a PNG as questions (spec chartmimic, 1.2), for `ask`. The others are told
+    /// The examples with a PNG as questions (docs/specs/chartmimic.md, 1.2), for `ask`. The others are told
     /// of: a model cannot be asked.
     pub fn questions<T>(
         &self,

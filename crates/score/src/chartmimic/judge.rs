@@ -1,4 +1,4 @@
-//! High: a model that looks at both pictures (spec chartmimic, 9). Only examples whose bare script
+//! High: a model that looks at both pictures (docs/specs/chartmimic.md, 9). Only examples whose bare script
 //! ran are judged, because only they count; white pictures and scripts without a picture count 0
 //! without a call.
 //!

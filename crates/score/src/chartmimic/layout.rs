@@ -1,4 +1,4 @@
-//! Layout (spec chartmimic, 8): the grid cells that two figures share, whatever the order of their
+//! Layout (docs/specs/chartmimic.md, 8): the grid cells that two figures share, whatever the order of their
 //! axes.
 
 use super::{Rules, f1, shared};

@@ -1,4 +1,4 @@
-//! The result files of the benchmark's own programs (spec chartmimic, 1.3), for tools that read
+//! The result files of the benchmark's own programs (docs/specs/chartmimic.md, 1.3), for tools that read
 //! those.
 
 use super::example::{Example, Metric};

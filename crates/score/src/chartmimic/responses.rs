@@ -1,4 +1,4 @@
-//! The responses of a model (spec chartmimic, 1.3): JSON lines of `{"file": ".../<stem>.pdf",
+//! The responses of a model (docs/specs/chartmimic.md, 1.3): JSON lines of `{"file": ".../<stem>.pdf",
 //! "response": ...}` or of `{"name": stem, "response": text}`. Only the places of the lines are
 //! kept in memory.
 //!

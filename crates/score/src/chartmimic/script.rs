@@ -1,4 +1,4 @@
-//! From a response to the scripts that the benchmark runs (spec chartmimic, 2).
+//! From a response to the scripts that the benchmark runs (docs/specs/chartmimic.md, 2).
 
 use super::Rules;
 use crate::python::strip;
@@ -11,9 +11,9 @@ pub const TARGET: &str = "/chartmimic/prediction.pdf";
 /// The scripts made of one response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scripts {
-    /// The script that decides whether the code runs (spec, 2.1); `None` without code.
+    /// The script that decides whether the code runs (docs/specs/chartmimic.md, 2.1); `None` without code.
     pub bare: Option<String>,
-    /// The script that the metrics look at, in the benchmark's `try` (spec, 2.2).
+    /// The script that the metrics look at, in the benchmark's `try` (docs/specs/chartmimic.md, 2.2).
     pub wrapped: String,
 }
 

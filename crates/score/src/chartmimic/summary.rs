@@ -1,4 +1,4 @@
-//! The row of the benchmark's table, with intervals over examples (spec chartmimic, 0).
+//! The row of the benchmark's table, with intervals over examples (docs/specs/chartmimic.md, 0).
 
 use super::example::Example;
 use super::judge::Judgement;

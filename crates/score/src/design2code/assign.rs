@@ -1,5 +1,5 @@
 //! The cheapest one-to-one matching of rows to columns, with SciPy's choice among equals
-//! (specs/design2code.md, 10).
+//! (docs/specs/design2code.md, 10).
 
 /// How much of the best neighbours a pair's cost takes over, and from which cost on.
 const CONTEXT: f64 = 0.1;

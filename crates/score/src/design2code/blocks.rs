@@ -1,4 +1,4 @@
-//! Text blocks: which pixels are whose characters (specs/design2code.md, 7 and 8).
+//! Text blocks: which pixels are whose characters (docs/specs/design2code.md, 7 and 8).
 //!
 //! Every element's text has a colour of its own on the recoloured screenshots, and between the two
 //! of them this colour moves by a known step: where a pixel moves along, it is text, and its colour

@@ -1,4 +1,4 @@
-//! What happens to a candidate's page before anything else (specs/design2code.md, 3): a runaway
+//! What happens to a candidate's page before anything else (docs/specs/design2code.md, 3): a runaway
 //! repetition is cut off, a fragment becomes a page, and what is left goes through the parser once.
 
 use super::html::{Content, Document, PageError};

@@ -1,4 +1,4 @@
-//! What a merge brings (specs/design2code.md, 10).
+//! What a merge brings (docs/specs/design2code.md, 10).
 
 use std::collections::HashMap;
 use std::iter::repeat_n;

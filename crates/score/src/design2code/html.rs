@@ -1,5 +1,5 @@
 //! A page as BeautifulSoup 4.12.2 reads and writes it with the `html.parser` of CPython 3.11.7
-//! (specs/design2code.md, 4). No tag is implied and none is moved: what is not closed nests.
+//! (docs/specs/design2code.md, 4). No tag is implied and none is moved: what is not closed nests.
 
 mod entities;
 mod tokens;

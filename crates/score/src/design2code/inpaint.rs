@@ -1,5 +1,5 @@
 //! Inpainting after Telea (2004) with radius 3, as OpenCV 4.9.0 does it to the last bit
-//! (specs/design2code.md, 13).
+//! (docs/specs/design2code.md, 13).
 //!
 //! The hidden pixels are filled from their rim inwards, in the order of their distance to it, each
 //! from the known pixels around it. The arithmetic is OpenCV's in every step: what is single, what

@@ -1,4 +1,4 @@
-//! The texts of a recoloured page with their colours (specs/design2code.md, 6).
+//! The texts of a recoloured page with their colours (docs/specs/design2code.md, 6).
 
 use super::css_color;
 use super::html::{Content, Document, Kind, PageError};

@@ -1,5 +1,5 @@
 //! The merge search: neighbouring blocks of a page become one while that brings the texts of both
-//! pages nearer to each other (specs/design2code.md, 10).
+//! pages nearer to each other (docs/specs/design2code.md, 10).
 
 use super::anew::Anew;
 use super::assign::{Row, assign, in_context, paid, transposed};

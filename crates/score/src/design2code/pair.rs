@@ -1,4 +1,4 @@
-//! The scores of a pair of pages from their text blocks (specs/design2code.md, 11 and 12).
+//! The scores of a pair of pages from their text blocks (docs/specs/design2code.md, 11 and 12).
 
 use super::blocks::merged_by_box;
 use super::merge::merge;

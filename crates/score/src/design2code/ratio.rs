@@ -1,4 +1,4 @@
-//! How alike two texts are: the ratio of Python's `difflib.SequenceMatcher` (specs/design2code.md,
+//! How alike two texts are: the ratio of Python's `difflib.SequenceMatcher` (docs/specs/design2code.md,
 //! 9).
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! Gives every element that may hold text a colour of its own (specs/design2code.md, 5).
+//! Gives every element that may hold text a colour of its own (docs/specs/design2code.md, 5).
 
 use super::html::{Content, Document, PageError};
 use crate::python::strip;

@@ -1,5 +1,5 @@
 //! What CLIP sees of a page: its screenshot without texts, squeezed to a small square
-//! (specs/design2code.md, 13).
+//! (docs/specs/design2code.md, 13).
 
 use super::inpaint::inpaint;
 use vsdpo_artifact::{Image, Resampling, resize_rgb};

@@ -1,4 +1,4 @@
-//! The row of the benchmark's table, with intervals over examples (specs/design2code.md, 14).
+//! The row of the benchmark's table, with intervals over examples (docs/specs/design2code.md, 14).
 
 use super::example::{Example, Status};
 use crate::design2code::scorer::NO_WEIGHTS;

@@ -1,5 +1,5 @@
 //! From a page to what the metric compares: three screenshots and the text blocks in them
-//! (specs/design2code.md, 3 to 9).
+//! (docs/specs/design2code.md, 3 to 9).
 
 use super::blocks::{Screenshots, blocks};
 use super::html::PageError;

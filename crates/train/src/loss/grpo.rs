@@ -51,7 +51,7 @@ pub struct Surrogate {
 }
 
 /// tis * min(r A, clip(r, 1 - low, 1 + high) A), bounded below by tis * dual * A for A < 0, with r
-/// = pi / pi_old (training specification, section 2.2). `logp` are log-probabilities of the same
+/// = pi / pi_old (docs/specs/training.md, 2.2). `logp` are log-probabilities of the same
 /// token.
 pub fn surrogate(logp: f32, old: f32, engine: f32, advantage: f32, clip: &ClipBounds) -> Surrogate {
     let ratio = (logp - old).clamp(-20.0, 20.0).exp();

@@ -135,7 +135,7 @@ fn table(scored: &Scored) -> String {
     ));
     let sides = [("candidate", cand, &scored.unmet.cand), ("reference", reference, &scored.unmet.r#ref)];
     for (side, blocks, urls) in sides {
-        // A page may show texts and have none for the metric (specs/design2code.md, 6 and 7).
+        // A page may show texts and have none for the metric (docs/specs/design2code.md, 6 and 7).
         if blocks == 0 {
             text.push_str(&format!(
                 "note: the metric finds no text on the {side}: it sees that of <body> whose colour it can set; so all is 0\n"

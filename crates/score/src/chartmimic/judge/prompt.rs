@@ -1,4 +1,4 @@
-//! What a judge is asked (spec chartmimic, 9): the benchmark's six criteria with their points, in
+//! What a judge is asked (docs/specs/chartmimic.md, 9): the benchmark's six criteria with their points, in
 //! our words.
 
 use base64::Engine;
