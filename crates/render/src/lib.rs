@@ -2,10 +2,10 @@
 //!
 //! The principal type is [`ChartRenderer`]: source text in, [`vsdpo_artifact::Outcome`] out. Behind
 //! it stands a supervisor in Rust that never runs untrusted code. It keeps two fork servers of
-//! Python (`python/zygote.py`) with the plotting libraries already imported; every script runs in a
+//! Python (`zygote.py`) with the plotting libraries already imported; every script runs in a
 //! child of its own, forked from one of them, which first gives up the network, the file system,
 //! other processes and most of the kernel, and then runs the script under the probe
-//! (`python/probe.py`). Importing, not drawing, is what makes a process per chart slow; a fork
+//! (`probe.py`). Importing, not drawing, is what makes a process per chart slow; a fork
 //! keeps the isolation without it.
 //!
 //! Code that fails is a value ([`vsdpo_artifact::Outcome::Failed`]); an error ([`RenderError`])
