@@ -3,8 +3,8 @@
 //!
 //! The vision half of a Hugging Face `CLIPModel` or `CLIPVisionModelWithProjection` (Radford et
 //! al., 2021), for judging only: nothing here trains. Design2Code uses
-//! `openai/clip-vit-base-patch32` (docs/specs/design2code.md, 13). The whole picture is squeezed to the
-//! encoder's square, as Design2Code does; nothing is cropped away.
+//! `openai/clip-vit-base-patch32` (docs/specs/design2code.md, 13). The whole picture is squeezed to
+//! the encoder's square, as Design2Code does; nothing is cropped away.
 
 use crate::checkpoint::load_tensors;
 use crate::node::{Node, read_json};
