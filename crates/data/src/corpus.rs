@@ -29,7 +29,7 @@ impl Corpus {
             return Err(DataError::Key {
                 key: "path",
                 problem: format!("is not given, and {:?} lies in files", config.kind),
-                mend: "name its file or folder",
+                help: "name its file or folder",
             });
         }
         let mut skips = Skips { counts: BTreeMap::new(), listener: skipped };
@@ -111,7 +111,7 @@ impl Corpus {
                 path: self.rows.file(i).to_owned(),
                 row: self.number(i),
                 problem: format!("{}: {problem}", picture.name()),
-                mend: "`visual-sdpo data filter` writes the rows that are whole",
+                help: "`visual-sdpo data filter` writes the rows that are whole",
             })
         };
         Ok(Task {
@@ -145,7 +145,7 @@ fn open(config: &DataConfig, skips: &mut Skips) -> Result<Box<dyn Rows>, DataErr
         return Err(DataError::Key {
             key: "split",
             problem: format!("{:?} has no {split:?}", config.kind),
-            mend: "leave it out: the data set has one part",
+            help: "leave it out: the data set has one part",
         });
     }
     Ok(match config.kind.as_str() {
@@ -173,6 +173,6 @@ fn in_parquet(config: &DataConfig, _: &mut Skips) -> Result<Box<dyn Rows>, DataE
     Err(DataError::Key {
         key: "type",
         problem: format!("{:?} lies in Parquet files, which this build does not read", config.kind),
-        mend: "build with the default features",
+        help: "build with the default features",
     })
 }

@@ -104,7 +104,7 @@ fn file_of(path: &Path, split: &str) -> Result<PathBuf, DataError> {
             _ => Err(DataError::Key {
                 key: "split",
                 problem: format!("{split:?}, but data.path is a single file"),
-                mend: "leave data.split out, or name the folder that holds SPLIT.jsonl",
+                help: "leave data.split out, or name the folder that holds SPLIT.jsonl",
             }),
         };
     }

@@ -7,7 +7,7 @@ use crate::stages::{Experience, credit, diagnose, encode, render, sample};
 use crate::step::StepContext;
 use std::path::Path;
 use vsdpo_artifact::{ExecError, FailureKind, Image, Outcome, Rendered, Source, Span};
-use vsdpo_data::Source as Tasks;
+use vsdpo_data::TaskStream;
 use vsdpo_policy::{Config, FrontSpec, Policy, TextConfig, VisionConfig, write_front_files};
 use vsdpo_render::{RenderError, RenderStats, Renderer, Screenshot};
 
@@ -56,7 +56,7 @@ impl Renderer for StubRenderer {
 
 /// Writes a random policy as a model folder.
 pub fn write_policy(folder: &Path) {
-    let tasks = Tasks::open(&Default::default()).unwrap().batch(5, 0, 40).unwrap();
+    let tasks = TaskStream::open(&Default::default()).unwrap().batch(5, 0, 40).unwrap();
     let texts: Vec<String> = tasks.into_iter().flat_map(|t| [t.prompt, t.reference.unwrap()]).collect();
     let spec = FrontSpec { vocab_size: 420, min_pixels: 1024, max_pixels: 4096 };
     let front = write_front_files(folder, texts.into_iter(), spec).unwrap();
@@ -111,7 +111,7 @@ pub fn recipe(folder: &Path, more: &[&str]) -> Recipe {
 /// One step's experience of the stub world. A random policy hardly ever ends its text, so all
 /// rollouts but the second of each group are declared finished.
 pub fn experience(policy: &Policy, recipe: &Recipe) -> Experience {
-    let source = Tasks::open(&recipe.data).unwrap();
+    let source = TaskStream::open(&recipe.data).unwrap();
     let tasks = source.batch(recipe.seed, 0, recipe.rollout.prompts_per_step).unwrap();
     let prompts = encode(policy, &tasks).unwrap();
     let sampling = crate::stages::Sampling { seed: 9, ..StepContext::new(recipe, 0).sampling() };

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-use vsdpo_data::{Source, mini::Split};
+use vsdpo_data::{TaskStream, mini::Split};
 use vsdpo_policy::{Policy, SampleConfig};
 use vsdpo_render::{RenderStats, Renderer};
 
@@ -85,7 +85,7 @@ pub(crate) struct Trainer<'a, 'o> {
     /// What the steps change.
     pub state: State,
     /// Where tasks come from.
-    pub tasks: Source,
+    pub tasks: TaskStream,
     recipe: &'a Recipe,
     renderer: &'a dyn Renderer,
     options: RunOptions<'o>,
@@ -102,7 +102,7 @@ impl<'a, 'o> Trainer<'a, 'o> {
         renderer: &'a dyn Renderer,
         options: RunOptions<'o>,
     ) -> Result<Self, TrainError> {
-        let tasks = Source::open(&recipe.data)?;
+        let tasks = TaskStream::open(&recipe.data)?;
         let mut policy = Policy::load(&recipe.policy.model)?;
         if recipe.policy.trainable == Trainable::All {
             policy.set_trainable(|_| true);

@@ -278,7 +278,7 @@ fn a_page_that_never_loads_is_an_error_among_scores() {
 }
 
 #[test]
-fn bad_input_is_told_with_its_mend() {
+fn bad_input_is_reported_with_its_help() {
     let world = World::new();
     let no_browser = |output: &Output| !said(output).contains("browser");
     let output = world.eval(&[]);

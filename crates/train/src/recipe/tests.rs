@@ -76,7 +76,7 @@ fn pages_are_chosen_by_keys_that_survive_a_round_trip() {
     assert_eq!(Recipe::parse(&recipe.to_toml(), &[]).unwrap(), recipe);
     // They are for one data set alone, which is said when it is opened.
     let error =
-        vsdpo_data::Source::open(&parse("[data]\ntype = \"mini\"\nmax_tokens = 1\n", &[]).unwrap().data)
+        vsdpo_data::TaskStream::open(&parse("[data]\ntype = \"mini\"\nmax_tokens = 1\n", &[]).unwrap().data)
             .unwrap_err();
     assert!(error.to_string().starts_with("data.max_tokens: is given, but"), "{error}");
 }

@@ -189,7 +189,7 @@ fn a_task_with_a_picture_trains_end_to_end() {
     assert_eq!((summary.progress.step, summary.progress.rollouts), (1, 6));
     assert!(weights(&summary.checkpoint) != before, "nothing was learnt");
     // The picture is in the prompt: at least its smallest grid of placeholders.
-    let source = vsdpo_data::Source::open(&recipe.data).unwrap();
+    let source = vsdpo_data::TaskStream::open(&recipe.data).unwrap();
     let tasks = source.batch(recipe.seed, 0, 2).unwrap();
     let policy = Policy::load(&recipe.policy.model).unwrap();
     let with = policy.encode(&crate::context::student_prompt(&tasks[0])).unwrap().ids.len();
