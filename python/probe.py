@@ -3,10 +3,10 @@
 `prepare` is called once in the fork server, `run` once in each forked child. Everything here runs inside the
 untrusted process, so what it reports is a claim that the supervisor checks.
 
-The picture is what the last `savefig` would have written (any format; vector formats are drawn as pixels at
-the same dpi and crop). A script that saves nothing gives its last shown or last open figure. Files are not
-written, because the sandbox forbids it, unless the script reads pictures back; a target that is a file
-object receives its bytes.
+Every figure that the script saves, shows or leaves open gives a page, in this order of appearance
+(`vsdpo_probe/pages.py`). A page is what `savefig` would have written (any format; vector formats are drawn as
+pixels at the same dpi and crop). Files are not written, because the sandbox forbids it, unless the script reads
+pictures back; a target that is a file object receives its bytes.
 """
 
 import functools
@@ -24,6 +24,7 @@ import matplotlib
 matplotlib.use("Agg")
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib._pylab_helpers import Gcf
 from matplotlib.artist import Artist
 from matplotlib.axes._base import _AxesBase
 from matplotlib.backend_bases import FigureCanvasBase
@@ -31,7 +32,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 
-from vsdpo_probe import blame, elements, ink, lean, letters, memo, ticks, unseen
+from vsdpo_probe import blame, elements, ink, lean, letters, memo, pages, ticks, unseen
 from vsdpo_probe.script import Source, failure, runtime_error, syntax_error
 
 # Formats that do not pass through `_print_pil`; drawn as PNG instead.
@@ -53,7 +54,7 @@ NOWHERE = Nowhere()
 
 
 class Run:
-    """State of one script: the last captured picture and how it came about."""
+    """State of one script: the pages captured so far, and how the next one comes about."""
 
     def __init__(self, options=None):
         options = options or {}
@@ -61,8 +62,9 @@ class Run:
         self.max_elements = options.get("max_elements", 10_000)
         self.write_files = False
         self.capturing = True
-        self.frame = None  # (width, height, rgba, elements, notes)
-        self.saved = 0
+        self.pages = pages.Pages()
+        self.stem = None  # the target of the save in progress, without its suffix
+        self.shown = False  # whether the capture in progress is not a save of the script's
 
 
 RUN = Run()
@@ -149,6 +151,7 @@ def hooked_print_figure(inner):
     def print_figure(self, filename, dpi=None, facecolor=None, edgecolor=None, orientation="portrait", format=None,
                      **kwargs):  # fmt: skip
         blame.STATE.muted += 1
+        RUN.stem = os.path.splitext(os.fspath(filename))[0] if isinstance(filename, (str, os.PathLike)) else None
         try:
             asked = format
             if asked is None and isinstance(filename, (str, os.PathLike)):
@@ -195,8 +198,10 @@ def capture(canvas):
         table, notes = [], []
         if RUN.instrument:
             table, notes = elements.table(canvas.figure, renderer, INK, RUN.max_elements)
-        RUN.frame = (int(renderer.width), int(renderer.height), bytes(renderer.buffer_rgba()), table, notes)
-        RUN.saved += 1
+        size = int(renderer.width), int(renderer.height)
+        page = pages.Page(canvas.figure, size, bytes(renderer.buffer_rgba()), table, notes)
+        page.stem, page.shown = RUN.stem, RUN.shown
+        RUN.pages.add(page)
     finally:
         INK.active = False
         INK.clear()
@@ -204,15 +209,36 @@ def capture(canvas):
 
 
 def show(*args, **kwargs):
-    """In place of `plt.show`, which draws nothing under Agg: the last open figure counts, if none was saved."""
+    """In place of `plt.show`, which draws nothing under Agg: it shows the open figures that were not saved."""
+    drawn = render_open()
     if plt.get_fignums():
-        render_unsaved(plt.gcf())
+        figure = plt.gcf()
+        if figure not in drawn and RUN.pages.has(figure):
+            render_unsaved(figure)
+
+
+def render_open():
+    """Gives a page to every open figure that has none, and returns these figures. One on which nothing was drawn
+    is left out, unless it is the only one: it is a stray `plt.figure()`."""
+    managers = Gcf.figs.values()
+    figures = [manager.canvas.figure for manager in managers]
+    without = [figure for figure in figures if not RUN.pages.has(figure)]
+    drawn = [figure for figure in without if len(figure.get_children()) > 1]
+    if not drawn and not RUN.pages.list:
+        drawn = without[-1:]
+    for figure in drawn:
+        render_unsaved(figure)
+    return drawn
 
 
 def render_unsaved(figure):
-    if not RUN.saved:
-        figure.savefig(NOWHERE, format="png")
-        RUN.saved = 0
+    """Captures a figure that the script shows or leaves open, unless it was saved."""
+    if not RUN.pages.saved(figure):
+        RUN.shown = True
+        try:
+            figure.savefig(NOWHERE, format="png")
+        finally:
+            RUN.shown = False
 
 
 def run(source, options):
@@ -229,15 +255,14 @@ def run(source, options):
     failed = execute(code, text)
     if failed is not None:
         return failed
-    if RUN.frame is None:
+    if not RUN.pages.list:
         return failure("no-figure", "the script ended without a figure")
-    width, height, rgba, table, notes = RUN.frame
+    table, notes = RUN.pages.table(RUN.max_elements)
     spans = text.stacks(blame.STATE.stacks)
     for element in table:
         element["stack"] = [] if element["stack"] is None else spans[element["stack"]]
-    if len(plt.get_fignums()) > 1:
-        notes.append(f"{len(plt.get_fignums())} figures are open; the last saved or shown one is used")
-    return {"status": "ok", "width": width, "height": height, "rgba": rgba, "elements": table, "notes": notes}
+    frames = [(*page.size, page.rgba) for page in RUN.pages.list]
+    return {"status": "ok", "frames": frames, "elements": table, "notes": notes}
 
 
 def execute(code, text):
@@ -253,13 +278,11 @@ def execute(code, text):
     blame.STATE.muted = 0 if RUN.instrument else 1
     try:
         exec(code, main.__dict__)
-        if RUN.frame is None and plt.get_fignums():
-            render_unsaved(plt.gcf())
+        render_open()
     except SystemExit as error:
         if error.code not in (None, 0):
             return runtime_error(error, text)
-        if RUN.frame is None and plt.get_fignums():
-            render_unsaved(plt.gcf())
+        render_open()
     except ink.LimitReached as error:
         return runtime_error(error, text, "limit") | {"message": str(error)}
     except MemoryError as error:

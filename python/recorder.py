@@ -135,10 +135,10 @@ class Recording:
     def __init__(self, script, options, files):
         self.script, self.options, self.files = script, options, files
         self.want = choose(script, options["want"], options["apart"])
-        mend = options["mend"]
+        fixed = options["fixed"]
         self.texts = text.Texts() if "text" in self.want else None
-        self.types = chart_type.Types(mend) if "type" in self.want else None
-        self.colors = color.Colors(mend) if "color" in self.want else None
+        self.types = chart_type.Types(fixed) if "type" in self.want else None
+        self.colors = color.Colors(fixed) if "color" in self.want else None
         self.safe = False  # the ticks that were taken off could not have failed
         self.apart = False  # the script could tell the hooks of one record from those of another
 

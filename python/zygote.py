@@ -230,8 +230,10 @@ def write_result(policy, fd, result):
     if result["status"] == "records":
         magic, body = RECORDS_MAGIC, result["records"]
     elif result["status"] == "ok":
-        body = {"elements": result["elements"], "notes": result["notes"]}
-        state, pixels = (0, result["width"], result["height"]), memoryview(result["rgba"]).cast("B")
+        frames = result["frames"]
+        sizes = [frame[:2] for frame in frames]
+        body = {"pages": sizes, "elements": result["elements"], "notes": result["notes"]}
+        state, pixels = (0, *sizes[0]), b"".join(frame[2] for frame in frames) if len(frames) > 1 else frames[0][2]
     else:
         keys = ("kind", "message", "traceback", "span")
         body, state = {key: result[key] for key in keys if result.get(key) is not None}, (1, 0, 0)

@@ -1,4 +1,4 @@
-"""Chart types: how often each hooked function was called from outside (spec chartmimic, 6)."""
+"""Chart types: how often each hooked function was called from outside (docs/specs/chartmimic.md, 6)."""
 
 import networkx
 import networkx.drawing.nx_pylab as nx_pylab
@@ -19,7 +19,7 @@ FLAT = (
 DEEP = "scatter plot plot_surface bar3d bar add_collection3d".split()
 MADE = (NonUniformImage, Ellipse, Circle, VennDiagram)
 
-# Names that the benchmark's hooks leave behind in the script, by what they stand for (spec, 3).
+# Names that the benchmark's hooks leave behind in the script, by what they stand for (docs/specs/chartmimic.md, 3).
 LEAKED = (
     "os sys inspect warnings plt Axes PolarAxes Axes3D NonUniformImage Ellipse Circle VennDiagram squarify nx"
     " nx_pylab tripcolor"
@@ -29,8 +29,8 @@ LEAKED = (
 class Types:
     """Calls counted by label."""
 
-    def __init__(self, mend):
-        self.lock = Lock(mend)
+    def __init__(self, fixed):
+        self.lock = Lock(fixed)
         self.calls = {}
 
     def install(self):

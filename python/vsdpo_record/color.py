@@ -1,4 +1,4 @@
-"""Colours: the tokens of what the hooked functions drew, read again when the script is over (spec, 7.1)."""
+"""Colours: the tokens of what the hooked functions drew, read again when the script is over (docs/specs/chartmimic.md, 7.1)."""
 
 import matplotlib
 import networkx
@@ -16,7 +16,7 @@ from mpl_toolkits.mplot3d import Axes3D
 
 from .lock import NETWORKX, Lock, place, with_parameters
 
-# Names that the benchmark's hooks leave behind in the script (spec, 3).
+# Names that the benchmark's hooks leave behind in the script (docs/specs/chartmimic.md, 3).
 LEAKED = (
     "os sys inspect warnings plt Axes PolarAxes Axes3D NonUniformImage Ellipse Circle VennDiagram squarify nx"
     " nx_pylab np matplotlib networkx mcolors"
@@ -30,9 +30,9 @@ class Unreadable(TypeError):
 class Colors:
     """Artists by label and token. A later artist takes the place of an earlier one under the same key."""
 
-    def __init__(self, mend):
-        self.mend = mend
-        self.lock = Lock(mend)
+    def __init__(self, fixed):
+        self.fixed = fixed
+        self.lock = Lock(fixed)
         self.objects = {}
         self.threw = False  # a hook, not the script, raised: the script went another way because of us
 
@@ -55,7 +55,7 @@ class Colors:
                 for drawn in kind(result, args, kwargs):
                     self.keep(label, drawn)
             except BaseException:
-                if self.mend:
+                if self.fixed:
                     return
                 self.threw = True
                 raise
@@ -66,7 +66,7 @@ class Colors:
         token, artist, again = drawn[:3]
         suffix, last = drawn[3] if len(drawn) > 3 else ("", "")
         key = (label + suffix, self.token(token))
-        if self.mend:
+        if self.fixed:
             key += (id(artist),)
         self.objects[key] = (label + suffix + last, artist, again)
 
@@ -75,7 +75,7 @@ class Colors:
         if type(color) is Named:
             return str(color)
         token = hex_of(color)
-        if self.mend and transparent(color):
+        if self.fixed and transparent(color):
             return "none"
         if token is None:
             raise Unreadable(f"no token for the colour {color!r}")
@@ -88,7 +88,7 @@ class Colors:
             try:
                 found.update((label, self.token(color)) for color in again(artist, old.split("--")[0]))
             except Exception:
-                if not self.mend:
+                if not self.fixed:
                     raise
         return sorted(f"{label}--{token}" for label, token in found)
 

@@ -1,4 +1,4 @@
-"""Grid cells of the current figure's axes (spec, 8)."""
+"""Grid cells of the current figure's axes (docs/specs/chartmimic.md, 8)."""
 
 LEAKED = "sys warnings".split()
 

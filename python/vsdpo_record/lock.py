@@ -16,10 +16,10 @@ def place(func):
 
 class Lock:
     """Only the outermost hooked call is noted. The benchmark never opens a lock that an exception has left
-    closed, so it is blind from then on; that is one of the accidents that `mend` leaves out."""
+    closed, so it is blind from then on; that is one of the accidents that `fixed` leaves out."""
 
-    def __init__(self, mend):
-        self.mend = mend
+    def __init__(self, fixed):
+        self.fixed = fixed
         self.closed = False
 
     def wrap(self, func, before=None, after=None):
@@ -36,12 +36,12 @@ class Lock:
                 if after is not None:
                     after(result, args, kwargs)
             except BaseException:
-                self.closed = not self.mend
+                self.closed = not self.fixed
                 raise
             self.closed = False
             return result
 
-        if self.mend:
+        if self.fixed:
             # seaborn asks for the name of the drawing method and finds no default colour under another one.
             wrapper.__name__ = func.__name__
         return wrapper

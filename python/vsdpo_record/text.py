@@ -1,4 +1,4 @@
-"""Texts in drawing order, as the PDF renderer is asked to write them (spec, 4)."""
+"""Texts in drawing order, as the PDF renderer is asked to write them (docs/specs/chartmimic.md, 4)."""
 
 import types
 

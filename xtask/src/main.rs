@@ -2,7 +2,7 @@
 //! web-assets`.
 //!
 //! Why a program and not a Makefile: it runs wherever cargo runs, and it can say in one line what
-//! is missing and how to mend it. It starts other programs and owns no logic of the method; it
+//! is missing and how to fix it. It starts other programs and owns no logic of the method; it
 //! stays small so that it compiles in seconds.
 
 mod assets;

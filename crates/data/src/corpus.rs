@@ -152,6 +152,7 @@ impl Corpus {
             images: record.pictures.iter().map(image).collect::<Result<_, _>>()?,
             id: record.id,
             domain: self.domain,
+            language: self.domain.default_language(),
             prompt: record.prompt,
             reference: record.reference,
             requirements: record.requirements,

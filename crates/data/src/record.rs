@@ -39,7 +39,7 @@ pub(crate) fn id_of(id: &Value, number: u64) -> String {
 /// The code of an answer: its first fenced block (or, if `bare`, the whole text where there is
 /// none). `None` if there is no fence or nothing in it.
 pub(crate) fn code_of(answer: &str, domain: Domain, bare: bool) -> Option<&str> {
-    let span: Span = extract_code(answer, domain);
+    let span: Span = extract_code(answer, domain.default_language());
     let fenced = span != Span::new(0, answer.len());
     span.text(answer).filter(|code| (fenced || bare) && !code.trim().is_empty())
 }

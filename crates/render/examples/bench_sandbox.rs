@@ -7,7 +7,8 @@
 use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use vsdpo_render::{ChartRenderer, RenderConfig};
+use vsdpo_artifact::{Language, Source};
+use vsdpo_render::{ChartRenderer, RenderConfig, Renderer};
 
 const ROUNDS: usize = 15;
 const JOBS: usize = 100;
@@ -57,7 +58,7 @@ fn round(pool: &ChartRenderer, number: usize) -> Result<[f64; 2], Box<dyn Error>
     let sources: Vec<String> = (0..JOBS).map(|i| format!("# {number} {i}\n")).collect();
     let (start, before) = (Instant::now(), pool.stats().cpu_seconds);
     for source in &sources {
-        if pool.render(source)?.rendered().is_some() {
+        if pool.render(&Source::new(source, Language::Python))?.rendered().is_some() {
             return Err("an empty script has drawn".into());
         }
     }

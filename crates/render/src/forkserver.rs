@@ -2,7 +2,7 @@
 
 use crate::config::{RenderConfig, RenderError, io};
 use crate::home::Home;
-use crate::result::{BUFFER_BYTES, FRAME_AT, MAX_PIXELS, RECORDS_AT, RECORDS_MAX};
+use crate::result::{BUFFER_BYTES, FRAME_AT, MAX_TOTAL_PIXELS, RECORDS_AT, RECORDS_MAX};
 use crate::sandbox;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -171,7 +171,7 @@ impl ForkServer {
             records_at: RECORDS_AT,
             records_max: RECORDS_MAX,
             frame_at: FRAME_AT,
-            frame_max: MAX_PIXELS * 4,
+            frame_max: MAX_TOTAL_PIXELS * 4,
             packages: PACKAGES,
         };
         self.send(&orders, &[])?;

@@ -27,7 +27,7 @@ impl Home {
                 Some(root) => root,
                 None => search().ok_or_else(|| RenderError::Setup {
                     what: "no folder above the working folder or the program holds python/zygote.py".into(),
-                    mend: "run inside the project, or set VSDPO_HOME to its root",
+                    help: "run inside the project, or set VSDPO_HOME to its root",
                 })?,
             };
         let home = Self {
@@ -38,16 +38,16 @@ impl Home {
         };
         for (path, what) in [(&home.zygote, "the fork server"), (&home.probe, "the probe")] {
             if !path.is_file() {
-                let mend = "set VSDPO_HOME to the root of a complete checkout";
+                let help = "set VSDPO_HOME to the root of a complete checkout";
                 return Err(RenderError::Setup {
                     what: format!("{what} {} is missing", path.display()),
-                    mend,
+                    help,
                 });
             }
         }
         if !home.python.is_file() {
             let what = format!("the Python environment {} is missing", home.python.display());
-            return Err(RenderError::Setup { what, mend: SETUP });
+            return Err(RenderError::Setup { what, help: SETUP });
         }
         Ok(home)
     }
@@ -72,7 +72,7 @@ mod tests {
         }
         let message = Home::find(Some(root.path())).unwrap_err().to_string();
         assert!(message.contains(".venv/bin/python is missing"), "{message}");
-        assert!(message.ends_with("mend: run `cargo xtask setup` in the project root"), "{message}");
+        assert!(message.ends_with("help: run `cargo xtask setup` in the project root"), "{message}");
         std::fs::remove_file(root.path().join("python/probe.py")).unwrap();
         let message = Home::find(Some(root.path())).unwrap_err().to_string();
         assert!(message.contains("probe.py is missing"), "{message}");

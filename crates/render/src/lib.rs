@@ -24,10 +24,12 @@
 //!
 //! ```no_run
 //! # fn main() -> Result<(), vsdpo_render::RenderError> {
-//! use vsdpo_render::{ChartRenderer, RenderConfig};
-//! let renderer = ChartRenderer::start(RenderConfig::default())?;
-//! let outcome = renderer.render("import matplotlib.pyplot as plt\nplt.plot([1, 2, 3])")?;
-//! println!("{:?}", outcome.rendered().map(|r| &r.image));
+//! use vsdpo_artifact::{Domain, Language, Source};
+//! use vsdpo_render::{RenderConfig, open};
+//! let renderer = open(Domain::Chart, Language::Python, RenderConfig::default())?;
+//! let script = "import matplotlib.pyplot as plt\nplt.plot([1, 2, 3])";
+//! let outcome = renderer.render(&Source::new(script, Language::Python))?;
+//! println!("{:?}", outcome.rendered().map(|r| &r.pages));
 //! # Ok(())
 //! # }
 //! ```
@@ -43,6 +45,7 @@ mod matplotlib;
 mod pool;
 mod recorder;
 mod records;
+mod renderer;
 mod result;
 mod sandbox;
 mod spread;
@@ -52,5 +55,6 @@ pub use config::{RenderConfig, RenderError, RenderStats};
 pub use doctor::{Check, CheckState, doctor};
 pub use matplotlib::ChartRenderer;
 pub use recorder::{ChartRecorder, Recordable};
+pub use renderer::{Renderer, Screenshot, open};
 pub use spread::spread;
-pub use web::{MAX_BESIDE, Page, Shot, WebConfig, WebRenderer};
+pub use web::{MAX_BESIDE, WebRenderer};

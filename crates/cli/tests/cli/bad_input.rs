@@ -1,4 +1,4 @@
-//! Bad input ends with 2 and one line that says what, where and the mend.
+//! Bad input ends with 2 and one line that says what, where, and the help.
 
 use crate::common::{assert_one_line, binary, chart, run};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
