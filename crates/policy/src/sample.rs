@@ -57,7 +57,7 @@ struct Active<'a> {
 
 /// A prompt after prefill: its keys and values `[layers * kv_heads]`, and the logits of the first
 /// completion token.
-struct Prefix {
+struct Prefilled {
     cache: Vec<HeadCache>,
     logits: Vec<f32>,
 }
@@ -99,7 +99,7 @@ impl Sampler<'_> {
     }
 
     /// Completion `index` of the result with its first token.
-    fn first<'p>(&self, index: usize, prompt: &Prompt, prefix: &'p Prefix, seed: u64) -> Active<'p> {
+    fn first<'p>(&self, index: usize, prompt: &Prompt, prefix: &'p Prefilled, seed: u64) -> Active<'p> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(index as u64);
         let mut row = Active {
@@ -166,7 +166,7 @@ fn empty_cache(config: &Config, tokens: usize) -> Vec<HeadCache> {
 }
 
 /// Runs the prompts through the network, in batches of about [`PREFILL`] tokens.
-fn prefill(network: &Network, decoder: &Decoder, prompts: &[Prompt]) -> Result<Vec<Prefix>, PolicyError> {
+fn prefill(network: &Network, decoder: &Decoder, prompts: &[Prompt]) -> Result<Vec<Prefilled>, PolicyError> {
     let mut prefixes = Vec::with_capacity(prompts.len());
     let mut rest = prompts;
     while !rest.is_empty() {
@@ -187,7 +187,7 @@ fn prefill(network: &Network, decoder: &Decoder, prompts: &[Prompt]) -> Result<V
         for (segment, logits) in batch.segments().iter().zip(logits.chunks_exact(text.vocab_size)) {
             let mut heads = empty_cache(network.config, segment.rows.len());
             fill(&mut heads, &layers, segment.rows.clone(), text.head_dim);
-            prefixes.push(Prefix { cache: heads, logits: logits.to_vec() });
+            prefixes.push(Prefilled { cache: heads, logits: logits.to_vec() });
         }
     }
     Ok(prefixes)
