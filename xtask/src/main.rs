@@ -15,7 +15,7 @@ use std::process::{Command, ExitCode};
 
 const USAGE: &str = "\
 usage: cargo xtask <command>
-  setup          make .venv/ from python/requirements.lock (seconds when it is already there)
+  setup          make .venv/ from crates/render/python/requirements.lock (seconds when it is already there)
   test           setup, then every test of the workspace
   demo [chart | web]
                  setup, then train the embedded mini policy on charts or on pages and write its report

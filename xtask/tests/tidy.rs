@@ -285,7 +285,7 @@ fn parameters(function: &str) -> usize {
 /// Every home of a numbered equation: a doc comment that begins `Eq. (n)`.
 fn equations() -> BTreeMap<u32, Vec<String>> {
     let mut homes: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-    for (name, text) in rust_files().into_iter().chain(files("python", "py")) {
+    for (name, text) in rust_files().into_iter().chain(files("crates/render/python", "py")) {
         for line in text.lines() {
             let Some(rest) = line.trim_start().strip_prefix("/// Eq. (") else { continue };
             let number = rest.split(')').next().and_then(|n| n.parse().ok());
@@ -332,9 +332,13 @@ fn nothing_names_a_machine_or_a_registry_host() {
         ["deb.", "debian"],
     ];
     let mut all = rust_files();
-    for (dir, ending) in
-        [("python", "py"), ("python", "lock"), ("recipes", "toml"), (".ci", ""), ("docs", "md")]
-    {
+    for (dir, ending) in [
+        ("crates/render/python", "py"),
+        ("crates/render/python", "lock"),
+        ("recipes", "toml"),
+        (".ci", ""),
+        ("docs", "md"),
+    ] {
         if ending.is_empty() {
             all.push((".ci/run".into(), read(&root().join(".ci/run"))));
         } else if root().join(dir).is_dir()

@@ -12,11 +12,10 @@
 //! Not done: the Customized task; pictures from the PDF where the PNG is missing (such examples are
 //! left out and counted).
 
-use crate::corpus::Rows;
 use crate::error::{DataError, Skips};
 use crate::pairs::{Form, Pairs};
 use crate::picture::Picture;
-use crate::record::Record;
+use crate::record::{Record, Rows};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::fs::{self, File};

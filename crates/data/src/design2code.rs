@@ -8,11 +8,10 @@
 //! The prompt asks what the benchmark asks, in *our* words ([`PROMPT`]): numbers measured with it
 //! are not the published ones. Training on these files spoils the benchmark for that model.
 
-use crate::corpus::Rows;
 use crate::error::{DataError, Skips};
 use crate::pairs::{Form, Pairs};
 use crate::picture::Picture;
-use crate::record::Record;
+use crate::record::{Record, Rows};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

@@ -11,16 +11,15 @@
 //! Row groups and rows are numbered from 1 within their file. A task's id is the file's name
 //! without its ending, a dash, and the row.
 
-mod file;
+pub(crate) mod file;
 
 pub use file::reads_damaged_files;
-pub(crate) use file::{Column, Shard, integer_lists, integers, text};
+pub(crate) use file::{Shard, text};
 
-use crate::corpus::Rows;
 use crate::error::{DataError, Reason, Skips};
 use crate::order;
 use crate::picture::{Picture, Store};
-use crate::record::Record;
+use crate::record::{Record, Rows};
 use crate::webcode2m::Keys;
 use file::{IMAGE, TEXT, bytes};
 use std::fs;

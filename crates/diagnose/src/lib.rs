@@ -22,6 +22,7 @@
 //! ```
 
 mod color;
+mod compared;
 mod contrast;
 mod geometry;
 mod reward;
@@ -29,11 +30,12 @@ mod rubric;
 mod rules;
 mod scene;
 
+pub use compared::SATISFIED;
 pub use reward::reward;
-pub use rubric::{SATISFIED, rubric_json};
+pub use rubric::rubric_json;
 pub use rules::{Rule, all_rules, axes, reference_axes, reference_rules, rules};
 
-use rules::{ReferenceResult, RuleResult};
+use rules::RuleResult;
 use scene::Scene;
 use vsdpo_artifact::{Axis, AxisScore, Comparison, Defect, Diagnosis, Outcome, Rendered, Rubric, Task};
 
@@ -55,7 +57,10 @@ pub fn diagnose(task: &Task, outcome: &Outcome, reference: Option<&Comparison>) 
     }
     let mut rubric = rubric::over_pages(pages);
     if let Some(comparison) = reference {
-        let compared = ReferenceResult::of(comparison, rendered);
+        let compared = match comparison {
+            Comparison::Chart(chart) => rules::chart::reference::compare(chart),
+            Comparison::Web(page) => rules::web::reference::compare(page, rendered),
+        };
         rubric.axes.extend(compared.axes);
         defects.extend(compared.defects);
     }

@@ -8,13 +8,6 @@
 use crate::rules::{Rule, RuleResult, axes};
 use vsdpo_artifact::{Axis, AxisScore, Domain, Rubric};
 
-/// F1, or similarity, from which an axis that compares with a reference is satisfied.
-///
-/// # Reading of the paper
-/// The paper's rubrics rest on the benchmarks' metrics and a visual score; it does not say from
-/// which score on an axis is satisfied. Ours.
-pub const SATISFIED: f64 = 0.95;
-
 /// The axes of one page in the order of [`axes`], each by its rule.
 pub(crate) fn page_axes(domain: Domain, results: &[(&Rule, RuleResult)]) -> Vec<(Axis, AxisScore)> {
     let score = |axis: Axis| {

@@ -8,7 +8,7 @@ pub(crate) mod chart;
 pub(crate) mod web;
 
 use crate::scene::{Scene, and_others};
-use vsdpo_artifact::{Axis, AxisScore, Comparison, Defect, Domain, Element, Rendered};
+use vsdpo_artifact::{Axis, AxisScore, Defect, Domain, Element};
 
 /// One rule.
 #[derive(Debug)]
@@ -82,21 +82,6 @@ pub fn reference_axes(domain: Domain) -> &'static [Axis] {
         Domain::Chart => &chart::REFERENCE_AXES,
         Domain::Web => &web::REFERENCE_AXES,
         Domain::Slide => &[],
-    }
-}
-
-/// The axes and defects that a comparison with a reference adds.
-pub(crate) struct ReferenceResult {
-    pub(crate) axes: Vec<(Axis, AxisScore)>,
-    pub(crate) defects: Vec<Defect>,
-}
-
-impl ReferenceResult {
-    pub(crate) fn of(comparison: &Comparison, rendered: &Rendered) -> Self {
-        match comparison {
-            Comparison::Chart(chart) => chart::reference::compare(chart),
-            Comparison::Web(page) => web::reference::compare(page, rendered),
-        }
     }
 }
 

@@ -20,9 +20,10 @@ pub struct RenderConfig {
     /// Draws a chart before the first script, which then finds fonts and parsers loaded: costs about
     /// 0.3 s; pays off above 8 scripts. Charts only.
     pub warm_up: bool,
-    /// Project root: the folder that holds `python/zygote.py` and `.venv`. Searched for when
-    /// absent.
+    /// Project root: the folder that holds `.venv`. Searched for when absent. Charts only.
     pub home: Option<PathBuf>,
+    /// A folder of Python files in place of the built-in ones; the bench of the sandbox changes one.
+    pub python: Option<PathBuf>,
     /// Width and height of the browser window in pixels; a page may be higher, and should not be
     /// wider. Pages only.
     pub window: (u32, u32),
@@ -42,6 +43,7 @@ impl Default for RenderConfig {
             cache_entries: 4096,
             warm_up: true,
             home: None,
+            python: None,
             window: (1280, 720),
             max_pixels: 16 << 20,
             common: BTreeMap::new(),

@@ -18,7 +18,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -31,6 +31,13 @@ const START_LIMIT: Duration = Duration::from_secs(180);
 const PACKET: usize = 1 << 16;
 /// Packages whose versions a fork server reports.
 pub(crate) const PACKAGES: [&str; 6] = ["matplotlib", "numpy", "pandas", "seaborn", "networkx", "scipy"];
+
+/// What a fork server is started from.
+pub(crate) struct Files<'a> {
+    pub home: &'a Home,
+    /// The fork server's own file.
+    pub zygote: &'a Path,
+}
 
 /// The two sets of preloaded libraries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +132,7 @@ impl ForkServer {
     /// Starts a fork server for the slots whose folders are `slots`, and waits until it is ready.
     pub fn start(
         kind: Kind,
-        home: &Home,
+        files: &Files,
         cfg: &RenderConfig,
         slots: &[PathBuf],
     ) -> Result<Self, RenderError> {
@@ -134,7 +141,7 @@ impl ForkServer {
                 .map_err(io("create a socket pair"))?;
         let errors = File::from(memfd_create("errors", MemfdFlags::CLOEXEC).map_err(io("create a buffer"))?);
         let errors_copy = errors.try_clone().map_err(io("copy a descriptor"))?;
-        let process = spawn(home, theirs, errors_copy)?;
+        let process = spawn(files, theirs, errors_copy)?;
         let socket = Arc::new(ours);
         let mut server = Self {
             kind,
@@ -342,13 +349,13 @@ impl Facts {
 
 /// Starts Python without any variable of ours, in a process group of its own so that Ctrl-C reaches
 /// only the supervisor.
-fn spawn(home: &Home, socket: OwnedFd, errors: File) -> Result<Child, RenderError> {
-    Command::new(&home.python)
+fn spawn(files: &Files, socket: OwnedFd, errors: File) -> Result<Child, RenderError> {
+    Command::new(&files.home.python)
         .args(["-I", "-B"])
-        .arg(&home.zygote)
+        .arg(files.zygote)
         .env_clear()
         .env("MPLBACKEND", "Agg")
-        .env("MPLCONFIGDIR", &home.font_cache)
+        .env("MPLCONFIGDIR", &files.home.font_cache)
         .env("OPENBLAS_NUM_THREADS", "1")
         .env("OMP_NUM_THREADS", "1")
         .env("LANG", "C.UTF-8")

@@ -2,10 +2,10 @@
 //!
 //! The principal type is [`ChartRenderer`]: source text in, [`vsdpo_artifact::Outcome`] out. Behind
 //! it stands a supervisor in Rust that never runs untrusted code. It keeps two fork servers of
-//! Python (`python/zygote.py`) with the plotting libraries already imported; every script runs in a
+//! Python (`zygote.py`) with the plotting libraries already imported; every script runs in a
 //! child of its own, forked from one of them, which first gives up the network, the file system,
 //! other processes and most of the kernel, and then runs the script under the probe
-//! (`python/probe.py`). Importing, not drawing, is what makes a process per chart slow; a fork
+//! (`probe.py`). Importing, not drawing, is what makes a process per chart slow; a fork
 //! keeps the isolation without it.
 //!
 //! Code that fails is a value ([`vsdpo_artifact::Outcome::Failed`]); an error ([`RenderError`])
@@ -42,6 +42,7 @@ mod home;
 mod imports;
 mod job;
 mod matplotlib;
+mod open;
 mod pool;
 mod recorder;
 mod records;
@@ -54,7 +55,8 @@ mod web;
 pub use config::{RenderConfig, RenderError, RenderStats};
 pub use doctor::{Check, CheckState, doctor};
 pub use matplotlib::ChartRenderer;
+pub use open::open;
 pub use recorder::{ChartRecorder, Recordable};
-pub use renderer::{Renderer, Screenshot, open};
+pub use renderer::{Renderer, Screenshot};
 pub use spread::spread;
 pub use web::{MAX_BESIDE, WebRenderer};

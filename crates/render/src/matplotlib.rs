@@ -1,9 +1,9 @@
 //! The pool of chart renderers.
 
 use crate::cache::{Cache, Key, key};
-use crate::config::{RenderConfig, RenderError, RenderStats, io};
+use crate::config::{RenderConfig, RenderError, RenderStats};
 use crate::forkserver::{Facts, Kind, lock};
-use crate::home::Home;
+use crate::home;
 use crate::imports::needs_full;
 use crate::job::Request;
 use crate::pool::Pool;
@@ -11,7 +11,6 @@ use crate::renderer::{Renderer, Screenshot};
 use crate::result;
 use crate::spread::spread;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use vsdpo_artifact::{ExecError, FailureKind, Outcome, Source};
 
@@ -32,7 +31,7 @@ impl ChartRenderer {
         let cache = Mutex::new(Cache::new(cfg.cache_entries));
         let pool = Pool::new(cfg)?;
         let light = pool.server(Kind::Light, 0)?;
-        let identity = identity(&pool.home, &light.facts)?;
+        let identity = identity(&light.facts);
         Ok(Self { pool, identity, cache })
     }
 
@@ -123,23 +122,6 @@ impl Renderer for ChartRenderer {
 
 /// Versions and the text of our Python files: a change of any of them may change pictures or
 /// records.
-pub(crate) fn identity(home: &Home, facts: &Facts) -> Result<String, RenderError> {
-    let mut files = Vec::new();
-    let mut folders: Vec<PathBuf> = home.zygote.parent().map(Path::to_path_buf).into_iter().collect();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).map_err(io("list the python folder"))? {
-            let path = entry.map_err(io("list the python folder"))?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "py") {
-                files.push(path);
-            }
-        }
-    }
-    files.sort();
-    let mut identity = format!("{} {:?}", facts.python, facts.versions);
-    for file in files {
-        identity.push_str(&std::fs::read_to_string(file).map_err(io("read the probe"))?);
-    }
-    Ok(identity)
+pub(crate) fn identity(facts: &Facts) -> String {
+    format!("{} {:?}{}", facts.python, facts.versions, home::python_text())
 }

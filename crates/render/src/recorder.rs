@@ -69,7 +69,7 @@ impl ChartRecorder {
     pub fn start(cfg: RenderConfig) -> Result<Self, RenderError> {
         let pool = Pool::new(cfg)?;
         let server = pool.server(Kind::Recorder, 0)?;
-        let identity = identity(&pool.home, &server.facts)?;
+        let identity = identity(&server.facts);
         Ok(Self { pool, identity })
     }
 

@@ -1,10 +1,8 @@
-//! What every renderer offers, and the one place that opens them.
+//! What every renderer offers.
 
-use crate::config::{RenderConfig, RenderError, RenderStats};
-use crate::matplotlib::ChartRenderer;
+use crate::config::{RenderError, RenderStats};
 use crate::spread::spread;
-use crate::web::WebRenderer;
-use vsdpo_artifact::{Domain, ExecError, Image, Language, Outcome, Source};
+use vsdpo_artifact::{ExecError, Image, Outcome, Source};
 
 /// A picture of a source as a benchmark takes it: without instrumentation.
 #[derive(Clone, Debug)]
@@ -57,26 +55,4 @@ pub trait Renderer: Send + Sync {
 
     /// Counters since the start.
     fn stats(&self) -> RenderStats;
-}
-
-/// Opens the renderer of a domain and language.
-///
-/// # Errors
-/// Returns an error that names a missing part of the installation or of the sandbox with its fix,
-/// or a combination that cannot be rendered.
-pub fn open(
-    domain: Domain,
-    language: Language,
-    config: RenderConfig,
-) -> Result<Box<dyn Renderer>, RenderError> {
-    match (domain, language) {
-        (Domain::Chart, Language::Python) => Ok(Box::new(ChartRenderer::start(config)?)),
-        (Domain::Web, Language::Html) => Ok(Box::new(WebRenderer::start(config)?)),
-        (Domain::Slide, Language::Python | Language::Html)
-        | (Domain::Chart, Language::Html)
-        | (Domain::Web, Language::Python) => Err(RenderError::Setup {
-            what: format!("{}s in {} cannot be rendered", domain.name(), language.name()),
-            help: "use chart with python, or web with html",
-        }),
-    }
 }

@@ -131,10 +131,13 @@ impl Header {
             return broken("the result has no valid header");
         }
         if !self.failed {
-            self.area([self.width, self.height])?;
-        }
-        if self.pixels > MAX_TOTAL_PIXELS * 4 {
-            return broken(format!("{} bytes of pixels", self.pixels));
+            let area = self.area([self.width, self.height])?;
+            // Further pages are of whole pixels.
+            let whole = self.pixels >= area * 4 && self.pixels.is_multiple_of(4);
+            if !whole || self.pixels > MAX_TOTAL_PIXELS * 4 {
+                let (width, height) = (self.width, self.height);
+                return broken(format!("{} bytes for {width}x{height} pixels", self.pixels));
+            }
         }
         Ok(())
     }

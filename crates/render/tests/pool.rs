@@ -112,11 +112,11 @@ fn equal_sources_run_once_and_order_is_kept() {
 }
 
 #[test]
-fn a_missing_environment_is_told_with_its_mend() {
+fn a_missing_environment_is_reported_with_its_help() {
     let empty = tempfile::tempdir().unwrap();
     let result = ChartRenderer::start(RenderConfig { home: Some(empty.path().into()), ..config() });
     let message = result.err().expect("there is nothing to start").to_string();
-    assert!(message.contains("python/zygote.py is missing"), "{message}");
+    assert!(message.contains(".venv/bin/python is missing"), "{message}");
 }
 
 #[test]

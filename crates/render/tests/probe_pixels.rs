@@ -77,7 +77,7 @@ fn ink_boxes_hold_the_pixels_that_every_artist_changed() {
     let root = root();
     let tests = root.join("crates/render/tests/probe_ink_truth.py");
     let scripts = scripts();
-    let out = python().arg(tests).arg(root.join("python")).args(&scripts).output().unwrap();
+    let out = python().arg(tests).arg(root.join("crates/render/python")).args(&scripts).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let lines: Vec<serde_json::Value> = String::from_utf8(out.stdout)
         .unwrap()

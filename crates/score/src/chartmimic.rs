@@ -14,7 +14,7 @@
 //! In the response ([`script`]): only the *calls* of `plt.savefig` and `plt.show` are taken out,
 //! not all that follows the first of them.
 //!
-//! In the recorder (`python/vsdpo_record`, option `fixed`):
+//! In the recorder (`crates/render/python/vsdpo_record`, option `fixed`):
 //! - an exception in a hooked call opens the lock again;
 //! - hooked functions keep their names, so that seaborn finds its default colours;
 //! - a colour that cannot be read is left out; it neither raises in the script nor loses the whole

@@ -12,6 +12,8 @@ pub mod report;
 mod results;
 
 mod python;
+mod reference_scorer;
 mod references;
 
-pub use references::{Candidate, Embed, EmbedError, ReferenceScorer, ScoreError, cosine};
+pub use reference_scorer::ReferenceScorer;
+pub use references::{Candidate, Embed, EmbedError, ScoreError, cosine};

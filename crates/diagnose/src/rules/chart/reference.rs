@@ -1,8 +1,7 @@
 //! The axes of a chart that compare it with its reference: the four metrics of ChartMimic under the
 //! `fixed` rules, and the similarity of the pictures. The score of an axis is the F1.
 
-use crate::rubric::SATISFIED;
-use crate::rules::ReferenceResult;
+use crate::compared::{ReferenceResult, SATISFIED};
 use std::collections::BTreeMap;
 use vsdpo_artifact::{Axis, AxisScore, ChartComparison, ChartRecords, GridCell};
 

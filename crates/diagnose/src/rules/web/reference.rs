@@ -2,8 +2,8 @@
 //! blocks that lower them.
 
 use super::REFERENCE_RULES;
-use crate::rubric::SATISFIED;
-use crate::rules::{ReferenceResult, Rule};
+use crate::compared::{ReferenceResult, SATISFIED};
+use crate::rules::Rule;
 use crate::scene::{and_others, content, hex, quote};
 use vsdpo_artifact::{
     Axis, AxisScore, BlockMatch as Match, Defect, Element, Image, Region, Rendered, TextBlock as Block,

@@ -7,22 +7,22 @@ MAX_PIXELS = 32 << 20  # of all pages together; the supervisor's `MAX_TOTAL_PIXE
 
 
 class Page:
-    """One picture with its table. `stem` is the target of the save without its suffix; `shown` says that the
-    script did not save the figure but shows it or leaves it open."""
+    """One picture with its table. `shown` says that the script did not save the figure but shows it or leaves it
+    open."""
 
     def __init__(self, figure, size, rgba, table, notes):
         # A figure that the script closes may go; its page stays.
-        self.figure = weakref.ref(figure)
+        self.figure, self.axes = weakref.ref(figure), [weakref.ref(axes) for axes in figure.axes]
         self.size, self.rgba, self.table, self.notes = size, rgba, table, notes
-        self.stem, self.shown = None, False
+        self.shown = False
 
-    def replaces(self, other):
-        """Whether this is a newer picture of the same page: of the same figure, saved under the same stem
-        (a.png and a.pdf), or saved after it was shown, or equal to the last pixel."""
-        if other.figure() is not self.figure():
+    def of(self, figure):
+        """Whether this is an earlier picture of the figure as it is now. A figure that was cleared and drawn
+        anew, as in a loop, has other axes: that is another page."""
+        if self.figure() is not figure:
             return False
-        same = other.stem == self.stem or (other.size == self.size and other.rgba == self.rgba)
-        return other.shown or self.shown or same
+        now = figure.axes
+        return not now or not self.axes or any(axes() is one for axes in self.axes for one in now)
 
 
 class Pages:
@@ -33,7 +33,8 @@ class Pages:
         self.left_out = 0
 
     def add(self, page):
-        place = next((i for i, other in enumerate(self.list) if page.replaces(other)), len(self.list))
+        figure = page.figure()
+        place = next((i for i, other in enumerate(self.list) if other.of(figure)), len(self.list))
         others = sum(len(other.rgba) // 4 for i, other in enumerate(self.list) if i != place)
         fits = place < MAX_PAGES and others + len(page.rgba) // 4 <= MAX_PIXELS
         if fits or not self.list:
@@ -42,10 +43,10 @@ class Pages:
             self.left_out += 1
 
     def has(self, figure):
-        return any(page.figure() is figure for page in self.list)
+        return any(page.of(figure) for page in self.list)
 
     def saved(self, figure):
-        return any(page.figure() is figure and not page.shown for page in self.list)
+        return any(page.of(figure) and not page.shown for page in self.list)
 
     def table(self, limit):
         """The elements of all pages with ids over all of them, and remarks."""

@@ -4,7 +4,7 @@
 untrusted process, so what it reports is a claim that the supervisor checks.
 
 Every figure that the script saves, shows or leaves open gives a page, in this order of appearance
-(`vsdpo_probe/pages.py`). A page is what `savefig` would have written (any format; vector formats are drawn as
+(`vsdpo_probe/pages.py`). A page is what the last `savefig` of the figure would have written (any format; vector formats are drawn as
 pixels at the same dpi and crop). Files are not written, because the sandbox forbids it, unless the script reads
 pictures back; a target that is a file object receives its bytes.
 """
@@ -63,7 +63,6 @@ class Run:
         self.write_files = False
         self.capturing = True
         self.pages = pages.Pages()
-        self.stem = None  # the target of the save in progress, without its suffix
         self.shown = False  # whether the capture in progress is not a save of the script's
 
 
@@ -151,7 +150,6 @@ def hooked_print_figure(inner):
     def print_figure(self, filename, dpi=None, facecolor=None, edgecolor=None, orientation="portrait", format=None,
                      **kwargs):  # fmt: skip
         blame.STATE.muted += 1
-        RUN.stem = os.path.splitext(os.fspath(filename))[0] if isinstance(filename, (str, os.PathLike)) else None
         try:
             asked = format
             if asked is None and isinstance(filename, (str, os.PathLike)):
@@ -200,7 +198,7 @@ def capture(canvas):
             table, notes = elements.table(canvas.figure, renderer, INK, RUN.max_elements)
         size = int(renderer.width), int(renderer.height)
         page = pages.Page(canvas.figure, size, bytes(renderer.buffer_rgba()), table, notes)
-        page.stem, page.shown = RUN.stem, RUN.shown
+        page.shown = RUN.shown
         RUN.pages.add(page)
     finally:
         INK.active = False
