@@ -1,9 +1,9 @@
 //! `setup`: the Python side of the renderers, in `.venv/` under the root.
 //!
-//! The virtual environment is made from `crates/render/python/requirements.lock`, where every file has its hash.
-//! A copy of the lock file inside it says that it is complete; when the copy equals the lock, setup
-//! has nothing to do. A virtual environment cannot be moved, so it is made in place and stamped
-//! last.
+//! The virtual environment is made from `crates/render/python/requirements.lock`, where every file
+//! has its hash. A copy of the lock file inside it says that it is complete; when the copy equals
+//! the lock, setup has nothing to do. A virtual environment cannot be moved, so it is made in place
+//! and stamped last.
 
 use crate::{run, say};
 use anyhow::{Context, Result, bail};

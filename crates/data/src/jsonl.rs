@@ -2,7 +2,8 @@
 //!
 //! ```json
 //! {"id": "a", "prompt": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Redraw it."}]}],
-//!  "completion": [{"role": "assistant", "content": [{"type": "text", "text": "plt.plot([1, 2])"}]}],
+//!  "completion": [{"role": "assistant",
+//!                  "content": [{"type": "text", "text": "plt.plot([1, 2])"}]}],
 //!  "images": ["images/a.png"]}
 //! ```
 //! or `messages` with both turns; `content` may be a plain string; `completion` may be absent.

@@ -1,5 +1,5 @@
-//! Diagnosis: what is wrong with a render (defects), axis by axis (rubric), and how good it is as one
-//! number (reward).
+//! Diagnosis: what is wrong with a render (defects), axis by axis (rubric), and how good it is as
+//! one number (reward).
 //!
 //! ```text
 //! Outcome --rules--> D (defects)  --rubric--> v (a score per axis)  --reward--> r
@@ -7,8 +7,8 @@
 //!
 //! Rules read the element table and the pixels. They run no code, they infer nothing from pixels
 //! that the renderer reports, and they never fail: a rule that cannot evaluate a page says *not
-//! evaluated*. The same outcome always gives the same diagnosis. Charts and pages have rules; slides
-//! get an empty rubric.
+//! evaluated*. The same outcome always gives the same diagnosis. Charts and pages have rules;
+//! slides get an empty rubric.
 //!
 //! ```
 //! use vsdpo_artifact::{Domain, ExecError, FailureKind, Language, Outcome, Task};

@@ -102,7 +102,8 @@ fn an_axis_holds_when_it_holds_on_every_page() {
     let Outcome::Rendered(poor) = poor_chart() else { unreachable!() };
     let of = task(Domain::Chart, Some(demands()));
     let alone = diagnose(&of, &Outcome::Rendered(poor.clone()), None);
-    // The same chart twice, the first time with a legend that is out of the way and a title that fits.
+    // The same chart twice, the first time with a legend that is out of the way and a title that
+    // fits.
     let mut elements = poor.elements.clone();
     elements[3].region = [100.0, 70.0, 110.0, 80.0].into();
     elements[4].layout = None;

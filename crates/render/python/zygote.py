@@ -11,7 +11,6 @@ is closed, and whatever the child reports is a claim that the supervisor checks.
 
 import array
 import ctypes
-import functools
 import gc
 import importlib
 import importlib.metadata
@@ -31,7 +30,6 @@ PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWIPC, CLONE_NEWNET = 0x20000, 0x10000000, 0x8000000, 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 0x20, 0x1000
 MS_REC, MS_PRIVATE, MNT_DETACH = 0x4000, 0x40000, 2
-HUGE_PAGE, MADV_COLLAPSE = 2 << 20, 25
 SANDBOX_FAILED = 97  # exit status of a child that could not close its sandbox
 RESERVE = 160 << 20  # address space kept back from the script, to report with when it has used up its own
 HEADER = struct.Struct("<8sIIIIQQ")  # magic, version, status, width, height, bytes of records, bytes of pixels
@@ -337,39 +335,6 @@ def address_space():
         return int(file.read().split()[0]) * mmap.PAGESIZE
 
 
-def fill_gaps():
-    """Takes every free block among the interpreter's small objects; returns what it took.
-
-    The warm-up leaves gaps all over the heap. Filled by a child, they cost it a copied page for nearly every object;
-    without gaps its objects lie side by side on fresh pages, which saves a tenth of all page faults.
-    """
-    taken = []
-    for size in range(16, 513, 16):
-        make = {16: object, 32: lambda: float("1.5")}.get(size, functools.partial(bytes, size - 33))
-        while True:
-            some = [make() for _ in range(1024)]
-            taken.append(some)
-            # Side by side, these take as many pages as their bytes fill.
-            if len({id(block) // mmap.PAGESIZE for block in some}) < 2 + 1.2 * 1024 * size / mmap.PAGESIZE:
-                break
-    return taken
-
-
-def use_huge_pages():
-    """Gathers the interpreter's memory into huge pages, each of which a fork copies as one entry instead of 512.
-
-    Where the kernel cannot (before 6.1), or a range holds nothing, the memory stays as it is.
-    """
-    with open("/proc/self/maps") as file:
-        lines = [line.split() for line in file]
-    for span, rights, _, _, _, *name in lines:
-        if rights == "rw-p" and name in ([], ["[heap]"]):
-            start, end = (int(place, 16) for place in span.split("-"))
-            start += -start % HUGE_PAGE
-            if start + HUGE_PAGE <= end:
-                libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - end % HUGE_PAGE - start), MADV_COLLAPSE)
-
-
 def main():
     global runner
     sock = take_socket()
@@ -380,6 +345,7 @@ def main():
     if not layers["tmpfs"]:
         policy.tmpfs = ""
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    heap = importlib.import_module("vsdpo_heap")
     runner = importlib.import_module(orders["runner"])  # the probe, or the recorder of a benchmark
     runner.prepare(policy.full, policy.warm_up)
     paths = library_paths()
@@ -388,8 +354,8 @@ def main():
     layers["uid"] = policy.uid is not None
     if policy.warm_up:
         gc.collect()
-        policy.taken = fill_gaps()
-        use_huge_pages()
+        policy.taken = heap.fill_gaps()
+        heap.use_huge_pages()
     policy.address_space = address_space() + policy.memory
     os.environ.clear()
     gc.freeze()

@@ -17,12 +17,13 @@ pub struct RenderConfig {
     pub unsafe_no_sandbox: bool,
     /// Outcomes kept in memory; 0 turns the cache off.
     pub cache_entries: usize,
-    /// Draws a chart before the first script, which then finds fonts and parsers loaded: costs about
-    /// 0.3 s; pays off above 8 scripts. Charts only.
+    /// Draws a chart before the first script, which then finds fonts and parsers loaded: costs
+    /// about 0.3 s; pays off above 8 scripts. Charts only.
     pub warm_up: bool,
     /// Project root: the folder that holds `.venv`. Searched for when absent. Charts only.
     pub home: Option<PathBuf>,
-    /// A folder of Python files in place of the built-in ones; the bench of the sandbox changes one.
+    /// A folder of Python files in place of the built-in ones; the bench of the sandbox changes
+    /// one.
     pub python: Option<PathBuf>,
     /// Width and height of the browser window in pixels; a page may be higher, and should not be
     /// wider. Pages only.

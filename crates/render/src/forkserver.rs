@@ -1,7 +1,7 @@
 //! One fork server: its process, its socket, and the jobs that wait for its answers.
 
 use crate::config::{RenderConfig, RenderError, io};
-use crate::home::Home;
+use crate::home::Files;
 use crate::result::{BUFFER_BYTES, FRAME_AT, MAX_TOTAL_PIXELS, RECORDS_AT, RECORDS_MAX};
 use crate::sandbox;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -18,7 +18,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -31,13 +31,6 @@ const START_LIMIT: Duration = Duration::from_secs(180);
 const PACKET: usize = 1 << 16;
 /// Packages whose versions a fork server reports.
 pub(crate) const PACKAGES: [&str; 6] = ["matplotlib", "numpy", "pandas", "seaborn", "networkx", "scipy"];
-
-/// What a fork server is started from.
-pub(crate) struct Files<'a> {
-    pub home: &'a Home,
-    /// The fork server's own file.
-    pub zygote: &'a Path,
-}
 
 /// The two sets of preloaded libraries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

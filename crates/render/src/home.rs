@@ -1,4 +1,5 @@
-//! The Python environment of the project, and the renderer-side Python that is built into this crate.
+//! The Python environment of the project, and the renderer-side Python that is built into this
+//! crate.
 
 use crate::config::{RenderError, io};
 use include_dir::{Dir, DirEntry, include_dir};
@@ -19,6 +20,13 @@ pub(crate) struct Home {
     pub python: PathBuf,
     /// Where matplotlib keeps its font list.
     pub font_cache: PathBuf,
+}
+
+/// What a fork server is started from.
+pub(crate) struct Files<'a> {
+    pub home: &'a Home,
+    /// The fork server's own file.
+    pub zygote: &'a Path,
 }
 
 impl Home {

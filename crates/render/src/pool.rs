@@ -1,8 +1,8 @@
 //! Slots and fork servers: what every renderer of charts needs, whatever it asks of a script.
 
 use crate::config::{RenderConfig, RenderError, RenderStats, io};
-use crate::forkserver::{Files, ForkServer, Kind, lock};
-use crate::home::{self, Home};
+use crate::forkserver::{ForkServer, Kind, lock};
+use crate::home::{self, Files, Home};
 use crate::job::{End, Request, execute, try_sandbox};
 use crate::sandbox;
 use std::path::PathBuf;

@@ -21,7 +21,8 @@ pub(crate) const FRAME_AT: u64 = RECORDS_AT + RECORDS_MAX;
 pub(crate) const MAX_PIXELS: u64 = 16 << 20;
 /// Pixels of one side at most; matplotlib's own limit.
 pub(crate) const MAX_SIDE: u32 = (1 << 16) - 1;
-/// Pixels of all pages together at most; less than what a script's process keeps back to report with.
+/// Pixels of all pages together at most; less than what a script's process keeps back to report
+/// with.
 pub(crate) const MAX_TOTAL_PIXELS: u64 = 32 << 20;
 /// Pages at most.
 const MAX_PAGES: usize = 64;

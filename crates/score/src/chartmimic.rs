@@ -1,5 +1,5 @@
-//! ChartMimic's four low-level scores (docs/specs/chartmimic.md, 0 and 4 to 8): texts, layout, chart types,
-//! colours.
+//! ChartMimic's four low-level scores (docs/specs/chartmimic.md, 0 and 4 to 8): texts, layout,
+//! chart types, colours.
 //!
 //! [`Rules::Official`] gives the numbers of the benchmark's own programs, accidents included, as of
 //! a fresh process per example (they otherwise hand type scores on from one example to the next).
@@ -95,7 +95,8 @@ pub fn score(pred: &ChartRecords, gt: &ChartRecords, name: &str, rules: Rules) -
     }
 }
 
-/// Whether the layout of a chart counts its axes only (docs/specs/chartmimic.md, 8): the file's path holds `/graph`.
+/// Whether the layout of a chart counts its axes only (docs/specs/chartmimic.md, 8): the file's
+/// path holds `/graph`.
 pub fn counts_axes_only(name: &str) -> bool {
     format!("/{name}").contains("/graph")
 }

@@ -17,8 +17,8 @@ impl ReferenceScorer {
     /// The scorer of a domain.
     ///
     /// # Errors
-    /// Returns an error that names a missing part of the installation or of the sandbox, or a domain
-    /// without a metric.
+    /// Returns an error that names a missing part of the installation or of the sandbox, or a
+    /// domain without a metric.
     pub fn open(domain: Domain, config: &RenderConfig) -> Result<Self, RenderError> {
         match domain {
             Domain::Chart => Ok(Self::Chart(Box::new(ChartRecorder::start(config.clone())?))),

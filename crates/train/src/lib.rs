@@ -8,7 +8,7 @@
 //! ```no_run
 //! use vsdpo_train::{Environment, RunOptions, recipe::Recipe, run};
 //! let recipe = Recipe::load("recipes/chart-visual-sdpo.toml".as_ref(), &["steps=10".to_owned()])?;
-//! let on_step = &mut |report: &vsdpo_train::StepReport| println!("{} {:?}", report.step, report.metrics);
+//! let on_step = &mut |report: &vsdpo_train::StepReport| println!("{}", report.step);
 //! let environment = Environment::open(&recipe)?;
 //! let options = RunOptions { resume: false, stop: Default::default(), on_step };
 //! let summary = run(&recipe, &environment, options)?;

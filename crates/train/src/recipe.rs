@@ -1,8 +1,8 @@
 //! A run, said completely: one TOML file that mirrors the crates.
 //!
 //! Every key is typed and has a default, unknown keys are errors, and `--set a.b=c` is the only
-//! override. Methods have no names here. [`Recipe::loss_weights`] says how much each of the three loss
-//! components weighs at a step, and that is all that the trainer knows of SFT, OPSD, GRPO and
+//! override. Methods have no names here. [`Recipe::loss_weights`] says how much each of the three
+//! loss components weighs at a step, and that is all that the trainer knows of SFT, OPSD, GRPO and
 //! Visual-SDPO.
 //!
 //! ```

@@ -13,7 +13,8 @@ use vsdpo_render::{RenderConfig, Renderer, open};
 pub struct Rendering {
     #[command(flatten)]
     sandbox: Sandbox,
-    /// What the files are; without it their suffix decides, or the first character of what has none.
+    /// What the files are; without it their suffix decides, or the first character of what has
+    /// none.
     #[arg(long, value_enum)]
     domain: Option<Kind>,
     /// Size of the browser window that pages are rendered in, in pixels.

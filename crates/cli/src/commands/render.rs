@@ -21,7 +21,8 @@ use vsdpo_score::files::png;
 pub struct Args {
     /// A Python script that draws a chart, or a page (.html).
     file: PathBuf,
-    /// The picture to write, as PNG; of several pages the first, the others beside it as NAME-2.png.
+    /// The picture to write, as PNG; of several pages the first, the others beside it as
+    /// NAME-2.png.
     #[arg(short, long, value_name = "PNG")]
     output: PathBuf,
     /// Also write the table of everything drawn: kind, box, text, colour and the calls that drew

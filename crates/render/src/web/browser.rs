@@ -30,7 +30,8 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 /// How long the processes of a killed browser may take to be gone.
 const END_LIMIT: Duration = Duration::from_secs(1);
 
-/// Switches of Design2Code's screenshots (docs/specs/design2code.md, 2), then quiet ones, then limits.
+/// Switches of Design2Code's screenshots (docs/specs/design2code.md, 2), then quiet ones, then
+/// limits.
 const SWITCHES: [&str; 18] = [
     "--headless",
     "--hide-scrollbars",

@@ -2,8 +2,8 @@
 //! permutations.
 
 /// The greatest sum of entries, one in each row and no two in a column, of a table with at least as
-/// many columns as rows (docs/specs/chartmimic.md, 7.4). Rows are added one by one along shortest augmenting
-/// paths.
+/// many columns as rows (docs/specs/chartmimic.md, 7.4). Rows are added one by one along shortest
+/// augmenting paths.
 pub fn best_sum(table: &[Vec<f64>]) -> f64 {
     let rows = table.len();
     let Some(columns) = table.first().map(Vec::len) else { return 0.0 };

@@ -1,4 +1,5 @@
-//! Chart types (docs/specs/chartmimic.md, 6): for every label the smaller number of calls counts as agreed.
+//! Chart types (docs/specs/chartmimic.md, 6): for every label the smaller number of calls counts as
+//! agreed.
 
 use super::{Rules, f1};
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! Colours (docs/specs/chartmimic.md, 7.2 to 7.4): the best one-to-one matching of two sets of tokens, class
-//! by class.
+//! Colours (docs/specs/chartmimic.md, 7.2 to 7.4): the best one-to-one matching of two sets of
+//! tokens, class by class.
 
 use super::{Rules, assignment, f1};
 use crate::ciede2000::{Lab, difference};

@@ -1,5 +1,5 @@
-//! The benchmark's folder (docs/specs/chartmimic.md, 1.1): `<stem>.py`, `<stem>.pdf` and `<stem>.png` per
-//! example.
+//! The benchmark's folder (docs/specs/chartmimic.md, 1.1): `<stem>.py`, `<stem>.pdf` and
+//! `<stem>.png` per example.
 
 use crate::files;
 use crate::questions::{Question, Questions};
@@ -63,8 +63,8 @@ impl Dataset {
         }
     }
 
-    /// The examples with a PNG as questions (docs/specs/chartmimic.md, 1.2), for `ask`. The others are told
-    /// of: a model cannot be asked.
+    /// The examples with a PNG as questions (docs/specs/chartmimic.md, 1.2), for `ask`. The others
+    /// are told of: a model cannot be asked.
     pub fn questions<T>(
         &self,
         reporter: &dyn Reporter,

@@ -1,5 +1,5 @@
-//! The responses of a model, scored as the benchmark does, and resumable: what is known of an example
-//! is kept at once.
+//! The responses of a model, scored as the benchmark does, and resumable: what is known of an
+//! example is kept at once.
 
 use super::Rules;
 use super::dataset::Dataset;
@@ -59,8 +59,8 @@ struct Run<'a> {
     reporter: &'a dyn Reporter,
 }
 
-/// Scores the answers; results are in the folder as they come. A pair that a judge gave no score has
-/// an error in the summary.
+/// Scores the answers; results are in the folder as they come. A pair that a judge gave no score
+/// has an error in the summary.
 ///
 /// # Errors
 /// Returns an error for input that cannot be read, and if rendering itself fails; what was scored

@@ -1,6 +1,6 @@
-//! High: a model that looks at both pictures (docs/specs/chartmimic.md, 9). Only examples whose bare script
-//! ran are judged, because only they count; white pictures and scripts without a picture count 0
-//! without a call.
+//! High: a model that looks at both pictures (docs/specs/chartmimic.md, 9). Only examples whose
+//! bare script ran are judged, because only they count; white pictures and scripts without a
+//! picture count 0 without a call.
 //!
 //! A prediction is drawn by our own renderer at 350 dpi, the benchmark's; one that is too large for
 //! it at the dpi of its script. The first judge gives the row's High. Further ones stand beside it

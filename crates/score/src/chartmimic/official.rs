@@ -1,5 +1,5 @@
-//! The result files of the benchmark's own programs (docs/specs/chartmimic.md, 1.3), for tools that read
-//! those.
+//! The result files of the benchmark's own programs (docs/specs/chartmimic.md, 1.3), for tools that
+//! read those.
 
 use super::example::{Example, Metric};
 use super::judge::Judged;

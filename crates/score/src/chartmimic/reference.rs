@@ -1,5 +1,5 @@
-//! Charts compared with the references of their tasks: ChartMimic's metrics under the `fixed` rules,
-//! and a visual score.
+//! Charts compared with the references of their tasks: ChartMimic's metrics under the `fixed`
+//! rules, and a visual score.
 
 use super::{Rules, score, script, visual};
 use crate::references::{Candidate, Embed, ScoreError, cosine};
@@ -22,8 +22,8 @@ pub(crate) fn record(recorder: &ChartRecorder, scripts: &[&str]) -> Result<Vec<C
     recorder.record_all(&scripts.iter().map(job).collect::<Vec<_>>())
 }
 
-/// As [`crate::ReferenceScorer::compare`]: `None` where there is no reference or where one of the two
-/// did not render.
+/// As [`crate::ReferenceScorer::compare`]: `None` where there is no reference or where one of the
+/// two did not render.
 pub(crate) fn compare(
     renderer: &dyn Renderer,
     record: &Record,
@@ -93,7 +93,8 @@ mod tests {
             Image { width: 40, height: 30, rgba: pixel.repeat(40 * 30).into() }
         };
         let (red, blue) = (plain([200, 30, 30]), plain([20, 40, 160]));
-        // A unit vector per picture, by its first pixel: red and blue are at an angle of 60 degrees.
+        // A unit vector per picture, by its first pixel: red and blue are at an angle of 60
+        // degrees.
         let embed = |images: &[&Image]| -> Result<Vec<Vec<f32>>, EmbedError> {
             let vector = |image: &&Image| {
                 if image.rgba[0] == 200 { vec![1.0, 0.0] } else { vec![0.5, 0.75f32.sqrt()] }

@@ -1,6 +1,6 @@
-//! The responses of a model (docs/specs/chartmimic.md, 1.3): JSON lines of `{"file": ".../<stem>.pdf",
-//! "response": ...}` or of `{"name": stem, "response": text}`. Only the places of the lines are
-//! kept in memory.
+//! The responses of a model (docs/specs/chartmimic.md, 1.3): JSON lines of `{"file":
+//! ".../<stem>.pdf", "response": ...}` or of `{"name": stem, "response": text}`. Only the places of
+//! the lines are kept in memory.
 //!
 //! The benchmark tells the form of a response by `gpt`, `claude` or `idefics2` anywhere in the
 //! file's path. Here a whole chat completion, as an object or as JSON in a string, is known by its

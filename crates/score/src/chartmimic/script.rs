@@ -11,9 +11,11 @@ pub const TARGET: &str = "/chartmimic/prediction.pdf";
 /// The scripts made of one response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scripts {
-    /// The script that decides whether the code runs (docs/specs/chartmimic.md, 2.1); `None` without code.
+    /// The script that decides whether the code runs (docs/specs/chartmimic.md, 2.1); `None`
+    /// without code.
     pub bare: Option<String>,
-    /// The script that the metrics look at, in the benchmark's `try` (docs/specs/chartmimic.md, 2.2).
+    /// The script that the metrics look at, in the benchmark's `try` (docs/specs/chartmimic.md,
+    /// 2.2).
     pub wrapped: String,
 }
 

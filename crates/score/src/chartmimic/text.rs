@@ -1,4 +1,5 @@
-//! Texts (docs/specs/chartmimic.md, 4): what two lists of exact strings share, each text once per drawing.
+//! Texts (docs/specs/chartmimic.md, 4): what two lists of exact strings share, each text once per
+//! drawing.
 
 use super::{Rules, f1, shared};
 use vsdpo_artifact::F1;

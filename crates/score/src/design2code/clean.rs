@@ -1,5 +1,6 @@
-//! What happens to a candidate's page before anything else (docs/specs/design2code.md, 3): a runaway
-//! repetition is cut off, a fragment becomes a page, and what is left goes through the parser once.
+//! What happens to a candidate's page before anything else (docs/specs/design2code.md, 3): a
+//! runaway repetition is cut off, a fragment becomes a page, and what is left goes through the
+//! parser once.
 
 use super::html::{Content, Document, PageError};
 use super::ratio::{Alphabet, Indexed};

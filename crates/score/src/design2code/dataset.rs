@@ -1,5 +1,5 @@
-//! The benchmark's folder (docs/specs/design2code.md, 15): `N.html` and `N.png` per example, `gN` in the
-//! hard set, with `rick.jpg` beside.
+//! The benchmark's folder (docs/specs/design2code.md, 15): `N.html` and `N.png` per example, `gN`
+//! in the hard set, with `rick.jpg` beside.
 
 use crate::design2code::scorer::{self as pages, Page};
 use crate::questions::{Question, Questions};

@@ -12,8 +12,8 @@ const ALIKE: f64 = 0.5;
 /// Two lists of blocks, compared.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PairedBlocks {
-    /// WebScores, merged blocks and matches, without CLIP's score. The boxes of the candidate's blocks
-    /// hide its texts from CLIP.
+    /// WebScores, merged blocks and matches, without CLIP's score. The boxes of the candidate's
+    /// blocks hide its texts from CLIP.
     pub comparison: WebComparison,
     /// The boxes that hide the reference's texts from CLIP: those before the merge search, as in
     /// the benchmark, which changes one of the two lists in place.

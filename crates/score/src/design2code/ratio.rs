@@ -1,5 +1,5 @@
-//! How alike two texts are: the ratio of Python's `difflib.SequenceMatcher` (docs/specs/design2code.md,
-//! 9).
+//! How alike two texts are: the ratio of Python's `difflib.SequenceMatcher`
+//! (docs/specs/design2code.md, 9).
 
 use std::collections::HashMap;
 use std::ops::Range;

@@ -1,5 +1,5 @@
-//! Pairs of pages by Design2Code's metrics: three screenshots of each, blocks, scores, and CLIP where
-//! it is given (docs/specs/design2code.md, 1).
+//! Pairs of pages by Design2Code's metrics: three screenshots of each, blocks, scores, and CLIP
+//! where it is given (docs/specs/design2code.md, 1).
 
 use super::cache::{Beside, PageText, ReferenceCache, beside};
 use super::clean;

@@ -5,11 +5,11 @@
 //! choices that do not fit put right, and nothing else changed. An attempt that failed to run is
 //! answered without the slip: nothing was seen of its layout, so nothing is said about it.
 //!
-//! **The prompt of a feedback pair asks for another content than the one whose render is fed back.** So the
-//! base learns to act on feedback, and nothing about which layout suits which content: that is left
-//! to the method. When prompt and feedback belonged together, the base knew the answers from the
-//! prompt alone, and training on the feedback of *other* rollouts raised the defect-free rate as
-//! much as a rollout's own.
+//! **The prompt of a feedback pair asks for another content than the one whose render is fed
+//! back.** So the base learns to act on feedback, and nothing about which layout suits which
+//! content: that is left to the method. When prompt and feedback belonged together, the base knew
+//! the answers from the prompt alone, and training on the feedback of *other* rollouts raised the
+//! defect-free rate as much as a rollout's own.
 
 use anyhow::Result;
 use rand::Rng;

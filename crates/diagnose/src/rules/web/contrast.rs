@@ -16,8 +16,8 @@ const PLAIN: usize = 20;
 /// Lines of a text that are looked at.
 const LINES: usize = 8;
 
-/// The contrast of a text. `None` if the text has no colour of its own, is too small, is disabled or
-/// a watermark, has no words, or lies under something.
+/// The contrast of a text. `None` if the text has no colour of its own, is too small, is disabled
+/// or a watermark, has no words, or lies under something.
 pub(super) fn of<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<Contrast<'a>> {
     let element = text.element;
     let color = element.color.filter(|c| c[3] > 0)?;

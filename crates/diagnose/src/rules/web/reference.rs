@@ -15,7 +15,8 @@ const SHOWN: (usize, usize) = (20, 40);
 /// Findings of one rule that are reported.
 const REPORTED: usize = 64;
 
-/// The axes and defects that the comparison adds; `rendered` is the candidate's render, of one page.
+/// The axes and defects that the comparison adds; `rendered` is the candidate's render, of one
+/// page.
 pub(crate) fn compare(with: &WebComparison, rendered: &Rendered) -> ReferenceResult {
     let found = Findings::of(with, rendered);
     let axes = found.axes(with);

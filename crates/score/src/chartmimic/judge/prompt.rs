@@ -1,5 +1,5 @@
-//! What a judge is asked (docs/specs/chartmimic.md, 9): the benchmark's six criteria with their points, in
-//! our words.
+//! What a judge is asked (docs/specs/chartmimic.md, 9): the benchmark's six criteria with their
+//! points, in our words.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,6 +1,6 @@
-//! The score in a judge's reply (docs/specs/chartmimic.md, 9): `Score: N/100` first, else the last `Score:
-//! N`. Marks of emphasis are ignored, and so is case. A fraction is cut off. A reply without a
-//! score from 0 to 100 has none; it is not 0.
+//! The score in a judge's reply (docs/specs/chartmimic.md, 9): `Score: N/100` first, else the last
+//! `Score: N`. Marks of emphasis are ignored, and so is case. A fraction is cut off. A reply
+//! without a score from 0 to 100 has none; it is not 0.
 
 /// The score, from 0 to 100.
 pub fn score(reply: &str) -> Option<u32> {
