@@ -6,7 +6,7 @@ use crate::recipe::Recipe;
 use crate::stages::References;
 use std::time::Duration;
 use vsdpo_artifact::Image;
-use vsdpo_policy::{Clip, PolicyError};
+use vsdpo_policy::{ClipModel, PolicyError};
 use vsdpo_render::{RenderConfig, Renderer, open};
 use vsdpo_score::ReferenceScorer;
 
@@ -16,7 +16,7 @@ pub struct Environment {
     /// Absent where the recipe compares nothing.
     scorer: Option<ReferenceScorer>,
     /// Absent where no weights are given.
-    clip: Option<Clip>,
+    clip: Option<ClipModel>,
 }
 
 impl Environment {
@@ -39,7 +39,7 @@ impl Environment {
             ..RenderConfig::default()
         };
         let (domain, compared) = (recipe.domain, recipe.reward.reference);
-        let clip = recipe.reward.clip.as_deref().map(Clip::load).transpose()?;
+        let clip = recipe.reward.clip.as_deref().map(ClipModel::load).transpose()?;
         let scorer = compared.then(|| ReferenceScorer::open(domain, &config)).transpose()?;
         let renderer = open(domain, domain.default_language(), config)?;
         Ok(Self { renderer, scorer, clip })

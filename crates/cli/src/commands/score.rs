@@ -71,7 +71,7 @@ pub fn page_scorer_config(
 
 #[cfg(feature = "train")]
 fn load_clip(folder: &Path) -> Result<Clip> {
-    let model = vsdpo_policy::Clip::load(folder)?;
+    let model = vsdpo_policy::ClipModel::load(folder)?;
     let embed = move |images: &[&vsdpo_artifact::Image]| -> Result<Vec<Vec<f32>>, vsdpo_score::EmbedError> {
         Ok(model.embed(images)?.iter().map(|vector| vector.values().to_vec()).collect())
     };

@@ -1,12 +1,12 @@
-//! Pictures to patches, as `Qwen2VLImageProcessor` of transformers does it for Qwen3-VL, value for
-//! value.
+//! Converts images to patches with exactly the values of transformers' `Qwen2VLImageProcessor`,
+//! which Qwen3-VL uses.
 //!
 //! The steps: composite on white, resize to multiples of patch x merge within the pixel budget,
 //! normalise, cut into patches in the order in which the vision tower merges them. The resampling
-//! is our own ([`resize_rgb`]), because torchvision's 8-bit bicubic rounds weights and both passes
-//! in its own way and other implementations differ from it in the last bit.
+//! is our own ([`resize_rgb`]), because torchvision's 8-bit bicubic rounds the weights and the
+//! result of both passes, and other implementations differ from it in the last bit.
 //!
-//! Not done: video, crops, folders that switch single steps off (refused at load).
+//! Not implemented: video, crops, and settings that disable a step (rejected by `load`).
 
 use crate::FrontError;
 use crate::tokenizer::read_json;
@@ -15,15 +15,15 @@ use std::hash::{DefaultHasher, Hasher};
 use std::path::Path;
 use vsdpo_artifact::{Image, Resampling, resize_rgb};
 
-/// An image as the vision tower reads it.
+/// The patches of an image, the input of the vision tower.
 #[derive(Clone, PartialEq)]
 pub struct PatchGrid {
-    /// `[t*h*w, channels * temporal_patch * patch * patch]`, row-major; patches of one merge window
-    /// follow each other.
+    /// `[t*h*w, channels * temporal_patch * patch * patch]`, row-major; the patches of one merge
+    /// window are consecutive.
     pub patches: Vec<f32>,
-    /// Patches in time (1), down and across.
+    /// Number of patches `[t, h, w]`; `t` is 1.
     pub grid: [usize; 3],
-    /// Equal for equal pixels of equal grids: the key for cached features within one process.
+    /// A hash of the resized pixels, stable within one process; see [`PatchGrid::key`].
     pub hash: u64,
 }
 
@@ -38,6 +38,18 @@ impl PatchGrid {
     pub fn rows(&self) -> usize {
         self.grid.iter().product()
     }
+
+    /// The key of the image in caches of one process: equal for equal pixels.
+    pub(crate) fn key(&self) -> ImageKey {
+        ImageKey { hash: self.hash, grid: self.grid }
+    }
+}
+
+/// Identifies an image by its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ImageKey {
+    hash: u64,
+    grid: [usize; 3],
 }
 
 /// The image processor of a model folder.
@@ -52,10 +64,10 @@ pub struct ImageProcessor {
     std: [f32; 3],
 }
 
-/// The settings as written; what is missing takes the defaults of transformers' class.
+/// The settings in the file; missing ones have the defaults of transformers' class.
 #[derive(Deserialize)]
 #[serde(default)]
-struct Config {
+struct Settings {
     size: Size,
     min_pixels: Option<usize>,
     max_pixels: Option<usize>,
@@ -84,7 +96,7 @@ impl Default for Size {
     }
 }
 
-impl Default for Config {
+impl Default for Settings {
     fn default() -> Self {
         Self {
             size: Size::default(),
@@ -108,11 +120,11 @@ impl Default for Config {
 const BICUBIC: u32 = 3;
 
 impl ImageProcessor {
-    /// Reads the settings: key `image_processor` of `processor_config.json` (what transformers 5
-    /// writes), else `preprocessor_config.json` (what Qwen3-VL ships).
+    /// Reads the settings: key `image_processor` of `processor_config.json` (as transformers 5
+    /// writes), else `preprocessor_config.json` (as in the published Qwen3-VL folders).
     ///
     /// # Errors
-    /// A missing or malformed file, or settings that this processor does not have.
+    /// A missing or malformed file, or unsupported settings.
     pub fn load(dir: &Path) -> Result<Self, FrontError> {
         let together = dir.join("processor_config.json");
         let settings = read_json(&together)?["image_processor"].clone();
@@ -125,46 +137,36 @@ impl ImageProcessor {
         };
         let fail = |message: String| FrontError::Json { path: path.clone(), message };
         if settings.is_null() {
-            return Err(fail("file not found; copy it from the model's own folder".into()));
+            return Err(fail("file not found; help: copy it from the original model folder".into()));
         }
-        let config: Config = serde_json::from_value(settings).map_err(|e| fail(e.to_string()))?;
-        config.into_processor().map_err(fail)
+        let settings: Settings = serde_json::from_value(settings).map_err(|e| fail(e.to_string()))?;
+        settings.into_processor().map_err(fail)
     }
 
-    /// Patches side by side that become one feature.
-    pub fn merge_size(&self) -> usize {
-        self.merge
-    }
-
-    /// Edge of a patch in pixels.
-    pub fn patch_size(&self) -> usize {
-        self.patch
-    }
-
-    /// Numbers in one patch row: channels x temporal patch x patch x patch.
+    /// Number of values in one patch: channels x temporal patch x patch x patch.
     pub fn patch_len(&self) -> usize {
         3 * self.temporal * self.patch * self.patch
     }
 
-    /// Placeholder tokens of an image: one per merge window.
+    /// Number of placeholder tokens of an image: one per merge window.
     pub fn placeholders(&self, grid: &PatchGrid) -> usize {
         grid.rows() / (self.merge * self.merge)
     }
 
-    /// The size (width, height) to which an image is resized: multiples of patch x merge, area
-    /// within the budget, aspect ratio kept as closely as that allows. The same as `smart_resize`
-    /// in transformers.
+    /// The size (width, height) in pixels to which an image is resized: multiples of patch x merge,
+    /// the area within the budget, the aspect ratio as close to the original as these allow. The
+    /// same as `smart_resize` in transformers.
     ///
     /// # Errors
-    /// An empty image, or an aspect ratio above 200.
+    /// An empty image, an aspect ratio above 200, or a result without pixels.
     pub fn resized(&self, width: u32, height: u32) -> Result<(usize, usize), FrontError> {
-        let refuse = |message: &str| FrontError::ImageSize { width, height, message: message.into() };
+        let fail = |message: &str| FrontError::ImageSize { width, height, message: message.into() };
         if width == 0 || height == 0 {
-            return Err(refuse("it is empty"));
+            return Err(fail("it is empty"));
         }
         let (w, h) = (f64::from(width), f64::from(height));
         if w.max(h) / w.min(h) > 200.0 {
-            return Err(refuse("its aspect ratio is above 200"));
+            return Err(fail("its aspect ratio is above 200"));
         }
         let factor = (self.patch * self.merge) as f64;
         // Python rounds halves to even.
@@ -180,12 +182,12 @@ impl ImageProcessor {
             h_bar = (h * beta / factor).ceil() * factor;
         }
         if w_bar * h_bar < 1.0 {
-            return Err(refuse("it rounds to nothing; raise min_pixels in preprocessor_config.json"));
+            return Err(fail("its resized area is 0; help: raise min_pixels in preprocessor_config.json"));
         }
         Ok((w_bar as usize, h_bar as usize))
     }
 
-    /// An image's patches.
+    /// Resizes an image and cuts it into normalised patches.
     ///
     /// # Errors
     /// As [`Self::resized`].
@@ -205,8 +207,8 @@ impl ImageProcessor {
         Ok(PatchGrid { patches: self.patchify(&rgb, grid), grid, hash: hasher.finish() })
     }
 
-    /// Rows in the order (h/merge, w/merge, merge, merge), each in the order (channel, time, y, x);
-    /// the one frame is repeated over time.
+    /// Patches in the order (h/merge, w/merge, merge, merge), the values of each in the order
+    /// (channel, time, y, x); the single frame is repeated over time.
     fn patchify(&self, rgb: &[u8], [_, grid_h, grid_w]: [usize; 3]) -> Vec<f32> {
         let (patch, merge, width) = (self.patch, self.merge, grid_w * self.patch);
         let table = self.normalised();
@@ -231,16 +233,17 @@ impl ImageProcessor {
         out
     }
 
-    /// The normalised value of every byte, per channel.
+    /// The normalised value of every byte value, per channel.
     fn normalised(&self) -> [[f32; 256]; 3] {
         std::array::from_fn(|c| std::array::from_fn(|v| (v as f32 - self.mean[c]) / self.std[c]))
     }
 }
 
-impl Config {
+impl Settings {
     fn into_processor(self) -> Result<ImageProcessor, String> {
         if !(self.do_resize && self.do_rescale && self.do_normalize) {
-            return Err("do_resize, do_rescale and do_normalize must all be true".into());
+            let names = "do_resize, do_rescale and do_normalize";
+            return Err(format!("only {names} = true are supported"));
         }
         if self.resample != BICUBIC {
             return Err(format!("resample is {}; only 3 (bicubic) is supported", self.resample));
@@ -250,7 +253,7 @@ impl Config {
         {
             return Err("patch_size, merge_size, temporal_patch_size and image_std must not be 0".into());
         }
-        // Rescaling is folded into mean and deviation in single precision, as transformers does it.
+        // Rescaling is folded into mean and standard deviation in f32, as in transformers.
         let scale = (1.0 / self.rescale_factor) as f32;
         Ok(ImageProcessor {
             patch: self.patch_size,
@@ -264,7 +267,7 @@ impl Config {
     }
 }
 
-/// RGBA over a white background, with the integer arithmetic of PIL's `alpha_composite`.
+/// Composites RGBA over white, with the integer arithmetic of PIL's `alpha_composite`.
 pub(crate) fn on_white(rgba: &[u8]) -> Vec<u8> {
     let mut rgb = Vec::with_capacity(rgba.len() / 4 * 3);
     for &[r, g, b, a] in rgba.as_chunks::<4>().0 {
@@ -277,8 +280,8 @@ pub(crate) fn on_white(rgba: &[u8]) -> Vec<u8> {
     rgb
 }
 
-/// One channel of a half-transparent pixel. PIL keeps 7 more bits than the result has, and divides
-/// by 255 with a shift and an addition.
+/// One channel of a partly transparent pixel. PIL keeps 7 extra bits, and divides by 255 with a
+/// shift and an addition.
 fn over_white(value: u8, alpha: u8) -> u8 {
     let (value, alpha) = (u32::from(value), u32::from(alpha));
     let blend = ((value * alpha + 255 * (255 - alpha)) << 7) + (0x80 << 7);
