@@ -2,7 +2,7 @@
 //! web-assets`.
 //!
 //! Why a program and not a Makefile: it runs wherever cargo runs, and it can say in one line what
-//! is missing and how to mend it. It starts other programs and owns no logic of the method; it
+//! is missing and how to fix it. It starts other programs and owns no logic of the method; it
 //! stays small so that it compiles in seconds.
 
 mod assets;
@@ -15,7 +15,7 @@ use std::process::{Command, ExitCode};
 
 const USAGE: &str = "\
 usage: cargo xtask <command>
-  setup          make .venv/ from python/requirements.lock (seconds when it is already there)
+  setup          make .venv/ from crates/render/python/requirements.lock (seconds when it is already there)
   test           setup, then every test of the workspace
   demo [chart | web]
                  setup, then train the embedded mini policy on charts or on pages and write its report

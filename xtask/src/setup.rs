@@ -1,9 +1,9 @@
 //! `setup`: the Python side of the renderers, in `.venv/` under the root.
 //!
-//! The virtual environment is made from `python/requirements.lock`, where every file has its hash.
-//! A copy of the lock file inside it says that it is complete; when the copy equals the lock, setup
-//! has nothing to do. A virtual environment cannot be moved, so it is made in place and stamped
-//! last.
+//! The virtual environment is made from `crates/render/python/requirements.lock`, where every file
+//! has its hash. A copy of the lock file inside it says that it is complete; when the copy equals
+//! the lock, setup has nothing to do. A virtual environment cannot be moved, so it is made in place
+//! and stamped last.
 
 use crate::{run, say};
 use anyhow::{Context, Result, bail};
@@ -21,7 +21,7 @@ const PACKAGES: [&str; 3] = ["fonts-dejavu-core", "fonts-liberation", "chromium-
 
 /// Makes `.venv/` unless it is there and complete.
 pub fn setup(root: &Path) -> Result<()> {
-    let lock_path = root.join("python/requirements.lock");
+    let lock_path = root.join("crates/render/python/requirements.lock");
     let lock = std::fs::read_to_string(&lock_path)
         .with_context(|| format!("cannot read {}", lock_path.display()))?;
     let venv = root.join(".venv");
@@ -34,7 +34,7 @@ pub fn setup(root: &Path) -> Result<()> {
     let python = find_python()?;
     say(&format!("making .venv with {}", python.display()));
     make_venv(&python, &venv)?;
-    say("installing python/requirements.lock (a minute or two)");
+    say("installing crates/render/python/requirements.lock (a minute or two)");
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"];
     run(Command::new(venv.join("bin/python"))
         .args(pip)

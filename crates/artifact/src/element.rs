@@ -109,6 +109,9 @@ impl Align {
 pub struct Element {
     /// Position in [`crate::Rendered::elements`].
     pub id: u32,
+    /// The page that it is on: a position in [`crate::Rendered::pages`].
+    #[serde(default)]
+    pub page: u32,
     /// What it is.
     pub kind: ElementKind,
     /// How `stack` was found.
@@ -165,14 +168,14 @@ pub struct Element {
     /// vertices is thinned evenly.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub points: Vec<[f32; 2]>,
-    /// What only elements of pages have.
+    /// What only elements of HTML pages have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub page: Option<PageFacts>,
+    pub html: Option<HtmlFacts>,
 }
 
 /// What a browser says of an element beside its boxes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct PageFacts {
+pub struct HtmlFacts {
     /// Lower-case name of the HTML element.
     pub tag: String,
     /// Boxes of its own lines of text (of its descendants' texts none), clipping ignored; at most
@@ -220,6 +223,7 @@ impl Element {
     pub fn new(id: u32, kind: ElementKind, region: Region) -> Self {
         Self {
             id,
+            page: 0,
             kind,
             class: Attribution::Creator,
             stack: Vec::new(),
@@ -238,7 +242,7 @@ impl Element {
             label: None,
             values: Vec::new(),
             points: Vec::new(),
-            page: None,
+            html: None,
         }
     }
 }

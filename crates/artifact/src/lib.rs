@@ -15,6 +15,7 @@
 //! assert!((a.iou(b) - 1.0 / 3.0).abs() < 1e-6);
 //! ```
 
+mod comparison;
 mod credit;
 mod diagnosis;
 mod element;
@@ -25,12 +26,15 @@ mod resample;
 mod rollout;
 mod task;
 
+pub use comparison::{
+    BlockMatch, ChartComparison, ChartScores, Comparison, F1, TextBlock, WebComparison, WebScores,
+};
 pub use credit::{Credit, CreditedStatement, Statement};
-pub use diagnosis::{Axis, ChartAxis, Defect, Diagnosis, Rubric, Verdict, WebAxis};
-pub use element::{Align, Attribution, Element, ElementKind, PageFacts};
+pub use diagnosis::{Axis, AxisScore, Defect, Diagnosis, Rubric};
+pub use element::{Align, Attribution, Element, ElementKind, HtmlFacts};
 pub use geometry::{Region, Span};
-pub use outcome::{ExecError, FailureKind, Image, Outcome, Rendered, StyleRule};
+pub use outcome::{ExecError, FailureKind, Image, Outcome, Page, Rendered, StyleRule};
 pub use records::{ChartRecords, ColorToken, GridCell};
 pub use resample::{Resampling, resize_rgb};
 pub use rollout::{Rollout, extract_code};
-pub use task::{Domain, Requirements, Task};
+pub use task::{Domain, Language, Requirements, Source, Task};

@@ -61,18 +61,39 @@ impl Outcome {
     }
 }
 
-/// A picture with the table of everything in it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rendered {
+/// One picture of a render: a figure of a chart script, an HTML page, a slide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
     /// The pixels.
     pub image: Image,
-    /// The elements that left ink, by id.
+}
+
+/// What a source drew: its pages, and the table of everything on them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rendered {
+    /// At least one page, in the order in which the source shows them. A chart script has one per
+    /// figure that it saves, shows or leaves open.
+    pub pages: Vec<Page>,
+    /// The elements that left ink. `elements[i].id == i`, and [`Element::page`] never decreases.
     pub elements: Vec<Element>,
-    /// Remarks that a person should see (more than one figure, records cut at a cap, addresses
-    /// without answer).
+    /// Remarks for the user (figures left out, records cut at a limit, URLs without an answer).
     pub notes: Vec<String>,
-    /// The rules of a page's own style sheets; empty for charts.
+    /// The rules of an HTML page's own style sheets; empty for every other source.
     pub styles: Vec<StyleRule>,
+}
+
+impl Rendered {
+    /// A render of one page, without notes and style rules.
+    pub fn of_page(image: Image, elements: Vec<Element>) -> Self {
+        Self { pages: vec![Page { image }], elements, notes: Vec::new(), styles: Vec::new() }
+    }
+
+    /// The elements of one page; empty if there is no such page.
+    pub fn elements_on(&self, page: usize) -> &[Element] {
+        let start = self.elements.partition_point(|e| (e.page as usize) < page);
+        let end = self.elements.partition_point(|e| e.page as usize <= page);
+        &self.elements[start..end]
+    }
 }
 
 /// A CSS rule in a `style` element, with what it decides after the cascade.

@@ -48,8 +48,8 @@ impl Ord for ColorToken {
     }
 }
 
-/// The records of ChartMimic's low-level metrics for one script (spec chartmimic, 3 to 8). A script
-/// that dies leaves empty records.
+/// The records of ChartMimic's low-level metrics for one script (docs/specs/chartmimic.md, 3 to 8).
+/// A script that dies leaves empty records.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChartRecords {
     /// Drawn texts in drawing order.

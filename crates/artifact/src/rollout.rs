@@ -1,11 +1,13 @@
 //! What the policy answered.
 
-use crate::{Domain, Span};
+use crate::{Language, Span};
 
 /// One sampled completion. Token ids are carried from the sampler and never made again from the
 /// text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rollout {
+    /// The task that it answers: a position among the tasks of its step.
+    pub task: usize,
     /// The completion as text (the decoded tokens, end token excluded).
     pub text: String,
     /// y: the sampled token ids, end token included when it was sampled.
@@ -28,12 +30,12 @@ impl Rollout {
     }
 }
 
-/// Finds the code in a completion: the first fenced block in a language of the domain, else the
-/// first fenced block without a language, else the whole text. An unclosed fence reaches to the
-/// end.
-pub fn extract_code(text: &str, domain: Domain) -> Span {
+/// Finds the code in a completion: the first fenced block in this language, else the first fenced
+/// block without a language, else the whole text. An unclosed fence reaches to the end.
+pub fn extract_code(text: &str, language: Language) -> Span {
     let blocks = fenced_blocks(text);
-    let named = blocks.iter().find(|(lang, _)| domain.fences().contains(&lang.to_ascii_lowercase().as_str()));
+    let named =
+        blocks.iter().find(|(lang, _)| language.fences().contains(&lang.to_ascii_lowercase().as_str()));
     let bare = || blocks.iter().find(|(lang, _)| lang.is_empty());
     named.or_else(bare).map_or(Span::new(0, text.len()), |(_, span)| *span)
 }
@@ -68,7 +70,7 @@ mod tests {
     #[test]
     fn code_is_found_as_the_benchmarks_find_it() {
         let check = |text: &str, want: &str| {
-            let span = extract_code(text, Domain::Chart);
+            let span = extract_code(text, Language::Python);
             assert_eq!(span.text(text), Some(want), "in {text:?}");
         };
         check("plot()", "plot()");

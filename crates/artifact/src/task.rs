@@ -2,9 +2,10 @@
 
 use crate::Image;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
-/// The three kinds of artifact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// The three kinds of artifact. A domain decides rules and axes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Domain {
     /// matplotlib scripts.
@@ -16,6 +17,9 @@ pub enum Domain {
 }
 
 impl Domain {
+    /// All domains.
+    pub const ALL: [Domain; 3] = [Domain::Chart, Domain::Web, Domain::Slide];
+
     /// The lower-case name, as in recipes and file names.
     pub fn name(self) -> &'static str {
         match self {
@@ -25,13 +29,59 @@ impl Domain {
         }
     }
 
-    /// Languages of a fenced block that holds this domain's code.
+    /// The language of a domain's sources where nothing else says it.
+    pub fn default_language(self) -> Language {
+        match self {
+            Domain::Chart => Language::Python,
+            Domain::Web | Domain::Slide => Language::Html,
+        }
+    }
+}
+
+/// The two languages of sources. A language decides how a source is read: code fences, statements,
+/// comments, the entry of the renderer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// Python: matplotlib scripts, python-pptx scripts.
+    Python,
+    /// HTML with CSS and JavaScript: pages, slides.
+    Html,
+}
+
+impl Language {
+    /// The lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Language::Python => "python",
+            Language::Html => "html",
+        }
+    }
+
+    /// Info strings of a fenced block that holds code in this language.
     pub fn fences(self) -> &'static [&'static str] {
         match self {
-            Domain::Chart => &["python", "py"],
-            Domain::Web => &["html"],
-            Domain::Slide => &["python", "py", "html"],
+            Language::Python => &["python", "py"],
+            Language::Html => &["html"],
         }
+    }
+}
+
+/// A piece of code to render.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The code. Spans of elements, errors and statements are byte offsets into it.
+    pub text: String,
+    /// How it is read.
+    pub language: Language,
+    /// The folder whose files it may use by relative paths; `None`: it has no files.
+    pub folder: Option<PathBuf>,
+}
+
+impl Source {
+    /// A source without files of its own.
+    pub fn new(text: impl Into<String>, language: Language) -> Self {
+        Self { text: text.into(), language, folder: None }
     }
 }
 
@@ -40,8 +90,10 @@ impl Domain {
 pub struct Task {
     /// Stable name within its data set.
     pub id: String,
-    /// Decides renderer, rules and axes.
+    /// Decides rules and axes.
     pub domain: Domain,
+    /// The language of the answer.
+    pub language: Language,
     /// The instruction.
     pub prompt: String,
     /// Pictures that belong to the instruction, before its text.
@@ -50,6 +102,21 @@ pub struct Task {
     pub reference: Option<String>,
     /// What the artifact must show; without it the content axis is not judged.
     pub requirements: Option<Requirements>,
+}
+
+impl Task {
+    /// A task of which only the kind of artifact is known: a file that somebody wrote.
+    pub fn unspecified(domain: Domain, language: Language) -> Self {
+        Self {
+            id: String::new(),
+            domain,
+            language,
+            prompt: String::new(),
+            images: Vec::new(),
+            reference: None,
+            requirements: None,
+        }
+    }
 }
 
 /// Checkable demands of an instruction.

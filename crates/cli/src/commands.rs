@@ -2,10 +2,9 @@
 
 mod data;
 mod doctor;
-mod drawing;
 mod eval;
 mod explain;
-mod files;
+mod input;
 mod lint;
 mod render;
 mod report;

@@ -1,4 +1,4 @@
-//! The forms in which `lint` speaks. Each takes the same facts and makes text of them; none judges.
+//! The output formats of `lint`. Each formats the same facts.
 
 pub mod github;
 pub mod human;
@@ -8,7 +8,7 @@ pub mod sarif;
 use crate::terminal::clean_line;
 use std::collections::BTreeSet;
 use vsdpo_artifact::{
-    Credit, CreditedStatement, Defect, Diagnosis, Domain, Element, ExecError, Outcome, Region, Span,
+    Credit, CreditedStatement, Defect, Diagnosis, Domain, Element, ExecError, Language, Outcome, Region, Span,
 };
 
 /// One linted file with everything that is known about it.
@@ -17,6 +17,8 @@ pub struct Checked {
     pub file: String,
     /// What it is.
     pub domain: Domain,
+    /// How its source is read.
+    pub language: Language,
     /// The script or page.
     pub source: String,
     /// What became of it.
@@ -79,7 +81,7 @@ impl Checked {
         let finding = |defect: &Defect| {
             let span = self.blamed(defect).first().map(|s| s.statement.span);
             let (rule, message) = (defect.rule.to_owned(), clean_line(&defect.message));
-            Remark { rule, message, error: false, span, boxes: defect.regions.clone() }
+            Remark { rule, message, error: false, span, page: defect.page, boxes: defect.regions.clone() }
         };
         failure.into_iter().chain(self.diagnosis.defects.iter().map(finding)).collect()
     }
@@ -90,6 +92,7 @@ impl Checked {
             message: clean_line(&error.message),
             error: true,
             span: error.span.filter(|s| !s.is_empty()),
+            page: 0,
             boxes: Vec::new(),
         }
     }
@@ -111,7 +114,9 @@ pub struct Remark {
     pub error: bool,
     /// The statement at fault.
     pub span: Option<Span>,
-    /// Boxes in the picture.
+    /// The page of the boxes.
+    pub page: u32,
+    /// Boxes in the picture of that page.
     pub boxes: Vec<Region>,
 }
 

@@ -16,7 +16,7 @@ mod page;
 mod records;
 mod rollout;
 
-pub use lint::{base64, lint_page, png};
+pub use lint::lint_page;
 
 use anyhow::{Context, Result, bail};
 use records::{ArmRecord, RolloutEntry, RolloutRecord};
@@ -57,8 +57,8 @@ struct Shown {
     record: RolloutRecord,
     /// Name of its page inside `rollouts/`.
     page: String,
-    /// Its picture inside `images/` with its size in pixels.
-    picture: Option<(String, u32, u32)>,
+    /// Its pages inside `images/`, each with its size in pixels.
+    pictures: Vec<(String, u32, u32)>,
 }
 
 /// Writes `<run>/report`.
@@ -140,8 +140,11 @@ fn load(file: &Path, entries: Vec<RolloutEntry>, run: &Path, out: &Path) -> Resu
     let mut shown = Vec::with_capacity(entries.len());
     for (i, entry) in entries.into_iter().enumerate() {
         let record = records::read_rollout(&mut reader, &entry)?;
-        let picture = record.image.as_deref().and_then(|image| copy_picture(run, image, &out.join("images")));
-        shown.push(Shown { page: format!("{:05}-{i:04}.html", entry.step), entry, record, picture });
+        // A run of an older version names one picture.
+        let names = if record.images.is_empty() { record.image.as_slice() } else { &record.images[..] };
+        let copy = |image: &String| copy_picture(run, image, &out.join("images"));
+        let pictures = names.iter().filter_map(copy).collect();
+        shown.push(Shown { page: format!("{:05}-{i:04}.html", entry.step), entry, record, pictures });
     }
     Ok(shown)
 }

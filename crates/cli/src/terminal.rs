@@ -4,29 +4,11 @@
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use vsdpo_score::report::{Reporter, harmless};
 
-/// Whether a character may reach a terminal: no control codes but line feed and tab, and none of
-/// the marks that reorder text on screen.
-fn harmless(c: char) -> bool {
-    let reorders = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    matches!(c, '\n' | '\t') || (!c.is_control() && !reorders)
-}
-
-/// The text without what could drive a terminal; a carriage return before a line feed is dropped,
-/// every other such character becomes U+FFFD.
-pub fn clean(text: &str) -> Cow<'_, str> {
-    if text.chars().all(harmless) {
-        return Cow::Borrowed(text);
-    }
-    let text = text.replace("\r\n", "\n");
-    Cow::Owned(text.chars().map(|c| if harmless(c) { c } else { '\u{fffd}' }).collect())
-}
-
-/// [`clean`] on one line: line feeds and tabs become spaces.
-pub fn clean_line(text: &str) -> String {
-    clean(text).replace(['\n', '\t'], " ").trim().to_owned()
-}
+pub use vsdpo_score::report::{clean, clean_line};
 
 /// JSON in which control characters stand as `\u` escapes, so that it is safe on a terminal and
 /// still the same value. `serde_json` leaves those above U+007E as they are; inside a string they
@@ -81,6 +63,40 @@ pub fn progress(what: &str, total: u64) -> ProgressBar {
     bar.set_message(what.to_owned());
     bar.enable_steady_tick(Duration::from_millis(120));
     bar
+}
+
+/// Notes and progress on standard error.
+#[derive(Default)]
+pub struct Terminal {
+    bar: Mutex<Option<ProgressBar>>,
+}
+
+impl Terminal {
+    fn bar(&self) -> std::sync::MutexGuard<'_, Option<ProgressBar>> {
+        self.bar.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reporter for Terminal {
+    fn note(&self, text: &str) {
+        remark(text);
+    }
+
+    fn begin(&self, what: &str, total: u64) {
+        *self.bar() = Some(progress(what, total));
+    }
+
+    fn advance(&self) {
+        if let Some(bar) = &*self.bar() {
+            bar.inc(1);
+        }
+    }
+
+    fn end(&self) {
+        if let Some(bar) = self.bar().take() {
+            bar.finish_and_clear();
+        }
+    }
 }
 
 #[cfg(test)]

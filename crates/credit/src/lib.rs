@@ -11,12 +11,12 @@
 //! judge renders (that is `diagnose`) and it does not know the loss that uses the weights.
 //!
 //! ```
-//! use vsdpo_artifact::{Domain, Image, Outcome, Rendered, Span};
+//! use vsdpo_artifact::{Image, Language, Outcome, Rendered, Span};
 //! use vsdpo_credit::{CreditConfig, credit, token_weights};
 //! let source = "a = 1; plot(a)";
 //! let image = Image { width: 0, height: 0, rgba: [].into() };
-//! let outcome = Outcome::Rendered(Rendered { image, elements: vec![], notes: vec![], styles: vec![] });
-//! let credit = credit(Domain::Chart, source, &outcome, &[], &CreditConfig::default());
+//! let outcome = Outcome::Rendered(Rendered::of_page(image, vec![]));
+//! let credit = credit(Language::Python, source, &outcome, &[], &CreditConfig::default());
 //! assert_eq!(credit.statements.len(), 2);
 //! let code = Span::new(0, source.len());
 //! assert_eq!(token_weights(&credit, source, code, &[Span::new(0, 1)]), [1.0]);
@@ -33,7 +33,7 @@ pub use weight::{responsibility, statement_weight};
 
 use serde::{Deserialize, Serialize};
 use vsdpo_artifact::{
-    Credit, CreditedStatement, Defect, Domain, Element, ExecError, Outcome, Region, Rendered, Statement,
+    Credit, CreditedStatement, Defect, Element, ExecError, Language, Outcome, Region, Rendered, Statement,
     StyleRule,
 };
 
@@ -88,14 +88,14 @@ impl Default for CreditConfig {
 /// as well as a defect's is, so the statement there gets resp 1: the one in which the error was
 /// raised (or where parsing stopped). Without a place no statement is singled out.
 pub fn credit(
-    domain: Domain,
+    language: Language,
     source: &str,
     outcome: &Outcome,
     defects: &[Defect],
     cfg: &CreditConfig,
 ) -> Credit {
     let rules = outcome.rendered().map_or(&[][..], |rendered| &rendered.styles);
-    let statements = statements(domain, source, rules);
+    let statements = statements(language, source, rules);
     let blamed = match outcome {
         Outcome::Rendered(r) => blame_drawn(&statements, r, defects, cfg),
         Outcome::Failed { error } => blame_failed(&statements, source, error),
@@ -107,21 +107,19 @@ pub fn credit(
 }
 
 /// The statements of a source by start, an enclosing one before the ones inside it: Python's
-/// statements for charts, elements and `rules` for pages. Slides have none yet.
-pub fn statements(domain: Domain, source: &str, rules: &[StyleRule]) -> Vec<Statement> {
-    match domain {
-        Domain::Chart => statements::python::statements(source),
-        Domain::Web => statements::html::statements(source, rules),
-        Domain::Slide => Vec::new(),
+/// statements; of HTML, the elements and the style `rules`.
+pub fn statements(language: Language, source: &str, rules: &[StyleRule]) -> Vec<Statement> {
+    match language {
+        Language::Python => statements::python::statements(source),
+        Language::Html => statements::html::statements(source, rules),
     }
 }
 
-/// The comments of a source with their lines, from 1; none for slides.
-pub fn comments(domain: Domain, source: &str) -> Vec<(usize, &str)> {
-    match domain {
-        Domain::Chart => statements::python::comments(source),
-        Domain::Web => statements::html::comments(source),
-        Domain::Slide => Vec::new(),
+/// The comments of a source with their lines, from 1.
+pub fn comments(language: Language, source: &str) -> Vec<(usize, &str)> {
+    match language {
+        Language::Python => statements::python::comments(source),
+        Language::Html => statements::html::comments(source),
     }
 }
 
@@ -132,16 +130,15 @@ fn blame_drawn(
     defects: &[Defect],
     cfg: &CreditConfig,
 ) -> Vec<(Vec<u32>, f32)> {
-    let mut drawn: Vec<(Vec<u32>, Vec<Region>)> = vec![Default::default(); statements.len()];
+    let mut drawn: Vec<Vec<&Element>> = vec![Vec::new(); statements.len()];
     for element in &rendered.elements {
         for index in element_statements(statements, element) {
-            drawn[index].0.push(element.id);
-            drawn[index].1.push(element.region);
+            drawn[index].push(element);
         }
     }
-    let blame = |(ids, regions): (Vec<u32>, Vec<Region>)| {
-        let resp = responsibility(&regions, defects, cfg.overlap);
-        (ids, resp)
+    let blame = |elements: Vec<&Element>| {
+        let resp = responsibility(&elements, defects, cfg.overlap);
+        (elements.iter().map(|e| e.id).collect(), resp)
     };
     let mut blamed: Vec<(Vec<u32>, f32)> = drawn.into_iter().map(blame).collect();
     for rule in &rendered.styles {
@@ -171,9 +168,8 @@ fn blame_rule(
         let guilty =
             rule.decides.iter().filter(|(property, _)| defect.properties.contains(&property.as_str()));
         let at = guilty.flat_map(|(_, ids)| ids).filter(|id| defect.elements.contains(id));
-        let regions: Vec<Region> =
-            at.filter_map(|&id| elements.get(id as usize)).map(|element| element.region).collect();
-        responsibility(&regions, std::slice::from_ref(defect), cfg.overlap)
+        let at: Vec<&Element> = at.filter_map(|&id| elements.get(id as usize)).collect();
+        responsibility(&at, std::slice::from_ref(defect), cfg.overlap)
     };
     (ids, defects.iter().map(resp).fold(0.0, f32::max))
 }

@@ -4,7 +4,7 @@
 //! The paper maps an element to the source line that emitted it. We have the user's whole call
 //! stack, so we map each of its calls to the smallest statement around it. An element drawn by a
 //! helper is thus in M of the helper's inner statement *and* of the statement that called the
-//! helper: either may be the one to mend. Compound statements around them (the loop, the `def`) do
+//! helper: either may be the one to fix. Compound statements around them (the loop, the `def`) do
 //! not answer, because their own tokens, the header, did not draw it.
 
 use vsdpo_artifact::{Element, Span, Statement};

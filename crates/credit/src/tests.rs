@@ -15,7 +15,7 @@ fn element(id: u32, stack: Vec<Span>, region: [f32; 4]) -> Element {
 
 fn rendered(elements: Vec<Element>) -> Outcome {
     let image = Image { width: 0, height: 0, rgba: [].into() };
-    Outcome::Rendered(Rendered { image, elements, notes: vec![], styles: vec![] })
+    Outcome::Rendered(Rendered::of_page(image, elements))
 }
 
 fn failed(span: Option<Span>) -> Outcome {
@@ -28,6 +28,7 @@ fn defect(regions: &[[f32; 4]], severity: f32) -> Defect {
     Defect {
         rule: "chart/test",
         severity,
+        page: 0,
         elements: vec![],
         regions,
         properties: &[],
@@ -37,7 +38,7 @@ fn defect(regions: &[[f32; 4]], severity: f32) -> Defect {
 
 /// Expects (first line, elements, resp) of every statement.
 fn check(source: &str, outcome: &Outcome, defects: &[Defect], want: &[(usize, &[u32], f32)]) {
-    let got = credit(Domain::Chart, source, outcome, defects, &CreditConfig::default());
+    let got = credit(Language::Python, source, outcome, defects, &CreditConfig::default());
     let seen: Vec<_> =
         got.statements.iter().map(|s| (s.statement.line, s.elements.as_slice(), s.resp)).collect();
     assert_eq!(seen, want, "in {source:?}");
@@ -48,7 +49,7 @@ fn check(source: &str, outcome: &Outcome, defects: &[Defect], want: &[(usize, &[
 
 #[test]
 fn equation_4_takes_the_worst_pair() {
-    let a: Region = [0.0, 0.0, 10.0, 10.0].into();
+    let a = &element(0, vec![], [0.0, 0.0, 10.0, 10.0]);
     let half = defect(&[[5.0, 0.0, 15.0, 10.0]], 1.0);
     let inner = defect(&[[0.0, 0.0, 20.0, 10.0]], 1.0);
     let both = [half.clone(), inner.clone()];
@@ -62,7 +63,9 @@ fn equation_4_takes_the_worst_pair() {
     assert_eq!(responsibility(&[a], &[two], Overlap::Iou), 1.0);
     assert_eq!(responsibility(&[], &[half], Overlap::Iou), 0.0);
     assert_eq!(responsibility(&[a], &[], Overlap::Iou), 0.0);
-    assert_eq!(responsibility(&[Region::default()], &[inner], Overlap::Ioa), 0.0);
+    assert_eq!(responsibility(&[&element(0, vec![], [0.0; 4])], &[inner], Overlap::Ioa), 0.0);
+    let elsewhere = Defect { page: 1, ..both[1].clone() };
+    assert_eq!(responsibility(&[a], &[elsewhere], Overlap::Ioa), 0.0, "a defect of another page");
 }
 
 #[test]
@@ -149,7 +152,7 @@ fn check_tokens(marked: &str, code: impl std::ops::RangeBounds<usize>, want: &[O
         .collect();
     let source = &text[(code.start_bound().cloned(), code.end_bound().cloned())];
     let first = source.as_ptr() as usize - text.as_ptr() as usize;
-    let credit = credit(Domain::Chart, source, &rendered(vec![]), &[], &CreditConfig::default());
+    let credit = credit(Language::Python, source, &rendered(vec![]), &[], &CreditConfig::default());
     let got = token_statements(&credit, source, Span::new(first, first + source.len()), &spans);
     assert_eq!(got, want, "in {marked:?}");
 }
@@ -185,7 +188,7 @@ fn tokens_outside_the_code_weigh_one() {
 #[test]
 fn partial_characters_are_placed_by_bytes() {
     let source = "t('é')\nu";
-    let credit = credit(Domain::Chart, source, &rendered(vec![]), &[], &CreditConfig::default());
+    let credit = credit(Language::Python, source, &rendered(vec![]), &[], &CreditConfig::default());
     let spans: Vec<Span> = (0..source.len()).map(|i| Span::new(i, i + 1)).collect();
     let got = token_statements(&credit, source, Span::new(0, source.len()), &spans);
     assert_eq!(got, [&[Some(0); 8][..], &[Some(1)]].concat());
@@ -202,7 +205,7 @@ fn token_weights_follow_their_statement() {
     let elements = vec![element(0, vec![at(source, "bad()", 0)], [0.0, 0.0, 4.0, 4.0])];
     let defects = [defect(&[[0.0, 0.0, 8.0, 4.0]], 1.0)];
     let cfg = CreditConfig { amplify: 5.0, overlap: Overlap::Iou };
-    let credit = credit(Domain::Chart, source, &rendered(elements), &defects, &cfg);
+    let credit = credit(Language::Python, source, &rendered(elements), &defects, &cfg);
     let code = Span::new(10, 10 + source.len());
     let spans =
         [Span::new(0, 10), Span::new(10, 16), Span::new(16, 17), Span::new(17, 22), Span::new(22, 22)];
@@ -221,7 +224,7 @@ proptest::proptest! {
         let defects = [defect(&[[0.0, 0.0, 1.0, 1.0]], 1.0)];
         let outcomes = [rendered(elements), failed(spans.first().copied())];
         for outcome in outcomes {
-            let credit = credit(Domain::Chart, &source, &outcome, &defects, &CreditConfig::default());
+            let credit = credit(Language::Python, &source, &outcome, &defects, &CreditConfig::default());
             let weights = token_weights(&credit, &source, Span::new(code.0, code.1), &spans);
             assert_eq!(weights.len(), spans.len());
             assert!(weights.iter().all(|&w| w == 1.0 || w == 3.0));
@@ -246,10 +249,10 @@ fn pages_charge_elements_and_the_rules_that_decide() {
         rule("b { color: red }", &[("color", &[1])]),
     ];
     let image = Image { width: 0, height: 0, rgba: [].into() };
-    let outcome = Outcome::Rendered(Rendered { image, elements, notes: vec![], styles });
+    let outcome = Outcome::Rendered(Rendered { styles, ..Rendered::of_page(image, elements) });
     let pale = Defect { elements: vec![0], properties: &["color"], ..defect(&[one], 1.0) };
     let moved = Defect { elements: vec![2], properties: &["margin"], ..defect(&[three], 1.0) };
-    let got = credit(Domain::Web, source, &outcome, &[pale, moved], &CreditConfig::default());
+    let got = credit(Language::Html, source, &outcome, &[pale, moved], &CreditConfig::default());
     let got: Vec<_> = got
         .statements
         .iter()

@@ -64,11 +64,11 @@ pub(crate) fn prepare(folder: &Path, note: &mut dyn FnMut(&str)) -> Result<(), D
 
 /// The rows' file and the pictures' place.
 fn parts(folder: &Path, note: &mut dyn FnMut(&str)) -> Result<(PathBuf, Pictures), DataError> {
-    let mend = "name the folder that holds chart2code.json and images/, or json.tar.gz and images.tar.gz";
-    let lacks = |what: &str| Err(DataError::file(folder, format!("holds no {what}"), mend));
+    let help = "name the folder that holds chart2code.json and images/, or json.tar.gz and images.tar.gz";
+    let lacks = |what: &str| Err(DataError::file(folder, format!("holds no {what}"), help));
     let at = |name: &str| folder.join(name);
     if !folder.is_dir() {
-        return Err(DataError::file(folder, "is no folder", mend));
+        return Err(DataError::file(folder, "is no folder", help));
     }
     let json = match (at(JSON), at("json.tar.gz")) {
         (json, _) if json.is_file() => json,

@@ -12,11 +12,10 @@
 //! Not done: the Customized task; pictures from the PDF where the PNG is missing (such examples are
 //! left out and counted).
 
-use crate::corpus::Rows;
 use crate::error::{DataError, Skips};
 use crate::pairs::{Form, Pairs};
 use crate::picture::Picture;
-use crate::record::Record;
+use crate::record::{Record, Rows};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -43,7 +42,7 @@ struct Size {
 impl ChartMimic {
     pub fn open(path: &Path, split: &str, limit: u64, skips: &mut Skips) -> Result<Self, DataError> {
         let folder = folder_of(path, split)?;
-        let form = Form { ending: "py", mend: "render it from the PDF of that name at 120 dpi" };
+        let form = Form { ending: "py", help: "render it from the PDF of that name at 120 dpi" };
         let pairs = Pairs::open(&folder, form, limit, skips)?;
         Ok(Self { pairs, sizes: sizes(&folder)? })
     }
@@ -93,7 +92,7 @@ fn idx(stem: &str) -> String {
 }
 
 fn folder_of(path: &Path, split: &str) -> Result<PathBuf, DataError> {
-    let mend = "name the folder that holds STEM.py and STEM.png, or the one above it with \
+    let help = "name the folder that holds STEM.py and STEM.png, or the one above it with \
                 data.split = \"ori_500\", \"direct_600\" or \"direct_1800\"";
     let below = [path.join(split), path.join("dataset").join(split)];
     let scripts = |folder: &Path| {
@@ -103,7 +102,7 @@ fn folder_of(path: &Path, split: &str) -> Result<PathBuf, DataError> {
     match below.into_iter().find(|folder| folder.is_dir()) {
         Some(folder) => Ok(folder),
         None if split == "train" && scripts(path) => Ok(path.to_owned()),
-        None => Err(DataError::file(path, format!("holds no scripts and no folder {split}"), mend)),
+        None => Err(DataError::file(path, format!("holds no scripts and no folder {split}"), help)),
     }
 }
 
@@ -111,16 +110,16 @@ fn folder_of(path: &Path, split: &str) -> Result<PathBuf, DataError> {
 fn sizes(folder: &Path) -> Result<HashMap<String, (f64, f64)>, DataError> {
     let near = folder.ancestors().take(3).map(|f| f.join(SIZES)).find(|f| f.is_file());
     let Some(path) = near else { return Ok(HashMap::new()) };
-    let mend = "it holds one {idx, width, height} a line";
+    let help = "it holds one {idx, width, height} a line";
     let file = File::open(&path).map_err(DataError::io(&path, "check the rights"))?;
     let mut sizes = HashMap::new();
     for (i, line) in BufReader::new(file).lines().enumerate() {
-        let line = line.map_err(DataError::io(&path, mend))?;
+        let line = line.map_err(DataError::io(&path, help))?;
         if line.trim().is_empty() {
             continue;
         }
         let size: Size = serde_json::from_str(&line)
-            .map_err(|e| DataError::file(&path, format!("line {}: {e}", i + 1), mend))?;
+            .map_err(|e| DataError::file(&path, format!("line {}: {e}", i + 1), help))?;
         sizes.insert(size.idx, (size.width, size.height));
     }
     Ok(sizes)

@@ -3,45 +3,11 @@
 use crate::chartmimic::ChartMimic;
 use crate::error::{DataError, Reason, Skipped, Skips, tally};
 use crate::picture::{Picture, decode};
-use crate::record::Record;
-use crate::{DataConfig, chart2code, design2code, jsonl, order};
+use crate::record::{Record, Rows};
+use crate::{DataConfig, chart2code, design2code, jsonl};
 use std::collections::BTreeMap;
-use std::fmt::Debug;
 use std::path::Path;
 use vsdpo_artifact::{Domain, Task};
-
-/// The good rows of a data set, whatever its form.
-pub(crate) trait Rows: Debug + Send + Sync {
-    fn len(&self) -> u64;
-
-    /// The file of the rows, or their folder.
-    fn path(&self) -> &Path;
-
-    /// The file of one row, where there are several.
-    fn file(&self, _i: u64) -> &Path {
-        self.path()
-    }
-
-    /// The number of a row in its file, from 1.
-    fn number(&self, i: u64) -> u64 {
-        i + 1
-    }
-
-    fn record(&self, i: u64) -> Result<Record, DataError>;
-
-    /// The same for rows of which several may be read at once.
-    fn records(&self, rows: &[u64]) -> Result<Vec<Record>, DataError> {
-        rows.iter().map(|&i| self.record(i)).collect()
-    }
-
-    /// The file of a picture.
-    fn bytes(&self, picture: &Picture) -> Result<Vec<u8>, DataError>;
-
-    /// The row at a position of the endless stream.
-    fn at(&self, seed: u64, position: u64) -> u64 {
-        order::row_at(seed, position, self.len())
-    }
-}
 
 /// An opened corpus: its good rows in the order of the file.
 #[derive(Debug)]
@@ -63,7 +29,7 @@ impl Corpus {
             return Err(DataError::Key {
                 key: "path",
                 problem: format!("is not given, and {:?} lies in files", config.kind),
-                mend: "name its file or folder",
+                help: "name its file or folder",
             });
         }
         let mut skips = Skips { counts: BTreeMap::new(), listener: skipped };
@@ -145,13 +111,14 @@ impl Corpus {
                 path: self.rows.file(i).to_owned(),
                 row: self.number(i),
                 problem: format!("{}: {problem}", picture.name()),
-                mend: "`visual-sdpo data filter` writes the rows that are whole",
+                help: "`visual-sdpo data filter` writes the rows that are whole",
             })
         };
         Ok(Task {
             images: record.pictures.iter().map(image).collect::<Result<_, _>>()?,
             id: record.id,
             domain: self.domain,
+            language: self.domain.default_language(),
             prompt: record.prompt,
             reference: record.reference,
             requirements: record.requirements,
@@ -178,7 +145,7 @@ fn open(config: &DataConfig, skips: &mut Skips) -> Result<Box<dyn Rows>, DataErr
         return Err(DataError::Key {
             key: "split",
             problem: format!("{:?} has no {split:?}", config.kind),
-            mend: "leave it out: the data set has one part",
+            help: "leave it out: the data set has one part",
         });
     }
     Ok(match config.kind.as_str() {
@@ -206,6 +173,6 @@ fn in_parquet(config: &DataConfig, _: &mut Skips) -> Result<Box<dyn Rows>, DataE
     Err(DataError::Key {
         key: "type",
         problem: format!("{:?} lies in Parquet files, which this build does not read", config.kind),
-        mend: "build with the default features",
+        help: "build with the default features",
     })
 }

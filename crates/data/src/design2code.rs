@@ -8,11 +8,10 @@
 //! The prompt asks what the benchmark asks, in *our* words ([`PROMPT`]): numbers measured with it
 //! are not the published ones. Training on these files spoils the benchmark for that model.
 
-use crate::corpus::Rows;
 use crate::error::{DataError, Skips};
 use crate::pairs::{Form, Pairs};
 use crate::picture::Picture;
-use crate::record::Record;
+use crate::record::{Record, Rows};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -50,11 +49,11 @@ pub(crate) struct Folder(Pairs);
 
 impl Folder {
     pub fn open(path: &Path, limit: u64, skips: &mut Skips) -> Result<Self, DataError> {
-        let mend = "name the folder that holds N.html and N.png, or a .parquet file";
+        let help = "name the folder that holds N.html and N.png, or a .parquet file";
         if !path.is_dir() {
-            return Err(DataError::file(path, "is no folder", mend));
+            return Err(DataError::file(path, "is no folder", help));
         }
-        let form = Form { ending: "html", mend: "fetch the data set again" };
+        let form = Form { ending: "html", help: "fetch the data set again" };
         Pairs::open(path, form, limit, skips).map(Self)
     }
 }

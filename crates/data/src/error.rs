@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Why tasks cannot be had; one line with the place and the mend.
+/// Why tasks cannot be had; one line with the place and the help.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// `[data] type` names no known data set.
@@ -26,38 +26,38 @@ pub enum DataError {
         known: String,
     },
     /// A key of the configuration has no usable value.
-    #[error("data.{key}: {problem}; {mend}")]
+    #[error("data.{key}: {problem}; help: {help}")]
     Key {
         /// The key.
         key: &'static str,
         /// What is wrong with it.
         problem: String,
         /// What to write instead.
-        mend: &'static str,
+        help: &'static str,
     },
     /// A file or folder cannot be read or written.
-    #[error("{path}: {source}; {mend}", path = path.display())]
+    #[error("{path}: {source}; help: {help}", path = path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
         /// What to do.
-        mend: &'static str,
+        help: &'static str,
     },
     /// A file is not what it has to be.
-    #[error("{path}: {problem}; {mend}", path = path.display())]
+    #[error("{path}: {problem}; help: {help}", path = path.display())]
     File {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
         /// What to do.
-        mend: &'static str,
+        help: &'static str,
     },
     /// A row was good when the data set was opened and is not any more, or its picture cannot be
     /// decoded.
-    #[error("{path}: row {row}: {problem}; {mend}", path = path.display())]
+    #[error("{path}: row {row}: {problem}; help: {help}", path = path.display())]
     Row {
         /// The file that the row stands in.
         path: PathBuf,
@@ -66,18 +66,18 @@ pub enum DataError {
         /// What is wrong with it.
         problem: String,
         /// What to do.
-        mend: &'static str,
+        help: &'static str,
     },
 }
 
 impl DataError {
     /// For `map_err` of file operations on `path`.
-    pub(crate) fn io(path: &Path, mend: &'static str) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| DataError::Io { path: path.to_owned(), source, mend }
+    pub(crate) fn io(path: &Path, help: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| DataError::Io { path: path.to_owned(), source, help }
     }
 
-    pub(crate) fn file(path: &Path, problem: impl Into<String>, mend: &'static str) -> Self {
-        DataError::File { path: path.to_owned(), problem: problem.into(), mend }
+    pub(crate) fn file(path: &Path, problem: impl Into<String>, help: &'static str) -> Self {
+        DataError::File { path: path.to_owned(), problem: problem.into(), help }
     }
 }
 

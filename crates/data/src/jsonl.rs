@@ -2,7 +2,8 @@
 //!
 //! ```json
 //! {"id": "a", "prompt": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Redraw it."}]}],
-//!  "completion": [{"role": "assistant", "content": [{"type": "text", "text": "plt.plot([1, 2])"}]}],
+//!  "completion": [{"role": "assistant",
+//!                  "content": [{"type": "text", "text": "plt.plot([1, 2])"}]}],
 //!  "images": ["images/a.png"]}
 //! ```
 //! or `messages` with both turns; `content` may be a plain string; `completion` may be absent.
@@ -103,7 +104,7 @@ fn file_of(path: &Path, split: &str) -> Result<PathBuf, DataError> {
             _ => Err(DataError::Key {
                 key: "split",
                 problem: format!("{split:?}, but data.path is a single file"),
-                mend: "leave data.split out, or name the folder that holds SPLIT.jsonl",
+                help: "leave data.split out, or name the folder that holds SPLIT.jsonl",
             }),
         };
     }

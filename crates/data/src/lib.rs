@@ -1,6 +1,6 @@
 //! Task sources: where prompts come from. One file per data set.
 //!
-//! The principal type is [`Source`]: a deterministic stream of [`Task`]s with a stateless cursor,
+//! The principal type is [`TaskStream`]: a deterministic stream of [`Task`]s with a stateless cursor,
 //! so that a resumed run sees the tasks that the interrupted one would have seen. The embedded mini
 //! world generates its tasks; a corpus of JSON is a file that is read once at opening, when each
 //! row is checked and its byte offset kept (16 bytes a row); of a corpus in Parquet the footers are
@@ -19,8 +19,8 @@
 //! The three of web pages need the feature `parquet`, but for Design2Code's folders.
 //!
 //! ```
-//! use vsdpo_data::{DataConfig, Source};
-//! let source = Source::open(&DataConfig::default()).unwrap();
+//! use vsdpo_data::{DataConfig, TaskStream};
+//! let source = TaskStream::open(&DataConfig::default()).unwrap();
 //! let tasks = source.batch(1, 0, 4).unwrap();
 //! assert_eq!(tasks.len(), 4);
 //! assert_eq!(tasks[0].id, source.batch(1, 0, 1).unwrap()[0].id);
@@ -135,7 +135,7 @@ impl DataConfig {
             Some((key, _)) => Err(DataError::Key {
                 key,
                 problem: format!("is given, but the rows of {kind:?} do not have it"),
-                mend: "leave it out: it is for \"webcode2m\"",
+                help: "leave it out: it is for \"webcode2m\"",
             }),
             None => Ok(()),
         }
@@ -185,7 +185,7 @@ impl Default for DataConfig {
 
 /// An opened data set. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct TaskStream {
     kind: Kind,
 }
 
@@ -195,7 +195,7 @@ enum Kind {
     Corpus(Arc<Corpus>),
 }
 
-impl Source {
+impl TaskStream {
     /// Opens the data set that the configuration names. Archives are unpacked without a word; call
     /// [`prepare`] before to be told.
     ///
@@ -245,14 +245,14 @@ fn mini_split(name: &str) -> Result<Split, DataError> {
     Split::ALL.into_iter().find(|s| s.name() == name).ok_or_else(|| DataError::Key {
         key: "split",
         problem: format!("the mini world has no {name:?}"),
-        mend: "use \"train\", \"heldout\" or \"feedback\"",
+        help: "use \"train\", \"heldout\" or \"feedback\"",
     })
 }
 
 /// Does what takes long before a first opening: unpacks archives, telling `note` before it begins.
 ///
 /// # Errors
-/// As [`Source::open`].
+/// As [`TaskStream::open`].
 pub fn prepare(config: &DataConfig, note: &mut dyn FnMut(&str)) -> Result<(), DataError> {
     match config.kind.as_str() {
         "chart2code" => chart2code::prepare(&config.path, note),

@@ -12,7 +12,7 @@ pub(crate) struct Form {
     /// Ending of the sources.
     pub ending: &'static str,
     /// What to do where a picture is not there.
-    pub mend: &'static str,
+    pub help: &'static str,
 }
 
 /// The whole examples, in the order of their names.
@@ -27,9 +27,9 @@ pub(crate) struct Pairs {
 impl Pairs {
     pub fn open(folder: &Path, form: Form, limit: u64, skips: &mut Skips) -> Result<Self, DataError> {
         let mut stems = Vec::new();
-        let mend = "check the rights";
-        for entry in fs::read_dir(folder).map_err(DataError::io(folder, mend))? {
-            let path = entry.map_err(DataError::io(folder, mend))?.path();
+        let help = "check the rights";
+        for entry in fs::read_dir(folder).map_err(DataError::io(folder, help))? {
+            let path = entry.map_err(DataError::io(folder, help))?.path();
             if path.extension().is_some_and(|e| e == form.ending) {
                 stems.extend(path.file_stem().and_then(|s| s.to_str()).map(str::to_owned));
             }
@@ -65,7 +65,7 @@ impl Pairs {
             path: self.folder.clone(),
             row: i + 1,
             problem,
-            mend: "the files changed while they were in use: start again",
+            help: "the files changed while they were in use: start again",
         };
         let stem = self.stems.get(i as usize).ok_or_else(|| bad("is not in the index".into()))?;
         let code = whole(&self.folder, &self.form, stem).map_err(|(_, problem)| bad(problem))?;
@@ -76,7 +76,7 @@ impl Pairs {
 /// The source of an example that is whole.
 fn whole(folder: &Path, form: &Form, stem: &str) -> Result<String, Fault> {
     if !folder.join(format!("{stem}.png")).is_file() {
-        return Err((Reason::MissingImage, format!("{stem}.png is not there: {}", form.mend)));
+        return Err((Reason::MissingImage, format!("{stem}.png is not there: {}", form.help)));
     }
     let file = format!("{stem}.{}", form.ending);
     let bytes =

@@ -65,8 +65,8 @@ pub(crate) enum Store {
 impl Store {
     /// Reads the archive's headers once, jumping over the contents.
     pub fn tar(path: &Path) -> Result<Self, DataError> {
-        let mend = "the archive is cut short or no tar: fetch it again";
-        let io = |e| DataError::io(path, mend)(e);
+        let help = "the archive is cut short or no tar: fetch it again";
+        let io = |e| DataError::io(path, help)(e);
         let mut members = Vec::new();
         let mut archive = tar::Archive::new(File::open(path).map_err(io)?);
         for entry in archive.entries_with_seek().map_err(io)? {
@@ -105,10 +105,10 @@ impl Store {
 
     /// The bytes of a picture's file.
     pub fn bytes(&self, picture: &Picture) -> Result<Vec<u8>, DataError> {
-        let mend = "check that the pictures are where they were";
+        let help = "check that the pictures are where they were";
         let (Store::Tar { path, .. } | Store::Folder(path)) = self;
         let (shown, len) = match picture {
-            Picture::File(path) => (path, std::fs::metadata(path).map_err(DataError::io(path, mend))?.len()),
+            Picture::File(path) => (path, std::fs::metadata(path).map_err(DataError::io(path, help))?.len()),
             Picture::Member { len, .. } => (path, *len),
             Picture::Held { bytes, .. } => (path, bytes.len() as u64),
         };
@@ -130,7 +130,7 @@ impl Store {
             }
             (Picture::Member { .. }, Store::Folder(_)) => Err(std::io::ErrorKind::NotFound.into()),
         };
-        read.map_err(DataError::io(shown, mend))?;
+        read.map_err(DataError::io(shown, help))?;
         Ok(bytes)
     }
 }

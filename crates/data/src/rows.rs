@@ -105,9 +105,9 @@ impl RowFile {
 
     /// A good row that turned out bad.
     pub fn bad(&self, i: u64, problem: String) -> DataError {
-        let mend = "the file or its pictures changed, or a picture is broken: `visual-sdpo data filter` \
+        let help = "the file or its pictures changed, or a picture is broken: `visual-sdpo data filter` \
                     writes the rows that are whole";
-        DataError::Row { path: self.path.clone(), row: self.number(i), problem, mend }
+        DataError::Row { path: self.path.clone(), row: self.number(i), problem, help }
     }
 }
 

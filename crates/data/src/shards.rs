@@ -11,16 +11,15 @@
 //! Row groups and rows are numbered from 1 within their file. A task's id is the file's name
 //! without its ending, a dash, and the row.
 
-mod file;
+pub(crate) mod file;
 
 pub use file::reads_damaged_files;
-pub(crate) use file::{Column, Shard, integer_lists, integers, text};
+pub(crate) use file::{Shard, text};
 
-use crate::corpus::Rows;
 use crate::error::{DataError, Reason, Skips};
 use crate::order;
 use crate::picture::{Picture, Store};
-use crate::record::Record;
+use crate::record::{Record, Rows};
 use crate::webcode2m::Keys;
 use file::{IMAGE, TEXT, bytes};
 use std::fs;
@@ -160,7 +159,7 @@ impl Shards {
 
     fn lost(&self, i: u64) -> DataError {
         let problem = "is not in the index".into();
-        DataError::Row { path: self.path.clone(), row: self.number(i), problem, mend: "start again" }
+        DataError::Row { path: self.path.clone(), row: self.number(i), problem, help: "start again" }
     }
 
     fn file_of(&self, group: &Group) -> &Path {
@@ -224,20 +223,20 @@ impl Rows for Shards {
 
 /// A file that is named, or the files of a folder.
 fn files(path: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let mend = "name a .parquet file, or the folder that holds them (data/, or v0.2/ of WebSight)";
+    let help = "name a .parquet file, or the folder that holds them (data/, or v0.2/ of WebSight)";
     if path.is_file() {
         return Ok(vec![path.to_owned()]);
     }
     let mut files = Vec::new();
-    for entry in fs::read_dir(path).map_err(DataError::io(path, mend))? {
-        let file = entry.map_err(DataError::io(path, mend))?.path();
+    for entry in fs::read_dir(path).map_err(DataError::io(path, help))? {
+        let file = entry.map_err(DataError::io(path, help))?.path();
         if file.extension().is_some_and(|e| e == "parquet") {
             files.push(file);
         }
     }
     files.sort();
     match files.is_empty() {
-        true => Err(DataError::file(path, "holds no .parquet file", mend)),
+        true => Err(DataError::file(path, "holds no .parquet file", help)),
         false => Ok(files),
     }
 }

@@ -1,9 +1,8 @@
 //! A corpus whose rows stand in one file, whatever their form.
 
-use crate::corpus::Rows;
 use crate::error::{DataError, Fault, Skips};
 use crate::picture::{Picture, Store};
-use crate::record::Record;
+use crate::record::{Record, Rows};
 use crate::rows::{Layout, RowFile};
 use std::path::Path;
 use vsdpo_artifact::Domain;

@@ -12,7 +12,7 @@
 
 use crate::DataConfig;
 use crate::error::DataError;
-use crate::shards::{Column, Shard, integer_lists, integers, text};
+use crate::shards::file::{Column, Shard, integer_lists, integers, text};
 use arrow_array::{Array, ArrayRef};
 
 const SCORE: Column = Column { path: "score", what: "Int64", fits: |a| integers(a).is_some() };

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 use tempfile::TempDir;
-use vsdpo_data::{Corpus, DataConfig, Picture, Skipped, Source, decode_picture, jsonl_line};
+use vsdpo_data::{Corpus, DataConfig, Picture, Skipped, TaskStream, decode_picture, jsonl_line};
 
 fn config(kind: &str, path: &Path) -> DataConfig {
     DataConfig { kind: kind.into(), path: path.to_owned(), ..DataConfig::default() }
@@ -42,7 +42,7 @@ fn rows(n: usize) -> String {
     json!((0..n).map(row).collect::<Vec<_>>()).to_string()
 }
 
-fn ids(source: &Source, seed: u64, step: u64, n: usize) -> Vec<String> {
+fn ids(source: &TaskStream, seed: u64, step: u64, n: usize) -> Vec<String> {
     source.batch(seed, step, n).unwrap().into_iter().map(|t| t.id).collect()
 }
 
@@ -70,7 +70,7 @@ fn a_row_becomes_a_task() {
 fn the_order_is_the_seeds_and_a_step_knows_its_rows_without_the_steps_before() {
     let dir = chart2code(&rows(10), 10);
     let config = config("chart2code", dir.path());
-    let source = Source::open(&config).unwrap();
+    let source = TaskStream::open(&config).unwrap();
     let straight: Vec<String> = (0..4).flat_map(|step| ids(&source, 7, step, 5)).collect();
     for epoch in straight.chunks(10) {
         let mut all = epoch.to_vec();
@@ -78,7 +78,7 @@ fn the_order_is_the_seeds_and_a_step_knows_its_rows_without_the_steps_before() {
         assert_eq!(all, (0..10).map(|i| format!("c{i}")).collect::<Vec<_>>(), "each row once per pass");
     }
     assert_ne!(straight[..10], straight[10..], "every pass has its own order");
-    let again = Source::open(&config).unwrap();
+    let again = TaskStream::open(&config).unwrap();
     assert_eq!(ids(&again, 7, 3, 5), straight[15..], "resumed at step 3");
     assert_ne!(ids(&again, 8, 0, 5), straight[..5], "another seed");
     // A batch may be larger than the data set.
@@ -88,7 +88,7 @@ fn the_order_is_the_seeds_and_a_step_knows_its_rows_without_the_steps_before() {
 #[test]
 fn the_limit_takes_the_first_rows_of_the_file() {
     let dir = chart2code(&rows(10), 10);
-    let source = Source::open(&DataConfig { limit: 3, ..config("chart2code", dir.path()) }).unwrap();
+    let source = TaskStream::open(&DataConfig { limit: 3, ..config("chart2code", dir.path()) }).unwrap();
     let mut seen = ids(&source, 1, 0, 3);
     seen.sort();
     assert_eq!(seen, ["c0", "c1", "c2"]);
@@ -141,7 +141,7 @@ fn malformed_rows_are_left_out_with_a_reason() {
 #[test]
 fn what_cannot_be_opened_says_so_in_one_line() {
     let check = |config: &DataConfig, words: &[&str]| {
-        let error = Source::open(config).unwrap_err().to_string();
+        let error = TaskStream::open(config).unwrap_err().to_string();
         assert!(!error.contains('\n') && words.iter().all(|w| error.contains(w)), "{error}");
     };
     let dir = tempfile::tempdir().unwrap();
@@ -163,7 +163,7 @@ fn what_cannot_be_opened_says_so_in_one_line() {
 fn a_picture_that_breaks_later_is_an_error_with_the_row() {
     let dir = chart2code(&rows(1), 1);
     fs::write(dir.path().join("images/0.png"), b"no picture").unwrap();
-    let source = Source::open(&config("chart2code", dir.path())).unwrap();
+    let source = TaskStream::open(&config("chart2code", dir.path())).unwrap();
     let error = source.batch(1, 0, 1).unwrap_err().to_string();
     assert!(error.contains("row 1") && error.contains("0.png") && error.contains("data filter"), "{error}");
 }
@@ -196,7 +196,8 @@ fn archives_as_published_give_the_same_tasks_and_are_unpacked_once() {
     vsdpo_data::prepare(&config_of(&packed), &mut |n| notes.push(n.to_owned())).unwrap();
     assert_eq!(notes.len(), 2, "{notes:?}");
     assert!(notes[1].contains("images.tar.gz") && notes[1].contains(".visual-sdpo"), "{notes:?}");
-    let (a, b) = (Source::open(&config_of(&plain)).unwrap(), Source::open(&config_of(&packed)).unwrap());
+    let (a, b) =
+        (TaskStream::open(&config_of(&plain)).unwrap(), TaskStream::open(&config_of(&packed)).unwrap());
     assert_eq!(a.batch(3, 0, 8).unwrap(), b.batch(3, 0, 8).unwrap());
     vsdpo_data::prepare(&config_of(&packed), &mut |n| panic!("unpacked again: {n}")).unwrap();
 
@@ -214,7 +215,7 @@ fn an_archive_that_is_cut_short_leaves_nothing_behind() {
     pack(&path, &[("chart2code.json", rows(500).into_bytes())]);
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-    let error = Source::open(&config("chart2code", dir.path())).unwrap_err().to_string();
+    let error = TaskStream::open(&config("chart2code", dir.path())).unwrap_err().to_string();
     assert!(error.contains("json.tar.gz") && error.contains("fetch it again"), "{error}");
     assert_eq!(fs::read_dir(dir.path().join(".visual-sdpo")).unwrap().count(), 0);
 }
@@ -286,6 +287,6 @@ fn chartmimic_takes_the_published_layout() {
 fn a_build_without_parquet_says_so() {
     let dir = tempfile::tempdir().unwrap();
     let web = DataConfig { domain: vsdpo_artifact::Domain::Web, ..config("websight", dir.path()) };
-    let error = Source::open(&web).unwrap_err().to_string();
+    let error = TaskStream::open(&web).unwrap_err().to_string();
     assert!(error.starts_with("data.type: \"websight\" lies in Parquet files"), "{error}");
 }

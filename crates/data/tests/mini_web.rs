@@ -1,26 +1,30 @@
-//! What geometry calls good on a mini page is what the real browser and the rules call free of
-//! defects.
+//! The browser and the rules agree with the geometry by which the mini pages' layouts are chosen.
 
-use vsdpo_artifact::{Axis, Diagnosis, Domain, FailureKind, WebAxis};
+use vsdpo_artifact::{Axis, Diagnosis, Domain, FailureKind, Language, Outcome, Source, Task};
 use vsdpo_data::mini::web::{Content, Layout, Slip, WINDOW};
 use vsdpo_data::mini::{Content as _, Layout as _, Slip as _, Split, stream};
-use vsdpo_diagnose::{diagnose, rubric_json};
-use vsdpo_render::{Page, WebConfig, WebRenderer};
+use vsdpo_diagnose::{axes, diagnose, rubric_json};
+use vsdpo_render::{RenderConfig, open};
 
-/// Draws and judges the pages of some contents.
-fn judged(pages: Vec<(&Content, String)>) -> Vec<(Diagnosis, Option<FailureKind>)> {
-    let renderer = WebRenderer::start(WebConfig { window: WINDOW, ..WebConfig::default() }).unwrap();
-    let page = |html: &String| Page { html: html.clone().into_bytes(), folder: None };
-    let outcomes =
-        renderer.render_all(&pages.iter().map(|(_, html)| page(html)).collect::<Vec<_>>()).unwrap();
-    let judge = |((content, _), outcome): (&(&Content, String), _)| {
-        let diagnosis = diagnose(Domain::Web, Some(&content.requirements()), outcome);
+const CONTENT: Axis = Axis { domain: Domain::Web, name: "content" };
+
+/// Renders and diagnoses pages, each written for a content.
+fn diagnosed(pages: Vec<(&Content, String)>) -> Vec<(Diagnosis, Option<FailureKind>)> {
+    let config = RenderConfig { window: WINDOW, ..RenderConfig::default() };
+    let renderer = open(Domain::Web, Language::Html, config).unwrap();
+    let sources: Vec<Source> =
+        pages.iter().map(|(_, html)| Source::new(html.as_str(), Language::Html)).collect();
+    let outcomes = renderer.render_all(&sources).unwrap();
+    let check = |((content, _), outcome): (&(&Content, String), &Outcome)| {
+        let requirements = Some(content.requirements());
+        let task = Task { requirements, ..Task::unspecified(Domain::Web, Language::Html) };
+        let diagnosis = diagnose(&task, outcome, None);
         (diagnosis, outcome.error().map(|e| e.kind))
     };
-    pages.iter().zip(&outcomes).map(judge).collect()
+    pages.iter().zip(&outcomes).map(check).collect()
 }
 
-/// Every other layout is repaired, so that there are enough good ones.
+/// Every other layout is repaired, because few random layouts are good.
 #[test]
 fn geometry_agrees_with_browser_and_rules() {
     let draw = |i: u64| {
@@ -32,8 +36,8 @@ fn geometry_agrees_with_browser_and_rules() {
     };
     let drawn: Vec<(Content, Layout)> =
         (0..std::env::var("N").map_or(90, |n| n.parse().unwrap())).map(draw).collect();
-    let seen = judged(drawn.iter().map(|(c, l)| (c, c.code(l, None))).collect());
-    for ((content, layout), (diagnosis, error)) in drawn.iter().zip(seen) {
+    let results = diagnosed(drawn.iter().map(|(c, l)| (c, c.code(l, None))).collect());
+    for ((content, layout), (diagnosis, error)) in drawn.iter().zip(results) {
         assert_eq!(error, None);
         let (rubric, page) = (rubric_json(&diagnosis.rubric), content.code(layout, None));
         assert_eq!(diagnosis.defect_free(), content.good(layout), "{rubric}\n{page}");
@@ -41,7 +45,7 @@ fn geometry_agrees_with_browser_and_rules() {
 }
 
 #[test]
-fn slips_show_nothing_or_miss_a_number() {
+fn slips_draw_nothing_or_leave_a_number_out() {
     let draw = |i: u64| {
         let mut rng = stream(Split::Train, 22, i);
         let content = Content::draw(Split::Train, &mut rng);
@@ -49,28 +53,29 @@ fn slips_show_nothing_or_miss_a_number() {
         (content, layout, Slip::random(&mut rng))
     };
     let drawn: Vec<(Content, Layout, Slip)> = (0..12).map(draw).collect();
-    let seen = judged(drawn.iter().map(|(c, l, slip)| (c, c.code(l, Some(*slip)))).collect());
-    for ((.., slip), (diagnosis, error)) in drawn.iter().zip(seen) {
+    let results = diagnosed(drawn.iter().map(|(c, l, slip)| (c, c.code(l, Some(*slip)))).collect());
+    for ((.., slip), (diagnosis, error)) in drawn.iter().zip(results) {
         assert_eq!(error, slip.hides().then_some(FailureKind::NoFigure), "{slip:?}");
-        let failed = |(axis, verdict): &(Axis, vsdpo_artifact::Verdict)| {
-            (verdict.satisfied == Some(false)).then_some(*axis)
-        };
-        let failed: Vec<Axis> = diagnosis.rubric.axes.iter().filter_map(failed).collect();
-        let want = if slip.hides() { vec![] } else { vec![Axis::Web(WebAxis::Content)] };
+        let scores = diagnosis.rubric.axes.iter();
+        let failed: Vec<Axis> =
+            scores.filter(|(_, score)| score.satisfied == Some(false)).map(|(axis, _)| *axis).collect();
+        let want = if slip.hides() { vec![] } else { vec![CONTENT] };
         assert_eq!(failed, want, "{slip:?}");
     }
 }
 
-/// Else a policy would write every page in black on white, whatever it was asked.
+/// Otherwise a policy could write every page in black on white, whatever background the prompt asks
+/// for.
 #[test]
-fn another_ground_than_the_one_asked_for_is_missing_content() {
+fn a_background_that_the_prompt_does_not_ask_for_is_missing_content() {
+    assert!(axes(Domain::Web).contains(&CONTENT));
     let mut rng = stream(Split::Train, 23, 0);
     let content = Content::draw(Split::Train, &mut rng);
     let page = content.code(&content.good_layout(&mut rng), None);
     let (head, rest) = page.split_once("background:").unwrap();
     let (_, rest) = rest.split_once(';').unwrap();
-    let ground = |name: &str| format!("{head}background:{name};{rest}");
-    let seen = judged(vec![(&content, page.clone()), (&content, ground("gray"))]);
-    let content_ok = |d: &Diagnosis| d.rubric.get(Axis::Web(WebAxis::Content)).unwrap().satisfied;
-    assert_eq!((content_ok(&seen[0].0), content_ok(&seen[1].0)), (Some(true), Some(false)));
+    let background = |name: &str| format!("{head}background:{name};{rest}");
+    let results = diagnosed(vec![(&content, page.clone()), (&content, background("gray"))]);
+    let satisfied = |d: &Diagnosis| d.rubric.get(CONTENT).unwrap().satisfied;
+    assert_eq!((satisfied(&results[0].0), satisfied(&results[1].0)), (Some(true), Some(false)));
 }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 use vsdpo_artifact::Domain;
-use vsdpo_data::{Corpus, DataConfig, Picture, Record, Skipped, Source, jsonl_line};
+use vsdpo_data::{Corpus, DataConfig, Picture, Record, Skipped, TaskStream, jsonl_line};
 
 fn config(kind: &str, path: &Path) -> DataConfig {
     DataConfig { kind: kind.into(), path: path.to_owned(), domain: Domain::Web, ..DataConfig::default() }
@@ -146,10 +146,10 @@ fn rows_come_in_the_order_asked_for_however_they_lie() {
 fn the_order_is_the_seeds_and_a_run_resumes_anywhere() {
     let dir = corpus(websight);
     let config = config("websight", dir.path());
-    let ids = |source: &Source, seed, step, n| -> Vec<String> {
+    let ids = |source: &TaskStream, seed, step, n| -> Vec<String> {
         source.batch(seed, step, n).unwrap().into_iter().map(|t| t.id).collect()
     };
-    let source = Source::open(&config).unwrap();
+    let source = TaskStream::open(&config).unwrap();
     let straight: Vec<String> = (0..10).flat_map(|step| ids(&source, 7, step, 12)).collect();
     for epoch in straight.chunks(60) {
         let mut all = epoch.to_vec();
@@ -158,11 +158,11 @@ fn the_order_is_the_seeds_and_a_run_resumes_anywhere() {
         assert_eq!(all.len(), 60, "each row once per pass");
     }
     assert_ne!(straight[..60], straight[60..], "every pass has its own order");
-    let again = Source::open(&config).unwrap();
+    let again = TaskStream::open(&config).unwrap();
     assert_eq!(ids(&again, 7, 8, 12), straight[96..108], "resumed at step 8");
     assert_ne!(ids(&again, 8, 0, 12), straight[..12], "another seed");
     assert_eq!(ids(&again, 7, 0, 120), straight, "a batch of two passes");
-    let limited = Source::open(&DataConfig { limit: 3, ..config }).unwrap();
+    let limited = TaskStream::open(&DataConfig { limit: 3, ..config }).unwrap();
     let mut first = ids(&limited, 1, 0, 3);
     first.sort();
     assert_eq!(first, ["train-00000-1", "train-00000-2", "train-00000-3"]);
@@ -242,7 +242,7 @@ fn only_the_needed_columns_of_the_needed_row_groups_are_read() {
 #[test]
 fn what_cannot_be_opened_says_so_in_one_line() {
     let check = |config: &DataConfig, words: &[&str]| {
-        let error = Source::open(config).unwrap_err().to_string();
+        let error = TaskStream::open(config).unwrap_err().to_string();
         assert!(!error.contains('\n') && words.iter().all(|w| error.contains(w)), "{error}");
     };
     let dir = corpus(websight);

@@ -2,60 +2,79 @@
 //! one number (reward).
 //!
 //! ```text
-//! Outcome --rules--> D (defects)  --rubric--> v (one verdict and observed value per axis)  --reward--> r
+//! Outcome --rules--> D (defects)  --rubric--> v (a score per axis)  --reward--> r
 //! ```
 //!
-//! Rules read the element table and the pixels; they never run code, never guess from pixels what
-//! the renderer knows, and never fail: a rule that cannot judge says *not judged*. The same outcome
-//! always gives the same diagnosis. Charts and pages have rules; slides get an empty rubric. The
-//! benchmark scores that compare a prediction with a reference are in [`axes`].
+//! Rules read the element table and the pixels. They run no code, they infer nothing from pixels
+//! that the renderer reports, and they never fail: a rule that cannot evaluate a page says *not
+//! evaluated*. The same outcome always gives the same diagnosis. Charts and pages have rules;
+//! slides get an empty rubric.
 //!
 //! ```
-//! use vsdpo_artifact::{Domain, ExecError, FailureKind, Outcome};
-//! let error = ExecError { kind: FailureKind::Timeout, message: "10 s".into(), traceback: String::new(), span: None };
-//! let diagnosis = vsdpo_diagnose::diagnose(Domain::Chart, None, &Outcome::Failed { error });
+//! use vsdpo_artifact::{Domain, ExecError, FailureKind, Language, Outcome, Task};
+//! let error = ExecError {
+//!     kind: FailureKind::Timeout, message: "10 s".into(), traceback: String::new(), span: None,
+//! };
+//! let task = Task::unspecified(Domain::Chart, Language::Python);
+//! let diagnosis = vsdpo_diagnose::diagnose(&task, &Outcome::Failed { error }, None);
 //! assert!(!diagnosis.executed);
 //! assert_eq!(diagnosis.reward, 0.0);
 //! ```
 
-pub mod axes;
-
 mod color;
-mod cover;
+mod compared;
+mod contrast;
 mod geometry;
-mod page;
-mod panels;
-mod reference;
 mod reward;
 mod rubric;
 mod rules;
 mod scene;
-mod seen;
 
-pub use reference::SATISFIED;
-pub use reference::chart::{Comparison, against};
-pub use reference::web::{PageComparison, against_page};
+pub use compared::SATISFIED;
 pub use reward::reward;
 pub use rubric::rubric_json;
-pub use rules::{Rule, all_rules, reference_rules, rules};
+pub use rules::{Rule, all_rules, axes, reference_axes, reference_rules, rules};
 
+use rules::RuleResult;
 use scene::Scene;
-use vsdpo_artifact::{Diagnosis, Domain, Outcome, Requirements, Rubric};
+use vsdpo_artifact::{Axis, AxisScore, Comparison, Defect, Diagnosis, Outcome, Rendered, Rubric, Task};
 
-/// Judges one outcome: D, v and r.
+/// D, v and r of one outcome.
 ///
-/// `requirements` are the demands of the task; without them the content axis is not judged. After a
-/// failed execution there is nothing to see: no defects, an empty rubric and reward 0.
-pub fn diagnose(domain: Domain, requirements: Option<&Requirements>, outcome: &Outcome) -> Diagnosis {
+/// Without requirements in the task the content axis is not evaluated. `reference` is the render
+/// compared with the task's reference; it adds axes and defects. After a failed execution there are
+/// no defects, the rubric is empty and the reward is 0.
+pub fn diagnose(task: &Task, outcome: &Outcome, reference: Option<&Comparison>) -> Diagnosis {
     let Some(rendered) = outcome.rendered() else {
         return Diagnosis { executed: false, defects: vec![], rubric: Rubric::default(), reward: 0.0 };
     };
-    let scene = Scene::new(rendered, requirements);
-    let judged: Vec<_> = rules(domain).iter().map(|rule| (rule, rule.judge(&scene))).collect();
-    let rubric = rubric::rubric(domain, &judged);
+    let mut defects = Vec::new();
+    let mut pages = Vec::new();
+    for page in 0..rendered.pages.len() {
+        let (axes, found) = diagnose_page(task, rendered, page);
+        pages.push(axes);
+        defects.extend(found);
+    }
+    let mut rubric = rubric::over_pages(pages);
+    if let Some(comparison) = reference {
+        let compared = match comparison {
+            Comparison::Chart(chart) => rules::chart::reference::compare(chart),
+            Comparison::Web(page) => rules::web::reference::compare(page, rendered),
+        };
+        rubric.axes.extend(compared.axes);
+        defects.extend(compared.defects);
+    }
     let reward = reward(true, &rubric);
-    let defects = judged.into_iter().flat_map(|(_, judgement)| judgement.defects).collect();
     Diagnosis { executed: true, defects, rubric, reward }
+}
+
+/// The axes and the defects of one page.
+fn diagnose_page(task: &Task, rendered: &Rendered, page: usize) -> (Vec<(Axis, AxisScore)>, Vec<Defect>) {
+    let scene = Scene::new(rendered, page, task.requirements.as_ref());
+    let results: Vec<(&Rule, RuleResult)> =
+        rules(task.domain).iter().map(|rule| (rule, rule.apply(&scene))).collect();
+    let axes = rubric::page_axes(task.domain, &results);
+    (axes, results.into_iter().flat_map(|(_, result)| result.defects).collect())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! r: one number for one rollout (section 2.4).
+//! r: one number for one rollout (section 2.4 of the paper).
 
 use vsdpo_artifact::Rubric;
 
@@ -6,10 +6,10 @@ use vsdpo_artifact::Rubric;
 /// else 0; `r_vis` is the mean score of the rubric's axes.
 ///
 /// # Reading of the paper
-/// An axis that could not be judged counts neither for nor against: the mean is over the judged
-/// axes. If none was judged nothing speaks for the render, and `r_vis` is 0.
+/// An axis that could not be evaluated counts neither for nor against: the mean is over the
+/// evaluated axes. If none was evaluated, `r_vis` is 0.
 pub fn reward(executed: bool, rubric: &Rubric) -> f32 {
-    let scores: Vec<f32> = rubric.axes.iter().filter_map(|(_, verdict)| verdict.score).collect();
+    let scores: Vec<f32> = rubric.axes.iter().filter_map(|(_, axis)| axis.score).collect();
     if !executed || scores.is_empty() {
         return 0.0;
     }
@@ -19,16 +19,17 @@ pub fn reward(executed: bool, rubric: &Rubric) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vsdpo_artifact::{Axis, Domain, Verdict};
+    use crate::axes;
+    use vsdpo_artifact::{AxisScore, Domain};
 
     fn check(executed: bool, scores: &[Option<f32>], want: f32) {
-        let verdict = |score| Verdict { satisfied: None, score, observed: String::new() };
-        let axes = Axis::of(Domain::Chart).iter().zip(scores).map(|(&a, &s)| (a, verdict(s))).collect();
+        let of = |score| AxisScore { satisfied: None, score, observed: String::new() };
+        let axes = axes(Domain::Chart).iter().zip(scores).map(|(&a, &s)| (a, of(s))).collect();
         assert!((reward(executed, &Rubric { axes }) - want).abs() < 1e-6);
     }
 
     #[test]
-    fn the_mean_is_over_judged_axes() {
+    fn the_mean_is_over_evaluated_axes() {
         check(true, &[Some(1.0), Some(0.5)], 0.75);
         check(true, &[None, Some(0.5), None, Some(0.25)], 0.375);
         check(true, &[None, None], 0.0);

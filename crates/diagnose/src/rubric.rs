@@ -1,29 +1,67 @@
-//! v: one verdict per axis, with what was seen.
+//! v: the score of each axis, with the observed values.
 //!
-//! The score of an axis is `1 / (1 + n)` for n findings of severity 1: 1 when it is clean, and each
-//! further finding costs less, so that mending one of many still pays. A rule may give a finer
-//! score (content: the share of demands met). Both are our choice; the paper does not say how an
-//! axis is scored.
+//! The score of an axis is `1 / (1 + n)` for n findings of severity 1: 1 when it is satisfied, and
+//! each further finding costs less, so that fixing one of many still pays. A rule may give a finer
+//! score (content: the share of requirements met). Both are our choice; the paper does not say how
+//! an axis is scored.
 
-use crate::rules::{Judgement, Rule};
-use vsdpo_artifact::{Axis, Domain, Rubric, Verdict};
+use crate::rules::{Rule, RuleResult, axes};
+use vsdpo_artifact::{Axis, AxisScore, Domain, Rubric};
 
-/// Verdicts in the order of [`Axis::of`], each from the rule of its axis.
-pub(crate) fn rubric(domain: Domain, judged: &[(&Rule, Judgement)]) -> Rubric {
-    let verdict = |axis: Axis| {
-        let found = judged.iter().find(|(rule, _)| rule.axis == Some(axis)).map(|(_, judgement)| judgement);
-        found.map_or_else(|| Judgement::not_judged("no rule").verdict(), Judgement::verdict)
+/// The axes of one page in the order of [`axes`], each by its rule.
+pub(crate) fn page_axes(domain: Domain, results: &[(&Rule, RuleResult)]) -> Vec<(Axis, AxisScore)> {
+    let score = |axis: Axis| {
+        let found = results.iter().find(|(rule, _)| rule.axis == Some(axis)).map(|(_, result)| result);
+        found.map_or_else(|| RuleResult::not_evaluated("no rule").axis_score(), RuleResult::axis_score)
     };
-    Rubric { axes: Axis::of(domain).iter().map(|&axis| (axis, verdict(axis))).collect() }
+    axes(domain).iter().map(|&axis| (axis, score(axis))).collect()
+}
+
+/// The axes of a whole render: an axis is satisfied when it is satisfied on every page.
+///
+/// # Reading of the paper
+/// The paper speaks of one picture per rollout. Of several pages the worst one counts: its score
+/// and its observed values, with its number, are the axis's. Pages on which an axis could not be
+/// evaluated are left out.
+pub(crate) fn over_pages(pages: Vec<Vec<(Axis, AxisScore)>>) -> Rubric {
+    let several = pages.len() > 1;
+    let mut worst: Vec<(Axis, AxisScore, usize)> = Vec::new();
+    for (page, axes) in pages.into_iter().enumerate() {
+        for (i, (axis, found)) in axes.into_iter().enumerate() {
+            match worst.get_mut(i) {
+                Some(known) if rank(&found) < rank(&known.1) => *known = (axis, found, page),
+                Some(_) => (),
+                None => worst.push((axis, found, page)),
+            }
+        }
+    }
+    let named = |(axis, mut score, page): (Axis, AxisScore, usize)| {
+        if several && score.satisfied == Some(false) {
+            score.observed = format!("page {}: {}", page + 1, score.observed);
+        }
+        (axis, score)
+    };
+    Rubric { axes: worst.into_iter().map(named).collect() }
+}
+
+/// Orders the scores of one axis on two pages: not satisfied, satisfied, not evaluated; then by
+/// score.
+fn rank(score: &AxisScore) -> (u8, f32) {
+    let class = match score.satisfied {
+        Some(false) => 0,
+        Some(true) => 1,
+        None => 2,
+    };
+    (class, score.score.unwrap_or(0.0))
 }
 
 /// The rubric as the teacher reads it: compact JSON, `{"content":{"ok":true,"observed":"all"},...}`
-/// in the order of the axes. Axes that were not judged are left out.
+/// in the order of the axes. Axes that were not evaluated are left out.
 pub fn rubric_json(rubric: &Rubric) -> String {
-    let axis = |(axis, verdict): &(Axis, Verdict)| {
-        let ok = verdict.satisfied?;
-        let value = serde_json::json!({ "ok": ok, "observed": verdict.observed });
-        Some((axis.name().to_string(), value))
+    let axis = |(axis, score): &(Axis, AxisScore)| {
+        let ok = score.satisfied?;
+        let value = serde_json::json!({ "ok": ok, "observed": score.observed });
+        Some((axis.name.to_string(), value))
     };
     serde_json::Value::Object(rubric.axes.iter().filter_map(axis).collect()).to_string()
 }

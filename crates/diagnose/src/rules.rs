@@ -1,14 +1,14 @@
 //! The rules, one file each; a rule's manual page stands beside it and is its module documentation
 //! too.
 //!
-//! Every file has one function from the scene to a judgement. Adding a rule is adding a file and a
-//! line in the table of its domain.
+//! Every file has one function from the scene to a result. Adding a rule is adding a file and a
+//! line in the table of its domain, which lists the domain's axes too.
 
-mod chart;
-mod web;
+pub(crate) mod chart;
+pub(crate) mod web;
 
 use crate::scene::{Scene, and_others};
-use vsdpo_artifact::{Axis, Defect, Domain, Element, Verdict};
+use vsdpo_artifact::{Axis, AxisScore, Defect, Domain, Element};
 
 /// One rule.
 #[derive(Debug)]
@@ -25,20 +25,21 @@ pub struct Rule {
     pub page: &'static str,
     /// The CSS properties that its findings can come from; none for charts.
     pub properties: &'static [&'static str],
-    check: fn(&Scene) -> Judgement,
+    check: fn(&Scene) -> RuleResult,
 }
 
 impl Rule {
     /// Applies the rule.
-    pub(crate) fn judge(&self, scene: &Scene) -> Judgement {
+    pub(crate) fn apply(&self, scene: &Scene) -> RuleResult {
         if scene.elements.is_empty() {
-            return Judgement::not_judged("no elements");
+            return RuleResult::not_evaluated("no elements");
         }
-        let mut judgement = (self.check)(scene);
-        for defect in &mut judgement.defects {
+        let mut result = (self.check)(scene);
+        for defect in &mut result.defects {
             (defect.rule, defect.properties) = (self.id, self.properties);
+            defect.page = scene.page;
         }
-        judgement
+        result
     }
 }
 
@@ -52,41 +53,63 @@ pub fn rules(domain: Domain) -> &'static [Rule] {
     }
 }
 
-/// The rules of every domain that a render alone can be judged by.
+/// The rules of every domain that need no reference.
 pub fn all_rules() -> impl Iterator<Item = &'static Rule> {
-    [Domain::Chart, Domain::Web, Domain::Slide].into_iter().flat_map(rules)
+    Domain::ALL.into_iter().flat_map(rules)
 }
 
-/// The rules of pages that need a reference: missing, extra, moved and recoloured blocks.
-pub fn reference_rules() -> &'static [Rule; 4] {
-    &web::AGAINST
+/// The rules of a domain that need a reference.
+pub fn reference_rules(domain: Domain) -> &'static [Rule] {
+    match domain {
+        Domain::Chart | Domain::Slide => &[],
+        Domain::Web => &web::REFERENCE_RULES,
+    }
 }
 
-/// What a rule says about a scene.
+/// The axes of a domain that need no reference, in the order of rubrics; empty for a domain without
+/// rules yet.
+pub fn axes(domain: Domain) -> &'static [Axis] {
+    match domain {
+        Domain::Chart => &chart::AXES,
+        Domain::Web => &web::AXES,
+        Domain::Slide => &[],
+    }
+}
+
+/// The further axes of a render that is compared with a reference, in the order of rubrics.
+pub fn reference_axes(domain: Domain) -> &'static [Axis] {
+    match domain {
+        Domain::Chart => &chart::REFERENCE_AXES,
+        Domain::Web => &web::REFERENCE_AXES,
+        Domain::Slide => &[],
+    }
+}
+
+/// What a rule finds in a scene.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Judgement {
+pub(crate) struct RuleResult {
     pub(crate) defects: Vec<Defect>,
     /// Short, because a small model reads it as a part of its prompt.
     pub(crate) observed: String,
-    /// `None` when it could not judge.
+    /// `None` when the rule could not evaluate the scene.
     pub(crate) score: Option<f32>,
 }
 
-impl Judgement {
-    /// A judgement by the number of findings of severity 1.
+impl RuleResult {
+    /// A result scored by the number of findings of severity 1.
     pub(crate) fn counted(defects: Vec<Defect>, observed: String) -> Self {
         let n = defects.iter().filter(|d| d.severity > 0.0).count();
-        Judgement { defects, observed, score: Some(1.0 / (1 + n) as f32) }
+        RuleResult { defects, observed, score: Some(1.0 / (1 + n) as f32) }
     }
 
-    /// There is nothing that this rule could judge.
-    pub(crate) fn not_judged(why: &str) -> Self {
-        Judgement { defects: vec![], observed: why.into(), score: None }
+    /// The scene has nothing that this rule could evaluate.
+    pub(crate) fn not_evaluated(why: &str) -> Self {
+        RuleResult { defects: vec![], observed: why.into(), score: None }
     }
 
-    pub(crate) fn verdict(&self) -> Verdict {
+    pub(crate) fn axis_score(&self) -> AxisScore {
         let satisfied = self.score.map(|_| self.defects.iter().all(|d| d.severity <= 0.0));
-        Verdict { satisfied, score: self.score, observed: self.observed.clone() }
+        AxisScore { satisfied, score: self.score, observed: self.observed.clone() }
     }
 }
 
@@ -96,6 +119,7 @@ pub(crate) fn defect(elements: &[&Element], message: String) -> Defect {
     Defect {
         rule: "",
         severity: 1.0,
+        page: 0,
         elements: elements.iter().map(|e| e.id).collect(),
         regions: elements.iter().map(|e| e.region).collect(),
         properties: &[],
@@ -103,14 +127,14 @@ pub(crate) fn defect(elements: &[&Element], message: String) -> Defect {
     }
 }
 
-/// The judgement on a task's demands: how many there are, and in short and as a sentence what is
-/// missing. What is missing has no place in the picture.
-fn demanded(all: usize, missing: Vec<(String, String)>) -> Judgement {
+/// The result for a task's requirements: their number, and what is missing, in short and as a
+/// sentence. What is missing has no region.
+fn demanded(all: usize, missing: Vec<(String, String)>) -> RuleResult {
     let observed =
         missing.first().map_or("all".into(), |(short, _)| and_others(short.clone(), missing.len()));
     let score = (all - missing.len().min(all)) as f32 / all.max(1) as f32;
     let defects = missing.into_iter().map(|(_, sentence)| defect(&[], sentence)).collect();
-    Judgement { defects, observed, score: Some(score) }
+    RuleResult { defects, observed, score: Some(score) }
 }
 
 /// A text with its line breaks as spaces.

@@ -1,13 +1,15 @@
-//! What the rules look at: the render's elements by role, and its pixels.
+//! What the rules read: the elements of one page by role, and its pixels.
 
 use std::collections::BTreeMap;
-use vsdpo_artifact::{Element, ElementKind, Region, Rendered, Requirements};
+use vsdpo_artifact::{Element, ElementKind, Image, Region, Rendered, Requirements};
 
-/// One render with its demands.
+/// One page of a render, with the task's requirements.
 pub(crate) struct Scene<'a> {
     pub(crate) elements: &'a [Element],
     pub(crate) requirements: Option<&'a Requirements>,
-    rendered: &'a Rendered,
+    /// Its position among the pages of the render.
+    pub(crate) page: u32,
+    image: &'a Image,
 }
 
 /// Texts that a person sets, and mends, as one: the tick labels of one axis, the entries of one
@@ -26,13 +28,15 @@ pub(crate) enum Group {
 const LISTED: usize = 3;
 
 impl<'a> Scene<'a> {
-    pub(crate) fn new(rendered: &'a Rendered, requirements: Option<&'a Requirements>) -> Self {
-        Scene { elements: &rendered.elements, requirements, rendered }
+    /// `page` must be a page of the render.
+    pub(crate) fn new(rendered: &'a Rendered, page: usize, requirements: Option<&'a Requirements>) -> Self {
+        let (elements, image) = (rendered.elements_on(page), &rendered.pages[page].image);
+        Scene { elements, requirements, page: page as u32, image }
     }
 
     /// The whole picture.
     pub(crate) fn bounds(&self) -> Region {
-        Region::new(0.0, 0.0, self.rendered.image.width as f32, self.rendered.image.height as f32)
+        Region::new(0.0, 0.0, self.image.width as f32, self.image.height as f32)
     }
 
     /// Texts that left ink, in drawing order.
@@ -59,16 +63,16 @@ impl<'a> Scene<'a> {
 
     /// The element with this id.
     pub(crate) fn by_id(&self, id: u32) -> Option<&'a Element> {
-        self.elements
-            .get(id as usize)
-            .filter(|e| e.id == id)
-            .or_else(|| self.elements.iter().find(|e| e.id == id))
+        // Ids count over all pages, and the elements of a page stand together.
+        let first = self.elements.first()?.id;
+        let place = self.elements.get(id.wrapping_sub(first) as usize).filter(|e| e.id == id);
+        place.or_else(|| self.elements.iter().find(|e| e.id == id))
     }
 
     /// The colours of the pixels whose centres lie in `region`, with their positions; transparent
     /// pixels are seen on white. Nothing where the picture has no pixels.
     pub(crate) fn pixels(&self, region: Region) -> impl Iterator<Item = ([f32; 2], [u8; 3])> {
-        let image = &self.rendered.image;
+        let image = self.image;
         let whole = image.rgba.len() == image.width as usize * image.height as usize * 4;
         let (width, height) = if whole { (image.width, image.height) } else { (0, 0) };
         let range =

@@ -1,8 +1,8 @@
 //! Hand-built scenes for the tests of the rules.
 
-use crate::rules::Judgement;
+use crate::rules::RuleResult;
 use crate::scene::Scene;
-use vsdpo_artifact::{Align, Element, ElementKind, Image, PageFacts, Rendered, Requirements, Span};
+use vsdpo_artifact::{Align, Element, ElementKind, HtmlFacts, Image, Rendered, Requirements, Span};
 
 /// An element in the making.
 #[derive(Clone, Debug)]
@@ -106,16 +106,11 @@ impl Picture {
 
     pub(crate) fn rendered(&self, elements: Vec<Made>) -> Rendered {
         let image = Image { width: self.width, height: self.height, rgba: self.rgba.as_slice().into() };
-        Rendered {
-            image,
-            elements: elements.into_iter().map(Made::done).collect(),
-            notes: vec![],
-            styles: vec![],
-        }
+        Rendered::of_page(image, elements.into_iter().map(Made::done).collect())
     }
 
     pub(crate) fn with_scene<T>(&self, elements: Vec<Made>, look: impl FnOnce(&Scene) -> T) -> T {
-        look(&Scene::new(&self.rendered(elements), None))
+        look(&Scene::new(&self.rendered(elements), 0, None))
     }
 }
 
@@ -126,22 +121,22 @@ pub(crate) fn with_scene<T>(
     look: impl FnOnce(&Scene) -> T,
 ) -> T {
     let rendered = Picture::new(200, 100, [255; 3]).rendered(elements);
-    look(&Scene::new(&rendered, requirements))
+    look(&Scene::new(&rendered, 0, requirements))
 }
 
 /// Checks what a rule that counts says of a white picture of 200 x 100 pixels: the observed value,
 /// the elements of each defect, and the score that follows from their number.
 pub(crate) fn counts(
-    check: fn(&Scene) -> Judgement,
+    check: fn(&Scene) -> RuleResult,
     elements: Vec<Made>,
     observed: &str,
     involved: &[&[u32]],
 ) {
-    let judgement = with_scene(elements, None, check);
-    assert_eq!(judgement.observed, observed);
-    let got: Vec<&[u32]> = judgement.defects.iter().map(|d| d.elements.as_slice()).collect();
+    let result = with_scene(elements, None, check);
+    assert_eq!(result.observed, observed);
+    let got: Vec<&[u32]> = result.defects.iter().map(|d| d.elements.as_slice()).collect();
     assert_eq!(got, involved);
-    assert_eq!(judgement.score, Some(1.0 / (1.0 + involved.len() as f32)));
+    assert_eq!(result.score, Some(1.0 / (1.0 + involved.len() as f32)));
 }
 
 /// An element of a page whose box is not cut.
@@ -152,8 +147,8 @@ pub(crate) fn block(id: u32, tag: &str, region: [f32; 4]) -> Made {
         "button" | "input" => ElementKind::Control,
         _ => ElementKind::Block,
     };
-    let facts = PageFacts { tag: tag.into(), display: "block".into(), ..PageFacts::default() };
-    shape(id, kind, region).laid(region).with(|e| e.page = Some(facts))
+    let facts = HtmlFacts { tag: tag.into(), display: "block".into(), ..HtmlFacts::default() };
+    shape(id, kind, region).laid(region).with(|e| e.html = Some(facts))
 }
 
 /// A black text of a page that stands on one line of this box.
@@ -166,8 +161,8 @@ pub(crate) fn words(id: u32, text: &str, line: [f32; 4]) -> Made {
 }
 
 impl Made {
-    fn facts(self, set: impl FnOnce(&mut PageFacts)) -> Made {
-        self.with(|e| set(e.page.get_or_insert_default()))
+    fn facts(self, set: impl FnOnce(&mut HtmlFacts)) -> Made {
+        self.with(|e| set(e.html.get_or_insert_default()))
     }
 
     pub(crate) fn lines(self, lines: &[[f32; 4]]) -> Made {

@@ -4,7 +4,7 @@ use super::*;
 use crate::testing::*;
 use proptest::prelude::*;
 use vsdpo_artifact::{
-    Axis, ChartAxis, Element, ElementKind, ExecError, FailureKind, Image, PageFacts, Rendered,
+    Domain, Element, ElementKind, ExecError, FailureKind, HtmlFacts, Image, Language, Page, Requirements,
 };
 
 /// A chart with a crowded x axis, a title that is cut, and a legend over a line.
@@ -36,16 +36,21 @@ fn poor_chart() -> Outcome {
     Outcome::Rendered(picture.rendered(elements))
 }
 
+/// A task of a domain, with or without requirements.
+fn task(domain: Domain, requirements: Option<Requirements>) -> Task {
+    Task { requirements, ..Task::unspecified(domain, Language::Python) }
+}
+
 fn demands() -> Requirements {
     Requirements { texts: vec!["Visitors".into()], series: vec![vec![1.0, 9.0]], background: None }
 }
 
 #[test]
-fn every_axis_has_a_verdict_an_observation_and_a_score() {
-    let diagnosis = diagnose(Domain::Chart, Some(&demands()), &poor_chart());
+fn every_axis_has_an_observation_and_a_score() {
+    let diagnosis = diagnose(&task(Domain::Chart, Some(demands())), &poor_chart(), None);
     assert!(diagnosis.executed && !diagnosis.defect_free());
     let axes: Vec<Axis> = diagnosis.rubric.axes.iter().map(|(axis, _)| *axis).collect();
-    assert_eq!(axes, Axis::of(Domain::Chart));
+    assert_eq!(axes, super::axes(Domain::Chart));
     assert_eq!(
         rubric_json(&diagnosis.rubric),
         concat!(
@@ -71,32 +76,68 @@ fn every_axis_has_a_verdict_an_observation_and_a_score() {
 
 #[test]
 fn without_demands_the_content_is_left_out() {
-    let diagnosis = diagnose(Domain::Chart, None, &poor_chart());
-    let content = diagnosis.rubric.get(Axis::Chart(ChartAxis::Content)).expect("listed");
+    let diagnosis = diagnose(&task(Domain::Chart, None), &poor_chart(), None);
+    let content = diagnosis.rubric.get(axes(Domain::Chart)[0]).expect("listed");
     assert_eq!((content.satisfied, content.score), (None, None));
     assert!(!rubric_json(&diagnosis.rubric).contains("content"));
     assert!((diagnosis.reward - 3.5 / 5.0).abs() < 1e-6);
 }
 
 #[test]
-fn what_cannot_be_judged_is_not_judged() {
+fn what_cannot_be_evaluated_is_not_evaluated() {
     let image = Image { width: 0, height: 0, rgba: [].into() };
-    let blank = Outcome::Rendered(Rendered { image, elements: vec![], notes: vec![], styles: vec![] });
-    let diagnosis = diagnose(Domain::Chart, Some(&demands()), &blank);
+    let blank = Outcome::Rendered(Rendered::of_page(image, vec![]));
+    let diagnosis = diagnose(&task(Domain::Chart, Some(demands())), &blank, None);
     assert!(diagnosis.executed && !diagnosis.defect_free());
     assert!(diagnosis.rubric.axes.iter().all(|(_, v)| v.satisfied.is_none() && v.score.is_none()));
     assert_eq!((rubric_json(&diagnosis.rubric).as_str(), diagnosis.reward), ("{}", 0.0));
-    let web = diagnose(Domain::Web, Some(&demands()), &blank);
+    let web = diagnose(&task(Domain::Web, Some(demands())), &blank, None);
     assert!(web.rubric.axes.iter().all(|(_, v)| v.satisfied.is_none() && v.score.is_none()));
-    let slide = diagnose(Domain::Slide, None, &blank);
+    let slide = diagnose(&task(Domain::Slide, None), &blank, None);
     assert!(slide.rubric.axes.is_empty() && slide.defects.is_empty());
 }
 
 #[test]
-fn a_failure_has_nothing_to_see() {
+fn an_axis_holds_when_it_holds_on_every_page() {
+    let Outcome::Rendered(poor) = poor_chart() else { unreachable!() };
+    let of = task(Domain::Chart, Some(demands()));
+    let alone = diagnose(&of, &Outcome::Rendered(poor.clone()), None);
+    // The same chart twice, the first time with a legend that is out of the way and a title that
+    // fits.
+    let mut elements = poor.elements.clone();
+    elements[3].region = [100.0, 70.0, 110.0, 80.0].into();
+    elements[4].layout = None;
+    for e in &poor.elements {
+        let (id, shift) = (e.id + 7, |link: Option<u32>| link.map(|id| id + 7));
+        let (parent, axes) = (shift(e.parent), shift(e.axes));
+        elements.push(Element { id, page: 1, parent, axes, ..e.clone() });
+    }
+    let image = poor.pages[0].image.clone();
+    let pages = vec![Page { image: image.clone() }, Page { image }];
+    let both = diagnose(&of, &Outcome::Rendered(Rendered { pages, elements, ..poor.clone() }), None);
+    let score = |d: &Diagnosis, i: usize| (d.rubric.axes[i].1.satisfied, d.rubric.axes[i].1.score);
+    for i in 0..6 {
+        assert_eq!(score(&both, i), score(&alone, i), "the worse page counts on axis {i}");
+    }
+    assert_eq!(both.rubric.axes[3].1.observed, "page 2: 'Visitors of the lo..' left right");
+    assert_eq!(both.reward, alone.reward);
+    let found: Vec<_> = both.defects.iter().map(|d| (d.rule, d.page, d.elements.as_slice())).collect();
+    let want: [(&str, u32, &[u32]); 6] = [
+        ("chart/missing-content", 0, &[]),
+        ("chart/tick-crowding", 0, &[5, 6]),
+        ("chart/missing-content", 1, &[]),
+        ("chart/legend-covers-data", 1, &[10]),
+        ("chart/text-clipped", 1, &[11]),
+        ("chart/tick-crowding", 1, &[12, 13]),
+    ];
+    assert_eq!(found, want);
+}
+
+#[test]
+fn a_failure_has_no_defects_and_no_reward() {
     let error =
         ExecError { kind: FailureKind::Syntax, message: "m".into(), traceback: String::new(), span: None };
-    let diagnosis = diagnose(Domain::Chart, Some(&demands()), &Outcome::Failed { error });
+    let diagnosis = diagnose(&task(Domain::Chart, Some(demands())), &Outcome::Failed { error }, None);
     assert!(!diagnosis.executed && diagnosis.defects.is_empty() && diagnosis.rubric.axes.is_empty());
     assert_eq!(diagnosis.reward, 0.0);
 }
@@ -105,9 +146,9 @@ fn a_failure_has_nothing_to_see() {
 fn every_rule_has_a_page_and_each_axis_one_rule() {
     for domain in [Domain::Chart, Domain::Web] {
         let axes: Vec<Axis> = rules(domain).iter().filter_map(|r| r.axis).collect();
-        assert_eq!(axes, Axis::of(domain));
+        assert_eq!(axes, super::axes(domain));
     }
-    for rule in rules(Domain::Chart).iter().chain(rules(Domain::Web)).chain(reference_rules()) {
+    for rule in rules(Domain::Chart).iter().chain(rules(Domain::Web)).chain(reference_rules(Domain::Web)) {
         let headings: Vec<&str> = rule.page.lines().filter(|l| l.starts_with('#')).take(5).collect();
         let title = format!("# {}", rule.id);
         let want = [&title, "## What it does", "## Why is this bad", "## Example"];
@@ -123,8 +164,22 @@ fn number() -> impl Strategy<Value = f32> {
 fn element() -> impl Strategy<Value = Element> {
     use ElementKind::*;
     let kind = prop::sample::select(vec![
-        Figure, Axes, Title, TickLabel, Text, LegendText, Legend, Line, Bar, Patch, Collection, TableText,
-        Page, Block, Control, Image,
+        Figure,
+        Axes,
+        Title,
+        TickLabel,
+        Text,
+        LegendText,
+        Legend,
+        Line,
+        Bar,
+        Patch,
+        Collection,
+        TableText,
+        ElementKind::Page,
+        Block,
+        Control,
+        ElementKind::Image,
     ]);
     let boxes = (prop::array::uniform4(number()), prop::option::of(prop::array::uniform4(number())));
     let links = (0u32..8, prop::option::of(0u32..8), prop::option::of(0u32..8));
@@ -141,13 +196,13 @@ fn element() -> impl Strategy<Value = Element> {
             e.layout = boxes.1.map(Into::into);
             (e.parent, e.axes, e.axis) = (links.1, links.2, Some(['x', 'y'][links.0 as usize % 2]));
             (e.color, e.font_px, e.rotation) = look;
-            (e.values, e.points, e.page) = (data.0, data.1, facts);
+            (e.values, e.points, e.html) = (data.0, data.1, facts);
             e
         },
     )
 }
 
-fn facts() -> impl Strategy<Value = Option<PageFacts>> {
+fn facts() -> impl Strategy<Value = Option<HtmlFacts>> {
     let boxes = || prop::option::of(prop::array::uniform4(number()));
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     let words = (
@@ -157,7 +212,7 @@ fn facts() -> impl Strategy<Value = Option<PageFacts>> {
     );
     let lines = prop::collection::vec(prop::array::uniform4(number()), 0..4);
     let facts = (lines, boxes(), boxes(), prop::option::of(any::<[u8; 4]>()), flags, words).prop_map(
-        |(lines, clip, scroll, ground, flags, (tag, display, position))| PageFacts {
+        |(lines, clip, scroll, ground, flags, (tag, display, position))| HtmlFacts {
             tag: tag.into(),
             lines: lines.into_iter().map(Into::into).collect(),
             clip: clip.map(Into::into),
@@ -177,7 +232,7 @@ fn facts() -> impl Strategy<Value = Option<PageFacts>> {
 
 proptest! {
     #[test]
-    fn any_elements_are_judged_the_same_way_twice(elements in prop::collection::vec(element(), 0..12)) {
+    fn any_elements_are_diagnosed_the_same_way_twice(elements in prop::collection::vec(element(), 0..12)) {
         let rendered = || {
             let mut rendered = Picture::new(60, 40, [240; 3]).rendered(vec![]);
             rendered.elements = elements.clone();
@@ -185,8 +240,8 @@ proptest! {
         };
         let demands = Requirements { background: Some([9; 3]), ..demands() };
         for domain in [Domain::Chart, Domain::Web] {
-            let first = diagnose(domain, Some(&demands), &rendered());
-            let second = diagnose(domain, Some(&demands), &rendered());
+            let first = diagnose(&task(domain, Some(demands.clone())), &rendered(), None);
+            let second = diagnose(&task(domain, Some(demands.clone())), &rendered(), None);
             assert_eq!(format!("{first:?}"), format!("{second:?}"));
             assert!((0.0..=1.0).contains(&first.reward));
             assert!(first.defects.iter().all(|d| d.elements.len() == d.regions.len() && !d.message.is_empty()));

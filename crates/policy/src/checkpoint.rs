@@ -1,12 +1,11 @@
-//! Hugging Face model folders in and out.
+//! Reads and writes Hugging Face model folders.
 //!
-//! Tensor names are kept as they are, so that transformers, vLLM and SGLang load what we save.
-//! Weights are read as f32 from f32, bf16 or f16 files, and written as f32 into one
-//! `model.safetensors`: a trained weight must not be rounded on its way to disk. Every other file
-//! of the folder the model came from (tokenizer, template, processor, generation settings) is
-//! copied byte for byte.
+//! Tensor names do not change, so transformers, vLLM and SGLang load the saved folders. Weights are
+//! read as f32 from f32, bf16 or f16 files, and written as f32 to one `model.safetensors`, so that
+//! saving does not round trained weights. All other files of the source folder (tokenizer,
+//! template, processor, generation settings) are copied byte for byte.
 //!
-//! Not done: PyTorch `.bin` files (loading them runs code), quantised weights, writing shards.
+//! Not supported: PyTorch `.bin` files (loading them runs code), quantised weights, writing shards.
 
 use crate::weights::{HEAD, Weights, specs};
 use crate::{Config, PolicyError};
@@ -19,40 +18,43 @@ use std::path::{Path, PathBuf};
 
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
-/// What to do with a folder that has its weights as a pickle.
-const FROM_PICKLE: &str = "a .bin file is not read, because loading one runs code: \
-    load the model with transformers and save it with `save_pretrained`, which writes safetensors";
+/// The help for a folder that has its weights as a pickle.
+const FROM_PICKLE: &str = "load the model with transformers and save it with `save_pretrained`, which \
+    writes safetensors (.bin files are not supported, because loading them runs code)";
 
 /// Reads all weights of the folder `dir`, checked against `config`.
 ///
 /// # Errors
-/// Files that are missing or corrupt; tensors that are missing, too many, or of another shape or
-/// kind.
+/// Files that are missing or corrupt; tensors that are missing, unexpected, or of another shape or
+/// type.
 pub(crate) fn load_weights(dir: &Path, config: &Config) -> Result<Vec<(String, Var)>, PolicyError> {
     load_tensors(dir, &specs(config), |name| is_redundant(name, config))
 }
 
-/// The tensors that `specs` names, in its order, from the weights files of the folder `dir`. A
-/// tensor that `specs` does not name is an error unless it is `known` not to matter.
+/// Reads the tensors that `specs` names, in its order, from the weights files of the folder `dir`.
+/// A tensor that `specs` does not name is an error unless `ignored` accepts its name.
 ///
 /// # Errors
 /// As [`load_weights`].
 pub(crate) fn load_tensors(
     dir: &Path,
     specs: &[(String, Vec<usize>)],
-    known: impl Fn(&str) -> bool,
+    ignored: impl Fn(&str) -> bool,
 ) -> Result<Vec<(String, Var)>, PolicyError> {
-    let wanted: HashMap<&str, &[usize]> = specs.iter().map(|(n, s)| (n.as_str(), s.as_slice())).collect();
+    let expected: HashMap<&str, &[usize]> = specs.iter().map(|(n, s)| (n.as_str(), s.as_slice())).collect();
     let mut found: HashMap<String, Var> = HashMap::new();
     for path in weight_files(dir)? {
         let bytes = fs::read(&path).map_err(|e| PolicyError::io(&path, e))?;
         let file = SafeTensors::deserialize(&bytes).map_err(|e| {
-            PolicyError::corrupt(&path, format!("{e}; the file is damaged or cut short, copy it again"))
+            PolicyError::corrupt(
+                &path,
+                format!("{e}; help: the file is damaged or incomplete, copy it again"),
+            )
         })?;
         for (name, view) in file.iter() {
-            match wanted.get(name) {
+            match expected.get(name) {
                 Some(shape) => drop(found.insert(name.to_string(), read_tensor(&path, name, &view, shape)?)),
-                None if known(name) => {}
+                None if ignored(name) => {}
                 None => return Err(PolicyError::UnexpectedTensor { path, name: name.to_string() }),
             }
         }
@@ -65,23 +67,25 @@ pub(crate) fn load_tensors(
     specs.iter().map(take).collect()
 }
 
-/// Tensors that some exporters write although the configuration implies them.
+/// Whether the configuration already implies this tensor; some exporters write such tensors.
 fn is_redundant(name: &str, config: &Config) -> bool {
     (config.tie_word_embeddings && name == HEAD) || name.ends_with("rotary_emb.inv_freq")
 }
 
-/// The weights files of a folder: those of the index if there is one, else the single file.
+/// The weights files of a folder: those in the index if there is one, else the single file.
 fn weight_files(dir: &Path) -> Result<Vec<PathBuf>, PolicyError> {
     let index = dir.join(INDEX);
     if !dir.is_dir() {
-        let mend = "give a Hugging Face model folder".into();
-        return Err(PolicyError::Missing { path: dir.into(), mend });
+        let help = "give a Hugging Face model folder".into();
+        return Err(PolicyError::Missing { path: dir.into(), help });
     }
     let files: Vec<PathBuf> = if index.is_file() {
         let bytes = fs::read(&index).map_err(|e| PolicyError::io(&index, e))?;
         let value: Value = serde_json::from_slice(&bytes).map_err(|e| PolicyError::corrupt(&index, e))?;
         let map = value["weight_map"].as_object();
-        let map = map.ok_or_else(|| PolicyError::corrupt(&index, "there is no `weight_map` table"))?;
+        let map = map.ok_or_else(|| {
+            PolicyError::corrupt(&index, "it has no `weight_map` object; help: copy the file again")
+        })?;
         let names: BTreeSet<&str> = map.values().filter_map(Value::as_str).collect();
         names.into_iter().map(|n| dir.join(n)).collect()
     } else {
@@ -90,8 +94,8 @@ fn weight_files(dir: &Path) -> Result<Vec<PathBuf>, PolicyError> {
     match files.iter().find(|f| !f.is_file()) {
         Some(f) => {
             let pickled = dir.join("pytorch_model.bin").is_file();
-            let mend = if pickled { FROM_PICKLE } else { "download the whole model again" };
-            Err(PolicyError::Missing { path: f.clone(), mend: mend.into() })
+            let help = if pickled { FROM_PICKLE } else { "download the whole model again" };
+            Err(PolicyError::Missing { path: f.clone(), help: help.into() })
         }
         None => Ok(files),
     }
@@ -99,8 +103,8 @@ fn weight_files(dir: &Path) -> Result<Vec<PathBuf>, PolicyError> {
 
 fn read_tensor(path: &Path, name: &str, view: &TensorView, shape: &[usize]) -> Result<Var, PolicyError> {
     if view.shape() != shape {
-        let (found, wanted) = (view.shape().to_vec(), shape.to_vec());
-        return Err(PolicyError::Shape { path: path.into(), name: name.into(), found, wanted });
+        let (found, expected) = (view.shape().to_vec(), shape.to_vec());
+        return Err(PolicyError::Shape { path: path.into(), name: name.into(), found, expected });
     }
     let dtype = match view.dtype() {
         Dtype::F32 => DType::F32,
@@ -115,14 +119,17 @@ fn read_tensor(path: &Path, name: &str, view: &TensorView, shape: &[usize]) -> R
     Ok(Var::from_tensor(&tensor.to_dtype(DType::F32)?)?)
 }
 
-/// Writes a model folder at `dir`: first beside it, then renamed into place, so that a reader never
-/// sees half of one. `source` is the folder whose other files are copied; it may be `dir` itself.
+/// Writes a model folder to a temporary folder beside `dir` and renames it to `dir`, so that
+/// readers never find a partial folder. The other files are copied from `source`, which may be
+/// `dir`.
 ///
 /// # Errors
-/// What the file system refuses.
+/// Errors of the file system.
 pub(crate) fn save(weights: &Weights, config: &Config, source: &Path, dir: &Path) -> Result<(), PolicyError> {
     let name = dir.file_name().and_then(|n| n.to_str());
-    let name = name.ok_or_else(|| PolicyError::corrupt(dir, "this is not a folder name to save under"))?;
+    let name = name.ok_or_else(|| {
+        PolicyError::corrupt(dir, "not a valid folder name; help: give a path that ends in a folder name")
+    })?;
     let parent = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let beside = |what: &str| parent.join(format!(".{name}.{what}-{}", std::process::id()));
     let (partial, old) = (beside("partial"), beside("old"));
@@ -134,7 +141,7 @@ pub(crate) fn save(weights: &Weights, config: &Config, source: &Path, dir: &Path
     write_config(config, source, &partial)?;
     let file = partial.join(SINGLE);
     write_weights(weights, &file)?;
-    // The writer makes a private file; the weights are as readable as the rest of the folder.
+    // The writer creates a file that only its owner can read; copy the permissions of the others.
     let like = fs::metadata(partial.join("config.json")).map_err(|e| PolicyError::io(&partial, e))?;
     fs::set_permissions(&file, like.permissions()).map_err(|e| PolicyError::io(&file, e))?;
     if dir.exists() {
@@ -147,7 +154,7 @@ pub(crate) fn save(weights: &Weights, config: &Config, source: &Path, dir: &Path
     Ok(())
 }
 
-/// Copies the plain files of `source` that hold neither weights nor the configuration.
+/// Copies the files of `source` except weights, configuration and subfolders.
 fn copy_others(source: &Path, target: &Path) -> Result<(), PolicyError> {
     for entry in fs::read_dir(source).map_err(|e| PolicyError::io(source, e))? {
         let path = entry.map_err(|e| PolicyError::io(source, e))?.path();
@@ -161,8 +168,9 @@ fn copy_others(source: &Path, target: &Path) -> Result<(), PolicyError> {
     Ok(())
 }
 
-/// The source's own `config.json` where it describes this model (it holds keys we do not know),
-/// else a new one. Either says float32, or readers would round the weights when they load them.
+/// Writes the source's `config.json` if it describes this model, because it may have keys that
+/// [`Config`] lacks, else a new one. Its data type becomes float32, or readers would round the
+/// weights when loading them.
 fn write_config(config: &Config, source: &Path, target: &Path) -> Result<(), PolicyError> {
     let original = source.join("config.json");
     let mut value = match Config::read(&original) {
@@ -172,18 +180,18 @@ fn write_config(config: &Config, source: &Path, target: &Path) -> Result<(), Pol
         }
         _ => config.to_json(),
     };
-    say_float32(&mut value);
+    set_float32(&mut value);
     let path = target.join("config.json");
     fs::write(&path, format!("{value:#}\n")).map_err(|e| PolicyError::io(&path, e))
 }
 
-fn say_float32(value: &mut Value) {
+fn set_float32(value: &mut Value) {
     let Some(table) = value.as_object_mut() else { return };
     for (key, entry) in table.iter_mut() {
         if key == "dtype" || key == "torch_dtype" {
             *entry = "float32".into();
         }
-        say_float32(entry);
+        set_float32(entry);
     }
 }
 
@@ -199,7 +207,7 @@ fn write_weights(weights: &Weights, path: &Path) -> Result<(), PolicyError> {
     let views: Vec<_> = views
         .collect::<Result<_, safetensors::SafeTensorError>>()
         .map_err(|e| PolicyError::corrupt(path, e))?;
-    // Some readers refuse a file that does not name its framework.
+    // Some readers reject a file that does not name its framework.
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
     safetensors::serialize_to_file(views, Some(metadata), path).map_err(|e| PolicyError::corrupt(path, e))
 }

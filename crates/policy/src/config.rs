@@ -1,16 +1,15 @@
-//! The numbers of a Qwen3-VL, read from and written as the `config.json` of
-//! `Qwen3VLForConditionalGeneration`.
+//! The configuration of a Qwen3-VL: the `config.json` of `Qwen3VLForConditionalGeneration`.
 //!
-//! Keys that do not change what is computed are ignored. Keys that would change it in a way this
-//! crate does not implement (another activation, attention biases, a scaled RoPE) are errors: a
-//! silently different model is worse than none.
+//! Keys that do not affect the result are ignored. Keys that would affect it in a way that this
+//! crate does not implement (another activation, attention biases, a scaled RoPE) are errors,
+//! because the model would silently compute something else.
 
 use crate::PolicyError;
 use crate::node::{Node, read_json};
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// A whole model.
+/// The configuration of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// The language model.
@@ -19,7 +18,7 @@ pub struct Config {
     pub vision: VisionConfig,
     /// `image_token_id`: the placeholder of one merged image patch.
     pub image_token_id: u32,
-    /// `video_token_id`: kept for writing the file back; videos are not supported.
+    /// `video_token_id`: only kept for saving; videos are not supported.
     pub video_token_id: u32,
     /// `vision_start_token_id`.
     pub vision_start_token_id: u32,
@@ -50,18 +49,18 @@ pub struct TextConfig {
     pub rms_norm_eps: f64,
     /// Base of the rotary frequencies.
     pub rope_theta: f32,
-    /// How many frequencies turn with time, height and width; sums to `head_dim / 2`.
+    /// Number of frequencies that rotate with time, height and width; sums to `head_dim / 2`.
     pub mrope_section: [usize; 3],
 }
 
 /// `vision_config`; the names are those of the file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VisionConfig {
-    /// Blocks.
+    /// Number of blocks.
     pub depth: usize,
-    /// Width.
+    /// Width of the residual stream.
     pub hidden_size: usize,
-    /// Heads; divides the width into heads whose width is a multiple of 4.
+    /// Attention heads; the width of each head must be a multiple of 4.
     pub num_heads: usize,
     /// Width of the MLP.
     pub intermediate_size: usize,
@@ -69,7 +68,7 @@ pub struct VisionConfig {
     pub in_channels: usize,
     /// Side of a patch in pixels.
     pub patch_size: usize,
-    /// Frames in a patch.
+    /// Number of frames in a patch.
     pub temporal_patch_size: usize,
     /// Side, in patches, of the square that becomes one language token.
     pub spatial_merge_size: usize,
@@ -77,17 +76,17 @@ pub struct VisionConfig {
     pub out_hidden_size: usize,
     /// Entries of the learned square position table.
     pub num_position_embeddings: usize,
-    /// Blocks whose output is added to the first language layers (DeepStack), in that order.
+    /// Blocks whose merged outputs are added to the first language layers (DeepStack), in order.
     pub deepstack_visual_indexes: Vec<usize>,
 }
 
 impl VisionConfig {
-    /// Numbers in one flattened patch.
+    /// Number of values in one flattened patch.
     pub fn patch_len(&self) -> usize {
         self.in_channels * self.temporal_patch_size * self.patch_size * self.patch_size
     }
 
-    /// Patches that become one language token.
+    /// Number of patches that become one language token.
     pub fn merge_unit(&self) -> usize {
         self.spatial_merge_size * self.spatial_merge_size
     }
@@ -97,15 +96,15 @@ impl Config {
     /// Reads a `config.json`.
     ///
     /// # Errors
-    /// A missing file, JSON that does not parse, and every missing or unsupported key, by name.
+    /// A missing file, invalid JSON, or a missing or unsupported key; the message names it.
     pub fn read(path: &Path) -> Result<Self, PolicyError> {
         Self::from_json(&read_json(path, "give the folder of a Hugging Face Qwen3-VL model")?, path)
     }
 
-    /// Reads the parsed file; `path` is only named in errors.
+    /// Reads the parsed file; `path` is only used in errors.
     ///
     /// # Errors
-    /// Every missing or unsupported key, by name.
+    /// A missing or unsupported key; the message names it.
     pub fn from_json(value: &Value, path: &Path) -> Result<Self, PolicyError> {
         let root = Node::root(value, path);
         let (text_node, vision_node) = (root.child("text_config")?, root.child("vision_config")?);
@@ -129,7 +128,7 @@ impl Config {
         Ok(config)
     }
 
-    /// What the numbers must satisfy together.
+    /// Returns an error if values are inconsistent with each other.
     pub(crate) fn check(&self, path: &Path) -> Result<(), PolicyError> {
         let (t, v) = (&self.text, &self.vision);
         let wrong = |key: &str, message: &str| {
@@ -146,7 +145,10 @@ impl Config {
             return wrong("text_config.rope_scaling.mrope_section", "does not sum to head_dim / 2");
         }
         if v.num_heads == 0 || !v.hidden_size.is_multiple_of(v.num_heads * 4) {
-            return wrong("vision_config.num_heads", "does not cut hidden_size into multiples of 4");
+            return wrong(
+                "vision_config.num_heads",
+                "does not divide hidden_size into heads whose width is a multiple of 4",
+            );
         }
         if v.out_hidden_size != t.hidden_size {
             return wrong("vision_config.out_hidden_size", "differs from text_config.hidden_size");
@@ -159,12 +161,15 @@ impl Config {
         }
         let deep = &v.deepstack_visual_indexes;
         if deep.len() > t.num_hidden_layers || deep.iter().any(|&i| i >= v.depth) {
-            return wrong("vision_config.deepstack_visual_indexes", "names a layer that does not exist");
+            return wrong(
+                "vision_config.deepstack_visual_indexes",
+                "names a block that does not exist or has more entries than language layers",
+            );
         }
         Ok(())
     }
 
-    /// The file, as transformers writes and reads it.
+    /// The `config.json` in transformers' format.
     pub fn to_json(&self) -> Value {
         json!({
             "architectures": ["Qwen3VLForConditionalGeneration"],
@@ -229,7 +234,7 @@ fn vision_json(v: &VisionConfig) -> Value {
 fn text(node: &Node) -> Result<TextConfig, PolicyError> {
     node.only("hidden_act", &json!("silu"))?;
     node.only("attention_bias", &json!(false))?;
-    // transformers 5 moved the rotary settings into one table; 4 kept theta beside `rope_scaling`.
+    // transformers 5 has all rotary settings in one object; 4 has theta beside `rope_scaling`.
     let rope = node.optional("rope_parameters").or_else(|| node.optional("rope_scaling"));
     let rope = rope.ok_or_else(|| node.wrong("rope_scaling", "is missing"))?;
     rope.only("rope_type", &json!("default"))?;
@@ -280,7 +285,7 @@ mod tests {
     use crate::test_model::small_config;
 
     #[test]
-    fn a_configuration_survives_its_file() {
+    fn a_configuration_round_trips_through_json() {
         let config = small_config();
         assert_eq!(Config::from_json(&config.to_json(), Path::new("config.json")).unwrap(), config);
     }
@@ -317,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rotary_table_of_transformers_5_is_read() {
+    fn rotary_settings_of_transformers_5_are_read() {
         let mut value = small_config().to_json();
         let text = value["text_config"].as_object_mut().unwrap();
         let mut rope = text.remove("rope_scaling").unwrap();

@@ -1,27 +1,27 @@
-//! What can go wrong between a model folder and a sampled token.
+//! Errors of loading, running and saving a model.
 
 use std::path::{Path, PathBuf};
 
-/// Why the policy could not do what was asked. Every message is one line and names what to mend.
+/// An error of the policy. Every message is one line: what failed, where, and how to fix it.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
     /// A file or folder could not be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("cannot access {}: {source}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// A file that a model folder needs is not there.
-    #[error("{} is missing; {mend}", path.display())]
+    /// A required file or folder does not exist.
+    #[error("{} is missing; help: {help}", path.display())]
     Missing {
-        /// The file or folder looked for.
+        /// The file or folder.
         path: PathBuf,
-        /// What to do about it.
-        mend: String,
+        /// How to fix it.
+        help: String,
     },
-    /// A key of `config.json` is missing or has a value this crate cannot honour.
+    /// A key of `config.json` is missing or has an unsupported value.
     #[error("{}: key `{key}` {message}", path.display())]
     Config {
         /// The file.
@@ -31,32 +31,43 @@ pub enum PolicyError {
         /// What is wrong with it.
         message: String,
     },
-    /// A file is there but is not what its name says.
+    /// A file exists but its contents are invalid.
     #[error("{}: {message}", path.display())]
     Corrupt {
         /// The file.
         path: PathBuf,
-        /// What the reader met.
+        /// What is wrong with it.
         message: String,
     },
-    /// No weights file of the folder holds a tensor that the architecture needs.
-    #[error("{}: tensor `{name}` is missing; the configuration asks for it", path.display())]
+    /// None of the weights files holds a tensor that the architecture needs.
+    #[error(
+        "{}: tensor `{name}` is missing; help: use the weights that belong to this config.json",
+        path.display()
+    )]
     MissingTensor {
         /// The folder or file.
         path: PathBuf,
         /// The tensor's name.
         name: String,
     },
-    /// A weights file holds a tensor that the architecture does not know: saving would lose it.
-    #[error("{}: tensor `{name}` does not belong to a Qwen3-VL of this configuration", path.display())]
+    /// A weights file holds a tensor that the architecture does not have; saving would lose it.
+    #[error(
+        "{}: tensor `{name}` is not part of the model that config.json describes; \
+         help: use the config.json that belongs to these weights",
+        path.display()
+    )]
     UnexpectedTensor {
         /// The file.
         path: PathBuf,
         /// The tensor's name.
         name: String,
     },
-    /// A tensor has another shape than the configuration says.
-    #[error("{}: tensor `{name}` has shape {found:?}, the configuration asks for {wanted:?}", path.display())]
+    /// The shape of a tensor differs from the one that follows from `config.json`.
+    #[error(
+        "{}: tensor `{name}` has shape {found:?}, but config.json requires {expected:?}; \
+         help: use the config.json that belongs to these weights",
+        path.display()
+    )]
     Shape {
         /// The file.
         path: PathBuf,
@@ -65,20 +76,20 @@ pub enum PolicyError {
         /// Its shape in the file.
         found: Vec<usize>,
         /// The shape that follows from `config.json`.
-        wanted: Vec<usize>,
+        expected: Vec<usize>,
     },
-    /// Tokenizer, chat template or image processor could not be read or refused its input.
+    /// The tokenizer, chat template or image processor could not be read or rejected its input.
     #[error(transparent)]
     Front(#[from] crate::FrontError),
-    /// An argument makes no sense.
+    /// An argument is invalid.
     #[error("{what}: {message}")]
     Input {
-        /// Which argument: `prompt`, `sampling`.
+        /// The argument: `prompt`, `completion` or `sampling`.
         what: &'static str,
-        /// Why, and the mend.
+        /// What is wrong with it, and how to fix it.
         message: String,
     },
-    /// The tensor library refused an operation; this is our mistake, not the caller's.
+    /// The tensor library rejected an operation: an internal error, not an invalid argument.
     #[error("tensor operation failed: {0}")]
     Tensor(#[from] candle_core::Error),
 }
@@ -91,12 +102,12 @@ impl PolicyError {
 
     /// A [`PolicyError::Corrupt`] at `path`.
     pub(crate) fn corrupt(path: &Path, message: impl ToString) -> Self {
-        // A one-line message whatever the parser wrote.
+        // Parsers may return several lines; our messages are one line.
         let message = message.to_string().replace('\n', " ");
         Self::Corrupt { path: path.to_path_buf(), message }
     }
 
-    /// A [`PolicyError::Input`] from the part called `what`.
+    /// A [`PolicyError::Input`] about the argument `what`.
     pub(crate) fn input(what: &'static str, message: impl ToString) -> Self {
         Self::Input { what, message: message.to_string() }
     }

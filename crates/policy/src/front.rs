@@ -1,96 +1,98 @@
-//! Everything between a conversation and the model's inputs: chat template, tokenizer, image
-//! processor.
+//! The model's front end: chat template, tokenizer and image processor.
 //!
 //! [`Front::encode`] turns messages into token ids (with one placeholder per image feature) and
-//! patches. Positions (M-RoPE) are the model's business. Nothing is ever truncated here: a prompt
-//! that is too long must be rejected whole, because a cut inside an image leaves more features than
+//! patches; the policy adds the M-RoPE positions. Nothing is truncated here: a prompt that is too
+//! long must be rejected as a whole, because a cut inside an image would leave more features than
 //! placeholders.
 
 use crate::{ChatTemplate, Content, ImageProcessor, Message, PatchGrid, TextTokenizer};
 use std::path::{Path, PathBuf};
 
-/// Why a folder's tokenizer, template or processor, or a conversation, cannot be used.
+/// An error of the tokenizer, chat template or image processor. Every message is one line.
 #[derive(Debug, thiserror::Error)]
 pub enum FrontError {
-    /// A file that is not there or cannot be read.
-    #[error("cannot read {path}: {source}; see that it is there and may be read")]
+    /// A file is missing or cannot be read.
+    #[error("cannot read {path}: {source}; help: check that the file exists and is readable")]
     Read {
         /// The file.
         path: PathBuf,
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A file that cannot be written.
-    #[error("cannot write {path}: {source}")]
+    /// A file cannot be written.
+    #[error("cannot write {path}: {source}; help: check the folder's permissions and free space")]
     Write {
         /// The file.
         path: PathBuf,
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A file whose JSON is malformed or lacks what is needed.
+    /// A file's JSON is malformed or has missing or unsupported values.
     #[error("{path}: {message}")]
     Json {
         /// The file.
         path: PathBuf,
-        /// What is wrong, with line and column where known.
+        /// What is wrong, with line and column if known, and how to fix it.
         message: String,
     },
-    /// A file that should be a picture.
-    #[error("{path} is no picture that can be read ({message}); give a PNG or JPEG file")]
+    /// A file is not an image that can be decoded.
+    #[error("{path} is not a readable image ({message}); help: give a PNG or JPEG file")]
     Image {
         /// The file.
         path: PathBuf,
-        /// The decoder's reason.
+        /// The decoder's error.
         message: String,
     },
-    /// A folder without a chat template.
+    /// A folder has no chat template.
     #[error(
-        "{path} has no chat template; copy chat_template.jinja (or chat_template.json) from the model's own folder"
+        "{path} has no chat template; \
+         help: copy chat_template.jinja (or chat_template.json) from the original model folder"
     )]
     NoTemplate {
         /// The folder.
         path: PathBuf,
     },
-    /// A template that does not compile or refuses the conversation.
+    /// A chat template does not compile or rejects the conversation.
     #[error("chat template {path}: {message}")]
     Template {
         /// The file.
         path: PathBuf,
-        /// The engine's message, or the template's own `raise_exception`.
+        /// The template engine's error, or the message of the template's `raise_exception`.
         message: String,
     },
-    /// A tokenizer that cannot be loaded, trained or applied.
+    /// A tokenizer cannot be loaded, trained or applied.
     #[error("tokenizer {path}: {message}")]
     Tokenizer {
-        /// The file, or the folder while it is made.
+        /// The file, or the target folder during training.
         path: PathBuf,
-        /// The reason.
+        /// What is wrong, and how to fix it.
         message: String,
     },
-    /// An image that the processor refuses.
-    #[error("an image of {width}x{height} pixels cannot be shown to the model: {message}")]
+    /// An image has a size that the processor does not support.
+    #[error("an image of {width}x{height} pixels cannot be used: {message}")]
     ImageSize {
-        /// Pixels in a row.
+        /// Width in pixels.
         width: u32,
-        /// Rows.
+        /// Height in pixels.
         height: u32,
-        /// The reason.
+        /// What is wrong, and how to fix it.
         message: String,
     },
-    /// Placeholders in the prompt and images of the conversation differ in number.
+    /// The numbers of placeholders in the prompt and of images in the conversation differ.
     #[error(
-        "the chat template wrote {placeholders} image placeholders for {images} images; it is no template of this model"
+        "the chat template wrote {placeholders} image placeholders for {images} images; \
+         help: use the chat template of this model"
     )]
     Placeholders {
-        /// `<|image_pad|>` tokens found.
+        /// `<|image_pad|>` tokens in the prompt.
         placeholders: usize,
-        /// Images given.
+        /// Images in the conversation.
         images: usize,
     },
 }
 
 impl FrontError {
+    /// A [`FrontError::Read`] at `path`.
     pub(crate) fn read(path: &Path, source: std::io::Error) -> Self {
         FrontError::Read { path: path.into(), source }
     }
@@ -104,11 +106,20 @@ pub struct Front {
     processor: ImageProcessor,
 }
 
+/// A conversation as model inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Encoded {
+    /// Token ids, with one placeholder per image feature.
+    pub ids: Vec<u32>,
+    /// The patches of the images, in order of appearance.
+    pub images: Vec<PatchGrid>,
+}
+
 impl Front {
-    /// Reads the three from a folder.
+    /// Reads all three from a folder.
     ///
     /// # Errors
-    /// A missing or unusable file, by name.
+    /// A missing or invalid file; the message names it.
     pub fn load(dir: &Path) -> Result<Self, FrontError> {
         Ok(Self {
             template: ChatTemplate::load(dir)?,
@@ -127,35 +138,31 @@ impl Front {
         &self.processor
     }
 
-    /// The chat template.
-    pub fn template(&self) -> &ChatTemplate {
-        &self.template
-    }
-
-    /// The token ids of a conversation up to the policy's turn, with as many placeholders as each
-    /// image has features, and the images' patches in order.
+    /// Encodes a conversation up to the start of the policy's turn.
     ///
-    /// A text that spells a special token (`<|im_end|>`) is written `< |im_end|>`: code and error
-    /// texts come from an untrusted process and must not open turns or images of their own.
+    /// Special tokens inside message texts are escaped (`<|im_end|>` becomes `< |im_end|>`): code
+    /// and error texts come from an untrusted process and must not start turns or images.
     ///
     /// # Errors
-    /// A template that refuses the conversation or belongs to another model, an image of an extreme
-    /// shape.
-    pub fn encode(&self, messages: &[Message]) -> Result<(Vec<u32>, Vec<PatchGrid>), FrontError> {
-        let grids = messages
+    /// A template that rejects the conversation or belongs to another model, or an image of an
+    /// extreme shape.
+    pub fn encode(&self, messages: &[Message]) -> Result<Encoded, FrontError> {
+        let images = messages
             .iter()
             .flat_map(Message::images)
             .map(|image| self.processor.patches(image))
             .collect::<Result<Vec<_>, _>>()?;
-        let harmless: Vec<Message> = messages.iter().map(|m| self.without_special(m)).collect();
-        let ids = self.tokenizer.encode(&self.template.render(&harmless)?)?;
-        let counts: Vec<usize> = grids.iter().map(|g| self.processor.placeholders(g)).collect();
-        Ok((expand_placeholders(&ids, self.tokenizer.image_pad(), &counts)?, grids))
+        let escaped: Vec<Message> = messages.iter().map(|m| self.escaped(m)).collect();
+        let ids = self.tokenizer.encode(&self.template.render(&escaped)?)?;
+        let counts: Vec<usize> = images.iter().map(|g| self.processor.placeholders(g)).collect();
+        let ids = expand_placeholders(&ids, self.tokenizer.image_pad(), &counts)?;
+        Ok(Encoded { ids, images })
     }
 
-    fn without_special(&self, message: &Message) -> Message {
+    /// The message with special tokens in its texts escaped.
+    fn escaped(&self, message: &Message) -> Message {
         let content = message.content.iter().map(|piece| match piece {
-            Content::Text(text) => Content::Text(self.tokenizer.defuse(text)),
+            Content::Text(text) => Content::Text(self.tokenizer.escape_special(text)),
             image => image.clone(),
         });
         Message::new(message.role, content.collect())
@@ -165,8 +172,8 @@ impl Front {
 /// Repeats the i-th `image_pad` of `ids` `counts[i]` times.
 ///
 /// # Errors
-/// As many placeholders as counts must be there.
-pub fn expand_placeholders(
+/// The number of placeholders differs from the number of counts.
+fn expand_placeholders(
     ids: &[u32],
     image_pad: Option<u32>,
     counts: &[usize],
@@ -182,4 +189,16 @@ pub fn expand_placeholders(
         out.extend(std::iter::repeat_n(id, times));
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_must_match_the_images() {
+        assert_eq!(expand_placeholders(&[1, 9, 2, 9], Some(9), &[3, 1]).unwrap(), [1, 9, 9, 9, 2, 9]);
+        let error = expand_placeholders(&[1, 9], Some(9), &[]).unwrap_err().to_string();
+        assert!(error.contains("1 image placeholders for 0 images"), "{error}");
+    }
 }

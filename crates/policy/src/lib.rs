@@ -1,16 +1,16 @@
-//! The policy pi: Qwen3-VL on the CPU, with everything between a conversation and a gradient.
+//! The policy pi: Qwen3-VL on the CPU, from chat messages to completions and gradients.
 //!
-//! [`Policy`] is the principal type. It is read from a Hugging Face folder and written back as one;
-//! [`Policy::encode`] turns messages into a [`Prompt`], [`Policy::sample`] answers it,
-//! [`Policy::completion_hidden`] gives the states from which the losses are made, on the tape if
-//! asked. Student and teacher are the same type: the teacher is a frozen copy, or the same policy
-//! with a longer prompt.
+//! [`Policy`] is the principal type. It is loaded from and saved to Hugging Face folders.
+//! [`Policy::encode`] turns messages into a [`Prompt`], [`Policy::sample`] samples completions, and
+//! [`Policy::completion_hidden`] returns the hidden states from which the losses are computed, on
+//! the tape in [`Mode::Train`]. Student and teacher have the same type: the teacher is a frozen
+//! copy, or the same policy with a longer prompt.
 //!
-//! The network speaks to the tensor library through [`ops`] only. Sampling does not use it at all:
-//! it runs on plain slices with weights laid out for decoding.
+//! The network calls the tensor library through [`ops`]. Sampling runs on plain slices, with
+//! weights packed for decoding.
 //!
-//! Not done: devices other than the CPU, types other than f32 in memory, video, block recompute,
-//! adapters.
+//! Not implemented: devices other than the CPU, data types other than f32 in memory, video,
+//! activation recomputation, adapters.
 //!
 //! ```no_run
 //! use vsdpo_policy::{Message, Policy, Role, SampleConfig};
@@ -26,6 +26,7 @@ mod clip;
 mod config;
 mod error;
 mod front;
+mod image_processor;
 mod message;
 mod mini_files;
 mod model;
@@ -33,7 +34,6 @@ mod node;
 pub mod ops;
 mod policy;
 mod positions;
-mod processor;
 mod sample;
 mod template;
 #[cfg(test)]
@@ -43,15 +43,14 @@ mod tokenizer;
 mod vision;
 mod weights;
 
-pub use clip::{Clip, Embedding};
+pub use clip::{ClipModel, ImageEmbedding};
 pub use config::{Config, TextConfig, VisionConfig};
 pub use error::PolicyError;
-pub use front::{Front, FrontError, expand_placeholders};
+pub use front::{Encoded, Front, FrontError};
+pub use image_processor::{ImageProcessor, PatchGrid};
 pub use message::{Content, Message, Role, read_image, read_messages};
 pub use mini_files::{FrontSpec, FrontSummary, write_front_files};
 pub use policy::{Completion, Policy, Prompt, SampleConfig, Sequence};
-pub use positions::mrope;
-pub use processor::{ImageProcessor, PatchGrid};
 pub use template::ChatTemplate;
 pub use tokenizer::TextTokenizer;
 pub use weights::Mode;

@@ -1,11 +1,9 @@
-//! What is said to the policy: messages of text and pictures, and the reader of trl's
-//! conversational JSON.
+//! Messages of text and images, and the reader of TRL's conversational JSON.
 //!
 //! A conversation file is either a list of messages or an object with such a list under `messages`
-//! or `prompt` (trl's two names). `content` is a string or a list of `{"type": "text", "text":
-//! "..."}` and `{"type": "image", "image": "path.png"}`; a picture's path is relative to the file.
-//! Not done: pictures in a column of their own, data URLs, video, tool calls; each is a one-line
-//! error.
+//! or `prompt` (TRL's two names). `content` is a string or a list of `{"type": "text", "text":
+//! "..."}` and `{"type": "image", "image": "path.png"}`; image paths are relative to the file.
+//! Not supported: images in a separate column, data URLs, video, tool calls; each is an error.
 
 use crate::FrontError;
 use serde::Deserialize;
@@ -13,11 +11,11 @@ use std::path::Path;
 use std::sync::Arc;
 use vsdpo_artifact::Image;
 
-/// Who speaks.
+/// The author of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Standing instructions, first message only.
+    /// General instructions; only the first message.
     System,
     /// The task, and the feedback in a teacher's prompt.
     User,
@@ -26,7 +24,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// The name that chat templates compare with.
+    /// The name in chat templates.
     pub fn name(self) -> &'static str {
         match self {
             Role::System => "system",
@@ -36,36 +34,36 @@ impl Role {
     }
 }
 
-/// A piece of a message.
+/// A part of a message.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
-    /// Words.
+    /// Text.
     Text(String),
-    /// A picture.
+    /// An image.
     Image(Image),
 }
 
 /// One turn of a conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
-    /// Who speaks.
+    /// The author.
     pub role: Role,
-    /// What, in order.
+    /// Texts and images, in order.
     pub content: Vec<Content>,
 }
 
 impl Message {
-    /// A message of several pieces.
+    /// A message of several parts.
     pub fn new(role: Role, content: Vec<Content>) -> Self {
         Self { role, content }
     }
 
-    /// A message of words only.
+    /// A message of text only.
     pub fn text(role: Role, text: impl Into<String>) -> Self {
         Self::new(role, vec![Content::Text(text.into())])
     }
 
-    /// The pictures of the message, in order.
+    /// The images of the message, in order.
     pub fn images(&self) -> impl Iterator<Item = &Image> {
         self.content.iter().filter_map(|piece| match piece {
             Content::Image(image) => Some(image),
@@ -74,16 +72,16 @@ impl Message {
     }
 }
 
-/// Reads a conversation in trl's JSON form and the pictures that it names.
+/// Reads a conversation in TRL's JSON form and the images that it names.
 ///
 /// # Errors
-/// A file that cannot be read, is no such JSON (with line and column), or names a picture that
-/// cannot be decoded (PNG and JPEG are known).
+/// A file that cannot be read or parsed (with line and column), or an image that is not PNG or
+/// JPEG.
 pub fn read_messages(file: &Path) -> Result<Vec<Message>, FrontError> {
     let text = std::fs::read_to_string(file).map_err(|e| FrontError::read(file, e))?;
     let raw: RawFile = serde_json::from_str(&text).map_err(|e| FrontError::Json {
         path: file.into(),
-        message: format!("{e}; a conversation is [{{\"role\": \"user\", \"content\": \"...\"}}]"),
+        message: format!("{e}; help: write a conversation as [{{\"role\": \"user\", \"content\": \"...\"}}]"),
     })?;
     let folder = file.parent().unwrap_or(Path::new(""));
     let (RawFile::List(messages)
@@ -92,10 +90,10 @@ pub fn read_messages(file: &Path) -> Result<Vec<Message>, FrontError> {
     messages.into_iter().map(|m| m.load(folder)).collect()
 }
 
-/// Reads one picture file as RGBA.
+/// Reads an image file as RGBA.
 ///
 /// # Errors
-/// A file that cannot be read or is no PNG or JPEG.
+/// A file that cannot be read or is not PNG or JPEG.
 pub fn read_image(file: &Path) -> Result<Image, FrontError> {
     let bytes = std::fs::read(file).map_err(|e| FrontError::read(file, e))?;
     let decoded = image::load_from_memory(&bytes)

@@ -1,10 +1,10 @@
-//! Makes the text and picture files of a model folder from a corpus: a byte-level BPE tokenizer
-//! with Qwen's special tokens and rules, a chat template of Qwen3-VL's form, and the processors'
-//! settings.
+//! Makes the tokenizer and processor files of a model folder from a corpus: a byte-level BPE
+//! tokenizer with Qwen's special tokens and rules, a chat template in Qwen3-VL's format, and the
+//! processors' settings.
 //!
-//! The folder loads in transformers (`AutoTokenizer`, and `AutoProcessor` once `config.json` is
-//! there) and in this crate alike. The same corpus gives the same bytes: ties between pairs are
-//! broken by id.
+//! The folder loads in this crate and in transformers (`AutoTokenizer`, and `AutoProcessor` once
+//! `config.json` is added). The same corpus gives the same bytes: ties between pairs are broken by
+//! id.
 
 use crate::FrontError;
 use serde_json::{Value, json};
@@ -17,22 +17,22 @@ use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, SplitDelimiterBehavior, Tokenizer};
 
-/// What the files are to be.
+/// The settings of the files.
 #[derive(Clone, Copy, Debug)]
 pub struct FrontSpec {
-    /// Number of token ids, special tokens included; at least 263 (all bytes and the special
+    /// Number of token ids, including special tokens; at least 263 (256 bytes and 7 special
     /// tokens).
     pub vocab_size: usize,
-    /// Least area of a resized image in pixels; a feature covers 32 x 32 of them.
+    /// Minimum area of a resized image in pixels; a feature covers 32 x 32 pixels.
     pub min_pixels: usize,
-    /// Greatest area of a resized image in pixels.
+    /// Maximum area of a resized image in pixels.
     pub max_pixels: usize,
 }
 
-/// What the files became.
+/// The vocabulary size and special token ids of the files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrontSummary {
-    /// Number of token ids; less than asked for where the corpus has no more pairs to merge.
+    /// Number of token ids; less than requested if the corpus has no more pairs to merge.
     pub vocab_size: usize,
     /// Ids that end a completion: `<|im_end|>` and `<|endoftext|>`.
     pub end_ids: Vec<u32>,
@@ -48,7 +48,7 @@ pub struct FrontSummary {
     pub video_pad: u32,
 }
 
-/// Qwen's special tokens, in the order of their ids; they follow the learnt vocabulary.
+/// Qwen's special tokens, in the order of their ids; they follow the learned vocabulary.
 const SPECIAL: [&str; 7] = [
     "<|endoftext|>",
     "<|im_start|>",
@@ -59,17 +59,17 @@ const SPECIAL: [&str; 7] = [
     "<|video_pad|>",
 ];
 
-/// Qwen2's rule for cutting text into words: contractions, letters with one leading sign, single
-/// digits, signs, line ends, spaces.
+/// Qwen2's pre-tokenization: contractions, letters with one leading symbol, single digits, symbols,
+/// line ends, spaces.
 const WORDS: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
-/// Our own writing of the prompt form that Qwen3-VL was trained with; the tests compare it with the
-/// published template's output.
+/// Our own template for Qwen3-VL's prompt format; the tests compare it with the output of the
+/// published template.
 const CHAT_TEMPLATE: &str = include_str!("chat_template.jinja");
 
 /// Trains the tokenizer on `corpus` and writes `tokenizer.json`, `tokenizer_config.json`,
 /// `chat_template.jinja`, `preprocessor_config.json`, `video_preprocessor_config.json` and
-/// `generation_config.json` into the folder `dir`, which is made where it is missing.
+/// `generation_config.json` into the folder `dir`, which is created if it does not exist.
 ///
 /// # Errors
 /// A vocabulary too small for bytes and special tokens, or a folder that cannot be written.
@@ -82,7 +82,7 @@ pub fn write_front_files(
     if spec.vocab_size < least {
         return Err(fail(
             dir,
-            format!("a vocabulary of {} is too small; give at least {least}", spec.vocab_size),
+            format!("vocab_size {} is too small; help: set it to at least {least}", spec.vocab_size),
         ));
     }
     let tokenizer = train(corpus, spec.vocab_size).map_err(|e| fail(dir, e.to_string()))?;
@@ -136,9 +136,9 @@ fn summary(tokenizer: &Tokenizer) -> Option<FrontSummary> {
     })
 }
 
-/// The JSON files beside the tokenizer. The chat template is in its own file only.
+/// The JSON files beside the tokenizer. The chat template has its own file.
 fn settings(summary: &FrontSummary, spec: FrontSpec) -> [(&'static str, Value); 4] {
-    let processor = |kind: (&str, &str)| {
+    let processor = |key: &str, class: &str| {
         json!({
             "size": {"shortest_edge": spec.min_pixels, "longest_edge": spec.max_pixels},
             "patch_size": 16,
@@ -147,12 +147,12 @@ fn settings(summary: &FrontSummary, spec: FrontSpec) -> [(&'static str, Value); 
             "image_mean": [0.5, 0.5, 0.5],
             "image_std": [0.5, 0.5, 0.5],
             "processor_class": "Qwen3VLProcessor",
-            (kind.0): kind.1,
+            (key): class,
         })
     };
     [
-        ("preprocessor_config.json", processor(("image_processor_type", "Qwen2VLImageProcessorFast"))),
-        ("video_preprocessor_config.json", processor(("video_processor_type", "Qwen3VLVideoProcessor"))),
+        ("preprocessor_config.json", processor("image_processor_type", "Qwen2VLImageProcessorFast")),
+        ("video_preprocessor_config.json", processor("video_processor_type", "Qwen3VLVideoProcessor")),
         (
             "generation_config.json",
             json!({

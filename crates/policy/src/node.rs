@@ -1,19 +1,22 @@
-//! Reading configuration files: every error names the file and the key.
+//! Reads JSON configuration files. Every error names the file and the key.
 
 use crate::PolicyError;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// The JSON file at `path`; without one, an error that says `mend`.
-pub(crate) fn read_json(path: &Path, mend: &str) -> Result<Value, PolicyError> {
+/// Reads the JSON file at `path`.
+///
+/// # Errors
+/// A missing file, with `help` as the way to fix it; a file that is unreadable or not JSON.
+pub(crate) fn read_json(path: &Path, help: &str) -> Result<Value, PolicyError> {
     if !path.is_file() {
-        return Err(PolicyError::Missing { path: path.into(), mend: mend.into() });
+        return Err(PolicyError::Missing { path: path.into(), help: help.into() });
     }
     let bytes = std::fs::read(path).map_err(|e| PolicyError::io(path, e))?;
     serde_json::from_slice(&bytes).map_err(|e| PolicyError::corrupt(path, e))
 }
 
-/// A JSON object that knows where it stands in the file, so that errors can name the key.
+/// A JSON object with its path in the file, so that errors can name the key.
 pub(crate) struct Node<'a> {
     pub value: &'a Value,
     key: String,
@@ -26,6 +29,7 @@ impl<'a> Node<'a> {
         Self { value, key: String::new(), path: path.to_path_buf() }
     }
 
+    /// An error about `key`.
     pub fn wrong(&self, key: &str, message: impl ToString) -> PolicyError {
         PolicyError::Config { path: self.path.clone(), key: self.name(key), message: message.to_string() }
     }
@@ -38,6 +42,7 @@ impl<'a> Node<'a> {
         self.value.get(key).ok_or_else(|| self.wrong(key, "is missing"))
     }
 
+    /// The object at `key`, if there is one.
     pub fn optional(&self, key: &str) -> Option<Node<'a>> {
         let value = self.value.get(key).filter(|v| v.is_object())?;
         Some(Node { value, key: self.name(key), path: self.path.clone() })
@@ -45,7 +50,7 @@ impl<'a> Node<'a> {
 
     pub fn child(&self, key: &str) -> Result<Node<'a>, PolicyError> {
         self.get(key)?;
-        self.optional(key).ok_or_else(|| self.wrong(key, "is not a table"))
+        self.optional(key).ok_or_else(|| self.wrong(key, "is not an object"))
     }
 
     pub fn usize(&self, key: &str) -> Result<usize, PolicyError> {
@@ -68,7 +73,7 @@ impl<'a> Node<'a> {
             .ok_or_else(|| self.wrong(key, "is not a list of whole numbers"))
     }
 
-    /// A key that may be absent but, if present, can only have the one value that is implemented.
+    /// Returns an error if `key` is present with another value than the only implemented one.
     pub fn only(&self, key: &str, wanted: &Value) -> Result<(), PolicyError> {
         let same = |v: &Value| v == wanted || (v.as_f64().is_some() && v.as_f64() == wanted.as_f64());
         match self.value.get(key) {

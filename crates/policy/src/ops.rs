@@ -1,15 +1,15 @@
 //! The tensor operations of the model, each with a hand-written backward pass.
 //!
-//! candle-core supplies tensors, storage and the tape; the layers that train are here. Compared
-//! with composing candle's own operations, these fuse what belongs together, save at most a number
-//! per row, and return no gradient for operands that are not tracked, so frozen weights cost
-//! nothing. Model code calls these functions only, which keeps the tensor library replaceable.
+//! candle-core provides tensors, storage and the tape; the trainable layers are implemented here.
+//! Compared with compositions of candle's own operations, these are fused, save few values for the
+//! backward pass, and compute no gradient for operands that are not tracked, so frozen weights cost
+//! nothing. Model code calls only these functions, so the tensor library can be replaced.
 //!
-//! All ops compute in f32 on the CPU, on contiguous operands, in parallel over rows or heads. Sums
-//! that feed gradients are cut into blocks of fixed size and added in order: results do not depend
-//! on the number of threads. Other types and devices are refused with an error that names the mend.
+//! All ops compute in f32 on the CPU, on contiguous operands, in parallel over rows or heads.
+//! Gradient sums are computed in blocks of fixed size that are added in order, so results do not
+//! depend on the number of threads. Other types and devices are errors that say what to convert.
 //!
-//! [`matrix`] and [`simd`] are the parts underneath, on plain slices; the loss uses them too.
+//! [`matrix`] and [`simd`] are the underlying kernels on plain slices; the losses use them too.
 
 mod activation;
 mod attention;
@@ -27,7 +27,7 @@ pub mod simd;
 #[cfg(test)]
 mod tests;
 
-pub use activation::{gelu, gelu_tanh, silu, swiglu};
+pub use activation::{gelu, gelu_tanh, silu};
 pub use attention::attention;
 pub use embedding::embedding;
 pub use gated::gated_linear;

@@ -1,14 +1,15 @@
-//! The policy: a model folder in memory, with everything that training and sampling ask of it.
+//! The policy: a loaded model with everything that training and sampling need.
 
-use crate::model::{Batch, FeatureCache, head_name, hidden};
+use crate::model::{Batch, FeatureCache, Network, head_name};
 use crate::ops::matrix::{Mat, product};
 use crate::ops::simd;
 use crate::weights::{Mode, VISUAL, Weights};
-use crate::{Config, Front, Message, PatchGrid, PolicyError, TextTokenizer, checkpoint, positions, sample};
+use crate::{Config, Encoded, Front, Message, PatchGrid, PolicyError, TextTokenizer};
+use crate::{checkpoint, positions, sample};
 use candle_core::{Device, Tensor, Var};
 use std::path::{Path, PathBuf};
 
-/// A prompt as the network reads it.
+/// A tokenized prompt with its images and positions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prompt {
     /// Token ids; an image is a run of image tokens, one per merged patch.
@@ -21,10 +22,10 @@ pub struct Prompt {
     pub next_position: u32,
 }
 
-/// A prompt and what was said to it.
+/// A prompt and its completion.
 #[derive(Clone, Copy, Debug)]
 pub struct Sequence<'a> {
-    /// x, or x with the privileged context.
+    /// x, or x with the teacher's privileged context v.
     pub prompt: &'a Prompt,
     /// y: token ids, end token included if it was sampled.
     pub completion: &'a [u32],
@@ -32,153 +33,153 @@ pub struct Sequence<'a> {
 
 /// A Qwen3-VL with its tokenizer, chat template and image processor.
 ///
-/// Weights are f32 on the CPU and can be changed in place through [`Policy::parameters`];
-/// everything reads them anew at every call. Which of them train is one mark each, see
-/// [`Policy::set_trainable`].
+/// Weights are f32 on the CPU and can be changed in place through [`Policy::parameters`]; every
+/// call reads their current values. [`Policy::set_trainable`] selects the parameters that train.
 pub struct Policy {
     config: Config,
     weights: Weights,
     front: Front,
-    /// The folder whose other files a save copies.
-    home: PathBuf,
+    /// The folder whose tokenizer and settings files [`Policy::save`] copies.
+    source: PathBuf,
     features: FeatureCache,
 }
 
 impl Policy {
-    /// Reads a Hugging Face folder. Everything but the vision tower is marked as training.
+    /// Reads a Hugging Face folder. All parameters except the vision tower's are trainable.
     ///
     /// # Errors
-    /// Missing, corrupt or disagreeing files, by name.
+    /// Files that are missing, corrupt or inconsistent; the message names the file.
     pub fn load(dir: &Path) -> Result<Self, PolicyError> {
         if !dir.is_dir() {
-            let mend = "give the folder of a Hugging Face Qwen3-VL model".into();
-            return Err(PolicyError::Missing { path: dir.into(), mend });
+            let help = "give the folder of a Hugging Face Qwen3-VL model".into();
+            return Err(PolicyError::Missing { path: dir.into(), help });
         }
         let config = Config::read(&dir.join("config.json"))?;
         let weights = checkpoint::load_weights(dir, &config)?;
         Self::assemble(config, Weights::new(weights, |name| !name.starts_with(VISUAL)), dir)
     }
 
-    /// A model of this configuration with weights drawn from `seed` as transformers draws them.
-    /// `files` is a folder with the tokenizer, template and processor files. Everything is marked
-    /// as training.
+    /// A model of this configuration with random weights from `seed`, distributed as in
+    /// transformers. `files` is a folder with the tokenizer, template and processor files. All
+    /// parameters are trainable.
     ///
     /// # Errors
-    /// A configuration that contradicts itself; missing or corrupt files, by name.
+    /// An inconsistent configuration; missing or corrupt files, named in the message.
     pub fn random(config: Config, files: &Path, seed: u64) -> Result<Self, PolicyError> {
         config.check(files)?;
         let weights = Weights::random(&config, seed)?;
         Self::assemble(config, weights, files)
     }
 
-    fn assemble(config: Config, weights: Weights, home: &Path) -> Result<Self, PolicyError> {
-        let front = Front::load(home)?;
+    /// Joins the parts after checking that the files of `source` fit the configuration.
+    fn assemble(config: Config, weights: Weights, source: &Path) -> Result<Self, PolicyError> {
+        let front = Front::load(source)?;
         let wrong = |key: &str, message: String| {
-            let path = home.join("config.json");
+            let path = source.join("config.json");
             Err(PolicyError::Config { path, key: key.into(), message })
         };
         let (rows, ids) = (config.text.vocab_size, front.tokenizer().vocab_size());
         if ids > rows {
-            return wrong("text_config.vocab_size", format!("is {rows}, but the tokenizer has {ids} ids"));
+            return wrong(
+                "text_config.vocab_size",
+                format!("is {rows}, but the tokenizer has {ids} token ids"),
+            );
         }
         if let Some(pad) = front.tokenizer().image_pad().filter(|pad| *pad != config.image_token_id) {
             return wrong(
                 "image_token_id",
-                format!("is {}, the tokenizer says {pad}", config.image_token_id),
+                format!("is {}, but in the tokenizer <|image_pad|> is {pad}", config.image_token_id),
             );
         }
         let (ours, theirs) = (config.vision.patch_len(), front.processor().patch_len());
         if ours != theirs {
             return wrong(
                 "vision_config.patch_size",
-                format!("gives {ours} numbers a patch, the image processor {theirs}"),
+                format!("gives {ours} values per patch, but the image processor makes {theirs}"),
             );
         }
-        Ok(Self { config, weights, front, home: home.into(), features: FeatureCache::default() })
+        Ok(Self { config, weights, front, source: source.into(), features: FeatureCache::default() })
     }
 
-    /// Writes a Hugging Face folder at `dir`, beside its place first and then renamed: the weights
-    /// as f32 under the same names, every other file as it came. A folder that is there is
-    /// replaced.
+    /// Writes a Hugging Face folder at `dir`: the weights as f32 under the same names, all other
+    /// files unchanged. An existing folder is replaced; the new one is written to a temporary
+    /// folder beside it and renamed, so readers never find a partial folder.
     ///
     /// # Errors
-    /// What the file system refuses.
+    /// Errors of the file system.
     pub fn save(&self, dir: &Path) -> Result<(), PolicyError> {
-        checkpoint::save(&self.weights, &self.config, &self.home, dir)
+        checkpoint::save(&self.weights, &self.config, &self.source, dir)
     }
 
-    /// A copy with weights of its own in which nothing trains: the base, or a moving average to be.
+    /// A copy with its own weights, none of them trainable: a frozen teacher, or the start of a
+    /// moving average.
     ///
     /// # Errors
-    /// Only when memory runs out.
+    /// Only if memory runs out.
     pub fn frozen_copy(&self) -> Result<Self, PolicyError> {
         Ok(Self {
             config: self.config.clone(),
             weights: self.weights.frozen_copy()?,
             front: self.front.clone(),
-            home: self.home.clone(),
+            source: self.source.clone(),
             features: FeatureCache::default(),
         })
     }
 
-    /// The numbers of the model.
+    /// The model's configuration.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Every parameter under its name in the file, in a fixed order, vision tower included.
+    /// All parameters with their names in the weights file, in a fixed order, including the vision
+    /// tower's.
     pub fn parameters(&self) -> &[(String, Var)] {
         self.weights.all()
     }
 
-    /// The parameters that train, in the same order.
+    /// The trainable parameters, in the same order.
     pub fn trainable(&self) -> impl Iterator<Item = (&str, &Var)> {
         self.weights.trainable()
     }
 
-    /// Marks the parameters whose name satisfies `trains`; all others stay off the tape and cost no
-    /// gradient.
+    /// Makes exactly the parameters whose name satisfies `trains` trainable. The others are not on
+    /// the tape and get no gradient.
     pub fn set_trainable(&mut self, trains: impl Fn(&str) -> bool) {
         self.weights.set_trainable(trains);
     }
 
-    /// The chat template, tokenizer and image processor.
-    pub fn front(&self) -> &Front {
-        &self.front
-    }
-
-    /// Text to ids and back.
+    /// The tokenizer.
     pub fn tokenizer(&self) -> &TextTokenizer {
         self.front.tokenizer()
     }
 
-    /// A conversation as the network reads it: chat template with the opening of the policy's turn,
-    /// image tokens as many as features, M-RoPE positions.
+    /// Encodes a conversation: the chat template up to the start of the policy's turn, one image
+    /// token per image feature, and M-RoPE positions.
     ///
     /// # Errors
-    /// A conversation that the template refuses, an image of an extreme shape.
+    /// A conversation that the template rejects, or an image of an extreme shape.
     pub fn encode(&self, messages: &[Message]) -> Result<Prompt, PolicyError> {
-        let (ids, images) = self.front.encode(messages)?;
+        let Encoded { ids, images } = self.front.encode(messages)?;
         self.prompt(ids, images)
     }
 
-    /// A prompt from ids whose image tokens are already as many as the images' features.
+    /// Makes a prompt from ids that hold one image token per image feature.
     ///
     /// # Errors
     /// Image tokens that do not match the images.
     pub fn prompt(&self, ids: Vec<u32>, images: Vec<PatchGrid>) -> Result<Prompt, PolicyError> {
         let grids: Vec<[usize; 3]> = images.iter().map(|i| i.grid).collect();
         let merge = self.config.vision.spatial_merge_size;
-        let (positions, next_position) = positions::mrope(&ids, self.config.image_token_id, &grids, merge)?;
-        Ok(Prompt { ids, images, positions, next_position })
+        let positions = positions::mrope(&ids, self.config.image_token_id, &grids, merge)?;
+        Ok(Prompt { ids, images, positions: positions.tokens, next_position: positions.next })
     }
 
-    /// `per_prompt` completions of every prompt, prompt by prompt. The prefix is computed once per
-    /// prompt. Completion `i` of the answer has a random stream of its own, made from `seed` and
+    /// Samples `per_prompt` completions of every prompt, ordered by prompt. Each prompt is
+    /// prefilled once. Completion `i` of the result has its own random stream, made from `seed` and
     /// `i`.
     ///
     /// # Errors
-    /// A prompt that does not fit the model, settings out of range.
+    /// A prompt that does not fit the model, or settings out of range.
     pub fn sample(
         &self,
         prompts: &[Prompt],
@@ -186,14 +187,14 @@ impl Policy {
         config: &SampleConfig,
         seed: u64,
     ) -> Result<Vec<Completion>, PolicyError> {
-        let network = sample::Network {
-            config: &self.config,
-            weights: &self.weights,
-            features: &self.features,
-            end_ids: self.tokenizer().end_ids(),
-        };
-        let drawn = sample::sample(&network, prompts, per_prompt, config, seed)?;
-        Ok(drawn.into_iter().map(|row| self.completion(row)).collect())
+        let end_ids = self.tokenizer().end_ids();
+        let sampler = sample::Sampler { network: self.network(), config, end_ids };
+        let rows = sampler.sample(prompts, per_prompt, seed)?;
+        Ok(rows.into_iter().map(|row| self.completion(row)).collect())
+    }
+
+    fn network(&self) -> Network<'_> {
+        Network { config: &self.config, weights: &self.weights, features: &self.features }
     }
 
     fn completion(&self, row: sample::Row) -> Completion {
@@ -203,8 +204,8 @@ impl Policy {
 
     /// Hidden states after the final norm at the positions that predict the completions:
     /// `prompt_len - 1` to `prompt_len + T - 2` of each sequence, one sequence after another, `[sum
-    /// T, hidden]`. Sequences are packed without padding. Times [`Policy::head`] this gives the
-    /// logits.
+    /// of T, hidden]`. Sequences are packed without padding. Their product with the transposed
+    /// [`Policy::head`] is the logits.
     ///
     /// # Errors
     /// A sequence that does not fit the model.
@@ -217,15 +218,15 @@ impl Policy {
                 &Device::Cpu,
             )?);
         }
-        hidden(&self.config, &self.weights, mode, (&batch, &self.features), None)
+        self.network().hidden(&batch, mode, None)
     }
 
-    /// The output head `[vocab, hidden]`; the embedding when they are tied.
+    /// The output head `[vocab, hidden]`; the embedding if they are tied.
     ///
     /// # Panics
-    /// Never: the parameter list is checked when the policy is made.
+    /// Never: loading checks that the parameter exists.
     pub fn head(&self) -> &Var {
-        self.weights.var(head_name(&self.config)).expect("the parameter list was checked")
+        self.weights.var(head_name(&self.config)).expect("loading checked the parameters")
     }
 
     /// log pi(y_t | x, y_<t) of every completion token, at temperature 1.
@@ -240,10 +241,11 @@ impl Policy {
         if let Some(id) = completion.iter().find(|id| **id as usize >= vocab) {
             return Err(PolicyError::input(
                 "completion",
-                format!("token id {id} lies outside the model's {vocab}"),
+                format!("token id {id} is outside the model's vocabulary of {vocab}"),
             ));
         }
-        // Few rows at a time: at a full vocabulary the logits are far larger than the states.
+        // In chunks of rows, because logits over a full vocabulary need far more memory than
+        // states.
         const ROWS: usize = 64;
         let mut out = Vec::with_capacity(completion.len());
         for (rows, targets) in rows.chunks(ROWS * width).zip(completion.chunks(ROWS)) {
@@ -256,7 +258,7 @@ impl Policy {
     }
 }
 
-/// log sum exp of a row.
+/// The log-sum-exp of a row.
 pub(crate) fn log_sum_exp(row: &[f32]) -> f32 {
     simd::vectorised(
         #[inline(always)]
@@ -267,30 +269,29 @@ pub(crate) fn log_sum_exp(row: &[f32]) -> f32 {
     )
 }
 
-/// How completions are drawn.
+/// Sampling settings.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SampleConfig {
-    /// Tokens after which a completion is cut, end token included.
+    /// Maximum length of a completion in tokens, including the end token.
     pub max_completion_tokens: usize,
-    /// Divides the logits; 0 takes the likeliest token every time.
+    /// Divides the logits; 0 means greedy sampling.
     pub temperature: f32,
-    /// Keeps the likeliest tokens that together hold this probability; 1 keeps all.
+    /// Nucleus sampling: keeps the most likely tokens up to this total probability; 1 keeps all.
     pub top_p: f32,
 }
 
-/// One completion.
+/// A sampled completion.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Completion {
-    /// Token ids, end token included if it was drawn.
+    /// Token ids, including the end token if it was sampled.
     pub tokens: Vec<u32>,
-    /// Log-probability of each token under the full softmax after temperature (temperature 1 when
-    /// greedy). `top_p` does not enter, so below 1 these are not the probabilities that were drawn
-    /// from.
+    /// Log-probability of each token under the full softmax after temperature (temperature 1 if
+    /// greedy). They ignore `top_p`: below 1, tokens are sampled from another distribution.
     pub logprobs: Vec<f32>,
-    /// The decoded text; end and other special tokens write nothing.
+    /// The decoded text, without special tokens.
     pub text: String,
-    /// The bytes of `text` that each token wrote.
+    /// The byte range of each token in `text`.
     pub token_spans: Vec<vsdpo_artifact::Span>,
-    /// Whether an end token was drawn before the length limit.
+    /// Whether an end token was sampled within the length limit.
     pub finished: bool,
 }

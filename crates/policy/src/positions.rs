@@ -1,25 +1,34 @@
-//! M-RoPE: every token has a position in time, height and width.
+//! M-RoPE positions: every token has a position in time, height and width.
 //!
-//! Text moves all three together. An image keeps time still and spreads its merged patches over
-//! height and width from where the text stood; the text after it goes on from the larger side.
-//! Positions are made from *one* sequence's own grids: the teacher sees one image more than the
-//! student, so the same completion stands elsewhere in it.
+//! A text token advances all three together. The merged patches of an image share the time of the
+//! text before it and are numbered over height and width from there; the text after the image
+//! continues from its longer side. Positions depend on the images of their *own* sequence: the
+//! teacher's prompt has one image more than the student's, so the same completion has other
+//! positions there.
 
 use crate::PolicyError;
 
-/// Positions `[t, h, w]` of every token, and the position of the token after the last.
+/// The positions of a prompt.
+pub(crate) struct Positions {
+    /// Positions `[t, h, w]` of every token.
+    pub tokens: Vec<[u32; 3]>,
+    /// The position, on all three axes, of the token after the last.
+    pub next: u32,
+}
+
+/// Computes the positions of the tokens `ids`.
 ///
 /// `grids` are the images' `[t, h, w]` in patches, in order of appearance; `merge` is the side of
-/// the square of patches behind one token.
+/// the square of patches that becomes one token.
 ///
 /// # Errors
-/// A run of image tokens that is not as long as its grid says, or more or fewer images than grids.
-pub fn mrope(
+/// A run of image tokens whose length differs from its grid's, or more or fewer images than grids.
+pub(crate) fn mrope(
     ids: &[u32],
     image_token: u32,
     grids: &[[usize; 3]],
     merge: usize,
-) -> Result<(Vec<[u32; 3]>, u32), PolicyError> {
+) -> Result<Positions, PolicyError> {
     let wrong = |message: String| Err(PolicyError::input("prompt", message));
     let mut positions = Vec::with_capacity(ids.len());
     let mut grids_left = grids.iter();
@@ -48,7 +57,7 @@ pub fn mrope(
     if grids_left.len() > 0 {
         return wrong(format!("{} images have no image tokens", grids_left.len()));
     }
-    Ok((positions, next))
+    Ok(Positions { tokens: positions, next })
 }
 
 #[cfg(test)]
@@ -56,18 +65,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_image_spreads_and_the_text_goes_on_from_its_larger_side() {
+    fn text_after_an_image_continues_from_its_longer_side() {
         // One text token, an image of 4x6 patches = 2x3 tokens, one text token.
         let ids = [1, 9, 9, 9, 9, 9, 9, 2];
-        let (positions, next) = mrope(&ids, 9, &[[1, 4, 6]], 2).unwrap();
+        let positions = mrope(&ids, 9, &[[1, 4, 6]], 2).unwrap();
         let want = [[0, 0, 0], [1, 1, 1], [1, 1, 2], [1, 1, 3], [1, 2, 1], [1, 2, 2], [1, 2, 3], [4, 4, 4]];
-        assert_eq!(positions, want);
-        assert_eq!(next, 5);
+        assert_eq!(positions.tokens, want);
+        assert_eq!(positions.next, 5);
     }
 
     #[test]
     fn images_and_grids_must_agree() {
-        let message = |ids: &[u32], grids: &[[usize; 3]]| mrope(ids, 9, grids, 2).unwrap_err().to_string();
+        let message = |ids: &[u32], grids: &[[usize; 3]]| mrope(ids, 9, grids, 2).err().unwrap().to_string();
         assert_eq!(message(&[9, 1], &[[1, 4, 2]]), "prompt: 1 image tokens at 0; the grid 1x4x2 needs 2");
         assert_eq!(message(&[9], &[]), "prompt: image tokens at 0, but only 0 images were given");
         assert_eq!(message(&[1], &[[1, 2, 2]]), "prompt: 1 images have no image tokens");

@@ -1,14 +1,12 @@
-//! The chat template: messages to the exact prompt string of the model, by the model's own Jinja
-//! file.
+//! The chat template: renders messages to the model's exact prompt string with its own Jinja file.
 //!
-//! A template is a program that ships with the weights; it is never re-implemented here. The engine
-//! is set up as in transformers: `trim_blocks`, `lstrip_blocks`, loop controls, Python's string and
-//! mapping methods, `tojson` as Python's `json.dumps(ensure_ascii=False)`, `raise_exception`,
-//! `strftime_now`, the special tokens by name, and Python's spelling of printed booleans and
-//! `None`. `{% generation %}` marks are accepted and have no effect.
+//! A template is a program that ships with the weights; it is not re-implemented here. The engine
+//! is configured as in transformers: `trim_blocks`, `lstrip_blocks`, loop controls, Python's string
+//! and mapping methods, `tojson` as Python's `json.dumps(ensure_ascii=False)`, `raise_exception`,
+//! `strftime_now`, the special tokens by name, and booleans and `None` printed as in Python.
+//! `{% generation %}` tags are accepted and have no effect.
 //!
-//! Not done: `strftime_now` knows the common fields only and speaks UTC; a template gets no
-//! documents.
+//! Limits: `strftime_now` supports the common fields only and uses UTC; templates get no documents.
 
 use crate::tokenizer::{config_token, read_json};
 use crate::{Content, FrontError, Message};
@@ -24,13 +22,12 @@ pub struct ChatTemplate {
     environment: Environment<'static>,
 }
 
-/// Names under which transformers passes special tokens to a template.
+/// The variables in which transformers passes special tokens to a template.
 const SPECIAL_TOKENS: [&str; 4] = ["bos_token", "eos_token", "unk_token", "pad_token"];
 
 impl ChatTemplate {
-    /// Reads the template: `chat_template.jinja`, else `chat_template.json`, else the key
-    /// `chat_template` of `tokenizer_config.json` (of several named templates, the one called
-    /// `default`).
+    /// Reads the template from `chat_template.jinja`, else `chat_template.json`, else the key
+    /// `chat_template` of `tokenizer_config.json`. Of several named templates it takes `default`.
     ///
     /// # Errors
     /// A folder without a template, or one that does not compile.
@@ -69,15 +66,15 @@ impl ChatTemplate {
         });
         environment.add_function("strftime_now", |format: String| strftime(&format, now()));
         environment
-            .add_template_owned("chat", without_generation_marks(source))
+            .add_template_owned("chat", without_generation_tags(source))
             .map_err(|e| fail(&path, &e))?;
         Ok(Self { path, environment })
     }
 
-    /// The prompt up to and including the opening of the policy's turn.
+    /// Renders the prompt up to and including the start of the policy's turn.
     ///
     /// # Errors
-    /// Whatever the template refuses, with its own message.
+    /// The template rejects the messages; the error has the template's own message.
     pub fn render(&self, messages: &[Message]) -> Result<String, FrontError> {
         let messages: Vec<_> = messages.iter().map(as_json).collect();
         self.render_context(&json!({
@@ -85,7 +82,7 @@ impl ChatTemplate {
         }))
     }
 
-    /// The template applied to any context, for what [`Message`] cannot say (tools, tool calls,
+    /// Renders any context, for inputs that [`Message`] cannot express (tools, tool calls,
     /// `add_vision_id`).
     ///
     /// # Errors
@@ -121,8 +118,8 @@ fn fail(path: &Path, error: &Error) -> FrontError {
     FrontError::Template { path: path.into(), message: format!("{message}{place}") }
 }
 
-/// A message in the form that templates of transformers expect: words alone as one string, else a
-/// list.
+/// A message in the form that transformers' templates expect: text alone as one string, text with
+/// images as a list.
 fn as_json(message: &Message) -> serde_json::Value {
     let pieces = message.content.iter().map(|piece| match piece {
         Content::Text(text) => json!({"type": "text", "text": text}),
@@ -136,9 +133,9 @@ fn as_json(message: &Message) -> serde_json::Value {
     json!({"role": message.role.name(), "content": content})
 }
 
-/// transformers' extension tag marks the policy's own words for training masks; the engine does not
-/// know it. An always-true block in its place keeps the whitespace control of both tags.
-fn without_generation_marks(source: &str) -> String {
+/// Replaces `{% generation %}`, with which transformers marks assistant text for training masks and
+/// which the engine lacks, by `{% if true %}`, which keeps the whitespace control of both tags.
+fn without_generation_tags(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(open) = rest.find("{%") {
@@ -167,7 +164,8 @@ fn tojson(value: &Value, options: Kwargs) -> Result<Value, Error> {
     Ok(Value::from_safe_string(out))
 }
 
-/// Writes JSON with Python's separators: `", "` and `": "` on one line, else one item a line.
+/// Writes JSON with Python's separators: `", "` and `": "` on one line, or one item per line with
+/// `indent`.
 fn dump(json: &serde_json::Value, indent: Option<usize>, depth: usize, out: &mut String) {
     let line = |depth: usize| indent.map_or(String::new(), |n| format!("\n{}", " ".repeat(n * depth)));
     let between = if indent.is_some() { "," } else { ", " };
@@ -217,7 +215,7 @@ const MONTHS: [&str; 12] = [
 ];
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
-/// C's `strftime` in UTC for the fields that chat templates use.
+/// C's `strftime` in UTC, for the fields that chat templates use.
 fn strftime(format: &str, seconds: u64) -> Result<String, Error> {
     let days = seconds / 86400;
     let (year, month, day) = date(days);
@@ -245,7 +243,7 @@ fn strftime(format: &str, seconds: u64) -> Result<String, Error> {
             Some('%') => "%".to_owned(),
             other => {
                 let field = other.map_or("%".into(), |c| format!("%{c}"));
-                let message = format!("strftime_now does not know the field {field}");
+                let message = format!("strftime_now does not support the field {field}");
                 return Err(Error::new(ErrorKind::InvalidOperation, message));
             }
         });
@@ -253,8 +251,8 @@ fn strftime(format: &str, seconds: u64) -> Result<String, Error> {
     Ok(out)
 }
 
-/// Year, month and day of a day number since 1970 (proleptic Gregorian; eras of 400 years from 1
-/// March 0000).
+/// Year, month and day of a number of days since 1970, in the proleptic Gregorian calendar. Counts
+/// in eras of 400 years from 1 March 0000, so that leap days come last.
 fn date(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
     let (era, day) = (shifted / 146_097, shifted % 146_097);
@@ -270,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_the_calendar_s() {
+    fn strftime_follows_the_gregorian_calendar() {
         let check = |seconds, want: &str| {
             assert_eq!(strftime("%Y-%m-%d %a %H:%M:%S %d %b %Y", seconds).unwrap(), want)
         };
@@ -281,10 +279,10 @@ mod tests {
     }
 
     #[test]
-    fn the_engine_behaves_as_transformers_sets_jinja_up() {
+    fn the_engine_behaves_as_jinja_in_transformers() {
         let check = |source: &str, context: serde_json::Value, want: &str| {
             let template = ChatTemplate::compile("t".into(), source).unwrap();
-            assert_eq!(template.render_context(&context).unwrap(), want, "of {source}");
+            assert_eq!(template.render_context(&context).unwrap(), want, "template {source}");
         };
         check(
             "{{ x | tojson }}",
@@ -312,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_s_own_refusal_is_the_message() {
+    fn raise_exception_sets_the_error_message() {
         let template =
             ChatTemplate::compile("t".into(), "\n{{ raise_exception('no system role') }}").unwrap();
         let error = template.render(&[]).unwrap_err().to_string();

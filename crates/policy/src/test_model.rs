@@ -1,4 +1,4 @@
-//! A model small enough for unit tests.
+//! A small model configuration for unit tests.
 
 use crate::{Config, TextConfig, VisionConfig};
 

@@ -1,37 +1,51 @@
 //! The language model: embeddings in, hidden states after the final norm out.
 //!
 //! Sequences are packed one after another without padding. Every token carries its own three
-//! positions, so nothing here knows where images are except the rows that DeepStack adds to.
+//! positions, so only DeepStack, which adds to image rows, needs to know where images are.
 
 use crate::weights::View;
 use crate::{PolicyError, TextConfig, ops};
 use candle_core::{Device, Tensor};
 
-/// Packed sequences, `n` tokens in all.
+/// The layout of packed sequences with `n` tokens in total.
 pub(crate) struct Packed {
-    /// M-RoPE positions, `n` of them.
+    /// M-RoPE positions `[t, h, w]` of the `n` tokens.
     pub positions: Vec<[u32; 3]>,
-    /// The rows of each sequence, or of what follows a shared beginning.
+    /// The rows of each sequence, or of its part after a shared prefix.
     pub segments: Vec<ops::Segment>,
     /// Rows that hold image features.
     pub image_rows: Vec<u32>,
-    /// Rows whose hidden states are wanted.
+    /// Rows whose hidden states are returned.
     pub keep: Vec<u32>,
 }
 
-/// Keys and values of one layer, `[n, kv_heads, head_dim]` each, keys already turned.
-pub(crate) type KeyValue = (Tensor, Tensor);
+/// The input of [`forward`].
+pub(crate) struct TextInput<'a> {
+    /// Embeddings of tokens and images `[n, hidden]`.
+    pub embeds: Tensor,
+    /// The sequences in `embeds`.
+    pub packed: &'a Packed,
+    /// DeepStack features for the first layers, `[image rows, hidden]` each.
+    pub deep: &'a [Tensor],
+}
 
-/// Runs all layers over the embeddings `x` `[n, hidden]` and returns the kept rows after the final
-/// norm. `deep` holds one row per image row for each of the first layers; `cache` receives keys and
-/// values.
+/// The keys and values of one layer.
+pub(crate) struct KeyValue {
+    /// `[n, kv_heads, head_dim]`, after rotary embedding.
+    pub keys: Tensor,
+    /// `[n, kv_heads, head_dim]`.
+    pub values: Tensor,
+}
+
+/// Runs all layers and returns the kept rows after the final norm, `[kept, hidden]`. If given,
+/// `cache` receives the keys and values of every layer.
 pub(crate) fn forward(
     config: &TextConfig,
     w: &View,
-    mut x: Tensor,
-    (packed, deep): (&Packed, &[Tensor]),
+    input: TextInput,
     mut cache: Option<&mut Vec<KeyValue>>,
 ) -> Result<Tensor, PolicyError> {
+    let TextInput { embeds: mut x, packed, deep } = input;
     let (cos, sin) = rotary(config, &packed.positions)?;
     let image_rows = Tensor::new(packed.image_rows.as_slice(), &Device::Cpu)?;
     let last = config.num_hidden_layers - 1;
@@ -41,9 +55,10 @@ pub(crate) fn forward(
         let (q, k, v) = heads(config, &w.at("self_attn"), &normed, (&cos, &sin))?;
         let mixed = ops::attention(&q, &k, &v, &packed.segments, true)?.flatten_from(1)?;
         if let Some(cache) = cache.as_deref_mut() {
-            cache.push((k, v));
+            cache.push(KeyValue { keys: k, values: v });
         }
-        // After the last attention a row no longer looks at others, so only the wanted rows go on.
+        // After the last attention rows are independent, so the others can be dropped here, unless
+        // DeepStack still adds to this layer.
         let narrow = i == last && deep.len() <= last;
         let (rest, mixed) = if narrow {
             (ops::embedding(&x, &packed.keep)?, ops::embedding(&mixed, &packed.keep)?)
@@ -62,7 +77,7 @@ pub(crate) fn forward(
     norm(config, w, "norm.weight", &x)
 }
 
-/// Queries, keys and values by heads, normalised and turned.
+/// Queries, keys and values by head; queries and keys after norm and rotary embedding.
 fn heads(
     config: &TextConfig,
     w: &View,
@@ -90,23 +105,23 @@ fn norm(config: &TextConfig, w: &View, name: &str, x: &Tensor) -> Result<Tensor,
     Ok(ops::rms_norm(x, &w.get(name)?, config.rms_norm_eps)?)
 }
 
-/// cos and sin `[n, head_dim]` of interleaved M-RoPE.
+/// The cosine and sine tables `[n, head_dim]` of interleaved M-RoPE.
 fn rotary(config: &TextConfig, positions: &[[u32; 3]]) -> Result<(Tensor, Tensor), PolicyError> {
-    let turns = Turns::new(config);
+    let frequencies = RotaryFrequencies::new(config);
     let (mut cos, mut sin) = (Vec::new(), Vec::new());
     for position in positions {
-        turns.append(*position, &mut cos, &mut sin);
+        frequencies.append(*position, &mut cos, &mut sin);
     }
     let shape = (positions.len(), config.head_dim);
     Ok((Tensor::from_vec(cos, shape, &Device::Cpu)?, Tensor::from_vec(sin, shape, &Device::Cpu)?))
 }
 
-/// The rotary frequencies and the axis that each turns with.
-pub(crate) struct Turns(Vec<(usize, f32)>);
+/// The rotary frequencies of M-RoPE, each with the index of its axis (time, height, width).
+pub(crate) struct RotaryFrequencies(Vec<(usize, f32)>);
 
-impl Turns {
-    /// Frequencies 1, 4, 7, .. turn with height and 2, 5, 8, .. with width, as many as the section
-    /// says; all others turn with time.
+impl RotaryFrequencies {
+    /// Frequencies 1, 4, 7, .. rotate with height and 2, 5, 8, .. with width, as many of each as
+    /// `mrope_section` says; all others rotate with time.
     pub fn new(config: &TextConfig) -> Self {
         let [_, height, width] = config.mrope_section;
         let axis = |i: usize| match i % 3 {
@@ -118,7 +133,7 @@ impl Turns {
         Self((0..config.head_dim / 2).map(|i| (axis(i), freq(i))).collect())
     }
 
-    /// Appends `head_dim` cosines and sines of one position; the second half repeats the first.
+    /// Appends the `head_dim` cosines and sines of one position; the second half repeats the first.
     pub fn append(&self, position: [u32; 3], cos: &mut Vec<f32>, sin: &mut Vec<f32>) {
         let start = cos.len();
         for &(axis, freq) in &self.0 {
@@ -137,10 +152,10 @@ mod tests {
     use crate::test_model::small_config;
 
     #[test]
-    fn frequencies_interleave_the_axes() {
+    fn rotary_frequencies_interleave_the_axes() {
         let mut config = small_config().text;
         (config.head_dim, config.mrope_section) = (16, [4, 2, 2]);
-        let axes: Vec<usize> = Turns::new(&config).0.iter().map(|(axis, _)| *axis).collect();
+        let axes: Vec<usize> = RotaryFrequencies::new(&config).0.iter().map(|(axis, _)| *axis).collect();
         assert_eq!(axes, [0, 1, 2, 0, 1, 2, 0, 0]);
     }
 }

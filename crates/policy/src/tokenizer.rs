@@ -1,11 +1,10 @@
-//! Text to token ids and back, with the bytes that every token wrote.
+//! Tokenization, and decoding with the byte span of every token.
 //!
 //! Token spans decide which statement a token belongs to (credit, equation 5), so they are exact: a
-//! byte-level BPE token *is* a sequence of bytes, and its span is where these bytes landed in the
-//! decoded text, even where it holds only a part of a character. Re-encoding decoded text is never
-//! needed and never done.
+//! byte-level BPE token *is* a sequence of bytes, and its span is the place of these bytes in the
+//! decoded text, even if it holds only a part of a character. Decoded text is never encoded again.
 //!
-//! Not done: streaming, tokenizers that are not byte-level BPE (refused at load).
+//! Not implemented: streaming, and tokenizers that are not byte-level BPE (rejected by `load`).
 
 use crate::FrontError;
 use std::collections::HashMap;
@@ -24,12 +23,11 @@ pub struct TextTokenizer {
 struct Inner {
     path: PathBuf,
     tokenizer: Tokenizer,
-    /// The bytes of each token; `None` for a special token, which writes nothing.
+    /// The bytes of each token; `None` for special tokens, which decode to nothing.
     bytes: Vec<Option<Box<[u8]>>>,
-    /// The spellings of the special tokens.
+    /// The special tokens as text.
     special: Vec<String>,
     end_ids: Vec<u32>,
-    pad_id: Option<u32>,
     image_pad: Option<u32>,
 }
 
@@ -38,37 +36,37 @@ impl TextTokenizer {
     /// `eos_token` of `tokenizer_config.json`).
     ///
     /// # Errors
-    /// A missing or corrupt `tokenizer.json`, a tokenizer that is not byte-level, a folder that
-    /// names no end token.
+    /// A missing or corrupt `tokenizer.json`, a tokenizer that is not byte-level BPE, or a folder
+    /// without an end token.
     pub fn load(dir: &Path) -> Result<Self, FrontError> {
         let path = dir.join("tokenizer.json");
         let json = std::fs::read(&path).map_err(|e| FrontError::read(&path, e))?;
         let fail = |message: String| FrontError::Tokenizer { path: path.clone(), message };
         let tokenizer = Tokenizer::from_bytes(&json).map_err(|e| fail(e.to_string()))?;
         if !matches!(tokenizer.get_decoder(), Some(DecoderWrapper::ByteLevel(_))) {
-            return Err(fail("only byte-level BPE is supported (decoder ByteLevel, as in Qwen)".into()));
+            return Err(fail("only byte-level BPE is supported (decoder ByteLevel)".into()));
         }
         let end_ids = end_ids(dir, &tokenizer)?;
         if end_ids.is_empty() {
             return Err(fail(
-                "no end token; set eos_token_id in generation_config.json or eos_token in tokenizer_config.json"
+                "the folder has no end token; help: set eos_token_id in generation_config.json \
+                 or eos_token in tokenizer_config.json"
                     .into(),
             ));
         }
-        let pad_id = config_token(dir, "pad_token")?.and_then(|t| tokenizer.token_to_id(&t));
         let special = tokenizer.get_added_tokens_decoder();
         let special = special.into_values().filter(|t| t.special).map(|t| t.content).collect();
         let bytes = token_bytes(&tokenizer);
         let image_pad = tokenizer.token_to_id("<|image_pad|>");
-        let inner = Inner { path, tokenizer, bytes, special, end_ids, pad_id, image_pad };
+        let inner = Inner { path, tokenizer, bytes, special, end_ids, image_pad };
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// The ids of a text. Special tokens spelt in it are recognised (the chat template writes
-    /// them); none are added.
+    /// The token ids of a text. Special tokens in the text are recognised, because the chat
+    /// template writes them; none are added.
     ///
     /// # Errors
-    /// Only a tokenizer that cannot represent some byte.
+    /// Only if the vocabulary lacks a byte.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, FrontError> {
         let encoding = self.inner.tokenizer.encode_fast(text, false);
         encoding
@@ -76,12 +74,12 @@ impl TextTokenizer {
             .map_err(|e| FrontError::Tokenizer { path: self.inner.path.clone(), message: e.to_string() })
     }
 
-    /// The text of some ids and the bytes of it that each id wrote.
+    /// Decodes ids to text, with the byte span of each id in the text.
     ///
-    /// The spans follow each other without gaps from 0 to the length of the text. Special tokens
-    /// and ids outside the vocabulary write nothing (empty spans). Bytes that are no UTF-8 become
-    /// U+FFFD as in Python's `errors="replace"`; the span of such a byte lies inside the
-    /// replacement, so spans need not begin or end on character boundaries.
+    /// The spans cover the text in order and without gaps. Special tokens and ids outside the
+    /// vocabulary have empty spans. Invalid UTF-8 becomes U+FFFD as with Python's
+    /// `errors="replace"`; the span of an invalid byte lies inside the replacement, so spans need
+    /// not begin or end at character boundaries.
     pub fn decode(&self, ids: &[u32]) -> (String, Vec<Span>) {
         let mut raw = Vec::new();
         let ends: Vec<usize> = ids
@@ -107,28 +105,23 @@ impl TextTokenizer {
         &self.inner.end_ids
     }
 
-    /// The padding token, where the folder names one.
-    pub fn pad_id(&self) -> Option<u32> {
-        self.inner.pad_id
-    }
-
-    /// The id of `<|image_pad|>`; `None` for a model without pictures.
+    /// The id of `<|image_pad|>`; `None` if the vocabulary lacks it.
     pub fn image_pad(&self) -> Option<u32> {
         self.inner.image_pad
     }
 
-    /// The id of one token by its spelling in the vocabulary.
+    /// The id of a token as spelt in the vocabulary.
     pub fn id(&self, token: &str) -> Option<u32> {
         self.inner.tokenizer.token_to_id(token)
     }
 
-    /// Number of ids, special tokens included. A model's embedding may have more rows.
+    /// Number of ids, including special tokens. A model's embedding may have more rows.
     pub fn vocab_size(&self) -> usize {
         self.inner.bytes.len()
     }
 
-    /// The text with every spelt special token broken by a space after its first character.
-    pub(crate) fn defuse(&self, text: &str) -> String {
+    /// Escapes special tokens in the text with a space after their first character.
+    pub(crate) fn escape_special(&self, text: &str) -> String {
         let mut out = text.to_owned();
         for token in self.inner.special.iter().filter(|t| text.contains(t.as_str())) {
             let first = token.chars().next().map_or(0, char::len_utf8);
@@ -144,8 +137,8 @@ impl Inner {
     }
 }
 
-/// The bytes of every id. A token is spelt in the byte alphabet; one that is not (an added token
-/// with, say, a space in it) stands for its own UTF-8.
+/// The bytes of every id. Tokens are spelt in the byte alphabet; a token with other characters,
+/// such as an added token with a space, stands for its own UTF-8.
 fn token_bytes(tokenizer: &Tokenizer) -> Vec<Option<Box<[u8]>>> {
     let alphabet = byte_alphabet();
     let special = tokenizer.get_added_tokens_decoder();
@@ -162,8 +155,8 @@ fn token_bytes(tokenizer: &Tokenizer) -> Vec<Option<Box<[u8]>>> {
     bytes
 }
 
-/// GPT-2's alphabet: printable Latin-1 characters stand for themselves, the other bytes for U+0100
-/// onwards in order.
+/// GPT-2's byte alphabet: printable Latin-1 characters stand for themselves; the characters from
+/// U+0100 on stand for the other bytes, in order.
 fn byte_alphabet() -> HashMap<char, u8> {
     let mut next = 0x100;
     let mut letter = |byte: u8| match byte {
@@ -176,15 +169,16 @@ fn byte_alphabet() -> HashMap<char, u8> {
     (0..=255).map(|byte| (letter(byte), byte)).collect()
 }
 
-/// Decodes with replacement, and says for every byte boundary of `raw` where it is in the text.
+/// Decodes UTF-8 with replacement; also returns the place in the text of every byte boundary of
+/// `raw`.
 fn lossy(raw: &[u8]) -> (String, Vec<usize>) {
     let mut text = String::with_capacity(raw.len());
     let mut place = Vec::with_capacity(raw.len() + 1);
     for chunk in raw.utf8_chunks() {
         place.extend(text.len()..text.len() + chunk.valid().len());
         text.push_str(chunk.valid());
-        // An invalid sequence has at most the three bytes that U+FFFD has, so each keeps a byte of
-        // its own.
+        // An invalid sequence has at most three bytes, as many as U+FFFD, so every byte has its own
+        // place.
         place.extend(text.len()..text.len() + chunk.invalid().len());
         if !chunk.invalid().is_empty() {
             text.push(char::REPLACEMENT_CHARACTER);
@@ -211,14 +205,14 @@ fn as_id(value: &serde_json::Value) -> Option<u32> {
     value.as_u64().and_then(|id| id.try_into().ok())
 }
 
-/// A token named in `tokenizer_config.json`, as a string or as an object with `content`.
+/// A token that `tokenizer_config.json` names, as a string or as an object with `content`.
 pub(crate) fn config_token(dir: &Path, key: &str) -> Result<Option<String>, FrontError> {
     let config = read_json(&dir.join("tokenizer_config.json"))?;
     let value = &config[key];
     Ok(value.as_str().or_else(|| value["content"].as_str()).map(str::to_owned))
 }
 
-/// A JSON file that may be missing: then null.
+/// Reads a JSON file; returns null if it does not exist.
 pub(crate) fn read_json(path: &Path) -> Result<serde_json::Value, FrontError> {
     match std::fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes)

@@ -1,9 +1,9 @@
 //! The vision tower: patches in, features for the image tokens and for the first language layers
-//! out.
+//! (DeepStack) out.
 //!
 //! Several images are packed one after another without padding; each frame attends to itself only.
-//! Patches come in the processor's order: the `merge x merge` patches of one language token lie
-//! together.
+//! Patches are in the image processor's order: the `merge x merge` patches of one language token
+//! are consecutive.
 
 use crate::ops;
 use crate::weights::View;
@@ -15,24 +15,24 @@ const NORM_EPS: f64 = 1e-6;
 /// Base of the tower's rotary frequencies; not in the configuration file.
 const ROPE_THETA: f32 = 10_000.0;
 
-/// What the language model receives of some images; `m` merged patches.
+/// The features of images with `m` merged patches in total.
 #[derive(Clone)]
 pub(crate) struct Features {
-    /// `[m, hidden]`, in place of the image tokens' embeddings.
+    /// `[m, hidden]`; replace the embeddings of the image tokens.
     pub embeds: Tensor,
-    /// `[m, hidden]` each, added after the first language layers.
+    /// `[m, hidden]` each; added to the outputs of the first language layers.
     pub deep: Vec<Tensor>,
 }
 
 impl Features {
-    /// The features of `count` tokens from row `start`, in storage of their own.
+    /// A copy of the features of `count` tokens from row `start`.
     pub fn rows(&self, start: usize, count: usize) -> Result<Self, PolicyError> {
         let cut = |t: &Tensor| t.narrow(0, start, count)?.force_contiguous();
         let deep = self.deep.iter().map(cut).collect::<Result<_, _>>()?;
         Ok(Self { embeds: cut(&self.embeds)?, deep })
     }
 
-    /// Several images' features one after another; there must be at least one.
+    /// Concatenates the features of at least one image.
     pub fn join(parts: &[&Features]) -> Result<Self, PolicyError> {
         let embeds: Vec<&Tensor> = parts.iter().map(|p| &p.embeds).collect();
         let level = |i: usize| Tensor::cat(&parts.iter().map(|p| &p.deep[i]).collect::<Vec<_>>(), 0);
@@ -41,7 +41,7 @@ impl Features {
         Ok(Self { embeds: Tensor::cat(&embeds, 0)?, deep })
     }
 
-    /// Numbers held.
+    /// Number of values.
     pub fn floats(&self) -> usize {
         self.embeds.elem_count() * (1 + self.deep.len())
     }
@@ -55,7 +55,7 @@ pub(crate) fn forward(
     grids: &[[usize; 3]],
 ) -> Result<Features, PolicyError> {
     let kernel = w.get("patch_embed.proj.weight")?.reshape((config.hidden_size, config.patch_len()))?;
-    // The patches do not overlap, so the published convolution is this product.
+    // The patches do not overlap, so the convolution is a matrix product.
     let x = ops::linear(patches, &kernel, Some(&w.get("patch_embed.proj.bias")?))?;
     let cells: Vec<Cell> = grids.iter().flat_map(|g| cells(*g, config.spatial_merge_size)).collect();
     let side = config.num_position_embeddings.isqrt();
@@ -87,7 +87,7 @@ fn block(
     let heads = (n, config.num_heads, hidden / config.num_heads);
     let normed = w.at("norm1").layer_norm(x, NORM_EPS)?;
     let (weight, bias) = (w.get("attn.qkv.weight")?, w.get("attn.qkv.bias")?);
-    // Cutting the weight instead of the product spares three copies of the activations.
+    // Slicing the weight instead of the product avoids three copies of the activations.
     let part = |i: usize| -> Result<Tensor, PolicyError> {
         let (weight, bias) = (weight.narrow(0, i * hidden, hidden)?, bias.narrow(0, i * hidden, hidden)?);
         Ok(ops::linear(&normed, &weight, Some(&bias))?.reshape(heads)?)
@@ -100,7 +100,8 @@ fn block(
     Ok((x + w.at("mlp.linear_fc2").linear(&inner)?)?)
 }
 
-/// Joins the patches of each language token. The DeepStack mergers normalise after joining.
+/// Merges the patches of each language token. The DeepStack mergers normalise the merged patches,
+/// the final merger each patch.
 fn merger(config: &VisionConfig, w: &View, x: &Tensor, joined_norm: bool) -> Result<Tensor, PolicyError> {
     let (n, hidden) = x.dims2()?;
     let joined = (n / config.merge_unit(), hidden * config.merge_unit());
@@ -112,7 +113,7 @@ fn merger(config: &VisionConfig, w: &View, x: &Tensor, joined_norm: bool) -> Res
     w.at("linear_fc2").linear(&ops::gelu(&w.at("linear_fc1").linear(&x)?)?)
 }
 
-/// Where a patch stands in its frame, and the frame's size.
+/// The position of a patch in its frame, and the frame's size.
 struct Cell {
     row: usize,
     column: usize,
@@ -120,7 +121,7 @@ struct Cell {
     width: usize,
 }
 
-/// The patches of one image in the processor's order.
+/// The patches of one image in the image processor's order.
 fn cells([t, height, width]: [usize; 3], merge: usize) -> impl Iterator<Item = Cell> {
     let unit = merge * merge;
     let blocks = width / merge;
@@ -132,7 +133,7 @@ fn cells([t, height, width]: [usize; 3], merge: usize) -> impl Iterator<Item = C
     })
 }
 
-/// Attention runs within frames.
+/// One segment per frame, because attention stays within frames.
 fn segments(grids: &[[usize; 3]]) -> Vec<ops::Segment> {
     let frames = grids.iter().flat_map(|&[t, h, w]| std::iter::repeat_n(h * w, t));
     let segment = |start: &mut usize, n| {
@@ -142,8 +143,8 @@ fn segments(grids: &[[usize; 3]]) -> Vec<ops::Segment> {
     frames.scan(0, segment).collect()
 }
 
-/// cos and sin `[n, head_dim]`: a quarter of the width turns with the row, a quarter with the
-/// column, and the second half repeats the first.
+/// The cosine and sine tables `[n, head_dim]`: a quarter of the width rotates with the row, a
+/// quarter with the column, and the second half repeats the first.
 fn rotary(config: &VisionConfig, cells: &[Cell]) -> Result<(Tensor, Tensor), PolicyError> {
     let dim = config.hidden_size / config.num_heads;
     let quarter = dim / 4;
@@ -162,8 +163,8 @@ fn rotary(config: &VisionConfig, cells: &[Cell]) -> Result<(Tensor, Tensor), Pol
     Ok((table(f32::cos)?, table(f32::sin)?))
 }
 
-/// Bilinear reading of the square table of learned positions at each patch's place in its frame,
-/// corner on corner. Input `[side * side, c]`, output `[n, c]`.
+/// Bilinear interpolation of the square table of learned positions at the position of each patch in
+/// its frame, with aligned corners. Input `[side * side, c]`, output `[n, c]`.
 struct Interpolate {
     taps: Vec<[(usize, f32); 4]>,
 }
@@ -198,7 +199,7 @@ impl CustomOp1 for Interpolate {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
         let width = layout.dims()[1];
         let Some((from, to)) = layout.contiguous_offsets() else {
-            candle_core::bail!("interpolate-positions needs a contiguous table")
+            candle_core::bail!("interpolate-positions: the table is not contiguous; call contiguous()")
         };
         let table = &storage.as_slice::<f32>()?[from..to];
         let mut out = vec![0f32; self.taps.len() * width];
@@ -230,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patches_of_a_token_lie_together() {
+    fn patches_of_a_token_are_consecutive() {
         let order: Vec<(usize, usize)> = cells([1, 4, 4], 2).map(|c| (c.row, c.column)).collect();
         assert_eq!(order[..6], [(0, 0), (0, 1), (1, 0), (1, 1), (0, 2), (0, 3)]);
         assert_eq!(order[15], (3, 3));
@@ -239,8 +240,8 @@ mod tests {
     }
 
     #[test]
-    fn interpolation_meets_the_corners_and_halves_the_middle() {
-        // A 2x2 table read by a frame of 3x3: corners exact, centre the mean.
+    fn interpolation_keeps_the_corners_and_averages_the_centre() {
+        // A 2x2 table at the positions of a 3x3 frame.
         let table = Tensor::new(&[[1f32], [2.0], [3.0], [8.0]], &Device::Cpu).unwrap();
         let cells: Vec<Cell> = cells([1, 3, 3], 1).collect();
         let out = table.apply_op1(Interpolate::new(&cells, 2)).unwrap();

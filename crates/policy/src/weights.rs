@@ -1,7 +1,7 @@
-//! The named parameters of a model, and how the layers see them.
+//! The named parameters of a model, and the layers' views of them.
 //!
-//! [`specs`] is the one list of names and shapes: loading, checking, random initialisation and the
-//! order of [`Weights::all`] all follow it. Names are those of transformers.
+//! [`specs`] is the only list of names and shapes: loading, checking, random initialisation and the
+//! order of [`Weights::all`] follow it. The names are those of transformers.
 
 use crate::{Config, PolicyError, ops};
 use candle_core::{Device, Tensor, Var};
@@ -9,21 +9,21 @@ use rand::{Rng, SeedableRng};
 use std::collections::HashMap;
 use std::f64::consts::TAU;
 
-/// Where everything of the language model lives.
+/// Prefix of the language model's parameters.
 pub(crate) const TEXT: &str = "model.language_model";
-/// Where everything of the vision tower lives.
+/// Prefix of the vision tower's parameters.
 pub(crate) const VISUAL: &str = "model.visual";
-/// The token embedding, and the output head when tied.
+/// The token embedding, which is also the output head if they are tied.
 pub(crate) const EMBEDDING: &str = "model.language_model.embed_tokens.weight";
-/// The output head when not tied.
+/// The output head if it is not tied.
 pub(crate) const HEAD: &str = "lm_head.weight";
 
-/// Whether gradients are wanted.
+/// Whether a forward pass records gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Trainable parameters are on the tape.
     Train,
-    /// Nothing is on the tape; no activation outlives its use.
+    /// Nothing is on the tape, and activations are freed after use.
     Infer,
 }
 
@@ -85,7 +85,7 @@ fn vision_specs(config: &Config, list: &mut Vec<(String, Vec<usize>)>) {
     list.push((format!("{VISUAL}.pos_embed.weight"), vec![v.num_position_embeddings, h]));
 }
 
-/// All parameters of one model, each with a mark whether it trains.
+/// All parameters of one model, each with a flag for whether it trains.
 pub(crate) struct Weights {
     all: Vec<(String, Var)>,
     index: HashMap<String, usize>,
@@ -93,14 +93,15 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
-    /// Takes the parameters in the order of [`specs`].
+    /// Takes the parameters in the order of [`specs`]; `trains` selects the trainable ones by name.
     pub fn new(all: Vec<(String, Var)>, trains: impl Fn(&str) -> bool) -> Self {
         let index = all.iter().enumerate().map(|(i, (name, _))| (name.clone(), i)).collect();
         let trains = all.iter().map(|(name, _)| trains(name)).collect();
         Self { all, index, trains }
     }
 
-    /// Draws every matrix from N(0, 0.02), as transformers initialises; norms are 1, biases 0.
+    /// Initialises every matrix from N(0, 0.02^2), norms to 1 and biases to 0, as transformers
+    /// does.
     pub fn random(config: &Config, seed: u64) -> Result<Self, PolicyError> {
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
         let mut all = Vec::new();
@@ -116,7 +117,7 @@ impl Weights {
         Ok(Self::new(all, |_| true))
     }
 
-    /// A copy with its own storage, in which nothing trains.
+    /// A copy with its own storage and no trainable parameter.
     pub fn frozen_copy(&self) -> Result<Self, PolicyError> {
         let copy = |(name, var): &(String, Var)| Ok((name.clone(), Var::from_tensor(&var.detach())?));
         let all = self.all.iter().map(copy).collect::<Result<_, PolicyError>>()?;
@@ -128,12 +129,12 @@ impl Weights {
         &self.all
     }
 
-    /// The parameters that train, in the same order.
+    /// The trainable parameters, in the same order.
     pub fn trainable(&self) -> impl Iterator<Item = (&str, &Var)> {
         self.all.iter().zip(&self.trains).filter(|(_, t)| **t).map(|((name, var), _)| (name.as_str(), var))
     }
 
-    /// Marks what trains.
+    /// Makes exactly the parameters whose name satisfies `trains` trainable.
     pub fn set_trainable(&mut self, trains: impl Fn(&str) -> bool) {
         self.trains = self.all.iter().map(|(name, _)| trains(name)).collect();
     }
@@ -143,23 +144,23 @@ impl Weights {
         self.trainable().any(|(name, _)| name.starts_with(prefix))
     }
 
-    /// The parameter `name` itself.
+    /// The variable of the parameter `name`.
     pub fn var(&self, name: &str) -> Result<&Var, PolicyError> {
         let at = self.index.get(name);
         at.map(|&i| &self.all[i].1).ok_or_else(|| PolicyError::MissingTensor {
-            path: "the model in memory".into(),
+            path: "model in memory".into(),
             name: name.to_string(),
         })
     }
 
-    /// The parameters under `prefix`, as layers read them in this mode.
+    /// The parameters under `prefix`, for a forward pass in this mode.
     pub fn view(&self, prefix: &str, mode: Mode) -> View<'_> {
         View { weights: self, prefix: prefix.to_string(), mode }
     }
 }
 
-/// The parameters under one prefix. What does not train, or is not asked to, is detached: the tape
-/// never sees it.
+/// The parameters under one prefix. Frozen parameters, and all parameters in [`Mode::Infer`], are
+/// detached from the tape.
 pub(crate) struct View<'a> {
     weights: &'a Weights,
     prefix: String,
@@ -180,18 +181,18 @@ impl View<'_> {
         Ok(if on_tape { var.as_tensor().clone() } else { var.as_detached_tensor() })
     }
 
-    /// The affine map of this view's `weight` and `bias`.
+    /// Applies the linear layer with this view's `weight` and `bias`.
     pub fn linear(&self, x: &Tensor) -> Result<Tensor, PolicyError> {
         Ok(ops::linear(x, &self.get("weight")?, Some(&self.get("bias")?))?)
     }
 
-    /// The LayerNorm of this view's `weight` and `bias`.
+    /// Applies the LayerNorm with this view's `weight` and `bias`.
     pub fn layer_norm(&self, x: &Tensor, eps: f64) -> Result<Tensor, PolicyError> {
         Ok(ops::layer_norm(x, &self.get("weight")?, &self.get("bias")?, eps)?)
     }
 }
 
-/// One standard normal number (Box and Muller).
+/// A standard normal random number (Box-Muller transform).
 fn normal(rng: &mut impl Rng) -> f32 {
     let (u, v): (f64, f64) = (rng.random(), rng.random());
     ((-2.0 * (1.0 - u).ln()).sqrt() * (TAU * v).cos()) as f32
@@ -203,7 +204,7 @@ mod tests {
     use crate::test_model::small_config;
 
     #[test]
-    fn random_weights_have_the_spread_of_transformers() {
+    fn random_weights_have_the_distribution_of_transformers() {
         let weights = Weights::random(&small_config(), 3).unwrap();
         let values: Vec<f32> = weights.var(EMBEDDING).unwrap().flatten_all().unwrap().to_vec1().unwrap();
         let n = values.len() as f32;
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frozen_copy_does_not_follow() {
+    fn a_frozen_copy_has_its_own_storage() {
         let weights = Weights::random(&small_config(), 3).unwrap();
         let copy = weights.frozen_copy().unwrap();
         let var = weights.var(EMBEDDING).unwrap();

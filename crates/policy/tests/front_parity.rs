@@ -1,5 +1,5 @@
-//! Agreement with transformers 5 on a Qwen3-VL processor: template, ids, patches, whole prompts.
-//! The expected values and how they were made: fixtures/parity/front/make_front.py.
+//! Comparison with transformers 5's Qwen3-VL processor: template, ids, patches, whole prompts.
+//! fixtures/parity/front/make_front.py made the expected values.
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ fn fixtures() -> PathBuf {
 fn expected(part: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(fixtures().join("expected.json")).unwrap();
     let cases = serde_json::from_str::<Value>(&text).unwrap()[part].as_array().unwrap().clone();
-    assert!(!cases.is_empty(), "no cases of {part}");
+    assert!(!cases.is_empty(), "expected.json has no cases for {part}");
     cases
 }
 
@@ -22,7 +22,7 @@ fn ids(value: &Value) -> Vec<u32> {
     value.as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32).collect()
 }
 
-/// The formula of `picture` in make_front.py.
+/// The same image as `picture` in make_front.py.
 fn picture(width: u32, height: u32, alpha: bool) -> Image {
     let value = |x: u64, y: u64, c: u64| -> u8 {
         if c == 3 && !alpha {
@@ -41,7 +41,7 @@ fn picture(width: u32, height: u32, alpha: bool) -> Image {
     Image { width, height, rgba: Arc::from(rgba) }
 }
 
-/// zlib's checksum.
+/// The CRC-32 of zlib.
 fn crc32(bytes: impl Iterator<Item = u8>) -> u32 {
     !bytes.fold(!0, |crc, byte| {
         (0..8).fold(crc ^ u32::from(byte), |c, _| if c & 1 == 1 { (c >> 1) ^ 0xedb8_8320 } else { c >> 1 })
@@ -49,7 +49,7 @@ fn crc32(bytes: impl Iterator<Item = u8>) -> u32 {
 }
 
 #[test]
-fn texts_have_the_ids_of_transformers_and_come_back() {
+fn texts_have_the_ids_of_transformers_and_decode_to_themselves() {
     let tokenizer = TextTokenizer::load(&fixtures().join("model")).unwrap();
     for case in expected("texts") {
         let text = case["text"].as_str().unwrap();
@@ -60,7 +60,7 @@ fn texts_have_the_ids_of_transformers_and_come_back() {
 }
 
 #[test]
-fn conversations_are_written_as_by_the_published_template() {
+fn conversations_render_as_with_the_published_template() {
     let template = ChatTemplate::load(&fixtures().join("model")).unwrap();
     for case in expected("chats") {
         let found = template.render_context(&case["context"]).unwrap();
@@ -69,7 +69,7 @@ fn conversations_are_written_as_by_the_published_template() {
 }
 
 #[test]
-fn pictures_have_the_patches_of_transformers_to_the_last_bit() {
+fn images_have_the_patches_of_transformers_bit_for_bit() {
     for case in expected("pictures") {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("preprocessor_config.json"), case["config"].to_string()).unwrap();
@@ -114,10 +114,11 @@ fn whole_prompts_have_the_ids_of_transformers() {
             };
             messages.push(Message::new(role, content));
         }
-        let (found, grids) = front.encode(&messages).unwrap();
-        assert_eq!(found, ids(&case["ids"]), "case {}", case["name"]);
-        let features: usize = grids.iter().map(|g| front.processor().placeholders(g)).sum();
+        let found = front.encode(&messages).unwrap();
+        assert_eq!(found.ids, ids(&case["ids"]), "case {}", case["name"]);
+        let features: usize = found.images.iter().map(|g| front.processor().placeholders(g)).sum();
         let pad = front.tokenizer().image_pad();
-        assert_eq!(features, found.iter().filter(|&&id| Some(id) == pad).count(), "case {}", case["name"]);
+        let placeholders = found.ids.iter().filter(|&&id| Some(id) == pad).count();
+        assert_eq!(features, placeholders, "case {}", case["name"]);
     }
 }

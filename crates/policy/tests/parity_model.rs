@@ -1,4 +1,5 @@
-//! The network against transformers: `fixtures/parity/make_model.py` made the numbers.
+//! Comparison of the network with transformers; `fixtures/parity/make_model.py` made the expected
+//! values.
 
 use candle_core::{D, Device, Tensor};
 use serde_json::Value;
@@ -72,7 +73,7 @@ fn positions_equal_transformers() {
 }
 
 #[test]
-fn logits_equal_transformers_alone_and_packed() {
+fn logits_equal_transformers_one_by_one_and_packed() {
     let policy = model();
     let cases = cases(&policy);
     let sequence = |c: &'static Case| Sequence { prompt: &c.prompt, completion: &c.completion };
@@ -116,7 +117,7 @@ fn gradients_equal_pytorch() {
 }
 
 #[test]
-fn a_shared_beginning_changes_neither_states_nor_gradients() {
+fn a_shared_prefix_changes_neither_states_nor_gradients() {
     let mut policy = model();
     policy.set_trainable(|_| true);
     let cases = cases(&policy);
@@ -127,7 +128,8 @@ fn a_shared_beginning_changes_neither_states_nor_gradients() {
     };
     let (one, other) = (longer(&[7, 8, 9]), longer(&[7, 8, 5, 6]));
     let y = case.completion.as_slice();
-    // A group, another with a longer beginning, one of a single token, one that shares nothing.
+    // One group with a shared prefix, longer prompts that share it too, and one that shares
+    // nothing.
     let lone = policy.prompt(vec![3, 1, 4], Vec::new()).unwrap();
     let sequence = |prompt, completion| Sequence { prompt, completion };
     let all = [
@@ -141,7 +143,7 @@ fn a_shared_beginning_changes_neither_states_nor_gradients() {
     let run = |sequences: &[Sequence]| {
         let states = policy.completion_hidden(sequences, Mode::Train).unwrap();
         let gradients = states.sqr().unwrap().sum_all().unwrap().backward().unwrap();
-        // A sequence without images has no gradient for the tower.
+        // A sequence without images has no gradient for the vision tower.
         let of = |(_, var): &(String, candle_core::Var)| {
             gradients.get(var.as_tensor()).map_or_else(|| vec![0.0; var.elem_count()], flat)
         };
@@ -164,7 +166,7 @@ fn a_shared_beginning_changes_neither_states_nor_gradients() {
 }
 
 #[test]
-fn what_does_not_train_has_no_gradient() {
+fn frozen_parameters_have_no_gradient() {
     let mut policy = model();
     policy.set_trainable(|name| name.contains("layers.1."));
     let cases = cases(&policy);
@@ -194,11 +196,11 @@ fn greedy_tokens_equal_generate() {
 }
 
 #[test]
-fn the_sampler_scores_as_the_full_forward_does() {
+fn sampled_logprobs_equal_the_full_forward_pass() {
     let policy = model();
     let cases = cases(&policy);
     let prompts: Vec<Prompt> = cases.iter().map(|(_, c)| c.prompt.clone()).collect();
-    // Longer than one block of the cache.
+    // More tokens than one block of the cache.
     let config = SampleConfig { max_completion_tokens: 70, temperature: 1.0, top_p: 1.0 };
     let drawn = policy.sample(&prompts, 3, &config, 5).unwrap();
     for (i, completion) in drawn.iter().enumerate() {
@@ -210,12 +212,12 @@ fn the_sampler_scores_as_the_full_forward_does() {
     }
     assert!(drawn.iter().any(|c| c.tokens != drawn[0].tokens));
     assert_eq!(drawn, policy.sample(&prompts, 3, &config, 5).unwrap());
-    // Row 0 is the same whatever is drawn beside it.
+    // A completion does not depend on the others of the call.
     assert_eq!(drawn[0].tokens, policy.sample(&prompts[..1], 1, &config, 5).unwrap()[0].tokens);
 }
 
 #[test]
-fn the_feature_cache_follows_the_tower() {
+fn the_feature_cache_is_invalidated_when_the_tower_changes() {
     let policy = model();
     let cases = cases(&policy);
     let (_, case) = cases.iter().find(|(name, _)| name == "image").unwrap();
@@ -231,11 +233,11 @@ fn the_feature_cache_follows_the_tower() {
 }
 
 #[test]
-fn a_saved_model_is_the_same_model() {
+fn a_saved_model_loads_unchanged() {
     let policy = model();
     let dir = std::env::temp_dir().join(format!("vsdpo-save-{}", std::process::id()));
     policy.save(&dir).unwrap();
-    // Over itself once more: the folder that is there is replaced.
+    // Saving a second time replaces the existing folder, which is also the source.
     Policy::load(&dir).unwrap().save(&dir).unwrap();
     let again = Policy::load(&dir).unwrap();
     assert_eq!(again.config(), policy.config());
@@ -261,18 +263,18 @@ fn a_saved_model_is_the_same_model() {
 }
 
 #[test]
-fn a_broken_folder_is_named() {
+fn errors_name_the_broken_file_or_tensor() {
     let dir = std::env::temp_dir().join(format!("vsdpo-broken-{}", std::process::id()));
     let message =
         |dir: &Path| Policy::load(dir).err().unwrap().to_string().replace(&dir.display().to_string(), "DIR");
-    assert_eq!(message(&dir), "DIR is missing; give the folder of a Hugging Face Qwen3-VL model");
+    assert_eq!(message(&dir), "DIR is missing; help: give the folder of a Hugging Face Qwen3-VL model");
     model().save(&dir).unwrap();
     let weights = dir.join("model.safetensors");
     let whole = std::fs::read(&weights).unwrap();
     std::fs::write(&weights, &whole[..whole.len() / 2]).unwrap();
     assert!(message(&dir).starts_with("DIR/model.safetensors: "), "{}", message(&dir));
     std::fs::remove_file(&weights).unwrap();
-    assert_eq!(message(&dir), "DIR/model.safetensors is missing; download the whole model again");
+    assert_eq!(message(&dir), "DIR/model.safetensors is missing; help: download the whole model again");
     std::fs::write(&weights, &whole).unwrap();
     let config = std::fs::read_to_string(dir.join("config.json")).unwrap();
     std::fs::write(

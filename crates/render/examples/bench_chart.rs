@@ -10,12 +10,13 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use vsdpo_render::{ChartRenderer, RenderConfig, spread};
+use vsdpo_artifact::{Language, Source};
+use vsdpo_render::{ChartRenderer, RenderConfig, Renderer, spread};
 
 const FOLDERS: [&str; 2] = ["fixtures/chart/scripts", "fixtures/attribution"];
 const ROUNDS: usize = 2;
 /// What a script that only shows its figure ends with in the plain way, as benchmarks have it
-/// (specs/chartmimic.md): without a window `plt.show()` draws nothing.
+/// (docs/specs/chartmimic.md): without a window `plt.show()` draws nothing.
 const SAVE: &str = "\nfrom matplotlib import pyplot; pyplot.savefig('chart.png')\n";
 const CLASSES: [&str; 5] = ["simple", "polar", "3d", "panels", "library"];
 
@@ -110,8 +111,9 @@ impl Pool {
     /// CPU seconds of one round over the scripts; every script must give a picture.
     fn round(&self, sources: &[&str]) -> Result<f64, Failure> {
         let before = self.cpu();
-        for outcome in self.renderer.render_all(sources) {
-            if outcome?.rendered().is_none() {
+        let sources: Vec<Source> = sources.iter().map(|&s| Source::new(s, Language::Python)).collect();
+        for outcome in self.renderer.render_all(&sources)? {
+            if outcome.rendered().is_none() {
                 return Err("a fixture script failed in the pool".into());
             }
         }

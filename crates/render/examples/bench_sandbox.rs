@@ -5,9 +5,10 @@
 //! for that. Rounds alternate; the median of the rounds counts.
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use vsdpo_render::{ChartRenderer, RenderConfig};
+use vsdpo_artifact::{Language, Source};
+use vsdpo_render::{ChartRenderer, RenderConfig, Renderer};
 
 const ROUNDS: usize = 15;
 const JOBS: usize = 100;
@@ -21,12 +22,11 @@ const OPENED: [(&str, &str); 2] = [
     ("    if policy.tmpfs:\n        renew_scratch(policy, request[\"slot\"])\n", ""),
 ];
 
-/// A project folder whose fork server leaves the sandbox open.
-fn open_home(root: &Path) -> Result<tempfile::TempDir, Box<dyn Error>> {
+/// A folder of Python files whose fork server leaves the sandbox open.
+fn open_python(root: &Path) -> Result<tempfile::TempDir, Box<dyn Error>> {
     let home = tempfile::tempdir()?;
-    std::os::unix::fs::symlink(root.join(".venv"), home.path().join(".venv"))?;
-    copy(&root.join("python"), &home.path().join("python"))?;
-    let path = home.path().join("python/zygote.py");
+    copy(&root.join("crates/render/python"), home.path())?;
+    let path = home.path().join("zygote.py");
     let mut text = std::fs::read_to_string(&path)?;
     for (line, instead) in OPENED {
         if !text.contains(line) {
@@ -57,7 +57,7 @@ fn round(pool: &ChartRenderer, number: usize) -> Result<[f64; 2], Box<dyn Error>
     let sources: Vec<String> = (0..JOBS).map(|i| format!("# {number} {i}\n")).collect();
     let (start, before) = (Instant::now(), pool.stats().cpu_seconds);
     for source in &sources {
-        if pool.render(source)?.rendered().is_some() {
+        if pool.render(&Source::new(source, Language::Python))?.rendered().is_some() {
             return Err("an empty script has drawn".into());
         }
     }
@@ -72,15 +72,17 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
-    let home = open_home(&root)?;
-    let config = |home: &Path| RenderConfig {
+    let open = open_python(&root)?;
+    let config = |python: Option<PathBuf>| RenderConfig {
         workers: 1,
         timeout: Duration::from_secs(10),
         cache_entries: 0,
-        home: Some(home.to_path_buf()),
+        home: Some(root.clone()),
+        python,
         ..RenderConfig::default()
     };
-    let pools = [ChartRenderer::start(config(&root))?, ChartRenderer::start(config(home.path()))?];
+    let closed = ChartRenderer::start(config(None))?;
+    let pools = [closed, ChartRenderer::start(config(Some(open.path().to_path_buf())))?];
     let mut spent = [Vec::new(), Vec::new()];
     for number in 0..=ROUNDS {
         for (pool, spent) in pools.iter().zip(&mut spent) {

@@ -15,7 +15,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use vsdpo_render::{Page, WebConfig, WebRenderer};
+use vsdpo_artifact::{Language, Source};
+use vsdpo_render::{RenderConfig, Renderer, WebRenderer, spread};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -74,13 +75,14 @@ fn tree_cpu(command: &mut Command) -> Result<f64, Failure> {
 
 /// Draws every page so often; what `--kept` runs.
 fn draw(rounds: usize) -> Result<(), Failure> {
-    let renderer = WebRenderer::start(WebConfig::default())?;
+    let renderer = WebRenderer::start(RenderConfig::default())?;
     let mut pages = Vec::new();
     for path in pairs()?.into_iter().flatten() {
-        pages.push(Page { html: std::fs::read(&path)?, folder: path.parent().map(Path::to_path_buf) });
+        let folder = path.parent().map(Path::to_path_buf);
+        pages.push(Source { folder, ..Source::new(std::fs::read_to_string(&path)?, Language::Html) });
     }
     for _ in 0..rounds {
-        for shot in renderer.shoot_all(&pages)? {
+        for shot in spread(renderer.workers(), pages.len(), |i| renderer.shoot(&pages[i]))? {
             shot.map_err(|error| error.message)?;
         }
     }

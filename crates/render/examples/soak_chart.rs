@@ -9,8 +9,8 @@
 use std::error::Error;
 use std::fs;
 use std::time::{Duration, Instant};
-use vsdpo_artifact::{FailureKind, Outcome};
-use vsdpo_render::{ChartRenderer, RenderConfig};
+use vsdpo_artifact::{FailureKind, Language, Outcome, Source};
+use vsdpo_render::{ChartRenderer, RenderConfig, Renderer};
 
 const TENTHS: usize = 10;
 /// Scripts handed over at once. Their pictures are held together, as those of a training step are;
@@ -129,10 +129,10 @@ fn run(pool: &ChartRenderer, mut numbers: std::ops::Range<usize>) -> Result<usiz
 
 fn run_batch(pool: &ChartRenderer, numbers: std::ops::Range<usize>) -> Result<usize, Box<dyn Error>> {
     let jobs: Vec<_> = numbers.clone().map(job).collect();
-    let sources: Vec<&str> = jobs.iter().map(|(source, _)| source.as_str()).collect();
+    let sources: Vec<Source> = jobs.iter().map(|(source, _)| Source::new(source, Language::Python)).collect();
     let mut failures = 0;
-    for ((number, (_, expected)), outcome) in numbers.zip(&jobs).zip(pool.render_all(&sources)) {
-        match outcome? {
+    for ((number, (_, expected)), outcome) in numbers.zip(&jobs).zip(pool.render_all(&sources)?) {
+        match outcome {
             Outcome::Rendered(_) if expected.is_empty() => (),
             Outcome::Failed { error } if expected.contains(&error.kind) => failures += 1,
             other => return Err(format!("job {number} came to {other:?}, expected {expected:?}").into()),

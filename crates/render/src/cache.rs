@@ -82,7 +82,8 @@ fn size(outcome: &Outcome) -> usize {
             let text = |t: &Option<String>| t.as_ref().map_or(0, String::len);
             let numbers = |e: &Element| e.points.len() * 8 + e.values.len() * 8 + e.stack.len() * 16;
             let of = |e: &Element| 512 + numbers(e) + text(&e.text) + text(&e.label) + text(&e.pattern);
-            r.image.rgba.len() + r.elements.iter().map(of).sum::<usize>()
+            r.pages.iter().map(|page| page.image.rgba.len()).sum::<usize>()
+                + r.elements.iter().map(of).sum::<usize>()
         }
     }
 }

@@ -1,14 +1,15 @@
-//! Settings, counters and errors of the pool.
+//! Settings, counters and errors of renderers.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Settings of a pool. The defaults suit one training run on this machine.
+/// Settings of a renderer. The defaults suit one training run on this machine.
 #[derive(Clone, Debug)]
 pub struct RenderConfig {
-    /// Scripts that run at the same time; at least 1.
+    /// Sources that are rendered at the same time; at least 1.
     pub workers: usize,
-    /// Wall-clock limit of one script.
+    /// Wall-clock limit of one source.
     pub timeout: Duration,
     /// Address space, in MiB, that a script may take beyond what the imported libraries hold.
     pub memory_mb: u64,
@@ -16,12 +17,21 @@ pub struct RenderConfig {
     pub unsafe_no_sandbox: bool,
     /// Outcomes kept in memory; 0 turns the cache off.
     pub cache_entries: usize,
-    /// Draws a chart before the first script, which then finds fonts and parsers loaded: a third of
-    /// a second that a handful of scripts does not bring back.
+    /// Draws a chart before the first script, which then finds fonts and parsers loaded: costs
+    /// about 0.3 s; pays off above 8 scripts. Charts only.
     pub warm_up: bool,
-    /// Project root: the folder that holds `python/zygote.py` and `.venv`. Searched for when
-    /// absent.
+    /// Project root: the folder that holds `.venv`. Searched for when absent. Charts only.
     pub home: Option<PathBuf>,
+    /// A folder of Python files in place of the built-in ones; the bench of the sandbox changes
+    /// one.
+    pub python: Option<PathBuf>,
+    /// Width and height of the browser window in pixels; a page may be higher, and should not be
+    /// wider. Pages only.
+    pub window: (u32, u32),
+    /// Pixels of a whole page at most. Pages only.
+    pub max_pixels: u64,
+    /// Files that every page may use by name; those of its own folder come first. Pages only.
+    pub common: BTreeMap<String, Vec<u8>>,
 }
 
 impl Default for RenderConfig {
@@ -34,6 +44,10 @@ impl Default for RenderConfig {
             cache_entries: 4096,
             warm_up: true,
             home: None,
+            python: None,
+            window: (1280, 720),
+            max_pixels: 16 << 20,
+            common: BTreeMap::new(),
         }
     }
 }
@@ -57,16 +71,16 @@ pub struct RenderStats {
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
     /// A part of the installation is missing.
-    #[error("{what}; mend: {mend}")]
+    #[error("{what}; help: {help}")]
     Setup {
         /// What is missing and where it was looked for.
         what: String,
-        /// What to type.
-        mend: &'static str,
+        /// What to do about it.
+        help: &'static str,
     },
     /// A layer of the sandbox that untrusted code must not run without is missing.
     #[error(
-        "the kernel offers no {layer}, so untrusted code is refused; mend: use Linux 5.13 or newer (in a container: a profile that allows {layer}), or force it with --unsafe-no-sandbox"
+        "the kernel offers no {layer}, so untrusted code is refused; help: use Linux 5.13 or newer (in a container: a profile that allows {layer}), or force it with --unsafe-no-sandbox"
     )]
     NoSandbox {
         /// `landlock` or `seccomp`.

@@ -3,11 +3,12 @@
 use crate::config::{RenderConfig, RenderError};
 use crate::forkserver::Facts;
 use crate::matplotlib::ChartRenderer;
+use crate::renderer::Renderer;
 use crate::sandbox;
 use crate::web;
 use serde::Serialize;
 use std::path::PathBuf;
-use vsdpo_artifact::Outcome;
+use vsdpo_artifact::{Language, Outcome, Source};
 
 /// How a check came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -31,7 +32,7 @@ pub struct Check {
     /// What was found.
     pub detail: String,
     /// What to do about it; empty when nothing is amiss.
-    pub mend: String,
+    pub help: String,
 }
 
 /// Checks everything that rendering charts needs, by starting a pool and rendering one, and the
@@ -39,12 +40,14 @@ pub struct Check {
 pub fn doctor() -> Vec<Check> {
     let mut checks = vec![landlock_check(), seccomp_check()];
     let cfg = RenderConfig { workers: 1, ..RenderConfig::default() };
-    match ChartRenderer::start(cfg).and_then(|pool| Ok((pool.facts()?, pool.render(TRIAL)?))) {
+    match ChartRenderer::start(cfg)
+        .and_then(|pool| Ok((pool.facts()?, pool.render(&Source::new(TRIAL, Language::Python))?)))
+    {
         Ok((facts, outcome)) => {
             checks.extend(facts_checks(&facts));
             checks.push(trial_check(&outcome));
         }
-        Err(RenderError::Setup { what, mend }) => checks.push(missing("charts", what, mend)),
+        Err(RenderError::Setup { what, help }) => checks.push(missing("charts", what, help)),
         Err(other) => checks.push(missing("charts", other.to_string(), SETUP)),
     }
     checks.push(fonts_check());
@@ -58,7 +61,7 @@ const TRIAL: &str = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\n";
 fn trial_check(outcome: &Outcome) -> Check {
     match outcome {
         Outcome::Rendered(r) => {
-            let (image, elements) = (&r.image, r.elements.len());
+            let (image, elements) = (&r.pages[0].image, r.elements.len());
             ok(
                 "charts",
                 format!("a trial gave {}x{} pixels and {elements} elements", image.width, image.height),
@@ -93,7 +96,7 @@ fn fonts_check() -> Check {
         name: "fonts",
         state: CheckState::Off,
         detail,
-        mend: format!("apt-get install {}", absent.join(" ")),
+        help: format!("apt-get install {}", absent.join(" ")),
     }
 }
 
@@ -138,9 +141,9 @@ fn pages_checks() -> Vec<Check> {
         Ok(facts) => facts,
         Err(e) => {
             let setup = matches!(e, RenderError::Setup { .. });
-            let mend = if setup { web::MEND } else { "start the browser by hand to see why" };
+            let help = if setup { web::HELP } else { "start the browser by hand to see why" };
             let detail = format!("pages cannot be drawn: {e}");
-            return vec![Check { name: "browser", state: CheckState::Off, detail, mend: mend.into() }];
+            return vec![Check { name: "browser", state: CheckState::Off, detail, help: help.into() }];
         }
     };
     vec![
@@ -193,17 +196,17 @@ fn seccomp_check() -> Check {
 }
 
 fn ok(name: &'static str, detail: String) -> Check {
-    Check { name, state: CheckState::Ok, detail, mend: String::new() }
+    Check { name, state: CheckState::Ok, detail, help: String::new() }
 }
 
-fn missing(name: &'static str, detail: String, mend: &str) -> Check {
-    Check { name, state: CheckState::Missing, detail, mend: mend.into() }
+fn missing(name: &'static str, detail: String, help: &str) -> Check {
+    Check { name, state: CheckState::Missing, detail, help: help.into() }
 }
 
-fn layer(name: &'static str, active: bool, detail: &str, mend: &str) -> Check {
+fn layer(name: &'static str, active: bool, detail: &str, help: &str) -> Check {
     if active {
         ok(name, detail.into())
     } else {
-        Check { name, state: CheckState::Off, detail: "not allowed here".into(), mend: mend.into() }
+        Check { name, state: CheckState::Off, detail: "not allowed here".into(), help: help.into() }
     }
 }

@@ -1,8 +1,8 @@
 //! One fork server: its process, its socket, and the jobs that wait for its answers.
 
 use crate::config::{RenderConfig, RenderError, io};
-use crate::home::Home;
-use crate::result::{BUFFER_BYTES, FRAME_AT, MAX_PIXELS, RECORDS_AT, RECORDS_MAX};
+use crate::home::Files;
+use crate::result::{BUFFER_BYTES, FRAME_AT, MAX_TOTAL_PIXELS, RECORDS_AT, RECORDS_MAX};
 use crate::sandbox;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -125,7 +125,7 @@ impl ForkServer {
     /// Starts a fork server for the slots whose folders are `slots`, and waits until it is ready.
     pub fn start(
         kind: Kind,
-        home: &Home,
+        files: &Files,
         cfg: &RenderConfig,
         slots: &[PathBuf],
     ) -> Result<Self, RenderError> {
@@ -134,7 +134,7 @@ impl ForkServer {
                 .map_err(io("create a socket pair"))?;
         let errors = File::from(memfd_create("errors", MemfdFlags::CLOEXEC).map_err(io("create a buffer"))?);
         let errors_copy = errors.try_clone().map_err(io("copy a descriptor"))?;
-        let process = spawn(home, theirs, errors_copy)?;
+        let process = spawn(files, theirs, errors_copy)?;
         let socket = Arc::new(ours);
         let mut server = Self {
             kind,
@@ -171,7 +171,7 @@ impl ForkServer {
             records_at: RECORDS_AT,
             records_max: RECORDS_MAX,
             frame_at: FRAME_AT,
-            frame_max: MAX_PIXELS * 4,
+            frame_max: MAX_TOTAL_PIXELS * 4,
             packages: PACKAGES,
         };
         self.send(&orders, &[])?;
@@ -342,13 +342,13 @@ impl Facts {
 
 /// Starts Python without any variable of ours, in a process group of its own so that Ctrl-C reaches
 /// only the supervisor.
-fn spawn(home: &Home, socket: OwnedFd, errors: File) -> Result<Child, RenderError> {
-    Command::new(&home.python)
+fn spawn(files: &Files, socket: OwnedFd, errors: File) -> Result<Child, RenderError> {
+    Command::new(&files.home.python)
         .args(["-I", "-B"])
-        .arg(&home.zygote)
+        .arg(files.zygote)
         .env_clear()
         .env("MPLBACKEND", "Agg")
-        .env("MPLCONFIGDIR", &home.font_cache)
+        .env("MPLCONFIGDIR", &files.home.font_cache)
         .env("OPENBLAS_NUM_THREADS", "1")
         .env("OMP_NUM_THREADS", "1")
         .env("LANG", "C.UTF-8")

@@ -1,53 +1,49 @@
-//! Where the project's Python part lies.
+//! The Python environment of the project, and the renderer-side Python that is built into this
+//! crate.
 
-use crate::config::RenderError;
+use crate::config::{RenderError, io};
+use include_dir::{Dir, DirEntry, include_dir};
 use std::path::{Path, PathBuf};
 
-const SETUP: &str = "run `cargo xtask setup` in the project root";
+/// The fork server, the probe and the recorder of a benchmark.
+static FILES: Dir = include_dir!("$CARGO_MANIFEST_DIR/python");
 
-/// The project root with everything that rendering needs, checked to be there.
+const SETUP: &str =
+    "run `cargo xtask setup` in the project root, or set VSDPO_HOME to a root where it was run";
+/// What setup leaves in a complete environment; another project's `.venv` has none.
+const STAMP: &str = ".venv/requirements.lock";
+
+/// The environment that rendering needs, checked to be there.
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
     /// `.venv/bin/python`.
     pub python: PathBuf,
-    /// `python/zygote.py`.
-    pub zygote: PathBuf,
-    /// `python/probe.py`.
-    pub probe: PathBuf,
     /// Where matplotlib keeps its font list.
     pub font_cache: PathBuf,
 }
 
+/// What a fork server is started from.
+pub(crate) struct Files<'a> {
+    pub home: &'a Home,
+    /// The fork server's own file.
+    pub zygote: &'a Path,
+}
+
 impl Home {
-    /// Looks at `given`, then at `VSDPO_HOME`, then upwards from the working folder and the
-    /// program.
+    /// Searches `given`, then `VSDPO_HOME`, then upwards from the working folder and the program.
     pub fn find(given: Option<&Path>) -> Result<Self, RenderError> {
-        let root =
-            match given.map(Path::to_path_buf).or_else(|| std::env::var_os("VSDPO_HOME").map(Into::into)) {
-                Some(root) => root,
-                None => search().ok_or_else(|| RenderError::Setup {
-                    what: "no folder above the working folder or the program holds python/zygote.py".into(),
-                    mend: "run inside the project, or set VSDPO_HOME to its root",
-                })?,
-            };
+        let given = given.map(Path::to_path_buf).or_else(|| std::env::var_os("VSDPO_HOME").map(Into::into));
+        let root = given.or_else(search).ok_or_else(|| RenderError::Setup {
+            what: format!("no folder above the working folder or the program holds {STAMP}"),
+            help: SETUP,
+        })?;
         let home = Self {
             python: root.join(".venv/bin/python"),
-            zygote: root.join("python/zygote.py"),
-            probe: root.join("python/probe.py"),
             font_cache: root.join(".venv/share/matplotlib-cache"),
         };
-        for (path, what) in [(&home.zygote, "the fork server"), (&home.probe, "the probe")] {
-            if !path.is_file() {
-                let mend = "set VSDPO_HOME to the root of a complete checkout";
-                return Err(RenderError::Setup {
-                    what: format!("{what} {} is missing", path.display()),
-                    mend,
-                });
-            }
-        }
         if !home.python.is_file() {
             let what = format!("the Python environment {} is missing", home.python.display());
-            return Err(RenderError::Setup { what, mend: SETUP });
+            return Err(RenderError::Setup { what, help: SETUP });
         }
         Ok(home)
     }
@@ -55,8 +51,34 @@ impl Home {
 
 fn search() -> Option<PathBuf> {
     let starts = [std::env::current_dir().ok(), std::env::current_exe().ok()];
-    let holds = |dir: &&Path| dir.join("python/zygote.py").is_file();
+    let holds = |dir: &&Path| dir.join(STAMP).is_file();
     starts.iter().flatten().find_map(|start| start.ancestors().find(holds).map(Path::to_path_buf))
+}
+
+/// Writes the built-in Python files into a folder, and returns the path of the fork server.
+pub(crate) fn unpack(folder: &Path) -> Result<PathBuf, RenderError> {
+    std::fs::create_dir_all(folder).map_err(io("create a scratch folder"))?;
+    FILES.extract(folder).map_err(io("write the built-in Python files"))?;
+    Ok(folder.join("zygote.py"))
+}
+
+/// The text of all built-in Python files, in the order of their names.
+pub(crate) fn python_text() -> String {
+    let mut files: Vec<(&Path, &str)> = Vec::new();
+    let mut open: Vec<&Dir> = vec![&FILES];
+    while let Some(dir) = open.pop() {
+        for entry in dir.entries() {
+            match entry {
+                DirEntry::Dir(inner) => open.push(inner),
+                DirEntry::File(file) if file.path().extension().is_some_and(|e| e == "py") => {
+                    files.push((file.path(), file.contents_utf8().unwrap_or_default()));
+                }
+                DirEntry::File(_) => (),
+            }
+        }
+    }
+    files.sort();
+    files.into_iter().map(|(_, text)| text).collect()
 }
 
 #[cfg(test)]
@@ -64,17 +86,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_environment_names_its_mend() {
+    fn a_missing_environment_names_its_help() {
         let root = tempfile::tempdir().unwrap();
-        std::fs::create_dir(root.path().join("python")).unwrap();
-        for file in ["zygote.py", "probe.py"] {
-            std::fs::write(root.path().join("python").join(file), "").unwrap();
-        }
         let message = Home::find(Some(root.path())).unwrap_err().to_string();
         assert!(message.contains(".venv/bin/python is missing"), "{message}");
-        assert!(message.ends_with("mend: run `cargo xtask setup` in the project root"), "{message}");
-        std::fs::remove_file(root.path().join("python/probe.py")).unwrap();
-        let message = Home::find(Some(root.path())).unwrap_err().to_string();
-        assert!(message.contains("probe.py is missing"), "{message}");
+        assert!(message.contains("help: run `cargo xtask setup` in the project root"), "{message}");
+    }
+
+    #[test]
+    fn the_python_files_are_built_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let zygote = unpack(&folder.path().join("python")).unwrap();
+        assert!(std::fs::read_to_string(&zygote).unwrap().contains("def close_sandbox("));
+        assert!(zygote.with_file_name("vsdpo_probe").join("blame.py").is_file());
+        assert!(python_text().contains("class Maker"));
     }
 }

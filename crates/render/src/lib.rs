@@ -2,10 +2,10 @@
 //!
 //! The principal type is [`ChartRenderer`]: source text in, [`vsdpo_artifact::Outcome`] out. Behind
 //! it stands a supervisor in Rust that never runs untrusted code. It keeps two fork servers of
-//! Python (`python/zygote.py`) with the plotting libraries already imported; every script runs in a
+//! Python (`zygote.py`) with the plotting libraries already imported; every script runs in a
 //! child of its own, forked from one of them, which first gives up the network, the file system,
 //! other processes and most of the kernel, and then runs the script under the probe
-//! (`python/probe.py`). Importing, not drawing, is what makes a process per chart slow; a fork
+//! (`probe.py`). Importing, not drawing, is what makes a process per chart slow; a fork
 //! keeps the isolation without it.
 //!
 //! Code that fails is a value ([`vsdpo_artifact::Outcome::Failed`]); an error ([`RenderError`])
@@ -24,10 +24,12 @@
 //!
 //! ```no_run
 //! # fn main() -> Result<(), vsdpo_render::RenderError> {
-//! use vsdpo_render::{ChartRenderer, RenderConfig};
-//! let renderer = ChartRenderer::start(RenderConfig::default())?;
-//! let outcome = renderer.render("import matplotlib.pyplot as plt\nplt.plot([1, 2, 3])")?;
-//! println!("{:?}", outcome.rendered().map(|r| &r.image));
+//! use vsdpo_artifact::{Domain, Language, Source};
+//! use vsdpo_render::{RenderConfig, open};
+//! let renderer = open(Domain::Chart, Language::Python, RenderConfig::default())?;
+//! let script = "import matplotlib.pyplot as plt\nplt.plot([1, 2, 3])";
+//! let outcome = renderer.render(&Source::new(script, Language::Python))?;
+//! println!("{:?}", outcome.rendered().map(|r| &r.pages));
 //! # Ok(())
 //! # }
 //! ```
@@ -40,9 +42,11 @@ mod home;
 mod imports;
 mod job;
 mod matplotlib;
+mod open;
 mod pool;
 mod recorder;
 mod records;
+mod renderer;
 mod result;
 mod sandbox;
 mod spread;
@@ -51,6 +55,8 @@ mod web;
 pub use config::{RenderConfig, RenderError, RenderStats};
 pub use doctor::{Check, CheckState, doctor};
 pub use matplotlib::ChartRenderer;
+pub use open::open;
 pub use recorder::{ChartRecorder, Recordable};
+pub use renderer::{Renderer, Screenshot};
 pub use spread::spread;
-pub use web::{MAX_BESIDE, Page, Shot, WebConfig, WebRenderer};
+pub use web::{MAX_BESIDE, WebRenderer};

@@ -1,19 +1,18 @@
 //! The pool of chart renderers.
 
 use crate::cache::{Cache, Key, key};
-use crate::config::{RenderConfig, RenderError, RenderStats, io};
+use crate::config::{RenderConfig, RenderError, RenderStats};
 use crate::forkserver::{Facts, Kind, lock};
-use crate::home::Home;
+use crate::home;
 use crate::imports::needs_full;
 use crate::job::Request;
 use crate::pool::Pool;
+use crate::renderer::{Renderer, Screenshot};
 use crate::result;
 use crate::spread::spread;
 use std::collections::HashMap;
-use std::convert::Infallible;
-use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use vsdpo_artifact::Outcome;
+use vsdpo_artifact::{ExecError, FailureKind, Outcome, Source};
 
 /// Renders matplotlib scripts in forked, sandboxed processes. Thread safe; share it by reference.
 pub struct ChartRenderer {
@@ -27,64 +26,13 @@ impl ChartRenderer {
     /// Starts the light fork server; the full one follows when a script first needs it.
     ///
     /// # Errors
-    /// A missing part of the installation or of the sandbox, each with its mend.
+    /// A missing part of the installation or of the sandbox, each with its fix.
     pub fn start(cfg: RenderConfig) -> Result<Self, RenderError> {
         let cache = Mutex::new(Cache::new(cfg.cache_entries));
         let pool = Pool::new(cfg)?;
         let light = pool.server(Kind::Light, 0)?;
-        let identity = identity(&pool.home, &light.facts)?;
+        let identity = identity(&light.facts);
         Ok(Self { pool, identity, cache })
-    }
-
-    /// Runs one script, or recalls what became of the same script earlier. Blocks until a slot is
-    /// free and the script has ended, at the latest after the time limit.
-    ///
-    /// # Errors
-    /// Only when *we* failed; a script that fails is an [`Outcome::Failed`].
-    pub fn render(&self, source: &str) -> Result<Outcome, RenderError> {
-        let key = key(&self.identity, source);
-        if let Some(known) = lock(&self.cache).get(&key) {
-            self.pool.recalled();
-            return Ok(known);
-        }
-        let outcome = self.render_anew(source)?;
-        lock(&self.cache).put(key, &outcome);
-        Ok(outcome)
-    }
-
-    /// Renders many scripts over all slots. Results stand in the order of `sources`; equal sources
-    /// run once (an error of ours is then told in the first one's place and retried for the
-    /// others).
-    pub fn render_all(&self, sources: &[&str]) -> Vec<Result<Outcome, RenderError>> {
-        let mut first: HashMap<Key, usize> = HashMap::new();
-        let same: Vec<usize> =
-            (0..sources.len()).map(|i| *first.entry(key(&self.identity, sources[i])).or_insert(i)).collect();
-        let distinct: Vec<usize> = (0..sources.len()).filter(|&i| same[i] == i).collect();
-        let mut results: Vec<Option<Result<Outcome, RenderError>>> = sources.iter().map(|_| None).collect();
-        let render = |k: usize| Ok::<_, Infallible>(self.render(sources[distinct[k]]));
-        let Ok(rendered) = spread(self.pool.workers(), distinct.len(), render);
-        for (&i, result) in distinct.iter().zip(rendered) {
-            results[i] = Some(result);
-        }
-        for i in (0..sources.len()).filter(|&i| same[i] != i) {
-            let known = match &results[same[i]] {
-                Some(Ok(outcome)) => Some(outcome.clone()),
-                _ => None,
-            };
-            results[i] = Some(match known {
-                Some(outcome) => {
-                    self.pool.recalled();
-                    Ok(outcome)
-                }
-                None => self.render(sources[i]),
-            });
-        }
-        results.into_iter().flatten().collect()
-    }
-
-    /// Counters since the start.
-    pub fn stats(&self) -> RenderStats {
-        self.pool.stats()
     }
 
     /// Process ids of the running fork servers.
@@ -118,25 +66,62 @@ impl ChartRenderer {
     }
 }
 
+impl Renderer for ChartRenderer {
+    fn render(&self, source: &Source) -> Result<Outcome, RenderError> {
+        let key = key(&self.identity, &source.text);
+        if let Some(known) = lock(&self.cache).get(&key) {
+            self.pool.recalled();
+            return Ok(known);
+        }
+        let outcome = self.render_anew(&source.text)?;
+        lock(&self.cache).put(key, &outcome);
+        Ok(outcome)
+    }
+
+    /// Equal sources run once.
+    fn render_all(&self, sources: &[Source]) -> Result<Vec<Outcome>, RenderError> {
+        let mut first: HashMap<Key, usize> = HashMap::new();
+        let same: Vec<usize> = (0..sources.len())
+            .map(|i| *first.entry(key(&self.identity, &sources[i].text)).or_insert(i))
+            .collect();
+        let distinct: Vec<usize> = (0..sources.len()).filter(|&i| same[i] == i).collect();
+        let rendered = spread(self.workers(), distinct.len(), |k| self.render(&sources[distinct[k]]))?;
+        let by_place: HashMap<usize, Outcome> = distinct.into_iter().zip(rendered).collect();
+        (0..sources.len()).filter(|&i| same[i] != i).for_each(|_| self.pool.recalled());
+        Ok(same.iter().map(|i| by_place[i].clone()).collect())
+    }
+
+    fn screenshot(&self, source: &Source) -> Result<Result<Screenshot, ExecError>, RenderError> {
+        let mut outcome = self.render(source)?;
+        let passing = |kind| matches!(kind, FailureKind::Timeout | FailureKind::Memory | FailureKind::Crash);
+        let retried = outcome.error().is_some_and(|error| passing(error.kind));
+        if retried {
+            outcome = self.render(source)?;
+        }
+        Ok(match outcome {
+            Outcome::Failed { error } => Err(error),
+            Outcome::Rendered(rendered) => {
+                let image = rendered.pages[0].image.clone();
+                Ok(Screenshot { image, unmet: Vec::new(), beside: Vec::new(), retried })
+            }
+        })
+    }
+
+    fn workers(&self) -> usize {
+        self.pool.workers()
+    }
+
+    fn identity(&self) -> Result<String, RenderError> {
+        Ok(self.identity.clone())
+    }
+
+    fn stats(&self) -> RenderStats {
+        self.pool.stats()
+    }
+}
+
 /// Versions and the text of our Python files: a change of any of them may change pictures or
 /// records.
-pub(crate) fn identity(home: &Home, facts: &Facts) -> Result<String, RenderError> {
-    let mut files = Vec::new();
-    let mut folders: Vec<PathBuf> = home.zygote.parent().map(Path::to_path_buf).into_iter().collect();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).map_err(io("list the python folder"))? {
-            let path = entry.map_err(io("list the python folder"))?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "py") {
-                files.push(path);
-            }
-        }
-    }
-    files.sort();
-    let mut identity = format!("{} {:?}", facts.python, facts.versions);
-    for file in files {
-        identity.push_str(&std::fs::read_to_string(file).map_err(io("read the probe"))?);
-    }
-    Ok(identity)
+pub(crate) fn identity(facts: &Facts) -> String {
+    format!("{} {:?}{}", facts.python, facts.versions, home::python_text())
 }

@@ -2,7 +2,7 @@
 
 use crate::config::{RenderConfig, RenderError, RenderStats, io};
 use crate::forkserver::{ForkServer, Kind, lock};
-use crate::home::Home;
+use crate::home::{self, Files, Home};
 use crate::job::{End, Request, execute, try_sandbox};
 use crate::sandbox;
 use std::path::PathBuf;
@@ -11,7 +11,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 /// Fork servers, started when they are first needed, and the slots that scripts run in.
 pub(crate) struct Pool {
     cfg: RenderConfig,
-    pub home: Home,
+    home: Home,
+    /// The fork server's file.
+    zygote: PathBuf,
     servers: [Mutex<Option<Arc<ForkServer>>>; 3],
     free: Mutex<Vec<usize>>,
     freed: Condvar,
@@ -30,6 +32,10 @@ impl Pool {
             tempfile::Builder::new().prefix("vsdpo-").tempdir().map_err(io("create a scratch folder"))?;
         let slots: Vec<PathBuf> =
             (0..cfg.workers.max(1)).map(|i| scratch.path().join(format!("slot{i}"))).collect();
+        let zygote = match &cfg.python {
+            Some(folder) => folder.join("zygote.py"),
+            None => home::unpack(&scratch.path().join("python"))?,
+        };
         for slot in &slots {
             std::fs::create_dir_all(slot.join("w")).map_err(io("create a scratch folder"))?;
         }
@@ -41,6 +47,7 @@ impl Pool {
             _scratch: scratch,
             cfg,
             home,
+            zygote,
             slots,
         })
     }
@@ -94,11 +101,15 @@ impl Pool {
             return Ok(Arc::clone(server));
         }
         let restarted = place.take().is_some();
-        let server = Arc::new(ForkServer::start(kind, &self.home, &self.cfg, &self.slots)?);
+        let server = Arc::new(ForkServer::start(kind, &self.files(), &self.cfg, &self.slots)?);
         try_sandbox(&server, slot, sandbox::abi() > 0)?;
         *place = Some(Arc::clone(&server));
         lock(&self.stats).restarts += u64::from(restarted);
         Ok(server)
+    }
+
+    fn files(&self) -> Files<'_> {
+        Files { home: &self.home, zygote: &self.zygote }
     }
 
     /// Puts a fork server that failed out of service, unless another thread has done so already.

@@ -10,7 +10,7 @@ use crate::spread::spread;
 use serde::Serialize;
 use vsdpo_artifact::{ChartRecords, ExecError, FailureKind};
 
-/// A script and how the benchmark runs it (spec chartmimic, 2 and 3).
+/// A script and how the benchmark runs it (docs/specs/chartmimic.md, 2 and 3).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Recordable {
     /// The script that is recorded.
@@ -24,8 +24,8 @@ pub struct Recordable {
     pub graph: bool,
     /// Seed of Python's and numpy's random numbers for scripts that set none.
     pub seed: u32,
-    /// Leave out the accidents of the hooks that the `fixed` rules mend.
-    pub mend: bool,
+    /// Leave out the bugs of the hooks that the `fixed` rules fix.
+    pub fixed: bool,
     /// The file that the benchmark's own save at the end writes; never really written.
     pub target: String,
 }
@@ -65,11 +65,11 @@ impl ChartRecorder {
     /// Starts the fork server.
     ///
     /// # Errors
-    /// A missing part of the installation or of the sandbox, each with its mend.
+    /// A missing part of the installation or of the sandbox, each with its fix.
     pub fn start(cfg: RenderConfig) -> Result<Self, RenderError> {
         let pool = Pool::new(cfg)?;
         let server = pool.server(Kind::Recorder, 0)?;
-        let identity = identity(&pool.home, &server.facts)?;
+        let identity = identity(&server.facts);
         Ok(Self { pool, identity })
     }
 
@@ -150,7 +150,7 @@ impl ChartRecorder {
             "wrapped": script.wrapped,
             "graph": script.graph,
             "seed": script.seed,
-            "mend": script.mend,
+            "fixed": script.fixed,
             "target": script.target,
         });
         let slot = self.pool.take_slot();

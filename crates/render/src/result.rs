@@ -7,7 +7,9 @@ use serde::Deserialize;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use vsdpo_artifact::{Element, ElementKind, ExecError, FailureKind, Image, Outcome, Region, Rendered, Span};
+use vsdpo_artifact::{
+    Element, ElementKind, ExecError, FailureKind, Image, Outcome, Page, Region, Rendered, Span,
+};
 
 /// Bytes of the header.
 pub(crate) const RECORDS_AT: u64 = 64;
@@ -15,12 +17,17 @@ pub(crate) const RECORDS_AT: u64 = 64;
 pub(crate) const RECORDS_MAX: u64 = (8 << 20) - RECORDS_AT;
 /// Where the pixels begin (a multiple of the page size).
 pub(crate) const FRAME_AT: u64 = RECORDS_AT + RECORDS_MAX;
-/// Pixels of an image at most.
+/// Pixels of one page at most.
 pub(crate) const MAX_PIXELS: u64 = 16 << 20;
 /// Pixels of one side at most; matplotlib's own limit.
 pub(crate) const MAX_SIDE: u32 = (1 << 16) - 1;
+/// Pixels of all pages together at most; less than what a script's process keeps back to report
+/// with.
+pub(crate) const MAX_TOTAL_PIXELS: u64 = 32 << 20;
+/// Pages at most.
+const MAX_PAGES: usize = 64;
 /// Bytes of the whole buffer.
-pub(crate) const BUFFER_BYTES: u64 = FRAME_AT + MAX_PIXELS * 4;
+pub(crate) const BUFFER_BYTES: u64 = FRAME_AT + MAX_TOTAL_PIXELS * 4;
 /// Elements at most.
 pub(crate) const MAX_ELEMENTS: usize = 20_000;
 
@@ -33,7 +40,7 @@ const MAX_NOTES: usize = 32;
 pub(crate) const FRAME: &[u8; 8] = b"VSDPOFRM";
 pub(crate) const RECORDS: &[u8; 8] = b"VSDPOREC";
 
-/// Why a result is none.
+/// Why a result was rejected.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Refused {
     /// The process wrote no header.
@@ -58,13 +65,19 @@ pub(crate) fn read(buffer: &File, source: &str) -> Result<Outcome, Refused> {
     if head.failed {
         return failure(&records, source).map(|error| Outcome::Failed { error });
     }
-    let (elements, notes) = records_of(&records, source, (head.width, head.height))?;
-    let mut rgba: Arc<[u8]> = std::iter::repeat_n(0, head.pixels as usize).collect();
-    if let Some(bytes) = Arc::get_mut(&mut rgba) {
-        buffer.read_exact_at(bytes, FRAME_AT).or_else(|e| broken(e.to_string()))?;
+    let Records { pages: sizes, elements, notes } = records_of(&records, source, &head)?;
+    let mut pages = Vec::new();
+    let mut at = FRAME_AT;
+    for [width, height] in sizes {
+        let bytes = u64::from(width) * u64::from(height) * 4;
+        let mut rgba: Arc<[u8]> = std::iter::repeat_n(0, bytes as usize).collect();
+        if let Some(pixels) = Arc::get_mut(&mut rgba) {
+            buffer.read_exact_at(pixels, at).or_else(|e| broken(e.to_string()))?;
+        }
+        at += bytes;
+        pages.push(Page { image: Image { width, height, rgba } });
     }
-    let image = Image { width: head.width, height: head.height, rgba };
-    Ok(Outcome::Rendered(Rendered { image, elements, notes, styles: Vec::new() }))
+    Ok(Outcome::Rendered(Rendered { pages, elements, notes, styles: Vec::new() }))
 }
 
 /// The header of a buffer, and the bytes of its records.
@@ -115,15 +128,45 @@ impl Header {
 
     /// Whether it can be a picture's, or tells why there is none.
     fn of_frame(&self) -> Result<(), Refused> {
-        let area = u64::from(self.width) * u64::from(self.height);
-        let sides = self.width.max(self.height) <= MAX_SIDE;
         if self.recorded {
             return broken("the result has no valid header");
         }
-        if !self.failed && (area == 0 || area > MAX_PIXELS || !sides || self.pixels != area * 4) {
-            return broken(format!("{} bytes for {}x{} pixels", self.pixels, self.width, self.height));
+        if !self.failed {
+            let area = self.area([self.width, self.height])?;
+            // Further pages are of whole pixels.
+            let whole = self.pixels >= area * 4 && self.pixels.is_multiple_of(4);
+            if !whole || self.pixels > MAX_TOTAL_PIXELS * 4 {
+                let (width, height) = (self.width, self.height);
+                return broken(format!("{} bytes for {width}x{height} pixels", self.pixels));
+            }
         }
         Ok(())
+    }
+
+    /// The pixels of a page of this width and height.
+    fn area(&self, [width, height]: [u32; 2]) -> Result<u64, Refused> {
+        let area = u64::from(width) * u64::from(height);
+        if area == 0 || area > MAX_PIXELS || width.max(height) > MAX_SIDE {
+            return broken(format!("{} bytes for {width}x{height} pixels", self.pixels));
+        }
+        Ok(area)
+    }
+
+    /// The sizes of all pages; `sizes` is what the records say, nothing for a single page.
+    fn pages(&self, sizes: Vec<[u32; 2]>) -> Result<Vec<[u32; 2]>, Refused> {
+        let first = [self.width, self.height];
+        let sizes = if sizes.is_empty() { vec![first] } else { sizes };
+        if sizes.len() > MAX_PAGES || sizes[0] != first {
+            return broken(format!("{} pages, the first one of {:?}", sizes.len(), sizes[0]));
+        }
+        let mut all = 0;
+        for &size in &sizes {
+            all += self.area(size)?;
+        }
+        if self.pixels != all * 4 {
+            return broken(format!("{} bytes for {all} pixels", self.pixels));
+        }
+        Ok(sizes)
     }
 
     /// Whether it can be that of records, or tells why there are none.
@@ -137,32 +180,45 @@ impl Header {
 
 #[derive(Deserialize)]
 struct Records {
+    /// Width and height of every page; absent where there is one.
+    #[serde(default)]
+    pages: Vec<[u32; 2]>,
     elements: Vec<Element>,
     notes: Vec<String>,
 }
 
-/// Parses and checks the records of a picture of `size` (width, height).
-fn records_of(json: &[u8], source: &str, size: (u32, u32)) -> Result<(Vec<Element>, Vec<String>), Refused> {
-    let Records { mut elements, mut notes } =
+/// Parses and checks the records of pages.
+fn records_of(json: &[u8], source: &str, head: &Header) -> Result<Records, Refused> {
+    let Records { pages, mut elements, mut notes } =
         serde_json::from_slice(json).or_else(|e| broken(format!("malformed records: {e}")))?;
+    let pages = head.pages(pages)?;
     if elements.len() > MAX_ELEMENTS {
         return broken(format!("{} elements, at most {MAX_ELEMENTS}", elements.len()));
     }
     for i in 0..elements.len() {
-        let checked = check(&elements[i], i).and_then(|()| check_links(&elements[i], &elements));
-        checked.or_else(|why| broken(format!("element {i}: {why}")))?;
+        let before = i.checked_sub(1).map_or(0, |last| elements[last].page);
+        let ordered = match elements[i].page {
+            page if page >= before && (page as usize) < pages.len() => Ok(()),
+            _ => Err("a page out of order"),
+        };
+        let checked = ordered.and_then(|()| check(&elements[i], i));
+        checked
+            .and_then(|()| check_links(&elements[i], &elements))
+            .or_else(|why| broken(format!("element {i}: {why}")))?;
     }
     for (i, element) in elements.iter_mut().enumerate() {
         if element.stack.iter().any(|&span| !inside(span, source)) {
             return broken(format!("element {i}: a span outside the source"));
         }
-        fit(element, size.0 as f32, size.1 as f32);
+        let [width, height] = pages[element.page as usize];
+        fit(element, width as f32, height as f32);
         element.text = element.text.take().map(|t| clean(&t, MAX_TEXT));
         element.label = element.label.take().map(|t| clean(&t, MAX_TEXT));
         element.pattern = element.pattern.take().map(|t| clean(&t, MAX_TEXT));
     }
     notes.truncate(MAX_NOTES);
-    Ok((elements, notes.iter().map(|n| clean(n, MAX_TEXT)).collect()))
+    let notes = notes.iter().map(|n| clean(n, MAX_TEXT)).collect();
+    Ok(Records { pages, elements, notes })
 }
 
 /// What makes a record impossible; such a record was not made by the probe.
@@ -186,7 +242,11 @@ fn check(e: &Element, position: usize) -> Result<(), &'static str> {
 
 /// What an element belongs to must be there, and must be what it is said to be.
 fn check_links(e: &Element, all: &[Element]) -> Result<(), &'static str> {
-    let find = |id: u32| all.get(id as usize).ok_or("a reference to no element");
+    let find = |id: u32| match all.get(id as usize) {
+        Some(other) if other.page == e.page => Ok(other),
+        Some(_) => Err("a reference to another page"),
+        None => Err("a reference to no element"),
+    };
     if e.parent.map(find).transpose()?.is_some_and(|parent| parent.parent.is_some()) {
         return Err("a part of a part");
     }

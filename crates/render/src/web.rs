@@ -9,7 +9,6 @@
 mod assets;
 mod browser;
 mod cdp;
-mod config;
 mod elements;
 mod fonts;
 mod inert;
@@ -21,15 +20,15 @@ mod table;
 mod tag;
 
 use crate::cache::{Cache, key};
-use crate::config::{RenderError, RenderStats};
+use crate::config::{RenderConfig, RenderError, RenderStats};
 use crate::forkserver::lock;
+use crate::renderer::{Renderer, Screenshot};
 use crate::result::clean_line;
 pub(crate) use assets::list as assets;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-pub(crate) use browser::MEND;
+pub(crate) use browser::HELP;
 use browser::{Browser, Confinement, why};
-pub use config::{Page, Shot, WebConfig};
 use inert::is_inert;
 pub use page::MAX_BESIDE;
 use page::{Context, Drawn, Limits, PageError};
@@ -38,7 +37,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 use store::Store;
 use tag::Tagged;
-use vsdpo_artifact::{Element, ElementKind, ExecError, FailureKind, Image, Outcome, Rendered};
+use vsdpo_artifact::{Element, ElementKind, ExecError, FailureKind, Image, Outcome, Page, Rendered, Source};
 
 /// Pages after which a browser is replaced, whatever its state.
 const MAX_PAGES: usize = 500;
@@ -58,7 +57,7 @@ const MAX_NOTE: usize = 200;
 
 /// Draws pages.
 pub struct WebRenderer {
-    config: WebConfig,
+    config: RenderConfig,
     confinement: Confinement,
     idle: Mutex<Vec<Worker>>,
     cache: Mutex<Cache>,
@@ -84,59 +83,11 @@ impl WebRenderer {
     ///
     /// # Errors
     /// No browser, or it does not come up.
-    pub fn start(config: WebConfig) -> Result<Self, RenderError> {
+    pub fn start(config: RenderConfig) -> Result<Self, RenderError> {
         let confinement = Confinement::find()?;
         let worker = Worker { browser: Browser::start(&confinement)?, ahead: None };
         let cache = Mutex::new(Cache::new(config.cache_entries));
         Ok(Self { config, confinement, idle: Mutex::new(vec![worker]), cache, stats: Mutex::default() })
-    }
-
-    /// The picture of a page; a page that fails is a value.
-    ///
-    /// # Errors
-    /// What keeps browsers from working at all.
-    pub fn shoot(&self, page: &Page) -> Result<Result<Shot, ExecError>, RenderError> {
-        let drawn = self.visit(&page.html, page.folder.as_deref(), None)?;
-        drawn.map(shot).map_or_else(|error| Ok(Err(error)), |shot| shot.map(Ok))
-    }
-
-    /// The picture of a page with all that is on it; recalled if the same page was rendered before,
-    /// unless it has a folder, whose files may have changed. Which requests had no answer is among
-    /// the notes.
-    ///
-    /// # Errors
-    /// What keeps browsers from working at all.
-    pub fn render(&self, page: &Page) -> Result<Outcome, RenderError> {
-        let key = page.folder.is_none().then(|| key("page", &page.html));
-        if let Some(known) = key.as_ref().and_then(|key| lock(&self.cache).get(key)) {
-            lock(&self.stats).cache_hits += 1;
-            return Ok(known);
-        }
-        let tagged = Tagged::new(&page.html);
-        let outcome = match self.visit(&tagged.html, page.folder.as_deref(), Some(&tagged))? {
-            Ok(drawn) => outcome(drawn)?,
-            Err(error) => Outcome::Failed { error },
-        };
-        let mut stats = lock(&self.stats);
-        stats.jobs += 1;
-        stats.failures += u64::from(outcome.rendered().is_none());
-        if let Some(key) = key {
-            lock(&self.cache).put(key, &outcome);
-        }
-        Ok(outcome)
-    }
-
-    /// Counters of [`Self::render`] since the start; the browsers' CPU time is not among them.
-    pub fn stats(&self) -> RenderStats {
-        lock(&self.stats).clone()
-    }
-
-    /// The outcomes of all pages, in order.
-    ///
-    /// # Errors
-    /// As [`Self::render`].
-    pub fn render_all(&self, pages: &[Page]) -> Result<Vec<Outcome>, RenderError> {
-        crate::spread(self.config.workers, pages.len(), |i| self.render(&pages[i]))
     }
 
     fn store<'a>(&'a self, html: &'a [u8], folder: Option<&'a Path>) -> Store<'a> {
@@ -171,64 +122,29 @@ impl WebRenderer {
         Ok(Err(failure(FailureKind::Crash, message)))
     }
 
-    /// As [`Self::shoot`]; but a failure that may have been the browser's state or a busy machine
-    /// counts only if a browser that has drawn nothing before fails as well. Also says whether it
-    /// came to that.
+    /// One attempt at a screenshot, without the second one of [`Renderer::screenshot`].
     ///
     /// # Errors
-    /// As [`Self::shoot`].
-    pub fn shoot_twice(&self, page: &Page) -> Result<(Result<Shot, ExecError>, bool), RenderError> {
-        let shot = self.shoot(page)?;
-        // A page that is too large, or has no size, is so in every browser.
-        let passing = |kind| !matches!(kind, FailureKind::Limit | FailureKind::NoFigure);
-        match shot {
-            Err(error) if passing(error.kind) => Ok((self.shoot_anew(page)?, true)),
-            shot => Ok((shot, false)),
-        }
+    /// Returns an error if no browser can be started.
+    pub fn shoot(&self, page: &Source) -> Result<Result<Screenshot, ExecError>, RenderError> {
+        let drawn = self.visit(page.text.as_bytes(), page.folder.as_deref(), None)?;
+        drawn.map(screenshot).map_or_else(|error| Ok(Err(error)), |shot| shot.map(Ok))
     }
 
-    fn shoot_anew(&self, page: &Page) -> Result<Result<Shot, ExecError>, RenderError> {
+    fn shoot_anew(&self, page: &Source) -> Result<Result<Screenshot, ExecError>, RenderError> {
         let mut worker = Worker { browser: Browser::start(&self.confinement)?, ahead: None };
-        let store = self.store(&page.html, page.folder.as_deref());
+        let store = self.store(page.text.as_bytes(), page.folder.as_deref());
         match self.draw(&mut worker, &store, None) {
             Ok(drawn) => {
                 self.put_back(worker);
-                shot(drawn).map(Ok)
+                screenshot(drawn).map(|shot| Ok(Screenshot { retried: true, ..shot }))
             }
             Err(error) => Ok(Err(self.failure(&error))),
         }
     }
 
-    /// How many pages are worth drawing at the same time.
-    pub fn workers(&self) -> usize {
-        self.config.workers
-    }
-
-    /// What beside a page decides its picture: the browser's version, the names and sizes of the
-    /// fonts, and what stands in for other hosts.
-    ///
-    /// # Errors
-    /// As [`Self::shoot`].
-    pub fn identity(&self) -> Result<String, RenderError> {
-        let mut worker = self.worker()?;
-        let version = worker.browser.version();
-        self.put_back(worker);
-        let version =
-            version.ok_or_else(|| RenderError::Browser { message: "does not tell its version".into() })?;
-        let all = std::iter::once(version).chain(browser::fonts()).chain(assets::list());
-        Ok(all.collect::<Vec<_>>().join("\n"))
-    }
-
-    /// The pictures of all pages, in order.
-    ///
-    /// # Errors
-    /// As [`Self::shoot`].
-    pub fn shoot_all(&self, pages: &[Page]) -> Result<Vec<Result<Shot, ExecError>>, RenderError> {
-        crate::spread(self.config.workers, pages.len(), |i| self.shoot(&pages[i]))
-    }
-
     fn draw(&self, worker: &mut Worker, page: &Store, tagged: Option<&Tagged>) -> Result<Drawn, PageError> {
-        let WebConfig { timeout, max_pixels, window, .. } = self.config;
+        let RenderConfig { timeout, max_pixels, window, .. } = self.config;
         let limits = Limits { deadline: Instant::now() + timeout, max_pixels, window };
         let browser = &mut worker.browser;
         // What it leaves behind, if anything, stays with it; and what was left by others is
@@ -310,6 +226,57 @@ impl WebRenderer {
     }
 }
 
+impl Renderer for WebRenderer {
+    fn render(&self, page: &Source) -> Result<Outcome, RenderError> {
+        // Files of a folder may change between two renders.
+        let key = page.folder.is_none().then(|| key("page", &page.text));
+        if let Some(known) = key.as_ref().and_then(|key| lock(&self.cache).get(key)) {
+            lock(&self.stats).cache_hits += 1;
+            return Ok(known);
+        }
+        let tagged = Tagged::new(page.text.as_bytes());
+        let outcome = match self.visit(&tagged.html, page.folder.as_deref(), Some(&tagged))? {
+            Ok(drawn) => outcome(drawn)?,
+            Err(error) => Outcome::Failed { error },
+        };
+        let mut stats = lock(&self.stats);
+        stats.jobs += 1;
+        stats.failures += u64::from(outcome.rendered().is_none());
+        if let Some(key) = key {
+            lock(&self.cache).put(key, &outcome);
+        }
+        Ok(outcome)
+    }
+
+    fn screenshot(&self, page: &Source) -> Result<Result<Screenshot, ExecError>, RenderError> {
+        // A page that is too large, or has no size, fails in every browser.
+        let passing = |kind| !matches!(kind, FailureKind::Limit | FailureKind::NoFigure);
+        match self.shoot(page)? {
+            Err(error) if passing(error.kind) => self.shoot_anew(page),
+            shot => Ok(shot),
+        }
+    }
+
+    fn workers(&self) -> usize {
+        self.config.workers
+    }
+
+    fn identity(&self) -> Result<String, RenderError> {
+        let mut worker = self.worker()?;
+        let version = worker.browser.version();
+        self.put_back(worker);
+        let version =
+            version.ok_or_else(|| RenderError::Browser { message: "does not report its version".into() })?;
+        let all = std::iter::once(version).chain(browser::fonts()).chain(assets::list());
+        Ok(all.collect::<Vec<_>>().join("\n"))
+    }
+
+    /// The browsers' CPU time is not among the counters.
+    fn stats(&self) -> RenderStats {
+        lock(&self.stats).clone()
+    }
+}
+
 /// The browser's name and version, and which walls stand around it, by trial.
 pub(crate) fn facts() -> Result<(String, Confinement), RenderError> {
     let confinement = Confinement::find()?;
@@ -317,8 +284,9 @@ pub(crate) fn facts() -> Result<(String, Confinement), RenderError> {
     Ok((version.unwrap_or_else(|| "a browser that does not tell its name".into()), confinement))
 }
 
-fn shot(drawn: Drawn) -> Result<Shot, RenderError> {
-    Ok(Shot { image: decode(&drawn.png)?, unmet: drawn.unmet, beside: drawn.beside })
+fn screenshot(drawn: Drawn) -> Result<Screenshot, RenderError> {
+    let Drawn { unmet, beside, .. } = drawn;
+    Ok(Screenshot { image: decode(&drawn.png)?, unmet, beside, retried: false })
 }
 
 /// A page on which nothing is to be seen has drawn nothing.
@@ -326,7 +294,7 @@ fn outcome(drawn: Drawn) -> Result<Outcome, RenderError> {
     let image = decode(&drawn.png)?;
     let (elements, styles) = drawn.table.unwrap_or_default();
     let seen = |e: &Element| {
-        let facts = e.page.as_ref();
+        let facts = e.html.as_ref();
         let shows = facts.is_some_and(|f| f.framed || f.painted || !f.lines.is_empty());
         !e.region.is_empty() && (shows || matches!(e.kind, ElementKind::Image | ElementKind::Control))
     };
@@ -336,7 +304,7 @@ fn outcome(drawn: Drawn) -> Result<Outcome, RenderError> {
     }
     let note = |url: &String| format!("no answer for {}", clean_line(url, MAX_NOTE));
     let notes = drawn.unmet.iter().map(note).collect();
-    Ok(Outcome::Rendered(Rendered { image, elements, notes, styles }))
+    Ok(Outcome::Rendered(Rendered { pages: vec![Page { image }], elements, notes, styles }))
 }
 
 fn failure(kind: FailureKind, message: String) -> ExecError {
@@ -357,15 +325,17 @@ fn decode(data: &str) -> Result<Image, RenderError> {
 mod tests {
     use super::*;
     use std::time::Duration;
+    use vsdpo_artifact::Language;
 
     fn renderer(timeout: u64) -> WebRenderer {
-        let config = WebConfig { workers: 1, timeout: Duration::from_secs(timeout), ..WebConfig::default() };
+        let config =
+            RenderConfig { workers: 1, timeout: Duration::from_secs(timeout), ..RenderConfig::default() };
         WebRenderer::start(config).unwrap_or_else(|e| panic!("these tests draw pages for real: {e}"))
     }
 
     /// The page's picture, and the number of the browser that waits afterwards.
-    fn draw(renderer: &WebRenderer, html: &str) -> (Result<Shot, ExecError>, Option<u32>) {
-        let shot = renderer.shoot(&Page { html: html.into(), folder: None }).unwrap();
+    fn draw(renderer: &WebRenderer, html: &str) -> (Result<Screenshot, ExecError>, Option<u32>) {
+        let shot = renderer.shoot(&Source::new(html, Language::Html)).unwrap();
         (shot, renderer.idle.lock().unwrap().first().map(|worker| worker.browser.id()))
     }
 
@@ -394,21 +364,22 @@ mod tests {
     #[test]
     fn pages_that_follow_each_other_look_as_alone() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/lint_web");
-        let mut pages: Vec<Page> = Vec::new();
+        let mut pages: Vec<Source> = Vec::new();
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            let html = std::fs::read(&path).ok().filter(|_| path.extension().is_some_and(|e| e == "html"));
-            if let Some(html) = html.filter(|html| is_inert(html) && !html.contains(&b'@')) {
-                pages.push(Page { html, folder: None });
+            let html =
+                std::fs::read_to_string(&path).ok().filter(|_| path.extension().is_some_and(|e| e == "html"));
+            if let Some(html) = html.filter(|html| is_inert(html.as_bytes()) && !html.contains('@')) {
+                pages.push(Source::new(html, Language::Html));
             }
         }
-        pages.sort_by(|a, b| a.html.cmp(&b.html));
+        pages.sort_by(|a, b| a.text.cmp(&b.text));
         pages.truncate(24);
         let all = |alone: bool| -> (Vec<Outcome>, usize, u32) {
-            let config = WebConfig { workers: 1, cache_entries: 0, ..WebConfig::default() };
+            let config = RenderConfig { workers: 1, cache_entries: 0, ..RenderConfig::default() };
             let renderer = WebRenderer::start(config).unwrap();
             let mut most = 0;
-            let draw = |page: &Page| {
+            let draw = |page: &Source| {
                 if alone {
                     change(&renderer, |worker| {
                         let ahead = worker.ahead.take();

@@ -3,8 +3,8 @@
 //! it.
 
 use std::time::{Duration, Instant};
-use vsdpo_artifact::{FailureKind, Outcome};
-use vsdpo_render::{ChartRenderer, RenderConfig};
+use vsdpo_artifact::{FailureKind, Language, Outcome, Source};
+use vsdpo_render::{ChartRenderer, RenderConfig, RenderError, Renderer};
 
 const HONEST: &str = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nplt.title('honest')\n";
 
@@ -18,10 +18,14 @@ fn start(config: RenderConfig) -> ChartRenderer {
     ChartRenderer::start(config).unwrap_or_else(|e| panic!("these tests render for real: {e}"))
 }
 
+fn script(text: &str) -> Source {
+    Source::new(text, Language::Python)
+}
+
 fn drawn(outcome: &Outcome) -> bool {
     outcome.rendered().is_some_and(|r| {
-        let colours: std::collections::BTreeSet<&[u8]> = r.image.rgba.chunks(4).collect();
-        r.image.width >= 100 && r.image.height >= 100 && colours.len() > 10
+        let colours: std::collections::BTreeSet<&[u8]> = r.pages[0].image.rgba.chunks(4).collect();
+        r.pages[0].image.width >= 100 && r.pages[0].image.height >= 100 && colours.len() > 10
     })
 }
 
@@ -30,8 +34,8 @@ fn the_wall_clock_ends_loops_and_sleeps() {
     let pool = start(RenderConfig { timeout: Duration::from_secs(2), ..config() });
     let began = Instant::now();
     let sleep = "import signal, time\nfor s in range(1, 32):\n  try: signal.signal(s, signal.SIG_IGN)\n  except OSError: pass\ntime.sleep(60)";
-    for result in pool.render_all(&["while True: pass", sleep]) {
-        let Ok(Outcome::Failed { error }) = result else { panic!("it went on") };
+    for outcome in pool.render_all(&[script("while True: pass"), script(sleep)]).unwrap() {
+        let Outcome::Failed { error } = outcome else { panic!("it went on") };
         assert_eq!(
             (error.kind, error.message.as_str()),
             (FailureKind::Timeout, "the script ran longer than 2 s")
@@ -52,8 +56,8 @@ fn jobs_leave_nothing_to_the_next() {
     let second = format!(
         "import os, matplotlib\nassert not os.listdir('.')\nassert matplotlib.rcParams['figure.dpi'] != 31\n{HONEST}"
     );
-    for script in [&first, &second] {
-        let outcome = pool.render(script).unwrap();
+    for text in [&first, &second] {
+        let outcome = pool.render(&script(text)).unwrap();
         assert!(drawn(&outcome), "{outcome:?}");
     }
 }
@@ -73,11 +77,11 @@ fn a_killed_fork_server_is_replaced_and_its_jobs_repeated() {
         assert_eq!(std::fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap().trim(), "900");
     }
     kill();
-    assert!(drawn(&pool.render(HONEST).unwrap()));
+    assert!(drawn(&pool.render(&script(HONEST)).unwrap()));
     assert_eq!(pool.stats().restarts, 1);
     let slow = format!("import time\ntime.sleep(2)\n{HONEST}");
     std::thread::scope(|scope| {
-        let job = scope.spawn(|| pool.render(&slow).unwrap());
+        let job = scope.spawn(|| pool.render(&script(&slow)).unwrap());
         std::thread::sleep(Duration::from_secs(1));
         kill();
         assert!(drawn(&job.join().unwrap()));
@@ -90,10 +94,10 @@ fn a_killed_fork_server_is_replaced_and_its_jobs_repeated() {
 fn equal_sources_run_once_and_order_is_kept() {
     let pool = start(RenderConfig { cache_entries: 8, ..config() });
     let wide = "import matplotlib.pyplot as plt\nplt.figure(figsize=(9, 3))\nplt.plot([1, 2])\n";
-    let sources = [HONEST, wide, HONEST, "1 / 0", wide];
-    let sizes = |results: Vec<Result<Outcome, _>>| -> Vec<Option<(u32, u32)>> {
-        let size = |o: Outcome| o.rendered().map(|r| (r.image.width, r.image.height));
-        results.into_iter().map(|r: Result<Outcome, vsdpo_render::RenderError>| size(r.unwrap())).collect()
+    let sources = [HONEST, wide, HONEST, "1 / 0", wide].map(script);
+    let sizes = |outcomes: Result<Vec<Outcome>, RenderError>| -> Vec<Option<(u32, u32)>> {
+        let size = |o: Outcome| o.rendered().map(|r| (r.pages[0].image.width, r.pages[0].image.height));
+        outcomes.unwrap().into_iter().map(size).collect()
     };
     let got = sizes(pool.render_all(&sources));
     assert_eq!(got[0], got[2]);
@@ -108,11 +112,11 @@ fn equal_sources_run_once_and_order_is_kept() {
 }
 
 #[test]
-fn a_missing_environment_is_told_with_its_mend() {
+fn a_missing_environment_is_reported_with_its_help() {
     let empty = tempfile::tempdir().unwrap();
     let result = ChartRenderer::start(RenderConfig { home: Some(empty.path().into()), ..config() });
     let message = result.err().expect("there is nothing to start").to_string();
-    assert!(message.contains("python/zygote.py is missing"), "{message}");
+    assert!(message.contains(".venv/bin/python is missing"), "{message}");
 }
 
 #[test]
@@ -126,7 +130,7 @@ fn the_doctor_names_every_layer() {
         assert!(state(name).is_some(), "{name}: {checks:?}");
     }
     assert!(
-        checks.iter().all(|c| (c.state == vsdpo_render::CheckState::Ok) == c.mend.is_empty()),
+        checks.iter().all(|c| (c.state == vsdpo_render::CheckState::Ok) == c.help.is_empty()),
         "{checks:?}"
     );
 }

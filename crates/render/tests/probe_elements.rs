@@ -4,7 +4,10 @@
 mod probe_support;
 
 use probe_support::{pool, rendered, stack};
-use vsdpo_artifact::{Attribution, Element, ElementKind, ExecError, FailureKind, Outcome, Rendered};
+use vsdpo_artifact::{
+    Attribution, Element, ElementKind, ExecError, FailureKind, Language, Outcome, Rendered, Source,
+};
+use vsdpo_render::Renderer;
 
 fn of(rendered: &Rendered, kind: ElementKind) -> Vec<&Element> {
     rendered.elements.iter().filter(|e| e.kind == kind).collect()
@@ -19,7 +22,7 @@ fn text<'a>(rendered: &'a Rendered, text: &str) -> &'a Element {
 }
 
 fn error(source: &str) -> ExecError {
-    match pool().render(source).unwrap() {
+    match pool().render(&Source::new(source, Language::Python)).unwrap() {
         Outcome::Failed { error } => error,
         Outcome::Rendered(_) => panic!("should have failed:\n{source}"),
     }
@@ -51,7 +54,7 @@ fig.savefig('chart.png')
 #[test]
 fn a_known_chart_has_known_kinds_boxes_and_looks() {
     let r = rendered(SMALL);
-    assert_eq!((r.image.width, r.image.height), (400, 300));
+    assert_eq!((r.pages[0].image.width, r.pages[0].image.height), (400, 300));
     use ElementKind::*;
     let count = |kind| of(&r, kind).len();
     let kinds = [Figure, Axes, Bar, Line, Collection, Title, AxisLabel, Spine, Legend, LegendText];
@@ -97,7 +100,7 @@ fn text_that_reaches_out_of_the_image_has_a_layout_box_outside() {
         "import matplotlib.pyplot as plt\nplt.figure(figsize=(3, 2))\nplt.text(0.9, 0.5, 'a long text that is cut')",
     );
     let element = text(&r, "a long text that is cut");
-    let right = r.image.width as f32;
+    let right = r.pages[0].image.width as f32;
     assert!(element.region.x1 <= right && element.layout.unwrap().x1 > right + 20.0, "{element:?}");
 }
 
@@ -221,7 +224,7 @@ plt.show()
 plt.close('all')
 ";
     let r = rendered(source);
-    assert_eq!((r.image.width, r.image.height), (320, 240));
+    assert_eq!((r.pages[0].image.width, r.pages[0].image.height), (320, 240));
     assert_eq!(text(&r, "late").kind, ElementKind::Title);
 }
 

@@ -6,7 +6,8 @@ mod probe_support;
 use probe_support::{pool, rendered, root};
 use std::path::PathBuf;
 use std::process::Command;
-use vsdpo_artifact::Image;
+use vsdpo_artifact::{Image, Language, Source};
+use vsdpo_render::Renderer;
 
 fn python() -> Command {
     let root = root();
@@ -46,14 +47,19 @@ fn plain(scripts: &[PathBuf]) -> Vec<Option<Image>> {
 fn pixels_equal_those_of_a_plain_process_byte_for_byte() {
     let scripts = scripts();
     let texts: Vec<String> = scripts.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
-    let sources: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let sources: Vec<Source> = texts.iter().map(|text| Source::new(text, Language::Python)).collect();
     let mut compared = 0;
-    for ((path, outcome), expected) in scripts.iter().zip(pool().render_all(&sources)).zip(plain(&scripts)) {
-        let (name, outcome) = (path.display(), outcome.unwrap());
+    let outcomes = pool().render_all(&sources).unwrap();
+    for ((path, outcome), expected) in scripts.iter().zip(outcomes).zip(plain(&scripts)) {
+        let name = path.display();
         let rendered = outcome.rendered().unwrap_or_else(|| panic!("{name}: {outcome:?}"));
         assert!(rendered.elements.len() >= 4, "{name} has {} elements", rendered.elements.len());
         let Some(expected) = expected else { continue };
-        assert!(rendered.image == expected, "{name}: {:?} differs from {expected:?}", rendered.image);
+        assert!(
+            rendered.pages[0].image == expected,
+            "{name}: {:?} differs from {expected:?}",
+            rendered.pages[0].image
+        );
         compared += 1;
     }
     println!("{compared} pictures are the same with and without the probe");
@@ -65,14 +71,13 @@ fn copied_ticks_equal_those_that_matplotlib_builds() {
     rendered(include_str!("probe_ticks.py"));
 }
 
-/// How many artists have a box that holds every pixel which drawing them changed (rendering.md asks
-/// for 97 %).
+/// How many artists have a box that holds every pixel which drawing them changed; the goal is 97 %.
 #[test]
 fn ink_boxes_hold_the_pixels_that_every_artist_changed() {
     let root = root();
     let tests = root.join("crates/render/tests/probe_ink_truth.py");
     let scripts = scripts();
-    let out = python().arg(tests).arg(root.join("python")).args(&scripts).output().unwrap();
+    let out = python().arg(tests).arg(root.join("crates/render/python")).args(&scripts).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let lines: Vec<serde_json::Value> = String::from_utf8(out.stdout)
         .unwrap()

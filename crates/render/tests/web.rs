@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use vsdpo_artifact::{FailureKind, Image};
-use vsdpo_render::{Page, WebConfig, WebRenderer};
+use vsdpo_artifact::{FailureKind, Image, Language, Source};
+use vsdpo_render::{RenderConfig, WebRenderer};
 
 fn renderer(timeout: u64) -> WebRenderer {
-    let config = WebConfig { timeout: Duration::from_secs(timeout), ..WebConfig::default() };
+    let config = RenderConfig { timeout: Duration::from_secs(timeout), ..RenderConfig::default() };
     WebRenderer::start(config).unwrap_or_else(|e| panic!("these tests draw pages for real: {e}"))
 }
 
-fn page(html: &str) -> Page {
-    Page { html: html.into(), folder: None }
+fn page(html: &str) -> Source {
+    Source::new(html, Language::Html)
 }
 
 fn fixtures() -> PathBuf {
@@ -93,7 +93,7 @@ fn pages_cannot_wait_or_leave() {
 fn a_page_without_a_folder_shows_the_files_for_all() {
     let square = "<svg xmlns='http://www.w3.org/2000/svg' width='8' height='8'><rect width='8' height='8' fill='red'/></svg>";
     let common = [("all.svg".to_owned(), square.into())].into();
-    let renderer = WebRenderer::start(WebConfig { common, ..WebConfig::default() }).unwrap();
+    let renderer = WebRenderer::start(RenderConfig { common, ..RenderConfig::default() }).unwrap();
     let shot = |html| renderer.shoot(&page(html)).unwrap().unwrap();
     let seen = shot("<body style='margin:0'><img src=all.svg style='display:block'>");
     assert_eq!((&seen.image.rgba[..4], seen.unmet), (&[255, 0, 0, 255][..], vec![]));
@@ -116,8 +116,13 @@ fn screenshots_are_those_of_the_fixtures() {
             (stages.join("ref_p_1.html"), "ref_p_1.png"),
             (stages.join("cand_p_1.html"), "cand_p_1.png"),
         ] {
-            let (Ok(html), true) = (std::fs::read(&source), stages.join(picture).is_file()) else { continue };
-            let shot = renderer.shoot(&Page { html, folder: Some(folder.clone()) }).unwrap().unwrap();
+            let (Ok(html), true) = (std::fs::read_to_string(&source), stages.join(picture).is_file()) else {
+                continue;
+            };
+            let shot = renderer
+                .shoot(&Source { folder: Some(folder.clone()), ..Source::new(html, Language::Html) })
+                .unwrap()
+                .unwrap();
             let found = different(&shot.image, &png(&stages.join(picture)));
             assert_eq!(found, "", "{}", source.display());
             seen += 1;

@@ -7,9 +7,9 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use vsdpo_artifact::{Defect, Domain, Element, Rendered};
+use vsdpo_artifact::{Defect, Domain, Element, Language, Outcome, Rendered, Source, Task};
 use vsdpo_diagnose::{diagnose, rules};
-use vsdpo_render::{Page, WebConfig, WebRenderer};
+use vsdpo_render::{RenderConfig, Renderer, WebRenderer};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -63,18 +63,18 @@ fn labels() -> Vec<Label> {
 }
 
 fn rendered(labels: &[Label]) -> Vec<(String, Rendered)> {
-    let config = WebConfig { timeout: std::time::Duration::from_secs(60), ..WebConfig::default() };
+    let config = RenderConfig { timeout: std::time::Duration::from_secs(60), ..RenderConfig::default() };
     let renderer =
         WebRenderer::start(config).unwrap_or_else(|e| panic!("these tests draw pages for real: {e}"));
     let source = |label: &Label| std::fs::read_to_string(folder().join(&label.file)).unwrap();
     let sources: Vec<String> = labels.iter().map(source).collect();
-    let pages: Vec<Page> =
-        sources.iter().map(|html| Page { html: html.clone().into(), folder: Some(folder()) }).collect();
+    let page = |html: &String| Source { folder: Some(folder()), ..Source::new(html, Language::Html) };
+    let pages: Vec<Source> = sources.iter().map(page).collect();
     let outcomes = renderer.render_all(&pages).unwrap();
     let drawn =
         sources.into_iter().zip(outcomes).zip(labels).map(|((source, outcome), label)| match outcome {
-            vsdpo_artifact::Outcome::Rendered(rendered) => (source, rendered),
-            vsdpo_artifact::Outcome::Failed { error } => panic!("{}: {}", label.file, error.message),
+            Outcome::Rendered(rendered) => (source, rendered),
+            Outcome::Failed { error } => panic!("{}: {}", label.file, error.message),
         });
     drawn.collect()
 }
@@ -96,10 +96,11 @@ fn names(defect: &Defect, ids: &[String], source: &str, elements: &[Element]) ->
 fn rules_find_what_people_see() {
     let labels = labels();
     assert!(labels.len() >= 80);
+    let task = Task::unspecified(Domain::Web, Language::Html);
     let mut counts: BTreeMap<(&str, Half), Counts> = BTreeMap::new();
     for (label, (source, rendered)) in labels.iter().zip(rendered(&labels)) {
         let elements = rendered.elements.clone();
-        let defects = diagnose(Domain::Web, None, &vsdpo_artifact::Outcome::Rendered(rendered)).defects;
+        let defects = diagnose(&task, &Outcome::Rendered(rendered), None).defects;
         for rule in rules(Domain::Web).iter().filter(|r| r.id != "web/missing-content") {
             let count = counts.entry((rule.id, label.half)).or_default();
             let ids = label.rules.get(rule.id).map(Vec::as_slice).unwrap_or_default();

@@ -1,19 +1,20 @@
 //! Pages that take their styles, scripts and fonts from public servers, drawn without a network.
 
 use std::time::Duration;
-use vsdpo_render::{Page, Shot, WebConfig, WebRenderer};
+use vsdpo_artifact::{Language, Source};
+use vsdpo_render::{RenderConfig, Screenshot, WebRenderer};
 
 fn renderer() -> WebRenderer {
-    let config = WebConfig { timeout: Duration::from_secs(60), workers: 1, ..WebConfig::default() };
+    let config = RenderConfig { timeout: Duration::from_secs(60), workers: 1, ..RenderConfig::default() };
     WebRenderer::start(config).unwrap_or_else(|e| panic!("these tests draw pages for real: {e}"))
 }
 
-fn draw(renderer: &WebRenderer, html: &str) -> Shot {
-    renderer.shoot(&Page { html: html.into(), folder: None }).unwrap().unwrap()
+fn draw(renderer: &WebRenderer, html: &str) -> Screenshot {
+    renderer.shoot(&Source::new(html, Language::Html)).unwrap().unwrap()
 }
 
 /// Whether this pixel has the colour `rrggbb`.
-fn is(shot: &Shot, (x, y): (u32, u32), colour: u32) -> bool {
+fn is(shot: &Screenshot, (x, y): (u32, u32), colour: u32) -> bool {
     let [r, g, b, _] = shot.image.pixel(x, y);
     u32::from_be_bytes([0, r, g, b]) == colour
 }

@@ -1,16 +1,16 @@
 //! The table of elements of real pages. These tests need Chromium, which `cargo xtask setup`
 //! installs.
 
-use vsdpo_artifact::{Element, ElementKind, FailureKind, Outcome, Region, Rendered};
-use vsdpo_render::{Page, WebConfig, WebRenderer};
+use vsdpo_artifact::{Element, ElementKind, FailureKind, Language, Outcome, Region, Rendered, Source};
+use vsdpo_render::{RenderConfig, Renderer, WebRenderer};
 
 fn renderer() -> WebRenderer {
-    WebRenderer::start(WebConfig::default())
+    WebRenderer::start(RenderConfig::default())
         .unwrap_or_else(|e| panic!("these tests draw pages for real: {e}"))
 }
 
 fn render(html: &str) -> Outcome {
-    renderer().render(&Page { html: html.into(), folder: None }).unwrap()
+    renderer().render(&Source::new(html, Language::Html)).unwrap()
 }
 
 fn rendered(html: &str) -> Rendered {
@@ -48,12 +48,12 @@ fn every_element_stands_at_its_tag() {
     assert_eq!(with_text(&page, "Head").kind, ElementKind::Title);
     assert_eq!(with_text(&page, "Go").kind, ElementKind::Control);
     let image =
-        |tag: &str| page.elements.iter().find(|e| e.page.as_ref().is_some_and(|p| p.tag == tag)).unwrap();
+        |tag: &str| page.elements.iter().find(|e| e.html.as_ref().is_some_and(|p| p.tag == tag)).unwrap();
     assert_eq!(image("svg").kind, ElementKind::Image);
-    assert_eq!(image("img").page.as_ref().unwrap().unmet.as_deref(), Some("none.png"));
+    assert_eq!(image("img").html.as_ref().unwrap().unmet.as_deref(), Some("none.png"));
     assert_eq!(image("img").region.width(), 20.0);
     assert!(
-        !page.elements.iter().any(|e| e.page.as_ref().unwrap().tag == "path"),
+        !page.elements.iter().any(|e| e.html.as_ref().unwrap().tag == "path"),
         "shapes are parts of a drawing"
     );
     assert_eq!(page.elements[0].kind, ElementKind::Page);
@@ -79,17 +79,17 @@ fn what_cuts_is_known_and_what_is_hidden_on_purpose_is_absent() {
     let shown: Vec<&str> = page.elements.iter().filter_map(|e| e.text.as_deref()).collect();
     let expected = ["much too long for it", "below", "scrolls and scrolls and scrolls", "free", "pale"];
     assert_eq!(shown, expected);
-    let cut = with_text(&page, "much too long for it").page.clone().unwrap();
+    let cut = with_text(&page, "much too long for it").html.clone().unwrap();
     assert_eq!(cut.clip.map(Region::height), Some(20.0));
     assert!(cut.lines.len() == 2 && cut.lines[1].y1 > cut.clip.unwrap().y1, "{cut:?}");
     assert_eq!(with_text(&page, "below").region.height(), 5.0, "cut by the box around it");
-    let scrolled = with_text(&page, "scrolls and scrolls and scrolls").page.clone().unwrap();
+    let scrolled = with_text(&page, "scrolls and scrolls and scrolls").html.clone().unwrap();
     assert_eq!(scrolled.clip, None, "can be scrolled");
-    assert_eq!(with_text(&page, "free").page.as_ref().unwrap().clip, None, "is not held by the box");
+    assert_eq!(with_text(&page, "free").html.as_ref().unwrap().clip, None, "is not held by the box");
     let pale = with_text(&page, "pale");
     assert_eq!(pale.color, Some([0x10, 0x20, 0x30, 128]));
-    assert_eq!(pale.page.as_ref().unwrap().ground, Some([255, 0, 0, 64]));
-    assert!(pale.page.as_ref().unwrap().framed && !cut.framed);
+    assert_eq!(pale.html.as_ref().unwrap().ground, Some([255, 0, 0, 64]));
+    assert!(pale.html.as_ref().unwrap().framed && !cut.framed);
 }
 
 #[test]
@@ -132,22 +132,23 @@ fn a_page_that_shows_nothing_has_no_picture() {
 fn tags_change_no_pixel() {
     let renderer = renderer();
     let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/design2code");
-    let mut pages: Vec<Page> = std::fs::read_dir(&fixtures)
+    let mut pages: Vec<Source> = std::fs::read_dir(&fixtures)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter_map(|folder| {
-            Some(Page { html: std::fs::read(folder.join("ref.html")).ok()?, folder: Some(folder) })
+            let html = std::fs::read_to_string(folder.join("ref.html")).ok()?;
+            Some(Source { folder: Some(folder), ..Source::new(html, Language::Html) })
         })
         .collect();
     let nasty = "<style>li:nth-child(2){color:red} p:empty{height:9px;background:blue} [data-x]{color:green}\
         a::after{content:attr(href)}</style><ul><li>a<li>b<LI/>c</ul><p></p><p>open<p data-x>x<table>foster<td>cell</table>\
         <a href=x>y</a><textarea><b>no tag</b></textarea><iframe srcdoc='<p>in</p>'></iframe><template><p>t</p></template>\
         <svg width=40 height=40><title><b>t</b></title><circle r=9 cx=9 cy=9 /></svg><br/><img alt='a>b'/><x-y/>end";
-    pages.push(Page { html: nasty.into(), folder: None });
+    pages.push(Source::new(nasty, Language::Html));
     for page in &pages {
         let plain = renderer.shoot(page).unwrap().unwrap().image;
         let Outcome::Rendered(tagged) = renderer.render(page).unwrap() else { panic!("{:?}", page.folder) };
-        assert!(plain == tagged.image, "{:?}", page.folder);
+        assert!(plain == tagged.pages[0].image, "{:?}", page.folder);
     }
     assert!(pages.len() > 10, "{} pages", pages.len());
 }

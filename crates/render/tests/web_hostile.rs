@@ -7,8 +7,8 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use vsdpo_artifact::{FailureKind, Image};
-use vsdpo_render::{CheckState, Page, WebConfig, WebRenderer, doctor, spread};
+use vsdpo_artifact::{FailureKind, Image, Language, Source};
+use vsdpo_render::{CheckState, RenderConfig, WebRenderer, doctor, spread};
 
 /// How a page ends.
 #[derive(Clone, Copy, PartialEq)]
@@ -362,7 +362,7 @@ fn unprivileged() {
         })
     };
     let status = command.status().unwrap_or_else(|e| {
-        panic!("user {SOMEBODY} cannot run this program: {e}; mend: keep the target folder readable for all")
+        panic!("user {SOMEBODY} cannot run this program: {e}; help: keep the target folder readable for all")
     });
     assert!(status.success(), "see above");
 }
@@ -373,7 +373,7 @@ fn inside() {
     assert_eq!(std::env::var(SETTING).as_deref(), Ok("unprivileged"), "started by the test above");
     for layer in ["browser network", "browser sandbox"] {
         let check = doctor().into_iter().find(|check| check.name == layer).unwrap();
-        assert!(check.state == CheckState::Off && !check.mend.is_empty(), "{check:?}");
+        assert!(check.state == CheckState::Off && !check.help.is_empty(), "{check:?}");
     }
     run(&[&LEAVING[..3], &REACHING[..]].concat());
 }
@@ -394,7 +394,7 @@ fn run(attacks: &[Attack]) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
-    let config = |timeout| WebConfig { timeout, workers: 2, ..WebConfig::default() };
+    let config = |timeout| RenderConfig { timeout, workers: 2, ..RenderConfig::default() };
     let start =
         |timeout| WebRenderer::start(config(timeout)).unwrap_or_else(|e| panic!("draws for real: {e}"));
     let patient = start(Duration::from_secs(60));
@@ -487,7 +487,8 @@ impl Site {
     }
 
     fn draw(&self, renderer: &WebRenderer, html: &str) -> Result<Image, (FailureKind, String)> {
-        let page = Page { html: html.into(), folder: Some(self.root.path().join("site")) };
+        let page =
+            Source { folder: Some(self.root.path().join("site")), ..Source::new(html, Language::Html) };
         let outcome = renderer.shoot(&page).unwrap_or_else(|e| panic!("the renderer itself failed: {e}"));
         outcome.map(|shot| shot.image).map_err(|error| (error.kind, error.message))
     }

@@ -14,6 +14,7 @@ use std::path::Path;
 use vsdpo_policy::{Policy, Prompt, ops};
 use vsdpo_train::batch::{Batch, Counts, Item};
 use vsdpo_train::recipe::Recipe;
+use vsdpo_train::step::StepContext;
 use vsdpo_train::teacher::Teacher;
 use vsdpo_train::update::{optimizer, update};
 
@@ -50,7 +51,7 @@ fn main() -> Result<()> {
     let items = items(&lengths, &prompts, taught)?;
     let batch = Batch { items, rewards: Vec::new(), advantages: Vec::new(), counts: Counts::default() };
     let ours = before.measure(1, 5, || {
-        update(&policy, &teacher, &batch, &mut optimizer, (&recipe, recipe.streams(0)))?;
+        update(&policy, &teacher, &batch, &mut optimizer, &StepContext::new(&recipe, 0))?;
         Ok(())
     })?;
     println!("ours: {ours}");

@@ -9,12 +9,13 @@
 
 use crate::context::{Channels, Feedback, teacher_prompt};
 use crate::error::TrainError;
-use crate::loss::grpo::{Baseline, group_advantages};
+use crate::loss::grpo::group_advantages;
 use crate::loss::{ce, distill};
-use crate::recipe::{AdvantageKind, Channel, ContextKind, FeedbackKind, Recipe, Streams, TruncatedKind};
+use crate::recipe::{Channel, ContextKind, FeedbackKind, TruncatedKind};
 use crate::stages::Experience;
+use crate::step::StepContext;
 use std::borrow::Cow;
-use vsdpo_artifact::{Outcome, Rollout, Task};
+use vsdpo_artifact::{Rollout, Task};
 use vsdpo_policy::{Policy, Prompt};
 
 /// One completion with the factors of its tokens.
@@ -87,21 +88,16 @@ impl<'a> Batch<'a> {
     pub fn assemble(
         policy: &Policy,
         seen: &'a Experience,
-        recipe: &Recipe,
-        streams: Streams,
+        context: &StepContext,
     ) -> Result<Self, TrainError> {
         let reward = |i: usize| if seen.rollouts[i].finished { seen.diagnoses[i].reward } else { 0.0 };
         let rewards: Vec<f32> = (0..seen.rollouts.len()).map(reward).collect();
         let scored: Vec<Option<f32>> = rewards.iter().copied().map(Some).collect();
-        let baseline = match recipe.grpo.advantage {
-            AdvantageKind::Mean => Baseline::Mean,
-            AdvantageKind::GroupStd => Baseline::GroupStd,
-            AdvantageKind::BatchStd => Baseline::BatchStd,
-        };
-        let advantages = group_advantages(&scored, recipe.rollout.group_size, baseline);
+        let recipe = context.recipe;
+        let advantages = group_advantages(&scored, recipe.rollout.group_size, recipe.grpo.advantage);
         let mut batch = Batch { items: Vec::new(), rewards, advantages, counts: Counts::default() };
-        batch.add_rollouts(policy, seen, recipe, streams)?;
-        if streams.ce > 0.0 {
+        batch.add_rollouts(policy, seen, context)?;
+        if context.weights.ce > 0.0 {
             batch.add_references(policy, seen)?;
         }
         Ok(batch)
@@ -111,25 +107,25 @@ impl<'a> Batch<'a> {
         &mut self,
         policy: &Policy,
         seen: &'a Experience,
-        recipe: &Recipe,
-        streams: Streams,
+        context: &StepContext,
     ) -> Result<(), TrainError> {
+        let weights_of = context.weights;
         let tokens: usize = seen.rollouts.iter().map(|y| y.tokens.len()).sum();
         for (i, y) in seen.rollouts.iter().enumerate().filter(|(_, y)| !y.tokens.is_empty()) {
-            let teacher = match streams.ref_kl > 0.0 {
-                true => self.teacher_of(policy, seen, recipe, i)?,
+            let teacher = match weights_of.distill > 0.0 {
+                true => self.teacher_of(policy, seen, context, i)?,
                 false => None,
             };
             let weights = teacher.as_ref().map_or_else(Vec::new, |_| token_weights(seen, i));
             self.items.push(Item {
-                prompt: &seen.prompts[seen.task_of(i)],
+                prompt: &seen.prompts[y.task],
                 tokens: Cow::Borrowed(&y.tokens),
                 rollout: Some(i),
                 logprobs: &y.logprobs,
                 ce: Vec::new(),
                 // Filled in below, when N_d is known.
                 ref_kl: Vec::new(),
-                rl: ce::mean_over(&vec![streams.rl > 0.0; y.tokens.len()], tokens),
+                rl: ce::mean_over(&vec![weights_of.grpo > 0.0; y.tokens.len()], tokens),
                 advantage: self.advantages[i],
                 teacher,
                 weights,
@@ -139,7 +135,7 @@ impl<'a> Batch<'a> {
         for item in &mut self.items {
             item.ref_kl = distill::weighted_kl(&item.weights, self.counts.distilled);
         }
-        let graded = streams.rl > 0.0;
+        let graded = weights_of.grpo > 0.0;
         self.items.retain(|item| item.teacher.is_some() || (graded && item.advantage != 0.0));
         Ok(())
     }
@@ -149,9 +145,10 @@ impl<'a> Batch<'a> {
         &mut self,
         policy: &Policy,
         seen: &Experience,
-        recipe: &Recipe,
+        context: &StepContext,
         i: usize,
     ) -> Result<Option<Prompt>, TrainError> {
+        let recipe = context.recipe;
         if !seen.rollouts[i].finished && recipe.distill.truncated == TruncatedKind::Drop {
             self.counts.truncated += 1;
             return Ok(None);
@@ -161,13 +158,9 @@ impl<'a> Batch<'a> {
             FeedbackKind::Shuffled => of_another_task(i, seen.rollouts.len(), recipe.rollout.group_size),
         };
         let rubric = vsdpo_diagnose::rubric_json(&seen.diagnoses[shown].rubric);
-        let other = &seen.tasks[seen.task_of(shown)];
-        let feedback = match (recipe.distill.context, &seen.outcomes[shown]) {
-            (ContextKind::Feedback, Outcome::Rendered(r)) => {
-                Feedback::Render { image: &r.image, rubric_json: &rubric }
-            }
-            (ContextKind::Feedback, Outcome::Failed { error }) => Feedback::Failure { error },
-            (ContextKind::Reference, _) => match &other.reference {
+        let feedback = match recipe.distill.context {
+            ContextKind::Feedback => Feedback::on(&seen.outcomes[shown], &rubric),
+            ContextKind::Reference => match &seen.task_of(shown).reference {
                 Some(code) => Feedback::Reference { code },
                 None => {
                     self.counts.unreferenced += 1;
@@ -175,7 +168,7 @@ impl<'a> Batch<'a> {
                 }
             },
         };
-        let task = &seen.tasks[seen.task_of(i)];
+        let task = seen.task_of(i);
         let prompt = policy.encode(&teacher_prompt(task, &feedback, channels(&recipe.distill.channels)))?;
         if prompt.ids.len() > recipe.distill.max_prompt_tokens {
             self.counts.overlong += 1;
@@ -212,7 +205,7 @@ impl<'a> Batch<'a> {
             0 => Err(TrainError::Empty {
                 key: "sft.weight",
                 problem: "no task of this step has reference code".into(),
-                mend: "choose a data set with references, or write sft.weight = 0",
+                help: "choose a data set with references, or write sft.weight = 0",
             }),
             _ => Ok(()),
         }

@@ -6,11 +6,13 @@
 //! re-scored. Not done here: fitting into the context window. The error text is cut to a budget; a
 //! prompt that is still too long is dropped from distillation by `batch.rs` and counted, never cut.
 
-use vsdpo_artifact::{ExecError, Image, Task};
+use vsdpo_artifact::{ExecError, Outcome, Page, Task};
 use vsdpo_policy::{Content, Message, Role};
 
 /// Names the next picture as an attempt. Without it a teacher can take the render for the target.
 const RENDER: &str = "\n\nThe next picture is the render of a previous attempt and may contain defects:\n";
+/// Pages of a render that the teacher sees at most.
+const MAX_PAGES: usize = 8;
 const ERROR: &str = "\n\nA previous attempt failed with this error:\n";
 const REPORT: &str = "Report on the previous attempt:\n";
 const REFERENCE: &str = "\n\nThis is a reference solution:\n";
@@ -24,10 +26,10 @@ const ERROR_COLUMNS: usize = 160;
 /// v: the privileged context of one rollout.
 #[derive(Clone, Copy, Debug)]
 pub enum Feedback<'a> {
-    /// The code ran: its picture, and the rubric as compact JSON.
+    /// The code ran: its pages, and the rubric as compact JSON.
     Render {
-        /// The render of the rollout's code.
-        image: &'a Image,
+        /// The pages that the rollout's code drew.
+        pages: &'a [Page],
         /// The rubric, as written by `vsdpo_diagnose::rubric_json`.
         rubric_json: &'a str,
     },
@@ -41,6 +43,16 @@ pub enum Feedback<'a> {
         /// A known good answer to the task.
         code: &'a str,
     },
+}
+
+impl<'a> Feedback<'a> {
+    /// The feedback on an outcome; `rubric_json` is read only if the code ran.
+    pub fn on(outcome: &'a Outcome, rubric_json: &'a str) -> Self {
+        match outcome {
+            Outcome::Rendered(rendered) => Feedback::Render { pages: &rendered.pages, rubric_json },
+            Outcome::Failed { error } => Feedback::Failure { error },
+        }
+    }
 }
 
 /// Which parts of the feedback on a render the teacher sees (the channel ablation).
@@ -67,10 +79,10 @@ pub fn student_prompt(task: &Task) -> Vec<Message> {
 pub fn teacher_prompt(task: &Task, feedback: &Feedback, channels: Channels) -> Vec<Message> {
     let mut content = task_content(task);
     match *feedback {
-        Feedback::Render { image, rubric_json } => {
+        Feedback::Render { pages, rubric_json } => {
             if channels.image {
-                push_text(&mut content, RENDER);
-                content.push(Content::Image(image.clone()));
+                push_text(&mut content, &render_text(pages.len()));
+                content.extend(pages.iter().take(MAX_PAGES).map(|page| Content::Image(page.image.clone())));
             }
             if channels.rubric {
                 let gap = if channels.image { "\n" } else { "\n\n" };
@@ -82,6 +94,19 @@ pub fn teacher_prompt(task: &Task, feedback: &Feedback, channels: Channels) -> V
     }
     push_text(&mut content, &format!("\n{INSTRUCTION}"));
     vec![Message { role: Role::User, content }]
+}
+
+/// The words before the pictures of a render with so many pages.
+fn render_text(pages: usize) -> String {
+    if pages == 1 {
+        return RENDER.to_owned();
+    }
+    let shown = pages.min(MAX_PAGES);
+    let first =
+        if pages > shown { format!("first {shown} of the {pages} pages") } else { "pages".to_owned() };
+    format!(
+        "\n\nThe next {shown} pictures are the {first} of a previous attempt's render and may contain defects:\n"
+    )
 }
 
 /// The content of x: pictures before the text, as tasks define it.
@@ -118,7 +143,7 @@ fn error_text(error: &ExecError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vsdpo_artifact::{Domain, FailureKind};
+    use vsdpo_artifact::{Domain, FailureKind, Image, Language};
 
     fn image() -> Image {
         Image { width: 1, height: 1, rgba: vec![9; 4].into() }
@@ -126,7 +151,7 @@ mod tests {
 
     fn task(images: Vec<Image>) -> Task {
         let prompt = "Draw a line.".to_owned();
-        Task { id: "t".into(), domain: Domain::Chart, prompt, images, reference: None, requirements: None }
+        Task { prompt, images, ..Task::unspecified(Domain::Chart, Language::Python) }
     }
 
     /// The turn with `<img>` for pictures.
@@ -146,10 +171,10 @@ mod tests {
 
     #[test]
     fn teacher_turn_is_the_student_turn_plus_feedback() {
-        let (task, image) = (task(vec![image()]), image());
+        let (task, page) = (task(vec![image()]), Page { image: image() });
         let student = flat(&student_prompt(&task));
         assert_eq!(student, "<img>Draw a line.");
-        let feedback = Feedback::Render { image: &image, rubric_json: "{\"a\":1}" };
+        let feedback = Feedback::Render { pages: &[page], rubric_json: "{\"a\":1}" };
         let check = |image, rubric, want: &str| {
             let got = flat(&teacher_prompt(&task, &feedback, Channels { image, rubric }));
             assert_eq!(got.strip_prefix(&student), Some(want));
@@ -161,6 +186,29 @@ mod tests {
         check(true, false, &format!("{render}\nWrite a corrected solution."));
         check(false, true, &format!("\n\n{report}Write a corrected solution."));
         check(false, false, "\nWrite a corrected solution.");
+    }
+
+    #[test]
+    fn the_image_channel_shows_up_to_eight_pages_and_counts_the_rest() {
+        let channels = Channels { image: true, rubric: false };
+        let turn = |n: usize| {
+            let pages = vec![Page { image: image() }; n];
+            flat(&teacher_prompt(
+                &task(vec![]),
+                &Feedback::Render { pages: &pages, rubric_json: "" },
+                channels,
+            ))
+        };
+        let (three, eleven) = (turn(3), turn(11));
+        assert!(
+            three.contains("The next 3 pictures are the pages of a previous attempt's render"),
+            "{three}"
+        );
+        assert!(
+            eleven.contains("The next 8 pictures are the first 8 of the 11 pages of a previous"),
+            "{eleven}"
+        );
+        assert_eq!([&three, &eleven].map(|turn| turn.matches("<img>").count()), [3, 8]);
     }
 
     #[test]

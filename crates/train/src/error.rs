@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Why a run could not go on; one line with the place and the mend.
+/// Why a run cannot continue: one line with the place, and the help where there is one.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// The recipe cannot be used.
@@ -14,12 +14,12 @@ pub enum TrainError {
     /// The tasks cannot be had.
     #[error(transparent)]
     Data(#[from] vsdpo_data::DataError),
+    /// The scorer of references failed.
+    #[error(transparent)]
+    Score(#[from] vsdpo_score::ScoreError),
     /// The renderer itself failed.
     #[error(transparent)]
     Render(#[from] vsdpo_render::RenderError),
-    /// An evaluation could not be done.
-    #[error(transparent)]
-    Eval(#[from] crate::eval::EvalError),
     /// The tensor library refused an operation.
     #[error("tensor operation failed: {0}")]
     Tensor(#[from] candle_core::Error),
@@ -30,24 +30,24 @@ pub enum TrainError {
     #[error(transparent)]
     Optim(#[from] crate::optim::OptimError),
     /// A stream of the recipe finds nothing to train on.
-    #[error("{key}: {problem}; {mend}")]
+    #[error("{key}: {problem}; help: {help}")]
     Empty {
         /// The key of the recipe.
         key: &'static str,
         /// What is missing.
         problem: String,
         /// What to do.
-        mend: &'static str,
+        help: &'static str,
     },
     /// The run folder is not what it has to be.
-    #[error("{path}: {problem}; {mend}", path = path.display())]
+    #[error("{path}: {problem}; help: {help}", path = path.display())]
     Folder {
         /// The folder or file.
         path: PathBuf,
         /// What is wrong.
         problem: String,
         /// What to do.
-        mend: &'static str,
+        help: &'static str,
     },
     /// A file of the run folder cannot be read or written.
     #[error("{path}: {source}; check the disk and the rights", path = path.display())]
@@ -66,7 +66,7 @@ impl TrainError {
     }
 
     /// A wrong folder or file.
-    pub(crate) fn folder(path: &Path, problem: impl Into<String>, mend: &'static str) -> Self {
-        TrainError::Folder { path: path.to_owned(), problem: problem.into(), mend }
+    pub(crate) fn folder(path: &Path, problem: impl Into<String>, help: &'static str) -> Self {
+        TrainError::Folder { path: path.to_owned(), problem: problem.into(), help }
     }
 }

@@ -12,15 +12,15 @@
 //! over tasks and samples, not the spread over training seeds.
 
 use crate::context::{Channels, Feedback, student_prompt, teacher_prompt};
-use crate::renderer::Renderer;
+use crate::error::TrainError;
+use crate::stages::{self, Sampling};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use thiserror::Error;
-use vsdpo_artifact::{Axis, Diagnosis, Outcome, Task, extract_code};
+use vsdpo_artifact::{Axis, Diagnosis, Outcome, Rollout, Source, Task};
 use vsdpo_data::mini::{Split, World};
-use vsdpo_diagnose::{diagnose, rubric_json};
-use vsdpo_policy::{Message, Policy, PolicyError, SampleConfig};
-use vsdpo_render::RenderError;
+use vsdpo_diagnose::{axes, diagnose, rubric_json};
+use vsdpo_policy::{Message, Policy, SampleConfig};
+use vsdpo_render::Renderer;
 
 pub use vsdpo_stats::{Estimate, bootstrap};
 
@@ -93,17 +93,6 @@ impl EvalReport {
     }
 }
 
-/// Why an evaluation could not be done.
-#[derive(Debug, Error)]
-pub enum EvalError {
-    /// The policy failed.
-    #[error(transparent)]
-    Policy(#[from] PolicyError),
-    /// Rendering is broken.
-    #[error(transparent)]
-    Render(#[from] RenderError),
-}
-
 /// One attempt at one task.
 #[derive(Clone, Debug)]
 pub struct Attempt {
@@ -121,7 +110,11 @@ pub struct Attempt {
 ///
 /// # Errors
 /// The policy or the renderer does not work; attempts that fail are scores, not errors.
-pub fn evaluate(policy: &Policy, renderer: &dyn Renderer, cfg: &EvalConfig) -> Result<EvalReport, EvalError> {
+pub fn evaluate(
+    policy: &Policy,
+    renderer: &dyn Renderer,
+    cfg: &EvalConfig,
+) -> Result<EvalReport, TrainError> {
     let tasks: Vec<Task> = (0..cfg.tasks as u64).map(|i| cfg.world.task(cfg.split, cfg.seed, i)).collect();
     let prompts: Vec<Vec<Message>> = tasks.iter().map(student_prompt).collect();
     let attempts = attempt(policy, renderer, &tasks, &prompts, cfg)?;
@@ -147,34 +140,34 @@ pub fn evaluate(policy: &Policy, renderer: &dyn Renderer, cfg: &EvalConfig) -> R
     })
 }
 
-/// Samples once per prompt, renders and judges.
+/// Samples once per prompt, renders and diagnoses: the stages of the training loop.
 fn attempt(
     policy: &Policy,
     renderer: &dyn Renderer,
     tasks: &[Task],
     prompts: &[Vec<Message>],
     cfg: &EvalConfig,
-) -> Result<Vec<Attempt>, EvalError> {
-    let mut codes = Vec::with_capacity(tasks.len());
+) -> Result<Vec<Attempt>, TrainError> {
+    let mut rollouts: Vec<Rollout> = Vec::with_capacity(tasks.len());
     for (i, chunk) in prompts.chunks(PROMPTS_AT_ONCE).enumerate() {
+        let first = i * PROMPTS_AT_ONCE;
         let encoded = chunk.iter().map(|m| policy.encode(m)).collect::<Result<Vec<_>, _>>()?;
         let seed = cfg.seed.wrapping_add(i as u64);
-        for completion in policy.sample(&encoded, 1, &cfg.sampling, seed)? {
-            let span = extract_code(&completion.text, cfg.world.domain());
-            codes.push(completion.text[span.start..span.end].to_owned());
-        }
+        let sampling = Sampling { group_size: 1, config: cfg.sampling, seed };
+        let sampled = stages::sample(policy, &tasks[first..], &encoded, &sampling)?;
+        rollouts.extend(sampled.into_iter().map(|y| Rollout { task: first + y.task, ..y }));
     }
-    judge(renderer, tasks, codes)
-}
-
-fn judge(renderer: &dyn Renderer, tasks: &[Task], codes: Vec<String>) -> Result<Vec<Attempt>, EvalError> {
-    let sources: Vec<&str> = codes.iter().map(String::as_str).collect();
-    let outcomes = renderer.render_all(&sources)?;
-    let judged = tasks.iter().zip(codes).zip(outcomes).map(|((task, code), outcome)| {
-        let diagnosis = diagnose(task.domain, task.requirements.as_ref(), &outcome);
-        Attempt { task: task.clone(), code, outcome, diagnosis }
-    });
-    Ok(judged.collect())
+    let outcomes = stages::render(renderer, tasks, &rollouts)?;
+    let diagnoses = stages::diagnose(tasks, &rollouts, &outcomes, &vec![None; rollouts.len()]);
+    let all = rollouts.iter().zip(outcomes).zip(diagnoses);
+    Ok(all
+        .map(|((y, outcome), diagnosis)| Attempt {
+            task: tasks[y.task].clone(),
+            code: y.source().to_owned(),
+            outcome,
+            diagnosis,
+        })
+        .collect())
 }
 
 /// The prompts of a teacher that sees the feedback on attempt `i + shift` with task `i`.
@@ -183,19 +176,22 @@ fn feedback_prompts(tasks: &[Task], attempts: &[Attempt], shift: usize) -> Vec<V
     let prompt = |(i, task): (usize, &Task)| {
         let seen = &attempts[(i + shift) % attempts.len()];
         let rubric = rubric_json(&seen.diagnosis.rubric);
-        let feedback = match &seen.outcome {
-            Outcome::Rendered(r) => Feedback::Render { image: &r.image, rubric_json: &rubric },
-            Outcome::Failed { error } => Feedback::Failure { error },
-        };
-        teacher_prompt(task, &feedback, both)
+        teacher_prompt(task, &Feedback::on(&seen.outcome, &rubric), both)
     };
     tasks.iter().enumerate().map(prompt).collect()
 }
 
 /// The best constant layout, chosen on training contents and scored on the tasks.
-fn constant_arm(renderer: &dyn Renderer, tasks: &[Task], cfg: &EvalConfig) -> Result<Arm, EvalError> {
+fn constant_arm(renderer: &dyn Renderer, tasks: &[Task], cfg: &EvalConfig) -> Result<Arm, TrainError> {
     let codes = cfg.world.constant_answers(cfg.split, cfg.seed, tasks.len() as u64);
-    Ok(score("best-constant", &judge(renderer, tasks, codes)?, cfg))
+    let sources: Vec<Source> =
+        codes.iter().zip(tasks).map(|(code, task)| Source::new(code, task.language)).collect();
+    let outcomes = renderer.render_all(&sources)?;
+    let attempts = tasks.iter().zip(codes).zip(outcomes).map(|((task, code), outcome)| {
+        let diagnosis = diagnose(task, &outcome, None);
+        Attempt { task: task.clone(), code, outcome, diagnosis }
+    });
+    Ok(score("best-constant", &attempts.collect::<Vec<_>>(), cfg))
 }
 
 fn score(arm: &str, attempts: &[Attempt], cfg: &EvalConfig) -> Arm {
@@ -213,9 +209,9 @@ fn score(arm: &str, attempts: &[Attempt], cfg: &EvalConfig) -> Arm {
         exec: estimate(&|a| a.diagnosis.executed as u8 as f64),
         defect_free: estimate(&|a| a.diagnosis.defect_free() as u8 as f64),
         reward: estimate(&|a| a.diagnosis.reward as f64),
-        axes: Axis::of(cfg.world.domain())
+        axes: axes(cfg.world.domain())
             .iter()
-            .map(|&x| (x.name().to_string(), estimate(&satisfied(x))))
+            .map(|&x| (x.name.to_string(), estimate(&satisfied(x))))
             .collect(),
         choice_entropy: choice_entropy(&choices),
     }

@@ -1,15 +1,17 @@
-//! The trainer: the only crate that composes the stages.
+//! The trainer: it composes the stages into the training loop.
 //!
 //! One step, in the order of the paper ([`run()`]): tasks, rollouts, renders, diagnoses, credit,
 //! batch, losses, step, log. SFT, OPSD, GRPO and Visual-SDPO are one machine: a [`recipe`] says how
-//! much each of three token streams weighs (cross-entropy, KL to the teacher, policy gradient), and
+//! much each of three loss terms weighs (cross-entropy, KL to the teacher, policy gradient), and
 //! nothing below it knows a method's name.
 //!
 //! ```no_run
-//! use vsdpo_train::{RunOptions, recipe::Recipe, run};
+//! use vsdpo_train::{Environment, RunOptions, recipe::Recipe, run};
 //! let recipe = Recipe::load("recipes/chart-visual-sdpo.toml".as_ref(), &["steps=10".to_owned()])?;
-//! let on_step = &mut |report: &vsdpo_train::StepReport| println!("{} {:?}", report.step, report.metrics);
-//! let summary = run(&recipe, RunOptions { resume: false, stop: Default::default(), on_step })?;
+//! let on_step = &mut |report: &vsdpo_train::StepReport| println!("{}", report.step);
+//! let environment = Environment::open(&recipe)?;
+//! let options = RunOptions { resume: false, stop: Default::default(), on_step };
+//! let summary = run(&recipe, &environment, options)?;
 //! println!("{:?}", summary.best());
 //! # Ok::<(), vsdpo_train::TrainError>(())
 //! ```
@@ -18,7 +20,6 @@
 
 pub mod batch;
 pub mod checkpoint;
-pub mod compare;
 pub mod context;
 mod error;
 pub mod eval;
@@ -30,9 +31,10 @@ mod monitor;
 pub mod optim;
 pub mod progress;
 pub mod recipe;
-pub mod renderer;
 mod run;
+mod setup;
 pub mod stages;
+pub mod step;
 pub mod teacher;
 #[cfg(test)]
 mod testing;
@@ -40,5 +42,6 @@ mod trainer;
 pub mod update;
 
 pub use error::TrainError;
-pub use run::{run, run_with};
+pub use run::run;
+pub use setup::Environment;
 pub use trainer::{End, RunOptions, RunSummary, StepReport};

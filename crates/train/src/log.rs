@@ -25,6 +25,22 @@ use vsdpo_artifact::{Image, Outcome, Span};
 /// prompts.
 const ROLLOUTS_PER_STEP: usize = 4;
 
+/// Pages of one render that are kept.
+const PAGES: usize = 8;
+
+/// A finished step, for its log.
+#[derive(Clone, Copy)]
+pub struct StepRecord<'a> {
+    /// The step, from 1.
+    pub step: usize,
+    /// What happened up to the losses.
+    pub seen: &'a Experience,
+    /// The factors of every token.
+    pub batch: &'a Batch<'a>,
+    /// What the optimizer step did.
+    pub report: &'a UpdateReport,
+}
+
 /// The open files of a run.
 pub struct RunLog {
     folder: PathBuf,
@@ -85,8 +101,12 @@ impl RunLog {
             append(&mut self.evals, &self.folder.join("evals.jsonl"), &line)?;
         }
         for (i, attempt) in report.shown.iter().enumerate() {
-            let image = self.picture(&format!("eval-{step:05}-{i:03}"), &attempt.outcome)?;
-            append(&mut self.rollouts, &self.folder.join("rollouts.jsonl"), &shown(step, i, attempt, image))?;
+            let images = self.pictures(&format!("eval-{step:05}-{i:03}"), &attempt.outcome)?;
+            append(
+                &mut self.rollouts,
+                &self.folder.join("rollouts.jsonl"),
+                &shown(step, i, attempt, &images),
+            )?;
         }
         let student = report.student();
         let scores = [
@@ -101,39 +121,40 @@ impl RunLog {
     ///
     /// # Errors
     /// The disk refuses.
-    pub fn rollouts(
-        &mut self,
-        step: usize,
-        seen: &Experience,
-        batch: &Batch,
-        report: &UpdateReport,
-    ) -> Result<(), TrainError> {
-        let (n, groups) = (seen.rollouts.len(), seen.tasks.len().max(1));
-        let shown = ROLLOUTS_PER_STEP.min(groups);
-        for i in (0..shown).map(|k| k * groups / shown * (n / groups)).filter(|&i| i < n) {
-            let image = self.picture(&format!("{step:05}-{i:03}"), &seen.outcomes[i])?;
-            let line = rollout(step, i, seen, (batch, report), image);
+    pub fn rollouts(&mut self, record: &StepRecord) -> Result<(), TrainError> {
+        let StepRecord { step, seen, .. } = record;
+        let tasks = seen.tasks.len();
+        let shown = ROLLOUTS_PER_STEP.min(tasks);
+        let first_of = |task: usize| seen.rollouts.iter().position(|y| y.task == task);
+        for i in (0..shown).filter_map(|k| first_of(k * tasks / shown)) {
+            let images = self.pictures(&format!("{step:05}-{i:03}"), &seen.outcomes[i])?;
+            let line = rollout(record, i, &images);
             append(&mut self.rollouts, &self.folder.join("rollouts.jsonl"), &line)?;
         }
         Ok(())
     }
 
-    /// Stores the picture of an outcome, if it has one, and returns its path within the folder.
-    fn picture(&self, name: &str, outcome: &Outcome) -> Result<Option<String>, TrainError> {
-        let Some(rendered) = outcome.rendered() else { return Ok(None) };
-        let name = format!("images/{name}.png");
-        write_png(&self.folder.join(&name), &rendered.image)?;
-        Ok(Some(name))
+    /// Stores the pages of an outcome, if it has any, and returns their paths within the folder.
+    fn pictures(&self, name: &str, outcome: &Outcome) -> Result<Vec<String>, TrainError> {
+        let pages = outcome.rendered().map_or(&[][..], |rendered| &rendered.pages);
+        let mut names = Vec::new();
+        for (i, page) in pages.iter().take(PAGES).enumerate() {
+            let suffix = if i == 0 { String::new() } else { format!("-{}", i + 1) };
+            names.push(format!("images/{name}{suffix}.png"));
+            write_png(&self.folder.join(&names[i]), &page.image)?;
+        }
+        Ok(names)
     }
 }
 
 /// One line of `rollouts.jsonl` for an attempt of an evaluation: no group, no teacher, no tokens.
-fn shown(step: usize, i: usize, attempt: &Attempt, image: Option<String>) -> Value {
+fn shown(step: usize, i: usize, attempt: &Attempt, images: &[String]) -> Value {
     let Attempt { task, code, outcome, diagnosis: d } = attempt;
     json!({
         "step": step, "index": i, "task": task.id, "prompt": task.prompt, "text": code,
         "code": Span::new(0, code.len()), "executed": d.executed, "reward": d.reward, "error": outcome.error(),
-        "rubric": d.rubric, "defects": d.defects, "image": image,
+        "rubric": d.rubric, "defects": d.defects, "image": images.first(),
+        "images": images,
     })
 }
 
@@ -142,14 +163,9 @@ fn scalars_of<'a>(list: &'a [(&'a str, f64)]) -> impl Iterator<Item = (&'a str, 
 }
 
 /// One line of `rollouts.jsonl`. All byte offsets are offsets into `text`.
-fn rollout(
-    step: usize,
-    i: usize,
-    seen: &Experience,
-    (batch, report): (&Batch, &UpdateReport),
-    image: Option<String>,
-) -> Value {
-    let (y, task, d) = (&seen.rollouts[i], &seen.tasks[seen.task_of(i)], &seen.diagnoses[i]);
+fn rollout(record: &StepRecord, i: usize, images: &[String]) -> Value {
+    let StepRecord { step, seen, batch, .. } = record;
+    let (y, task, d) = (&seen.rollouts[i], seen.task_of(i), &seen.diagnoses[i]);
     let at = |span: Span| (y.code.start + span.start, y.code.start + span.end);
     let statement = |c: &vsdpo_artifact::CreditedStatement| {
         let (start, end) = at(c.statement.span);
@@ -163,12 +179,13 @@ fn rollout(
         "finished": y.finished, "executed": d.executed, "reward": batch.rewards[i],
         "advantage": batch.advantages[i], "error": seen.outcomes[i].error(), "rubric": d.rubric, "defects": d.defects,
         "statements": seen.credits[i].statements.iter().map(statement).collect::<Vec<_>>(),
-        "tokens": tokens(i, seen, batch, report), "image": image,
+        "tokens": tokens(record, i), "image": images.first(), "images": images,
     })
 }
 
 /// Spans, log-probabilities and what the teacher made of every token of a rollout.
-fn tokens(i: usize, seen: &Experience, batch: &Batch, report: &UpdateReport) -> Vec<Value> {
+fn tokens(record: &StepRecord, i: usize) -> Vec<Value> {
+    let StepRecord { seen, batch, report, .. } = record;
     let y = &seen.rollouts[i];
     let known = batch.items.iter().zip(&report.scores).find(|(item, _)| item.rollout == Some(i));
     let token = |(t, span): (usize, &Span)| {

@@ -21,7 +21,7 @@ mod row;
 mod tests;
 
 pub use distill::{Divergence, Importance, Support};
-pub use grpo::{Clip, Clipped};
+pub use grpo::{ClipBounds, Clipped};
 pub use head::{fused_head, token_logprobs};
 
 /// Eq. (7): L = L_SFT + lambda L_VSDPO + beta L_GRPO.
@@ -62,8 +62,14 @@ pub struct Weights {
     pub grpo: f64,
 }
 
-/// How the components are computed. The default is the table of the training specification, section
-/// 2.3.
+impl Weights {
+    /// Whether the policy has to sample at all.
+    pub fn sampling(&self) -> bool {
+        self.distill > 0.0 || self.grpo > 0.0
+    }
+}
+
+/// How the components are computed. The default is the table of docs/specs/training.md, 2.3.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LossConfig {
     /// Factors of the components.
@@ -81,7 +87,7 @@ pub struct LossConfig {
     /// Tokens with a divergence D above this are scaled by `outlier / D`, detached. Off by default.
     pub outlier: Option<f32>,
     /// Clipping of the policy gradient.
-    pub clip: Clip,
+    pub clip: ClipBounds,
 }
 
 impl Default for LossConfig {
@@ -94,7 +100,7 @@ impl Default for LossConfig {
             importance: Importance::Behaviour,
             is_clip: 2.0,
             outlier: None,
-            clip: Clip::default(),
+            clip: ClipBounds::default(),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::stages::Experience;
 use crate::update::UpdateReport;
 use std::collections::BTreeMap;
 use vsdpo_artifact::{Axis, Domain, Outcome};
+use vsdpo_diagnose::{axes, reference_axes};
 use vsdpo_render::RenderStats;
 
 /// Metrics by name.
@@ -77,8 +78,11 @@ fn losses(m: &mut Metrics, r: &UpdateReport) {
 
 fn rewards(m: &mut Metrics, seen: &Experience, batch: &Batch) {
     put_mean(m, "reward", batch.rewards.iter().map(|&r| f64::from(r)));
-    let group = batch.rewards.len() / seen.tasks.len().max(1);
-    let stds: Vec<f64> = batch.rewards.chunks(group.max(1)).map(deviation).collect();
+    let mut groups: Vec<Vec<f32>> = vec![Vec::new(); seen.tasks.len()];
+    for (y, &reward) in seen.rollouts.iter().zip(&batch.rewards) {
+        groups[y.task].push(reward);
+    }
+    let stds: Vec<f64> = groups.iter().map(|group| deviation(group)).collect();
     put_mean(m, "reward_std", stds.iter().copied());
     put_mean(m, "frac_reward_zero_std", stds.iter().map(|&s| flag(s < 1e-6)));
 }
@@ -119,10 +123,10 @@ fn outcomes(m: &mut Metrics, seen: &Experience) {
             *m.entry(name).or_default() += 1.0 / seen.outcomes.len() as f64;
         }
     }
-    let axes = |of: fn(Domain) -> &'static [Axis]| seen.tasks.first().map_or(&[][..], |t| of(t.domain));
-    for &axis in axes(Axis::of).iter().chain(axes(Axis::against_reference)) {
-        let verdicts = seen.diagnoses.iter().filter_map(|d| d.rubric.get(axis)?.satisfied);
-        put_mean(m, &format!("rubric/{}", axis.name()), verdicts.map(flag));
+    let of = |list: fn(Domain) -> &'static [Axis]| seen.tasks.first().map_or(&[][..], |t| list(t.domain));
+    for &axis in of(axes).iter().chain(of(reference_axes)) {
+        let satisfied = seen.diagnoses.iter().filter_map(|d| d.rubric.get(axis)?.satisfied);
+        put_mean(m, &format!("rubric/{}", axis.name), satisfied.map(flag));
     }
 }
 

@@ -58,7 +58,7 @@ impl Monitor {
         Ok(())
     }
 
-    /// Under the names of the training specification, section 4.1; what was not seen is left out.
+    /// Under the names of docs/specs/training.md, 4.1; what was not seen is left out.
     pub fn metrics(&self) -> BTreeMap<String, f64> {
         let (d, g) = (self.distill.sqrt(), self.grpo.sqrt());
         let cosine = (d > 0.0 && g > 0.0).then(|| self.product / (d * g));

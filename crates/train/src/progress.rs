@@ -51,7 +51,7 @@ pub struct Best {
 
 /// What an evaluation means for the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct Standing {
     /// These are the best weights so far.
     pub best: bool,
     /// The run is falling and should end.
@@ -60,7 +60,7 @@ pub struct Verdict {
 
 impl Progress {
     /// Takes in an evaluation. The loss has no say: in a run that dies, loss and KL go to 0.
-    pub fn evaluated(&mut self, report: &EvalReport) -> Verdict {
+    pub fn evaluated(&mut self, report: &EvalReport) -> Standing {
         let student = report.student();
         let (exec, clean) = (student.exec.mean, student.defect_free.mean);
         self.best_exec = self.best_exec.max(exec);
@@ -80,7 +80,7 @@ impl Progress {
         // The tolerance keeps 0.9 - 0.8 from counting as less than a tenth.
         let breaks = self.best_exec - exec >= EXEC_FALL - 1e-9;
         let fell = self.falls >= CLEAN_FALLS && self.best.is_some_and(|best| clean < best.low);
-        Verdict { best, fell: breaks || fell }
+        Standing { best, fell: breaks || fell }
     }
 }
 

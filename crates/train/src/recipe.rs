@@ -1,15 +1,15 @@
 //! A run, said completely: one TOML file that mirrors the crates.
 //!
 //! Every key is typed and has a default, unknown keys are errors, and `--set a.b=c` is the only
-//! override. Methods have no names here. [`Recipe::streams`] says how much each of the three loss
-//! components weighs at a step, and that is all that the trainer knows of SFT, OPSD, GRPO and
+//! override. Methods have no names here. [`Recipe::loss_weights`] says how much each of the three
+//! loss components weighs at a step, and that is all that the trainer knows of SFT, OPSD, GRPO and
 //! Visual-SDPO.
 //!
 //! ```
 //! use vsdpo_train::recipe::Recipe;
 //! let text = "name = \"grpo\"\ndomain = \"chart\"\n[distill]\nweight = 0.0\n";
 //! let recipe = Recipe::parse(text, &["optim.lr=3e-4".to_owned()]).unwrap();
-//! assert_eq!((recipe.optim.lr, recipe.streams(0).rl), (3e-4, 1.0));
+//! assert_eq!((recipe.optim.lr, recipe.loss_weights(0).grpo), (3e-4, 1.0));
 //! ```
 
 mod check;
@@ -19,15 +19,16 @@ mod sections;
 pub use measure::*;
 pub use sections::*;
 
+use crate::loss::Weights;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::Domain;
 
-/// Why a recipe cannot be used; always one line with the key or the file, and the mend.
+/// Why a recipe cannot be used; always one line with the key or the file, and the help.
 #[derive(Debug, thiserror::Error)]
 pub enum RecipeError {
     /// The file cannot be read.
-    #[error("{path}: cannot read the recipe ({source}); name an existing TOML file", path = path.display())]
+    #[error("{path}: cannot read the recipe ({source}); help: name an existing TOML file", path = path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -59,7 +60,7 @@ pub enum RecipeError {
         message: String,
     },
     /// An override is not of the form `a.b=c`.
-    #[error("--set {text}: {problem}; write --set section.key=value")]
+    #[error("--set {text}: {problem}; help: write --set section.key=value")]
     Override {
         /// The override as given.
         text: String,
@@ -67,14 +68,14 @@ pub enum RecipeError {
         problem: &'static str,
     },
     /// A value lies outside its range, or two values contradict each other.
-    #[error("{key}: {problem}; {mend}")]
+    #[error("{key}: {problem}; help: {help}")]
     Value {
         /// The path of the key.
         key: &'static str,
         /// What is wrong, with the value.
         problem: String,
         /// What to write instead.
-        mend: &'static str,
+        help: &'static str,
     },
 }
 
@@ -154,24 +155,6 @@ fn default_steps() -> usize {
     120
 }
 
-/// The factors of the three loss components at one step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Streams {
-    /// Cross-entropy on reference tokens.
-    pub ce: f32,
-    /// KL of student and teacher.
-    pub ref_kl: f32,
-    /// Policy gradient.
-    pub rl: f32,
-}
-
-impl Streams {
-    /// Whether the policy has to sample at all.
-    pub fn sampling(self) -> bool {
-        self.ref_kl > 0.0 || self.rl > 0.0
-    }
-}
-
 impl Recipe {
     /// Reads a file, applies the overrides in order, and checks every value.
     ///
@@ -221,12 +204,13 @@ impl Recipe {
         toml::to_string(self).unwrap_or_else(|e| format!("# cannot be written as TOML: {e}\n"))
     }
 
-    /// The factors of the loss components at a step (from 0).
-    pub fn streams(&self, step: usize) -> Streams {
+    /// The factors of the loss terms at a step (from 0), as in equation 7.
+    pub fn loss_weights(&self, step: usize) -> Weights {
         if step < self.sft.warm_start_steps {
-            return Streams { ce: 1.0, ref_kl: 0.0, rl: 0.0 };
+            return Weights { ce: 1.0, distill: 0.0, grpo: 0.0 };
         }
-        Streams { ce: self.sft.weight, ref_kl: self.distill.weight, rl: self.grpo.weight }
+        let [ce, distill, grpo] = [self.sft.weight, self.distill.weight, self.grpo.weight].map(f64::from);
+        Weights { ce, distill, grpo }
     }
 }
 

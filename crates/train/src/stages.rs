@@ -1,15 +1,12 @@
-//! The stages between a task and a batch, each a plain function over a whole step. Lists of
-//! rollouts are prompt-major: the `group_size` rollouts of the first task, then those of the
-//! second.
+//! The stages between a task and a batch, each a plain function over a whole step.
 
-use crate::compare::Compared;
 use crate::context::student_prompt;
 use crate::error::TrainError;
-use crate::recipe::{Recipe, RolloutSection};
-use crate::renderer::Renderer;
-use vsdpo_artifact::{Credit, Diagnosis, Outcome, Rollout, Task, extract_code};
-use vsdpo_credit::{CreditConfig, credit};
-use vsdpo_policy::{Policy, Prompt, SampleConfig};
+use vsdpo_artifact::{Comparison, Credit, Diagnosis, Outcome, Rollout, Source, Task, extract_code};
+use vsdpo_credit::CreditConfig;
+use vsdpo_policy::{Completion, Policy, Prompt, SampleConfig};
+use vsdpo_render::Renderer;
+use vsdpo_score::{Candidate, Embed, ReferenceScorer};
 
 /// Everything that happened between the tasks and the losses of one step.
 #[derive(Debug, Default)]
@@ -18,12 +15,12 @@ pub struct Experience {
     pub tasks: Vec<Task>,
     /// The student's prompts, encoded; one per task.
     pub prompts: Vec<Prompt>,
-    /// y, `group_size` per task; empty in steps that do not sample.
+    /// y: the group of the first task, then that of the second; empty in steps that do not sample.
     pub rollouts: Vec<Rollout>,
     /// R(y), one per rollout.
     pub outcomes: Vec<Outcome>,
-    /// Renders beside their references, one per rollout.
-    pub compared: Vec<Option<Compared>>,
+    /// The renders compared with the references of their tasks, one per rollout.
+    pub comparisons: Vec<Option<Comparison>>,
     /// D, v and r, one per rollout.
     pub diagnoses: Vec<Diagnosis>,
     /// resp and w, one per rollout.
@@ -31,79 +28,121 @@ pub struct Experience {
 }
 
 impl Experience {
-    /// The task of a rollout, by position.
-    pub fn task_of(&self, rollout: usize) -> usize {
-        rollout * self.tasks.len() / self.rollouts.len().max(1)
+    /// The task of a rollout.
+    pub fn task_of(&self, rollout: usize) -> &Task {
+        &self.tasks[self.rollouts[rollout].task]
     }
 }
 
 /// x of every task, as the student sees it.
 ///
 /// # Errors
-/// A picture or text that the policy's front end refuses.
+/// Returns an error for a picture or text that the policy's front end refuses.
 pub fn encode(policy: &Policy, tasks: &[Task]) -> Result<Vec<Prompt>, TrainError> {
     tasks.iter().map(|task| Ok(policy.encode(&student_prompt(task))?)).collect()
 }
 
-/// y ~ pi_theta(. | x): the groups of one step.
+/// How many completions per prompt, and how they are sampled.
+#[derive(Clone, Copy, Debug)]
+pub struct Sampling {
+    /// Completions per prompt.
+    pub group_size: usize,
+    /// Temperature and limits.
+    pub config: SampleConfig,
+    /// Seed of the random draws.
+    pub seed: u64,
+}
+
+/// y ~ pi_theta(. | prompt): one group per task.
 ///
 /// # Errors
-/// The policy cannot sample.
+/// Returns an error if the policy cannot sample.
 pub fn sample(
     policy: &Policy,
     tasks: &[Task],
     prompts: &[Prompt],
-    cfg: &RolloutSection,
-    seed: u64,
+    sampling: &Sampling,
 ) -> Result<Vec<Rollout>, TrainError> {
-    let sampling = SampleConfig {
-        max_completion_tokens: cfg.max_completion_tokens,
-        temperature: cfg.temperature,
-        top_p: cfg.top_p,
-    };
-    let completions = policy.sample(prompts, cfg.group_size, &sampling, seed)?;
-    let rollout = |(i, c): (usize, vsdpo_policy::Completion)| Rollout {
-        code: extract_code(&c.text, tasks[i / cfg.group_size].domain),
-        text: c.text,
-        tokens: c.tokens,
-        logprobs: c.logprobs,
-        token_spans: c.token_spans,
-        finished: c.finished,
+    let completions = policy.sample(prompts, sampling.group_size, &sampling.config, sampling.seed)?;
+    let rollout = |(i, c): (usize, Completion)| {
+        let task = i / sampling.group_size;
+        Rollout {
+            task,
+            code: extract_code(&c.text, tasks[task].language),
+            text: c.text,
+            tokens: c.tokens,
+            logprobs: c.logprobs,
+            token_spans: c.token_spans,
+            finished: c.finished,
+        }
     };
     Ok(completions.into_iter().enumerate().map(rollout).collect())
 }
 
-/// R(y) of every rollout; a crash is an outcome.
+/// R(y) of every rollout; code that fails is an outcome.
 ///
 /// # Errors
-/// The renderer itself does not work.
-pub fn render(renderer: &dyn Renderer, rollouts: &[Rollout]) -> Result<Vec<Outcome>, TrainError> {
-    let sources: Vec<&str> = rollouts.iter().map(Rollout::source).collect();
-    Ok(renderer.render_all(&sources)?)
+/// Returns an error if the renderer itself fails.
+pub fn render(
+    renderer: &dyn Renderer,
+    tasks: &[Task],
+    rollouts: &[Rollout],
+) -> Result<Vec<Outcome>, TrainError> {
+    let source = |y: &Rollout| Source::new(y.source(), tasks[y.task].language);
+    Ok(renderer.render_all(&rollouts.iter().map(source).collect::<Vec<_>>())?)
 }
 
-/// D, v and r (equation 8) of every outcome.
-pub fn judge(tasks: &[Task], outcomes: &[Outcome], compared: &[Option<Compared>]) -> Vec<Diagnosis> {
-    let group = outcomes.len() / tasks.len().max(1);
-    let diagnosis = |(i, outcome): (usize, &Outcome)| {
-        let task = &tasks[i / group];
-        let alone = vsdpo_diagnose::diagnose(task.domain, task.requirements.as_ref(), outcome);
-        match (&compared[i], outcome.rendered()) {
-            (Some(compared), Some(rendered)) => compared.against(alone, rendered),
-            _ => alone,
-        }
+/// What compares renders with references, where the recipe asks for it.
+#[derive(Clone, Copy)]
+pub struct References<'a> {
+    /// The metrics of the domain's benchmark.
+    pub scorer: &'a ReferenceScorer,
+    /// CLIP, if its weights are given.
+    pub embed: Option<&'a Embed<'a>>,
+}
+
+/// Every render compared with its task's reference; `None` where there is nothing to compare, and
+/// everywhere without `references`.
+///
+/// # Errors
+/// Returns an error if the renderer or the scorer itself fails.
+pub fn compare(
+    renderer: &dyn Renderer,
+    references: Option<References>,
+    seen: &Experience,
+) -> Result<Vec<Option<Comparison>>, TrainError> {
+    let Some(References { scorer, embed }) = references else {
+        return Ok(vec![None; seen.rollouts.len()]);
     };
-    outcomes.iter().enumerate().map(diagnosis).collect()
+    let reference = |task: &Task| task.reference.as_ref().map(|code| Source::new(code, task.language));
+    let references: Vec<Option<Source>> = seen.tasks.iter().map(reference).collect();
+    let source = |y: &Rollout| Source::new(y.source(), seen.tasks[y.task].language);
+    let sources: Vec<Source> = seen.rollouts.iter().map(source).collect();
+    let candidates = seen
+        .rollouts
+        .iter()
+        .zip(&sources)
+        .zip(&seen.outcomes)
+        .map(|((y, source), outcome)| Candidate { source, outcome, reference: references[y.task].as_ref() });
+    Ok(scorer.compare(renderer, embed, &candidates.collect::<Vec<_>>())?)
+}
+
+/// D, v and r (equation 8) of every rollout.
+pub fn diagnose(
+    tasks: &[Task],
+    rollouts: &[Rollout],
+    outcomes: &[Outcome],
+    comparisons: &[Option<Comparison>],
+) -> Vec<Diagnosis> {
+    let all = rollouts.iter().zip(outcomes).zip(comparisons);
+    all.map(|((y, outcome), with)| vsdpo_diagnose::diagnose(&tasks[y.task], outcome, with.as_ref())).collect()
 }
 
 /// resp(s) and w_s (equations 4 and 5) of every rollout's statements.
-pub fn blame(
-    rollouts: &[Rollout],
-    outcomes: &[Outcome],
-    diagnoses: &[Diagnosis],
-    recipe: &Recipe,
-) -> Vec<Credit> {
-    let cfg = CreditConfig { amplify: recipe.credit.amplify, overlap: recipe.credit.overlap };
-    let all = rollouts.iter().zip(outcomes).zip(diagnoses);
-    all.map(|((y, outcome), d)| credit(recipe.domain, y.source(), outcome, &d.defects, &cfg)).collect()
+pub fn credit(seen: &Experience, config: &CreditConfig) -> Vec<Credit> {
+    let of = |i: usize| {
+        let (y, defects) = (&seen.rollouts[i], &seen.diagnoses[i].defects);
+        vsdpo_credit::credit(seen.task_of(i).language, y.source(), &seen.outcomes[i], defects, config)
+    };
+    (0..seen.rollouts.len()).map(of).collect()
 }

@@ -5,21 +5,21 @@ use crate::checkpoint::{self, State};
 use crate::error::TrainError;
 use crate::eval::{EvalConfig, EvalReport, evaluate};
 use crate::folder;
-use crate::log::RunLog;
+use crate::log::{RunLog, StepRecord};
 use crate::metrics::{Metrics, metrics, rendering};
 use crate::progress::{Best, Progress};
 use crate::recipe::{Recipe, Trainable};
-use crate::renderer::Renderer;
 use crate::stages::Experience;
+use crate::step::StepContext;
 use crate::teacher::Teacher;
 use crate::update::{UpdateReport, optimizer};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-use vsdpo_data::{Source, mini::Split};
+use vsdpo_data::{TaskStream, mini::Split};
 use vsdpo_policy::{Policy, SampleConfig};
-use vsdpo_render::RenderStats;
+use vsdpo_render::{RenderStats, Renderer};
 
 /// Seed of the tasks and samples of evaluations: one for all runs, so that runs are comparable.
 const EVAL_SEED: u64 = 1_000_003;
@@ -85,7 +85,7 @@ pub(crate) struct Trainer<'a, 'o> {
     /// What the steps change.
     pub state: State,
     /// Where tasks come from.
-    pub source: Source,
+    pub tasks: TaskStream,
     recipe: &'a Recipe,
     renderer: &'a dyn Renderer,
     options: RunOptions<'o>,
@@ -102,12 +102,12 @@ impl<'a, 'o> Trainer<'a, 'o> {
         renderer: &'a dyn Renderer,
         options: RunOptions<'o>,
     ) -> Result<Self, TrainError> {
-        let source = Source::open(&recipe.data)?;
+        let tasks = TaskStream::open(&recipe.data)?;
         let mut policy = Policy::load(&recipe.policy.model)?;
         if recipe.policy.trainable == Trainable::All {
             policy.set_trainable(|_| true);
         }
-        folder::prepare(recipe, source.held_out(), options.resume)?;
+        folder::prepare(recipe, tasks.held_out(), options.resume)?;
         let teacher = Teacher::begin(recipe, &policy)?;
         let optimizer = optimizer(recipe, &policy)?;
         let mut state = State { policy, teacher, optimizer, progress: Progress::default() };
@@ -115,7 +115,7 @@ impl<'a, 'o> Trainer<'a, 'o> {
         let done = resumed.then_some(state.progress.step);
         let log = RunLog::open(&recipe.output_dir, done)?;
         let rendered = RenderStats::default();
-        let mut trainer = Self { state, source, recipe, renderer, options, log, rendered, fell: false };
+        let mut trainer = Self { state, tasks, recipe, renderer, options, log, rendered, fell: false };
         let untested = trainer.state.progress == Progress::default();
         if untested && recipe.eval.every > 0 && !trainer.stopped() {
             trainer.evaluate()?;
@@ -125,10 +125,11 @@ impl<'a, 'o> Trainer<'a, 'o> {
         Ok(trainer)
     }
 
-    /// The next step (from 0), if there is one.
-    pub fn next_step(&self) -> Option<usize> {
+    /// The next step, if there is one.
+    pub fn next_step(&self) -> Option<StepContext<'a>> {
         let step = self.state.progress.step;
-        (step < self.recipe.steps && !self.fell && !self.stopped()).then_some(step)
+        let more = step < self.recipe.steps && !self.fell && !self.stopped();
+        more.then(|| StepContext::new(self.recipe, step))
     }
 
     /// Whether the caller wants the run to end.
@@ -156,7 +157,7 @@ impl<'a, 'o> Trainer<'a, 'o> {
         clock.finish(progress, &mut m);
         let step = progress.step;
         self.log.step(step, &m)?;
-        self.log.rollouts(step, seen, batch, report)?;
+        self.log.rollouts(&StepRecord { step, seen, batch, report })?;
         (self.options.on_step)(&StepReport { step, steps: recipe.steps, metrics: &m, eval: None });
         let due = |every: usize| every > 0 && step.is_multiple_of(every);
         let last = step == recipe.steps;
@@ -188,11 +189,11 @@ impl<'a, 'o> Trainer<'a, 'o> {
         };
         let report = evaluate(&self.state.policy, self.renderer, &config)?;
         self.log.eval(step, &report)?;
-        let verdict = self.state.progress.evaluated(&report);
-        if verdict.best {
+        let standing = self.state.progress.evaluated(&report);
+        if standing.best {
             checkpoint::save_best(&self.state.policy, step, recipe)?;
         }
-        self.fell = verdict.fell && recipe.eval.stop_on_fall;
+        self.fell = standing.fell && recipe.eval.stop_on_fall;
         let metrics = &Metrics::new();
         (self.options.on_step)(&StepReport { step, steps: recipe.steps, metrics, eval: Some(&report) });
         Ok(())
@@ -205,12 +206,6 @@ impl<'a, 'o> Trainer<'a, 'o> {
         let folder = self.recipe.output_dir.clone();
         Ok(RunSummary { folder, checkpoint, progress: self.state.progress, end })
     }
-}
-
-/// A seed of its own for every step of every run.
-pub(crate) fn step_seed(seed: u64, step: usize) -> u64 {
-    // The odd multiplier keeps runs with neighbouring seeds from sharing steps.
-    seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(step as u64)
 }
 
 /// Wall-clock times of the phases of one step.

@@ -8,11 +8,11 @@
 
 use crate::batch::{Batch, Item};
 use crate::error::TrainError;
-use crate::loss::{Clip, Components, Divergence, HeadInput, Importance, LossConfig, Weights};
-use crate::loss::{Streams as HeadStreams, fused_head, total};
+use crate::loss::{ClipBounds, Components, HeadInput, LossConfig, Streams, fused_head, total};
 use crate::monitor::{self, Monitor};
 use crate::optim::{AdamW, AdamWConfig, Schedule};
-use crate::recipe::{DivergenceKind, IsKind, Recipe, Streams};
+use crate::recipe::Recipe;
+use crate::step::StepContext;
 use crate::teacher::Teacher;
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
@@ -70,12 +70,12 @@ pub fn update(
     teacher: &Teacher,
     batch: &Batch,
     optimizer: &mut AdamW,
-    (recipe, streams): (&Recipe, Streams),
+    context: &StepContext,
 ) -> Result<UpdateReport, TrainError> {
-    let config = loss_config(recipe, streams);
+    let config = loss_config(context);
     let mut sum = Gradients::new(policy, teacher, &config)?;
     sum.monitor = optimizer.steps().is_multiple_of(monitor::EVERY).then(Monitor::default);
-    let cuts = micro_batches(&batch.items, recipe.optim.micro_batch_tokens);
+    let cuts = micro_batches(&batch.items, context.recipe.optim.micro_batch_tokens);
     for cut in &cuts {
         sum.add(&batch.items[cut.clone()])?;
     }
@@ -119,24 +119,17 @@ pub fn optimizer(recipe: &Recipe, policy: &Policy) -> Result<AdamW, TrainError> 
 }
 
 /// The settings of the losses at one step.
-fn loss_config(recipe: &Recipe, streams: Streams) -> LossConfig {
-    let (d, g) = (&recipe.distill, &recipe.grpo);
+fn loss_config(context: &StepContext) -> LossConfig {
+    let (d, g) = (&context.recipe.distill, &context.recipe.grpo);
     LossConfig {
-        weights: Weights { ce: streams.ce.into(), distill: streams.ref_kl.into(), grpo: streams.rl.into() },
-        temperature: recipe.rollout.temperature,
-        divergence: match d.divergence {
-            DivergenceKind::ReverseKl => Divergence::ReverseKl,
-            DivergenceKind::ForwardKl => Divergence::ForwardKl,
-        },
-        importance: match d.is_kind {
-            IsKind::Behaviour => Importance::Behaviour,
-            IsKind::Context => Importance::Context,
-            IsKind::None => Importance::None,
-        },
+        weights: context.weights,
+        temperature: context.recipe.rollout.temperature,
+        divergence: d.divergence,
+        support: d.support,
+        importance: d.is_kind,
         is_clip: d.is_clip,
         outlier: (d.outlier > 0.0).then_some(d.outlier),
-        clip: Clip { low: g.clip_low, high: g.clip_high, dual: g.dual_clip, ..Clip::default() },
-        ..LossConfig::default()
+        clip: ClipBounds { low: g.clip_low, high: g.clip_high, dual: g.dual_clip, ..ClipBounds::default() },
     }
 }
 
@@ -322,8 +315,8 @@ impl Rows {
         }
     }
 
-    fn streams(&self) -> HeadStreams<'_> {
-        HeadStreams {
+    fn streams(&self) -> Streams<'_> {
+        Streams {
             ce: &self.ce,
             ref_kl: &self.ref_kl,
             rl: &self.rl,

@@ -5,6 +5,8 @@ use anyhow::Result;
 use clap::Parser;
 use serde_json::json;
 use std::fs;
+use vsdpo_artifact::Domain;
+use vsdpo_diagnose::axes;
 use vsdpo_render::CheckState;
 
 /// Say what is installed, which layers of the sandbox are active and what is missing.
@@ -14,7 +16,7 @@ use vsdpo_render::CheckState;
 /// Example: visual-sdpo doctor
 #[derive(Parser)]
 pub struct Args {
-    /// Print an array of `{name, state, detail, mend}`.
+    /// Print an array of `{name, state, detail, help}`.
     #[arg(long)]
     json: bool,
 }
@@ -24,31 +26,31 @@ struct Line {
     name: String,
     state: CheckState,
     detail: String,
-    mend: String,
+    help: String,
 }
 
 pub fn run(args: &Args) -> Result<Exit> {
     let bar = terminal::progress("starting a fork server", 0);
     let mut lines: Vec<Line> = vsdpo_render::doctor()
         .into_iter()
-        .map(|c| Line { name: c.name.into(), state: c.state, detail: c.detail, mend: c.mend })
+        .map(|c| Line { name: c.name.into(), state: c.state, detail: c.detail, help: c.help })
         .collect();
     bar.finish_and_clear();
     lines.extend(machine());
     terminal::out(&if args.json { as_json(&lines)? } else { as_text(&lines) })?;
     match lines.iter().find(|l| l.state == CheckState::Missing) {
         None => Ok(Exit::Fine),
-        Some(line) => anyhow::bail!("{}: {}: {}", line.name, line.detail, line.mend),
+        Some(line) => anyhow::bail!("{}: {}: {}", line.name, line.detail, line.help),
     }
 }
 
 /// The machine itself, and which domains this version renders.
 fn machine() -> Vec<Line> {
-    let line = |name: &str, state, detail: String, mend: &str| Line {
+    let line = |name: &str, state, detail: String, help: &str| Line {
         name: name.into(),
         state,
         detail,
-        mend: mend.into(),
+        help: help.into(),
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut lines = vec![line("cores", CheckState::Ok, cores.to_string(), "")];
@@ -65,11 +67,13 @@ fn machine() -> Vec<Line> {
         });
     }
     let training = if cfg!(feature = "train") { "on the CPU, f32" } else { "not in this build" };
-    let mend = if cfg!(feature = "train") { "" } else { "build with default features" };
+    let help = if cfg!(feature = "train") { "" } else { "build with default features" };
     let state = if cfg!(feature = "train") { CheckState::Ok } else { CheckState::Off };
-    lines.push(line("training", state, training.into(), mend));
+    lines.push(line("training", state, training.into(), help));
     lines.push(line("GPU", CheckState::Off, "not used: this version computes on the CPU".into(), ""));
-    lines.push(line("domains", CheckState::Ok, "chart, web".into(), ""));
+    let domains: Vec<&str> =
+        Domain::ALL.into_iter().filter(|d| !axes(*d).is_empty()).map(Domain::name).collect();
+    lines.push(line("domains", CheckState::Ok, domains.join(", "), ""));
     lines
 }
 
@@ -94,7 +98,7 @@ fn word(state: CheckState) -> &'static str {
 fn as_json(lines: &[Line]) -> Result<String> {
     let objects: Vec<_> = lines
         .iter()
-        .map(|l| json!({"name": l.name, "state": word(l.state), "detail": l.detail, "mend": l.mend}))
+        .map(|l| json!({"name": l.name, "state": word(l.state), "detail": l.detail, "help": l.help}))
         .collect();
     Ok(terminal::escaped_json(&serde_json::to_string_pretty(&objects)?).into_owned() + "\n")
 }
@@ -109,8 +113,8 @@ fn as_text(lines: &[Line]) -> String {
             "{open}{state:7}{close}  {name:wide$}  {}\n",
             terminal::clean_line(&l.detail)
         ));
-        if !l.mend.is_empty() {
-            text.push_str(&format!("{:7}  {:wide$}  mend: {}\n", "", "", terminal::clean_line(&l.mend)));
+        if !l.help.is_empty() {
+            text.push_str(&format!("{:7}  {:wide$}  help: {}\n", "", "", terminal::clean_line(&l.help)));
         }
     }
     text

@@ -6,16 +6,14 @@ mod chartmimic;
 mod design2code;
 #[cfg(feature = "train")]
 mod mini;
-mod questions;
-mod results;
 
 use super::Sandbox;
 use crate::Exit;
 use anyhow::{Result, bail};
 use clap::{Parser, ValueEnum};
-use questions::Asked;
 use std::path::{Path, PathBuf};
 use vsdpo_data::mini::World;
+use vsdpo_score::questions::Asked;
 
 /// Score a model on a benchmark, with 95 % confidence intervals over tasks.
 ///

@@ -1,15 +1,14 @@
 //! `generate`: the student alone, as it is used after training.
 
-use super::drawing::{Drawing, File};
-use super::render::write;
-use crate::report::png;
+use super::input::{File, Rendering};
+use super::render::write_pages;
 use crate::{Exit, terminal};
 use anyhow::{Context, Result};
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use serde_json::json;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
-use vsdpo_artifact::{Domain, Task, extract_code};
+use vsdpo_artifact::{Domain, Source, Task, extract_code};
 use vsdpo_policy::{Policy, SampleConfig, read_image};
 use vsdpo_train::context::student_prompt;
 
@@ -43,36 +42,16 @@ pub struct Args {
     /// Print `{text, code: {start, end}, tokens, finished}` instead of the code.
     #[arg(long)]
     json: bool,
-    /// What is asked for; decides how the code is found in the answer and how it is run.
-    #[arg(long, value_enum, default_value = "chart")]
-    domain: Asked,
     #[command(flatten)]
-    drawing: Drawing,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Asked {
-    /// A matplotlib script.
-    Chart,
-    /// An HTML page.
-    Web,
+    rendering: Rendering,
 }
 
 pub fn run(args: &Args) -> Result<Exit> {
     let policy = Policy::load(&args.model)?;
     let images = args.image.iter().map(|path| read_image(path)).collect::<Result<Vec<_>, _>>()?;
-    let domain = match args.domain {
-        Asked::Chart => Domain::Chart,
-        Asked::Web => Domain::Web,
-    };
-    let task = Task {
-        id: "command line".into(),
-        domain,
-        prompt: args.prompt.clone(),
-        images,
-        reference: None,
-        requirements: None,
-    };
+    let domain = args.rendering.domain().unwrap_or(Domain::Chart);
+    let language = domain.default_language();
+    let task = Task { prompt: args.prompt.clone(), images, ..Task::unspecified(domain, language) };
     let prompt = policy.encode(&student_prompt(&task))?;
     let config =
         SampleConfig { max_completion_tokens: args.max_tokens, temperature: args.temperature, top_p: 1.0 };
@@ -80,7 +59,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     let drawn = policy.sample(&[prompt], 1, &config, args.seed);
     bar.finish_and_clear();
     let answer = drawn?.into_iter().next().context("the model gave no answer")?;
-    let code = extract_code(&answer.text, domain);
+    let code = extract_code(&answer.text, language);
     let source = code.text(&answer.text).unwrap_or("");
     if args.json {
         let value = json!({
@@ -97,9 +76,9 @@ pub fn run(args: &Args) -> Result<Exit> {
         ));
     }
     if let Some(path) = &args.render {
-        let (name, source) = ("the model's code".into(), source.to_owned());
-        let rendered = args.drawing.picture_of(&File { name, domain, source, folder: None })?;
-        write(path, &png(&rendered.image)?)?;
+        let (name, source) = ("the model's code".into(), Source::new(source, language));
+        let rendered = args.rendering.render(&File { name, domain, source })?;
+        write_pages(path, &rendered.pages)?;
     }
     Ok(Exit::Fine)
 }

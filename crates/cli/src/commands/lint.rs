@@ -5,7 +5,7 @@ mod config;
 mod ignore;
 mod reference;
 
-use super::drawing::{Drawing, File, file};
+use super::input::{File, Rendering};
 use super::source;
 use crate::emit::{Checked, github, human, json, sarif};
 use crate::{Exit, report, terminal};
@@ -16,7 +16,7 @@ use reference::Reference;
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
-use vsdpo_artifact::{Defect, Outcome};
+use vsdpo_artifact::{Defect, Outcome, Task};
 use vsdpo_credit::{CreditConfig, credit};
 use vsdpo_diagnose::{all_rules, diagnose};
 
@@ -57,7 +57,7 @@ pub struct Args {
     #[arg(long, value_name = "OUT")]
     html: Option<PathBuf>,
     #[command(flatten)]
-    drawing: Drawing,
+    rendering: Rendering,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -81,7 +81,7 @@ pub fn run(args: &Args) -> Result<Exit> {
                 rules.select = select.clone();
             }
             rules.ignore.extend(&ignore);
-            Ok((file(path, source::read_or_stdin(path)?), rules))
+            Ok((args.rendering.file(path, source::read_or_stdin(path)?), rules))
         };
         match read() {
             Ok(read) => sources.push(read),
@@ -109,17 +109,17 @@ pub fn run(args: &Args) -> Result<Exit> {
 fn check(sources: Vec<(File, Rules)>, args: &Args) -> Result<Vec<Checked>> {
     let (files, rules): (Vec<File>, Vec<Rules>) = sources.into_iter().unzip();
     let reference = match &args.reference {
-        Some(path) => Some(Reference::open(path, &files, args.drawing.timeout())?),
+        Some(path) => Some(Reference::open(path, &files, args.rendering.timeout())?),
         None => None,
     };
-    let mut renderers = args.drawing.renderers(files.len());
+    let mut renderers = args.rendering.renderers(files.len());
     let bar = terminal::progress("rendering", files.len() as u64);
     let mut checked = Vec::new();
     let part = 4 * renderers.workers();
     for (files, rules) in files.chunks(part).zip(rules.chunks(part)) {
         let outcomes = renderers.render(files)?;
         for ((file, rules), outcome) in files.iter().zip(rules).zip(outcomes) {
-            checked.push(judge(file, rules, outcome, reference.as_ref())?);
+            checked.push(diagnosed(file, rules, outcome, reference.as_ref())?);
         }
         bar.inc(files.len() as u64);
     }
@@ -127,20 +127,24 @@ fn check(sources: Vec<(File, Rules)>, args: &Args) -> Result<Vec<Checked>> {
     Ok(checked)
 }
 
-fn judge(file: &File, rules: &Rules, outcome: Outcome, reference: Option<&Reference>) -> Result<Checked> {
-    let (domain, source) = (file.domain, file.source.clone());
-    let mut diagnosis = diagnose(domain, None, &outcome);
-    if let (Some(reference), Some(rendered)) = (reference, outcome.rendered()) {
-        diagnosis = reference.judge(file, diagnosis, rendered)?;
-    }
+/// The diagnosis and the credit of one file, without the findings that the project or a comment
+/// silences.
+fn diagnosed(file: &File, rules: &Rules, outcome: Outcome, reference: Option<&Reference>) -> Result<Checked> {
+    let (domain, language) = (file.domain, file.source.language);
+    let comparison = match (reference, outcome.rendered()) {
+        (Some(reference), Some(_)) => Some(reference.compare(file)?),
+        _ => None,
+    };
+    let task = Task::unspecified(domain, language);
+    let mut diagnosis = diagnose(&task, &outcome, comparison.as_ref());
     diagnosis.defects.retain(|d| rules.wants(d.rule));
     let blame = |outcome: &Outcome, defects: &[Defect]| {
-        credit(domain, &source, outcome, defects, &CreditConfig::default())
+        credit(language, &file.source.text, outcome, defects, &CreditConfig::default())
     };
     let first = blame(&outcome, &diagnosis.defects);
     let ignores = ignore::ignores(file);
-    let file = file.name.clone();
-    let mut checked = Checked { credit: first, file, domain, outcome, diagnosis, source: source.clone() };
+    let (name, source) = (file.name.clone(), file.source.text.clone());
+    let mut checked = Checked { credit: first, file: name, domain, language, outcome, diagnosis, source };
     let (silenced, kept): (Vec<Defect>, Vec<Defect>) = std::mem::take(&mut checked.diagnosis.defects)
         .into_iter()
         .partition(|d| ignore::silenced(&ignores, d, &checked));

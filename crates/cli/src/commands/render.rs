@@ -1,13 +1,14 @@
 //! `render`: the picture and the element table of one script or page.
 
-use super::drawing::{Drawing, file};
+use super::input::Rendering;
 use super::source;
-use crate::report::png;
 use crate::{Exit, terminal};
 use anyhow::{Context, Result};
 use clap::Parser;
 use std::fs;
 use std::path::{Path, PathBuf};
+use vsdpo_artifact::{Image, Page};
+use vsdpo_score::files::png;
 
 /// Render a matplotlib script or an HTML page in the sandbox and write its picture.
 ///
@@ -20,7 +21,8 @@ use std::path::{Path, PathBuf};
 pub struct Args {
     /// A Python script that draws a chart, or a page (.html).
     file: PathBuf,
-    /// The picture to write, as PNG.
+    /// The picture to write, as PNG; of several pages the first, the others beside it as
+    /// NAME-2.png.
     #[arg(short, long, value_name = "PNG")]
     output: PathBuf,
     /// Also write the table of everything drawn: kind, box, text, colour and the calls that drew
@@ -28,23 +30,42 @@ pub struct Args {
     #[arg(long, value_name = "JSON")]
     elements: Option<PathBuf>,
     #[command(flatten)]
-    drawing: Drawing,
+    rendering: Rendering,
 }
 
 pub fn run(args: &Args) -> Result<Exit> {
     let read = (args.file.display().to_string(), source::read(&args.file)?);
-    let rendered = args.drawing.picture_of(&file(&args.file, read))?;
-    write(&args.output, &png(&rendered.image)?)?;
+    let rendered = args.rendering.render(&args.rendering.file(&args.file, read))?;
+    let written = write_pages(&args.output, &rendered.pages)?;
     if let Some(path) = &args.elements {
         let table = serde_json::to_string_pretty(&rendered.elements)? + "\n";
         write(path, table.as_bytes())?;
     }
-    let (width, height) = (rendered.image.width, rendered.image.height);
-    let place = args.output.display();
-    let line = format!("{place}: {width}x{height} px, {} elements", rendered.elements.len());
-    terminal::out(&(terminal::clean_line(&line) + "\n"))?;
+    for (i, (path, page)) in written.iter().zip(&rendered.pages).enumerate() {
+        let Image { width, height, .. } = &page.image;
+        let elements = rendered.elements_on(i).len();
+        let line = format!("{}: {width}x{height} px, {elements} elements", path.display());
+        terminal::out(&(terminal::clean_line(&line) + "\n"))?;
+    }
     rendered.notes.iter().for_each(|note| terminal::remark(&format!("note: {note}")));
     Ok(Exit::Fine)
+}
+
+/// Writes the pages of a render: the first one to `path`, page N to `path` with `-N` before the
+/// suffix. Returns the paths.
+pub fn write_pages(path: &Path, pages: &[Page]) -> Result<Vec<PathBuf>> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let suffix = path.extension().map_or(String::new(), |end| format!(".{}", end.to_string_lossy()));
+    let mut written = Vec::new();
+    for (i, page) in pages.iter().enumerate() {
+        let path = match i {
+            0 => path.to_path_buf(),
+            _ => path.with_file_name(format!("{stem}-{}{suffix}", i + 1)),
+        };
+        write(&path, &png(&page.image)?)?;
+        written.push(path);
+    }
+    Ok(written)
 }
 
 /// Writes a file that a person asked for.

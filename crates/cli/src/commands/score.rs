@@ -3,15 +3,15 @@
 mod chartmimic;
 pub mod design2code;
 mod many;
-pub mod pages;
 mod pairs;
-pub mod print;
-pub mod scorer;
-pub mod sights;
 
 use crate::Exit;
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use vsdpo_score::chartmimic::Rules;
+use vsdpo_score::design2code::scorer::{Clip, PageScorer, PageScorerConfig};
 
 /// Score predictions against references exactly as a benchmark does.
 ///
@@ -33,4 +33,52 @@ pub fn run(args: &Args) -> Result<Exit> {
         Benchmark::Chartmimic(args) => chartmimic::run(args),
         Benchmark::Design2code(args) => design2code::run(args),
     }
+}
+
+/// Whose arithmetic, as it is typed.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    Official,
+    Fixed,
+}
+
+impl From<Mode> for Rules {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Official => Rules::Official,
+            Mode::Fixed => Rules::Fixed,
+        }
+    }
+}
+
+/// A scorer of pages with the weights of CLIP in `clip`, if given.
+pub fn page_scorer(timeout: u64, clip: Option<&Path>, cache: Option<&Path>) -> Result<PageScorer> {
+    PageScorer::start(page_scorer_config(timeout, clip, cache)?)
+}
+
+/// The settings of such a scorer.
+pub fn page_scorer_config(
+    timeout: u64,
+    clip: Option<&Path>,
+    cache: Option<&Path>,
+) -> Result<PageScorerConfig> {
+    Ok(PageScorerConfig {
+        timeout: Duration::from_secs(timeout),
+        clip: clip.map(load_clip).transpose()?,
+        cache: cache.map(PathBuf::from),
+    })
+}
+
+#[cfg(feature = "train")]
+fn load_clip(folder: &Path) -> Result<Clip> {
+    let model = vsdpo_policy::ClipModel::load(folder)?;
+    let embed = move |images: &[&vsdpo_artifact::Image]| -> Result<Vec<Vec<f32>>, vsdpo_score::EmbedError> {
+        Ok(model.embed(images)?.iter().map(|vector| vector.values().to_vec()).collect())
+    };
+    Ok(Clip { embed: Box::new(embed), folder: folder.to_path_buf() })
+}
+
+#[cfg(not(feature = "train"))]
+fn load_clip(_: &Path) -> Result<Clip> {
+    anyhow::bail!("this build has no networks: leave --clip out, or build with them")
 }

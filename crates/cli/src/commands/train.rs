@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use vsdpo_train::recipe::Recipe;
-use vsdpo_train::{End, RunOptions, RunSummary, StepReport};
+use vsdpo_train::{End, Environment, RunOptions, RunSummary, StepReport};
 
 /// Train a policy as a recipe says.
 ///
@@ -37,7 +37,8 @@ pub fn run(args: &Args) -> Result<Exit> {
     let bar = terminal::progress("loading", recipe.steps as u64);
     let mut on_step = |step: &StepReport| show(&bar, step);
     let options = RunOptions { resume: args.resume, stop, on_step: &mut on_step };
-    let summary = vsdpo_train::run(&recipe, options);
+    let environment = Environment::open(&recipe)?;
+    let summary = vsdpo_train::run(&recipe, &environment, options);
     bar.finish_and_clear();
     let summary = summary?;
     let page = report::write(&summary.folder)?.index;

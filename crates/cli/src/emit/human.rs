@@ -5,7 +5,7 @@ use super::{Checked, failure_rule};
 use crate::terminal::{clean, clean_line};
 use annotate_snippets::{AnnotationKind, Group, Level, Message, Renderer, Snippet, Title};
 use std::ops::Range;
-use vsdpo_artifact::{Defect, Domain, ExecError, Outcome, Region, Span};
+use vsdpo_artifact::{Defect, ExecError, Language, Outcome, Region, Span};
 use vsdpo_diagnose::all_rules;
 
 /// Statements under a caret, and boxes in the note, at most.
@@ -87,27 +87,29 @@ impl Shown<'_> {
 
     /// What the caret points at: a statement, of an element of a page its start tag only.
     fn pointed_at(&self, span: Span) -> Range<usize> {
-        let tag = match self.checked.domain {
-            Domain::Web => span.text(&self.source).filter(|text| text.starts_with('<')),
-            Domain::Chart | Domain::Slide => None,
+        let tag = match self.checked.language {
+            Language::Html => span.text(&self.source).filter(|text| text.starts_with('<')),
+            Language::Python => None,
         };
         span.start..tag.and_then(|text| text.find('>')).map_or(span.end, |end| span.start + end + 1)
     }
 
     fn place(&self, defect: &Defect) -> Option<String> {
-        let image = &self.checked.outcome.rendered()?.image;
+        let pages = &self.checked.outcome.rendered()?.pages;
+        let image = &pages.get(defect.page as usize)?.image;
+        let of = if pages.len() > 1 { format!(" of page {}", defect.page + 1) } else { String::new() };
         let boxes: Vec<String> = defect.regions.iter().take(MANY).map(|r| region(*r)).collect();
         let more = defect.regions.len().saturating_sub(MANY);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         (!boxes.is_empty()).then(|| {
-            format!("in the picture ({}x{} px) at {}{more}", image.width, image.height, boxes.join(" "))
+            format!("in the picture{of} ({}x{} px) at {}{more}", image.width, image.height, boxes.join(" "))
         })
     }
 
     fn observed(&self, defect: &Defect) -> Option<String> {
         let axis = all_rules().find(|r| r.id == defect.rule)?.axis?;
         let observed = clean_line(&self.checked.diagnosis.rubric.get(axis)?.observed);
-        (!observed.is_empty()).then(|| format!("{}: {observed}", axis.name()))
+        (!observed.is_empty()).then(|| format!("{}: {observed}", axis.name))
     }
 
     fn result(&self) -> String {
@@ -117,9 +119,9 @@ impl Shown<'_> {
             return format!("{file}: did not run, reward {:.2}\n", d.reward);
         }
         let sign = |ok| if ok { "ok" } else { "defect" };
-        let verdicts =
-            d.rubric.axes.iter().map(|(axis, v)| (axis.name(), v.satisfied.map_or("not judged", sign)));
-        let axes: Vec<String> = verdicts.map(|(axis, sign)| format!("{axis} {sign}")).collect();
+        let signs =
+            d.rubric.axes.iter().map(|(axis, v)| (axis.name, v.satisfied.map_or("not evaluated", sign)));
+        let axes: Vec<String> = signs.map(|(axis, sign)| format!("{axis} {sign}")).collect();
         let found = match self.checked.findings() {
             0 => "no defects".to_owned(),
             n => counted(n, "defect"),

@@ -1,9 +1,9 @@
-//! `lint` for machines. Names are stable; regions are `[x0,y0,x1,y1]` in pixels of the image, spans
-//! are byte offsets into the file, `statement` is an index into `statements`.
+//! `lint` for machines. Names are stable; regions are `[x0,y0,x1,y1]` in pixels of the page's
+//! image, spans are byte offsets into the file, `statement` is an index into `statements`.
 
 use super::Checked;
 use serde_json::{Value, json};
-use vsdpo_artifact::{CreditedStatement, Defect, Element, Outcome};
+use vsdpo_artifact::{CreditedStatement, Defect, Element, Outcome, Page};
 
 /// One file as one object.
 pub fn lint(checked: &Checked) -> Value {
@@ -13,12 +13,15 @@ pub fn lint(checked: &Checked) -> Value {
         Outcome::Rendered(_) => Value::Null,
     };
     let elements = rendered.map_or(&[][..], |r| &r.elements[..]);
+    let pages = rendered.map_or(&[][..], |r| &r.pages[..]);
+    let size = |page: &Page| json!({"width": page.image.width, "height": page.image.height});
     json!({
         "file": checked.file,
         "domain": checked.domain,
         "executed": checked.diagnosis.executed,
         "error": error,
-        "image": rendered.map(|r| json!({"width": r.image.width, "height": r.image.height})),
+        "image": pages.first().map(size),
+        "pages": pages.iter().map(size).collect::<Vec<_>>(),
         "elements": elements.iter().map(|e| element(e, checked)).collect::<Vec<_>>(),
         "defects": checked.diagnosis.defects.iter().map(defect).collect::<Vec<_>>(),
         "rubric": checked.diagnosis.rubric,
@@ -31,6 +34,7 @@ pub fn lint(checked: &Checked) -> Value {
 fn element(e: &Element, checked: &Checked) -> Value {
     json!({
         "id": e.id,
+        "page": e.page,
         "kind": e.kind,
         "class": e.class,
         "statement": checked.statement_of(e),
@@ -43,6 +47,7 @@ fn defect(d: &Defect) -> Value {
     json!({
         "rule": d.rule,
         "severity": d.severity,
+        "page": d.page,
         "region": (!d.regions.is_empty()).then(|| d.hull()),
         "regions": d.regions,
         "elements": d.elements,

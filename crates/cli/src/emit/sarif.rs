@@ -48,7 +48,7 @@ fn result(checked: &Checked, remark: &Remark) -> Value {
     }
     if !remark.boxes.is_empty() {
         // `attachments` would need a picture on disk; the boxes alone still tell where to look.
-        value["properties"] = json!({"pictureBoxes": remark.boxes});
+        value["properties"] = json!({"page": remark.page, "pictureBoxes": remark.boxes});
     }
     value
 }

@@ -3,7 +3,7 @@
 
 use super::code::{CodeView, legend};
 use super::curve::value;
-use super::records::{Bytes, DefectRecord, ErrorRecord, StatementRecord, TokenRecord, VerdictRecord};
+use super::records::{AxisRecord, Bytes, DefectRecord, ErrorRecord, StatementRecord, TokenRecord};
 use maud::{Markup, html};
 
 /// The picture: where a browser finds it, and its size in pixels.
@@ -22,14 +22,14 @@ pub struct ArtifactView<'a> {
     pub text: &'a str,
     /// The part that was run.
     pub code: Bytes,
-    /// The render, if there is one.
-    pub picture: Option<Picture>,
-    /// Why there is none.
+    /// The pages of the render.
+    pub pictures: Vec<Picture>,
+    /// Why there are none.
     pub error: Option<&'a ErrorRecord>,
     /// Findings.
     pub defects: &'a [DefectRecord],
     /// Axis by axis.
-    pub rubric: Vec<(&'a str, VerdictRecord)>,
+    pub rubric: Vec<(&'a str, AxisRecord)>,
     /// Offsets in `text`.
     pub statements: &'a [StatementRecord],
     /// Offsets in `text`.
@@ -56,23 +56,24 @@ impl ArtifactView<'_> {
     }
 
     fn picture_markup(&self) -> Markup {
-        let Some(picture) = &self.picture else {
-            return html! { div.nopicture { "no picture" } };
-        };
         html! {
-            figure.picture {
-                img src=(picture.href) width=(picture.width) height=(picture.height) alt="the render";
-                (boxes(self.defects, picture.width, picture.height))
+            @if self.pictures.is_empty() { div.nopicture { "no picture" } }
+            @for (page, picture) in self.pictures.iter().enumerate() {
+                figure.picture {
+                    img src=(picture.href) width=(picture.width) height=(picture.height) alt="the render";
+                    (boxes(self.defects, page, picture))
+                }
             }
         }
     }
 }
 
-/// The boxes of the defects over a picture of `width` x `height` pixels.
-pub fn boxes(defects: &[DefectRecord], width: u32, height: u32) -> Markup {
+/// The boxes of the defects of one page over its picture.
+pub fn boxes(defects: &[DefectRecord], page: usize, picture: &Picture) -> Markup {
+    let Picture { width, height, .. } = *picture;
     html! {
         svg.boxes viewBox={ "0 0 " (width) " " (height) } preserveAspectRatio="none" aria-hidden="true" {
-            @for (i, defect) in defects.iter().enumerate() {
+            @for (i, defect) in defects.iter().enumerate().filter(|(_, d)| d.page == page) {
                 g.remark[defect.severity <= 0.0] data-d=(i) data-e=(elements(defect)) {
                     @for (j, [x0, y0, x1, y1]) in defect.regions.iter().enumerate() {
                         rect x=(x0) y=(y0) width=((x1 - x0).max(0.0)) height=((y1 - y0).max(0.0)) {
@@ -123,18 +124,18 @@ fn findings(defects: &[DefectRecord]) -> Markup {
     }
 }
 
-fn rubric(axes: &[(&str, VerdictRecord)]) -> Markup {
+fn rubric(axes: &[(&str, AxisRecord)]) -> Markup {
     html! {
         @if !axes.is_empty() {
             table.rubric {
                 thead { tr { th { "axis" } th { } th.num { "score" } th { "observed" } } }
                 tbody {
-                    @for (axis, verdict) in axes {
+                    @for (axis, score) in axes {
                         tr {
                             td { (axis) }
-                            td { (mark(verdict.satisfied)) }
-                            td.num { (verdict.score.map_or("–".to_owned(), value)) }
-                            td.observed { (verdict.observed) }
+                            td { (mark(score.satisfied)) }
+                            td.num { (score.score.map_or("–".to_owned(), value)) }
+                            td.observed { (score.observed) }
                         }
                     }
                 }
@@ -143,11 +144,11 @@ fn rubric(axes: &[(&str, VerdictRecord)]) -> Markup {
     }
 }
 
-/// A verdict as a sign that does not depend on colour alone.
+/// Whether an axis is satisfied, as a sign that does not depend on colour alone.
 pub fn mark(satisfied: Option<bool>) -> Markup {
     match satisfied {
         Some(true) => html! { span.ok title="satisfied" { "✓" } },
         Some(false) => html! { span.bad title="defect" { "✕" } },
-        None => html! { span.open title="not judged" { "–" } },
+        None => html! { span.open title="not evaluated" { "–" } },
     }
 }

@@ -82,7 +82,7 @@ pub fn curves(run: &Run) -> Markup {
         range: *range,
         series: metrics.iter().enumerate().map(|(i, (key, label))| series(run, key, label, i)).collect(),
     }));
-    panels.push(prefixed(run, "rubric/", "Rubric by axis", "share satisfied, of those judged", RATE));
+    panels.push(prefixed(run, "rubric/", "Rubric by axis", "share satisfied, of those evaluated", RATE));
     panels.push(prefixed(run, "timing_s/", "Time per step", "seconds by phase", None));
     if run.metrics.is_empty() && run.evals.is_empty() {
         return html! {};

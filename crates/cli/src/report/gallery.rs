@@ -3,7 +3,7 @@
 //! Nobody chose the pictures: they are the first and the last, and among several answers to a task
 //! the one of median reward.
 
-use super::artifact::boxes;
+use super::artifact::{Picture, boxes};
 use super::curve::value;
 use super::{Run, Shown};
 use maud::{Markup, html};
@@ -73,10 +73,10 @@ fn shot(shown: &Shown, name: &str) -> Markup {
     let entry = &shown.entry;
     html! {
         a.shot href={ "rollouts/" (shown.page) } {
-            @match &shown.picture {
+            @match shown.pictures.first() {
                 Some((image, width, height)) => span.frame {
                     img src={ "images/" (image) } width=(width) height=(height) loading="lazy" alt="";
-                    (boxes(&shown.record.defects, *width, *height))
+                    (boxes(&shown.record.defects, 0, &Picture { href: String::new(), width: *width, height: *height }))
                 },
                 None => span.frame.none {
                     @match &shown.record.error { Some(e) => (e.message), None => "no picture" }
@@ -84,13 +84,13 @@ fn shot(shown: &Shown, name: &str) -> Markup {
             }
             span.caption {
                 span { @if name.is_empty() { "step " (entry.step) } @else { (name) } }
-                span { (verdict(shown)) " " b { (value(entry.reward)) } }
+                span { (state(shown)) " " b { (value(entry.reward)) } }
             }
         }
     }
 }
 
-fn verdict(shown: &Shown) -> Markup {
+fn state(shown: &Shown) -> Markup {
     let entry = &shown.entry;
     let count = shown.record.defects.iter().filter(|d| d.severity > 0.0).count();
     html! {

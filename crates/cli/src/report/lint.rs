@@ -3,13 +3,14 @@
 use super::artifact::{ArtifactView, Picture};
 use super::curve::value;
 use super::page::page;
-use super::records::{Bytes, DefectRecord, ErrorRecord, StatementRecord, VerdictRecord};
+use super::records::{AxisRecord, Bytes, DefectRecord, ErrorRecord, StatementRecord};
 use crate::emit::Checked;
-use anyhow::{Context, Result};
-use image::ImageEncoder;
-use image::codecs::png::PngEncoder;
+use anyhow::Result;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use maud::{Markup, html};
 use vsdpo_artifact::{Image, Outcome};
+use vsdpo_score::files::png;
 
 /// The page of all linted files.
 pub fn lint_page(all: &[Checked]) -> Result<String> {
@@ -49,18 +50,19 @@ fn section(checked: &Checked, heading: bool) -> Result<Markup> {
             elements: s.elements.clone(),
         })
         .collect();
-    let verdict = |v: &vsdpo_artifact::Verdict| VerdictRecord {
+    let record = |v: &vsdpo_artifact::AxisScore| AxisRecord {
         satisfied: v.satisfied,
         score: v.score.map(f64::from),
         observed: v.observed.clone(),
     };
+    let pages = checked.outcome.rendered().map_or(&[][..], |r| &r.pages[..]);
     let view = ArtifactView {
         text: &checked.source,
         code: Bytes { start: 0, end: checked.source.len() },
-        picture: checked.outcome.rendered().map(|r| picture(&r.image)).transpose()?,
+        pictures: pages.iter().map(|page| picture(&page.image)).collect::<Result<_>>()?,
         error: error.as_ref(),
         defects: &defects,
-        rubric: d.rubric.axes.iter().map(|(axis, v)| (axis.name(), verdict(v))).collect(),
+        rubric: d.rubric.axes.iter().map(|(axis, v)| (axis.name, record(v))).collect(),
         statements: &statements,
         tokens: &[],
     };
@@ -75,6 +77,7 @@ fn defect(d: &vsdpo_artifact::Defect) -> DefectRecord {
     DefectRecord {
         rule: d.rule.to_owned(),
         severity: d.severity.into(),
+        page: d.page as usize,
         elements: d.elements.clone(),
         regions: d.regions.iter().map(|r| [r.x0, r.y0, r.x1, r.y1].map(f64::from)).collect(),
         message: d.message.clone(),
@@ -82,47 +85,6 @@ fn defect(d: &vsdpo_artifact::Defect) -> DefectRecord {
 }
 
 fn picture(image: &Image) -> Result<Picture> {
-    let href = format!("data:image/png;base64,{}", base64(&png(image)?));
+    let href = format!("data:image/png;base64,{}", STANDARD.encode(png(image)?));
     Ok(Picture { href, width: image.width, height: image.height })
-}
-
-/// The image as a PNG file.
-pub fn png(image: &Image) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    PngEncoder::new(&mut bytes)
-        .write_image(&image.rgba, image.width, image.height, image::ExtendedColorType::Rgba8)
-        .context("cannot encode the picture as PNG")?;
-    Ok(bytes)
-}
-
-/// The bytes in base64, padded.
-pub fn base64(bytes: &[u8]) -> String {
-    const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let word = chunk.iter().enumerate().fold(0u32, |w, (i, b)| w | u32::from(*b) << (16 - 8 * i));
-        for i in 0..4 {
-            let sign = SIGNS[(word >> (18 - 6 * i) & 63) as usize];
-            text.push(if i <= chunk.len() { sign as char } else { '=' });
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn base64_agrees_with_the_vectors_of_rfc_4648() {
-        for (plain, want) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("fooba", "Zm9vYmE="),
-            ("foobar", "Zm9vYmFy"),
-        ] {
-            assert_eq!(super::base64(plain.as_bytes()), want);
-        }
-    }
 }

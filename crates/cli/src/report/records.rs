@@ -29,6 +29,8 @@ pub struct RolloutRecord {
     pub statements: Vec<StatementRecord>,
     pub tokens: Vec<TokenRecord>,
     pub image: Option<String>,
+    /// The pages of the render; the first one is `image`.
+    pub images: Vec<String>,
 }
 
 /// A byte range.
@@ -54,6 +56,7 @@ pub struct ErrorRecord {
 pub struct DefectRecord {
     pub rule: String,
     pub severity: f64,
+    pub page: usize,
     pub elements: Vec<u32>,
     pub regions: Vec<[f64; 4]>,
     pub message: String,
@@ -82,10 +85,10 @@ pub struct TokenRecord {
     pub logp_teacher: Option<f64>,
 }
 
-/// The verdict of one axis, out of the loose rubric object.
+/// The score of one axis, from the loose rubric object.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct VerdictRecord {
+pub struct AxisRecord {
     pub satisfied: Option<bool>,
     pub score: Option<f64>,
     pub observed: String,
@@ -124,11 +127,11 @@ impl ArmRecord {
 impl RolloutRecord {
     /// No finding that counts and no failure.
     pub fn clean(&self) -> bool {
-        self.executed && self.verdicts().all(|(_, v)| v.satisfied != Some(false))
+        self.executed && self.axes().all(|(_, v)| v.satisfied != Some(false))
     }
 
     /// The rubric in its written order.
-    pub fn verdicts(&self) -> impl Iterator<Item = (&str, VerdictRecord)> {
+    pub fn axes(&self) -> impl Iterator<Item = (&str, AxisRecord)> {
         self.rubric
             .iter()
             .map(|(axis, v)| (axis.as_str(), serde_json::from_value(v.clone()).unwrap_or_default()))

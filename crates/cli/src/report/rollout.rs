@@ -15,18 +15,18 @@ pub fn page(run: &str, shown: &Shown, before: Option<&Shown>, after: Option<&Sho
 
 fn body(run: &str, shown: &Shown, before: Option<&Shown>, after: Option<&Shown>) -> Markup {
     let r = &shown.record;
-    let picture = shown.picture.as_ref().map(|(name, width, height)| Picture {
+    let picture = |(name, width, height): &(String, u32, u32)| Picture {
         href: format!("../images/{name}"),
         width: *width,
         height: *height,
-    });
+    };
     let view = ArtifactView {
         text: &r.text,
         code: r.code.unwrap_or(Bytes { start: 0, end: r.text.len() }),
-        picture,
+        pictures: shown.pictures.iter().map(picture).collect(),
         error: r.error.as_ref(),
         defects: &r.defects,
-        rubric: r.verdicts().collect(),
+        rubric: r.axes().collect(),
         statements: &r.statements,
         tokens: &r.tokens,
     };

@@ -4,7 +4,7 @@ use super::{fixtures, render, scripts};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use vsdpo_artifact::{Domain, Element, ElementKind, Statement};
+use vsdpo_artifact::{Element, ElementKind, Language, Statement};
 use vsdpo_credit::{smallest_around, statements};
 
 #[derive(Deserialize)]
@@ -103,7 +103,7 @@ fn elements_lead_to_their_statements() {
         let text = fs::read_to_string(path.with_extension("json")).unwrap();
         let truth: Truth = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let elements = &outcome.rendered().unwrap().elements;
-        let statements = statements(Domain::Chart, source, &[]);
+        let statements = statements(Language::Python, source, &[]);
         let mut left: BTreeSet<usize> = (0..elements.len()).collect();
         for entry in &truth.truth {
             for i in entry.choice.of(elements) {

@@ -10,8 +10,8 @@ mod rules;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use vsdpo_artifact::Outcome;
-use vsdpo_render::{ChartRenderer, RenderConfig};
+use vsdpo_artifact::{Domain, Language, Outcome, Source};
+use vsdpo_render::{RenderConfig, open};
 
 /// A folder of `fixtures`.
 fn fixtures(name: &str) -> PathBuf {
@@ -29,10 +29,11 @@ fn scripts(folder: &Path) -> Vec<(PathBuf, String)> {
 
 fn render(scripts: &[(PathBuf, String)]) -> Vec<Outcome> {
     let config = RenderConfig { timeout: std::time::Duration::from_secs(60), ..RenderConfig::default() };
-    let renderer =
-        ChartRenderer::start(config).unwrap_or_else(|e| panic!("these tests render for real: {e}"));
-    let sources: Vec<&str> = scripts.iter().map(|(_, source)| source.as_str()).collect();
-    let outcomes: Vec<Outcome> = renderer.render_all(&sources).into_iter().map(|o| o.unwrap()).collect();
+    let renderer = open(Domain::Chart, Language::Python, config)
+        .unwrap_or_else(|e| panic!("these tests render for real: {e}"));
+    let sources: Vec<Source> =
+        scripts.iter().map(|(_, source)| Source::new(source, Language::Python)).collect();
+    let outcomes = renderer.render_all(&sources).unwrap();
     for ((path, _), outcome) in scripts.iter().zip(&outcomes) {
         if let Outcome::Failed { error } = outcome {
             panic!("{} does not run: {}", path.display(), error.message);

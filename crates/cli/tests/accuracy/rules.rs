@@ -4,7 +4,7 @@ use super::{fixtures, render, scripts};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
-use vsdpo_artifact::Domain;
+use vsdpo_artifact::{Domain, Language, Task};
 use vsdpo_diagnose::{diagnose, rules};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -59,11 +59,12 @@ fn rules_find_what_people_see() {
         .map(|label| (label.file.clone(), label))
         .collect();
     assert!(scripts.len() >= 120 && labels.len() == scripts.len());
+    let task = Task::unspecified(Domain::Chart, Language::Python);
     let mut counts: BTreeMap<(&str, Half), Counts> = BTreeMap::new();
     for ((path, _), outcome) in scripts.iter().zip(render(&scripts)) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let label = &labels[&name];
-        let defects = diagnose(Domain::Chart, None, &outcome).defects;
+        let defects = diagnose(&task, &outcome, None).defects;
         for rule in rules(Domain::Chart).iter().filter(|r| r.id != "chart/missing-content") {
             let count = counts.entry((rule.id, label.half)).or_default();
             let said: Vec<&str> =

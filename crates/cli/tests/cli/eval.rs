@@ -198,7 +198,7 @@ fn official_files(world: &World) {
 }
 
 #[test]
-fn bad_input_is_told_with_its_mend() {
+fn bad_input_is_reported_with_its_help() {
     let world = World::new(&[("bar_1", PLOT)], &[]);
     let answers = |text: &str| fs::write(world.path("answers.json"), text).unwrap();
     let good = json!({"name": "bar_1", "response": "x"}).to_string();

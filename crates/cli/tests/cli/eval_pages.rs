@@ -137,7 +137,7 @@ fn the_row_by_hand_and_an_interrupted_run() {
     world.write("out/examples.jsonl", scored[..2].concat() + &scored[2][..50]);
     let (again, said) = world.summary();
     assert!(
-        said.contains("5 examples looked at now, 2 known from before; 1 references were in the cache"),
+        said.contains("5 examples scored now, 2 known from before; 1 references were in the cache"),
         "{said}"
     );
     assert_eq!(again, first);
@@ -169,12 +169,12 @@ fn a_killed_run_goes_on() {
     assert!(kept < 10, "it was over before it could be killed");
     let (first, said) = world.summary();
     let now = 10 - kept;
-    assert!(said.contains(&format!("{now} examples looked at now, {kept} known from before")), "{said}");
+    assert!(said.contains(&format!("{now} examples scored now, {kept} known from before")), "{said}");
     for folder in ["out", "cache"] {
         fs::remove_dir_all(world.path(folder)).unwrap();
     }
     let (whole, said) = world.summary();
-    assert!(said.contains("10 examples looked at now, 0 known from before; 0 references"), "{said}");
+    assert!(said.contains("10 examples scored now, 0 known from before; 0 references"), "{said}");
     assert_eq!(first, whole);
     let text = whole["row"]["text"]["mean"].as_f64().unwrap();
     assert!(text > 80.0 && text < 100.0, "the predictions are not told apart: {text}");
@@ -200,12 +200,12 @@ fn a_changed_picture_is_looked_at_again_and_a_missing_one_is_told() {
     assert!(first["row"]["position"]["mean"].as_f64().unwrap() < 99.0, "{first}");
     picture("pages/rick.jpg", 300);
     let (second, said) = world.summary();
-    assert!(said.contains("1 examples looked at now, 1 known from before; 1 references"), "{said}");
+    assert!(said.contains("1 examples scored now, 1 known from before; 1 references"), "{said}");
     near(&second["row"]["position"]["mean"], 100.0, 1e-9);
     assert_eq!(second["unmet"], json!({}));
     picture("data/rick.jpg", 200);
     let (third, said) = world.summary();
-    assert!(said.contains("1 examples looked at now, 1 known from before; 0 references"), "{said}");
+    assert!(said.contains("1 examples scored now, 1 known from before; 0 references"), "{said}");
     assert!(third["row"]["position"]["mean"].as_f64().unwrap() < 100.0);
 }
 
@@ -246,7 +246,7 @@ fn the_benchmark_in_parquet() {
     assert_eq!(summary["unmet"], json!({}));
     assert_eq!(fs::read(world.path("out/testset/2.png")).unwrap(), png.into_inner());
     let (_, said) = world.summary();
-    assert!(said.contains("0 examples looked at now, 2 known from before"), "{said}");
+    assert!(said.contains("0 examples scored now, 2 known from before"), "{said}");
 }
 
 /// A screenshot that fails is no blank page: the example has no scores, the command says so at its
@@ -271,14 +271,14 @@ fn a_page_that_never_loads_is_an_error_among_scores() {
     let line = world.lines().into_iter().find(|l| l["name"] == "2").unwrap();
     assert!(line["block_match"].is_null() && line["status"] == "failed", "{line}");
     let output = world.eval(&["--timeout", "4"]);
-    assert!(said(&output).contains("1 examples looked at now, 2 known"), "{}", said(&output));
+    assert!(said(&output).contains("1 examples scored now, 2 known"), "{}", said(&output));
     world.write("pages/2.html", page("2"));
     let (summary, _) = world.summary();
     assert_eq!(summary["scored"], 3);
 }
 
 #[test]
-fn bad_input_is_told_with_its_mend() {
+fn bad_input_is_reported_with_its_help() {
     let world = World::new();
     let no_browser = |output: &Output| !said(output).contains("browser");
     let output = world.eval(&[]);

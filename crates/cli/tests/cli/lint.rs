@@ -27,6 +27,7 @@ fn a_clean_chart_ends_with_0_and_has_every_name() {
         "executed",
         "error",
         "image",
+        "pages",
         "elements",
         "defects",
         "rubric",

@@ -284,5 +284,5 @@ fn a_model_answers_with_pages() {
     assert!(world.dir.path().join("out/pages/rick.jpg").is_file());
     let (again, err) = eval();
     assert_eq!(again, summary);
-    assert!(err.contains("0 examples looked at now, 3 known") && !err.contains("were cut"), "{err}");
+    assert!(err.contains("0 examples scored now, 3 known") && !err.contains("were cut"), "{err}");
 }

@@ -19,6 +19,7 @@
 //! test of the command line's crate.
 
 mod content;
+mod generate;
 mod layout;
 mod script;
 mod words;

@@ -75,6 +75,7 @@ pub trait Content: Clone + Debug + Send + Sync {
         Task {
             id,
             domain: Self::DOMAIN,
+            language: Self::DOMAIN.default_language(),
             prompt: self.prompt(),
             images: Vec::new(),
             reference: Some(self.code(layout, None)),

@@ -20,13 +20,14 @@
 
 mod content;
 mod font;
+mod generate;
 mod layout;
-mod page;
+mod markup;
 mod words;
 
 pub use content::{Card, Content, Side};
 pub use layout::{Corner, Items, Layout, WINDOW};
-pub use page::Slip;
+pub use markup::Slip;
 
 #[cfg(test)]
 mod tests;

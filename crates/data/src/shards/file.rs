@@ -76,17 +76,17 @@ impl Shard {
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let footer = guarded(|| ArrowReaderMetadata::load(&file, options).map_err(|e| line(&e)))
             .map_err(|problem| DataError::file(path, format!("no whole Parquet file ({problem})"), FETCH))?;
-        let mend = "is data.type right, and this a file of that data set?";
+        let help = "is data.type right, and this a file of that data set?";
         for column in columns {
             let name = column.name();
             let Ok(field) = footer.schema().field_with_name(name) else {
                 let all: Vec<&str> = footer.schema().fields().iter().map(|f| f.name().as_str()).collect();
                 let problem = format!("has no column `{name}`, only {}", all.join(", "));
-                return Err(DataError::file(path, problem, mend));
+                return Err(DataError::file(path, problem, help));
             };
             if !(column.fits)(&new_empty_array(field.data_type())) {
                 let problem = format!("column `{name}` holds {}, not {}", field.data_type(), column.what);
-                return Err(DataError::file(path, problem, mend));
+                return Err(DataError::file(path, problem, help));
             }
         }
         Ok(Self { path: path.to_owned(), file, footer })

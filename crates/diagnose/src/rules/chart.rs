@@ -1,5 +1,6 @@
 //! Charts: texts, legends, ticks and panels.
 
+pub(crate) mod cover;
 mod element_outside_canvas;
 mod empty_axes;
 mod legend_covers_data;
@@ -7,14 +8,50 @@ mod low_contrast;
 mod misaligned_panels;
 mod missing_content;
 mod overlapping_axes;
+pub(crate) mod panels;
+pub(crate) mod reference;
 mod text_clipped;
 mod text_overlap;
 mod tick_crowding;
 mod tiny_text;
 mod unreadable_colors;
 
-use super::{Judgement, Rule, defect};
-use vsdpo_artifact::{Axis, ChartAxis};
+use super::{Rule, RuleResult, defect};
+use vsdpo_artifact::{Axis, Domain};
+
+const fn axis(name: &'static str) -> Axis {
+    Axis { domain: Domain::Chart, name }
+}
+
+/// The chart shows the texts and the data that the task asks for.
+const CONTENT: Axis = axis("content");
+/// Texts do not overlap.
+const OVERLAP: Axis = axis("overlap");
+/// The legend does not cover data.
+const LEGEND: Axis = axis("legend");
+/// Texts are not cut at an edge.
+const CLIPPING: Axis = axis("clipping");
+/// Tick labels have room.
+const TICKS: Axis = axis("ticks");
+/// Texts stand out from what is behind them.
+const CONTRAST: Axis = axis("contrast");
+
+/// The texts are the reference's.
+const TEXT: Axis = axis("text");
+/// The axes lie in the reference's grid.
+const LAYOUT: Axis = axis("layout");
+/// The plotting calls are of the reference's kinds.
+const CHART_TYPE: Axis = axis("chart_type");
+/// The colours are the reference's.
+const COLOR: Axis = axis("color");
+/// The picture is similar to the reference's.
+const VISUAL: Axis = axis("visual");
+
+/// The axes that need no reference, in the order of rubrics; each has one rule.
+pub(crate) static AXES: [Axis; 6] = [CONTENT, OVERLAP, LEGEND, CLIPPING, TICKS, CONTRAST];
+
+/// The axes of a render that is compared with a reference, in the order of rubrics.
+pub(crate) static REFERENCE_AXES: [Axis; 5] = [TEXT, LAYOUT, CHART_TYPE, COLOR, VISUAL];
 
 /// The table entry of the rule in module `$module`, with the axis that it decides.
 macro_rules! rule {
@@ -22,7 +59,7 @@ macro_rules! rule {
         rule!(@ $module, $name, None)
     };
     ($module:ident, $name:literal, $axis:ident) => {
-        rule!(@ $module, $name, Some(Axis::Chart(ChartAxis::$axis)))
+        rule!(@ $module, $name, Some($axis))
     };
     (@ $module:ident, $name:literal, $axis:expr) => {
         Rule {
@@ -37,12 +74,12 @@ macro_rules! rule {
 }
 
 pub(super) static RULES: [Rule; 12] = [
-    rule!(missing_content, "missing-content", Content),
-    rule!(text_overlap, "text-overlap", Overlap),
-    rule!(legend_covers_data, "legend-covers-data", Legend),
-    rule!(text_clipped, "text-clipped", Clipping),
-    rule!(tick_crowding, "tick-crowding", Ticks),
-    rule!(low_contrast, "low-contrast", Contrast),
+    rule!(missing_content, "missing-content", CONTENT),
+    rule!(text_overlap, "text-overlap", OVERLAP),
+    rule!(legend_covers_data, "legend-covers-data", LEGEND),
+    rule!(text_clipped, "text-clipped", CLIPPING),
+    rule!(tick_crowding, "tick-crowding", TICKS),
+    rule!(low_contrast, "low-contrast", CONTRAST),
     rule!(element_outside_canvas, "element-outside-canvas"),
     rule!(overlapping_axes, "overlapping-axes"),
     rule!(tiny_text, "tiny-text"),

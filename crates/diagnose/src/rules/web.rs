@@ -1,6 +1,7 @@
 //! Pages: texts, controls, pictures and boxes.
 
 mod broken_image;
+mod contrast;
 mod invisible_text;
 mod low_contrast;
 mod misaligned;
@@ -8,11 +9,47 @@ mod missing_content;
 mod outside_viewport;
 mod overlap;
 mod page_overflow_x;
+pub(crate) mod reference;
 mod text_clipped;
 mod tiny_text;
+mod visible;
 
-use super::{Judgement, Rule, defect};
-use vsdpo_artifact::{Axis, WebAxis};
+use super::{Rule, RuleResult, defect};
+use vsdpo_artifact::{Axis, Domain};
+
+const fn axis(name: &'static str) -> Axis {
+    Axis { domain: Domain::Web, name }
+}
+
+/// The page shows what the task asks for.
+const CONTENT: Axis = axis("content");
+/// Texts and controls do not overlap.
+const OVERLAP: Axis = axis("overlap");
+/// Texts are not cut and stay in their boxes.
+const CLIPPING: Axis = axis("clipping");
+/// The page is no wider than the window.
+const OVERFLOW: Axis = axis("overflow");
+/// Texts stand out from what is behind them.
+const CONTRAST: Axis = axis("contrast");
+/// Neighbours of one kind are aligned.
+const ALIGNMENT: Axis = axis("alignment");
+
+/// The text blocks are the reference's (Design2Code).
+const BLOCK_MATCH: Axis = axis("block_match");
+/// The texts of matched blocks are the reference's.
+const TEXT: Axis = axis("text");
+/// Matched blocks are where the reference has them.
+const POSITION: Axis = axis("position");
+/// Matched blocks have the reference's colours.
+const COLOR: Axis = axis("color");
+/// The picture is similar to the reference's, by CLIP.
+const CLIP: Axis = axis("clip");
+
+/// The axes that need no reference, in the order of rubrics; each has one rule.
+pub(crate) static AXES: [Axis; 6] = [CONTENT, OVERLAP, CLIPPING, OVERFLOW, CONTRAST, ALIGNMENT];
+
+/// The axes of a render that is compared with a reference, in the order of rubrics.
+pub(crate) static REFERENCE_AXES: [Axis; 5] = [BLOCK_MATCH, TEXT, POSITION, COLOR, CLIP];
 
 /// The table entry of the rule in module `$module`, with the axis that it decides.
 macro_rules! rule {
@@ -20,7 +57,7 @@ macro_rules! rule {
         rule!(@ $module, $name, None)
     };
     ($module:ident, $name:literal, $axis:ident) => {
-        rule!(@ $module, $name, Some(Axis::Web(WebAxis::$axis)))
+        rule!(@ $module, $name, Some($axis))
     };
     (@ $module:ident, $name:literal, $axis:expr) => {
         Rule {
@@ -35,20 +72,20 @@ macro_rules! rule {
 }
 
 pub(super) static RULES: [Rule; 10] = [
-    rule!(missing_content, "missing-content", Content),
-    rule!(overlap, "overlap", Overlap),
-    rule!(text_clipped, "text-clipped", Clipping),
-    rule!(page_overflow_x, "page-overflow-x", Overflow),
-    rule!(low_contrast, "low-contrast", Contrast),
-    rule!(misaligned, "misaligned", Alignment),
+    rule!(missing_content, "missing-content", CONTENT),
+    rule!(overlap, "overlap", OVERLAP),
+    rule!(text_clipped, "text-clipped", CLIPPING),
+    rule!(page_overflow_x, "page-overflow-x", OVERFLOW),
+    rule!(low_contrast, "low-contrast", CONTRAST),
+    rule!(misaligned, "misaligned", ALIGNMENT),
     rule!(outside_viewport, "outside-viewport"),
     rule!(invisible_text, "invisible-text"),
     rule!(broken_image, "broken-image"),
     rule!(tiny_text, "tiny-text"),
 ];
 
-/// The table entry of a rule that needs a reference, which a scene alone has not.
-macro_rules! against {
+/// The table entry of a rule that needs a reference, which a scene does not hold.
+macro_rules! reference_rule {
     ($name:literal, $page:literal, $summary:literal, $properties:expr) => {
         Rule {
             id: concat!("web/", $name),
@@ -56,16 +93,16 @@ macro_rules! against {
             summary: $summary,
             page: include_str!(concat!("web/", $page)),
             properties: $properties,
-            check: |_| Judgement::not_judged("no reference"),
+            check: |_| RuleResult::not_evaluated("no reference"),
         }
     };
 }
 
-pub(super) static AGAINST: [Rule; 4] = [
-    against!("missing-block", "missing_block.md", "a text of the reference has no counterpart", &[]),
-    against!("extra-block", "extra_block.md", "a text has no counterpart in the reference", &[]),
-    against!("moved-block", "moved_block.md", "a text stands elsewhere than in the reference", &PLACE),
-    against!(
+pub(super) static REFERENCE_RULES: [Rule; 4] = [
+    reference_rule!("missing-block", "missing_block.md", "a text of the reference has no counterpart", &[]),
+    reference_rule!("extra-block", "extra_block.md", "a text has no counterpart in the reference", &[]),
+    reference_rule!("moved-block", "moved_block.md", "a text stands elsewhere than in the reference", &PLACE),
+    reference_rule!(
         "recoloured-block",
         "recoloured_block.md",
         "a text has another colour than in the reference",

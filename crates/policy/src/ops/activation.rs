@@ -1,23 +1,14 @@
-//! Element-wise activations: SwiGLU, SiLU, and both forms of GELU.
+//! Element-wise activations: SiLU, both forms of GELU, and the gate of SwiGLU.
 
 use super::host::{self, Scatter};
 use super::simd;
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 /// Elements handled by one task.
 const TASK: usize = 1 << 15;
 
-/// `silu(gate) * up`, element by element.
-///
-/// # Errors
-/// If shapes differ, or an operand is not contiguous f32 on the CPU.
-pub fn swiglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
-    host::check("swiglu", &[gate, up])?;
-    gate.apply_op2(up, SwiGlu)
-}
-
-/// `x / (1 + e^-x)`.
+/// SiLU, `x / (1 + e^-x)`.
 ///
 /// # Errors
 /// If the operand is not contiguous f32 on the CPU.
@@ -25,7 +16,7 @@ pub fn silu(x: &Tensor) -> Result<Tensor> {
     apply(x, Kind::Silu)
 }
 
-/// GELU in its tanh approximation (`gelu_pytorch_tanh`).
+/// The tanh approximation of GELU (`gelu_pytorch_tanh`).
 ///
 /// # Errors
 /// If the operand is not contiguous f32 on the CPU.
@@ -33,7 +24,7 @@ pub fn gelu_tanh(x: &Tensor) -> Result<Tensor> {
     apply(x, Kind::GeluTanh)
 }
 
-/// GELU in its exact form, with the error function.
+/// The exact GELU, with the error function.
 ///
 /// # Errors
 /// If the operand is not contiguous f32 on the CPU.
@@ -117,7 +108,7 @@ fn zip_map(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32 + Sync) -> Vec<f32>
     }
 }
 
-/// Dispatches on the kind outside the loop, so that each loop body is straight-line code.
+/// Dispatches on the kind outside the loop, so that the loop body has no branches.
 macro_rules! per_kind {
     ($kind:expr, $a:expr, $b:expr, |$k:ident, $x:ident, $g:ident| $body:expr) => {
         match $kind {
@@ -171,42 +162,7 @@ impl CustomOp1 for Kind {
     }
 }
 
-struct SwiGlu;
-
-impl CustomOp2 for SwiGlu {
-    fn name(&self) -> &'static str {
-        "swiglu"
-    }
-
-    fn cpu_fwd(
-        &self,
-        gate: &CpuStorage,
-        gl: &Layout,
-        up: &CpuStorage,
-        ul: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        if gl.shape() != ul.shape() {
-            bail!("swiglu: gate {:?} and up {:?} differ in shape", gl.shape(), ul.shape());
-        }
-        let (gate, up) = (host::slice("swiglu", gate, gl)?, host::slice("swiglu", up, ul)?);
-        let y = self::gate(gate, up);
-        Ok(host::stored(y, gl.shape()))
-    }
-
-    fn bwd(
-        &self,
-        gate: &Tensor,
-        up: &Tensor,
-        _: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let (dgate, dup) = host::with_slices("swiglu", [gate, up, grad], |[g, u, d]| Ok(gate_bwd(g, u, d)))?;
-        let wanted = |t: &Tensor, d| t.track_op().then(|| host::tensor(d, t.shape())).transpose();
-        Ok((wanted(gate, dgate)?, wanted(up, dup)?))
-    }
-}
-
-/// `silu(gate) * up`.
+/// `silu(gate) * up`, element by element; the operands have the same length.
 pub(super) fn gate(gate: &[f32], up: &[f32]) -> Vec<f32> {
     zip_map(
         gate,
@@ -216,7 +172,7 @@ pub(super) fn gate(gate: &[f32], up: &[f32]) -> Vec<f32> {
     )
 }
 
-/// Both gradients in one pass over the inputs.
+/// The gradients of `gate` and `up` for the output gradient `grad`, in one pass over the inputs.
 pub(super) fn gate_bwd(gate: &[f32], up: &[f32], grad: &[f32]) -> (Vec<f32>, Vec<f32>) {
     let n = gate.len();
     let mut dup = Vec::new();

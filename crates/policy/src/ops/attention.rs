@@ -1,15 +1,15 @@
 //! Scaled dot-product attention over packed sequences of different lengths.
 //!
-//! Nothing is padded and keys are not repeated: one task handles one sequence and one key/value
-//! head, and stacks the query heads that share it as extra rows of the same product. Query rows go
-//! in tiles; a causal tile multiplies keys up to its own end only, which halves the work. Forward
-//! keeps one number per query row (the logarithm of its softmax denominator), and backward
-//! recomputes the probabilities.
+//! Sequences are not padded and keys are not repeated: one task handles one sequence and one
+//! key/value head, and stacks the query heads that share it as extra rows of the same product.
+//! Query rows are processed in tiles; a causal tile multiplies keys up to its own end only, which
+//! halves the work. Forward saves one value per query row (the logarithm of its softmax
+//! denominator), and backward recomputes the probabilities.
 //!
-//! Sequences that begin alike may share the rows of their beginning (a [`Segment`]'s prefix): these
-//! are then computed once, and their gradients are added up in the order of the segments.
+//! Sequences with a common prefix may share its rows (a [`Segment`]'s prefix): these are computed
+//! once, and their gradients are added in the order of the segments.
 //!
-//! Not done: splitting one sequence and head over several threads, and attention windows.
+//! Not implemented: splitting one sequence and head over several threads, and attention windows.
 
 use super::Segment;
 use super::host::{self, Scatter};
@@ -28,11 +28,11 @@ const TILE_ROWS: usize = 96;
 /// `[n, Hkv, d]` with H a multiple of Hkv (query head h reads key head h / (H / Hkv)). The result
 /// is `[n, H, d]`.
 ///
-/// The segments' rows follow one another and cover all n. With `causal`, row t sees rows up to t of
-/// its own segment, else all of it; a prefix is seen whole.
+/// The segments' rows are consecutive and cover all n. With `causal`, row t attends to the rows up
+/// to t of its own segment, else to all of them. Every row attends to the whole prefix.
 ///
 /// # Errors
-/// If shapes or segments disagree, or an operand is not contiguous f32 on the CPU.
+/// If shapes or segments do not match, or an operand is not contiguous f32 on the CPU.
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, segments: &[Segment], causal: bool) -> Result<Tensor> {
     host::check(NAME, &[q, k, v])?;
     let lse = OnceLock::new();
@@ -85,7 +85,7 @@ impl Attention {
             bail!("{NAME}: queries {q:?} and keys {k:?} are not [n, heads, d]");
         };
         if n != nk || d != dk || k != v || d == 0 || kv == 0 || query % kv != 0 || query == 0 {
-            bail!("{NAME}: queries {q:?}, keys {k:?} and values {v:?} do not fit");
+            bail!("{NAME}: queries {q:?}, keys {k:?} and values {v:?} do not match");
         }
         let mut end = 0;
         let follows = |s: &Segment| {
@@ -115,12 +115,12 @@ impl Task {
         self.to - self.from
     }
 
-    /// Keys of the last row: the prefix and the segment.
+    /// Number of keys of the last row: the prefix and the segment.
     fn keys(&self) -> usize {
         self.prefix.len() + self.len()
     }
 
-    /// Copies this head's keys or values, the prefix first, `[keys, d]`.
+    /// Copies this head's keys or values, those of the prefix first, `[keys, d]`.
     fn gather_kv(&self, data: &[f32], h: Heads) -> Vec<f32> {
         let mut out = Vec::with_capacity(self.keys() * h.d);
         for row in self.prefix.clone().chain(self.from..self.to) {
@@ -129,12 +129,12 @@ impl Task {
         out
     }
 
-    /// Offset of the group's heads of position `t` in a `[n, H, width]` array.
+    /// Offset of position `t` of the group's heads in an array `[n, H, width]`.
     fn at(&self, t: usize, h: Heads, width: usize) -> usize {
         ((self.from + t) * h.query + self.head * h.group()) * width
     }
 
-    /// Copies the group's rows of the tile's positions from `[n, H, d]`, scaled.
+    /// Copies the group's rows at the tile's positions from `[n, H, d]`, times `scale`.
     fn gather(&self, data: &[f32], h: Heads, tile: &Tile, scale: f32, out: &mut [f32]) {
         let width = h.group() * h.d;
         for (t, out) in (tile.from..tile.to).zip(out.chunks_exact_mut(width)) {
@@ -145,14 +145,14 @@ impl Task {
         }
     }
 
-    /// Writes a tile back to `[n, H, d]`, scaled.
+    /// Writes a tile to `[n, H, d]`, times `scale`.
     ///
     /// # Safety
-    /// No other task may write the same sequence and head group.
+    /// No other task may write to the same sequence and head group.
     unsafe fn scatter(&self, tile: &Tile, h: Heads, rows: &[f32], scale: f32, out: Scatter) {
         let width = h.group() * h.d;
         for (t, row) in (tile.from..tile.to).zip(rows.chunks_exact(width)) {
-            // SAFETY: the promise above.
+            // SAFETY: the caller guarantees that no other task writes there.
             let out = unsafe { out.part(self.at(t, h, h.d), width) };
             for (o, &x) in out.iter_mut().zip(row) {
                 *o = x * scale;
@@ -161,7 +161,7 @@ impl Task {
     }
 }
 
-/// Query positions `from..to` of a task, and the keys that they can see: `prefix` and more.
+/// The query positions `from..to` of a task, and the number of keys that they attend to.
 struct Tile {
     from: usize,
     to: usize,
@@ -180,7 +180,7 @@ impl Tile {
         })
     }
 
-    /// Keys visible to row r of the tile.
+    /// Number of keys that row r of the tile attends to.
     #[inline(always)]
     fn visible(&self, r: usize, h: Heads) -> usize {
         if h.causal { self.prefix + self.from + r / h.group() + 1 } else { self.keys }
@@ -217,15 +217,15 @@ fn forward(task: Task, h: Heads, [q, k, v]: [&[f32]; 3], out: Scatter, lse: Scat
         let (kt, vt) = (Mat::new(&k, keys, h.d), Mat::new(&v, keys, h.d));
         matmul(&mut b.s, Mat::new(&b.q, rows, h.d), kt.t(), Threads::One);
         for t in tile.from..tile.to {
-            // SAFETY: this task alone writes its sequence and heads.
+            // SAFETY: only this task writes to its sequence and heads.
             let lse = unsafe { lse.part(task.at(t, h, 1), h.group()) };
             let first = (t - tile.from) * h.group();
             for (g, lse) in lse.iter_mut().enumerate() {
-                let seen = tile.visible(first + g, h);
+                let visible = tile.visible(first + g, h);
                 let row = &mut b.s[(first + g) * keys..(first + g + 1) * keys];
                 *lse = simd::vectorised(
                     #[inline(always)]
-                    || softmax(row, seen),
+                    || softmax(row, visible),
                 );
             }
         }
@@ -235,21 +235,22 @@ fn forward(task: Task, h: Heads, [q, k, v]: [&[f32]; 3], out: Scatter, lse: Scat
     }
 }
 
-/// Turns the first `seen` scores into probabilities, clears the rest, and returns log Σ exp.
+/// Replaces the first `visible` scores by probabilities, the masked rest by 0, and returns the
+/// log-sum-exp of the scores.
 #[inline(always)]
-fn softmax(row: &mut [f32], seen: usize) -> f32 {
-    let (live, hidden) = row.split_at_mut(seen);
+fn softmax(row: &mut [f32], visible: usize) -> f32 {
+    let (live, masked) = row.split_at_mut(visible);
     let top = simd::max(live);
     let total = simd::exp_shifted(live, top);
     let inverse = 1.0 / total;
     for p in live {
         *p *= inverse;
     }
-    hidden.fill(0.0);
+    masked.fill(0.0);
     top + total.ln()
 }
 
-/// Everything that backward reads.
+/// The inputs of the backward pass.
 struct Saved<'a> {
     q: &'a [f32],
     k: &'a [f32],
@@ -259,7 +260,7 @@ struct Saved<'a> {
     lse: &'a [f32],
 }
 
-/// What a task adds to the gradients of the keys and values of its prefix, `[prefix, d]` each.
+/// A task's part of the gradients of its prefix's keys and values, `[prefix, d]` each.
 struct PrefixGradient {
     rows: Range<usize>,
     head: usize,
@@ -292,18 +293,18 @@ fn backward(task: Task, h: Heads, saved: &Saved<'_>, [dq, dk, dv]: [Scatter; 3])
             let at = task.at(tile.from, h, h.d) + r / h.group() * h.query * h.d + r % h.group() * h.d;
             let (p, ds) = (&mut b.s[r * keys..(r + 1) * keys], &mut b.ds[r * keys..(r + 1) * keys]);
             let (out, grad) = (&saved.out[at..at + h.d], &saved.grad[at..at + h.d]);
-            let seen = tile.visible(r, h);
+            let visible = tile.visible(r, h);
             simd::vectorised(
                 #[inline(always)]
-                || softmax_bwd((p, ds), seen, saved.lse[at / h.d], simd::dot(out, grad)),
+                || softmax_bwd(p, ds, visible, saved.lse[at / h.d], simd::dot(out, grad)),
             );
         }
         let (p, ds) = (Mat::new(&b.s, rows, keys), Mat::new(&b.ds, rows, keys));
         matmul_add(&mut dv_local, h.d, p.t(), Mat::new(&b.o, rows, h.d), Threads::One);
         matmul_add(&mut dk_local, h.d, ds.t(), Mat::new(&b.q, rows, h.d), Threads::One);
-        // The scaled queries and the output gradient are used up; their buffers take the results.
+        // The output gradient is no longer needed, so its buffer takes the result.
         matmul(&mut b.o, ds, kt, Threads::One);
-        // SAFETY: this task alone writes its sequence and heads.
+        // SAFETY: only this task writes to its sequence and heads.
         unsafe { task.scatter(&tile, h, &b.o, h.scale(), dq) };
     }
     let shared = task.prefix.len() * h.d;
@@ -320,18 +321,19 @@ fn backward(task: Task, h: Heads, saved: &Saved<'_>, [dq, dk, dv]: [Scatter; 3])
     })
 }
 
-/// From scores and dP to probabilities and dS = P (dP - Σ_j P_j dP_j); the sum equals `o . do`.
+/// Replaces the scores in `p` by the probabilities P, and dP in `ds` by dS = P (dP - Σ_j P_j dP_j);
+/// the sum equals `o_do`, the dot product of the output and its gradient.
 #[inline(always)]
-fn softmax_bwd((p, ds): (&mut [f32], &mut [f32]), seen: usize, lse: f32, o_do: f32) {
-    let (p_live, p_hidden) = p.split_at_mut(seen);
-    let (ds_live, ds_hidden) = ds.split_at_mut(seen);
+fn softmax_bwd(p: &mut [f32], ds: &mut [f32], visible: usize, lse: f32, o_do: f32) {
+    let (p_live, p_masked) = p.split_at_mut(visible);
+    let (ds_live, ds_masked) = ds.split_at_mut(visible);
     for (p, ds) in p_live.iter_mut().zip(ds_live) {
         let prob = simd::exp(*p - lse);
         *p = prob;
         *ds = prob * (*ds - o_do);
     }
-    p_hidden.fill(0.0);
-    ds_hidden.fill(0.0);
+    p_masked.fill(0.0);
+    ds_masked.fill(0.0);
 }
 
 impl CustomOp3 for Attention {
@@ -352,7 +354,7 @@ impl CustomOp3 for Attention {
         let qkv = [host::slice(NAME, q, ql)?, host::slice(NAME, k, kl)?, host::slice(NAME, v, vl)?];
         let mut lse = vec![0.0; qkv[0].len() / h.d];
         let scattered = Scatter::new(&mut lse);
-        // SAFETY: the tasks cover every sequence and head, hence every output element.
+        // SAFETY: the tasks cover every sequence and head, so every output element is written.
         let out = unsafe {
             host::written(qkv[0].len(), |out| {
                 let out = Scatter::new(out);
@@ -388,7 +390,7 @@ impl CustomOp3 for Attention {
                 })
             })
         })?;
-        // After all tasks have written their own rows, and in their order.
+        // After all tasks have written their own rows, and in a fixed order.
         prefixes.iter().flatten().for_each(|p| p.add_to(h, &mut dk, &mut dv));
         let wanted = |t: &Tensor, g| t.track_op().then(|| host::tensor(g, t.shape())).transpose();
         Ok((wanted(q, dq)?, wanted(k, dk)?, wanted(v, dv)?))

@@ -1,12 +1,12 @@
-//! Row look-up in a table, with a scatter-add as gradient.
+//! Row lookup in a table; the gradient is a scatter-add.
 
 use super::host;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 const NAME: &str = "embedding";
 
-/// Rows `ids` of `w` `[V, c]`, giving `[ids.len(), c]`. Backward adds each row's gradient to its
-/// id.
+/// Rows `ids` of `w` `[V, c]`, as `[ids.len(), c]`. Backward adds each output row's gradient to
+/// the row of its id.
 ///
 /// # Errors
 /// If an id is not below V, or the table is not contiguous f32 on the CPU.

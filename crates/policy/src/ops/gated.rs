@@ -1,8 +1,7 @@
-//! The gated half of the feed-forward block, `silu(x Wg^T) * (x Wu^T)`, as one op.
+//! The gated input projection of SwiGLU, `silu(x Wg^T) * (x Wu^T)`, as one op.
 //!
-//! As three ops it would put two tensors of the block's inner width on the tape, and candle adds
-//! every gradient to a buffer of zeros, on one thread. Fused, both products and their gradients
-//! stay inside.
+//! Three separate ops would put two tensors of the inner width on the tape, and candle adds every
+//! gradient to a buffer of zeros on one thread. The fused op avoids both.
 
 use super::activation::{gate, gate_bwd};
 use super::host;
@@ -12,12 +11,10 @@ use std::sync::OnceLock;
 
 const NAME: &str = "gated_linear";
 
-/// `silu(x Wg^T) * (x Wu^T)` for `x` `[.., cin]` and weights `[inner, cin]`, giving `[.., inner]`.
-///
-/// Equal to [`swiglu`](super::swiglu) of two [`linear`](super::linear) calls.
+/// `silu(x Wg^T) * (x Wu^T)` for `x` `[.., cin]` and weights `[inner, cin]`, as `[.., inner]`.
 ///
 /// # Errors
-/// If shapes disagree, or an operand is not contiguous f32 on the CPU.
+/// If shapes do not match, or an operand is not contiguous f32 on the CPU.
 pub fn gated_linear(x: &Tensor, w_gate: &Tensor, w_up: &Tensor) -> Result<Tensor> {
     host::check(NAME, &[x, w_gate, w_up])?;
     let keep = [x, w_gate, w_up].iter().any(|t| t.track_op());
@@ -25,7 +22,7 @@ pub fn gated_linear(x: &Tensor, w_gate: &Tensor, w_up: &Tensor) -> Result<Tensor
 }
 
 struct GatedLinear {
-    /// Whether a backward pass can come.
+    /// Whether a backward pass is possible, because an operand is tracked.
     keep: bool,
     /// `x Wg^T` and `x Wu^T`.
     halves: OnceLock<[Vec<f32>; 2]>,
@@ -36,7 +33,9 @@ fn sizes(x: &Shape, gate: &Shape, up: &Shape) -> Result<(usize, usize, usize)> {
         ([.., cin], &[inner, win]) if *cin == win && win > 0 && gate == up => {
             Ok((x.elem_count() / win, win, inner))
         }
-        _ => bail!("{NAME}: input {x:?} with weights {gate:?} and {up:?}, want [.., cin] and [inner, cin]"),
+        _ => {
+            bail!("{NAME}: input {x:?} with weights {gate:?} and {up:?}; expected [.., cin] and [inner, cin]")
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Views of candle storage as plain `f32` slices, and buffers that are written once.
+//! Access to candle storage as plain `f32` slices, and output buffers without initial zeros.
 
 use candle_core::{CpuStorage, DType, Layout, Result, Shape, Storage, Tensor, bail};
 
@@ -13,7 +13,7 @@ pub(super) fn slice<'a>(op: &str, storage: &'a CpuStorage, layout: &Layout) -> R
     }
 }
 
-/// Calls `f` with the elements of every tensor. Used by the backward passes, which get tensors.
+/// Calls `f` with the elements of every tensor. For backward passes, whose operands are tensors.
 pub(super) fn with_slices<const N: usize, R>(
     op: &str,
     tensors: [&Tensor; N],
@@ -25,7 +25,7 @@ pub(super) fn with_slices<const N: usize, R>(
             bail!("{op}: {e}");
         }
     }
-    let dense = dense.map(|t| t.expect("checked above"));
+    let dense = dense.map(|t| t.expect("the loop above returned every error"));
     let guards: [_; N] = std::array::from_fn(|i| dense[i].storage_and_layout());
     let mut slices: [&[f32]; N] = [&[]; N];
     for (out, (storage, layout)) in slices.iter_mut().zip(&guards) {
@@ -42,13 +42,13 @@ pub(super) fn tensor(data: Vec<f32>, shape: &Shape) -> Result<Tensor> {
     Tensor::from_vec(data, shape.clone(), &candle_core::Device::Cpu)
 }
 
-/// What an op's forward pass returns to candle.
+/// The return value of an op's forward pass.
 pub(super) fn stored(data: Vec<f32>, shape: &Shape) -> (CpuStorage, Shape) {
     (CpuStorage::F32(data), shape.clone())
 }
 
-/// Refuses operands that are not f32 on the CPU before candle would, with the op's name and the
-/// mend.
+/// Returns an error for operands that are not f32 on the CPU. Candle would fail too, but its
+/// message names neither the op nor the conversion to use.
 pub(super) fn check(op: &str, tensors: &[&Tensor]) -> Result<()> {
     for t in tensors {
         if t.dtype() != DType::F32 {
@@ -61,7 +61,7 @@ pub(super) fn check(op: &str, tensors: &[&Tensor]) -> Result<()> {
     Ok(())
 }
 
-/// A buffer of `n` elements that `fill` writes completely, without a first pass of zeros.
+/// A buffer of `n` elements that `fill` writes completely; it is not zeroed first.
 ///
 /// # Safety
 /// `fill` must write every element before it reads it.
@@ -74,20 +74,20 @@ pub(super) unsafe fn written(n: usize, fill: impl FnOnce(&mut [f32])) -> Vec<f32
     out
 }
 
-/// A destination that parallel tasks write in disjoint, interleaved parts.
+/// A buffer whose disjoint, interleaved parts are written by parallel tasks.
 #[derive(Clone, Copy)]
 pub(super) struct Scatter {
     data: *mut f32,
     len: usize,
 }
 
-// SAFETY: the only access is through `part`, whose callers promise disjoint parts.
+// SAFETY: the only access is through `part`, whose callers guarantee disjoint parts.
 unsafe impl Send for Scatter {}
 // SAFETY: as above.
 unsafe impl Sync for Scatter {}
 
 impl Scatter {
-    /// Wraps a destination; it must outlive all uses.
+    /// Wraps a buffer, which must outlive all uses.
     pub(super) fn new(data: &mut [f32]) -> Self {
         Self { data: data.as_mut_ptr(), len: data.len() }
     }
@@ -95,11 +95,11 @@ impl Scatter {
     /// The part `from..from + len`.
     ///
     /// # Safety
-    /// The destination must still be alive and no other part in use may overlap this one.
+    /// The buffer must still be alive, and no other part in use may overlap this one.
     #[allow(clippy::mut_from_ref)]
     pub(super) unsafe fn part(&self, from: usize, len: usize) -> &mut [f32] {
         assert!(from + len <= self.len, "parallel write past the end");
-        // SAFETY: in bounds by the assertion, disjoint by the caller's promise.
+        // SAFETY: in bounds by the assertion, disjoint as the caller guarantees.
         unsafe { std::slice::from_raw_parts_mut(self.data.add(from), len) }
     }
 }

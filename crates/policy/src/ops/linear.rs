@@ -1,4 +1,4 @@
-//! The linear layer, `y = x W^T + b`, with weights stored `[out, in]` as in Hugging Face files.
+//! The linear layer `y = x W^T + b`, with weights `[out, in]` as in Hugging Face files.
 
 use super::host;
 use super::matrix::{Mat, product, product_of_rows};
@@ -7,17 +7,16 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tenso
 use rayon::prelude::*;
 
 const NAME: &str = "linear";
-/// Rows summed by one task in the bias gradient. Fixed, so that results do not depend on the thread
-/// count.
+/// Rows that one task sums in the bias gradient. Fixed, so that results do not depend on the number
+/// of threads.
 const ROWS: usize = 512;
 
-/// `x W^T + b` for `x` of shape `[.., cin]`, `w` `[cout, cin]` and `b` `[cout]`, giving `[..,
-/// cout]`.
+/// `x W^T + b` for `x` `[.., cin]`, `w` `[cout, cin]` and `b` `[cout]`, as `[.., cout]`.
 ///
-/// Backward computes dX = dY W, dW = dY^T X and db = Σ dY for tracked operands only.
+/// Backward computes dX = dY W, dW = dY^T X and db = Σ dY, each only for a tracked operand.
 ///
 /// # Errors
-/// If shapes disagree, or an operand is not contiguous f32 on the CPU.
+/// If shapes do not match, or an operand is not contiguous f32 on the CPU.
 pub fn linear(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Result<Tensor> {
     host::check(NAME, &[x, w])?;
     match b {
@@ -31,11 +30,11 @@ pub fn linear(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Result<Tensor> {
 
 struct Linear;
 
-/// (rows, inputs, outputs) of a product, or an error that names the shapes.
+/// The sizes (n, cin, cout) of a product, or an error that names the shapes.
 fn sizes(x: &Shape, w: &Shape) -> Result<(usize, usize, usize)> {
     match (x.dims(), w.dims()) {
         ([.., cin], [cout, win]) if cin == win && *cin > 0 => Ok((x.elem_count() / cin, *cin, *cout)),
-        _ => bail!("{NAME}: input {x:?} does not fit weight {w:?}, want [.., cin] and [cout, cin]"),
+        _ => bail!("{NAME}: input {x:?} does not match weight {w:?}; expected [.., cin] and [cout, cin]"),
     }
 }
 
@@ -47,7 +46,7 @@ fn output_shape(x: &Shape, cout: usize) -> Shape {
     Shape::from(dims)
 }
 
-/// The gradients of x and w that are wanted.
+/// The gradients of x and w, each only if it is tracked.
 fn gradients(x: &Tensor, w: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
     let (n, cin, cout) = sizes(x.shape(), w.shape())?;
     host::with_slices(NAME, [x, w, grad], |[xs, ws, gs]| {
@@ -61,7 +60,7 @@ fn gradients(x: &Tensor, w: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, O
     })
 }
 
-/// Column sums of `[n, c]`: partial sums of fixed row blocks, added in order.
+/// Column sums of `[n, c]`: partial sums of blocks of fixed size, added in order.
 pub(super) fn column_sums(rows: &[f32], c: usize) -> Vec<f32> {
     let parts: Vec<Vec<f32>> = rows
         .par_chunks(ROWS * c)
@@ -135,7 +134,7 @@ impl CustomOp3 for Linear {
     ) -> Result<(CpuStorage, Shape)> {
         let (n, cin, cout) = sizes(xl.shape(), wl.shape())?;
         if bl.dims() != [cout] {
-            bail!("{NAME}: bias {:?} does not fit weight {:?}", bl.dims(), wl.dims());
+            bail!("{NAME}: bias {:?} does not match weight {:?}", bl.dims(), wl.dims());
         }
         let (x, w, b) = (host::slice(NAME, x, xl)?, host::slice(NAME, w, wl)?, host::slice(NAME, b, bl)?);
         let mut y = product(Mat::new(x, n, cin), Mat::new(w, cout, cin).t());

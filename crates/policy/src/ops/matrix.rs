@@ -1,18 +1,17 @@
 //! Matrix products on plain slices, through the `gemm` crate.
 //!
-//! candle's own `matmul` would do for whole tensors, but the attention tiles and the loss work on
-//! parts of buffers, want to accumulate into their destination, and run single-threaded inside
-//! parallel loops.
+//! candle's `matmul` works on whole tensors, but the attention tiles and the losses multiply parts
+//! of buffers, accumulate into their output, and run single-threaded inside parallel loops.
 
 use gemm::Parallelism;
 use rayon::prelude::*;
 
 /// Rows of one block of [`product_of_rows`].
 const BLOCK_ROWS: usize = 64;
-/// Columns that the narrow side of gemm's kernel takes at once; parts are cut at its multiples.
+/// Width of the narrow side of gemm's kernel; threads get multiples of this many columns.
 const NARROW: usize = 6;
 
-/// A read-only matrix inside a slice: element (r, c) is `data[r * row + c * col]`.
+/// A read-only matrix in a slice: element (r, c) is `data[r * row + c * col]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Mat<'a> {
     /// The elements, starting with (0, 0).
@@ -28,14 +27,9 @@ pub struct Mat<'a> {
 }
 
 impl<'a> Mat<'a> {
-    /// A matrix of densely stored rows.
+    /// A matrix in row-major order without gaps.
     pub fn new(data: &'a [f32], rows: usize, cols: usize) -> Self {
         Self { data, rows, cols, row: cols, col: 1 }
-    }
-
-    /// A matrix whose rows lie `row` elements apart.
-    pub fn strided(data: &'a [f32], rows: usize, cols: usize, row: usize) -> Self {
-        Self { data, rows, cols, row, col: 1 }
     }
 
     /// The transposed view.
@@ -43,17 +37,17 @@ impl<'a> Mat<'a> {
         Self { data: self.data, rows: self.cols, cols: self.rows, row: self.col, col: self.row }
     }
 
-    /// `count` columns from `first` on.
+    /// The `count` columns from column `first`.
     fn columns(self, first: usize, count: usize) -> Self {
         Self { data: &self.data[first * self.col..], cols: count, ..self }
     }
 
-    /// `count` rows from `first` on.
+    /// The `count` rows from row `first`.
     fn lines(self, first: usize, count: usize) -> Self {
         Self { data: &self.data[first * self.row..], rows: count, ..self }
     }
 
-    /// Index after the last element.
+    /// Index after the last element in `data`.
     fn extent(&self) -> usize {
         match self.rows * self.cols {
             0 => 0,
@@ -62,7 +56,7 @@ impl<'a> Mat<'a> {
     }
 }
 
-/// Whether a product may use all threads. Inside a parallel loop it should not.
+/// Whether a product uses all threads; inside a parallel loop it should not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Threads {
     /// The calling thread only.
@@ -81,28 +75,28 @@ impl Threads {
     }
 }
 
-/// `out = a b` with `out` stored densely, `[a.rows, b.cols]`.
+/// `out = a b` with `out` `[a.rows, b.cols]` in row-major order.
 ///
 /// # Panics
 /// If the inner sizes differ or a slice is too short for its shape.
 pub fn matmul(out: &mut [f32], a: Mat<'_>, b: Mat<'_>, threads: Threads) {
-    assert!(out.len() >= a.rows * b.cols, "matrix product: destination is too short");
+    assert!(out.len() >= a.rows * b.cols, "matrix product: output is too short");
     // SAFETY: `out` holds a.rows rows of b.cols elements.
-    unsafe { gemm_raw(out.as_mut_ptr(), b.cols, false, (a, b), threads) }
+    unsafe { gemm_raw(Output { data: out.as_mut_ptr(), row: b.cols, add: false }, a, b, threads) }
 }
 
-/// `out += a b` with the rows of `out` lying `row` elements apart.
+/// `out += a b`, where the rows of `out` are `row` elements apart.
 ///
 /// # Panics
 /// If the inner sizes differ or a slice is too short for its shape.
 pub fn matmul_add(out: &mut [f32], row: usize, a: Mat<'_>, b: Mat<'_>, threads: Threads) {
     let extent = if a.rows * b.cols == 0 { 0 } else { (a.rows - 1) * row + b.cols };
-    assert!(out.len() >= extent && row >= b.cols, "matrix product: destination is too short");
-    // SAFETY: checked just above.
-    unsafe { gemm_raw(out.as_mut_ptr(), row, true, (a, b), threads) }
+    assert!(out.len() >= extent && row >= b.cols, "matrix product: output is too short");
+    // SAFETY: the assertion above.
+    unsafe { gemm_raw(Output { data: out.as_mut_ptr(), row, add: true }, a, b, threads) }
 }
 
-/// `a b` in a new buffer, which is written once instead of being zeroed first.
+/// `a b` in a new buffer, which is not zeroed first.
 ///
 /// # Panics
 /// If the inner sizes differ or a slice is too short for its shape.
@@ -112,19 +106,19 @@ pub fn product(a: Mat<'_>, b: Mat<'_>) -> Vec<f32> {
         return vec![0.0; n];
     }
     let mut out = Vec::with_capacity(n);
-    // SAFETY: the capacity is n, gemm writes all n elements and reads none of them before.
+    // SAFETY: the capacity is n; gemm writes all n elements and reads none of them first.
     unsafe {
-        gemm_raw(out.as_mut_ptr(), b.cols, false, (a, b), Threads::All);
+        gemm_raw(Output { data: out.as_mut_ptr(), row: b.cols, add: false }, a, b, Threads::All);
         out.set_len(n);
     }
     out
 }
 
-/// `a^T b` of two tall matrices, the gradient of a weight: `[a.cols, b.cols]` out of many rows.
+/// `a^T b` of two tall matrices, such as the gradient of a weight, as `[a.cols, b.cols]`.
 ///
-/// The rows go in short blocks that stay in the cache; `gemm` alone takes panels of 500 rows and
-/// more, which was 1.3 times slower. Threads share the columns of `a`, so every sum runs in the
-/// order of the rows.
+/// Short blocks of rows stay in the cache; `gemm` alone uses panels of 500 rows and more, which was
+/// measured to be 1.3 times slower. Threads divide the columns of `a`, so every sum is computed in
+/// the order of the rows.
 ///
 /// # Panics
 /// If the numbers of rows differ or a slice is too short for its shape.
@@ -143,29 +137,30 @@ pub fn product_of_rows(a: Mat<'_>, b: Mat<'_>) -> Vec<f32> {
     out
 }
 
-/// # Safety
-/// `out` must be valid for `a.rows` rows of `b.cols` elements that lie `row` apart, and, with
-/// `add`, initialised.
-pub(super) unsafe fn gemm_raw(
-    out: *mut f32,
+/// The output of [`gemm_raw`].
+struct Output {
+    data: *mut f32,
+    /// Distance between rows.
     row: usize,
+    /// Whether to add to the output instead of overwriting it.
     add: bool,
-    (a, b): (Mat<'_>, Mat<'_>),
-    threads: Threads,
-) {
+}
+
+/// # Safety
+/// `out` must be valid for `a.rows` rows of `b.cols` elements and, with `add`, initialised.
+unsafe fn gemm_raw(out: Output, a: Mat<'_>, b: Mat<'_>, threads: Threads) {
     assert_eq!(a.cols, b.rows, "matrix product: inner sizes differ");
     assert!(a.data.len() >= a.extent() && b.data.len() >= b.extent(), "matrix product: operand is too short");
-    // SAFETY: the operands were checked against their strides, the destination is the caller's
-    // promise.
+    // SAFETY: the assertions check the operands, and the caller guarantees a valid output.
     unsafe {
         gemm::gemm(
             a.rows,
             b.cols,
             a.cols,
-            out,
+            out.data,
             1,
-            row as isize,
-            add,
+            out.row as isize,
+            out.add,
             a.data.as_ptr(),
             a.col as isize,
             a.row as isize,
@@ -195,10 +190,11 @@ mod tests {
         matmul(&mut out, Mat::new(&a, 2, 3), Mat::new(&b, 3, 2), Threads::One);
         assert_eq!(out, [4., 5., 10., 11.]);
         assert_eq!(product(Mat::new(&a, 2, 3).t(), Mat::new(&out, 2, 2)).len(), 6);
-        // a^T as a transposed view of the stored a times its first column.
-        let gram = product(Mat::new(&a, 2, 3).t(), Mat::strided(&a, 2, 1, 3));
+        // a^T, as a transposed view of a, times the first column of a.
+        let first = Mat::new(&a, 2, 3).columns(0, 1);
+        let gram = product(Mat::new(&a, 2, 3).t(), first);
         assert_eq!(gram, [17., 22., 27.]);
-        assert_eq!(product_of_rows(Mat::new(&a, 2, 3), Mat::strided(&a, 2, 1, 3)), gram);
+        assert_eq!(product_of_rows(Mat::new(&a, 2, 3), first), gram);
         let mut wide = [1.0; 6];
         matmul_add(&mut wide, 3, Mat::new(&a, 2, 3), Mat::new(&b, 3, 2), Threads::All);
         assert_eq!(wide, [5., 6., 1., 11., 12., 1.]);
@@ -211,7 +207,7 @@ mod tests {
             |len: usize, k: usize| -> Vec<f32> { (0..len).map(|i| (i * k % 7) as f32 - 3.0).collect() };
         let (a, b) = (fill(n * r, 5), fill(n * c, 3));
         let (a, b) = (Mat::new(&a, n, r), Mat::new(&b, n, c));
-        // Small integers: exact in any order.
+        // Sums of small integers are exact in any order.
         assert_eq!(product_of_rows(a, b), product(a.t(), b));
     }
 }

@@ -1,7 +1,7 @@
-//! RMS norm and layer norm over the last axis.
+//! RMSNorm and LayerNorm over the last axis.
 //!
-//! Both keep one or two numbers per row from the forward pass (the op value lives as long as the
-//! tape), so that backward needs no second reduction over the input.
+//! Both save one or two values per row in the forward pass (the op lives as long as the tape), so
+//! that backward need not reduce over the input again.
 
 use super::host::{self, Scatter};
 use super::linear::add_parts;
@@ -10,13 +10,14 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tenso
 use rayon::prelude::*;
 use std::sync::OnceLock;
 
-/// Elements handled by one task. Fixed, so that weight gradients do not depend on the thread count.
+/// Elements handled by one task. Fixed, so that weight gradients do not depend on the number of
+/// threads.
 const TASK: usize = 1 << 16;
 
 /// `x / sqrt(mean(x^2) + eps) * w` over the last axis; `x` `[.., c]`, `w` `[c]`.
 ///
 /// # Errors
-/// If shapes disagree, or an operand is not contiguous f32 on the CPU.
+/// If shapes do not match, or an operand is not contiguous f32 on the CPU.
 pub fn rms_norm(x: &Tensor, w: &Tensor, eps: f64) -> Result<Tensor> {
     host::check("rms_norm", &[x, w])?;
     x.apply_op2(w, RmsNorm { eps: eps as f32, inverse: OnceLock::new() })
@@ -25,7 +26,7 @@ pub fn rms_norm(x: &Tensor, w: &Tensor, eps: f64) -> Result<Tensor> {
 /// `(x - mean) / sqrt(var + eps) * w + b` over the last axis; `x` `[.., c]`, `w` and `b` `[c]`.
 ///
 /// # Errors
-/// If shapes disagree, or an operand is not contiguous f32 on the CPU.
+/// If shapes do not match, or an operand is not contiguous f32 on the CPU.
 pub fn layer_norm(x: &Tensor, w: &Tensor, b: &Tensor, eps: f64) -> Result<Tensor> {
     host::check("layer_norm", &[x, w, b])?;
     x.apply_op3(w, b, LayerNorm { eps: eps as f32, moments: OnceLock::new() })
@@ -46,7 +47,7 @@ struct LayerNorm {
 fn width(op: &str, x: &Shape, others: &[&Shape]) -> Result<usize> {
     match x.dims().last() {
         Some(&c) if c > 0 && others.iter().all(|s| s.dims() == [c]) => Ok(c),
-        _ => bail!("{op}: input {x:?} does not fit parameters {others:?}, want [.., c] and [c]"),
+        _ => bail!("{op}: input {x:?} does not match parameters {others:?}; expected [.., c] and [c]"),
     }
 }
 
@@ -55,7 +56,8 @@ fn rows_per_task(c: usize) -> usize {
     (TASK / c).max(1)
 }
 
-/// Runs `row(input row, output row) -> statistic` over all rows.
+/// Runs `row(input row, output row) -> statistic` on all rows and returns the output and
+/// statistics.
 fn map_rows<S: Send + Default + Copy>(
     x: &[f32],
     c: usize,
@@ -85,11 +87,13 @@ fn map_rows<S: Send + Default + Copy>(
     (y, stats)
 }
 
-/// Input gradient and the sums over rows of the parameter gradients (`P` parameters of size c).
+/// The input gradient, and the gradients of `P` parameters of size c, summed over the rows.
 ///
-/// `row(i, x, grad, dx, params)` handles row i; without a tracked input `dx` is scratch.
+/// `row(i, x, grad, dx, params)` writes row i of the input gradient to `dx` and adds to `params`.
 fn backward_rows<const P: usize>(
-    (x, grad, c): (&[f32], &[f32], usize),
+    x: &[f32],
+    grad: &[f32],
+    c: usize,
     row: impl Fn(usize, &[f32], &[f32], &mut [f32], &mut [Vec<f32>; P]) + Sync,
 ) -> (Vec<f32>, [Vec<f32>; P]) {
     let block = rows_per_task(c);
@@ -123,8 +127,9 @@ fn backward_rows<const P: usize>(
     (dx, sums)
 }
 
-fn optional(wanted: &Tensor, grad: Vec<f32>) -> Result<Option<Tensor>> {
-    wanted.track_op().then(|| host::tensor(grad, wanted.shape())).transpose()
+/// The gradient as a tensor if the operand is tracked.
+fn if_tracked(operand: &Tensor, grad: Vec<f32>) -> Result<Option<Tensor>> {
+    operand.track_op().then(|| host::tensor(grad, operand.shape())).transpose()
 }
 
 impl CustomOp2 for RmsNorm {
@@ -168,7 +173,9 @@ impl CustomOp2 for RmsNorm {
         let Some(inverse) = self.inverse.get() else { bail!("rms_norm: backward without a forward pass") };
         let (dx, [dw]) = host::with_slices("rms_norm", [x, w, grad], |[x, w, g]| {
             Ok(backward_rows(
-                (x, g, c),
+                x,
+                g,
+                c,
                 #[inline(always)]
                 |i, x, g, dx, [dw]| {
                     let r = inverse[i];
@@ -180,7 +187,7 @@ impl CustomOp2 for RmsNorm {
                 },
             ))
         })?;
-        Ok((optional(x, dx)?, optional(w, dw)?))
+        Ok((if_tracked(x, dx)?, if_tracked(w, dw)?))
     }
 }
 
@@ -231,7 +238,9 @@ impl CustomOp3 for LayerNorm {
         let Some(moments) = self.moments.get() else { bail!("layer_norm: backward without a forward pass") };
         let (dx, [dw, db]) = host::with_slices("layer_norm", [x, w, grad], |[x, w, g]| {
             Ok(backward_rows(
-                (x, g, c),
+                x,
+                g,
+                c,
                 #[inline(always)]
                 |i, x, g, dx, [dw, db]| {
                     let [mean, r] = moments[i];
@@ -246,6 +255,6 @@ impl CustomOp3 for LayerNorm {
                 },
             ))
         })?;
-        Ok((optional(x, dx)?, optional(w, dw)?, optional(b, db)?))
+        Ok((if_tracked(x, dx)?, if_tracked(w, dw)?, if_tracked(b, db)?))
     }
 }

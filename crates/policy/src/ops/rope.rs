@@ -1,6 +1,6 @@
 //! Rotary position embedding in the `rotate_half` convention: element j pairs with j + d/2.
 //!
-//! The tables are constants: they never enter the tape, so no gradient is computed for them.
+//! The tables are constants: they are not on the tape, and no gradient is computed for them.
 
 use super::host;
 use super::simd;
@@ -14,11 +14,11 @@ const TASK: usize = 1 << 15;
 /// `x * cos + rotate_half(x) * sin` for `x` `[n, heads, d]` and tables `[n, d]`, where
 /// `rotate_half(x) = (-x[d/2..], x[..d/2])`.
 ///
-/// Interleaved multi-axis positions (M-RoPE) only change what the tables hold. Tables may carry no
-/// gradient; if they are tracked, none is returned for them.
+/// Interleaved multi-axis positions (M-RoPE) only change the values in the tables. Tracked tables
+/// get no gradient.
 ///
 /// # Errors
-/// If shapes disagree, d is odd, or an operand is not contiguous f32 on the CPU.
+/// If shapes do not match, d is odd, or an operand is not contiguous f32 on the CPU.
 pub fn rope(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
     host::check(NAME, &[x, cos, sin])?;
     x.apply_op3(&cos.detach(), &sin.detach(), Rope)
@@ -32,13 +32,13 @@ fn sizes(x: &Shape, cos: &Shape, sin: &Shape) -> Result<(usize, usize)> {
             Ok((heads, d))
         }
         _ => bail!(
-            "{NAME}: input {x:?} with tables {cos:?} and {sin:?}, want [n, heads, d] and [n, d], d even"
+            "{NAME}: input {x:?} with tables {cos:?} and {sin:?}; expected [n, heads, d] and [n, d] with d even"
         ),
     }
 }
 
-/// Rotates by the table's angles, or back for the gradient (`BACK`).
-fn rotate<const BACK: bool>(x: &[f32], (cos, sin): (&[f32], &[f32]), (heads, d): (usize, usize)) -> Vec<f32> {
+/// Rotates by the angles in the tables, or by the opposite angles for the gradient (`BACK`).
+fn rotate<const BACK: bool>(x: &[f32], cos: &[f32], sin: &[f32], heads: usize, d: usize) -> Vec<f32> {
     let (half, row) = (d / 2, heads * d);
     let rows = (TASK / row).max(1);
     // SAFETY: each pair of every head of every row is written, and the chunks cover all rows.
@@ -89,9 +89,10 @@ impl CustomOp3 for Rope {
         sin: &CpuStorage,
         sl: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let sizes = sizes(xl.shape(), cl.shape(), sl.shape())?;
-        let tables = (host::slice(NAME, cos, cl)?, host::slice(NAME, sin, sl)?);
-        Ok(host::stored(rotate::<false>(host::slice(NAME, x, xl)?, tables, sizes), xl.shape()))
+        let (heads, d) = sizes(xl.shape(), cl.shape(), sl.shape())?;
+        let x = host::slice(NAME, x, xl)?;
+        let (cos, sin) = (host::slice(NAME, cos, cl)?, host::slice(NAME, sin, sl)?);
+        Ok(host::stored(rotate::<false>(x, cos, sin, heads, d), xl.shape()))
     }
 
     fn bwd(
@@ -102,8 +103,9 @@ impl CustomOp3 for Rope {
         _: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let sizes = sizes(x.shape(), cos.shape(), sin.shape())?;
-        let dx = host::with_slices(NAME, [grad, cos, sin], |[g, c, s]| Ok(rotate::<true>(g, (c, s), sizes)))?;
+        let (heads, d) = sizes(x.shape(), cos.shape(), sin.shape())?;
+        let back = |[g, c, s]: [&[f32]; 3]| Ok(rotate::<true>(g, c, s, heads, d));
+        let dx = host::with_slices(NAME, [grad, cos, sin], back)?;
         Ok((Some(host::tensor(dx, x.shape())?), None, None))
     }
 }

@@ -1,4 +1,4 @@
-//! Starting a backward pass from a gradient that was computed outside the tape.
+//! Starts a backward pass from a gradient that was computed outside the tape.
 
 use super::host;
 use candle_core::backprop::GradStore;
@@ -6,13 +6,13 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 const NAME: &str = "backward";
 
-/// Gradients of all variables behind `y`, given `grad` = dL/dy in `y`'s row-major order.
+/// The gradients of all variables on which `y` depends, given `grad` = dL/dy in row-major order.
 ///
-/// The loss works on plain slices and hands back the gradient of the hidden states; this puts it on
-/// the tape. The usual `(y * grad).sum().backward()` would also compute a gradient of `grad`.
+/// The losses compute the gradient of the hidden states on plain slices; this function continues it
+/// on the tape. `(y * grad).sum().backward()` would also compute a gradient of `grad`.
 ///
 /// # Errors
-/// If the sizes differ, or an op of the tape fails.
+/// If the sizes differ, or an op on the tape fails.
 pub fn backward(y: &Tensor, grad: &[f32]) -> Result<GradStore> {
     if y.elem_count() != grad.len() {
         bail!("{NAME}: {} gradient values for a tensor of shape {:?}", grad.len(), y.shape());
@@ -21,7 +21,7 @@ pub fn backward(y: &Tensor, grad: &[f32]) -> Result<GradStore> {
     y.apply_op1(Seed { grad })?.backward()
 }
 
-/// A scalar 0 whose gradient with respect to its input is a given tensor.
+/// The scalar 0, whose gradient with respect to the input is defined as `grad`.
 struct Seed {
     grad: Tensor,
 }

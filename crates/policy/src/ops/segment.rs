@@ -1,20 +1,19 @@
-//! Which rows of a packed batch belong to one sequence.
+//! The rows of one sequence in a packed batch.
 
 use std::ops::Range;
 
-/// Consecutive rows that attend to one another, and to rows before them that they share with
-/// others.
+/// Consecutive rows that attend to one another and to a shared prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
     /// The rows.
     pub rows: Range<usize>,
-    /// Rows of an earlier segment that come before these in the sequence; all of them are seen.
-    /// Empty for a sequence that stands alone.
+    /// Rows of an earlier segment that precede these in the sequence. Every row attends to all of
+    /// them. Empty for a sequence without a shared prefix.
     pub prefix: Range<usize>,
 }
 
 impl Segment {
-    /// Rows without a shared beginning.
+    /// A segment without a shared prefix.
     pub fn alone(rows: Range<usize>) -> Self {
         Self { rows, prefix: 0..0 }
     }

@@ -1,21 +1,20 @@
-//! Inner loops: a dispatcher to the widest vector instructions, a branch-free `exp`, and
-//! reductions.
+//! Inner loops: dispatch to the widest vector instructions, a branch-free `exp`, and reductions.
 //!
-//! The build targets plain x86-64 so that one binary runs everywhere. [`vectorised`] compiles the
-//! closure it is given once per instruction set and picks one at run time, which is where most of
-//! the speed of the element-wise ops comes from. The standard library's `exp` is a call that the
-//! compiler cannot vectorise, hence the polynomial; a reduction with one accumulator is bound by
-//! the latency of an addition, hence `LANES` partial sums.
+//! The build targets plain x86-64, so that one binary runs on every such CPU. [`vectorised`]
+//! compiles its closure once per instruction set and selects one at run time, which gives most of
+//! the speed of the element-wise ops. The compiler cannot vectorise the standard library's `exp`,
+//! hence the polynomial; a reduction with one accumulator is limited by the latency of an addition,
+//! hence `LANES` partial sums.
 
 use pulp::Arch;
 
 /// Partial sums kept by every reduction. Sixteen `f32` fill one AVX-512 register.
 const LANES: usize = 16;
 
-/// Runs `body` compiled for the widest vector instructions of this machine.
+/// Runs `body` compiled for the widest vector instructions of this CPU.
 ///
-/// Everything that `body` calls must be `#[inline(always)]`, otherwise it is compiled for the
-/// baseline.
+/// Functions that `body` calls must be `#[inline(always)]`; otherwise they use the baseline
+/// instructions.
 #[inline(always)]
 pub fn vectorised<R>(body: impl FnOnce() -> R) -> R {
     Arch::new().dispatch(body)
@@ -25,13 +24,12 @@ pub fn vectorised<R>(body: impl FnOnce() -> R) -> R {
 /// always finite and never below 1.1e-38.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    // Adding 1.5 * 2^23 leaves the nearest integer in the low mantissa bits: a rounding without a
-    // branch.
+    // Adding 1.5 * 2^23 rounds to the nearest integer, in the low mantissa bits, without a branch.
     const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.33, 88.37);
     let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
-    // ln 2 in two parts, so that the reduced argument keeps all its bits.
+    // ln 2 in two parts, so that the reduced argument loses no precision.
     let r = n.mul_add(-0.693_359_4, x);
     let r = n.mul_add(2.121_944_4e-4, r);
     let mut p = 1.987_569_1e-4_f32;
@@ -56,7 +54,7 @@ pub fn tanh(x: f32) -> f32 {
     1.0 - 2.0 / (exp(2.0 * x) + 1.0)
 }
 
-/// The error function, absolute error below 5e-7 (Abramowitz and Stegun 7.1.26).
+/// The error function, with an absolute error below 5e-7 (Abramowitz and Stegun 7.1.26).
 #[inline(always)]
 pub fn erf(x: f32) -> f32 {
     let a = x.abs();
@@ -69,7 +67,7 @@ pub fn erf(x: f32) -> f32 {
     (1.0 - p * t * exp(-a * a)).copysign(x)
 }
 
-/// Σ f(i) for i in 0..n, in `LANES` partial sums; the order does not depend on the machine.
+/// Σ f(i) for i in 0..n, in `LANES` partial sums; the order does not depend on the CPU.
 #[inline(always)]
 pub fn sum_by(n: usize, f: impl Fn(usize) -> f32) -> f32 {
     let mut lanes = [0f32; LANES];
@@ -100,7 +98,7 @@ pub fn sum(x: &[f32]) -> f32 {
     sum_by(x.len(), |i| x[i])
 }
 
-/// Σ x_i y_i over the shorter of the two.
+/// Σ x_i y_i over the shorter length.
 #[inline(always)]
 pub fn dot(x: &[f32], y: &[f32]) -> f32 {
     let n = x.len().min(y.len());
@@ -108,7 +106,7 @@ pub fn dot(x: &[f32], y: &[f32]) -> f32 {
     sum_by(n, |i| x[i] * y[i])
 }
 
-/// The largest element, or minus infinity for none.
+/// The largest element, or negative infinity for an empty slice.
 #[inline(always)]
 pub fn max(x: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; LANES];
@@ -124,7 +122,7 @@ pub fn max(x: &[f32]) -> f32 {
     lanes.into_iter().fold(f32::NEG_INFINITY, f32::max)
 }
 
-/// y += a x over the shorter of the two.
+/// y += a x over the shorter length.
 #[inline(always)]
 pub fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
     for (y, &x) in y.iter_mut().zip(x) {
@@ -145,8 +143,7 @@ pub fn exp_shifted(x: &mut [f32], shift: f32) -> f32 {
 mod tests {
     use super::*;
 
-    /// Largest error of `f` against `want` over a grid, relative to max(1, |want|) or purely
-    /// relative.
+    /// Largest error of `f` on a grid, relative to the larger of |want| and `floor`.
     fn worst(range: (f32, f32), floor: f64, f: impl Fn(f32) -> f32, want: impl Fn(f64) -> f64) -> f64 {
         (0..=40_000)
             .map(|i| range.0 + (range.1 - range.0) * i as f32 / 40_000.0)
@@ -162,7 +159,7 @@ mod tests {
         assert!(worst((-87.0, 88.0), 0.0, exp, f64::exp) < 2e-7);
         assert!(worst((-30.0, 30.0), 1.0, tanh, f64::tanh) < 3e-7);
         assert!(worst((-30.0, 30.0), 0.0, sigmoid, |x| 1.0 / (1.0 + (-x).exp())) < 4e-7);
-        // erf by its Taylor series, which converges quickly enough in this range.
+        // The Taylor series of erf, which converges fast enough in this range.
         let erf64 = |x: f64| {
             let (mut term, mut total) = (x, x);
             for n in 1..80 {
@@ -183,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn reductions_cover_ragged_lengths() {
+    fn reductions_handle_lengths_that_are_no_multiple_of_the_lanes() {
         for n in [0usize, 1, 15, 16, 17, 50] {
             let x: Vec<f32> = (0..n).map(|i| i as f32 - 7.0).collect();
             let exact: f32 = x.iter().sum();

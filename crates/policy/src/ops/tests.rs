@@ -1,5 +1,5 @@
-//! Every op against a slow composition of candle's own ops (values and gradients) and against
-//! central finite differences.
+//! Compares every op with a composition of candle's own ops (values and gradients) and with central
+//! finite differences.
 
 use super::*;
 use candle_core::{D, DType, Device, Result, Tensor, Var};
@@ -21,12 +21,11 @@ fn values(t: &Tensor) -> Vec<f32> {
 fn close(got: &[f32], want: &[f32], tolerance: f32, what: &str) {
     assert_eq!(got.len(), want.len(), "{what}: length");
     for (i, (g, w)) in got.iter().zip(want).enumerate() {
-        assert!((g - w).abs() <= tolerance * w.abs().max(1.0), "{what}[{i}]: {g} instead of {w}");
+        assert!((g - w).abs() <= tolerance * w.abs().max(1.0), "{what}[{i}]: {g}, expected {w}");
     }
 }
 
-/// A fixed, uneven weighting turns any output into a scalar with a gradient that tells elements
-/// apart.
+/// Fixed weights that reduce any output to a scalar whose gradient differs between elements.
 fn weights(t: &Tensor) -> Vec<f32> {
     (0..t.elem_count()).map(|i| ((i * 7 % 11) as f32 - 4.5) / 5.0).collect()
 }
@@ -56,7 +55,7 @@ fn check(
     }
 }
 
-/// Central differences at a few elements of input `i`.
+/// Compares `grad` with central differences at a few elements of input `i`.
 fn differences(inputs: &[Var], i: usize, grad: &[f32], op: &impl Fn(&[Tensor]) -> Result<Tensor>) {
     let base = values(&inputs[i]);
     let at = |j: usize, h: f32| {
@@ -72,13 +71,13 @@ fn differences(inputs: &[Var], i: usize, grad: &[f32], op: &impl Fn(&[Tensor]) -
         let slope = ((at(j, h) - at(j, -h)) / (2.0 * h as f64)) as f32;
         assert!(
             (slope - grad[j]).abs() < 3e-3 * slope.abs().max(1.0),
-            "input {i}[{j}]: {} vs {slope}",
+            "gradient of input {i}[{j}]: {}, expected {slope}",
             grad[j]
         );
     }
 }
 
-/// With only input `i` tracked, it alone gets a gradient, and the same one as before.
+/// Checks that if only input `i` is tracked, only it gets a gradient, and the same one.
 fn untracked(tracked: &[Tensor], i: usize, op: &impl Fn(&[Tensor]) -> Result<Tensor>) {
     let full = backward(&op(tracked).unwrap(), &weights(&op(tracked).unwrap())).unwrap();
     let mut mixed: Vec<Tensor> = tracked.iter().map(|t| t.detach()).collect();
@@ -86,7 +85,7 @@ fn untracked(tracked: &[Tensor], i: usize, op: &impl Fn(&[Tensor]) -> Result<Ten
     let y = op(&mixed).unwrap();
     let grads = backward(&y, &weights(&y)).unwrap();
     assert_eq!(values(grads.get(&tracked[i]).unwrap()), values(full.get(&tracked[i]).unwrap()));
-    // The only other entry is the seed itself.
+    // The store also has an entry for the seed op, which is not an input.
     let leaves = grads.get_ids().filter(|&&id| mixed.iter().any(|t| t.id() == id)).count();
     assert_eq!(leaves, 1);
 }
@@ -141,20 +140,20 @@ fn layer_norm_rows() {
 }
 
 #[test]
-fn gated_linear_is_its_parts() {
+fn gated_linear_equals_separate_ops() {
     let inputs = [random(&[2, 5, 7], 26), random(&[9, 7], 27), random(&[9, 7], 28)];
-    let parts = |t: &[Tensor]| swiglu(&linear(&t[0], &t[1], None)?, &linear(&t[0], &t[2], None)?);
-    check(&inputs, |t| gated_linear(&t[0], &t[1], &t[2]), parts);
+    let half = |x: &Tensor, w: &Tensor| x.flatten_to(1)?.matmul(&w.t()?)?.reshape((2, 5, 9));
+    let slow = |t: &[Tensor]| half(&t[0], &t[1])?.silu()? * half(&t[0], &t[2])?;
+    check(&inputs, |t| gated_linear(&t[0], &t[1], &t[2]), slow);
     assert!(gated_linear(&inputs[0], &inputs[1], &random(&[8, 7], 1)).is_err());
 }
 
 #[test]
 fn activations() {
-    let pair = [random(&[5, 33], 7), random(&[5, 33], 8)];
-    check(&pair, |t| swiglu(&t[0], &t[1]), |t| t[0].silu()? * &t[1]);
-    check(&pair[..1], |t| silu(&t[0]), |t| t[0].silu());
-    check(&pair[..1], |t| gelu_tanh(&t[0]), |t| t[0].gelu());
-    check(&pair[..1], |t| gelu(&t[0]), |t| t[0].gelu_erf());
+    let x = [random(&[5, 33], 7)];
+    check(&x, |t| silu(&t[0]), |t| t[0].silu());
+    check(&x, |t| gelu_tanh(&t[0]), |t| t[0].gelu());
+    check(&x, |t| gelu(&t[0]), |t| t[0].gelu_erf());
 }
 
 #[test]
@@ -191,8 +190,7 @@ fn embedding_adds_repeated_ids() {
     assert!(embedding(&table, &[6]).unwrap_err().to_string().contains("id 6"));
 }
 
-/// Attention one sequence at a time with repeated keys, through candle's matmul and softmax by
-/// hand.
+/// Attention of one sequence at a time, with repeated keys and candle's own ops.
 fn slow_attention(t: &[Tensor], segments: &[usize], causal: bool) -> Result<Tensor> {
     let (heads, kv, d) = (t[0].dim(1)?, t[1].dim(1)?, t[0].dim(2)?);
     let mut parts = Vec::new();
@@ -228,15 +226,15 @@ fn attention_with_groups_and_ragged_segments() {
     }
 }
 
-/// Segments without prefixes from cumulative lengths.
+/// Segments without prefixes, from cumulative lengths.
 fn alone(lengths: &[usize]) -> Vec<Segment> {
     lengths.windows(2).map(|w| Segment::alone(w[0]..w[1])).collect()
 }
 
 #[test]
-fn a_shared_prefix_counts_as_often_as_it_is_shared() {
-    // Rows 0..5 begin two sequences, which go on in 5..8 and 8..10; 10..12 stands alone. Laid out
-    // whole, the sequences are 0..8 and 0..5 with 8..10.
+fn a_shared_prefix_equals_a_copy_per_sequence() {
+    // Rows 0..5 are the prefix of two sequences, which continue in 5..8 and 8..10; 10..12 is a
+    // sequence without a prefix. The comparison repeats the prefix rows in each sequence.
     let inputs = [random(&[12, 4, 6], 31), random(&[12, 2, 6], 32), random(&[12, 2, 6], 33)];
     let after = |rows| Segment { rows, prefix: 0..5 };
     let segments = [Segment::alone(0..5), after(5..8), after(8..10), Segment::alone(10..12)];
@@ -273,13 +271,13 @@ fn results_do_not_depend_on_the_thread_count() {
 }
 
 #[test]
-fn refusals_name_the_mend() {
+fn errors_say_how_to_fix_them() {
     let x = random(&[4, 6], 24);
     let half = x.to_dtype(DType::F16).unwrap();
     assert!(silu(&half).unwrap_err().to_string().contains("to_dtype(F32)"));
     let turned = x.t().unwrap();
     assert!(silu(&turned).unwrap_err().to_string().contains("contiguous()"));
-    assert!(linear(&x, &random(&[3, 5], 1), None).unwrap_err().to_string().contains("does not fit"));
+    assert!(linear(&x, &random(&[3, 5], 1), None).unwrap_err().to_string().contains("does not match"));
     let q = random(&[4, 2, 8], 25);
     assert!(attention(&q, &q, &q, &alone(&[0, 3]), true).unwrap_err().to_string().contains("segments"));
     assert!(backward(&x, &[0.0; 3]).is_err());

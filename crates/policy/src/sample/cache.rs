@@ -1,16 +1,16 @@
-//! Keys and values seen so far, for one sequence, by layer and head.
+//! The key/value cache of one sequence, by layer and head, and attention over it.
 //!
-//! A prompt's part is computed once and shared by its whole group; every completion owns only its
-//! own part. Parts grow by one token at a time, are of different lengths and are never moved: a row
-//! that finishes is simply dropped.
+//! The prompt's part is computed once and shared by its whole group; every completion owns the part
+//! of its own tokens. Parts grow by one token at a time, differ in length and never move, so a
+//! finished row is simply dropped.
 
-use super::tile::{LANES, Left, tile_rows};
+use super::tile::{LANES, Operand, Tile, tile_rows};
 use crate::ops::simd;
 use pulp::{Arch, Simd, WithSimd};
 
-/// What one head remembers. Keys lie in blocks of [`LANES`] tokens as `[head_dim][LANES]`, so that
-/// a strip of scores is one tile; values lie as rows filled up to whole strips.
-#[derive(Clone)]
+/// The cached keys and values of one head. Keys are stored in blocks of [`LANES`] tokens as
+/// `[head_dim][LANES]`, so that one tile computes a strip of scores; values are stored as rows,
+/// zero-padded to whole strips.
 pub(super) struct HeadCache {
     keys: Vec<f32>,
     values: Vec<f32>,
@@ -25,7 +25,7 @@ impl HeadCache {
         Self { keys: Vec::with_capacity(tokens * head_dim), values, len: 0 }
     }
 
-    /// Remembers one token.
+    /// Appends the key and value `[head_dim]` of one token.
     pub fn push(&mut self, key: &[f32], value: &[f32]) {
         let (d, lane) = (key.len(), self.len % LANES);
         if lane == 0 {
@@ -42,17 +42,17 @@ impl HeadCache {
 }
 
 /// Attention of the `g` query heads that share one key head, over the prompt's part and then the
-/// row's own.
+/// completion's own part.
 pub(super) struct Attend<'a> {
-    /// `[g, head_dim]`, at most eight heads, already scaled by `1 / sqrt(head_dim)`.
+    /// Queries `[g, head_dim]` of at most eight heads, already scaled by `1 / sqrt(head_dim)`.
     pub queries: &'a [f32],
-    /// Width of a head.
+    /// Width of one head.
     pub head_dim: usize,
-    /// The parts, in order.
+    /// The parts of the cache, in order.
     pub parts: [&'a HeadCache; 2],
-    /// Room for scores.
+    /// Scratch space for the scores.
     pub scores: &'a mut Vec<f32>,
-    /// `[g, head_dim]`.
+    /// The result `[g, head_dim]`.
     pub out: &'a mut [f32],
 }
 
@@ -77,8 +77,9 @@ impl WithSimd for Attend<'_> {
         for part in parts {
             for (b, block) in part.keys.chunks_exact(d * LANES).enumerate() {
                 strip[..g * LANES].fill(0.0);
-                let left = Left { x: queries, n: d, stride: d };
-                tile_rows(simd, g, left, (block, LANES), &mut strip);
+                let lhs = Operand { x: queries, stride: d };
+                let rhs = Operand { x: block, stride: LANES };
+                tile_rows(simd, Tile { rows: g, inner: d }, lhs, rhs, &mut strip);
                 let count = LANES.min(part.len - b * LANES);
                 for (h, strip) in strip.chunks_exact(LANES).take(g).enumerate() {
                     scores[h * total + at..][..count].copy_from_slice(&strip[..count]);
@@ -96,8 +97,9 @@ impl WithSimd for Attend<'_> {
             strip[..g * LANES].fill(0.0);
             let mut at = 0;
             for part in parts.iter().filter(|p| p.len > 0) {
-                let left = Left { x: &scores[at..], n: part.len, stride: total };
-                tile_rows(simd, g, left, (&part.values[column..], wide), &mut strip);
+                let lhs = Operand { x: &scores[at..], stride: total };
+                let rhs = Operand { x: &part.values[column..], stride: wide };
+                tile_rows(simd, Tile { rows: g, inner: part.len }, lhs, rhs, &mut strip);
                 at += part.len;
             }
             let width = LANES.min(d - column);

@@ -1,25 +1,25 @@
-//! One decoding step on plain slices: the language model with its weights laid out in strips.
+//! One decoding step on plain slices: the language model with its weights packed into strips.
 //!
 //! The same equations as `text.rs`, for one new token per row and without a tape. Rows are
-//! independent of each other, down to the last bit, so a completion does not change with the
-//! company it is drawn in.
+//! independent of each other to the last bit, so a completion does not depend on which others are
+//! sampled with it.
 
 use super::cache::{Attend, HeadCache};
 use super::tile::Strips;
 use crate::model::head_name;
 use crate::ops::simd;
-use crate::text::Turns;
+use crate::text::RotaryFrequencies;
 use crate::weights::{EMBEDDING, Mode, TEXT, View, Weights};
 use crate::{Config, PolicyError, TextConfig};
 
-/// The weights of the language model, as decoding reads them.
+/// The language model with its weights packed for decoding.
 pub(super) struct Decoder {
     config: TextConfig,
     embedding: Vec<f32>,
     layers: Vec<Layer>,
     norm: Vec<f32>,
     head: Strips,
-    turns: Turns,
+    frequencies: RotaryFrequencies,
 }
 
 struct Layer {
@@ -33,19 +33,19 @@ struct Layer {
     down: Strips,
 }
 
-/// What decoding must know of one sequence.
-pub(super) struct Place<'a> {
+/// The input of a decoding step for one sequence.
+pub(super) struct Input<'a> {
     /// The token to feed.
     pub token: u32,
     /// Its position on all three axes.
     pub position: u32,
-    /// The prompt's part, `[layers * kv_heads]`.
+    /// The prompt's part of the cache, `[layers * kv_heads]`.
     pub prefix: &'a [HeadCache],
-    /// The sequence's own part, likewise.
+    /// The completion's part of the cache, `[layers * kv_heads]`; the step appends to it.
     pub own: &'a mut [HeadCache],
 }
 
-/// Buffers that live from step to step.
+/// Buffers that are reused from step to step.
 #[derive(Default)]
 pub(super) struct Scratch {
     x: Vec<f32>,
@@ -61,7 +61,7 @@ pub(super) struct Scratch {
 }
 
 impl Decoder {
-    /// Lays out the weights as they are now.
+    /// Packs a copy of the current weights.
     pub fn new(config: &Config, weights: &Weights) -> Result<Self, PolicyError> {
         let t = &config.text;
         let view = weights.view(TEXT, Mode::Infer);
@@ -89,7 +89,7 @@ impl Decoder {
             layers: (0..t.num_hidden_layers).map(layer).collect::<Result<_, _>>()?,
             norm: flat(&view, "norm.weight")?,
             head: Strips::new(&[&head], t.hidden_size),
-            turns: Turns::new(t),
+            frequencies: RotaryFrequencies::new(t),
         })
     }
 
@@ -106,19 +106,19 @@ impl Decoder {
         out
     }
 
-    /// Feeds one token per place and returns the logits `[n, vocab]` of what follows. `wide`
-    /// spreads each product over all threads.
-    pub fn step(&self, places: &mut [Place], s: &mut Scratch, wide: bool) -> Vec<f32> {
+    /// Feeds one token per sequence and returns the logits `[n, vocab]` of the next tokens. `wide`
+    /// distributes each product over all threads.
+    pub fn step(&self, inputs: &mut [Input], s: &mut Scratch, wide: bool) -> Vec<f32> {
         let (c, hidden) = (&self.config, self.config.hidden_size);
         [&mut s.x, &mut s.cos, &mut s.sin].into_iter().for_each(Vec::clear);
-        for place in places.iter() {
-            s.x.extend_from_slice(&self.embedding[place.token as usize * hidden..][..hidden]);
-            self.turns.append([place.position; 3], &mut s.cos, &mut s.sin);
+        for input in inputs.iter() {
+            s.x.extend_from_slice(&self.embedding[input.token as usize * hidden..][..hidden]);
+            self.frequencies.append([input.position; 3], &mut s.cos, &mut s.sin);
         }
         for (i, layer) in self.layers.iter().enumerate() {
             normed(&s.x, &layer.input_norm, c.rms_norm_eps, &mut s.normed);
             layer.qkv.product(&s.normed, &mut s.qkv, wide);
-            self.attend(i, places, s);
+            self.attend(i, inputs, s);
             layer.out.product(&s.mixed, &mut s.delta, wide);
             add(&mut s.x, &s.delta);
             normed(&s.x, &layer.post_norm, c.rms_norm_eps, &mut s.normed);
@@ -131,32 +131,35 @@ impl Decoder {
         self.logits(&s.normed, wide)
     }
 
-    /// Normalises and turns queries and keys, remembers keys and values, mixes into `s.mixed`.
-    fn attend(&self, layer: usize, places: &mut [Place], s: &mut Scratch) {
+    /// Applies norm and rotary embedding to queries and keys, caches keys and values, and writes
+    /// the attention output to `s.mixed`.
+    fn attend(&self, layer: usize, inputs: &mut [Input], s: &mut Scratch) {
         let (c, d) = (&self.config, self.config.head_dim);
         let (heads, kv_heads) = (c.num_attention_heads, c.num_key_value_heads);
         let group = heads / kv_heads;
         let weights = &self.layers[layer];
         let scale = 1.0 / (d as f32).sqrt();
-        s.mixed.resize(places.len() * heads * d, 0.0);
+        s.mixed.resize(inputs.len() * heads * d, 0.0);
         let width = (heads + 2 * kv_heads) * d;
-        for (row, place) in places.iter_mut().enumerate() {
+        for (row, input) in inputs.iter_mut().enumerate() {
             let (cos, sin) = (&s.cos[row * d..][..d], &s.sin[row * d..][..d]);
+            let angles = Angles { cos, sin };
             let qkv = &mut s.qkv[row * width..][..width];
             let (q, rest) = qkv.split_at_mut(heads * d);
             let (k, v) = rest.split_at_mut(kv_heads * d);
-            let turn = |x: &mut [f32], norm: &[f32], scale: f32| {
-                x.chunks_exact_mut(d).for_each(|x| turned(x, (norm, c.rms_norm_eps), (cos, sin), scale));
+            let rotate = |x: &mut [f32], norm: &[f32], scale: f32| {
+                let heads = x.chunks_exact_mut(d);
+                heads.for_each(|x| norm_and_rotate(x, norm, c.rms_norm_eps, angles, scale));
             };
-            turn(q, &weights.q_norm, scale);
-            turn(k, &weights.k_norm, 1.0);
+            rotate(q, &weights.q_norm, scale);
+            rotate(k, &weights.k_norm, 1.0);
             let out = &mut s.mixed[row * heads * d..][..heads * d];
             for h in 0..kv_heads {
-                let own = &mut place.own[layer * kv_heads + h];
+                let own = &mut input.own[layer * kv_heads + h];
                 own.push(&k[h * d..][..d], &v[h * d..][..d]);
-                let parts = [&place.prefix[layer * kv_heads + h], &*own];
+                let parts = [&input.prefix[layer * kv_heads + h], &*own];
                 let (q, out) = (&q[h * group * d..][..group * d], &mut out[h * group * d..][..group * d]);
-                // A tile takes eight query heads at once.
+                // A tile has at most eight rows, one per query head.
                 for (queries, out) in q.chunks(8 * d).zip(out.chunks_mut(8 * d)) {
                     Attend { queries, head_dim: d, parts, scores: &mut s.scores, out }.run();
                 }
@@ -169,7 +172,7 @@ fn flat(view: &View, name: &str) -> Result<Vec<f32>, PolicyError> {
     Ok(view.get(name)?.flatten_all()?.to_vec1::<f32>()?)
 }
 
-/// RMSNorm of every row of `x`, as wide as the weight `w`.
+/// RMSNorm of every row of `x` `[n, w.len()]` with the weight `w`.
 fn normed(x: &[f32], w: &[f32], eps: f64, out: &mut Vec<f32>) {
     out.resize(x.len(), 0.0);
     simd::vectorised(
@@ -185,8 +188,15 @@ fn normed(x: &[f32], w: &[f32], eps: f64, out: &mut Vec<f32>) {
     );
 }
 
-/// RMSNorm of one head, rotation of its halves against each other, and a scale on top.
-fn turned(x: &mut [f32], (w, eps): (&[f32], f64), (cos, sin): (&[f32], &[f32]), scale: f32) {
+/// Cosines and sines `[head_dim]` of one position.
+#[derive(Clone, Copy)]
+struct Angles<'a> {
+    cos: &'a [f32],
+    sin: &'a [f32],
+}
+
+/// RMSNorm of one head with the weight `w`, then rotary embedding, then multiplication by `scale`.
+fn norm_and_rotate(x: &mut [f32], w: &[f32], eps: f64, Angles { cos, sin }: Angles, scale: f32) {
     let (d, half) = (x.len(), x.len() / 2);
     let norm = scale / (x.iter().map(|v| v * v).sum::<f32>() / d as f32 + eps as f32).sqrt();
     for i in 0..half {
@@ -196,7 +206,7 @@ fn turned(x: &mut [f32], (w, eps): (&[f32], f64), (cos, sin): (&[f32], &[f32]), 
     }
 }
 
-/// silu(gate) * up for rows of `[gate, up]`, each `n` wide.
+/// `silu(gate) * up` for rows that hold `gate` and `up`, `n` values each.
 fn swiglu(rows: &[f32], n: usize, out: &mut Vec<f32>) {
     out.resize(rows.len() / 2, 0.0);
     simd::vectorised(

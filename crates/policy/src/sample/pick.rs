@@ -1,14 +1,21 @@
-//! From logits to a token.
+//! Sampling of one token from logits.
 
 use crate::SampleConfig;
 use crate::ops::simd;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-/// Draws a token from `logits` (which it overwrites) and returns it with its log-probability under
-/// the full softmax after temperature; temperature 1 when greedy. At equal logits the lowest id
-/// wins.
-pub(super) fn pick(logits: &mut [f32], config: &SampleConfig, rng: &mut ChaCha8Rng) -> (u32, f32) {
+/// A sampled token.
+pub(super) struct Picked {
+    /// The token's id.
+    pub token: u32,
+    /// Its log-probability under the full softmax after temperature; temperature 1 if greedy.
+    pub logprob: f32,
+}
+
+/// Samples a token from `logits`, which it overwrites. Greedy sampling takes the lowest id among
+/// equal logits.
+pub(super) fn pick(logits: &mut [f32], config: &SampleConfig, rng: &mut ChaCha8Rng) -> Picked {
     let greedy = config.temperature <= 0.0;
     let scale = if greedy { 1.0 } else { 1.0 / config.temperature };
     let (top, total) = simd::vectorised(
@@ -19,44 +26,45 @@ pub(super) fn pick(logits: &mut [f32], config: &SampleConfig, rng: &mut ChaCha8R
             (top, simd::exp_shifted(logits, top))
         },
     );
-    // From here on `logits` holds e^(z - top), whose sum is `total`.
+    // Now `logits` holds e^(z - top), and `total` is its sum.
     let weights = &*logits;
     let token = if greedy || top.is_nan() {
         weights.iter().enumerate().fold(0, |best, (i, w)| if *w > weights[best] { i } else { best })
     } else if config.top_p < 1.0 {
         nucleus(weights, config.top_p * total, rng)
     } else {
-        let aim = rng.random::<f32>() * total;
-        first_beyond(weights.iter().copied().enumerate(), aim)
+        let threshold = rng.random::<f32>() * total;
+        first_above(weights.iter().copied().enumerate(), threshold)
     };
-    (token as u32, (weights[token] / total).ln())
+    Picked { token: token as u32, logprob: (weights[token] / total).ln() }
 }
 
-/// Draws among the likeliest tokens that together reach `mass`; the one that reaches it is among
-/// them.
+/// Nucleus sampling: samples among the most likely tokens whose weights together reach `mass`,
+/// including the token that reaches it.
 fn nucleus(weights: &[f32], mass: f32, rng: &mut ChaCha8Rng) -> usize {
     let mut order: Vec<usize> = (0..weights.len()).collect();
     order.sort_by(|a, b| weights[*b].total_cmp(&weights[*a]));
     let mut sum = 0.0;
     let kept = order.iter().take_while(|i| {
-        let wanted = sum < mass;
+        let keep = sum < mass;
         sum += weights[**i];
-        wanted
+        keep
     });
     let kept: Vec<usize> = kept.copied().collect();
-    let aim = rng.random::<f32>() * kept.iter().map(|i| weights[*i]).sum::<f32>();
-    first_beyond(kept.iter().map(|i| (*i, weights[*i])), aim)
+    let threshold = rng.random::<f32>() * kept.iter().map(|i| weights[*i]).sum::<f32>();
+    first_above(kept.iter().map(|i| (*i, weights[*i])), threshold)
 }
 
-/// The first token at which the running sum passes `aim`, else the last that has any weight.
-fn first_beyond(weights: impl Iterator<Item = (usize, f32)>, aim: f32) -> usize {
+/// The first token at which the running sum of weights exceeds `threshold`, else the last token
+/// with a positive weight.
+fn first_above(weights: impl Iterator<Item = (usize, f32)>, threshold: f32) -> usize {
     let (mut sum, mut last) = (0.0, 0);
     for (i, w) in weights {
         sum += w;
         if w > f32::MIN_POSITIVE {
             last = i;
         }
-        if sum > aim {
+        if sum > threshold {
             return i;
         }
     }
@@ -82,25 +90,26 @@ mod tests {
         {
             let mut count = [0f32; 3];
             for _ in 0..20_000 {
-                let (token, logprob) = pick(&mut logits.clone(), &config(temperature, 1.0), &mut rng);
+                let Picked { token, logprob } =
+                    pick(&mut logits.clone(), &config(temperature, 1.0), &mut rng);
                 count[token as usize] += 1.0 / 20_000.0;
                 assert!((logprob.exp() - want[token as usize]).abs() < 1e-5);
             }
             for (count, want) in count.iter().zip(want) {
-                assert!((count - want).abs() < 0.015, "{count} against {want}");
+                assert!((count - want).abs() < 0.015, "frequency {count}, expected {want}");
             }
         }
     }
 
     #[test]
-    fn greedy_and_nucleus_leave_out_the_unlikely() {
+    fn greedy_and_nucleus_sampling_exclude_unlikely_tokens() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let logits = [0.0, 2f32.ln(), 4f32.ln()];
-        let (token, logprob) = pick(&mut logits.clone(), &config(0.0, 1.0), &mut rng);
-        assert_eq!(token, 2);
-        assert!((logprob - (4f32 / 7.0).ln()).abs() < 1e-6);
+        let greedy = pick(&mut logits.clone(), &config(0.0, 1.0), &mut rng);
+        assert_eq!(greedy.token, 2);
+        assert!((greedy.logprob - (4f32 / 7.0).ln()).abs() < 1e-6);
         let drawn: Vec<u32> =
-            (0..500).map(|_| pick(&mut logits.clone(), &config(1.0, 0.6), &mut rng).0).collect();
+            (0..500).map(|_| pick(&mut logits.clone(), &config(1.0, 0.6), &mut rng).token).collect();
         assert!(drawn.contains(&1) && drawn.contains(&2) && !drawn.contains(&0));
     }
 }

@@ -1,20 +1,19 @@
-//! The one inner loop of decoding: a few rows times a strip of [`LANES`] columns.
+//! The inner loop of decoding: a few rows times a strip of [`LANES`] columns.
 //!
 //! Decoding multiplies very few rows by every weight of the model. A general matrix product would
-//! first rearrange the weights, at the cost of reading them once more; here they are laid out in
-//! strips when sampling starts. Scores against cached keys and sums of cached values are the same
-//! loop.
+//! first repack the weights in every step, at the cost of reading them once more; here they are
+//! packed into strips once, when sampling starts. Attention scores and sums of cached values use
+//! the same loop.
 
 use pulp::{Arch, Simd, WithSimd, bytemuck};
 use rayon::prelude::*;
 
-/// Columns of a strip: two AVX-512 registers.
+/// Columns of a strip; they fill two AVX-512 registers.
 pub(super) const LANES: usize = 32;
-/// Rows of a tile; with two registers each, the sums of eight rows fit any machine's registers
-/// well.
+/// Most rows of a tile; the sums of eight rows, two registers each, stay in registers on every CPU.
 const ROWS: usize = 8;
 
-/// A weight `[cout, cin]` in strips: `[cout / LANES][cin][LANES]`, filled up with zeros.
+/// A weight `[cout, cin]` packed into strips `[cout / LANES][cin][LANES]`, zero-padded.
 pub(super) struct Strips {
     data: Vec<f32>,
     cin: usize,
@@ -22,7 +21,7 @@ pub(super) struct Strips {
 }
 
 impl Strips {
-    /// Lays out weights with equal `cin`, one below another.
+    /// Packs weights with equal `cin`, stacked along `cout`.
     pub fn new(parts: &[&[f32]], cin: usize) -> Self {
         let cout = parts.iter().map(|p| p.len()).sum::<usize>() / cin;
         let mut data = vec![0.0; cout.next_multiple_of(LANES) * cin];
@@ -34,13 +33,13 @@ impl Strips {
         Self { data, cin, cout }
     }
 
-    /// Bytes held.
+    /// Size in bytes.
     pub fn bytes(&self) -> usize {
         self.data.len() * size_of::<f32>()
     }
 
-    /// `x W^T` for `x` `[n, cin]`, into `out` `[n, cout]`. `wide` spreads the strips over all
-    /// threads.
+    /// Writes `x W^T` for `x` `[n, cin]` into `out` `[n, cout]`. `wide` distributes the strips over
+    /// all threads.
     pub fn product(&self, x: &[f32], out: &mut Vec<f32>, wide: bool) {
         let n = x.len() / self.cin;
         out.resize(n * self.cout, 0.0);
@@ -79,39 +78,48 @@ impl WithSimd for Rows<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Rows { x, cin, strip, out } = self;
         for (x, out) in x.chunks(ROWS * cin).zip(out.chunks_mut(ROWS * LANES)) {
-            tile_rows(simd, x.len() / cin, Left { x, n: cin, stride: cin }, (strip, LANES), out);
+            let (lhs, rhs) = (Operand { x, stride: cin }, Operand { x: strip, stride: LANES });
+            tile_rows(simd, Tile { rows: x.len() / cin, inner: cin }, lhs, rhs, out);
         }
     }
 }
 
-/// Rows of numbers: `n` each, `stride` apart.
+/// A matrix whose rows begin `stride` elements apart.
 #[derive(Clone, Copy)]
-pub(super) struct Left<'a> {
+pub(super) struct Operand<'a> {
     pub x: &'a [f32],
-    pub n: usize,
     pub stride: usize,
 }
 
-/// `out[r][..] += sum_k x[r][k] w[k][..]` for up to [`ROWS`] rows, `out` being `[rows, LANES]`; the
-/// rows of `w` lie `w.1` apart.
+/// The size of a tile's product.
+#[derive(Clone, Copy)]
+pub(super) struct Tile {
+    /// Rows of the left operand, at most [`ROWS`].
+    pub rows: usize,
+    /// Columns of the left operand and rows of the right one.
+    pub inner: usize,
+}
+
+/// `out[r][..] += sum_k x[r][k] w[k][..]` with `out` `[rows, LANES]`.
 #[inline(always)]
-pub(super) fn tile_rows<S: Simd>(simd: S, rows: usize, x: Left, w: (&[f32], usize), out: &mut [f32]) {
-    match rows {
-        8 => tile::<S, 8>(simd, x, w, out),
-        7 => tile::<S, 7>(simd, x, w, out),
-        6 => tile::<S, 6>(simd, x, w, out),
-        5 => tile::<S, 5>(simd, x, w, out),
-        4 => tile::<S, 4>(simd, x, w, out),
-        3 => tile::<S, 3>(simd, x, w, out),
-        2 => tile::<S, 2>(simd, x, w, out),
-        1 => tile::<S, 1>(simd, x, w, out),
+pub(super) fn tile_rows<S: Simd>(simd: S, tile: Tile, x: Operand, w: Operand, out: &mut [f32]) {
+    match tile.rows {
+        8 => product::<S, 8>(simd, tile, x, w, out),
+        7 => product::<S, 7>(simd, tile, x, w, out),
+        6 => product::<S, 6>(simd, tile, x, w, out),
+        5 => product::<S, 5>(simd, tile, x, w, out),
+        4 => product::<S, 4>(simd, tile, x, w, out),
+        3 => product::<S, 3>(simd, tile, x, w, out),
+        2 => product::<S, 2>(simd, tile, x, w, out),
+        1 => product::<S, 1>(simd, tile, x, w, out),
         _ => {}
     }
 }
 
 #[inline(always)]
-fn tile<S: Simd, const R: usize>(simd: S, x: Left, (w, stride): (&[f32], usize), out: &mut [f32]) {
-    let rows: [&[f32]; R] = std::array::from_fn(|r| &x.x[r * x.stride..][..x.n]);
+fn product<S: Simd, const R: usize>(simd: S, tile: Tile, x: Operand, w: Operand, out: &mut [f32]) {
+    let Operand { x: weights, stride } = w;
+    let rows: [&[f32]; R] = std::array::from_fn(|r| &x.x[r * x.stride..][..tile.inner]);
     let pair = 2 * S::F32_LANES;
     for at in (0..LANES).step_by(pair) {
         let load = |r: usize| -> [S::f32s; 2] {
@@ -119,8 +127,8 @@ fn tile<S: Simd, const R: usize>(simd: S, x: Left, (w, stride): (&[f32], usize),
             [row[0], row[1]]
         };
         let mut sums: [[S::f32s; 2]; R] = std::array::from_fn(load);
-        for k in 0..x.n {
-            let w: &[S::f32s] = bytemuck::cast_slice(&w[k * stride + at..][..pair]);
+        for k in 0..tile.inner {
+            let w: &[S::f32s] = bytemuck::cast_slice(&weights[k * stride + at..][..pair]);
             let (w0, w1) = (w[0], w[1]);
             for r in 0..R {
                 let a = simd.splat_f32s(rows[r][k]);
@@ -139,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strips_give_the_product_for_ragged_sizes() {
+    fn strips_multiply_sizes_that_are_no_multiple_of_a_tile() {
         let (n, cin) = (11, 7);
         let number = |i: usize| ((i * 37 + 11) % 23) as f32 - 11.0;
         let x: Vec<f32> = (0..n * cin).map(number).collect();

@@ -15,8 +15,13 @@ fn table(elements: &[String]) -> String {
     format!(r#"{{"elements":[{}],"notes":["a\u001b[31mb"]}}"#, elements.join(","))
 }
 
+/// Of pages of 40 x 10 pixels.
+fn header(pages: u64) -> Header {
+    Header { recorded: false, failed: false, width: 40, height: 10, records: 0, pixels: pages * 1600 }
+}
+
 fn parse(json: &str) -> Result<(Vec<Element>, Vec<String>), Refused> {
-    records_of(json.as_bytes(), SOURCE, (40, 10))
+    records_of(json.as_bytes(), SOURCE, &header(1)).map(|r| (r.elements, r.notes))
 }
 
 #[test]
@@ -69,19 +74,40 @@ fn a_failure_may_not_claim_what_only_the_supervisor_knows() {
     assert!(report("timeout").is_err() && report("crash").is_err() && report("nonsense").is_err());
 }
 
+#[test]
+fn pages_are_held_to_the_pixels_and_keep_their_elements_apart() {
+    let of = |pages: &str, count: u64, elements: &[String]| {
+        let json = format!(r#"{{"pages":{pages},"elements":[{}],"notes":[]}}"#, elements.join(","));
+        records_of(json.as_bytes(), SOURCE, &header(count)).map(|r| r.pages.len())
+    };
+    let on = |id: u32, page: u32, more: &str| element(id, &format!(r#","page":{page}{more}"#));
+    assert_eq!(of("[[40,10],[20,20]]", 2, &[on(0, 0, ""), on(1, 1, "")]), Ok(2));
+    assert_eq!(of("[]", 1, &[on(0, 0, "")]), Ok(1));
+    for (pages, count, elements) in [
+        ("[[40,10],[20,20]]", 1, vec![]),
+        ("[[20,20],[40,10]]", 2, vec![]),
+        ("[[40,10],[0,9]]", 1, vec![]),
+        ("[[40,10]]", 1, vec![on(0, 1, "")]),
+        ("[[40,10],[20,20]]", 2, vec![on(0, 1, ""), on(1, 0, "")]),
+        ("[[40,10],[20,20]]", 2, vec![on(0, 0, ""), on(1, 1, r#","parent":0"#)]),
+    ] {
+        assert!(matches!(of(pages, count, &elements), Err(Refused::Broken(_))), "{pages} {elements:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), head in prop::array::uniform32(any::<u8>())) {
-        let mut header = [0; RECORDS_AT as usize];
-        header[..32].copy_from_slice(&head);
-        let _ = Header::parse(&header);
-        header[..16].copy_from_slice(b"VSDPOFRM\x01\0\0\0\0\0\0\0");
-        if let Ok(head) = Header::parse(&header) && head.of_frame().is_ok() {
-            prop_assert!(head.records <= RECORDS_MAX && head.pixels <= MAX_PIXELS * 4);
+        let mut bytes_of_header = [0; RECORDS_AT as usize];
+        bytes_of_header[..32].copy_from_slice(&head);
+        let _ = Header::parse(&bytes_of_header);
+        bytes_of_header[..16].copy_from_slice(b"VSDPOFRM\x01\0\0\0\0\0\0\0");
+        if let Ok(head) = Header::parse(&bytes_of_header) && head.of_frame().is_ok() {
+            prop_assert!(head.records <= RECORDS_MAX && head.pixels <= MAX_TOTAL_PIXELS * 4);
         }
-        let _ = records_of(&bytes, SOURCE, (40, 10));
+        let _ = records_of(&bytes, SOURCE, &header(1));
         let _ = failure(&bytes, SOURCE);
     }
 
@@ -91,7 +117,7 @@ proptest! {
         let mut json = table(&[element(0, ""), element(1, &extra)]).into_bytes();
         let at = at % json.len();
         json[at] = byte;
-        if let Ok((elements, _)) = records_of(&json, SOURCE, (40, 10)) {
+        if let Ok(Records { elements, .. }) = records_of(&json, SOURCE, &header(1)) {
             let page = Region::new(0.0, 0.0, 40.0, 10.0);
             for e in elements {
                 prop_assert!(page.contains(e.region));

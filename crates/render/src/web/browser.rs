@@ -20,7 +20,7 @@ use tempfile::TempDir;
 /// Names of the programs that can draw, the cheapest first.
 const PROGRAMS: [&str; 3] = ["chromium-headless-shell", "chromium", "google-chrome"];
 /// What to type when there is none.
-pub const MEND: &str = "cargo xtask setup (as root), or: sudo apt-get install chromium-headless-shell";
+pub const HELP: &str = "cargo xtask setup (as root), or: sudo apt-get install chromium-headless-shell";
 /// Where the system keeps fonts.
 const FONTS: [&str; 2] = ["/usr/share/fonts", "/usr/local/share/fonts"];
 /// The user id of browsers when we are root.
@@ -30,7 +30,8 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 /// How long the processes of a killed browser may take to be gone.
 const END_LIMIT: Duration = Duration::from_secs(1);
 
-/// Switches of Design2Code's screenshots (specs/design2code.md, 2), then quiet ones, then limits.
+/// Switches of Design2Code's screenshots (docs/specs/design2code.md, 2), then quiet ones, then
+/// limits.
 const SWITCHES: [&str; 18] = [
     "--headless",
     "--hide-scrollbars",
@@ -90,7 +91,7 @@ impl Confinement {
     pub fn find() -> Result<Self, RenderError> {
         let program = program().ok_or_else(|| RenderError::Setup {
             what: format!("no browser found (looked for {} on the PATH)", PROGRAMS.join(", ")),
-            mend: MEND,
+            help: HELP,
         })?;
         let uid = rustix::process::geteuid().is_root() && works(Command::new("setpriv").args(uid_args()));
         let network = works(Command::new("unshare").args(network_args()));

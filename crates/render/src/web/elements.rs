@@ -9,7 +9,7 @@ use super::snapshot::{Layout, Node};
 use super::tag::Tagged;
 use crate::result::{MAX_ELEMENTS, clean_line};
 use std::collections::BTreeSet;
-use vsdpo_artifact::{Element, ElementKind, PageFacts, Region, Span};
+use vsdpo_artifact::{Element, ElementKind, HtmlFacts, Region, Span};
 
 /// Characters of an element's text.
 const MAX_TEXT: usize = 2_000;
@@ -210,7 +210,7 @@ fn make(
     element.text = typed.map(str::to_owned);
     let position = layout.style("position");
     let broken = node.attribute(&laid.tagged.attribute).is_some_and(|number| laid.broken.contains(number));
-    element.page = Some(PageFacts {
+    element.html = Some(HtmlFacts {
         tag,
         lines: Vec::new(),
         clip: state.cut_by(|clip| clip.hard).map(|clip| laid.bounded(upright(clip))),
@@ -238,7 +238,7 @@ fn kind(tag: &str) -> ElementKind {
 
 /// Gives an element the text of one of its children.
 fn add_text(element: &mut Element, layout: &Layout) {
-    let Some(facts) = &mut element.page else { return };
+    let Some(facts) = &mut element.html else { return };
     let room = MAX_LINES.saturating_sub(facts.lines.len());
     facts.lines.extend(layout.lines.iter().filter(|line| !line.is_empty()).take(room));
     element.text.get_or_insert_default().push_str(layout.text);
@@ -249,7 +249,7 @@ fn finish(element: &mut Element) {
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     element.text = element.text.take().map(|text| clean_line(&words(&text), MAX_TEXT));
     element.text = element.text.take().filter(|text| !text.is_empty());
-    let Some(facts) = &mut element.page else { return };
+    let Some(facts) = &mut element.html else { return };
     if element.text.is_none() {
         facts.lines.clear();
     }

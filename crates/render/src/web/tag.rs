@@ -69,7 +69,7 @@ fn places(html: &[u8]) -> Vec<(Span, usize)> {
     let mut settings = Settings::new();
     settings = settings.append_element_content_handler(element!("*", tag)).with_strict(false);
     let mut reader = HtmlRewriter::new(settings, |_: &[u8]| ());
-    // What it cannot read it leaves; there is nothing to mend.
+    // What it cannot read it leaves; there is nothing to tag.
     let _ = reader.write(html).and_then(|()| reader.end());
     places
 }

@@ -127,7 +127,7 @@ pub fn verdict(outcome: &Outcome, sees: Sees) -> Result<(), String> {
 
 fn short(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Rendered(r) => format!("it drew {:?}", r.image),
+        Outcome::Rendered(r) => format!("it drew {:?}", r.pages[0].image),
         Outcome::Failed { error } if error.kind == FailureKind::NoFigure => "it went through".into(),
         Outcome::Failed { error } => format!("{:?}: {}", error.kind, error.message),
     }
@@ -135,8 +135,8 @@ fn short(outcome: &Outcome) -> String {
 
 pub fn drawn(outcome: &Outcome) -> bool {
     outcome.rendered().is_some_and(|r| {
-        let colours: std::collections::BTreeSet<&[u8]> = r.image.rgba.chunks(4).collect();
-        r.image.width >= 100 && r.image.height >= 100 && colours.len() > 10
+        let colours: std::collections::BTreeSet<&[u8]> = r.pages[0].image.rgba.chunks(4).collect();
+        r.pages[0].image.width >= 100 && r.pages[0].image.height >= 100 && colours.len() > 10
     })
 }
 

@@ -22,13 +22,15 @@ mod parsers;
 mod processes;
 
 use list::{Attack, Patience, all, drawn, on_others, verdict};
+use std::convert::Infallible;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use vsdpo_artifact::Outcome;
-use vsdpo_render::{ChartRenderer, Check, CheckState, RenderConfig, doctor};
+use vsdpo_artifact::{Language, Source};
+use vsdpo_render::{ChartRenderer, Check, CheckState, RenderConfig, Renderer, doctor, spread};
 
 const HONEST: &str = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nplt.title('honest')\n";
 /// Slots: one honest script, the others hostile.
@@ -83,7 +85,7 @@ fn elsewhere(setting: &str, deny_namespaces: bool) {
         };
     }
     let status = command.status().unwrap_or_else(|e| {
-        panic!("user {SOMEBODY} cannot run this program: {e}; mend: keep the target folder readable for all")
+        panic!("user {SOMEBODY} cannot run this program: {e}; help: keep the target folder readable for all")
     });
     assert!(status.success(), "see above: {setting}");
 }
@@ -147,7 +149,7 @@ fn run_all(setting: &str) {
         // Honest scripts beside those that use up every core must be done in time, also on a slow
         // machine.
         let honest = Instant::now();
-        patient.render(HONEST).unwrap();
+        patient.render(&Source::new(HONEST, Language::Python)).unwrap();
         let timeout = (honest.elapsed() * 16).clamp(Duration::from_secs(4), Duration::from_secs(40));
         wrong.extend(run_in(&start(timeout), &short, bare));
     }
@@ -165,14 +167,15 @@ fn chosen(attack: &Attack) -> bool {
 /// Runs attacks in one pool, as many at a time as it has slots beside the honest script's; returns
 /// what went wrong.
 fn run_in(pool: &ChartRenderer, attacks: &[&Attack], bare: bool) -> Vec<String> {
-    let usual = pool.render(HONEST).unwrap();
+    let usual = pool.render(&Source::new(HONEST, Language::Python)).unwrap();
     assert!(drawn(&usual), "{usual:?}");
     let servers = pool.server_pids();
     let open = open_files();
     let mut wrong = Vec::new();
     for group in attacks.chunks(WORKERS - 1) {
         let scripts: Vec<&str> = group.iter().map(|a| &*a.script).chain([HONEST]).collect();
-        let mut results = pool.render_all(&scripts);
+        let render = |i: usize| Ok::<_, Infallible>(pool.render(&Source::new(scripts[i], Language::Python)));
+        let Ok(mut results) = spread(WORKERS, scripts.len(), render);
         match results.pop().unwrap() {
             Ok(outcome) if outcome == usual => (),
             other => {

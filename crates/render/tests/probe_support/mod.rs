@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
-use vsdpo_artifact::{Element, Outcome, Rendered};
-use vsdpo_render::{ChartRenderer, RenderConfig};
+use vsdpo_artifact::{Element, Language, Outcome, Rendered, Source};
+use vsdpo_render::{ChartRenderer, RenderConfig, Renderer};
 
 /// Root of the workspace.
 pub fn root() -> PathBuf {
@@ -46,7 +46,7 @@ pub fn fixtures() -> Vec<(String, String)> {
 /// Renders a script that must succeed.
 #[allow(dead_code)]
 pub fn rendered(source: &str) -> Rendered {
-    match pool().render(source).unwrap() {
+    match pool().render(&Source::new(source, Language::Python)).unwrap() {
         Outcome::Rendered(rendered) => rendered,
         Outcome::Failed { error } => panic!("failed with {error:?}:\n{source}"),
     }

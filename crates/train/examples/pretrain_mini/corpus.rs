@@ -5,22 +5,22 @@
 //! choices that do not fit put right, and nothing else changed. An attempt that failed to run is
 //! answered without the slip: nothing was seen of its layout, so nothing is said about it.
 //!
-//! **The prompt of a feedback pair asks for another content than the one whose render is fed back.** So the
-//! base learns to act on feedback, and nothing about which layout suits which content: that is left
-//! to the method. When prompt and feedback belonged together, the base knew the answers from the
-//! prompt alone, and training on the feedback of *other* rollouts raised the defect-free rate as
-//! much as a rollout's own.
+//! **The prompt of a feedback pair asks for another content than the one whose render is fed
+//! back.** So the base learns to act on feedback, and nothing about which layout suits which
+//! content: that is left to the method. When prompt and feedback belonged together, the base knew
+//! the answers from the prompt alone, and training on the feedback of *other* rollouts raised the
+//! defect-free rate as much as a rollout's own.
 
 use anyhow::Result;
 use rand::Rng;
 use rayon::prelude::*;
 use std::io::Cursor;
-use vsdpo_artifact::{ExecError, Image, Outcome, Task};
+use vsdpo_artifact::{ExecError, Image, Outcome, Page, Source, Task};
 use vsdpo_data::mini::{Content, Layout, Slip, Split, chart, stream, web};
 use vsdpo_diagnose::{diagnose, rubric_json};
 use vsdpo_policy::Message;
+use vsdpo_render::Renderer;
 use vsdpo_train::context::{Channels, Feedback, student_prompt, teacher_prompt};
-use vsdpo_train::renderer::Renderer;
 
 /// Shares of the kinds of pairs; what is left to 1 are reference pairs.
 #[derive(Clone, Copy, Debug)]
@@ -116,10 +116,11 @@ impl<C: Content> Attempts<C> {
         let drafts: Vec<Draft<C>> = (0..renders).map(|i| Draft::draw(seed, i)).collect();
         let mut attempts = Vec::new();
         for chunk in drafts.chunks(500) {
-            let sources: Vec<&str> = chunk.iter().map(|d| d.source.as_str()).collect();
+            let language = C::DOMAIN.default_language();
+            let sources: Vec<Source> = chunk.iter().map(|d| Source::new(&d.source, language)).collect();
             let outcomes = renderer.render_all(&sources)?;
-            let judged = chunk.par_iter().zip(outcomes).map(|(draft, outcome)| draft.judge(outcome));
-            attempts.extend(judged.collect::<Result<Vec<_>>>()?);
+            let made = chunk.par_iter().zip(outcomes).map(|(draft, outcome)| draft.attempt(outcome));
+            attempts.extend(made.collect::<Result<Vec<_>>>()?);
             println!("{}: rendered {} of {renders} first attempts", C::DOMAIN.name(), attempts.len());
         }
         let clean = attempts.iter().filter(|a| a.seen.as_ref().is_ok_and(|s| s.clean)).count();
@@ -160,14 +161,7 @@ fn copied<C: Content>(rng: &mut impl Rng) -> Pair {
         answer.push_str(JOINTS[rng.random_range(0..JOINTS.len())]);
     }
     let answer = answer.trim_end().to_owned();
-    let task = Task {
-        id: String::new(),
-        domain: C::DOMAIN,
-        prompt: String::new(),
-        images: Vec::new(),
-        reference: None,
-        requirements: None,
-    };
+    let task = Task::unspecified(C::DOMAIN, C::DOMAIN.default_language());
     let channels = Channels { image: false, rubric: false };
     Pair { messages: teacher_prompt(&task, &Feedback::Reference { code: &answer }, channels), answer }
 }
@@ -210,13 +204,13 @@ impl<C: Content> Draft<C> {
         Draft { content, source, repaired }
     }
 
-    fn judge(&self, outcome: Outcome) -> Result<Attempt<C>> {
+    fn attempt(&self, outcome: Outcome) -> Result<Attempt<C>> {
         let seen = match outcome {
             Outcome::Failed { error } => Err(error),
             Outcome::Rendered(ref r) => {
-                let diagnosis = diagnose(C::DOMAIN, Some(&self.content.requirements()), &outcome);
+                let diagnosis = diagnose(&self.content.task(String::new(), &self.repaired), &outcome, None);
                 let rubric_json = rubric_json(&diagnosis.rubric);
-                Ok(Seen { png: to_png(&r.image)?, rubric_json, clean: diagnosis.defect_free() })
+                Ok(Seen { png: to_png(&r.pages[0].image)?, rubric_json, clean: diagnosis.defect_free() })
             }
         };
         Ok(Attempt { content: self.content.clone(), seen, repaired: self.repaired.clone() })
@@ -232,8 +226,8 @@ impl<C: Content> Attempt<C> {
         let channels = channels(rng);
         let messages = match &self.seen {
             Ok(seen) => {
-                let image = from_png(&seen.png)?;
-                let feedback = Feedback::Render { image: &image, rubric_json: &seen.rubric_json };
+                let pages = [Page { image: from_png(&seen.png)? }];
+                let feedback = Feedback::Render { pages: &pages, rubric_json: &seen.rubric_json };
                 teacher_prompt(&task, &feedback, channels)
             }
             Err(error) => teacher_prompt(&task, &Feedback::Failure { error }, channels),

@@ -12,17 +12,17 @@ use candle_core::{Device, Tensor};
 use corpus::{Corpus, Kind, Mix, Pair};
 use rayon::prelude::*;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
+use vsdpo_artifact::{Domain, Language};
 use vsdpo_data::mini::{Split, World, web};
 use vsdpo_policy::{
     Config, Content, FrontSpec, FrontSummary, Mode, Policy, Prompt, SampleConfig, Sequence, TextConfig,
     VisionConfig, ops, write_front_files,
 };
-use vsdpo_render::{ChartRenderer, RenderConfig, WebConfig, WebRenderer};
+use vsdpo_render::{RenderConfig, Renderer, open};
 use vsdpo_train::eval::{EvalConfig, evaluate};
 use vsdpo_train::loss::{HeadInput, HeadOutput, LossConfig, Streams, Weights, fused_head};
 use vsdpo_train::optim::{AdamW, AdamWConfig, Schedule};
-use vsdpo_train::renderer::Renderer;
 
 /// A part of the training with its own mix and its own schedule.
 struct Stage {
@@ -55,10 +55,10 @@ struct Options {
 fn main() -> Result<()> {
     vsdpo_policy::ops::tune_allocator();
     let options = Options::parse()?;
-    let charts =
-        ChartRenderer::start(RenderConfig { timeout: Duration::from_secs(10), ..RenderConfig::default() })?;
-    let pages = WebRenderer::start(WebConfig { window: web::WINDOW, ..WebConfig::default() })?;
-    let corpus = Corpus::make(&charts, &pages, options.renders, options.seed)?;
+    let rendering = RenderConfig { window: web::WINDOW, ..RenderConfig::default() };
+    let charts = open(Domain::Chart, Language::Python, rendering.clone())?;
+    let pages = open(Domain::Web, Language::Html, rendering)?;
+    let corpus = Corpus::make(&*charts, &*pages, options.renders, options.seed)?;
     let front = write_tokenizer(&corpus, &options)?;
     let mut policy = sharpened(Policy::random(config(&front), &options.out, options.seed)?)?;
     let parameters: usize = policy.parameters().iter().map(|(_, v)| v.elem_count()).sum();
@@ -70,8 +70,8 @@ fn main() -> Result<()> {
         first += stage.steps * stage.batch;
         policy.save(&options.out)?;
     }
-    report(&policy, World::Chart, &charts)?;
-    report(&policy, World::Web, &pages)
+    report(&policy, World::Chart, &*charts)?;
+    report(&policy, World::Web, &*pages)
 }
 
 impl Options {
@@ -147,7 +147,7 @@ fn write_tokenizer(corpus: &Corpus, options: &Options) -> Result<FrontSummary> {
 
 /// Starts the norms of queries and keys above 1. With 1, no logit of a 32-dimensional head exceeds
 /// `sqrt(32)` = 5.7, too flat to pick one word out of a prompt of 600 tokens, and the norms grow
-/// too slowly to mend that: after 3400 steps from 1 they had reached 1.1, and a reference in the
+/// too slowly to fix that: after 3400 steps from 1 they had reached 1.1, and a reference in the
 /// prompt could not be copied.
 fn sharpened(policy: Policy) -> Result<Policy> {
     for (name, var) in policy.parameters() {

@@ -1,5 +1,7 @@
 use super::*;
+use crate::recipe::Recipe;
 use crate::testing::{batch, experience, recipe, write_policy};
+use vsdpo_artifact::Outcome;
 
 /// A folder with a policy in `model`.
 fn world() -> (tempfile::TempDir, Policy) {

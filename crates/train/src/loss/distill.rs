@@ -10,10 +10,12 @@
 //! here it is exact over the full vocabulary. Its "importance-weighted variant" has no formula; see
 //! [`Importance`]. [`Divergence`] and [`Support`] change these choices.
 
+use serde::{Deserialize, Serialize};
 use vsdpo_policy::ops::simd;
 
 /// Divergences between student S and teacher T, per token.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Divergence {
     /// KL(S || T), the paper's.
     #[default]
@@ -30,7 +32,8 @@ pub enum Divergence {
 }
 
 /// Vocabulary entries that the divergence tells apart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Support {
     /// All of them.
     #[default]
@@ -40,7 +43,8 @@ pub enum Support {
 }
 
 /// The ratio behind the importance weight rho of a token's divergence; always a constant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Importance {
     /// pi_student(y) / pi_sampler(y): corrects for tokens sampled by older weights; 1 on fresh
     /// ones.

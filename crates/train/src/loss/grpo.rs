@@ -1,8 +1,10 @@
 //! The group-relative policy gradient: advantages and the clipped token objective.
 
+use serde::{Deserialize, Serialize};
+
 /// Bounds of the token objective.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Clip {
+pub struct ClipBounds {
     /// The ratio counts down to `1 - low` for negative advantages.
     pub low: f32,
     /// The ratio counts up to `1 + high` for positive advantages.
@@ -13,7 +15,7 @@ pub struct Clip {
     pub tis_cap: f32,
 }
 
-impl Default for Clip {
+impl Default for ClipBounds {
     fn default() -> Self {
         Self { low: 0.2, high: 0.28, dual: 3.0, tis_cap: 2.0 }
     }
@@ -49,9 +51,9 @@ pub struct Surrogate {
 }
 
 /// tis * min(r A, clip(r, 1 - low, 1 + high) A), bounded below by tis * dual * A for A < 0, with r
-/// = pi / pi_old (training specification, section 2.2). `logp` are log-probabilities of the same
+/// = pi / pi_old (docs/specs/training.md, 2.2). `logp` are log-probabilities of the same
 /// token.
-pub fn surrogate(logp: f32, old: f32, engine: f32, advantage: f32, clip: &Clip) -> Surrogate {
+pub fn surrogate(logp: f32, old: f32, engine: f32, advantage: f32, clip: &ClipBounds) -> Surrogate {
     let ratio = (logp - old).clamp(-20.0, 20.0).exp();
     let tis = (old - engine).clamp(-20.0, 20.0).exp().min(clip.tis_cap);
     let a = advantage;
@@ -75,7 +77,8 @@ pub fn surrogate(logp: f32, old: f32, engine: f32, advantage: f32, clip: &Clip) 
 }
 
 /// What a reward is measured against.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Baseline {
     /// r - mean of the group. Graded rewards keep their scale: a division would turn tiny
     /// differences between rubrics into unit advantages.
@@ -134,7 +137,7 @@ mod tests {
     use super::*;
 
     fn at(ratio: f32, advantage: f32) -> Surrogate {
-        surrogate(ratio.ln() - 1.0, -1.0, -1.0, advantage, &Clip::default())
+        surrogate(ratio.ln() - 1.0, -1.0, -1.0, advantage, &ClipBounds::default())
     }
 
     #[test]
@@ -159,7 +162,7 @@ mod tests {
 
     #[test]
     fn truncated_weight_between_sampler_and_trainer() {
-        let tis = |old: f32, engine: f32| surrogate(old, old, engine, 1.0, &Clip::default());
+        let tis = |old: f32, engine: f32| surrogate(old, old, engine, 1.0, &ClipBounds::default());
         assert!((tis(-1.0, -1.1).tis - 0.1f32.exp()).abs() < 1e-6);
         // e^1 is above the cap of 2; the objective and the slope carry the same factor.
         let capped = tis(-1.0, -2.0);

@@ -1,7 +1,9 @@
 //! The ranges of a recipe's values, and the pairs of values that contradict each other.
 
 use super::{Recipe, RecipeError};
+use crate::loss::{Divergence, Support};
 use vsdpo_artifact::Domain;
+use vsdpo_data::mini::World;
 
 /// The first value that cannot be used.
 pub(super) fn check(r: &Recipe) -> Result<(), RecipeError> {
@@ -16,24 +18,24 @@ fn need(
     ok: bool,
     key: &'static str,
     value: impl std::fmt::Debug,
-    mend: &'static str,
+    help: &'static str,
 ) -> Result<(), RecipeError> {
     let problem = format!("{value:?} cannot be used");
-    if ok { Ok(()) } else { Err(RecipeError::Value { key, problem, mend }) }
+    if ok { Ok(()) } else { Err(RecipeError::Value { key, problem, help }) }
 }
 
 fn run(r: &Recipe) -> Result<(), RecipeError> {
     let plain = !r.name.is_empty() && !r.name.starts_with('.') && !r.name.contains(['/', '\\', '\0']);
     need(plain, "name", &r.name, "write a name without slashes that does not begin with a dot")?;
-    let known = matches!(r.domain, Domain::Chart | Domain::Web);
-    need(known, "domain", r.domain.name(), "\"chart\" and \"web\" can be trained so far")?;
+    let world = World::of(r.domain);
+    need(world.is_some(), "domain", r.domain.name(), "\"chart\" and \"web\" can be trained so far")?;
     need(i64::try_from(r.seed).is_ok(), "seed", r.seed, "write a number below 2^63")?;
     need(r.steps >= 1, "steps", r.steps, "write at least 1")?;
-    let world = r.eval.benchmark.world();
+    let evaluated = r.eval.benchmark.world();
     need(
-        r.eval.every == 0 || world.domain() == r.domain,
+        r.eval.every == 0 || Some(evaluated) == world,
         "eval.benchmark",
-        world.benchmark(),
+        evaluated.benchmark(),
         "name the benchmark of the recipe's own domain; eval.every = 0 turns it off",
     )?;
     need(r.eval.tasks >= 1, "eval.tasks", r.eval.tasks, "write at least 1; eval.every = 0 turns it off")?;
@@ -80,6 +82,13 @@ fn losses(r: &Recipe) -> Result<(), RecipeError> {
     need(weight(g.weight), "grpo.weight", g.weight, "write at least 0 (0 is off)")?;
     need(weight(r.sft.weight), "sft.weight", r.sft.weight, "write at least 0 (0 is off)")?;
     need(!d.channels.is_empty(), "distill.channels", &d.channels, "name \"image\", \"rubric\" or both")?;
+    let mixed = match d.divergence {
+        Divergence::ReverseKl | Divergence::ForwardKl => true,
+        Divergence::Jsd { alpha } => alpha > 0.0 && alpha < 1.0,
+    };
+    need(mixed, "distill.divergence", d.divergence, "write jsd.alpha in (0, 1)")?;
+    let some = d.support != Support::TopK(0);
+    need(some, "distill.support", d.support, "write top_k of at least 1, or \"full\"")?;
     need(d.ema_rate > 0.0 && d.ema_rate <= 1.0, "distill.ema_rate", d.ema_rate, "write a number in (0, 1]")?;
     need(d.is_clip >= 1.0, "distill.is_clip", d.is_clip, "write at least 1")?;
     need(weight(d.outlier), "distill.outlier", d.outlier, "write at least 0 (0 is off)")?;
@@ -104,8 +113,12 @@ fn together(r: &Recipe) -> Result<(), RecipeError> {
         "leave it out: tasks are of the recipe's domain",
     )?;
     let small = <[u32; 2]>::from(vsdpo_data::mini::web::WINDOW);
+    let embedded = match r.domain {
+        Domain::Web => r.data.kind == "mini" || r.eval.every > 0,
+        Domain::Chart | Domain::Slide => false,
+    };
     need(
-        r.domain != Domain::Web || (r.data.kind != "mini" && r.eval.every == 0) || r.render.window == small,
+        !embedded || r.render.window == small,
         "render.window",
         r.render.window,
         "the embedded world's pages, also those of [eval], are made for [320, 240]: write that, or eval.every = 0",

@@ -1,9 +1,11 @@
 //! The sections of a recipe, one struct each. The defaults are the ones of the paper where it gives
 //! any.
 
+use crate::loss::grpo::Baseline;
+use crate::loss::{Divergence, Importance, Support};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use vsdpo_credit::Overlap;
+use vsdpo_credit::{CreditConfig, Overlap};
 
 /// `[policy]`: the model that is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -137,6 +139,13 @@ pub struct CreditSection {
     pub mapper: Mapper,
 }
 
+impl CreditSection {
+    /// The settings of credit.
+    pub fn config(&self) -> CreditConfig {
+        CreditConfig { amplify: self.amplify, overlap: self.overlap }
+    }
+}
+
 impl Default for CreditSection {
     fn default() -> Self {
         Self { amplify: 3.0, overlap: Overlap::Iou, mapper: Mapper::Runtime }
@@ -158,7 +167,9 @@ pub struct DistillSection {
     /// Factor of the distillation loss; 0 turns the teacher off.
     pub weight: f32,
     /// Divergence of student and teacher.
-    pub divergence: DivergenceKind,
+    pub divergence: Divergence,
+    /// Vocabulary entries that the divergence tells apart.
+    pub support: Support,
     /// Parts of the feedback on a render; the text of an error is always shown.
     pub channels: Vec<Channel>,
     /// Whose weights the teacher has.
@@ -166,7 +177,7 @@ pub struct DistillSection {
     /// Share of the new weights in the EMA teacher per step.
     pub ema_rate: f64,
     /// The ratio behind the importance weight.
-    pub is_kind: IsKind,
+    pub is_kind: Importance,
     /// Cap of the importance weight.
     pub is_clip: f32,
     /// Tokens with a divergence above this many nats are scaled down to it; 0 is off.
@@ -185,11 +196,12 @@ impl Default for DistillSection {
     fn default() -> Self {
         Self {
             weight: 1.0,
-            divergence: DivergenceKind::ReverseKl,
+            divergence: Divergence::ReverseKl,
+            support: Support::Full,
             channels: vec![Channel::Image, Channel::Rubric],
             teacher: TeacherKind::Live,
             ema_rate: 0.05,
-            is_kind: IsKind::Behaviour,
+            is_kind: Importance::Behaviour,
             is_clip: 2.0,
             outlier: 0.0,
             context: ContextKind::Feedback,
@@ -198,16 +210,6 @@ impl Default for DistillSection {
             max_prompt_tokens: 8192,
         }
     }
-}
-
-/// Divergences of student S and teacher T.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DivergenceKind {
-    /// KL(S || T), the paper's.
-    ReverseKl,
-    /// KL(T || S).
-    ForwardKl,
 }
 
 /// Parts of the feedback on a render.
@@ -230,18 +232,6 @@ pub enum TeacherKind {
     Base,
     /// A moving average of the student's.
     Ema,
-}
-
-/// The ratio behind the importance weight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum IsKind {
-    /// Student now over the sampler.
-    Behaviour,
-    /// Teacher over student.
-    Context,
-    /// No weight.
-    None,
 }
 
 /// What the teacher sees besides the prompt.
@@ -289,25 +279,13 @@ pub struct GrpoSection {
     /// Bound of the ratio for negative advantages.
     pub dual_clip: f32,
     /// What the reward is measured against.
-    pub advantage: AdvantageKind,
+    pub advantage: Baseline,
 }
 
 impl Default for GrpoSection {
     fn default() -> Self {
-        Self { weight: 1.0, clip_low: 0.2, clip_high: 0.28, dual_clip: 3.0, advantage: AdvantageKind::Mean }
+        Self { weight: 1.0, clip_low: 0.2, clip_high: 0.28, dual_clip: 3.0, advantage: Baseline::Mean }
     }
-}
-
-/// What the reward is measured against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AdvantageKind {
-    /// r - mean of the group.
-    Mean,
-    /// The same, divided by the group's deviation.
-    GroupStd,
-    /// The same, divided by the deviation over the step.
-    BatchStd,
 }
 
 /// `[sft]`: cross-entropy on the reference code.

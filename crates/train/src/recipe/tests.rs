@@ -39,26 +39,30 @@ fn every_problem_is_one_line_with_the_key() {
     check("steps = -1\n", &[], "steps: invalid value: integer `-1`, expected usize");
     check("[distill]\nteacher = \"me\"\n", &[], "distill.teacher: unknown variant `me`");
     check("[optim\n", &[], "line 3: not TOML");
-    check("", &["optim.lr"], "--set optim.lr: no '='; write --set section.key=value");
+    check("", &["optim.lr"], "--set optim.lr: no '='; help: write --set section.key=value");
     check("", &["name.x=1"], "--set name.x=1: not a section");
-    check("", &["optim.lr=0"], "optim.lr: 0.0 cannot be used; write a number above 0");
-    check("", &["credit.amplify=0.5"], "credit.amplify: 0.5 cannot be used; write at least 1");
-    check("", &["rollout.group_size=1"], "rollout.group_size: 1 cannot be used; a group of one");
+    check("", &["optim.lr=0"], "optim.lr: 0.0 cannot be used; help: write a number above 0");
+    check("", &["credit.amplify=0.5"], "credit.amplify: 0.5 cannot be used; help: write at least 1");
+    check("", &["rollout.group_size=1"], "rollout.group_size: 1 cannot be used; help: a group of one");
     check("", &["name=a/b"], "name: \"a/b\" cannot be used");
-    check("", &["domain=slide"], "domain: \"slide\" cannot be used; \"chart\" and \"web\"");
-    check("", &["data.type=mini", "data.domain=web"], "data.domain: \"web\" cannot be used; leave it out");
+    check("", &["domain=slide"], "domain: \"slide\" cannot be used; help: \"chart\" and \"web\"");
+    check(
+        "",
+        &["data.type=mini", "data.domain=web"],
+        "data.domain: \"web\" cannot be used; help: leave it out",
+    );
     let web = ["domain=web", "eval.benchmark=mini-web"];
-    check("", &web, "render.window: [1280, 720] cannot be used; the embedded world's pages");
+    check("", &web, "render.window: [1280, 720] cannot be used; help: the embedded world's pages");
     let corpus = ["domain=web", "eval.benchmark=mini-web", "data.type=websight", "data.path=x"];
-    check("", &corpus, "render.window: [1280, 720] cannot be used; the embedded world's pages");
-    check("[render]\nwindow = [0, 9]\n", &[], "render.window: [0, 9] cannot be used; write width");
+    check("", &corpus, "render.window: [1280, 720] cannot be used; help: the embedded world's pages");
+    check("[render]\nwindow = [0, 9]\n", &[], "render.window: [0, 9] cannot be used; help: write width");
     check(
         "",
         &["eval.benchmark=mini-web"],
-        "eval.benchmark: \"mini-web\" cannot be used; name the benchmark",
+        "eval.benchmark: \"mini-web\" cannot be used; help: name the benchmark",
     );
     let off = ["distill.weight=0", "grpo.weight=0"];
-    check("", &off, "distill.weight: 0.0 cannot be used; give distill, grpo or sft");
+    check("", &off, "distill.weight: 0.0 cannot be used; help: give distill, grpo or sft");
 }
 
 #[test]
@@ -72,22 +76,41 @@ fn pages_are_chosen_by_keys_that_survive_a_round_trip() {
     assert_eq!(Recipe::parse(&recipe.to_toml(), &[]).unwrap(), recipe);
     // They are for one data set alone, which is said when it is opened.
     let error =
-        vsdpo_data::Source::open(&parse("[data]\ntype = \"mini\"\nmax_tokens = 1\n", &[]).unwrap().data)
+        vsdpo_data::TaskStream::open(&parse("[data]\ntype = \"mini\"\nmax_tokens = 1\n", &[]).unwrap().data)
             .unwrap_err();
     assert!(error.to_string().starts_with("data.max_tokens: is given, but"), "{error}");
+}
+
+/// The divergences that are not plain names carry their number.
+#[test]
+fn divergence_and_support_are_those_of_the_loss() {
+    use crate::loss::{Divergence, Support};
+    let of = |text: &str| parse(&format!("[distill]\n{text}\n"), &[]).unwrap();
+    let recipe = of("divergence = { jsd = { alpha = 0.5 } }\nsupport = { top_k = 64 }");
+    assert_eq!(recipe.distill.divergence, Divergence::Jsd { alpha: 0.5 });
+    assert_eq!(recipe.distill.support, Support::TopK(64));
+    assert_eq!(Recipe::parse(&recipe.to_toml(), &[]).unwrap(), recipe);
+    assert_eq!(of("divergence = \"forward_kl\"").distill.divergence, Divergence::ForwardKl);
+    for (wrong, key) in [
+        ("divergence = { jsd = { alpha = 1.0 } }", "distill.divergence"),
+        ("support = { top_k = 0 }", "distill.support"),
+    ] {
+        let error = parse(&format!("[distill]\n{wrong}\n"), &[]).unwrap_err().to_string();
+        assert!(error.starts_with(key), "{error}");
+    }
 }
 
 #[test]
 fn warm_start_is_cross_entropy_alone() {
     let recipe = parse("[sft]\nwarm_start_steps = 2\n", &[]).unwrap();
-    assert_eq!(recipe.streams(1), Streams { ce: 1.0, ref_kl: 0.0, rl: 0.0 });
-    assert_eq!(recipe.streams(2), Streams { ce: 0.0, ref_kl: 1.0, rl: 1.0 });
-    assert!(!recipe.streams(1).sampling() && recipe.streams(2).sampling());
+    assert_eq!(recipe.loss_weights(1), Weights { ce: 1.0, distill: 0.0, grpo: 0.0 });
+    assert_eq!(recipe.loss_weights(2), Weights { ce: 0.0, distill: 1.0, grpo: 1.0 });
+    assert!(!recipe.loss_weights(1).sampling() && recipe.loss_weights(2).sampling());
 }
 
-/// The streams of DESIGN's table, per shipped recipe; and every shipped file is read here.
+/// The loss weights of each method, per shipped recipe; and every shipped file is read here.
 #[test]
-fn shipped_recipes_parse_and_have_the_streams_of_their_method() {
+fn shipped_recipes_parse_and_have_the_loss_weights_of_their_method() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
     let mut found = Vec::new();
     for entry in std::fs::read_dir(&folder).unwrap() {
@@ -95,7 +118,7 @@ fn shipped_recipes_parse_and_have_the_streams_of_their_method() {
         let recipe = Recipe::load(&path, &[]).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let file = path.file_stem().unwrap().to_str().unwrap().to_owned();
         assert_eq!(recipe.name, file, "the file and the run have one name");
-        let Streams { ce, ref_kl, rl } = recipe.streams(recipe.sft.warm_start_steps);
+        let Weights { ce, distill, grpo } = recipe.loss_weights(recipe.sft.warm_start_steps);
         // The corpus recipes name folders that are not part of the project: they parse without
         // them.
         let method = file.strip_suffix("-qwen3vl").unwrap_or(&file);
@@ -105,9 +128,9 @@ fn shipped_recipes_parse_and_have_the_streams_of_their_method() {
             "opsd" => (0.0, 1.0, 0.0),
             "grpo" => (0.0, 0.0, 1.0),
             "visual-sdpo" | "visual-sdpo-shuffled" => (0.0, 1.0, 1.0),
-            other => panic!("no streams known for {other}"),
+            other => panic!("no loss weights known for {other}"),
         };
-        assert_eq!((ce, ref_kl, rl), want, "{file}");
+        assert_eq!((ce, distill, grpo), want, "{file}");
         let reference = recipe.distill.context == ContextKind::Reference;
         assert_eq!(reference, method.ends_with("-opsd"), "{file}");
         found.push(file);

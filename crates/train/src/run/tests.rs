@@ -1,5 +1,4 @@
 use super::*;
-use crate::renderer::Instruments;
 use crate::testing::{StubRenderer, recipe, write_policy};
 use crate::trainer::StepReport;
 use std::path::Path;
@@ -12,8 +11,8 @@ fn go(recipe: &Recipe, resume: bool, stop_at: usize) -> Result<RunSummary, Train
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();
     let on_step = &mut |report: &StepReport| flag.store(report.step >= stop_at, Ordering::Relaxed);
-    let with = Instruments { renderer: &StubRenderer, eyes: None, clip: None };
-    run_with(recipe, with, RunOptions { resume, stop, on_step })
+    let env = Environment::without_references(Box::new(StubRenderer));
+    run(recipe, &env, RunOptions { resume, stop, on_step })
 }
 
 fn weights(folder: &Path) -> Vec<u32> {
@@ -145,7 +144,7 @@ fn a_run_is_never_overwritten_or_mixed() {
     assert!(go(&first, true, usize::MAX).unwrap_err().to_string().contains("there is no run to resume"));
     go(&first, false, usize::MAX).unwrap();
     let again = go(&first, false, usize::MAX).unwrap_err().to_string();
-    assert!(again.contains("there is a run already; give --resume"), "{again}");
+    assert!(again.contains("there is a run already; help: give --resume"), "{again}");
     let other = recipe(folder.path(), &["steps=1", "optim.lr=0.5"]);
     let mixed = go(&other, true, usize::MAX).unwrap_err().to_string();
     assert!(mixed.contains("another recipe (there: lr = 0.001)"), "{mixed}");
@@ -190,7 +189,7 @@ fn a_task_with_a_picture_trains_end_to_end() {
     assert_eq!((summary.progress.step, summary.progress.rollouts), (1, 6));
     assert!(weights(&summary.checkpoint) != before, "nothing was learnt");
     // The picture is in the prompt: at least its smallest grid of placeholders.
-    let source = vsdpo_data::Source::open(&recipe.data).unwrap();
+    let source = vsdpo_data::TaskStream::open(&recipe.data).unwrap();
     let tasks = source.batch(recipe.seed, 0, 2).unwrap();
     let policy = Policy::load(&recipe.policy.model).unwrap();
     let with = policy.encode(&crate::context::student_prompt(&tasks[0])).unwrap().ids.len();

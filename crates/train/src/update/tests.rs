@@ -24,7 +24,7 @@ fn gradients(
 ) -> (Components, Vec<f32>, usize) {
     let recipe = recipe(world.folder.path(), &["sft.weight=0.5"]);
     let batch = batch(&world.policy, seen, &recipe);
-    let config = loss_config(&recipe, recipe.streams(0));
+    let config = loss_config(&StepContext::new(&recipe, 0));
     let mut sum = Gradients::new(&world.policy, teacher, &config).unwrap();
     let cuts = micro_batches(&batch.items, budget);
     for cut in &cuts {
@@ -74,7 +74,7 @@ fn a_teacher_with_the_same_weights_and_prompt_agrees() {
     let seen = experience(&world.policy, &recipe);
     let mut batch = batch(&world.policy, &seen, &recipe);
     batch.items.iter_mut().for_each(|i| i.teacher = i.teacher.take().map(|_| i.prompt.clone()));
-    let config = loss_config(&recipe, recipe.streams(0));
+    let config = loss_config(&StepContext::new(&recipe, 0));
     for teacher in [Teacher::Live, Teacher::Base(Box::new(world.policy.frozen_copy().unwrap()))] {
         let mut sum = Gradients::new(&world.policy, &teacher, &config).unwrap();
         sum.add(&batch.items).unwrap();
@@ -96,7 +96,7 @@ fn a_frozen_teacher_scores_with_its_own_head() {
     for (_, var) in world.policy.trainable() {
         var.set(&(var.as_tensor() * 1.5).unwrap()).unwrap();
     }
-    let config = loss_config(&recipe, recipe.streams(0));
+    let config = loss_config(&StepContext::new(&recipe, 0));
     let mut sum = Gradients::new(&world.policy, &teacher, &config).unwrap();
     sum.add(&batch.items).unwrap();
     let got = &sum.scores[item].logp_teacher;
@@ -109,13 +109,14 @@ fn a_frozen_teacher_scores_with_its_own_head() {
 fn a_step_lowers_the_loss_it_was_taken_on() {
     let world = world();
     let recipe = recipe(world.folder.path(), &["sft.weight=1", "optim.warmup_steps=0", "optim.lr=3e-3"]);
-    let streams = Streams { ce: 1.0, ref_kl: 0.0, rl: 0.0 };
+    let weights = crate::loss::Weights { ce: 1.0, distill: 0.0, grpo: 0.0 };
+    let context = StepContext { weights, ..StepContext::new(&recipe, 0) };
     let seen = experience(&world.policy, &recipe);
-    let batch = Batch::assemble(&world.policy, &seen, &recipe, streams).unwrap();
+    let batch = Batch::assemble(&world.policy, &seen, &context).unwrap();
     let mut adam = optimizer(&recipe, &world.policy).unwrap();
     let mut losses = Vec::new();
     for _ in 0..12 {
-        let report = update(&world.policy, &Teacher::Live, &batch, &mut adam, (&recipe, streams)).unwrap();
+        let report = update(&world.policy, &Teacher::Live, &batch, &mut adam, &context).unwrap();
         assert_eq!(report.loss, report.loss_ce);
         losses.push(report.loss);
     }

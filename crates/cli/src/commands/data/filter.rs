@@ -7,9 +7,9 @@ use clap::Parser;
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
-use vsdpo_artifact::{Domain, ExecError, Outcome};
+use vsdpo_artifact::{Domain, ExecError, Source};
 use vsdpo_data::{Corpus, DataConfig, Record, Skipped, decode_picture};
-use vsdpo_render::{ChartRenderer, Page, RenderConfig, RenderError, WebConfig, WebRenderer};
+use vsdpo_render::{RenderConfig, RenderError, Renderer, open as open_renderer, spread};
 
 /// Rows per worker between two saved states: what an interruption costs at most.
 const CHUNK: u64 = 8;
@@ -76,45 +76,29 @@ impl Args {
         }
     }
 
-    fn drawer(&self, domain: Domain) -> Result<Drawer, RenderError> {
+    fn renderer(&self, domain: Domain) -> Result<Box<dyn Renderer>, RenderError> {
         let config = self.sandbox.config();
         let workers = self.workers.map_or(config.workers, |n| n as usize);
-        Ok(match domain {
-            Domain::Web => {
-                let config = WebConfig { workers, timeout: config.timeout, ..WebConfig::default() };
-                Drawer::Pages(Box::new(WebRenderer::start(config)?))
-            }
-            // Every script is run once: a cache would only grow.
-            _ => {
-                let config = RenderConfig { workers, cache_entries: 0, ..config };
-                Drawer::Charts(Box::new(ChartRenderer::start(config)?))
-            }
-        })
+        // Every source is rendered once: a cache would only grow.
+        let config = RenderConfig { workers, cache_entries: 0, ..config };
+        open_renderer(domain, domain.default_language(), config)
     }
 }
 
-/// What draws the references.
-enum Drawer {
-    Charts(Box<ChartRenderer>),
-    Pages(Box<WebRenderer>),
-}
-
-impl Drawer {
-    /// Why each of these sources cannot be drawn.
-    fn failures(&self, sources: &[&str]) -> Result<Vec<Option<ExecError>>, RenderError> {
-        match self {
-            Drawer::Charts(charts) => {
-                let failure = |outcome| match outcome {
-                    Outcome::Failed { error } => Some(error),
-                    Outcome::Rendered(_) => None,
-                };
-                charts.render_all(sources).into_iter().map(|outcome| outcome.map(failure)).collect()
-            }
-            Drawer::Pages(pages) => {
-                let page = |source: &&str| Page { html: source.as_bytes().to_vec(), folder: None };
-                let shots = pages.shoot_all(&sources.iter().map(page).collect::<Vec<_>>())?;
-                Ok(shots.into_iter().map(Result::err).collect())
-            }
+/// Why each of these sources cannot be rendered.
+fn failures(
+    renderer: &dyn Renderer,
+    domain: Domain,
+    sources: &[Source],
+) -> Result<Vec<Option<ExecError>>, RenderError> {
+    match domain {
+        Domain::Chart | Domain::Slide => {
+            let outcomes = renderer.render_all(sources)?;
+            Ok(outcomes.into_iter().map(|outcome| outcome.error().cloned()).collect())
+        }
+        // A page without elements is still a page, so a screenshot decides.
+        Domain::Web => {
+            spread(renderer.workers(), sources.len(), |i| Ok(renderer.screenshot(&sources[i])?.err()))
         }
     }
 }
@@ -129,7 +113,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     let mut outputs = Outputs::open(&args.out, args.rejected.as_deref(), json!(config))?;
     let corpus = open(&config, &mut outputs)?;
     let chunk = CHUNK * args.workers.unwrap_or(args.sandbox.config().workers as u64);
-    let drawer = args.drawer(config.domain)?;
+    let renderer = args.renderer(config.domain)?;
     let bar = terminal::progress("running", corpus.len());
     let mut told = std::time::Instant::now();
     while outputs.state.done < corpus.len() {
@@ -140,7 +124,7 @@ pub fn run(args: &Args) -> Result<Exit> {
             told = std::time::Instant::now();
             terminal::remark(&format!("{first} of {} rows", corpus.len()));
         }
-        judge(&corpus, &drawer, rows, &mut outputs)?;
+        filter(&corpus, &*renderer, config.domain, rows, &mut outputs)?;
         outputs.save()?;
     }
     bar.finish_and_clear();
@@ -168,10 +152,18 @@ fn open(config: &DataConfig, outputs: &mut Outputs) -> Result<Corpus> {
 
 /// Draws the references of some rows and writes each row to where it belongs, in the order of the
 /// file.
-fn judge(corpus: &Corpus, drawer: &Drawer, rows: std::ops::Range<u64>, outputs: &mut Outputs) -> Result<()> {
+fn filter(
+    corpus: &Corpus,
+    renderer: &dyn Renderer,
+    domain: Domain,
+    rows: std::ops::Range<u64>,
+    outputs: &mut Outputs,
+) -> Result<()> {
     let records = corpus.records(&rows.clone().collect::<Vec<u64>>())?;
-    let sources: Vec<&str> = records.iter().map(|r| r.reference.as_deref().unwrap_or("")).collect();
-    let failures = drawer.failures(&sources).with_context(|| {
+    let language = domain.default_language();
+    let source = |r: &Record| Source::new(r.reference.as_deref().unwrap_or(""), language);
+    let sources: Vec<Source> = records.iter().map(source).collect();
+    let failures = failures(renderer, domain, &sources).with_context(|| {
         format!("cannot render rows {} to {}", corpus.number(rows.start), corpus.number(rows.end - 1))
     })?;
     for ((i, record), failure) in rows.zip(&records).zip(failures) {

@@ -2,8 +2,6 @@
 //! beside: what decides an answer. A line is believed on the next run if its key still says the
 //! same.
 
-use super::questions::{Question, Questions};
-use crate::commands::files::{folder_identity, hash, hash_bytes, make_folder, retain_lines};
 use crate::terminal;
 use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
@@ -14,6 +12,8 @@ use std::path::{Path, PathBuf};
 use vsdpo_artifact::Task;
 use vsdpo_data::decode_picture;
 use vsdpo_policy::{Policy, SampleConfig};
+use vsdpo_score::files::{folder_identity, hash, hash_bytes, make_folder, retain_lines};
+use vsdpo_score::questions::{Question, Questions};
 use vsdpo_train::context::student_prompt;
 
 /// Pictures answered at a time: what an interruption costs at most.
@@ -86,14 +86,10 @@ fn task(question: Question) -> Result<Task> {
     let images = question.pictures.iter().map(|bytes| {
         decode_picture(bytes).map_err(|why| anyhow!("the picture of `{}`: {why}", question.name))
     });
-    Ok(Task {
-        images: images.collect::<Result<_>>()?,
-        id: question.name.clone(),
-        domain: question.domain,
-        prompt: question.prompt.clone(),
-        reference: None,
-        requirements: None,
-    })
+    let images = images.collect::<Result<_>>()?;
+    let (id, prompt) = (question.name.clone(), question.prompt.clone());
+    let language = question.domain.default_language();
+    Ok(Task { id, prompt, images, ..Task::unspecified(question.domain, language) })
 }
 
 /// Names the model and the settings.

@@ -6,13 +6,12 @@ use crate::commands::Sandbox;
 use crate::{Exit, terminal};
 use anyhow::Result;
 use clap::Args;
-use std::collections::BTreeMap;
 use std::path::Path;
 use vsdpo_data::mini::web::WINDOW;
 use vsdpo_data::mini::{Split, World};
 use vsdpo_policy::Policy;
+use vsdpo_render::{RenderConfig, open};
 use vsdpo_train::eval::{Arm, Estimate, EvalConfig, EvalReport, evaluate};
-use vsdpo_train::renderer::open;
 
 #[derive(Args)]
 #[command(next_help_heading = "mini-chart, mini-web")]
@@ -34,7 +33,9 @@ pub fn run(
     json: bool,
 ) -> Result<Exit> {
     let policy = Policy::load(model)?;
-    let renderer = open(world.domain(), sandbox.config(), WINDOW, BTreeMap::new())?;
+    let domain = world.domain();
+    let config = RenderConfig { window: WINDOW, ..sandbox.config() };
+    let renderer = open(domain, domain.default_language(), config)?;
     let config = EvalConfig {
         world,
         split: Split::Heldout,

@@ -2,7 +2,7 @@
 //! lines of a statement at fault silences its findings.
 
 use super::known;
-use crate::commands::drawing::File;
+use crate::commands::input::File;
 use crate::emit::Checked;
 use crate::terminal;
 use vsdpo_artifact::Defect;
@@ -19,7 +19,7 @@ pub struct Ignore {
 /// The comments of a file that silence something. A rule that does not exist is remarked on.
 pub fn ignores(file: &File) -> Vec<Ignore> {
     let mut found = Vec::new();
-    for (line, text) in comments(file.domain, &file.source) {
+    for (line, text) in comments(file.source.language, &file.source.text) {
         let Some(names) = asked(text) else { continue };
         match known(&names) {
             Ok(rules) => found.push(Ignore { line, rules }),
@@ -56,8 +56,7 @@ pub fn silenced(ignores: &[Ignore], defect: &Defect, checked: &Checked) -> bool 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::drawing::file;
-    use std::path::Path;
+    use vsdpo_artifact::{Domain, Source};
 
     #[test]
     fn comments_name_rules_or_all() {
@@ -73,10 +72,13 @@ mod tests {
         assert_eq!(names("# vsdpo: ignore[a"), None);
         assert_eq!(names("<!-- vsdpo: ignore[overlap] -->"), Some(vec!["overlap".into()]));
         assert_eq!(names("<!--vsdpo: ignore-->"), Some(vec![]));
-        let of = |name: &str, source: &str| ignores(&file(Path::new(name), (name.into(), source.into())));
-        let found = of("x.py", "a = '# vsdpo: ignore'\nb(1)  # vsdpo: ignore[text-overlap]\n");
+        let of = |domain: Domain, text: &str| {
+            let source = Source::new(text, domain.default_language());
+            ignores(&File { name: "x".into(), domain, source })
+        };
+        let found = of(Domain::Chart, "a = '# vsdpo: ignore'\nb(1)  # vsdpo: ignore[text-overlap]\n");
         assert_eq!(found, [Ignore { line: 2, rules: vec!["chart/text-overlap"] }]);
-        let found = of("x.html", "<p>\n<!-- vsdpo: ignore[tiny-text] -->");
+        let found = of(Domain::Web, "<p>\n<!-- vsdpo: ignore[tiny-text] -->");
         assert_eq!(found, [Ignore { line: 2, rules: vec!["chart/tiny-text", "web/tiny-text"] }]);
     }
 }

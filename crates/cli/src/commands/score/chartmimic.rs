@@ -1,8 +1,7 @@
 //! `score chartmimic`: the four low-level metrics of a pair of chart scripts, or of many.
 
 use super::pairs::{self, Pair};
-use super::scorer::{Mode, Scored, Scorer};
-use super::{many, print};
+use super::{Mode, many};
 use crate::commands::{Sandbox, source};
 use crate::{Exit, terminal};
 use anyhow::{Result, anyhow};
@@ -11,8 +10,10 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use vsdpo_artifact::ChartRecords;
-use vsdpo_diagnose::axes::chart::script;
 use vsdpo_render::Recordable;
+use vsdpo_score::chartmimic::print;
+use vsdpo_score::chartmimic::scorer::{Scored, Scorer};
+use vsdpo_score::chartmimic::script;
 
 /// Score chart code by ChartMimic's low-level metrics: text, layout, chart type and colour.
 ///
@@ -63,7 +64,8 @@ pub fn run(args: &Args) -> Result<Exit> {
         _ => return Err(anyhow!("give PRED and GT, or --pairs FILE.jsonl")),
     };
     let sandbox = Sandbox { timeout: args.timeout, unsafe_no_sandbox: args.unsafe_no_sandbox };
-    let scorer = Many { scorer: Scorer::start(&sandbox, args.mode.into())?, truths: Mutex::default() };
+    let scorer =
+        Many { scorer: Scorer::start(sandbox.config(), args.mode.into())?, truths: Mutex::default() };
     if args.pairs.is_some() {
         let line = |i: usize| scorer.score(&pairs[i]).map(|scored| print::json(&scored).to_string());
         many::print_lines(pairs.len(), scorer.scorer.workers(), line)?;

@@ -1,14 +1,16 @@
 //! `score design2code`: the automatic metrics of a pair of pages, or of many.
 
 use super::many;
-use super::pages::{PageScorer, Scored, Source, Unscored};
+use super::page_scorer;
 use crate::commands::source;
 use crate::{Exit, terminal};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Parser;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
+use vsdpo_score::design2code::print::{as_json, error};
+use vsdpo_score::design2code::scorer::{self as pages, PageScorer, Scored, Unscored};
 
 /// Score a page by Design2Code's metrics: block match, text, position, colour, and CLIP where
 /// weights are given.
@@ -50,14 +52,14 @@ pub fn run(args: &Args) -> Result<Exit> {
         (None, Some(cand), Some(reference)) => vec![(cand.clone(), reference.clone())],
         _ => bail!("give CAND and REF, or --pairs FILE.jsonl"),
     };
-    let scorer = PageScorer::start(args.timeout, args.clip.as_deref(), args.cache.as_deref())?;
+    let scorer = page_scorer(args.timeout, args.clip.as_deref(), args.cache.as_deref())?;
     if args.pairs.is_some() {
         let line = |i: usize| Ok(line(&scorer, &pairs[i])?.to_string());
         many::print_lines(pairs.len(), scorer.workers(), line)?;
         return Ok(Exit::Fine);
     }
     let (cand, reference) = &pairs[0];
-    let scored = scorer.score(&Source::read(cand)?, &Source::read(reference)?)?;
+    let scored = scorer.score(&pages::read(cand)?, &pages::read(reference)?)?;
     let scored = scored.map_err(|unscored| anyhow!(unscored.why))?;
     let text = if args.json {
         terminal::escaped_json(&(serde_json::to_string_pretty(&as_json(&scored))? + "\n")).into_owned()
@@ -70,7 +72,7 @@ pub fn run(args: &Args) -> Result<Exit> {
 
 /// The line of a pair; a pair that cannot be scored is no reason to end.
 fn line(scorer: &PageScorer, (cand, reference): &(PathBuf, PathBuf)) -> Result<Value> {
-    let sources = Source::read(cand).and_then(|cand| Ok((cand, Source::read(reference)?)));
+    let sources = pages::read(cand).and_then(|cand| Ok((cand, pages::read(reference)?)));
     Ok(match sources {
         Ok((cand, reference)) => match scorer.score(&cand, &reference)? {
             Ok(scored) => as_json(&scored),
@@ -106,31 +108,6 @@ fn read(list: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
     Ok(pairs)
 }
 
-/// The stable form. `clip` and `overall` are null without weights.
-pub fn as_json(scored: &Scored) -> Value {
-    let s = &scored.scores;
-    let clip = scored.clip.ok();
-    json!({
-        "block_match": s.block_match,
-        "text": s.text,
-        "position": s.position,
-        "color": s.color,
-        "clip": clip,
-        "overall": clip.map(|clip| s.overall(clip)),
-        "overall_without_clip": s.overall(0.0),
-        "blocks": { "cand": scored.blocks.cand, "ref": scored.blocks.r#ref, "matched": scored.matched },
-        "reasons": scored.clip.err().map_or(json!({}), |why| json!({ "clip": why })),
-        "unmet": scored.unmet,
-        "retried": scored.retried,
-    })
-}
-
-/// A pair without scores: they are null, not 0.
-pub fn error(why: &str) -> Value {
-    json!({ "block_match": null, "text": null, "position": null, "color": null, "clip": null,
-        "overall": null, "overall_without_clip": null, "error": why })
-}
-
 fn table(scored: &Scored) -> String {
     let s = &scored.scores;
     let mut text = String::new();
@@ -158,7 +135,7 @@ fn table(scored: &Scored) -> String {
     ));
     let sides = [("candidate", cand, &scored.unmet.cand), ("reference", reference, &scored.unmet.r#ref)];
     for (side, blocks, urls) in sides {
-        // A page may show texts and have none for the metric (specs/design2code.md, 6 and 7).
+        // A page may show texts and have none for the metric (docs/specs/design2code.md, 6 and 7).
         if blocks == 0 {
             text.push_str(&format!(
                 "note: the metric finds no text on the {side}: it sees that of <body> whose colour it can set; so all is 0\n"

@@ -2,10 +2,7 @@
 //! picture.
 
 use super::content::{Content, Kind, Mark};
-use super::script::read_layout;
-use super::words::HUES;
-use crate::mini;
-use crate::mini::colors::{INKS, made_readable, readable};
+use crate::mini::colors::{made_readable, readable};
 use rand::Rng;
 use vsdpo_artifact::Region;
 
@@ -98,71 +95,6 @@ pub struct Layout {
 
 /// Rotations that scripts choose from.
 pub const ROTATIONS: [u32; 3] = [0, 45, 90];
-
-impl mini::Layout for Layout {
-    fn random(rng: &mut impl Rng) -> Layout {
-        Layout {
-            location: Location::ALL[rng.random_range(0..8)],
-            wide_margin: rng.random_bool(0.5),
-            rotation: ROTATIONS[rng.random_range(0..3)],
-            align: Align::ALL[rng.random_range(0..3)],
-            ink: rng.random_range(0..INKS.len()),
-            hues: [rng.random_range(0..HUES.len()), rng.random_range(0..HUES.len())],
-            grid: rng.random_bool(0.5),
-        }
-    }
-
-    fn every() -> Vec<Layout> {
-        let cells = Location::ALL.into_iter().flat_map(|l| Align::ALL.into_iter().map(move |a| (l, a)));
-        let cells = cells.flat_map(|(l, a)| ROTATIONS.into_iter().map(move |r| (l, a, r)));
-        let cells = cells.flat_map(|c| [false, true].into_iter().map(move |m| (c, m)));
-        let layouts = cells.flat_map(|((location, align, rotation), wide_margin)| {
-            (0..INKS.len()).map(move |ink| Layout {
-                location,
-                wide_margin,
-                rotation,
-                align,
-                ink,
-                hues: [0, 1],
-                grid: false,
-            })
-        });
-        layouts.collect()
-    }
-
-    fn mixed(good: &Layout, random: &Layout, rng: &mut impl Rng) -> Layout {
-        let mut layout = good.clone();
-        let mut third = || rng.random_range(0..3) == 0;
-        if third() {
-            layout.location = random.location;
-        }
-        if third() {
-            (layout.wide_margin, layout.rotation) = (random.wide_margin, random.rotation);
-        }
-        if third() {
-            layout.align = random.align;
-        }
-        if third() {
-            layout.ink = random.ink;
-        }
-        layout
-    }
-
-    fn read(code: &str) -> Option<Layout> {
-        read_layout(code)
-    }
-
-    fn choices(&self) -> Vec<(&'static str, usize)> {
-        vec![
-            ("legend", self.location as usize),
-            ("margin", self.wide_margin as usize),
-            ("rotation", self.rotation as usize),
-            ("align", self.align as usize),
-            ("ink", self.ink),
-            ("grid (neutral)", self.grid as usize),
-        ]
-    }
-}
 
 impl Layout {
     /// The bottom margin as a fraction of the figure's height.

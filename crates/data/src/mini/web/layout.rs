@@ -2,11 +2,7 @@
 
 use super::content::{Content, Side};
 use super::font::width;
-use super::page::read_layout;
-use super::words::ACCENTS;
-use crate::mini;
-use crate::mini::colors::{INKS, made_readable, readable};
-use crate::mini::split::pick;
+use crate::mini::colors::{made_readable, readable};
 use rand::Rng;
 use rand::seq::IteratorRandom;
 use vsdpo_artifact::Region;
@@ -76,68 +72,6 @@ pub struct Layout {
     pub radius: usize,
     /// Neutral: of the colours behind button and note.
     pub accent: usize,
-}
-
-impl mini::Layout for Layout {
-    fn random(rng: &mut impl Rng) -> Layout {
-        Layout {
-            ink: rng.random_range(0..INKS.len()),
-            title_size: rng.random_range(0..TITLE_SIZES.len()),
-            items: pick(&Items::ALL, rng),
-            card_width: rng.random_range(0..CARD_WIDTHS.len()),
-            corner: pick(&Corner::ALL, rng),
-            radius: rng.random_range(0..RADII.len()),
-            accent: rng.random_range(0..ACCENTS.len()),
-        }
-    }
-
-    fn every() -> Vec<Layout> {
-        let cells = (0..INKS.len()).flat_map(|ink| (0..TITLE_SIZES.len()).map(move |size| (ink, size)));
-        let cells = cells.flat_map(|c| Items::ALL.into_iter().map(move |items| (c, items)));
-        let cells = cells.flat_map(|c| (0..CARD_WIDTHS.len()).map(move |width| (c, width)));
-        let layouts = cells.flat_map(|(((ink, title_size), items), card_width)| {
-            let corners = Corner::ALL.into_iter();
-            corners.map(move |corner| Layout {
-                ink,
-                title_size,
-                items,
-                card_width,
-                corner,
-                radius: 0,
-                accent: 0,
-            })
-        });
-        layouts.collect()
-    }
-
-    fn mixed(good: &Layout, random: &Layout, rng: &mut impl Rng) -> Layout {
-        let mut third = || rng.random_range(0..3) == 0;
-        Layout {
-            ink: if third() { random.ink } else { good.ink },
-            title_size: if third() { random.title_size } else { good.title_size },
-            items: if third() { random.items } else { good.items },
-            card_width: if third() { random.card_width } else { good.card_width },
-            corner: if third() { random.corner } else { good.corner },
-            radius: good.radius,
-            accent: good.accent,
-        }
-    }
-
-    fn read(code: &str) -> Option<Layout> {
-        read_layout(code)
-    }
-
-    fn choices(&self) -> Vec<(&'static str, usize)> {
-        vec![
-            ("ink", self.ink),
-            ("title size", self.title_size),
-            ("items", self.items as usize),
-            ("card width", self.card_width),
-            ("corner", self.corner as usize),
-            ("radius (neutral)", self.radius),
-            ("accent (neutral)", self.accent),
-        ]
-    }
 }
 
 /// Room to every edge of the window.

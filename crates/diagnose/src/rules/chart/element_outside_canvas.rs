@@ -1,6 +1,6 @@
 #![doc = include_str!("element_outside_canvas.md")]
 
-use super::{Judgement, defect};
+use super::{RuleResult, defect};
 use crate::scene::{Scene, content, listed, quote};
 use vsdpo_artifact::{Element, ElementKind, Region};
 
@@ -9,7 +9,7 @@ pub(super) const SUMMARY: &str = "a text, legend or panel lies outside the pictu
 /// Pixels of a legend or a panel that may be outside: frames have soft edges.
 const OUTSIDE: f32 = 2.0;
 
-pub(super) fn check(scene: &Scene) -> Judgement {
+pub(super) fn check(scene: &Scene) -> RuleResult {
     let bounds = scene.bounds();
     let mut found: Vec<(String, Vec<&Element>)> = Vec::new();
     for e in scene.elements {
@@ -29,7 +29,7 @@ pub(super) fn check(scene: &Scene) -> Judgement {
     let observed = listed(found.iter().map(|(words, _)| words.clone()).collect());
     let defects =
         found.iter().map(|(words, elements)| defect(elements, format!("outside the picture: {words}")));
-    Judgement::counted(defects.collect(), observed)
+    RuleResult::counted(defects.collect(), observed)
 }
 
 /// What lies outside, and on which side.

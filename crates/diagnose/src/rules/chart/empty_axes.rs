@@ -1,16 +1,16 @@
 #![doc = include_str!("empty_axes.md")]
 
-use super::{Judgement, defect};
-use crate::panels::{Panel, panels};
+use super::{RuleResult, defect};
+use crate::rules::chart::panels::{Panel, panels};
 use crate::scene::Scene;
 use vsdpo_artifact::ElementKind::{Legend, Spine, TableText, Text, Tick, TickLabel};
 
 pub(super) const SUMMARY: &str = "a panel shows nothing";
 
-pub(super) fn check(scene: &Scene) -> Judgement {
+pub(super) fn check(scene: &Scene) -> RuleResult {
     let panels = panels(scene);
     if panels.is_empty() {
-        return Judgement::not_judged("no axes");
+        return RuleResult::not_evaluated("no axes");
     }
     let empty: Vec<&Panel> = panels.iter().filter(|p| is_empty(scene, &panels, p)).collect();
     let observed = match empty.len() {
@@ -18,7 +18,7 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         n => format!("{n} of {} panels", panels.iter().filter(|p| !p.colorbar).count()),
     };
     let defects = empty.iter().map(|p| defect(&p.axes[..1], "an axes with a frame and nothing in it".into()));
-    Judgement::counted(defects.collect(), observed)
+    RuleResult::counted(defects.collect(), observed)
 }
 
 /// Whether the panel has a frame or ticks, and neither data nor text nor an inset between them.

@@ -1,8 +1,8 @@
 #![doc = include_str!("legend_covers_data.md")]
 
-use super::{Judgement, defect};
-use crate::cover::covered;
+use super::{RuleResult, defect};
 use crate::geometry::third;
+use crate::rules::chart::cover::covered;
 use crate::scene::Scene;
 use vsdpo_artifact::{Element, ElementKind, Region};
 
@@ -26,7 +26,7 @@ const PLACES: [(&str, f32, f32); 9] = [
     ("lower right", 1.0, 1.0),
 ];
 
-pub(super) fn check(scene: &Scene) -> Judgement {
+pub(super) fn check(scene: &Scene) -> RuleResult {
     let mut defects = Vec::new();
     let mut observed = Vec::new();
     for legend in scene.of_kind(ElementKind::Legend) {
@@ -51,7 +51,7 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         }
     }
     let observed = if observed.is_empty() { "none".to_string() } else { observed.join("; ") };
-    Judgement::counted(defects, observed)
+    RuleResult::counted(defects, observed)
 }
 
 /// The places of `legend(loc=...)` where this legend would cover nothing; `None` for a legend of no
@@ -117,11 +117,11 @@ mod tests {
         let mut elements = vec![shape(0, Axes, [10.0, 10.0, 110.0, 110.0])];
         elements.push(shape(1, Legend, legend).on(0, '-'));
         elements.extend(others);
-        let judgement = with_scene(elements, None, check);
-        assert_eq!(judgement.observed, observed);
+        let result = with_scene(elements, None, check);
+        assert_eq!(result.observed, observed);
         let clean = !observed.contains("covers");
-        assert_eq!(judgement.score, Some(if clean { 1.0 } else { 0.5 }));
-        assert!(judgement.defects.iter().all(|d| d.elements == [1] && d.regions == [legend.into()]));
+        assert_eq!(result.score, Some(if clean { 1.0 } else { 0.5 }));
+        assert!(result.defects.iter().all(|d| d.elements == [1] && d.regions == [legend.into()]));
     }
 
     #[test]
@@ -218,8 +218,8 @@ mod tests {
 
     #[test]
     fn a_chart_without_legend_is_fine_and_two_legends_are_listed() {
-        let judgement = with_scene(vec![shape(0, Axes, [0.0, 0.0, 9.0, 9.0])], None, check);
-        assert_eq!((judgement.observed.as_str(), judgement.score), ("none", Some(1.0)));
+        let result = with_scene(vec![shape(0, Axes, [0.0, 0.0, 9.0, 9.0])], None, check);
+        assert_eq!((result.observed.as_str(), result.score), ("none", Some(1.0)));
         let second = shape(2, Legend, [12.0, 90.0, 40.0, 108.0]).on(0, '-');
         judge(vec![second], [77.0, 13.0, 107.0, 33.0], "legend loc='upper right'; legend loc='lower left'");
     }

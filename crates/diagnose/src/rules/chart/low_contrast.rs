@@ -1,90 +1,55 @@
 #![doc = include_str!("low_contrast.md")]
 
-use super::{Judgement, defect};
-use crate::color::contrast;
+use super::{RuleResult, defect};
+use crate::contrast::{Contrast, LARGE};
 use crate::geometry::Quad;
-use crate::scene::{Scene, and_others, content, distance, grouped, hex, listed, over, quote};
+use crate::scene::{Scene, and_others, content, distance, grouped, listed, over, quote};
 use std::collections::BTreeMap;
 use vsdpo_artifact::Element;
 
 pub(super) const SUMMARY: &str = "a text hardly differs from what is behind it";
 
-/// Least ratio for text, and for large text.
-const LEAST: (f32, f32) = (4.5, 3.0);
-
-/// Pixels from which text is large: 18 points of 1/72 inch at 96 dpi.
-const LARGE: f32 = 24.0;
-
-pub(super) fn check(scene: &Scene) -> Judgement {
+pub(super) fn check(scene: &Scene) -> RuleResult {
     // The worst text of each group, with the group's texts that fail.
-    let mut groups: Vec<(Seen, Vec<&Element>)> = Vec::new();
+    let mut groups: Vec<(Contrast, Vec<&Element>)> = Vec::new();
     for texts in grouped(scene.texts()).into_values() {
-        let mut seen: Vec<Seen> = texts.into_iter().filter_map(|e| Seen::of(scene, e)).collect();
-        let failing = seen.iter().filter(|s| s.fails()).map(|s| s.element).collect();
-        seen.sort_by(|a, b| a.margin().total_cmp(&b.margin()));
-        groups.extend(seen.into_iter().next().map(|worst| (worst, failing)));
+        let mut found: Vec<Contrast> = texts.into_iter().filter_map(|e| of(scene, e)).collect();
+        let failing = found.iter().filter(|s| s.fails()).map(|s| s.element).collect();
+        found.sort_by(|a, b| a.margin().total_cmp(&b.margin()));
+        groups.extend(found.into_iter().next().map(|worst| (worst, failing)));
     }
     groups.sort_by(|a, b| a.0.margin().total_cmp(&b.0.margin()));
     if groups.is_empty() {
-        return Judgement::not_judged("no text");
+        return RuleResult::not_evaluated("no text");
     }
     let failing = groups.iter().filter(|(_, failing)| !failing.is_empty());
     let defects = failing.map(|(worst, failing)| {
         let text = and_others(quote(content(worst.element), 40), failing.len());
         defect(failing, format!("{text}: contrast {}", worst.colours()))
     });
-    Judgement::counted(defects.collect(), observed(&groups))
+    RuleResult::counted(defects.collect(), observed(&groups))
 }
 
 /// Each pair of colours with the first text that has it, the weakest pair first.
-fn observed(groups: &[(Seen, Vec<&Element>)]) -> String {
-    let mut told: Vec<&Seen> = Vec::new();
-    for (seen, _) in groups {
-        if !told.iter().any(|t| (t.ink, t.ground) == (seen.ink, seen.ground)) {
-            told.push(seen);
+fn observed(groups: &[(Contrast, Vec<&Element>)]) -> String {
+    let mut told: Vec<&Contrast> = Vec::new();
+    for (text, _) in groups {
+        if !told.iter().any(|t| (t.ink, t.ground) == (text.ink, text.ground)) {
+            told.push(text);
         }
     }
-    let one = |seen: &&Seen| format!("{} {}", quote(content(seen.element), 12), seen.colours());
+    let one = |text: &&Contrast| format!("{} {}", quote(content(text.element), 12), text.colours());
     listed(told.iter().map(one).collect())
 }
 
-/// A text with its colours.
-struct Seen<'a> {
-    element: &'a Element,
-    ink: [u8; 3],
-    ground: [u8; 3],
-    ratio: f32,
-}
-
-impl<'a> Seen<'a> {
-    /// `None` if the text has no colour or its box is tiny.
-    fn of(scene: &Scene, element: &'a Element) -> Option<Self> {
-        let color = element.color?;
-        if element.region.width() < 3.0 || element.region.height() < 3.0 {
-            return None;
-        }
-        let ground = ground(scene, element, color)?;
-        let ink = over(color, ground);
-        Some(Seen { element, ink, ground, ratio: contrast(ink, ground) })
+/// `None` if the text has no colour or its box is tiny.
+fn of<'a>(scene: &Scene, element: &'a Element) -> Option<Contrast<'a>> {
+    let color = element.color?;
+    if element.region.width() < 3.0 || element.region.height() < 3.0 {
+        return None;
     }
-
-    fn least(&self) -> f32 {
-        if self.element.font_px.is_some_and(|size| size >= LARGE) { LEAST.1 } else { LEAST.0 }
-    }
-
-    fn fails(&self) -> bool {
-        self.ratio < self.least()
-    }
-
-    /// How many times better than needed.
-    fn margin(&self) -> f32 {
-        self.ratio / self.least()
-    }
-
-    /// As in `#eeeeee on #ffffff 1.2`; rounded down, so that 4.5 means enough.
-    fn colours(&self) -> String {
-        format!("{} on {} {:.1}", hex(self.ink), hex(self.ground), (self.ratio * 10.0 + 1e-3).floor() / 10.0)
-    }
+    let ground = ground(scene, element, color)?;
+    Some(Contrast::new(element, color, ground, element.font_px.is_some_and(|size| size >= LARGE)))
 }
 
 /// The colour behind a text: the most frequent one of its box that is not the text's own. Where
@@ -129,8 +94,8 @@ mod tests {
         picture.fill([12, 10, 18, 30], ink);
         let [r, g, b] = ink;
         let sales = text(0, "Sales", [10.0, 10.0, 28.0, 30.0]).colored([r, g, b, 255]).sized(size);
-        let judgement = picture.with_scene(vec![sales], check);
-        assert_eq!((judgement.observed.as_str(), judgement.score), (observed, Some(score)));
+        let result = picture.with_scene(vec![sales], check);
+        assert_eq!((result.observed.as_str(), result.score), (observed, Some(score)));
     }
 
     #[test]
@@ -151,8 +116,8 @@ mod tests {
         let mut picture = Picture::new(100, 50, [255; 3]);
         picture.fill([0, 15, 100, 16], [0; 3]);
         let sales = text(0, "Sales", [10.0, 10.0, 28.0, 30.0]).colored([255; 4]);
-        let judgement = picture.with_scene(vec![sales], check);
-        assert_eq!(judgement.observed, "'Sales' #ffffff on #ffffff 1.0");
+        let result = picture.with_scene(vec![sales], check);
+        assert_eq!(result.observed, "'Sales' #ffffff on #ffffff 1.0");
     }
 
     #[test]
@@ -161,16 +126,16 @@ mod tests {
         picture.fill([5, 5, 40, 40], [0, 0, 80]);
         picture.fill([12, 12, 15, 28], [0; 3]);
         let sales = text(0, "Sales", [10.0, 10.0, 30.0, 30.0]).colored([0, 0, 0, 255]);
-        let judgement = picture.with_scene(vec![sales], check);
-        assert_eq!(judgement.observed, "'Sales' #000000 on #000050 1.1");
+        let result = picture.with_scene(vec![sales], check);
+        assert_eq!(result.observed, "'Sales' #000000 on #000050 1.1");
     }
 
     #[test]
     fn transparent_text_is_mixed_with_its_background() {
         let picture = Picture::new(100, 50, [255; 3]);
         let sales = text(0, "Sales", [10.0, 10.0, 28.0, 30.0]).colored([0, 0, 0, 51]);
-        let judgement = picture.with_scene(vec![sales], check);
-        assert_eq!(judgement.observed, "'Sales' #cccccc on #ffffff 1.6");
+        let result = picture.with_scene(vec![sales], check);
+        assert_eq!(result.observed, "'Sales' #cccccc on #ffffff 1.6");
     }
 
     #[test]
@@ -181,11 +146,11 @@ mod tests {
             label.colored([250, 250, 250, 255])
         };
         let title = text(2, "Title", [10.0, 2.0, 40.0, 10.0]).of(Title).colored([240, 240, 240, 255]);
-        let judgement = picture.with_scene(vec![tick(0, 10.0), tick(1, 30.0), title], check);
-        let involved: Vec<_> = judgement.defects.iter().map(|d| d.elements.clone()).collect();
+        let result = picture.with_scene(vec![tick(0, 10.0), tick(1, 30.0), title], check);
+        let involved: Vec<_> = result.defects.iter().map(|d| d.elements.clone()).collect();
         assert_eq!(involved, [vec![0, 1], vec![2]]);
-        assert_eq!(judgement.observed, "'1' #fafafa on #ffffff 1.0; 'Title' #f0f0f0 on #ffffff 1.1");
-        assert_eq!(judgement.score, Some(1.0 / 3.0));
+        assert_eq!(result.observed, "'1' #fafafa on #ffffff 1.0; 'Title' #f0f0f0 on #ffffff 1.1");
+        assert_eq!(result.score, Some(1.0 / 3.0));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 #![doc = include_str!("misaligned_panels.md")]
 
-use super::{Judgement, defect};
-use crate::panels::{Panel, panels};
+use super::{RuleResult, defect};
+use crate::rules::chart::panels::{Panel, panels};
 use crate::scene::{Scene, listed};
 use vsdpo_artifact::{Element, Region};
 
@@ -12,11 +12,11 @@ const EXACT: f32 = 1.5;
 /// Two panels stand in one row if they share this much of the lower one's height; columns alike.
 const SAME_ROW: f32 = 0.7;
 
-pub(super) fn check(scene: &Scene) -> Judgement {
+pub(super) fn check(scene: &Scene) -> RuleResult {
     let all = panels(scene);
     let panels: Vec<&Panel> = all.iter().filter(|p| !p.colorbar && p.host.is_none()).collect();
     if panels.len() < 2 {
-        return Judgement { defects: vec![], observed: "one panel".into(), score: Some(1.0) };
+        return RuleResult { defects: vec![], observed: "one panel".into(), score: Some(1.0) };
     }
     let mut found: Vec<([&Element; 2], String)> = Vec::new();
     for (i, a) in panels.iter().enumerate() {
@@ -31,7 +31,7 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         false => listed(found.iter().map(|(_, words)| words.clone()).collect()),
     };
     let defects = found.iter().map(|(pair, words)| defect(pair, format!("panels out of line: {words}")));
-    Judgement::counted(defects.collect(), observed)
+    RuleResult::counted(defects.collect(), observed)
 }
 
 /// How two panels beside each other, or above each other, miss a common line.

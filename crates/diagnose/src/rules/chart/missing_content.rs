@@ -1,6 +1,6 @@
 #![doc = include_str!("missing_content.md")]
 
-use super::Judgement;
+use super::RuleResult;
 use crate::rules::{demanded, one_line};
 use crate::scene::{Scene, content, distance, hex, over, quote};
 use std::collections::BTreeMap;
@@ -14,11 +14,11 @@ const COLOUR: u8 = 8;
 /// The renderer reports this many values of an element at most; a longer line is thinned evenly.
 const VALUES: usize = 64;
 
-pub(super) fn check(scene: &Scene) -> Judgement {
-    let Some(demands) = scene.requirements else { return Judgement::not_judged("no demands") };
+pub(super) fn check(scene: &Scene) -> RuleResult {
+    let Some(demands) = scene.requirements else { return RuleResult::not_evaluated("no demands") };
     let all = demands.texts.len() + demands.series.len() + usize::from(demands.background.is_some());
     if all == 0 {
-        return Judgement::not_judged("no demands");
+        return RuleResult::not_evaluated("no demands");
     }
     let drawn: Vec<String> = scene.texts().map(|e| one_line(content(e))).collect();
     let shown = shown_series(scene);
@@ -139,10 +139,10 @@ mod tests {
     }
 
     fn judge(elements: Vec<Made>, demands: Requirements, observed: &str, score: f32) {
-        let judgement = with_scene(elements, Some(&demands), check);
-        assert_eq!((judgement.observed.as_str(), judgement.score), (observed, Some(score)));
-        assert!(judgement.defects.iter().all(|d| d.elements.is_empty() && d.regions.is_empty()));
-        assert_eq!(judgement.defects.is_empty(), observed == "all");
+        let result = with_scene(elements, Some(&demands), check);
+        assert_eq!((result.observed.as_str(), result.score), (observed, Some(score)));
+        assert!(result.defects.iter().all(|d| d.elements.is_empty() && d.regions.is_empty()));
+        assert_eq!(result.defects.is_empty(), observed == "all");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 #![doc = include_str!("overlapping_axes.md")]
 
-use super::{Judgement, defect};
-use crate::cover::covered;
+use super::{RuleResult, defect};
 use crate::geometry::Quad;
-use crate::panels::{Panel, panels};
+use crate::rules::chart::cover::covered;
+use crate::rules::chart::panels::{Panel, panels};
 use crate::scene::{Scene, content, listed, quote};
 use vsdpo_artifact::{Element, Region};
 
@@ -12,10 +12,10 @@ pub(super) const SUMMARY: &str = "two panels run into each other";
 /// Pixels that two panels may share: frames and the soft edges of letters.
 const DEPTH: f32 = 2.0;
 
-pub(super) fn check(scene: &Scene) -> Judgement {
+pub(super) fn check(scene: &Scene) -> RuleResult {
     let panels = panels(scene);
     if panels.len() < 2 {
-        return Judgement { defects: vec![], observed: "one panel".into(), score: Some(1.0) };
+        return RuleResult { defects: vec![], observed: "one panel".into(), score: Some(1.0) };
     }
     let mut found: Vec<(Vec<&Element>, String)> = Vec::new();
     for (i, a) in panels.iter().enumerate() {
@@ -33,7 +33,7 @@ pub(super) fn check(scene: &Scene) -> Judgement {
     }
     let observed = listed(found.iter().map(|(_, words)| words.clone()).collect());
     let defects = found.iter().map(|(elements, words)| defect(elements, format!("panels collide: {words}")));
-    Judgement::counted(defects.collect(), observed)
+    RuleResult::counted(defects.collect(), observed)
 }
 
 /// An inset over its host's data.

@@ -1,6 +1,6 @@
 #![doc = include_str!("text_clipped.md")]
 
-use super::{Judgement, defect};
+use super::{RuleResult, defect};
 use crate::geometry::Letters;
 use crate::scene::{Scene, and_others, content, grouped, listed, quote};
 use vsdpo_artifact::{Element, Region};
@@ -10,10 +10,10 @@ pub(super) const SUMMARY: &str = "a text is cut at an edge of the picture";
 /// Pixels that a layout box may reach outside.
 const OUTSIDE: f32 = 1.0;
 
-pub(super) fn check(scene: &Scene) -> Judgement {
+pub(super) fn check(scene: &Scene) -> RuleResult {
     let texts: Vec<&Element> = scene.texts().filter(|e| e.layout.is_some()).collect();
     if texts.is_empty() {
-        return Judgement::not_judged("no text");
+        return RuleResult::not_evaluated("no text");
     }
     let found = cuts(&texts, scene.bounds());
     let name = |(e, cut): &(&Element, Cut), max| format!("{} {}", described(e, max), cut.sides);
@@ -23,7 +23,7 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         let message = format!("{} by {:.0} px", name(&cuts[0], 40), cuts[0].1.lost);
         defect(&elements, format!("cut off: {}", and_others(message, cuts.len())))
     });
-    Judgement::counted(defects.collect(), observed)
+    RuleResult::counted(defects.collect(), observed)
 }
 
 /// The cut texts of each group; the worst text and the worst group come first.
@@ -131,9 +131,9 @@ mod tests {
     use vsdpo_artifact::ElementKind::*;
 
     fn judge(elements: Vec<Made>, observed: &str, score: f32) {
-        let judgement = with_scene(elements, None, check); // 200 x 100 pixels
-        assert_eq!(judgement.observed, observed);
-        assert_eq!(judgement.score, Some(score));
+        let result = with_scene(elements, None, check); // 200 x 100 pixels
+        assert_eq!(result.observed, observed);
+        assert_eq!(result.score, Some(score));
     }
 
     #[test]
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn without_layout_nothing_is_judged() {
-        let judgement = with_scene(vec![text(0, "A", [0.0, 0.0, 9.0, 9.0])], None, check);
-        assert_eq!(judgement.score, None);
+        let result = with_scene(vec![text(0, "A", [0.0, 0.0, 9.0, 9.0])], None, check);
+        assert_eq!(result.score, None);
     }
 }

@@ -1,6 +1,6 @@
 #![doc = include_str!("text_overlap.md")]
 
-use super::{Judgement, defect};
+use super::{RuleResult, defect};
 use crate::geometry::Quad;
 use crate::scene::{Group, Scene, and_others, content, quote};
 use vsdpo_artifact::{Element, ElementKind};
@@ -23,10 +23,10 @@ struct Finding<'a> {
     elements: Vec<&'a Element>,
 }
 
-pub(super) fn check(scene: &Scene) -> Judgement {
+pub(super) fn check(scene: &Scene) -> RuleResult {
     let texts: Vec<(&Element, Quad)> = scene.texts().map(|e| (e, Quad::of_text(e))).collect();
     if texts.is_empty() {
-        return Judgement::not_judged("no text");
+        return RuleResult::not_evaluated("no text");
     }
     let mut pairs: Vec<(f32, &Element, &Element)> = Vec::new();
     for (i, (a, box_a)) in texts.iter().enumerate() {
@@ -50,7 +50,7 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         let message = format!("{first} and {second} overlap by {depth:.0} px");
         defect(&f.elements, and_others(message, f.elements.len() - 1))
     });
-    Judgement::counted(defects.collect(), observed)
+    RuleResult::counted(defects.collect(), observed)
 }
 
 /// Pairs, the deepest first, put together by the groups of their texts.
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn without_text_there_is_nothing_to_judge() {
-        let judgement = with_scene(vec![shape(0, Line, [0.0, 0.0, 9.0, 9.0])], None, check);
-        assert_eq!(judgement.score, None);
+        let result = with_scene(vec![shape(0, Line, [0.0, 0.0, 9.0, 9.0])], None, check);
+        assert_eq!(result.score, None);
     }
 }

@@ -1,6 +1,6 @@
 #![doc = include_str!("tick_crowding.md")]
 
-use super::{Judgement, defect};
+use super::{RuleResult, defect};
 use crate::geometry::Quad;
 use crate::scene::{Group, Scene};
 use std::collections::BTreeMap;
@@ -11,11 +11,11 @@ pub(super) const SUMMARY: &str = "tick labels of an axis leave no gap";
 /// Pixels that neighbours need between them.
 const GAP: f32 = 2.0;
 
-pub(super) fn check(scene: &Scene) -> Judgement {
+pub(super) fn check(scene: &Scene) -> RuleResult {
     let axes: Vec<Crowd> =
         scene.ticks().into_iter().map(|(group, labels)| Crowd::of(group, &labels)).collect();
     if axes.is_empty() {
-        return Judgement::not_judged("no tick labels");
+        return RuleResult::not_evaluated("no tick labels");
     }
     let mut worst: BTreeMap<Option<char>, &Crowd> = BTreeMap::new();
     for crowd in &axes {
@@ -35,7 +35,7 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         );
         defect(&crowd.close, message)
     });
-    Judgement::counted(defects.collect(), observed)
+    RuleResult::counted(defects.collect(), observed)
 }
 
 /// The tick labels of one axis.
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn without_tick_labels_there_is_nothing_to_judge() {
-        let judgement = with_scene(vec![text(0, "A", [0.0, 0.0, 9.0, 9.0])], None, check);
-        assert_eq!(judgement.score, None);
+        let result = with_scene(vec![text(0, "A", [0.0, 0.0, 9.0, 9.0])], None, check);
+        assert_eq!(result.score, None);
     }
 }

@@ -1,6 +1,6 @@
 #![doc = include_str!("tiny_text.md")]
 
-use super::{Judgement, defect};
+use super::{RuleResult, defect};
 use crate::scene::{Scene, and_others, content, grouped, listed, quote};
 use vsdpo_artifact::Element;
 
@@ -9,12 +9,12 @@ pub(super) const SUMMARY: &str = "a text is too small to read";
 /// The smallest font size in pixels that can be read without zooming.
 const LEAST: f32 = 7.0;
 
-pub(super) fn check(scene: &Scene) -> Judgement {
+pub(super) fn check(scene: &Scene) -> RuleResult {
     let size = |e: &&Element| e.font_px.unwrap_or(f32::INFINITY);
     let mut groups: Vec<Vec<&Element>> =
         grouped(scene.texts().filter(|e| e.font_px.is_some())).into_values().collect();
     if groups.is_empty() {
-        return Judgement::not_judged("no text");
+        return RuleResult::not_evaluated("no text");
     }
     groups.iter_mut().for_each(|group| group.sort_by(|a, b| size(a).total_cmp(&size(b))));
     groups.sort_by(|a, b| size(&a[0]).total_cmp(&size(&b[0])));
@@ -30,7 +30,7 @@ pub(super) fn check(scene: &Scene) -> Judgement {
     };
     let defects =
         small.iter().map(|g| defect(g, and_others(format!("too small: {}", told(g[0], 40)), g.len())));
-    Judgement::counted(defects.collect(), observed)
+    RuleResult::counted(defects.collect(), observed)
 }
 
 #[cfg(test)]
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn texts_of_unknown_size_are_not_judged() {
-        let judgement = with_scene(vec![text(0, "a", [0.0, 0.0, 9.0, 9.0])], None, check);
-        assert_eq!(judgement.score, None);
+        let result = with_scene(vec![text(0, "a", [0.0, 0.0, 9.0, 9.0])], None, check);
+        assert_eq!(result.score, None);
     }
 }

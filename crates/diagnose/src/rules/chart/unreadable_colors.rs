@@ -1,8 +1,8 @@
 #![doc = include_str!("unreadable_colors.md")]
 
-use super::{Judgement, defect};
+use super::{RuleResult, defect};
 use crate::color::{Sight, difference};
-use crate::panels::panels;
+use crate::rules::chart::panels::panels;
 use crate::scene::{Scene, content, hex, listed, over, quote};
 use vsdpo_artifact::{Element, ElementKind};
 
@@ -14,7 +14,7 @@ const LEAST: [f32; 2] = [8.0, 5.0];
 /// The least difference of a series and what is behind it.
 const LEAST_GROUND: f32 = 6.0;
 
-pub(super) fn check(scene: &Scene) -> Judgement {
+pub(super) fn check(scene: &Scene) -> RuleResult {
     let mut found: Vec<(Vec<&Element>, String)> = Vec::new();
     let mut closest: Option<(f32, String)> = None;
     for legend in scene.of_kind(ElementKind::Legend) {
@@ -43,7 +43,7 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         _ => listed(found.iter().map(|(_, words)| words.clone()).collect()),
     };
     let defects = found.iter().map(|(parts, words)| defect(parts, format!("hard to tell apart: {words}")));
-    Judgement::counted(defects.collect(), observed)
+    RuleResult::counted(defects.collect(), observed)
 }
 
 /// An entry of a legend.

@@ -1,6 +1,6 @@
 #![doc = include_str!("broken_image.md")]
 
-use super::{Judgement, defect};
+use super::{RuleResult, defect};
 use crate::scene::{Scene, listed, quote};
 use vsdpo_artifact::Element;
 
@@ -10,15 +10,15 @@ pub(super) const PROPERTIES: [&str; 1] = ["content"];
 /// Sides of a picture that somebody would miss, in pixels; smaller ones count visits.
 const SEEN: f32 = 3.0;
 
-pub(super) fn check(scene: &Scene) -> Judgement {
+pub(super) fn check(scene: &Scene) -> RuleResult {
     let shown = |e: &&Element| e.region.width() >= SEEN && e.region.height() >= SEEN;
-    let unmet = |e: &'_ Element| e.page.as_ref()?.unmet.clone().filter(|address| !elsewhere(address));
+    let unmet = |e: &'_ Element| e.html.as_ref()?.unmet.clone().filter(|address| !elsewhere(address));
     let found: Vec<(&Element, String)> =
         scene.elements.iter().filter(shown).filter_map(|e| Some((e, unmet(e)?))).collect();
     let observed = listed(found.iter().map(|(_, address)| quote(address, 30)).collect());
     let defects =
         found.iter().map(|(e, address)| defect(&[e], format!("no picture at {}", quote(address, 60))));
-    Judgement::counted(defects.collect(), observed)
+    RuleResult::counted(defects.collect(), observed)
 }
 
 /// Whether the picture is another host's. Pages are drawn without a network, so nobody knows what

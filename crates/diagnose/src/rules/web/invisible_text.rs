@@ -1,10 +1,10 @@
 #![doc = include_str!("invisible_text.md")]
 
+use super::contrast;
 use super::overlap::HIDDEN;
-use super::{Judgement, defect};
-use crate::page::{Page, PageText};
+use super::visible::{VisiblePage, VisibleText};
+use super::{RuleResult, defect};
 use crate::scene::{Scene, and_others, content, listed, quote};
-use crate::seen::Seen;
 use vsdpo_artifact::Element;
 
 pub(super) const SUMMARY: &str = "a text is there but cannot be seen";
@@ -27,10 +27,10 @@ pub(super) const PROPERTIES: [&str; 16] = [
     "transform",
 ];
 
-pub(super) fn check(scene: &Scene) -> Judgement {
-    let page = Page::of(scene);
+pub(super) fn check(scene: &Scene) -> RuleResult {
+    let page = VisiblePage::of(scene);
     if page.texts.is_empty() {
-        return Judgement::not_judged("no text");
+        return RuleResult::not_evaluated("no text");
     }
     // (text, what hides it) of every text that cannot be seen.
     let found: Vec<(&Element, Option<&Element>)> =
@@ -56,22 +56,22 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         let elements: Vec<&Element> = g.iter().map(|(e, _)| *e).chain(g[0].1).collect();
         defect(&elements, format!("not to be seen: {}", and_others(told(&g[0], 40), g.len())))
     });
-    Judgement::counted(defects.collect(), observed)
+    RuleResult::counted(defects.collect(), observed)
 }
 
 /// The text, and what hides it, if it cannot be seen.
-fn lost<'a>(page: &Page<'a>, text: &PageText<'a>) -> Option<(&'a Element, Option<&'a Element>)> {
+fn lost<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<(&'a Element, Option<&'a Element>)> {
     if let Some(hidden) = page.hidden(text).filter(|h| h.share >= HIDDEN) {
         return Some((text.element, Some(hidden.by)));
     }
     // Letters without colour may be filled by a gradient behind them.
     let clear = text.element.color.is_some_and(|c| c[3] == 0) && text.is_shown() && !text.facts.painted;
-    let same = Seen::of(page, text).is_some_and(|seen| seen.is_unseen());
+    let same = contrast::of(page, text).is_some_and(|found| contrast::is_unseen(&found));
     (clear || same).then_some((text.element, None))
 }
 
 fn name(e: &Element) -> String {
-    e.page.as_ref().map_or("a box".into(), |f| format!("<{}>", f.tag))
+    e.html.as_ref().map_or("a box".into(), |f| format!("<{}>", f.tag))
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 #![doc = include_str!("low_contrast.md")]
 
-use super::{Judgement, defect};
-use crate::page::Page;
+use super::contrast;
+use super::visible::VisiblePage;
+use super::{RuleResult, defect};
+use crate::contrast::Contrast;
 use crate::scene::{Scene, and_others, content, listed, quote};
-use crate::seen::Seen;
 use vsdpo_artifact::Element;
 
 pub(super) const SUMMARY: &str = "a text hardly differs from what is behind it";
@@ -18,16 +19,16 @@ pub(super) const PROPERTIES: [&str; 8] = [
     "font-weight",
 ];
 
-pub(super) fn check(scene: &Scene) -> Judgement {
-    let page = Page::of(scene);
-    let mut seen: Vec<Seen> = page.texts.iter().filter_map(|t| Seen::of(&page, t)).collect();
-    if seen.is_empty() {
-        return Judgement::not_judged("no text");
+pub(super) fn check(scene: &Scene) -> RuleResult {
+    let page = VisiblePage::of(scene);
+    let mut found: Vec<Contrast> = page.texts.iter().filter_map(|t| contrast::of(&page, t)).collect();
+    if found.is_empty() {
+        return RuleResult::not_evaluated("no text");
     }
-    seen.sort_by(|a, b| a.margin().total_cmp(&b.margin()));
+    found.sort_by(|a, b| a.margin().total_cmp(&b.margin()));
     // Texts of one colour on one ground are one finding: one style sets them.
-    let mut groups: Vec<(&Seen, Vec<&Element>)> = Vec::new();
-    for s in &seen {
+    let mut groups: Vec<(&Contrast, Vec<&Element>)> = Vec::new();
+    for s in &found {
         match groups
             .iter_mut()
             .find(|(first, _)| (first.ink, first.ground, first.fails()) == (s.ink, s.ground, s.fails()))
@@ -36,13 +37,13 @@ pub(super) fn check(scene: &Scene) -> Judgement {
             None => groups.push((s, vec![s.element])),
         }
     }
-    let failing: Vec<&(&Seen, Vec<&Element>)> = groups.iter().filter(|(s, _)| s.fails()).collect();
-    let told = |(s, texts): &(&Seen, Vec<&Element>), max| {
+    let failing: Vec<&(&Contrast, Vec<&Element>)> = groups.iter().filter(|(s, _)| s.fails()).collect();
+    let told = |(s, texts): &(&Contrast, Vec<&Element>), max| {
         format!("{} {}", and_others(quote(content(s.element), max), texts.len()), s.colours())
     };
     let observed = listed(groups.iter().map(|g| told(g, 12)).collect());
     let defects = failing.iter().map(|g| defect(&g.1, format!("low contrast: {}", told(g, 40))));
-    Judgement::counted(defects.collect(), observed)
+    RuleResult::counted(defects.collect(), observed)
 }
 
 #[cfg(test)]
@@ -55,8 +56,8 @@ mod tests {
         let mut picture = Picture::new(200, 100, ground);
         picture.fill([12, 12, 40, 16], ink);
         let text = made(words(0, "Sales", [10.0, 8.0, 50.0, 31.0]).colored([ink[0], ink[1], ink[2], 255]));
-        let judgement = picture.with_scene(vec![text], check);
-        assert_eq!((judgement.observed.as_str(), judgement.score), (observed, score));
+        let result = picture.with_scene(vec![text], check);
+        assert_eq!((result.observed.as_str(), result.score), (observed, score));
     }
 
     #[test]
@@ -73,8 +74,8 @@ mod tests {
     fn texts_of_one_style_are_one_finding() {
         let picture = Picture::new(200, 100, [255; 3]);
         let text = |id, y: f32| words(id, "Pale", [10.0, y, 50.0, y + 23.0]).colored([240, 240, 240, 255]);
-        let judgement = picture.with_scene(vec![text(0, 8.0), text(1, 40.0)], check);
-        assert_eq!(judgement.observed, "'Pale' +1 #f0f0f0 on #ffffff 1.1");
-        assert_eq!((judgement.defects.len(), judgement.score), (1, Some(0.5)));
+        let result = picture.with_scene(vec![text(0, 8.0), text(1, 40.0)], check);
+        assert_eq!(result.observed, "'Pale' +1 #f0f0f0 on #ffffff 1.1");
+        assert_eq!((result.defects.len(), result.score), (1, Some(0.5)));
     }
 }

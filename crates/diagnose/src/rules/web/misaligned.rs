@@ -1,7 +1,7 @@
 #![doc = include_str!("misaligned.md")]
 
-use super::{Judgement, defect};
-use crate::page::{Page, is_placed};
+use super::visible::{VisiblePage, is_placed};
+use super::{RuleResult, defect};
 use crate::scene::{Scene, content, listed, quote};
 use std::collections::BTreeMap;
 use vsdpo_artifact::{Element, ElementKind, Region};
@@ -33,8 +33,8 @@ const MISTAKE: f32 = 24.0;
 /// Like boxes that are compared.
 const MOST: usize = 400;
 
-pub(super) fn check(scene: &Scene) -> Judgement {
-    let page = Page::of(scene);
+pub(super) fn check(scene: &Scene) -> RuleResult {
+    let page = VisiblePage::of(scene);
     let mut families: BTreeMap<(u8, u32, &str, &str), Vec<Peer>> = BTreeMap::new();
     for e in scene.elements.iter().filter(|e| is_solid(e)) {
         for key in keys(&page, e) {
@@ -56,7 +56,7 @@ pub(super) fn check(scene: &Scene) -> Judgement {
     }
     found.sort_by_key(|(elements, _)| elements[0].id);
     let name = |e: &Element, max| match content(e).is_empty() {
-        true => format!("<{}>", e.page.as_ref().map_or("", |f| f.tag.as_str())),
+        true => format!("<{}>", e.html.as_ref().map_or("", |f| f.tag.as_str())),
         false => quote(content(e), max),
     };
     let off = found.iter().map(|(e, words)| format!("{} {words}", name(e[0], 16)));
@@ -64,17 +64,17 @@ pub(super) fn check(scene: &Scene) -> Judgement {
     let observed = listed(longest_row(families.values()).into_iter().chain(none).chain(off).collect());
     let defects =
         found.iter().map(|(e, words)| defect(e, format!("out of line: {} {words}", name(e[0], 40))));
-    Judgement::counted(defects.collect(), observed)
+    RuleResult::counted(defects.collect(), observed)
 }
 
 /// The longest row of siblings that have edges: how many, and where they begin.
 fn longest_row<'a>(families: impl Iterator<Item = &'a Vec<Peer<'a>>>) -> Option<String> {
-    let framed = |p: &&Peer| p.element.page.as_ref().is_some_and(|f| f.framed);
+    let framed = |p: &&Peer| p.element.html.as_ref().is_some_and(|f| f.framed);
     let row = |family: &'a Vec<Peer<'a>>| {
         let first = family.iter().find(framed)?.edges;
         let beside = |p: &&Peer| p.edges.y0 < first.y1 && p.edges.y1 > first.y0;
         let tops: Vec<f32> = family.iter().filter(framed).filter(beside).map(|p| p.edges.y0).collect();
-        (tops.len() > 1).then_some((tops, family[0].element.page.as_ref()?.tag.as_str()))
+        (tops.len() > 1).then_some((tops, family[0].element.html.as_ref()?.tag.as_str()))
     };
     let (tops, tag) = families.filter_map(row).max_by_key(|(tops, _)| tops.len())?;
     let (least, most) = tops.iter().fold((f32::MAX, f32::MIN), |(a, b), &y| (a.min(y), b.max(y)));
@@ -97,13 +97,13 @@ struct Peer<'a> {
 
 impl<'a> Peer<'a> {
     /// The box where it has visible edges, else its text.
-    fn of(page: &Page<'a>, element: &'a Element) -> Option<Self> {
-        let facts = element.page.as_ref()?;
+    fn of(page: &VisiblePage<'a>, element: &'a Element) -> Option<Self> {
+        let facts = element.html.as_ref()?;
         let boxed = facts.framed || matches!(element.kind, ElementKind::Control | ElementKind::Image);
         let lines = facts.lines.iter().copied().reduce(Region::hull);
         let edges = if boxed { element.layout } else { lines }?;
         let parent = page.parent(element)?;
-        let around = (parent.layout?, parent.page.as_ref()?.framed);
+        let around = (parent.layout?, parent.html.as_ref()?.framed);
         (edges.width() >= 4.0 && edges.height() >= 4.0).then_some(Peer { element, edges, around })
     }
 
@@ -118,14 +118,14 @@ impl<'a> Peer<'a> {
 
 /// What stands in the flow and is not a piece of a sentence.
 fn is_solid(e: &Element) -> bool {
-    let Some(facts) = &e.page else { return false };
+    let Some(facts) = &e.html else { return false };
     let piece = facts.display == "inline" && e.kind != ElementKind::Image && e.kind != ElementKind::Control;
     !e.region.is_empty() && !is_placed(e) && !piece && e.kind != ElementKind::Page
 }
 
 /// What a box is like: its siblings, and the same parts of its parent's siblings.
-fn keys<'a>(page: &Page<'a>, e: &'a Element) -> Vec<(u8, u32, &'a str, &'a str)> {
-    let tag = |e: &'a Element| e.page.as_ref().map_or("", |f| f.tag.as_str());
+fn keys<'a>(page: &VisiblePage<'a>, e: &'a Element) -> Vec<(u8, u32, &'a str, &'a str)> {
+    let tag = |e: &'a Element| e.html.as_ref().map_or("", |f| f.tag.as_str());
     let Some(parent) = page.parent(e) else { return Vec::new() };
     let mut keys = vec![(0, parent.id, "", tag(e))];
     if let Some(grand) = page.parent(parent) {

@@ -1,7 +1,7 @@
 #![doc = include_str!("missing_content.md")]
 
-use super::Judgement;
-use crate::page::{Page, PageText};
+use super::RuleResult;
+use super::visible::{VisiblePage, VisibleText};
 use crate::rules::{demanded, one_line};
 use crate::scene::{Scene, content, distance, hex, quote};
 use std::collections::BTreeMap;
@@ -14,14 +14,14 @@ const SEEN: f32 = 0.5;
 /// Steps of a channel by which a background may differ.
 const COLOUR: u8 = 8;
 
-pub(super) fn check(scene: &Scene) -> Judgement {
-    let Some(demands) = scene.requirements else { return Judgement::not_judged("no demands") };
+pub(super) fn check(scene: &Scene) -> RuleResult {
+    let Some(demands) = scene.requirements else { return RuleResult::not_evaluated("no demands") };
     let all = demands.texts.len() + usize::from(demands.background.is_some());
     if all == 0 {
-        return Judgement::not_judged("no demands");
+        return RuleResult::not_evaluated("no demands");
     }
-    let page = Page::of(scene);
-    let seen: Vec<&PageText> = page.texts.iter().filter(|t| is_seen(&page, t)).collect();
+    let page = VisiblePage::of(scene);
+    let seen: Vec<&VisibleText> = page.texts.iter().filter(|t| is_seen(&page, t)).collect();
     let words = plain(&seen.iter().map(|t| content(t.element)).collect::<Vec<_>>().join(" "));
     let met = |text: &str| words.contains(text) || seen.iter().any(|t| is_said(&page, t, &seen, text));
     let missing = demands.texts.iter().filter(|text| !met(&plain(text)));
@@ -52,8 +52,13 @@ fn plain(text: &str) -> String {
 
 /// Whether a text together with the inline elements inside it, which cut it into pieces, has all
 /// words of a demand.
-fn is_said<'a>(page: &Page<'a>, text: &PageText<'a>, seen: &[&PageText<'a>], demand: &str) -> bool {
-    let inline = |t: &&&PageText<'a>| {
+fn is_said<'a>(
+    page: &VisiblePage<'a>,
+    text: &VisibleText<'a>,
+    seen: &[&VisibleText<'a>],
+    demand: &str,
+) -> bool {
+    let inline = |t: &&&VisibleText<'a>| {
         t.element.id != text.element.id
             && t.facts.display.starts_with("inline")
             && page.is_inside(t.element, text.element)
@@ -70,7 +75,7 @@ fn is_said<'a>(page: &Page<'a>, text: &PageText<'a>, seen: &[&PageText<'a>], dem
         .all(|word| left.iter().position(|l| l == word).map(|i| left.swap_remove(i)).is_some())
 }
 
-fn is_seen(page: &Page, text: &PageText) -> bool {
+fn is_seen(page: &VisiblePage, text: &VisibleText) -> bool {
     let area = |shown: bool| -> f32 {
         text.lines.iter().map(|l| if shown { l.shown.area() } else { l.core.area() }).sum()
     };
@@ -87,9 +92,9 @@ mod tests {
 
     fn judge(elements: Vec<Made>, text: &str, observed: &str) {
         let demands = Requirements { texts: vec![text.into()], ..Requirements::default() };
-        let judgement = with_scene(elements, Some(&demands), check);
-        assert_eq!(judgement.observed, observed);
-        assert_eq!(judgement.score, Some(if observed == "all" { 1.0 } else { 0.0 }));
+        let result = with_scene(elements, Some(&demands), check);
+        assert_eq!(result.observed, observed);
+        assert_eq!(result.score, Some(if observed == "all" { 1.0 } else { 0.0 }));
     }
 
     #[test]
@@ -108,8 +113,8 @@ mod tests {
         let judge = |background, observed: &str, score| {
             let demands = Requirements { background: Some(background), ..Requirements::default() };
             let rendered = picture.rendered(vec![]);
-            let judgement = check(&Scene::new(&rendered, Some(&demands)));
-            assert_eq!((judgement.observed.as_str(), judgement.score), (observed, Some(score)));
+            let result = check(&Scene::new(&rendered, 0, Some(&demands)));
+            assert_eq!((result.observed.as_str(), result.score), (observed, Some(score)));
         };
         judge([0, 0, 128], "all", 1.0);
         judge([0, 5, 130], "all", 1.0);

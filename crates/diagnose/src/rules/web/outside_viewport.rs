@@ -1,7 +1,7 @@
 #![doc = include_str!("outside_viewport.md")]
 
-use super::{Judgement, defect};
-use crate::page::{Page, PageText};
+use super::visible::{VisiblePage, VisibleText};
+use super::{RuleResult, defect};
 use crate::scene::{Scene, and_others, content, listed, quote};
 use vsdpo_artifact::{Element, ElementKind, Region};
 
@@ -29,8 +29,8 @@ const FAR: f32 = 900.0;
 /// Parts of the letters' size by which a text may reach outside.
 const REACH: f32 = 0.4;
 
-pub(super) fn check(scene: &Scene) -> Judgement {
-    let page = Page::of(scene);
+pub(super) fn check(scene: &Scene) -> RuleResult {
+    let page = VisiblePage::of(scene);
     let texts = page.texts.iter().filter_map(|t| Some((t.element, lost_text(&page, t)?)));
     let pictures = scene.elements.iter().filter_map(|e| Some((e, lost_picture(&page, e)?)));
     let found: Vec<(&Element, &str)> = texts.chain(pictures).collect();
@@ -51,11 +51,11 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         let elements: Vec<&Element> = g.iter().map(|(e, _)| *e).collect();
         defect(&elements, and_others(format!("beyond the page: {}", told(&g[0], 40)), g.len()))
     });
-    Judgement::counted(defects.collect(), observed)
+    RuleResult::counted(defects.collect(), observed)
 }
 
 /// On which side a text leaves the page.
-fn lost_text<'a>(page: &Page<'a>, text: &PageText<'a>) -> Option<&'static str> {
+fn lost_text<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<&'static str> {
     let cuts = [text.facts.clip, text.facts.scroll];
     let lines = text.lines.iter().map(|l| cuts.iter().flatten().fold(l.core, |r, cut| r.intersect(*cut)));
     let hull = lines.filter(|r| !r.is_empty()).reduce(Region::hull)?;
@@ -64,7 +64,7 @@ fn lost_text<'a>(page: &Page<'a>, text: &PageText<'a>) -> Option<&'static str> {
 
 /// On which side a picture or a field of the flow leaves the page; one that was placed may decorate
 /// an edge.
-fn lost_picture<'a>(page: &Page<'a>, e: &'a Element) -> Option<&'static str> {
+fn lost_picture<'a>(page: &VisiblePage<'a>, e: &'a Element) -> Option<&'static str> {
     let pictured = matches!(e.kind, ElementKind::Image | ElementKind::Control) && content(e).is_empty();
     if !pictured || page.placed(e).is_some() {
         return None;
@@ -73,7 +73,7 @@ fn lost_picture<'a>(page: &Page<'a>, e: &'a Element) -> Option<&'static str> {
     side(page, e, layout, 8f32.max(0.1 * layout.width().min(layout.height())))
 }
 
-fn side<'a>(page: &Page<'a>, e: &'a Element, r: Region, slack: f32) -> Option<&'static str> {
+fn side<'a>(page: &VisiblePage<'a>, e: &'a Element, r: Region, slack: f32) -> Option<&'static str> {
     let gone = r.x1 <= 1.0 || r.y1 <= 1.0;
     let meant = gone && (page.placed(e).is_some() || r.x0 < -FAR || r.y0 < -FAR);
     match (meant, r.x0 < -slack, r.y0 < -slack) {

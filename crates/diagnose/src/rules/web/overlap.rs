@@ -1,8 +1,8 @@
 #![doc = include_str!("overlap.md")]
 
-use super::{Judgement, defect};
+use super::visible::{Line, VisiblePage, VisibleText, is_opaque, is_placed};
+use super::{RuleResult, defect};
 use crate::geometry::third;
-use crate::page::{Line, Page, PageText, is_opaque, is_placed};
 use crate::scene::{Scene, and_others, content, listed, quote};
 use vsdpo_artifact::{Element, ElementKind, Region};
 
@@ -46,10 +46,10 @@ const REPORTED: usize = 64;
 /// Two elements that run into each other.
 type Pair<'a> = [&'a Element; 2];
 
-pub(super) fn check(scene: &Scene) -> Judgement {
-    let page = Page::of(scene);
+pub(super) fn check(scene: &Scene) -> RuleResult {
+    let page = VisiblePage::of(scene);
     if page.texts.is_empty() {
-        return Judgement::not_judged("no text");
+        return RuleResult::not_evaluated("no text");
     }
     let mut pairs = tight(&page);
     pairs.extend(crossing(&page));
@@ -58,7 +58,7 @@ pub(super) fn check(scene: &Scene) -> Judgement {
     pairs.truncate(REPORTED);
     let found = findings(pairs);
     let name = |e: &Element, max| match content(e).is_empty() {
-        true => e.page.as_ref().map_or("a box".into(), |f| format!("<{}>", f.tag)),
+        true => e.html.as_ref().map_or("a box".into(), |f| format!("<{}>", f.tag)),
         false => quote(content(e), max),
     };
     let told = |[a, b]: &Pair, max| match a.id == b.id {
@@ -81,16 +81,16 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         }
         defect(&elements, format!("overlap: {}", and_others(told(&pairs[0], 40), pairs.len())))
     });
-    Judgement::counted(defects.collect(), observed)
+    RuleResult::counted(defects.collect(), observed)
 }
 
 /// Texts and controls that were placed by themselves, whatever flows around them.
-fn labels<'a>(page: &Page<'a>) -> impl Iterator<Item = &'a Element> {
+fn labels<'a>(page: &VisiblePage<'a>) -> impl Iterator<Item = &'a Element> {
     page.texts.iter().filter(|t| t.is_shown()).map(|t| t.element).filter(|e| is_placed(e))
 }
 
 /// Where in the window a box is, in the words of style sheets.
-fn place(page: &Page, r: Region) -> String {
+fn place(page: &VisiblePage, r: Region) -> String {
     let room = page.window();
     let row = third(r.y0 - room.y0, room.y1 - r.y1, ["top", "center", "bottom"]);
     let column = third(r.x0 - room.x0, room.x1 - r.x1, ["left", "center", "right"]);
@@ -98,13 +98,13 @@ fn place(page: &Page, r: Region) -> String {
 }
 
 /// The corners, as far from the edges as a label is now, that hold no text and no control.
-fn free(page: &Page, label: &Element) -> String {
+fn free(page: &VisiblePage, label: &Element) -> String {
     let (room, r) = (page.window(), label.region);
     let across = |r: Region| Region { x0: room.x0 + room.x1 - r.x1, x1: room.x0 + room.x1 - r.x0, ..r };
     let down = |r: Region| Region { y0: room.y0 + room.y1 - r.y1, y1: room.y0 + room.y1 - r.y0, ..r };
     let others = || page.texts.iter().filter(|t| t.element.id != label.id);
     let taken = |r: Region| {
-        let control = |t: &PageText| is_button(t.element) && !r.intersect(t.element.region).is_empty();
+        let control = |t: &VisibleText| is_button(t.element) && !r.intersect(t.element.region).is_empty();
         others().any(|t| control(t) || t.shown().any(|line| !r.intersect(line.shown).is_empty()))
     };
     let mut free: Vec<String> = Vec::new();
@@ -132,16 +132,16 @@ fn findings(pairs: Vec<Pair<'_>>) -> Vec<Vec<Pair<'_>>> {
 }
 
 /// Texts whose own lines run into each other; not a large initial or sign with the lines beside it.
-fn tight<'a>(page: &Page<'a>) -> Vec<Pair<'a>> {
+fn tight<'a>(page: &VisiblePage<'a>) -> Vec<Pair<'a>> {
     let alike = |a: &Line, b: &Line| (a.whole.height() - b.whole.height()).abs() < 0.2 * a.whole.height();
     let run = |a: &Line, b: &Line| alike(a, b) && deeper(a.shown, b.shown, DEPTH);
-    let close = |t: &&PageText| t.lines.windows(2).any(|two| run(&two[0], &two[1]));
+    let close = |t: &&VisibleText| t.lines.windows(2).any(|two| run(&two[0], &two[1]));
     page.texts.iter().filter(close).map(|t| [t.element, t.element]).collect()
 }
 
 /// Texts that run into each other.
-fn crossing<'a>(page: &Page<'a>) -> Vec<Pair<'a>> {
-    let mut lines: Vec<(Region, &PageText)> = page
+fn crossing<'a>(page: &VisiblePage<'a>) -> Vec<Pair<'a>> {
+    let mut lines: Vec<(Region, &VisibleText)> = page
         .texts
         .iter()
         .filter(|t| t.has_words() && !t.is_watermark() && t.element.color.is_none_or(|c| c[3] > 0))
@@ -172,9 +172,9 @@ fn crossing<'a>(page: &Page<'a>) -> Vec<Pair<'a>> {
 }
 
 /// Whether something opaque lies between two texts, so that only one of them is seen.
-fn parted(page: &Page, a: &PageText, b: &PageText, common: Region) -> bool {
+fn parted(page: &VisiblePage, a: &VisibleText, b: &VisibleText, common: Region) -> bool {
     let hides = |over: &Element| common.ioa(over.region) > 0.5;
-    let own = |t: &PageText, other: &PageText| {
+    let own = |t: &VisibleText, other: &VisibleText| {
         let grounds = page.around(t.element).take_while(|e| !page.is_inside(other.element, e));
         let later = (t.element.order, t.element.id) > (other.element.order, other.element.id);
         later && grounds.into_iter().any(|e| has_ground(e) && hides(e))
@@ -183,11 +183,11 @@ fn parted(page: &Page, a: &PageText, b: &PageText, common: Region) -> bool {
 }
 
 fn has_ground(e: &Element) -> bool {
-    e.page.as_ref().is_some_and(|f| f.painted || f.ground.is_some_and(|g| g[3] > 200))
+    e.html.as_ref().is_some_and(|f| f.painted || f.ground.is_some_and(|g| g[3] > 200))
 }
 
 /// Texts that reach into a control, and controls that reach into each other.
-fn over_controls<'a>(page: &Page<'a>) -> Vec<Pair<'a>> {
+fn over_controls<'a>(page: &VisiblePage<'a>) -> Vec<Pair<'a>> {
     const MOST: usize = 400;
     let controls: Vec<&Element> =
         page.scene.elements.iter().filter(|e| is_button(e) && !e.region.is_empty()).take(MOST).collect();
@@ -218,7 +218,7 @@ fn over_controls<'a>(page: &Page<'a>) -> Vec<Pair<'a>> {
 
 /// Whether one of two lies on the other on purpose: a part of a menu, or a mark on a corner that
 /// has a ground of its own. A button that was placed by itself is no menu.
-fn lies_on<'a>(page: &Page<'a>, [a, b]: Pair<'a>) -> bool {
+fn lies_on<'a>(page: &VisiblePage<'a>, [a, b]: Pair<'a>) -> bool {
     let floats = |e: &'a Element, other: &'a Element| {
         let boxes = page.around(e).skip(usize::from(is_button(e)));
         boxes.into_iter().any(|x| is_placed(x) && has_ground(x) && !page.is_inside(other, x))
@@ -229,13 +229,13 @@ fn lies_on<'a>(page: &Page<'a>, [a, b]: Pair<'a>) -> bool {
 /// Something to press: a control, or a link that looks like one.
 fn is_button(e: &Element) -> bool {
     let link =
-        |e: &Element| e.page.as_ref().is_some_and(|f| f.tag == "a" && f.framed && !content(e).is_empty());
+        |e: &Element| e.html.as_ref().is_some_and(|f| f.tag == "a" && f.framed && !content(e).is_empty());
     e.kind == ElementKind::Control || link(e)
 }
 
 /// Texts of which something hides a part.
-fn half_hidden<'a>(page: &Page<'a>) -> Vec<Pair<'a>> {
-    let part = |t: &PageText<'a>| {
+fn half_hidden<'a>(page: &VisiblePage<'a>) -> Vec<Pair<'a>> {
+    let part = |t: &VisibleText<'a>| {
         let hidden = page.hidden(t)?;
         let seen = t.has_words() && hidden.share < HIDDEN && hidden.length > t.font();
         seen.then_some([t.element, hidden.by])

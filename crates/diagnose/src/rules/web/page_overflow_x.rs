@@ -1,7 +1,7 @@
 #![doc = include_str!("page_overflow_x.md")]
 
-use super::{Judgement, defect};
-use crate::page::{Page, PageText};
+use super::visible::{VisiblePage, VisibleText};
+use super::{RuleResult, defect};
 use crate::scene::{Scene, and_others, content, quote};
 use vsdpo_artifact::{Element, ElementKind};
 
@@ -32,17 +32,17 @@ const ROUNDING: f32 = 1.5;
 /// Elements that are named.
 const NAMED: usize = 8;
 
-pub(super) fn check(scene: &Scene) -> Judgement {
+pub(super) fn check(scene: &Scene) -> RuleResult {
     let window = scene.of_kind(ElementKind::Page).find_map(|e| e.layout).map(|l| l.x1);
-    let Some(window) = window.filter(|w| *w > 0.0) else { return Judgement::not_judged("no window") };
+    let Some(window) = window.filter(|w| *w > 0.0) else { return RuleResult::not_evaluated("no window") };
     let too_wide = scene.bounds().x1 - window;
-    let page = Page::of(scene);
+    let page = VisiblePage::of(scene);
     let heading = heading(&page);
     if too_wide.is_nan() || too_wide <= ROUNDING {
-        return Judgement::counted(vec![], format!("{window:.0} px, fits{heading}"));
+        return RuleResult::counted(vec![], format!("{window:.0} px, fits{heading}"));
     }
     let out = |e: &Element| {
-        let text = e.page.iter().flat_map(|f| &f.lines).any(|l| l.x1 > window + ROUNDING);
+        let text = e.html.iter().flat_map(|f| &f.lines).any(|l| l.x1 > window + ROUNDING);
         e.kind != ElementKind::Page && (e.region.x1 > window + ROUNDING || text)
     };
     // Of nested ones the outermost is at fault: it does not fit what is around it.
@@ -50,22 +50,22 @@ pub(super) fn check(scene: &Scene) -> Judgement {
     let mut at_fault: Vec<&Element> = scene.elements.iter().filter(first).collect();
     at_fault.sort_by(|a, b| b.region.x1.total_cmp(&a.region.x1));
     let name = at_fault.first().map_or(String::new(), |e| {
-        let tag = e.page.as_ref().map_or("", |f| f.tag.as_str());
+        let tag = e.html.as_ref().map_or("", |f| f.tag.as_str());
         let text = if content(e).is_empty() { String::new() } else { format!(" {}", quote(content(e), 20)) };
         and_others(format!(": <{tag}>{text}"), at_fault.len())
     });
     at_fault.truncate(NAMED);
     let observed = format!("{too_wide:.0} px too wide{name}{heading}");
     let message = format!("the page is {too_wide:.0} px wider than the window{name}");
-    Judgement::counted(vec![defect(&at_fault, message)], observed)
+    RuleResult::counted(vec![defect(&at_fault, message)], observed)
 }
 
 /// Size and width of the widest heading, as the rest of the observed value.
-fn heading(page: &Page) -> String {
-    let width = |t: &PageText| t.lines.iter().map(|line| line.whole.width()).fold(0.0, f32::max);
+fn heading(page: &VisiblePage) -> String {
+    let width = |t: &VisibleText| t.lines.iter().map(|line| line.whole.width()).fold(0.0, f32::max);
     let headings = page.texts.iter().filter(|t| matches!(t.facts.tag.as_str(), "h1" | "h2" | "h3"));
     let widest = headings.max_by(|a, b| width(a).total_cmp(&width(b)));
-    let told = |t: &PageText| format!("; <{}> {:.0} px, {:.0} wide", t.facts.tag, t.font(), width(t));
+    let told = |t: &VisibleText| format!("; <{}> {:.0} px, {:.0} wide", t.facts.tag, t.font(), width(t));
     widest.map_or(String::new(), told)
 }
 

@@ -1,7 +1,7 @@
 #![doc = include_str!("text_clipped.md")]
 
-use super::{Judgement, defect};
-use crate::page::{Page, PageText, is_placed};
+use super::visible::{VisiblePage, VisibleText, is_placed};
+use super::{RuleResult, defect};
 use crate::scene::{Scene, and_others, content, listed, quote};
 use vsdpo_artifact::{Element, ElementKind, Region};
 
@@ -46,11 +46,11 @@ struct Harm<'a> {
     lost: f32,
 }
 
-pub(super) fn check(scene: &Scene) -> Judgement {
-    let page = Page::of(scene);
+pub(super) fn check(scene: &Scene) -> RuleResult {
+    let page = VisiblePage::of(scene);
     let shown = || page.texts.iter().filter(|t| t.is_shown() && t.has_words());
     if shown().next().is_none() {
-        return Judgement::not_judged("no text");
+        return RuleResult::not_evaluated("no text");
     }
     let mut found: Vec<Harm> =
         shown().filter_map(|t| cut(&page, t).or_else(|| sticking_out(&page, t))).collect();
@@ -65,12 +65,12 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         let message = and_others(format!("{} by {:.0} px", told(&g[0], 40), g[0].lost), g.len());
         defect(&unique(elements), message)
     });
-    Judgement::counted(defects.collect(), observed)
+    RuleResult::counted(defects.collect(), observed)
 }
 
 /// The text that fills its box most from side to side, with its width and the room in the box.
-fn fullest(page: &Page) -> Option<String> {
-    let filled = |t: &PageText| {
+fn fullest(page: &VisiblePage) -> Option<String> {
+    let filled = |t: &VisibleText| {
         let frame = frame(page, t.element).filter(|e| e.kind != ElementKind::Control)?;
         let width = t.lines.iter().map(|line| line.whole.width()).fold(0.0, f32::max);
         let room = frame.layout.filter(|r| r.width() > 0.0)?.width();
@@ -105,7 +105,7 @@ fn unique(elements: Vec<&Element>) -> Vec<&Element> {
 }
 
 /// A text of which a part is cut off for good.
-fn cut<'a>(page: &Page<'a>, text: &PageText<'a>) -> Option<Harm<'a>> {
+fn cut<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<Harm<'a>> {
     let clip = text.facts.clip?;
     let side = (SIDE * text.font()).max(2.0);
     let lines = text.lines.iter().map(|line| line.core);
@@ -128,7 +128,7 @@ fn cut<'a>(page: &Page<'a>, text: &PageText<'a>) -> Option<Harm<'a>> {
 }
 
 /// A text that reaches over the edge of the box in which a reader sees it.
-fn sticking_out<'a>(page: &Page<'a>, text: &PageText<'a>) -> Option<Harm<'a>> {
+fn sticking_out<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<Harm<'a>> {
     let frame = frame(page, text.element)?;
     let room = frame.layout?;
     let side = (SIDE * text.font()).max(2.0);
@@ -145,9 +145,9 @@ fn sticking_out<'a>(page: &Page<'a>, text: &PageText<'a>) -> Option<Harm<'a>> {
 
 /// The box with visible edges around a text, unless the text was placed out of the flow of that
 /// box. The page's own ground has no edges.
-fn frame<'a>(page: &Page<'a>, text: &'a Element) -> Option<&'a Element> {
+fn frame<'a>(page: &VisiblePage<'a>, text: &'a Element) -> Option<&'a Element> {
     for e in page.around(text) {
-        let facts = e.page.as_ref()?;
+        let facts = e.html.as_ref()?;
         if matches!(facts.tag.as_str(), "html" | "body") {
             return None;
         }

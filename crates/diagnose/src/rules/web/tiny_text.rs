@@ -1,7 +1,7 @@
 #![doc = include_str!("tiny_text.md")]
 
-use super::{Judgement, defect};
-use crate::page::{Page, PageText};
+use super::visible::{VisiblePage, VisibleText};
+use super::{RuleResult, defect};
 use crate::scene::{Scene, and_others, content, listed, quote};
 use vsdpo_artifact::Element;
 
@@ -13,16 +13,16 @@ pub(super) const PROPERTIES: [&str; 4] = ["font-size", "font", "transform", "zoo
 const LEAST: f32 = 9.0;
 const LEAST_SIGN: f32 = 6.5;
 
-pub(super) fn check(scene: &Scene) -> Judgement {
-    let page = Page::of(scene);
-    let mut texts: Vec<&PageText> = page.texts.iter().filter(|t| t.is_shown() && t.has_words()).collect();
+pub(super) fn check(scene: &Scene) -> RuleResult {
+    let page = VisiblePage::of(scene);
+    let mut texts: Vec<&VisibleText> = page.texts.iter().filter(|t| t.is_shown() && t.has_words()).collect();
     if texts.is_empty() {
-        return Judgement::not_judged("no text");
+        return RuleResult::not_evaluated("no text");
     }
     texts.sort_by(|a, b| a.font().total_cmp(&b.font()));
-    let told = |t: &PageText, max| format!("{} {:.1} px", quote(content(t.element), max), t.font());
+    let told = |t: &VisibleText, max| format!("{} {:.1} px", quote(content(t.element), max), t.font());
     // Texts of one size are one finding.
-    let mut small: Vec<Vec<&PageText>> = Vec::new();
+    let mut small: Vec<Vec<&VisibleText>> = Vec::new();
     for text in texts.iter().filter(|t| is_tiny(t)) {
         match small.iter_mut().find(|g| g[0].font() == text.font()) {
             Some(group) => group.push(text),
@@ -37,10 +37,10 @@ pub(super) fn check(scene: &Scene) -> Judgement {
         let elements: Vec<&Element> = g.iter().map(|t| t.element).collect();
         defect(&elements, and_others(format!("too small: {}", told(g[0], 40)), g.len()))
     });
-    Judgement::counted(defects.collect(), observed)
+    RuleResult::counted(defects.collect(), observed)
 }
 
-fn is_tiny(text: &PageText) -> bool {
+fn is_tiny(text: &VisibleText) -> bool {
     let sign = matches!(text.facts.tag.as_str(), "sup" | "sub");
     text.font() < if sign { LEAST_SIGN } else { LEAST }
 }

@@ -32,10 +32,13 @@ fn promises(outcome: &Outcome) -> Result<(), String> {
             told(error.span.is_none_or(|s| s.text(SOURCE).is_some()), "span")
         }
         Outcome::Rendered(r) => {
-            let (width, height) = (r.image.width, r.image.height);
-            told((1..=65_535).contains(&width) && (1..=65_535).contains(&height), "sides")?;
-            let area = width as usize * height as usize;
-            told(area <= 16 << 20 && r.image.rgba.len() == area * 4, "pixels")?;
+            told((1..=64).contains(&r.pages.len()), "pages")?;
+            for Page { image } in &r.pages {
+                let sides = (1..=65_535).contains(&image.width) && (1..=65_535).contains(&image.height);
+                told(sides, "sides")?;
+                let area = image.width as usize * image.height as usize;
+                told(area <= 16 << 20 && image.rgba.len() == area * 4, "pixels")?;
+            }
             told(r.elements.len() <= 20_000 && r.notes.len() <= 32, "counts")?;
             told(r.notes.iter().all(|n| plain(n, true) && length(n) <= 2000), "notes")?;
             for (i, e) in r.elements.iter().enumerate() {
@@ -48,7 +51,8 @@ fn promises(outcome: &Outcome) -> Result<(), String> {
 
 fn element_promises(e: &Element, i: usize, r: &Rendered) -> Result<(), &'static str> {
     let told = |ok: bool, what: &'static str| if ok { Ok(()) } else { Err(what) };
-    let (w, h) = (r.image.width as f32, r.image.height as f32);
+    let Some(Page { image }) = r.pages.get(e.page as usize) else { return Err("page") };
+    let (w, h) = (image.width as f32, image.height as f32);
     // A comparison with NaN is false, so these also ask for numbers.
     let upright = |b: Region| b.x0 <= b.x1 && b.y0 <= b.y1;
     let near = |x: f32, y: f32| x >= -4.0 * w && x <= 5.0 * w && y >= -4.0 * h && y <= 5.0 * h;
@@ -166,7 +170,7 @@ fn the_promises_can_be_broken() {
         let mut element = element.clone();
         change(&mut element);
         let image = Image { width: 2, height: 2, rgba: vec![0; 16].into() };
-        Outcome::Rendered(Rendered { image, elements: vec![element], notes: vec![], styles: vec![] })
+        Outcome::Rendered(Rendered::of_page(image, vec![element]))
     };
     assert_eq!(promises(&outcome(|_| ())), Ok(()));
     let spoilt: [fn(&mut Element); 9] = [

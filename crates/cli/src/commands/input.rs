@@ -1,0 +1,187 @@
+//! The files that a person names: what they are, and rendering them.
+
+use super::Sandbox;
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use std::collections::BTreeMap;
+use std::path::Path;
+use vsdpo_artifact::{Domain, Language, Outcome, Rendered, Source};
+use vsdpo_render::{RenderConfig, Renderer, open};
+
+/// How files are rendered.
+#[derive(Args)]
+pub struct Rendering {
+    #[command(flatten)]
+    sandbox: Sandbox,
+    /// What the files are; without it their suffix decides, or the first character of what has
+    /// none.
+    #[arg(long, value_enum)]
+    domain: Option<Kind>,
+    /// Size of the browser window that pages are rendered in, in pixels.
+    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1280x720", value_parser = window)]
+    window: (u32, u32),
+}
+
+/// Kinds of artifacts that can be rendered.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Kind {
+    /// A matplotlib script.
+    Chart,
+    /// An HTML page.
+    Web,
+}
+
+impl From<Kind> for Domain {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Chart => Domain::Chart,
+            Kind::Web => Domain::Web,
+        }
+    }
+}
+
+/// One file to render.
+pub struct File {
+    /// The path as it was typed, or what stands for it.
+    pub name: String,
+    /// Decides rules and axes.
+    pub domain: Domain,
+    /// Its text and language, and the folder whose files it may use.
+    pub source: Source,
+}
+
+impl Rendering {
+    /// Renderers for a verb that renders this many files.
+    pub fn renderers(&self, files: usize) -> Renderers<'_> {
+        Renderers { how: self, files, open: BTreeMap::new() }
+    }
+
+    /// Seconds that one file may take.
+    pub fn timeout(&self) -> u64 {
+        self.sandbox.timeout
+    }
+
+    /// What files are, if the user says it.
+    pub fn domain(&self) -> Option<Domain> {
+        self.domain.map(Domain::from)
+    }
+
+    /// A file that was read, as name and text. A page may use what lies beside it.
+    pub fn file(&self, path: &Path, (name, text): (String, String)) -> File {
+        let domain = self.domain().unwrap_or_else(|| domain_of(path, &text));
+        let language = domain.default_language();
+        let beside = path.parent().filter(|_| path != Path::new("-"));
+        let folder = beside.map(|folder| if folder == Path::new("") { Path::new(".") } else { folder });
+        let folder = match language {
+            Language::Html => folder.map(Path::to_path_buf),
+            // The sandbox of scripts hides every file.
+            Language::Python => None,
+        };
+        File { name, domain, source: Source { text, language, folder } }
+    }
+
+    /// Renders one file; code that does not run is an error here, with the line it stopped at.
+    pub fn render(&self, file: &File) -> Result<Rendered> {
+        let name = &file.name;
+        match self.renderers(1).render(std::slice::from_ref(file))?.pop() {
+            Some(Outcome::Rendered(rendered)) => Ok(rendered),
+            Some(Outcome::Failed { error }) => {
+                let before = error.span.and_then(|s| file.source.text.get(..s.start));
+                let line = before.map(|before| before.matches('\n').count() + 1);
+                let place = line.map_or(String::new(), |line| format!(" at line {line}"));
+                bail!("`{name}` did not run{place}: {}", error.message)
+            }
+            None => bail!("`{name}` has no outcome"),
+        }
+    }
+}
+
+/// Renders files; each renderer starts when the first file of its kind comes.
+pub struct Renderers<'a> {
+    how: &'a Rendering,
+    files: usize,
+    open: BTreeMap<(Domain, Language), Box<dyn Renderer>>,
+}
+
+impl Renderers<'_> {
+    fn config(&self) -> RenderConfig {
+        RenderConfig { window: self.how.window, ..self.how.sandbox.config_for(self.files) }
+    }
+
+    /// Files that are rendered at the same time.
+    pub fn workers(&self) -> usize {
+        self.config().workers
+    }
+
+    /// The outcomes of all files, in order.
+    pub fn render(&mut self, files: &[File]) -> Result<Vec<Outcome>> {
+        let mut by_kind: BTreeMap<(Domain, Language), Vec<usize>> = BTreeMap::new();
+        for (i, file) in files.iter().enumerate() {
+            by_kind.entry((file.domain, file.source.language)).or_default().push(i);
+        }
+        let mut outcomes: BTreeMap<usize, Outcome> = BTreeMap::new();
+        for (kind, places) in by_kind {
+            if !self.open.contains_key(&kind) {
+                self.open.insert(kind, open(kind.0, kind.1, self.config())?);
+            }
+            let sources: Vec<Source> = places.iter().map(|&i| files[i].source.clone()).collect();
+            let renderer = self.open.get(&kind).context("a renderer that was just opened")?;
+            let first = &files[places[0]].name;
+            let rendered =
+                renderer.render_all(&sources).with_context(|| format!("cannot render `{first}`"))?;
+            outcomes.extend(places.into_iter().zip(rendered));
+        }
+        Ok(outcomes.into_values().collect())
+    }
+}
+
+/// The domain of a file by its suffix; of one without a telling suffix by its first character.
+fn domain_of(path: &Path, text: &str) -> Domain {
+    let suffix = path.extension().map_or(String::new(), |end| end.to_string_lossy().to_ascii_lowercase());
+    match suffix.as_str() {
+        "html" | "htm" => Domain::Web,
+        "py" => Domain::Chart,
+        _ if text.trim_start_matches('\u{feff}').trim_start().starts_with('<') => Domain::Web,
+        _ => Domain::Chart,
+    }
+}
+
+fn window(text: &str) -> Result<(u32, u32), String> {
+    let sides = text.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+    sides
+        .filter(|(w, h)| [w, h].iter().all(|side| (16..=8192).contains(*side)))
+        .ok_or_else(|| "write WIDTHxHEIGHT in pixels, 16 to 8192 each, as in 1280x720".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendering(domain: Option<Kind>) -> Rendering {
+        let sandbox = Sandbox { timeout: 10, unsafe_no_sandbox: false };
+        Rendering { sandbox, domain, window: (1280, 720) }
+    }
+
+    #[test]
+    fn files_are_told_apart_by_their_names_and_then_by_their_text() {
+        assert_eq!(domain_of(Path::new("a/b.HTML"), ""), Domain::Web);
+        assert_eq!(domain_of(Path::new("a.py"), "<p>"), Domain::Chart);
+        assert_eq!(domain_of(Path::new("-"), "\u{feff} \n<!doctype html>"), Domain::Web);
+        assert_eq!(domain_of(Path::new("-"), "import x"), Domain::Chart);
+        assert_eq!(domain_of(Path::new("answer.txt"), "<p>"), Domain::Web);
+        let file = |kind, path: &str| rendering(kind).file(Path::new(path), Default::default());
+        assert_eq!(file(None, "a.html").source.folder, Some(".".into()));
+        assert_eq!(file(None, "-").source.folder, None);
+        let told = file(Some(Kind::Web), "a.txt");
+        assert_eq!((told.domain, told.source.language), (Domain::Web, Language::Html));
+        assert_eq!(file(Some(Kind::Chart), "a.html").domain, Domain::Chart);
+    }
+
+    #[test]
+    fn a_window_has_two_sides() {
+        assert_eq!(window("320x240"), Ok((320, 240)));
+        for wrong in ["320", "x", "320x", "0x240", "320x99999", "320 x 240"] {
+            assert!(window(wrong).is_err(), "{wrong}");
+        }
+    }
+}

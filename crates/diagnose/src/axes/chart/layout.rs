@@ -1,9 +1,0 @@
-//! Layout (spec chartmimic, 8): the grid cells that two figures share, whatever the order of their
-//! axes.
-
-use super::{Rules, Score, shared};
-use vsdpo_artifact::GridCell;
-
-pub(crate) fn score(pred: &[GridCell], gt: &[GridCell], rules: Rules) -> Score {
-    Score::of(shared(pred, gt) as f64, pred.len() as f64, gt.len() as f64, rules)
-}

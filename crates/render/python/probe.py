@@ -1,0 +1,292 @@
+"""Runs one chart script and reports its picture, and for every drawn element the pixels and the statement.
+
+`prepare` is called once in the fork server, `run` once in each forked child. Everything here runs inside the
+untrusted process, so what it reports is a claim that the supervisor checks.
+
+Every figure that the script saves, shows or leaves open gives a page, in this order of appearance
+(`vsdpo_probe/pages.py`). A page is what the last `savefig` of the figure would have written (any format; vector formats are drawn as
+pixels at the same dpi and crop). Files are not written, because the sandbox forbids it, unless the script reads
+pictures back; a target that is a file object receives its bytes.
+"""
+
+import functools
+import io
+import os
+import random
+import sys
+import types
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import matplotlib
+
+matplotlib.use("Agg")
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib._pylab_helpers import Gcf
+from matplotlib.artist import Artist
+from matplotlib.axes._base import _AxesBase
+from matplotlib.backend_bases import FigureCanvasBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.image import imsave
+
+from vsdpo_probe import blame, elements, ink, lean, letters, memo, pages, ticks, unseen
+from vsdpo_probe.script import Source, failure, runtime_error, syntax_error
+
+# Formats that do not pass through `_print_pil`; drawn as PNG instead.
+FOREIGN = {"pdf", "svg", "svgz", "ps", "eps", "pgf", "raw", "rgba"}
+INK = ink.INK
+
+
+class Nowhere(io.RawIOBase):
+    """A file object for pictures that nobody asked to have written."""
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        return len(data)
+
+
+NOWHERE = Nowhere()
+
+
+class Run:
+    """State of one script: the pages captured so far, and how the next one comes about."""
+
+    def __init__(self, options=None):
+        options = options or {}
+        self.instrument = options.get("instrument", True)
+        self.max_elements = options.get("max_elements", 10_000)
+        self.write_files = False
+        self.capturing = True
+        self.pages = pages.Pages()
+        self.shown = False  # whether the capture in progress is not a save of the script's
+
+
+RUN = Run()
+
+
+def prepare(full, warm):
+    """Imports, hooks and, if asked, warms up; leaves no figure open and no setting changed."""
+    if full:
+        import matplotlib_venn  # noqa: F401
+        import mpl_toolkits.mplot3d  # noqa: F401
+        import networkx  # noqa: F401
+        import pandas  # noqa: F401
+        import scipy.stats  # noqa: F401
+        import seaborn  # noqa: F401
+        import squarify  # noqa: F401
+    install()
+    if warm:
+        warm_up(full)
+
+
+def install():
+    ink.install()
+    ticks.install()
+    blame.install()
+    memo.install()
+    lean.install()
+    letters.install()
+    unseen.install()
+    adopt_subclasses(Artist)
+    hook_subclassing()
+    FigureCanvasBase.print_figure = hooked_print_figure(FigureCanvasBase.print_figure)
+    FigureCanvasAgg._print_pil = hooked_print_pil
+    switch = plt.switch_backend
+    # A script may name the backend of its author's desktop; pictures come from Agg all the same.
+    plt.switch_backend = functools.wraps(switch)(lambda newbackend: switch("agg"))
+    plt.show = functools.wraps(plt.show)(show)
+    Figure.show = functools.wraps(Figure.show)(lambda self, warn=True: render_unsaved(self))
+
+
+def adopt(cls):
+    ink.adopt_draw(cls)
+    if issubclass(cls, _AxesBase):
+        blame.adopt_axes(cls)
+
+
+def adopt_subclasses(cls, seen=None):
+    seen = set() if seen is None else seen
+    for sub in cls.__subclasses__():
+        if sub not in seen:
+            seen.add(sub)
+            adopt(sub)
+            adopt_subclasses(sub, seen)
+
+
+def hook_subclassing():
+    """Artist classes that are defined later (lazy imports, the script itself) are hooked as well."""
+    inner = Artist.__init_subclass__.__func__
+
+    def init_subclass(cls, **kwargs):
+        inner(cls, **kwargs)
+        adopt(cls)
+
+    Artist.__init_subclass__ = classmethod(init_subclass)
+
+
+def warm_up(full):
+    """Draws the usual things once, so that caches (fonts, glyphs, parsers) are filled before the fork."""
+    with matplotlib.rc_context():
+        fig, (left, right) = plt.subplots(1, 2)
+        left.plot([1, 3, 2], label="$x^2$")
+        left.legend()
+        left.set_title("abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ 0123456789.,:-%()")
+        left.set_ylabel("rotated")
+        fig.colorbar(right.scatter([1, 2], [3, 4], c=[1, 2]))
+        if full:
+            fig.add_subplot(projection="3d").plot([1, 2], [1, 2], [1, 2])
+        fig.tight_layout()
+        fig.savefig(NOWHERE, bbox_inches="tight")
+        plt.close("all")
+
+
+def hooked_print_figure(inner):
+    @functools.wraps(inner)
+    def print_figure(self, filename, dpi=None, facecolor=None, edgecolor=None, orientation="portrait", format=None,
+                     **kwargs):  # fmt: skip
+        blame.STATE.muted += 1
+        try:
+            asked = format
+            if asked is None and isinstance(filename, (str, os.PathLike)):
+                asked = os.path.splitext(filename)[1][1:]
+            common = dict(dpi=dpi, facecolor=facecolor, edgecolor=edgecolor, orientation=orientation)
+            if (asked or "").lower() not in FOREIGN:
+                return inner(self, filename, format=format, **common, **kwargs)
+            known = ("bbox_inches", "pad_inches", "bbox_extra_artists")
+            inner(self, NOWHERE, format="png", **common, **{k: kwargs[k] for k in known if k in kwargs})
+            if hasattr(filename, "write"):
+                RUN.capturing = False
+                inner(self, filename, format=format, **common, **kwargs)
+        finally:
+            RUN.capturing = True
+            blame.STATE.muted -= 1
+
+    return print_figure
+
+
+def hooked_print_pil(self, target, fmt, pil_kwargs, metadata=None):
+    """In place of `FigureCanvasAgg._print_pil`: the dpi and the crop of the save are in force here."""
+    if RUN.capturing:
+        capture(self)
+    else:
+        FigureCanvasAgg.draw(self)
+    if target is NOWHERE or not (RUN.write_files or hasattr(target, "write")):
+        return
+    try:
+        imsave(target, self.buffer_rgba(), format=fmt, origin="upper", dpi=self.figure.dpi, metadata=metadata,
+               pil_kwargs=pil_kwargs)  # fmt: skip
+    except OSError:
+        pass
+
+
+def capture(canvas):
+    """Draws the canvas; the picture and its table become the result so far."""
+    INK.clear()
+    INK.active = RUN.instrument
+    blame.STATE.muted += 1
+    try:
+        FigureCanvasAgg.draw(canvas)
+        INK.active = False
+        renderer = canvas.get_renderer()
+        table, notes = [], []
+        if RUN.instrument:
+            table, notes = elements.table(canvas.figure, renderer, INK, RUN.max_elements)
+        size = int(renderer.width), int(renderer.height)
+        page = pages.Page(canvas.figure, size, bytes(renderer.buffer_rgba()), table, notes)
+        page.shown = RUN.shown
+        RUN.pages.add(page)
+    finally:
+        INK.active = False
+        INK.clear()
+        blame.STATE.muted -= 1
+
+
+def show(*args, **kwargs):
+    """In place of `plt.show`, which draws nothing under Agg: it shows the open figures that were not saved."""
+    drawn = render_open()
+    if plt.get_fignums():
+        figure = plt.gcf()
+        if figure not in drawn and RUN.pages.has(figure):
+            render_unsaved(figure)
+
+
+def render_open():
+    """Gives a page to every open figure that has none, and returns these figures. One on which nothing was drawn
+    is left out, unless it is the only one: it is a stray `plt.figure()`."""
+    managers = Gcf.figs.values()
+    figures = [manager.canvas.figure for manager in managers]
+    without = [figure for figure in figures if not RUN.pages.has(figure)]
+    drawn = [figure for figure in without if len(figure.get_children()) > 1]
+    if not drawn and not RUN.pages.list:
+        drawn = without[-1:]
+    for figure in drawn:
+        render_unsaved(figure)
+    return drawn
+
+
+def render_unsaved(figure):
+    """Captures a figure that the script shows or leaves open, unless it was saved."""
+    if not RUN.pages.saved(figure):
+        RUN.shown = True
+        try:
+            figure.savefig(NOWHERE, format="png")
+        finally:
+            RUN.shown = False
+
+
+def run(source, options):
+    """Runs the script; see the module for what is reported."""
+    global RUN
+    RUN = Run(options)
+    INK.max_pixels = options.get("max_pixels", INK.max_pixels)
+    text = Source(source)
+    RUN.write_files = b"imread" in source or b"Image.open" in source
+    try:
+        code = compile(source.decode("utf-8"), blame.USER, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
+        return syntax_error(error, text)
+    failed = execute(code, text)
+    if failed is not None:
+        return failed
+    if not RUN.pages.list:
+        return failure("no-figure", "the script ended without a figure")
+    table, notes = RUN.pages.table(RUN.max_elements)
+    spans = text.stacks(blame.STATE.stacks)
+    for element in table:
+        element["stack"] = [] if element["stack"] is None else spans[element["stack"]]
+    frames = [(*page.size, page.rgba) for page in RUN.pages.list]
+    return {"status": "ok", "frames": frames, "elements": table, "notes": notes}
+
+
+def execute(code, text):
+    """Runs the compiled script and draws what it left undrawn; a failure or None."""
+    main = types.ModuleType("__main__")
+    main.__dict__.update(__file__="script.py", __builtins__=__builtins__)
+    sys.modules["__main__"] = main
+    sys.argv = ["script.py"]
+    # Unseeded scripts give the same picture in every process, so that results can be cached.
+    random.seed(0)
+    np.random.seed(0)
+    blame.STATE.start(code)
+    blame.STATE.muted = 0 if RUN.instrument else 1
+    try:
+        exec(code, main.__dict__)
+        render_open()
+    except SystemExit as error:
+        if error.code not in (None, 0):
+            return runtime_error(error, text)
+        render_open()
+    except ink.LimitReached as error:
+        return runtime_error(error, text, "limit") | {"message": str(error)}
+    except MemoryError as error:
+        return runtime_error(error, text, "memory")
+    except BaseException as error:
+        return runtime_error(error, text)
+    finally:
+        blame.STATE.muted = 1
+    return None

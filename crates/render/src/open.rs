@@ -1,0 +1,29 @@
+//! The one place that opens renderers.
+
+use crate::config::{RenderConfig, RenderError};
+use crate::matplotlib::ChartRenderer;
+use crate::renderer::Renderer;
+use crate::web::WebRenderer;
+use vsdpo_artifact::{Domain, Language};
+
+/// Opens the renderer of a domain and language.
+///
+/// # Errors
+/// Returns an error that names a missing part of the installation or of the sandbox with its fix,
+/// or a combination that cannot be rendered.
+pub fn open(
+    domain: Domain,
+    language: Language,
+    config: RenderConfig,
+) -> Result<Box<dyn Renderer>, RenderError> {
+    match (domain, language) {
+        (Domain::Chart, Language::Python) => Ok(Box::new(ChartRenderer::start(config)?)),
+        (Domain::Web, Language::Html) => Ok(Box::new(WebRenderer::start(config)?)),
+        (Domain::Slide, Language::Python | Language::Html)
+        | (Domain::Chart, Language::Html)
+        | (Domain::Web, Language::Python) => Err(RenderError::Setup {
+            what: format!("{}s in {} cannot be rendered", domain.name(), language.name()),
+            help: "use chart with python, or web with html",
+        }),
+    }
+}

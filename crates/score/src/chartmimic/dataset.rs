@@ -1,0 +1,90 @@
+//! The benchmark's folder (docs/specs/chartmimic.md, 1.1): `<stem>.py`, `<stem>.pdf` and
+//! `<stem>.png` per example.
+
+use crate::files;
+use crate::questions::{Question, Questions};
+use crate::report::Reporter;
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use vsdpo_artifact::Domain;
+use vsdpo_data::{Corpus, DataConfig};
+
+/// The folder and the stems in it, sorted. Texts are read when they are needed.
+pub struct Dataset {
+    pub folder: PathBuf,
+    pub stems: Vec<String>,
+}
+
+impl Dataset {
+    pub fn open(folder: &Path) -> Result<Self> {
+        let shown = folder.display();
+        let entries = std::fs::read_dir(folder).with_context(|| {
+            format!("cannot list `{shown}`: give the folder with <stem>.py and <stem>.png")
+        })?;
+        let mut stems = Vec::new();
+        for entry in entries {
+            let path = entry.with_context(|| format!("cannot list `{shown}`"))?.path();
+            let (Some(stem), true) = (path.file_stem(), path.extension().is_some_and(|e| e == "py")) else {
+                continue;
+            };
+            let stem = stem.to_string_lossy().into_owned();
+            // The benchmark's own programs leave instrumented copies here when they are
+            // interrupted.
+            if path.is_file() && !stem.contains("_log_") && !stem.starts_with('.') {
+                stems.push(stem);
+            }
+        }
+        if stems.is_empty() {
+            bail!("`{shown}` holds no <stem>.py: give the benchmark's folder, such as direct_600");
+        }
+        stems.sort();
+        Ok(Self { folder: folder.to_path_buf(), stems })
+    }
+
+    pub fn holds(&self, stem: &str) -> bool {
+        self.stems.binary_search_by(|s| s.as_str().cmp(stem)).is_ok()
+    }
+
+    pub fn script_path(&self, stem: &str) -> PathBuf {
+        self.folder.join(format!("{stem}.py"))
+    }
+
+    /// The ground truth's script.
+    pub fn script(&self, stem: &str) -> Result<String> {
+        files::read_text(&self.script_path(stem))
+    }
+
+    /// The ground truth's picture as it lies in the folder, if it does.
+    pub fn picture(&self, stem: &str) -> Result<Option<Vec<u8>>> {
+        let path = self.folder.join(format!("{stem}.png"));
+        match std::fs::read(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            other => other.map(Some).with_context(|| format!("cannot read `{}`", path.display())),
+        }
+    }
+
+    /// The examples with a PNG as questions (docs/specs/chartmimic.md, 1.2), for `ask`. The others
+    /// are told of: a model cannot be asked.
+    pub fn questions<T>(
+        &self,
+        reporter: &dyn Reporter,
+        ask: impl FnOnce(&Questions) -> Result<T>,
+    ) -> Result<T> {
+        let path = self.folder.clone();
+        let config = DataConfig { kind: "chartmimic".into(), path, ..DataConfig::default() };
+        let mut blind = 0;
+        let corpus = Corpus::open(&config, &mut |_| blind += 1)?;
+        if blind > 0 {
+            reporter
+                .note(&format!("note: {blind} examples have no PNG or no code, and stay without an answer"));
+        }
+        let held = |i: &u64| corpus.record(*i).map_or(true, |record| self.holds(&record.id));
+        let held: Vec<u64> = (0..corpus.len()).filter(held).collect();
+        let get = |i: usize| {
+            let record = corpus.record(held[i])?;
+            let pictures = record.pictures.iter().map(|p| corpus.picture(p)).collect::<Result<_, _>>()?;
+            Ok(Question { name: record.id, domain: Domain::Chart, prompt: record.prompt, pictures })
+        };
+        ask(&Questions { count: held.len(), get: &get })
+    }
+}

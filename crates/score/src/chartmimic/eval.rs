@@ -1,0 +1,189 @@
+//! The responses of a model, scored as the benchmark does, and resumable: what is known of an
+//! example is kept at once.
+
+use super::Rules;
+use super::dataset::Dataset;
+use super::example::{Example, Metric};
+use super::judge::{self, JudgeConfig, Panel, Pictures};
+use super::official::Official;
+use super::print;
+use super::responses::{Format, Responses};
+use super::scorer::Scorer;
+use super::summary::{Shown, Summary};
+use super::truths::Truths;
+use crate::files::{self, hash};
+use crate::questions::Asked;
+use crate::report::Reporter;
+use crate::results::{self, Results};
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use vsdpo_render::{RenderConfig, spread};
+
+/// Where the answers come from.
+pub enum Answers<'a> {
+    /// A file of responses in this form.
+    File(&'a Path, Format),
+    /// A model that is asked first.
+    Model(&'a Asked<'a>),
+}
+
+/// An evaluation.
+pub struct EvalConfig<'a> {
+    /// The benchmark's folder.
+    pub data: &'a Path,
+    /// The model's answers.
+    pub answers: Answers<'a>,
+    /// D, by which sums are divided; the number of examples in the folder if not given.
+    pub total: Option<usize>,
+    /// Whose arithmetic.
+    pub rules: Rules,
+    /// How scripts are run.
+    pub rendering: RenderConfig,
+    /// The judges, if any.
+    pub judge: Option<&'a JudgeConfig>,
+    /// The folder of results.
+    pub out: &'a Path,
+    /// Where ground truths and replies of judges are kept.
+    pub cache: &'a Path,
+}
+
+/// What a run works on.
+struct Run<'a> {
+    data: &'a Dataset,
+    responses: &'a Responses,
+    scorer: Scorer,
+    truths: Truths,
+    keys: BTreeMap<String, String>,
+    reporter: &'a dyn Reporter,
+}
+
+/// Scores the answers; results are in the folder as they come. A pair that a judge gave no score
+/// has an error in the summary.
+///
+/// # Errors
+/// Returns an error for input that cannot be read, and if rendering itself fails; what was scored
+/// until then is kept.
+pub fn evaluate(config: &EvalConfig, reporter: &dyn Reporter) -> Result<Summary> {
+    let EvalConfig { data: folder, out, cache, .. } = *config;
+    let panel = config.judge.map(Panel::new).transpose()?;
+    let data = Dataset::open(folder)?;
+    let total = config.total.unwrap_or(data.stems.len());
+    if total < data.stems.len() {
+        bail!("--total {total} is less than the {} examples in `{}`", data.stems.len(), folder.display());
+    }
+    let _lock = results::lock(out)?;
+    let (file, format) = match config.answers {
+        Answers::Model(asked) => {
+            (data.questions(reporter, |questions| (asked.answer)(questions, out))?, Format::Plain)
+        }
+        Answers::File(file, format) => (file.to_owned(), format),
+    };
+    let responses = Responses::open(&file, format, &data)?;
+    if responses.repeated > 0 {
+        reporter
+            .note(&format!("note: {} charts are answered again; the last line counts", responses.repeated));
+    }
+    let scorer = Scorer::start(config.rendering.clone(), config.rules)?;
+    let run = Run {
+        keys: keys(&data, &responses, &scorer)?,
+        truths: Truths::open(cache, &scorer)?,
+        data: &data,
+        responses: &responses,
+        scorer,
+        reporter,
+    };
+    let examples = run.score(out)?;
+    let official = Official::new(out, &file, folder);
+    official.write(&examples)?;
+    let judged = match panel {
+        None => None,
+        Some(panel) => {
+            let pictures = Pictures::start(&data, &responses, config.rendering.clone())?;
+            let judged = panel.judge(&pictures, &examples, &judge::Places { out, cache }, reporter)?;
+            official.write_judged(&judged.rows)?;
+            Some(judged)
+        }
+    };
+    let timeout = config.rendering.timeout.as_secs();
+    let shown = Shown { mode: print::mode(config.rules), responses: &file, data: folder, total, timeout };
+    let summary = Summary::new(&shown, &examples, judged);
+    let text = serde_json::to_string_pretty(&summary)? + "\n";
+    files::replace(&out.join("summary.json"), text.as_bytes())?;
+    Ok(summary)
+}
+
+/// What decides each example's line.
+fn keys(data: &Dataset, responses: &Responses, scorer: &Scorer) -> Result<BTreeMap<String, String>> {
+    let identity = hash(&[&scorer.identity()]);
+    let key = |stem: &String| {
+        let (truth, response) = (data.script(stem)?, responses.get(stem)?);
+        // A response's own text cannot be mistaken for none: scripts are compared, and none has no
+        // script.
+        let scripts = response.map(|r| format!("{:?}", r.scripts(scorer.rules()))).unwrap_or_default();
+        Ok((stem.clone(), hash(&[&identity, stem, &truth, &scripts])))
+    };
+    data.stems.iter().map(key).collect()
+}
+
+impl Run<'_> {
+    /// Scores what the folder of results does not know yet; the examples by name.
+    fn score(&self, out: &Path) -> Result<BTreeMap<String, Example>> {
+        let holds = |e: &Example| self.keys.get(&e.name) == Some(&e.key);
+        let results = Results::open(&out.join("examples.jsonl"), holds)?;
+        let before = results.count();
+        self.score_all(&results)?;
+        self.reporter.note(&format!(
+            "{} examples scored now, {before} known from before; {} ground truths were in the cache; details in `{}`",
+            results.count() - before,
+            self.truths.hits(),
+            out.display()
+        ));
+        Ok(results.into_examples())
+    }
+
+    /// Scores over all slots what is not known yet; the first error ends all, with what is known in
+    /// the file.
+    fn score_all(&self, results: &Results<Example>) -> Result<()> {
+        let open: Vec<&String> = self.data.stems.iter().filter(|stem| !results.knows(stem)).collect();
+        self.reporter.begin("scoring", open.len() as u64);
+        let score = |i: usize| {
+            let added = self.example(open[i]).and_then(|row| results.add(&row));
+            self.reporter.advance();
+            added
+        };
+        let scored = spread(self.scorer.workers(), open.len(), score);
+        self.reporter.end();
+        scored.map(|_| ()).context("what was scored until then is kept; run again to go on")
+    }
+
+    /// The line of an example.
+    fn example(&self, stem: &str) -> Result<Value> {
+        let mut row = json!({"key": self.keys.get(stem), "name": stem});
+        let Some(response) = self.responses.get(stem)? else {
+            let none = Metric::default();
+            return Ok(with(
+                row,
+                json!({
+                    "answered": false, "code": false, "exec": false,
+                    "text": none, "layout": none, "chart_type": none, "color": none, "low": 0.0,
+                    "reasons": {"exec": "there is no response"},
+                }),
+            ));
+        };
+        let scripts = response.scripts(self.scorer.rules());
+        row["answered"] = true.into();
+        row["code"] = scripts.bare.is_some().into();
+        let truth = || self.truths.get(&self.scorer, stem, &self.data.script(stem)?);
+        Ok(with(row, print::json(&self.scorer.score(stem, scripts, truth)?)))
+    }
+}
+
+/// The members of both objects.
+fn with(mut row: Value, more: Value) -> Value {
+    if let (Value::Object(row), Value::Object(more)) = (&mut row, more) {
+        row.extend(more);
+    }
+    row
+}

@@ -1,0 +1,178 @@
+//! The row of the benchmark's table, with intervals over examples (docs/specs/chartmimic.md, 0).
+
+use super::example::Example;
+use super::judge::Judgement;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+use vsdpo_stats::{Estimate, bootstrap};
+
+/// Seed of the intervals.
+const SEED: u64 = 1;
+/// Failed examples that the table lists.
+const LISTED: usize = 20;
+const NO_JUDGE: &str = "no judge was asked (--judge-url, --judge-model)";
+
+/// All figures are from 0 to 100.
+#[derive(Serialize)]
+pub struct Row {
+    pub exec: Estimate,
+    pub text: Estimate,
+    pub layout: Estimate,
+    pub chart_type: Estimate,
+    pub color: Estimate,
+    pub low: Estimate,
+    pub high: Option<Estimate>,
+    pub overall: Option<Estimate>,
+}
+
+#[derive(Serialize)]
+pub struct Failure {
+    pub name: String,
+    pub why: String,
+}
+
+#[derive(Serialize)]
+/// A row of the benchmark's table, with what it rests on.
+pub struct Summary {
+    /// `chartmimic`.
+    pub benchmark: &'static str,
+    /// The rules.
+    pub mode: &'static str,
+    /// The file of responses.
+    pub responses: String,
+    /// The benchmark's folder.
+    pub data: String,
+    /// D, by which sums are divided.
+    pub total: usize,
+    /// Examples in the folder.
+    pub examples: usize,
+    /// Examples with a response.
+    pub answered: usize,
+    /// Examples whose bare script left a picture.
+    pub executed: usize,
+    /// Seconds that a script was given.
+    pub timeout_s: u64,
+    /// Examples of which a script met the time limit.
+    pub timed_out: usize,
+    /// The row.
+    pub row: Row,
+    /// Why there is no High.
+    pub high_reason: Option<String>,
+    /// Examples that add 0 to the low-level metrics, each with its reason.
+    pub failed: Vec<Failure>,
+    /// The judges' scores, if any were asked for.
+    pub judge: Option<Judgement>,
+}
+
+/// What was run.
+pub struct Shown<'a> {
+    pub mode: &'static str,
+    pub responses: &'a Path,
+    pub data: &'a Path,
+    pub total: usize,
+    pub timeout: u64,
+}
+
+impl Summary {
+    /// Sums up examples.
+    pub fn new(shown: &Shown<'_>, examples: &BTreeMap<String, Example>, judge: Option<Judgement>) -> Self {
+        let high = judge.as_ref().and_then(Judgement::high);
+        let count = |test: &dyn Fn(&Example) -> bool| examples.values().filter(|e| test(e)).count();
+        let failed = |e: &Example| Some(Failure { name: e.name.clone(), why: e.failure()?.to_owned() });
+        Self {
+            benchmark: "chartmimic",
+            mode: shown.mode,
+            responses: shown.responses.display().to_string(),
+            data: shown.data.display().to_string(),
+            total: shown.total,
+            examples: examples.len(),
+            answered: count(&|e| e.answered),
+            executed: count(&|e| e.exec),
+            timeout_s: shown.timeout,
+            timed_out: count(&Example::timed_out),
+            row: row(examples, high.as_ref(), shown.total),
+            high_reason: high.is_none().then(|| judge.as_ref().map_or(NO_JUDGE.into(), Judgement::lack)),
+            failed: examples.values().filter_map(failed).collect(),
+            judge,
+        }
+    }
+}
+
+/// The row over `total` examples; those of the folder that are not among `examples` count 0.
+fn row(examples: &BTreeMap<String, Example>, high: Option<&BTreeMap<String, f64>>, total: usize) -> Row {
+    let missing = total.saturating_sub(examples.len());
+    let mean = |value: &dyn Fn(&Example) -> f64| {
+        let mut values: Vec<f64> = examples.values().map(value).collect();
+        values.extend(std::iter::repeat_n(0.0, missing));
+        bootstrap(&values, SEED)
+    };
+    let metrics: [fn(&Example) -> f64; 4] = [
+        |e| 100.0 * e.counted(|e| e.text),
+        |e| 100.0 * e.counted(|e| e.layout),
+        |e| 100.0 * e.counted(|e| e.chart_type),
+        |e| 100.0 * e.counted(|e| e.color.unwrap_or_default()),
+    ];
+    let low = |e: &Example| metrics.iter().map(|m| m(e)).sum::<f64>() / 4.0;
+    let [text, layout, chart_type, color] = metrics.map(|m| mean(&m));
+    let of = |scores: &BTreeMap<String, f64>, e: &Example| scores.get(&e.name).copied().unwrap_or(0.0);
+    Row {
+        exec: mean(&|e| if e.exec { 100.0 } else { 0.0 }),
+        text,
+        layout,
+        chart_type,
+        color,
+        low: mean(&low),
+        high: high.map(|scores| mean(&|e| of(scores, e))),
+        overall: high.map(|scores| mean(&|e| (low(e) + of(scores, e)) / 2.0)),
+    }
+}
+
+/// For people.
+pub fn table(s: &Summary) -> String {
+    let columns = [
+        ("Exec", Some(s.row.exec)),
+        ("Text", Some(s.row.text)),
+        ("Layout", Some(s.row.layout)),
+        ("Type", Some(s.row.chart_type)),
+        ("Color", Some(s.row.color)),
+        ("Low", Some(s.row.low)),
+        ("High", s.row.high),
+        ("Overall", s.row.overall),
+    ];
+    let mut lines = [String::new(), String::new(), String::new()];
+    for (name, estimate) in columns {
+        let mean = estimate.map_or("-".into(), |e| format!("{:.2}", e.mean));
+        let interval = estimate.map_or(String::new(), |e| format!("[{:.1}, {:.1}]", e.low, e.high));
+        for (line, cell) in lines.iter_mut().zip([name, &mean, &interval]) {
+            line.push_str(&format!("{cell:>14}"));
+        }
+    }
+    let mut text = format!(
+        "ChartMimic, {} rules: {} of {} examples answered, {} executed, D = {}, limit {} s ({} met it)\n\
+         mean and 95 % interval over examples\n\n",
+        s.mode, s.answered, s.examples, s.executed, s.total, s.timeout_s, s.timed_out
+    );
+    lines.iter().for_each(|line| text.push_str(&format!("{}\n", line.trim_end())));
+    if let Some(why) = &s.high_reason {
+        text.push_str(&format!("\nHigh: {}\n", crate::report::clean_line(why)));
+    }
+    if let Some(judgement) = &s.judge {
+        text.push_str(&judgement.table());
+    }
+    failures(&s.failed, &mut text);
+    text
+}
+
+fn failures(failed: &[Failure], text: &mut String) {
+    if !failed.is_empty() {
+        text.push_str(&format!("\n{} examples count 0:\n", failed.len()));
+    }
+    for failure in failed.iter().take(LISTED) {
+        let (name, why) = (crate::report::clean_line(&failure.name), crate::report::clean_line(&failure.why));
+        text.push_str(&format!("  {name}: {why}\n"));
+    }
+    if failed.len() > LISTED {
+        text.push_str(&format!("  and {} more, all in examples.jsonl\n", failed.len() - LISTED));
+    }
+}

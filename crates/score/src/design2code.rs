@@ -1,0 +1,35 @@
+//! Design2Code: how near a page comes to its reference, from their sources and screenshots
+//! (docs/specs/design2code.md).
+
+pub mod blocks;
+pub mod cache;
+pub mod clean;
+mod dataset;
+pub mod eval;
+mod example;
+pub mod html;
+pub mod inpaint;
+pub mod items;
+pub mod pair;
+pub mod print;
+pub mod ratio;
+pub mod recolor;
+pub(crate) mod reference;
+pub mod scorer;
+pub mod shrink;
+mod summary;
+pub mod view;
+
+mod anew;
+mod answers;
+mod assign;
+mod css_color;
+mod gain;
+mod joins;
+mod merge;
+mod unpack;
+
+pub use summary::{Summary, table};
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,170 @@
+//! The text blocks of references, kept from run to run: a reference does not change from candidate
+//! to candidate.
+
+use crate::files::{self, hash_bytes};
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use vsdpo_artifact::{Image, TextBlock};
+use vsdpo_render::MAX_BESIDE;
+
+/// What the metric reads of one page.
+pub struct PageText {
+    /// The text blocks.
+    pub blocks: Vec<TextBlock>,
+    /// The plain screenshot; none of a page from the cache, of which `features` are known if they
+    /// are needed.
+    pub plain: Option<Image>,
+    /// CLIP's vector of the screenshot without texts.
+    pub features: Option<Vec<f32>>,
+    /// URLs that it requested and did not get.
+    pub unmet: Vec<String>,
+    /// The files beside it.
+    pub beside: Beside,
+    /// Screenshots that failed once.
+    pub retried: usize,
+}
+
+/// The files beside a page that it asked for, by name: the hash of each, or nothing where there is
+/// none.
+pub type Beside = BTreeMap<String, Option<String>>;
+
+/// The files that a page has requested, as they are now.
+pub fn beside<'a>(folder: Option<&Path>, names: impl IntoIterator<Item = &'a String>) -> Beside {
+    let content = |name: &String| Some(hash_bytes(&[&std::fs::read(folder?.join(name)).ok()?]));
+    names.into_iter().map(|name| (name.clone(), content(name))).collect()
+}
+
+/// Whether these are all the files that decide a page's picture, and are what they were.
+pub fn unchanged(folder: Option<&Path>, then: &Beside) -> bool {
+    then.len() < MAX_BESIDE && beside(folder, then.keys()) == *then
+}
+
+/// A folder of references by the content of their pages.
+pub struct ReferenceCache {
+    folder: PathBuf,
+    hits: AtomicUsize,
+}
+
+/// A page as a file. Numbers are stored as their bits: text would round them.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    blocks: Vec<StoredBlock>,
+    features: Option<Vec<u32>>,
+    unmet: Vec<String>,
+    beside: Beside,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredBlock {
+    text: String,
+    bbox: [u64; 4],
+    color: [u64; 3],
+}
+
+impl ReferenceCache {
+    /// The references in a cache folder.
+    ///
+    /// # Errors
+    /// Returns an error if the folder cannot be made.
+    pub fn open(cache: &Path) -> Result<Self> {
+        let folder = cache.join("design2code");
+        files::make_folder(&folder)?;
+        Ok(Self { folder, hits: AtomicUsize::new(0) })
+    }
+
+    /// References that were known.
+    pub fn hits(&self) -> usize {
+        self.hits.load(Ordering::Relaxed)
+    }
+
+    /// The reference of a key, if it is known and the files beside its page are what they were.
+    pub fn get(&self, key: &str, folder: Option<&Path>) -> Option<PageText> {
+        let stored: Stored = serde_json::from_slice(&std::fs::read(self.path(key)).ok()?).ok()?;
+        let holds = unchanged(folder, &stored.beside);
+        self.hits.fetch_add(usize::from(holds), Ordering::Relaxed);
+        holds.then(|| stored.into())
+    }
+
+    /// Keeps a reference.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be written.
+    pub fn put(&self, key: &str, page: &PageText) -> Result<()> {
+        files::replace(&self.path(key), &serde_json::to_vec(&Stored::from(page))?)
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        self.folder.join(format!("{key}.json"))
+    }
+}
+
+impl From<&PageText> for Stored {
+    fn from(page: &PageText) -> Self {
+        let block = |b: &TextBlock| StoredBlock {
+            text: b.text.clone(),
+            bbox: b.bbox.map(f64::to_bits),
+            color: b.color.map(f64::to_bits),
+        };
+        let bits = |features: &Vec<f32>| features.iter().map(|v| v.to_bits()).collect();
+        Self {
+            blocks: page.blocks.iter().map(block).collect(),
+            features: page.features.as_ref().map(bits),
+            unmet: page.unmet.clone(),
+            beside: page.beside.clone(),
+        }
+    }
+}
+
+impl From<Stored> for PageText {
+    fn from(stored: Stored) -> Self {
+        let block = |b: StoredBlock| TextBlock {
+            text: b.text,
+            bbox: b.bbox.map(f64::from_bits),
+            color: b.color.map(f64::from_bits),
+        };
+        Self {
+            blocks: stored.blocks.into_iter().map(block).collect(),
+            plain: None,
+            features: stored.features.map(|bits| bits.into_iter().map(f32::from_bits).collect()),
+            unmet: stored.unmet,
+            beside: stored.beside,
+            retried: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_survives_the_file_while_the_files_beside_its_page_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let pages = tempfile::tempdir().unwrap();
+        std::fs::write(pages.path().join("rick.jpg"), b"one").unwrap();
+        let names = ["rick.jpg".to_owned(), "gone.png".to_owned()];
+        let page = PageText {
+            blocks: vec![TextBlock { text: "é".into(), bbox: [1.0 / 3.0; 4], color: [0.1, 0.7, 254.5] }],
+            plain: None,
+            features: Some(vec![0.1, -1e-30]),
+            unmet: vec!["gone.png".into()],
+            beside: beside(Some(pages.path()), &names),
+            retried: 1,
+        };
+        let cache = ReferenceCache::open(dir.path()).unwrap();
+        cache.put("k", &page).unwrap();
+        let got = cache.get("k", Some(pages.path())).unwrap();
+        assert_eq!((&got.blocks, &got.features), (&page.blocks, &page.features));
+        assert_eq!((&got.unmet, &got.beside), (&page.unmet, &page.beside));
+        assert!(cache.get("other", Some(pages.path())).is_none());
+        std::fs::write(pages.path().join("gone.png"), b"new").unwrap();
+        assert!(cache.get("k", Some(pages.path())).is_none());
+        std::fs::remove_file(pages.path().join("gone.png")).unwrap();
+        assert!(cache.get("k", Some(pages.path())).is_some());
+        std::fs::write(pages.path().join("rick.jpg"), b"two").unwrap();
+        assert!(cache.get("k", Some(pages.path())).is_none());
+    }
+}

@@ -1,0 +1,127 @@
+//! `examples.jsonl`: a line per example as soon as it is known. A line is believed on the next run
+//! if it still holds, by a key of everything that decides it.
+
+use crate::files;
+use anyhow::{Context, Result};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// A line of an example.
+pub trait Named {
+    /// The example's.
+    fn name(&self) -> &str;
+}
+
+/// The file and what is known.
+pub struct Results<E> {
+    path: PathBuf,
+    inner: Mutex<(File, BTreeMap<String, E>)>,
+}
+
+impl<E: DeserializeOwned + Named> Results<E> {
+    /// Opens the file and keeps the lines that `hold`; of two for one example the first.
+    pub fn open(path: &Path, hold: impl Fn(&E) -> bool) -> Result<Self> {
+        let mut known = BTreeMap::new();
+        files::retain_lines(path, |line| {
+            let Ok(example) = serde_json::from_slice::<E>(line) else { return false };
+            let kept = !known.contains_key(example.name()) && hold(&example);
+            if kept {
+                known.insert(example.name().to_owned(), example);
+            }
+            kept
+        })?;
+        let open = OpenOptions::new().create(true).append(true).open(path);
+        let file = open.with_context(|| format!("cannot write `{}`", path.display()))?;
+        Ok(Self { path: path.into(), inner: Mutex::new((file, known)) })
+    }
+
+    pub fn knows(&self, name: &str) -> bool {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).1.contains_key(name)
+    }
+
+    pub fn count(&self) -> usize {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).1.len()
+    }
+
+    /// Takes down an example; it is in the file when this returns.
+    pub fn add(&self, row: &Value) -> Result<()> {
+        let line = row.to_string() + "\n";
+        // From the text, as the next run will: a number may come out of it one rounding away.
+        let example: E = serde_json::from_str(&line).context("an example that cannot be read again")?;
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = inner.0.write_all(line.as_bytes());
+        written.with_context(|| format!("cannot write `{}`", self.path.display()))?;
+        inner.1.insert(example.name().to_owned(), example);
+        Ok(())
+    }
+
+    /// All examples by name.
+    pub fn into_examples(self) -> BTreeMap<String, E> {
+        self.inner.into_inner().unwrap_or_else(PoisonError::into_inner).1
+    }
+}
+
+/// One evaluation at a time writes into a folder; the lock ends with the process.
+pub fn lock(folder: &Path) -> Result<File> {
+    files::make_folder(folder)?;
+    let path = folder.join(".lock");
+    let file = File::create(&path).with_context(|| format!("cannot write `{}`", path.display()))?;
+    let busy =
+        || format!("another run writes into `{}`: wait for it or give another --out", folder.display());
+    file.try_lock().with_context(busy)?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+    use serde_json::json;
+
+    #[derive(Deserialize)]
+    struct Example {
+        name: String,
+        key: String,
+        value: f64,
+    }
+
+    impl Named for Example {
+        fn name(&self) -> &str {
+            &self.name
+        }
+    }
+
+    fn row(name: &str, key: &str) -> Value {
+        json!({"key": key, "name": name, "value": 2.0 / 3.0})
+    }
+
+    #[test]
+    fn only_whole_lines_that_hold_are_believed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("examples.jsonl");
+        let torn = &row("d", "k").to_string()[..20];
+        let lines = format!("{}\n{}\nnonsense\n{}\n{torn}", row("a", "k"), row("b", "old"), row("a", "k"));
+        std::fs::write(&path, lines).unwrap();
+        let results = Results::<Example>::open(&path, |e| e.key == "k").unwrap();
+        assert!(results.knows("a") && !results.knows("b") && !results.knows("d"));
+        results.add(&row("d", "k")).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);
+        let all = results.into_examples();
+        assert_eq!(all["a"].value, all["d"].value);
+        assert_eq!(all.len(), 2);
+    }
+
+    #[test]
+    fn two_runs_do_not_share_a_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = lock(dir.path()).unwrap();
+        assert!(lock(dir.path()).unwrap_err().to_string().contains("--out"));
+        drop(first);
+        assert!(lock(dir.path()).is_ok());
+    }
+}

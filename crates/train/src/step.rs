@@ -1,0 +1,37 @@
+//! What every stage of one step is told.
+
+use crate::loss::Weights;
+use crate::recipe::Recipe;
+use crate::stages::Sampling;
+use vsdpo_policy::SampleConfig;
+
+/// One step of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct StepContext<'a> {
+    /// The run's settings.
+    pub recipe: &'a Recipe,
+    /// The step, from 0.
+    pub step: usize,
+    /// Factors of the loss terms at this step.
+    pub weights: Weights,
+}
+
+impl<'a> StepContext<'a> {
+    /// Step `step` of a run.
+    pub fn new(recipe: &'a Recipe, step: usize) -> Self {
+        Self { recipe, step, weights: recipe.loss_weights(step) }
+    }
+
+    /// How this step samples, with a seed of its own.
+    pub fn sampling(&self) -> Sampling {
+        let rollout = &self.recipe.rollout;
+        // The odd multiplier keeps runs with neighbouring seeds from sharing steps.
+        let seed = self.recipe.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(self.step as u64);
+        let config = SampleConfig {
+            max_completion_tokens: rollout.max_completion_tokens,
+            temperature: rollout.temperature,
+            top_p: rollout.top_p,
+        };
+        Sampling { group_size: rollout.group_size, config, seed }
+    }
+}

@@ -1,5 +1,0 @@
-"""The hooks of the ChartMimic low-level metrics: what they note of one chart script, one file per metric.
-
-The behaviour is that of the benchmark's own evaluators, accidents included, because published numbers hold
-them. `mend=True` leaves the accidents out that `crates/diagnose/src/axes/chart.rs` lists.
-"""
