@@ -1,7 +1,7 @@
 //! Task sources: where prompts come from. One file per data set.
 //!
-//! The principal type is [`TaskStream`]: a deterministic stream of [`Task`]s with a stateless cursor,
-//! so that a resumed run sees the tasks that the interrupted one would have seen. The embedded mini
+//! The principal type is [`TaskStream`]: a deterministic stream of [`Task`]s with a stateless
+//! cursor: a resumed run sees the tasks that the interrupted one would have seen. The embedded mini
 //! world generates its tasks; a corpus of JSON is a file that is read once at opening, when each
 //! row is checked and its byte offset kept (16 bytes a row); of a corpus in Parquet the footers are
 //! read, and the columns of a filter. Code and pictures are read when a task is drawn.

@@ -23,7 +23,7 @@ pub struct PatchGrid {
     pub patches: Vec<f32>,
     /// Number of patches `[t, h, w]`; `t` is 1.
     pub grid: [usize; 3],
-    /// A hash of the resized pixels, stable within one process; see [`PatchGrid::key`].
+    /// A hash of the resized pixels, stable within one process; see `PatchGrid::key`.
     pub hash: u64,
 }
 
