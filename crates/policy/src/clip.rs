@@ -28,22 +28,6 @@ pub struct ClipModel {
     weights: Weights,
 }
 
-/// The embedding of an image: a unit vector.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ImageEmbedding(Vec<f32>);
-
-impl ImageEmbedding {
-    /// The vector's components; their squares sum to 1.
-    pub fn values(&self) -> &[f32] {
-        &self.0
-    }
-
-    /// Cosine similarity of two images, from -1 to 1.
-    pub fn cosine(&self, other: &Self) -> f64 {
-        f64::from(self.0.iter().zip(&other.0).map(|(a, b)| a * b).sum::<f32>())
-    }
-}
-
 /// The values of `config.json`.
 struct ClipConfig {
     width: usize,
@@ -143,21 +127,22 @@ impl ClipModel {
         Ok(Self { config, weights: Weights::new(all, |_| false) })
     }
 
-    /// The embeddings of images, in their order.
+    /// The embeddings of images, in their order: unit vectors `[output]`, whose scalar product is
+    /// the cosine similarity of two images.
     ///
     /// # Errors
     /// Only errors of the tensor library.
-    pub fn embed(&self, images: &[&Image]) -> Result<Vec<ImageEmbedding>, PolicyError> {
+    pub fn embed(&self, images: &[&Image]) -> Result<Vec<Vec<f32>>, PolicyError> {
         let batches = images.chunks(BATCH).map(|batch| self.embed_batch(batch));
         Ok(batches.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
-    fn embed_batch(&self, images: &[&Image]) -> Result<Vec<ImageEmbedding>, PolicyError> {
+    fn embed_batch(&self, images: &[&Image]) -> Result<Vec<Vec<f32>>, PolicyError> {
         let patches: Vec<f32> = images.iter().flat_map(|image| self.patches(image)).collect();
         let features = self.forward(patches, images.len())?;
         let unit = |row: Vec<f32>| {
             let length = row.iter().map(|v| v * v).sum::<f32>().sqrt();
-            ImageEmbedding(row.into_iter().map(|v| v / length).collect())
+            row.into_iter().map(|v| v / length).collect()
         };
         Ok(features.to_vec2::<f32>()?.into_iter().map(unit).collect())
     }

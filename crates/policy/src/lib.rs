@@ -43,7 +43,7 @@ mod tokenizer;
 mod vision;
 mod weights;
 
-pub use clip::{ClipModel, ImageEmbedding};
+pub use clip::ClipModel;
 pub use config::{Config, TextConfig, VisionConfig};
 pub use error::PolicyError;
 pub use front::{Encoded, Front, FrontError};

@@ -33,7 +33,7 @@ pub fn run(recipe: &Recipe, env: &Environment, options: RunOptions) -> Result<Ru
             // R(y); code that fails is an outcome.
             seen.outcomes = render(env.renderer(), &seen.tasks, &seen.rollouts)?;
             clock.lap("render");
-            seen.comparisons = env.with_references(|with| compare(env.renderer(), with, &seen))?;
+            seen.comparisons = compare(env.renderer(), env.references(), &seen)?;
             clock.lap("compare");
             // D, v and r: equation 8.
             seen.diagnoses = diagnose(&seen.tasks, &seen.rollouts, &seen.outcomes, &seen.comparisons);

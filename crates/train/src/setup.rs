@@ -6,17 +6,17 @@ use crate::recipe::Recipe;
 use crate::stages::References;
 use std::time::Duration;
 use vsdpo_artifact::Image;
-use vsdpo_policy::{ClipModel, PolicyError};
+use vsdpo_policy::ClipModel;
 use vsdpo_render::{RenderConfig, Renderer, open};
-use vsdpo_score::ReferenceScorer;
+use vsdpo_score::{Embed, ReferenceScorer};
 
 /// The outside of a run. Tests put a stub renderer in the place of the real one.
 pub struct Environment {
     renderer: Box<dyn Renderer>,
     /// Absent where the recipe compares nothing.
     scorer: Option<ReferenceScorer>,
-    /// Absent where no weights are given.
-    clip: Option<ClipModel>,
+    /// CLIP; absent where no weights are given.
+    embed: Option<Box<Embed<'static>>>,
 }
 
 impl Environment {
@@ -40,14 +40,16 @@ impl Environment {
         };
         let (domain, compared) = (recipe.domain, recipe.reward.reference);
         let clip = recipe.reward.clip.as_deref().map(ClipModel::load).transpose()?;
+        let embed = clip
+            .map(|clip| Box::new(move |images: &[&Image]| Ok(clip.embed(images)?)) as Box<Embed<'static>>);
         let scorer = compared.then(|| ReferenceScorer::open(domain, &config)).transpose()?;
         let renderer = open(domain, domain.default_language(), config)?;
-        Ok(Self { renderer, scorer, clip })
+        Ok(Self { renderer, scorer, embed })
     }
 
     /// An environment that compares nothing with references.
     pub fn without_references(renderer: Box<dyn Renderer>) -> Self {
-        Self { renderer, scorer: None, clip: None }
+        Self { renderer, scorer: None, embed: None }
     }
 
     /// R.
@@ -55,15 +57,8 @@ impl Environment {
         &*self.renderer
     }
 
-    /// Calls `f` with what compares renders with references, if the recipe asks for it.
-    pub(crate) fn with_references<T>(&self, f: impl FnOnce(Option<References>) -> T) -> T {
-        let embed = self.clip.as_ref().map(|clip| {
-            move |images: &[&Image]| -> Result<Vec<Vec<f32>>, Box<dyn std::error::Error + Send + Sync>> {
-                let vectors = clip.embed(images).map_err(|e: PolicyError| e.to_string())?;
-                Ok(vectors.iter().map(|v| v.values().to_vec()).collect())
-            }
-        });
-        let embed = embed.as_ref().map(|embed| embed as &vsdpo_score::Embed);
-        f(self.scorer.as_ref().map(|scorer| References { scorer, embed }))
+    /// What compares renders with references, if the recipe asks for it.
+    pub(crate) fn references(&self) -> Option<References<'_>> {
+        self.scorer.as_ref().map(|scorer| References { scorer, embed: self.embed.as_deref() })
     }
 }

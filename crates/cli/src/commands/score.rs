@@ -72,10 +72,8 @@ pub fn page_scorer_config(
 #[cfg(feature = "train")]
 fn load_clip(folder: &Path) -> Result<Clip> {
     let model = vsdpo_policy::ClipModel::load(folder)?;
-    let embed = move |images: &[&vsdpo_artifact::Image]| -> Result<Vec<Vec<f32>>, vsdpo_score::EmbedError> {
-        Ok(model.embed(images)?.iter().map(|vector| vector.values().to_vec()).collect())
-    };
-    Ok(Clip { embed: Box::new(embed), folder: folder.to_path_buf() })
+    let embed = Box::new(move |images: &[&vsdpo_artifact::Image]| Ok(model.embed(images)?));
+    Ok(Clip { embed, folder: folder.to_path_buf() })
 }
 
 #[cfg(not(feature = "train"))]
