@@ -21,6 +21,16 @@ pub enum ScoreError {
     Embed(EmbedError),
 }
 
+/// One vector per image, in order.
+pub(crate) fn vectors(embed: &Embed, images: &[&Image]) -> Result<Vec<Vec<f32>>, ScoreError> {
+    let vectors = embed(images).map_err(ScoreError::Embed)?;
+    if vectors.len() != images.len() {
+        let message = format!("{} vectors for {} pictures", vectors.len(), images.len());
+        return Err(ScoreError::Embed(message.into()));
+    }
+    Ok(vectors)
+}
+
 /// A rollout's render, and the reference of its task.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {

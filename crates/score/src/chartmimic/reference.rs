@@ -2,7 +2,7 @@
 //! rules, and a visual score.
 
 use super::{Rules, score, script, visual};
-use crate::references::{Candidate, Embed, ScoreError, cosine};
+use crate::references::{Candidate, Embed, ScoreError, cosine, vectors};
 use std::collections::{HashMap, HashSet};
 use std::ptr::from_ref;
 use vsdpo_artifact::{ChartComparison, ChartRecords, Comparison, Image, Outcome, Source};
@@ -75,7 +75,7 @@ fn similarities(embed: Option<&Embed>, pairs: &[(&Image, &Image)]) -> Result<Vec
     let mut known = HashSet::new();
     let images: Vec<&Image> =
         pairs.iter().flat_map(|&(a, b)| [a, b]).filter(|image| known.insert(key(image))).collect();
-    let vectors = embed(&images).map_err(ScoreError::Embed)?;
+    let vectors = vectors(embed, &images)?;
     let vectors: HashMap<_, _> = images.iter().map(|image| key(image)).zip(vectors).collect();
     let content = pairs.iter().map(|&(a, b)| cosine(&vectors[&key(a)], &vectors[&key(b)]).max(0.0));
     Ok(structure.zip(content).map(|(s, c)| (s + c) / 2.0).collect())

@@ -5,7 +5,7 @@ use super::html::PageError;
 use super::pair::{self, PairedBlocks};
 use super::shrink;
 use super::view::{self, View};
-use crate::references::{Candidate, Embed, ScoreError, cosine};
+use crate::references::{Candidate, Embed, ScoreError, cosine, vectors};
 use std::collections::HashMap;
 use vsdpo_artifact::{Comparison, Image, Source};
 use vsdpo_render::{RenderError, Renderer, spread};
@@ -59,13 +59,12 @@ pub(crate) fn compare(
     pages.dedup_by(|a, b| a.text == b.text);
     let read = spread(renderer.workers(), pages.len(), |i| read(renderer, pages[i]))?;
     let views: Views<'_> = pages.iter().map(|page| page.text.as_str()).zip(read).collect();
-    let compared: Vec<Compared<'_>> = pairs
-        .iter()
-        .filter_map(|&(candidate, pages)| {
-            let pages = pages.map(|page| page.text.as_str());
-            Some(Compared { candidate, pages, blocks: paired(&views, pages)? })
-        })
-        .collect();
+    let pair = |i: usize| {
+        let (candidate, pages) = pairs[i];
+        let pages = pages.map(|page| page.text.as_str());
+        Ok::<_, ScoreError>(paired(&views, pages).map(|blocks| Compared { candidate, pages, blocks }))
+    };
+    let compared: Vec<Compared<'_>> = spread(threads(), pairs.len(), pair)?.into_iter().flatten().collect();
     let clips = match embed {
         Some(embed) => similarities(embed, &views, &compared)?,
         None => vec![None; compared.len()],
@@ -101,6 +100,11 @@ fn paired(views: &Views<'_>, [cand, reference]: [&str; 2]) -> Option<PairedBlock
         Err(Unscored::Screenshot) => return None,
     };
     Some(pair::compare(blocks, views[reference].as_ref().ok()?.blocks.clone()))
+}
+
+/// Threads for work that needs no renderer.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Text blocks and screenshots by the text of the page.
@@ -153,10 +157,9 @@ fn similarities<'v>(
     };
     let places: Vec<Option<[usize; 2]>> =
         compared.iter().map(|one| Some(one.pictures(views)?.map(&mut place))).collect();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let masked = |i: usize| Ok::<_, ScoreError>(shrink::picture(distinct[i].page, &distinct[i].masks));
-    let pictures = spread(threads, distinct.len(), masked)?;
-    let vectors = embed(&pictures.iter().collect::<Vec<_>>()).map_err(ScoreError::Embed)?;
+    let pictures = spread(threads(), distinct.len(), masked)?;
+    let vectors = vectors(embed, &pictures.iter().collect::<Vec<_>>())?;
     let similarity =
         |[cand, reference]: [usize; 2]| cosine(&vectors[cand], &vectors[reference]).clamp(0.0, 1.0);
     Ok(places.into_iter().map(|places| places.map(similarity)).collect())

@@ -8,8 +8,8 @@ use super::pair::compare;
 use super::shrink;
 use super::view::{self, View};
 use crate::files::{folder_identity, hash, hash_bytes};
-use crate::references::{Embed, cosine};
-use anyhow::{Context, Result, anyhow};
+use crate::references::{Embed, cosine, vectors};
+use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vsdpo_artifact::{Domain, Image, Language, Source, TextBlock, WebScores};
@@ -116,7 +116,8 @@ impl Fault {
     }
 }
 
-/// CLIP, and the folder that its weights were read from.
+/// CLIP, and the folder that its weights were read from, which is part of what decides a cached
+/// reference.
 pub struct Clip {
     /// Embeds pictures.
     pub embed: Box<Embed<'static>>,
@@ -144,8 +145,7 @@ pub struct PageScorer {
 }
 
 impl PageScorer {
-    /// Starts a browser. `clip` embeds pictures; `clip_folder` is where its weights lie, which
-    /// decides what a cached reference is worth. References are kept in `cache`.
+    /// Starts a browser.
     ///
     /// # Errors
     /// Returns an error if no browser starts, or the cache cannot be made.
@@ -248,7 +248,7 @@ impl PageScorer {
         hash_bytes(&[self.identity.as_bytes(), page.text.as_bytes()])
     }
 
-    /// What there is to see of a page; `view` says how.
+    /// Takes the screenshots of a page and finds its text blocks; `view` says how.
     fn capture(
         &self,
         page: &Source,
@@ -288,9 +288,7 @@ impl PageScorer {
     /// Embeds a page without its texts, unless that is known.
     fn embed(&self, page: &mut PageText, masks: &[[f64; 4]]) -> Result<()> {
         if let (Some(clip), Some(plain), None) = (&self.clip, &page.plain, &page.features) {
-            let vectors =
-                (clip.embed)(&[&shrink::picture(plain, masks)]).map_err(|e| anyhow!("CLIP: {e}"))?;
-            page.features = vectors.into_iter().next();
+            page.features = vectors(&clip.embed, &[&shrink::picture(plain, masks)])?.pop();
         }
         Ok(())
     }
