@@ -14,6 +14,7 @@ mod results;
 mod python;
 mod reference_scorer;
 mod references;
+mod table;
 
 pub use reference_scorer::ReferenceScorer;
 pub use references::{Candidate, Embed, EmbedError, ScoreError, cosine};

@@ -2,6 +2,7 @@
 //! if it still holds, by a key of everything that decides it.
 
 use crate::files;
+use crate::report::Reporter;
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -10,6 +11,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use vsdpo_render::spread;
 
 /// A line of an example.
 pub trait Named {
@@ -58,6 +60,29 @@ impl<E: DeserializeOwned + Named> Results<E> {
         written.with_context(|| format!("cannot write `{}`", self.path.display()))?;
         inner.1.insert(example.name().to_owned(), example);
         Ok(())
+    }
+
+    /// Scores examples on `workers` threads and adds their lines. The first error ends all; what
+    /// was scored until then is in the file.
+    pub fn fill<T: Sync>(
+        &self,
+        open: &[T],
+        workers: usize,
+        line: impl Fn(&T) -> Result<Value> + Sync,
+        reporter: &dyn Reporter,
+    ) -> Result<()>
+    where
+        E: Send,
+    {
+        reporter.begin("scoring", open.len() as u64);
+        let score = |i: usize| {
+            let added = line(&open[i]).and_then(|line| self.add(&line));
+            reporter.advance();
+            added
+        };
+        let scored = spread(workers, open.len(), score);
+        reporter.end();
+        scored.map(drop).context("what was scored until then is kept; run again to go on")
     }
 
     /// All examples by name.

@@ -15,11 +15,11 @@ use crate::files::{self, hash};
 use crate::questions::Asked;
 use crate::report::Reporter;
 use crate::results::{self, Results};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
-use vsdpo_render::{RenderConfig, spread};
+use vsdpo_render::RenderConfig;
 
 /// Where the answers come from.
 pub enum Answers<'a> {
@@ -133,7 +133,8 @@ impl Run<'_> {
         let holds = |e: &Example| self.keys.get(&e.name) == Some(&e.key);
         let results = Results::open(&out.join("examples.jsonl"), holds)?;
         let before = results.count();
-        self.score_all(&results)?;
+        let open: Vec<&String> = self.data.stems.iter().filter(|stem| !results.knows(stem)).collect();
+        results.fill(&open, self.scorer.workers(), |stem| self.example(stem), self.reporter)?;
         self.reporter.note(&format!(
             "{} examples scored now, {before} known from before; {} ground truths were in the cache; details in `{}`",
             results.count() - before,
@@ -141,21 +142,6 @@ impl Run<'_> {
             out.display()
         ));
         Ok(results.into_examples())
-    }
-
-    /// Scores over all slots what is not known yet; the first error ends all, with what is known in
-    /// the file.
-    fn score_all(&self, results: &Results<Example>) -> Result<()> {
-        let open: Vec<&String> = self.data.stems.iter().filter(|stem| !results.knows(stem)).collect();
-        self.reporter.begin("scoring", open.len() as u64);
-        let score = |i: usize| {
-            let added = self.example(open[i]).and_then(|row| results.add(&row));
-            self.reporter.advance();
-            added
-        };
-        let scored = spread(self.scorer.workers(), open.len(), score);
-        self.reporter.end();
-        scored.map(|_| ()).context("what was scored until then is kept; run again to go on")
     }
 
     /// The line of an example.

@@ -2,6 +2,7 @@
 
 use super::example::Example;
 use super::judge::Judgement;
+use crate::table::{estimates, list};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,8 +10,6 @@ use vsdpo_stats::{Estimate, bootstrap};
 
 /// Seed of the intervals.
 const SEED: u64 = 1;
-/// Failed examples that the table lists.
-const LISTED: usize = 20;
 const NO_JUDGE: &str = "no judge was asked (--judge-url, --judge-model)";
 
 /// All figures are from 0 to 100.
@@ -32,8 +31,8 @@ pub struct Failure {
     pub why: String,
 }
 
-#[derive(Serialize)]
 /// A row of the benchmark's table, with what it rests on.
+#[derive(Serialize)]
 pub struct Summary {
     /// `chartmimic`.
     pub benchmark: &'static str,
@@ -140,39 +139,19 @@ pub fn table(s: &Summary) -> String {
         ("High", s.row.high),
         ("Overall", s.row.overall),
     ];
-    let mut lines = [String::new(), String::new(), String::new()];
-    for (name, estimate) in columns {
-        let mean = estimate.map_or("-".into(), |e| format!("{:.2}", e.mean));
-        let interval = estimate.map_or(String::new(), |e| format!("[{:.1}, {:.1}]", e.low, e.high));
-        for (line, cell) in lines.iter_mut().zip([name, &mean, &interval]) {
-            line.push_str(&format!("{cell:>14}"));
-        }
-    }
     let mut text = format!(
         "ChartMimic, {} rules: {} of {} examples answered, {} executed, D = {}, limit {} s ({} met it)\n\
          mean and 95 % interval over examples\n\n",
         s.mode, s.answered, s.examples, s.executed, s.total, s.timeout_s, s.timed_out
     );
-    lines.iter().for_each(|line| text.push_str(&format!("{}\n", line.trim_end())));
+    text.push_str(&estimates(&columns));
     if let Some(why) = &s.high_reason {
         text.push_str(&format!("\nHigh: {}\n", crate::report::clean_line(why)));
     }
     if let Some(judgement) = &s.judge {
         text.push_str(&judgement.table());
     }
-    failures(&s.failed, &mut text);
+    let failed = s.failed.iter().map(|failure| format!("{}: {}", failure.name, failure.why));
+    text.push_str(&list("examples count 0", "examples.jsonl", failed));
     text
-}
-
-fn failures(failed: &[Failure], text: &mut String) {
-    if !failed.is_empty() {
-        text.push_str(&format!("\n{} examples count 0:\n", failed.len()));
-    }
-    for failure in failed.iter().take(LISTED) {
-        let (name, why) = (crate::report::clean_line(&failure.name), crate::report::clean_line(&failure.why));
-        text.push_str(&format!("  {name}: {why}\n"));
-    }
-    if failed.len() > LISTED {
-        text.push_str(&format!("  and {} more, all in examples.jsonl\n", failed.len() - LISTED));
-    }
 }

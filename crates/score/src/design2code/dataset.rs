@@ -1,7 +1,7 @@
 //! The benchmark's folder (docs/specs/design2code.md, 15): `N.html` and `N.png` per example, `gN`
 //! in the hard set, with `rick.jpg` beside.
 
-use crate::design2code::scorer::{self as pages, Page};
+use super::scorer::{self as pages, Page};
 use crate::questions::{Question, Questions};
 use crate::report::Reporter;
 use anyhow::{Context, Result, bail};

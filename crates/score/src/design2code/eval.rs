@@ -10,12 +10,11 @@ use crate::files::{self, hash_bytes};
 use crate::questions::Asked;
 use crate::report::Reporter;
 use crate::results::{self, Results};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use vsdpo_data::DESIGN2CODE_PLACEHOLDER as PLACEHOLDER;
-use vsdpo_render::spread;
 
 /// Where the pages come from.
 pub enum Predictions<'a> {
@@ -125,15 +124,7 @@ impl Run<'_> {
         let results = Results::open(&out.join("examples.jsonl"), |e| self.holds(e))?;
         let before = results.count();
         let open: Vec<_> = self.examples.iter().filter(|e| !results.knows(&e.name)).collect();
-        self.reporter.begin("scoring", open.len() as u64);
-        let score = |i: usize| {
-            let added = self.line(open[i]).and_then(|line| results.add(&line));
-            self.reporter.advance();
-            added
-        };
-        let scored = spread(self.scorer.workers(), open.len(), score);
-        self.reporter.end();
-        scored.map(drop).context("what was scored until then is kept; run again to go on")?;
+        results.fill(&open, self.scorer.workers(), |example| self.line(example), self.reporter)?;
         self.reporter.note(&format!(
             "{} examples scored now, {before} known from before; {} references were in the cache; details in `{}`",
             results.count() - before,

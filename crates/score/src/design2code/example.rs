@@ -1,7 +1,7 @@
 //! What is kept of an example.
 
+use super::scorer::Both;
 use crate::design2code::cache::Beside;
-use crate::design2code::scorer::Both;
 use crate::results::Named;
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,8 @@
 //! The row of the benchmark's table, with intervals over examples (docs/specs/design2code.md, 14).
 
 use super::example::{Example, Status};
-use crate::design2code::scorer::NO_WEIGHTS;
+use super::scorer::NO_WEIGHTS;
+use crate::table::{estimates, list};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,8 +10,6 @@ use vsdpo_stats::{Estimate, bootstrap};
 
 /// Seed of the intervals.
 const SEED: u64 = 1;
-/// Examples that the table lists.
-const LISTED: usize = 20;
 
 /// All figures are from 0 to 100; `overall_without_clip` is a fifth of four sums, so at most 80.
 #[derive(Serialize)]
@@ -31,8 +30,8 @@ pub struct Unscored {
     pub why: String,
 }
 
-#[derive(Serialize)]
 /// A row of the benchmark's table, with what it rests on.
+#[derive(Serialize)]
 pub struct Summary {
     /// `design2code`.
     pub benchmark: &'static str,
@@ -71,7 +70,7 @@ pub struct Shown<'a> {
     pub predictions: &'a Path,
     pub data: &'a Path,
     pub timeout: u64,
-    /// Whether CLIP looked.
+    /// Whether CLIP's similarity was computed.
     pub clip: bool,
 }
 
@@ -145,11 +144,8 @@ pub fn table(s: &Summary) -> String {
     if s.retried > 0 {
         text.push_str(&format!("\n{} screenshots failed once and were taken again\n", s.retried));
     }
-    list(
-        "addresses were asked for and not loaded",
-        s.unmet.iter().map(|(u, n)| format!("{u} ({n} pages)")),
-        &mut text,
-    );
+    let unmet = s.unmet.iter().map(|(u, n)| format!("{u} ({n} pages)"));
+    text.push_str(&list("addresses were asked for and not loaded", "summary.json", unmet));
     let status = |s: Status| match s {
         Status::Scored => "scored",
         Status::Missing => "missing",
@@ -157,13 +153,13 @@ pub fn table(s: &Summary) -> String {
         Status::Failed => "failed",
     };
     let unscored = s.unscored.iter().map(|u| format!("{} ({}): {}", u.name, status(u.status), u.why));
-    list("examples have no scores", unscored, &mut text);
+    text.push_str(&list("examples have no scores", "summary.json", unscored));
     text
 }
 
-/// Three lines: names, means, intervals.
+/// The row as a table, with dashes where there is none.
 fn lines(row: Option<&Row>) -> String {
-    let columns = [
+    estimates(&[
         ("Block-Match", row.map(|r| r.block_match)),
         ("Text", row.map(|r| r.text)),
         ("Position", row.map(|r| r.position)),
@@ -171,27 +167,5 @@ fn lines(row: Option<&Row>) -> String {
         ("CLIP", row.and_then(|r| r.clip)),
         ("Overall", row.and_then(|r| r.overall)),
         ("without CLIP", row.map(|r| r.overall_without_clip)),
-    ];
-    let mut lines = [String::new(), String::new(), String::new()];
-    for (name, estimate) in columns {
-        let mean = estimate.map_or("-".into(), |e| format!("{:.2}", e.mean));
-        let interval = estimate.map_or(String::new(), |e| format!("[{:.1}, {:.1}]", e.low, e.high));
-        for (line, cell) in lines.iter_mut().zip([name, &mean, &interval]) {
-            line.push_str(&format!("{cell:>14}"));
-        }
-    }
-    lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
-}
-
-fn list(what: &str, items: impl ExactSizeIterator<Item = String>, text: &mut String) {
-    let count = items.len();
-    if count > 0 {
-        text.push_str(&format!("\n{count} {what}:\n"));
-    }
-    for item in items.take(LISTED) {
-        text.push_str(&format!("  {}\n", crate::report::clean_line(&item)));
-    }
-    if count > LISTED {
-        text.push_str(&format!("  and {} more, all in summary.json\n", count - LISTED));
-    }
+    ])
 }
