@@ -4,8 +4,8 @@
 untrusted process, so what it reports is a claim that the supervisor checks.
 
 Every figure that the script saves, shows or leaves open gives a page, in this order of appearance
-(`vsdpo_probe/pages.py`). A page is what the last `savefig` of the figure would have written (any format; vector formats are drawn as
-pixels at the same dpi and crop). Files are not written, because the sandbox forbids it, unless the script reads
+(`vsdpo_probe/pages.py`). A page is what the last `savefig` of the figure would have written (any format; vector
+formats are drawn as pixels at the same dpi and crop). Files are not written, because the sandbox forbids it, unless the script reads
 pictures back; a target that is a file object receives its bytes.
 """
 
@@ -34,6 +34,7 @@ from matplotlib.image import imsave
 
 from vsdpo_probe import blame, elements, ink, lean, letters, memo, pages, ticks, unseen
 from vsdpo_probe.script import Source, failure, runtime_error, syntax_error
+from vsdpo_warm import usual_figure
 
 # Formats that do not pass through `_print_pil`; drawn as PNG instead.
 FOREIGN = {"pdf", "svg", "svgz", "ps", "eps", "pgf", "raw", "rgba"}
@@ -81,7 +82,8 @@ def prepare(full, warm):
         import squarify  # noqa: F401
     install()
     if warm:
-        warm_up(full)
+        with usual_figure(full) as figure:
+            figure.savefig(NOWHERE, bbox_inches="tight")
 
 
 def install():
@@ -127,22 +129,6 @@ def hook_subclassing():
         adopt(cls)
 
     Artist.__init_subclass__ = classmethod(init_subclass)
-
-
-def warm_up(full):
-    """Draws the usual things once, so that caches (fonts, glyphs, parsers) are filled before the fork."""
-    with matplotlib.rc_context():
-        fig, (left, right) = plt.subplots(1, 2)
-        left.plot([1, 3, 2], label="$x^2$")
-        left.legend()
-        left.set_title("abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ 0123456789.,:-%()")
-        left.set_ylabel("rotated")
-        fig.colorbar(right.scatter([1, 2], [3, 4], c=[1, 2]))
-        if full:
-            fig.add_subplot(projection="3d").plot([1, 2], [1, 2], [1, 2])
-        fig.tight_layout()
-        fig.savefig(NOWHERE, bbox_inches="tight")
-        plt.close("all")
 
 
 def hooked_print_figure(inner):
@@ -216,11 +202,11 @@ def show(*args, **kwargs):
 
 
 def render_open():
-    """Gives a page to every open figure that has none, and returns these figures. One on which nothing was drawn
+    """Gives a page to every open figure that was not captured yet, and returns these figures. One on which nothing was drawn
     is left out, unless it is the only one: it is a stray `plt.figure()`."""
     managers = Gcf.figs.values()
     figures = [manager.canvas.figure for manager in managers]
-    without = [figure for figure in figures if not RUN.pages.has(figure)]
+    without = [figure for figure in figures if not RUN.pages.knows(figure)]
     drawn = [figure for figure in without if len(figure.get_children()) > 1]
     if not drawn and not RUN.pages.list:
         drawn = without[-1:]

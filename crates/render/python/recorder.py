@@ -39,6 +39,7 @@ from matplotlib.tri._tripcolor import tripcolor
 from vsdpo_record import chart_type, color, layout, text, ticks
 from vsdpo_record.files import Files
 from vsdpo_record.script import Script, indent_matters, independent_of, is_last_statement, parsed, silence
+from vsdpo_warm import usual_figure
 
 MESSAGE = 300  # characters of an error's text
 TICKS = "__vsdpo_ticks__"
@@ -76,24 +77,9 @@ def prepare(full, warm):
     # No score looks into a PDF, and embedding fonts is half of what a small one costs.
     PdfFile.writeFonts = lambda self: self.writeObject(self.fontObject, {})
     if warm:
-        warm_up()
-
-
-def warm_up():
-    """Draws the usual things once, so that caches (fonts, glyphs, parsers) are filled before the fork."""
-    with matplotlib.rc_context():
-        fig, (left, right) = plt.subplots(1, 2)
-        left.plot([1, 3, 2], label="$x^2$")
-        left.legend()
-        left.set_title("abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ 0123456789.,:-%()")
-        left.set_ylabel("rotated")
-        left.bar(["a", "b"], [1, 2])
-        fig.colorbar(right.scatter([1, 2], [3, 4], c=[1, 2]))
-        fig.add_subplot(projection="3d").plot([1, 2], [1, 2], [1, 2])
-        fig.tight_layout()
-        for format in ("pdf", "png"):
-            fig.savefig(io.BytesIO(), format=format, bbox_inches="tight")
-        plt.close("all")
+        with usual_figure(full=True) as figure:
+            for format in ("pdf", "png"):
+                figure.savefig(io.BytesIO(), format=format, bbox_inches="tight")
 
 
 def run(source, options):

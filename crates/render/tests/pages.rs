@@ -60,6 +60,10 @@ fn one_figure_is_one_page_whatever_is_done_with_it() {
     check("plt.figure()\n", &[""]);
 }
 
+fn left_out(rendered: &Rendered) -> Option<&str> {
+    rendered.notes.iter().find_map(|n| n.split(" more picture").next().filter(|count| count.len() < n.len()))
+}
+
 #[test]
 fn more_pages_than_allowed_are_counted() {
     let many = "for i in range(70):\n  plt.figure(figsize=(1, 1))\n  plt.plot([1])\n  plt.savefig(str(i))\n  plt.close()\n";
@@ -70,4 +74,21 @@ fn more_pages_than_allowed_are_counted() {
         "{:?}",
         rendered.notes
     );
+}
+
+#[test]
+fn a_picture_that_is_left_out_counts_once_however_often_it_is_shown() {
+    let many = "for i in range(66):\n  plt.figure(figsize=(1, 1))\n  plt.plot([1])\nplt.show()\nplt.show()\n";
+    let rendered = rendered(&format!("{HEAD}{many}"));
+    assert_eq!((rendered.pages.len(), left_out(&rendered)), (64, Some("2")), "{:?}", rendered.notes);
+}
+
+#[test]
+fn a_figure_that_no_longer_fits_is_left_out_with_its_earlier_picture() {
+    let save = "  plt.figure(name, figsize=(30, 30 if name != 'd' else 1))\n  plt.plot([1, 2])\n  plt.title(name)\n  plt.savefig(name)\n";
+    let grown = format!("for name in 'abcd':\n{save}plt.gcf().set_size_inches(30, 30)\nplt.savefig('d')\n");
+    let rendered = check(&grown, &["a", "b", "c"]);
+    assert_eq!(left_out(&rendered), Some("1"), "{:?}", rendered.notes);
+    // A figure alone is a page whatever its size was before.
+    check("plt.title('a')\nplt.savefig('x')\nplt.gcf().set_size_inches(30, 30)\nplt.savefig('x')\n", &["a"]);
 }

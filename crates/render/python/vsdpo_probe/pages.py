@@ -30,20 +30,28 @@ class Pages:
 
     def __init__(self):
         self.list = []
-        self.left_out = 0
+        self.left_out = []
 
     def add(self, page):
         figure = page.figure()
+        self.left_out = [other for other in self.left_out if not other.of(figure)]
         place = next((i for i, other in enumerate(self.list) if other.of(figure)), len(self.list))
         others = sum(len(other.rgba) // 4 for i, other in enumerate(self.list) if i != place)
         fits = place < MAX_PAGES and others + len(page.rgba) // 4 <= MAX_PIXELS
-        if fits or not self.list:
+        if fits or not others:
             self.list[place : place + 1] = [page]
-        elif place == len(self.list):
-            self.left_out += 1
+        else:
+            # An earlier picture of the figure is not what the script last saved.
+            del self.list[place : place + 1]
+            page.rgba = page.table = None
+            self.left_out.append(page)
 
     def has(self, figure):
         return any(page.of(figure) for page in self.list)
+
+    def knows(self, figure):
+        """Whether the figure was captured, even if its picture is left out."""
+        return self.has(figure) or any(page.of(figure) for page in self.left_out)
 
     def saved(self, figure):
         return any(page.of(figure) and not page.shown for page in self.list)
@@ -65,5 +73,6 @@ class Pages:
                 elements.append(element)
             notes += page.notes if len(self.list) == 1 else [f"page {number + 1}: {note}" for note in page.notes]
         if self.left_out:
-            notes.append(f"{self.left_out} more pictures are left out: at most {MAX_PAGES} pages and {MAX_PIXELS} pixels")
+            count = f"{len(self.left_out)} more {'picture is' if len(self.left_out) == 1 else 'pictures are'}"
+            notes.append(f"{count} left out: at most {MAX_PAGES} pages and {MAX_PIXELS} pixels")
         return elements, notes
