@@ -113,7 +113,7 @@ fn make_venv(python: &Path, venv: &Path) -> Result<()> {
 
 /// Builds matplotlib's list of fonts where the renderers look for it (`MPLCONFIGDIR`).
 fn font_cache(venv: &Path) -> Result<()> {
-    let dir = venv.join("mplconfig");
+    let dir = venv.join("share/matplotlib-cache");
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     run(Command::new(venv.join("bin/python"))
         .args(["-I", "-c", "import matplotlib.font_manager"])

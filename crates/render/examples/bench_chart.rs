@@ -86,7 +86,7 @@ fn plain(root: &Path, script: &Path) -> Result<(), Failure> {
     let status = Command::new(root.join(".venv/bin/python"))
         .args(["-W", "ignore"])
         .arg(script)
-        .env("MPLCONFIGDIR", root.join(".venv/mplconfig"))
+        .env("MPLCONFIGDIR", root.join(".venv/share/matplotlib-cache"))
         .env("MPLBACKEND", "Agg")
         .current_dir(&folder)
         .stdout(Stdio::null())

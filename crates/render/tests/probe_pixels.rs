@@ -12,7 +12,10 @@ use vsdpo_render::Renderer;
 fn python() -> Command {
     let root = root();
     let mut command = Command::new(root.join(".venv/bin/python"));
-    command.env("MPLCONFIGDIR", root.join(".venv/mplconfig")).env("MPLBACKEND", "Agg").args(["-W", "ignore"]);
+    command
+        .env("MPLCONFIGDIR", root.join(".venv/share/matplotlib-cache"))
+        .env("MPLBACKEND", "Agg")
+        .args(["-W", "ignore"]);
     command
 }
 
