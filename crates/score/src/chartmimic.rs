@@ -1,12 +1,12 @@
 //! ChartMimic's four low-level scores (docs/specs/chartmimic.md, 0 and 4 to 8): texts, layout,
 //! chart types, colours.
 //!
-//! [`Rules::Official`] gives the numbers of the benchmark's own programs, accidents included, as of
+//! [`Rules::Official`] gives the numbers of the benchmark's own programs, bugs included, as of
 //! a fresh process per example (they otherwise hand type scores on from one example to the next).
 //! The order of sets, which there depends on random hashes, is fixed here: sorted tokens. A colour
 //! score where they die (a ground truth that records no colour) is `None`.
 //!
-//! [`Rules::Fixed`] mends these accidents, and only these. In the comparison:
+//! [`Rules::Fixed`] fixes the following bugs, and only these. In the comparison:
 //! - two empty records agree (1, not 0), in every metric; against a ground truth without colours a
 //!   prediction with colours scores 0 instead of ending the program, whatever the chart is called;
 //! - more than ten colours are not thinned (up to [`color::MANY`]).
@@ -23,7 +23,7 @@
 //!   drawn;
 //! - `none` and fully transparent colours are the token `none`, not black.
 //!
-//! Not mended, because it would be another metric: every label is its own type, 3D aliases count as
+//! Not fixed, because it would be another metric: every label is its own type, 3D aliases count as
 //! 2D, only the exact polar class is polar, saves under other names write texts twice, the names
 //! that the hooks leave in the script, lines of strings that the wrapper indents, `from __future__`
 //! in the wrapper, tick removal at the first characters `plt.savefig` wherever they stand, and the
@@ -64,7 +64,7 @@ pub enum Rules {
     /// The benchmark's, to the digit.
     #[default]
     Official,
-    /// The same without the accidents that the module lists.
+    /// The same without the bugs that the module lists.
     Fixed,
 }
 

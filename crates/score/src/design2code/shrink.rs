@@ -1,4 +1,4 @@
-//! What CLIP sees of a page: its screenshot without texts, squeezed to a small square
+//! The input of CLIP for a page: its screenshot without texts, squeezed to a small square
 //! (docs/specs/design2code.md, 13).
 
 use super::inpaint::inpaint;

@@ -34,7 +34,7 @@ pub struct Args {
     /// file's stem.
     #[arg(long, value_name = "STEM", conflicts_with = "pairs")]
     name: Option<String>,
-    /// `official` gives the benchmark's own numbers, `fixed` mends its accidents.
+    /// `official` gives the benchmark's own numbers, `fixed` fixes its known bugs.
     #[arg(long, value_enum, default_value = "official")]
     mode: Mode,
     /// Print one JSON object.

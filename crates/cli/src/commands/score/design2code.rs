@@ -38,7 +38,7 @@ pub struct Args {
     /// JSON line for each, in the same order; a pair that cannot be scored has an `error`.
     #[arg(long, value_name = "FILE.jsonl")]
     pairs: Option<PathBuf>,
-    /// Where what is seen of references is kept for later runs.
+    /// Where the text blocks of references are kept for later runs.
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
     /// Seconds that a screenshot may take, as in the benchmark.

@@ -2,15 +2,11 @@
 
 use super::content::{Content, Kind, Mark, Shape};
 use super::layout::{Align, Layout, Location, ROTATIONS};
-use super::script::read_layout;
-use super::script::{Slip, script};
-use super::words::HUES;
-use super::words::{LABELS, NOTES, PAIRS, SHORT_FAMILIES, TITLES};
-use crate::mini;
-use crate::mini::Split;
-use crate::mini::colors::GROUNDS;
-use crate::mini::colors::INKS;
+use super::script::{Slip, read_layout, script};
+use super::words::{HUES, LABELS, NOTES, PAIRS, SHORT_FAMILIES, TITLES};
+use crate::mini::colors::{GROUNDS, INKS};
 use crate::mini::split::pick;
+use crate::mini::{self, Split};
 use rand::Rng;
 use vsdpo_artifact::{Domain, Requirements};
 

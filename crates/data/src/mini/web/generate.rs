@@ -2,15 +2,11 @@
 
 use super::content::{Card, Content, Side};
 use super::layout::{CARD_WIDTHS, Corner, Items, Layout, RADII, TITLE_SIZES};
-use super::markup::read_layout;
-use super::markup::{Slip, page};
-use super::words::ACCENTS;
-use super::words::{BUTTONS, FAMILIES, LABELS, NOTES, TITLES};
-use crate::mini;
-use crate::mini::Split;
-use crate::mini::colors::GROUNDS;
-use crate::mini::colors::INKS;
+use super::markup::{Slip, page, read_layout};
+use super::words::{ACCENTS, BUTTONS, FAMILIES, LABELS, NOTES, TITLES};
+use crate::mini::colors::{GROUNDS, INKS};
 use crate::mini::split::pick;
+use crate::mini::{self, Split};
 use rand::Rng;
 use vsdpo_artifact::{Domain, Requirements};
 
