@@ -16,7 +16,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use vsdpo_artifact::{Language, Source};
-use vsdpo_render::{RenderConfig, Renderer, WebRenderer, spread};
+use vsdpo_render::{ChromiumRenderer, RenderConfig, Renderer, spread};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -75,7 +75,7 @@ fn tree_cpu(command: &mut Command) -> Result<f64, Failure> {
 
 /// Draws every page so often; what `--kept` runs.
 fn draw(rounds: usize) -> Result<(), Failure> {
-    let renderer = WebRenderer::start(RenderConfig::default())?;
+    let renderer = ChromiumRenderer::start(RenderConfig::default())?;
     let mut pages = Vec::new();
     for path in pairs()?.into_iter().flatten() {
         let folder = path.parent().map(Path::to_path_buf);

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Elements of one source at most.
+pub(crate) const MAX_ELEMENTS: usize = 20_000;
+
 /// Settings of a renderer. The defaults suit one training run on this machine.
 #[derive(Clone, Debug)]
 pub struct RenderConfig {

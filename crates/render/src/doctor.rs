@@ -1,11 +1,11 @@
 //! What is installed and which layers of the sandbox are active.
 
+use crate::chromium;
 use crate::config::{RenderConfig, RenderError};
-use crate::forkserver::Facts;
 use crate::matplotlib::ChartRenderer;
+use crate::python::forkserver::Facts;
 use crate::renderer::Renderer;
 use crate::sandbox;
-use crate::web;
 use serde::Serialize;
 use std::path::PathBuf;
 use vsdpo_artifact::{Language, Outcome, Source};
@@ -137,18 +137,18 @@ fn facts_checks(facts: &Facts) -> Vec<Check> {
 
 /// The browser and its walls. Charts do without it.
 fn pages_checks() -> Vec<Check> {
-    let (version, walls) = match web::facts() {
+    let (version, walls) = match chromium::facts() {
         Ok(facts) => facts,
         Err(e) => {
             let setup = matches!(e, RenderError::Setup { .. });
-            let help = if setup { web::HELP } else { "start the browser by hand to see why" };
+            let help = if setup { chromium::HELP } else { "start the browser by hand to see why" };
             let detail = format!("pages cannot be drawn: {e}");
             return vec![Check { name: "browser", state: CheckState::Off, detail, help: help.into() }];
         }
     };
     vec![
         ok("browser", version),
-        ok("browser assets", web::assets().join(", ")),
+        ok("browser assets", chromium::assets().join(", ")),
         layer(
             "browser network",
             walls.network,

@@ -35,28 +35,22 @@
 //! ```
 
 mod cache;
+mod chromium;
 mod config;
 mod doctor;
-mod forkserver;
-mod home;
-mod imports;
-mod job;
+mod lock;
 mod matplotlib;
 mod open;
-mod pool;
-mod recorder;
-mod records;
+mod python;
 mod renderer;
-mod result;
 mod sandbox;
 mod spread;
-mod web;
+mod text;
 
+pub use chromium::{ChromiumRenderer, MAX_BESIDE};
 pub use config::{RenderConfig, RenderError, RenderStats};
 pub use doctor::{Check, CheckState, doctor};
-pub use matplotlib::ChartRenderer;
+pub use matplotlib::{ChartRecorder, ChartRenderer, Recordable};
 pub use open::open;
-pub use recorder::{ChartRecorder, Recordable};
 pub use renderer::{Renderer, Screenshot};
 pub use spread::spread;
-pub use web::{MAX_BESIDE, WebRenderer};

@@ -1,15 +1,21 @@
 //! The pool of chart renderers.
 
+mod imports;
+mod recorder;
+mod records;
+mod result;
+
 use crate::cache::{Cache, Key, key};
 use crate::config::{RenderConfig, RenderError, RenderStats};
-use crate::forkserver::{Facts, Kind, lock};
-use crate::home;
-use crate::imports::needs_full;
-use crate::job::Request;
-use crate::pool::Pool;
+use crate::lock::lock;
+use crate::python::forkserver::{Facts, Kind};
+use crate::python::home;
+use crate::python::job::Request;
+use crate::python::pool::Pool;
 use crate::renderer::{Renderer, Screenshot};
-use crate::result;
 use crate::spread::spread;
+use imports::needs_full;
+pub use recorder::{ChartRecorder, Recordable};
 use std::collections::HashMap;
 use std::sync::Mutex;
 use vsdpo_artifact::{ExecError, FailureKind, Outcome, Source};
@@ -29,7 +35,7 @@ impl ChartRenderer {
     /// A missing part of the installation or of the sandbox, each with its fix.
     pub fn start(cfg: RenderConfig) -> Result<Self, RenderError> {
         let cache = Mutex::new(Cache::new(cfg.cache_entries));
-        let pool = Pool::new(cfg)?;
+        let pool = Pool::new(cfg, result::trial())?;
         let light = pool.server(Kind::Light, 0)?;
         let identity = identity(&light.facts);
         Ok(Self { pool, identity, cache })
@@ -61,7 +67,7 @@ impl ChartRenderer {
         let kind = if needs_full(source, &light.facts.modules) { Kind::Full } else { Kind::Light };
         let end = self.pool.run(kind, slot, &Request { source, options: result::options() })?;
         let cpu = end.cpu;
-        let outcome = end.verdict(|buffer| result::read(buffer, source));
+        let outcome = end.read(|buffer| result::read(buffer, source));
         Ok((outcome.unwrap_or_else(|error| Outcome::Failed { error }), cpu))
     }
 }

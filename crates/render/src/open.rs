@@ -1,9 +1,9 @@
 //! The one place that opens renderers.
 
+use crate::chromium::ChromiumRenderer;
 use crate::config::{RenderConfig, RenderError};
 use crate::matplotlib::ChartRenderer;
 use crate::renderer::Renderer;
-use crate::web::WebRenderer;
 use vsdpo_artifact::{Domain, Language};
 
 /// Opens the renderer of a domain and language.
@@ -18,7 +18,7 @@ pub fn open(
 ) -> Result<Box<dyn Renderer>, RenderError> {
     match (domain, language) {
         (Domain::Chart, Language::Python) => Ok(Box::new(ChartRenderer::start(config)?)),
-        (Domain::Web, Language::Html) => Ok(Box::new(WebRenderer::start(config)?)),
+        (Domain::Web, Language::Html) => Ok(Box::new(ChromiumRenderer::start(config)?)),
         (Domain::Slide, Language::Python | Language::Html)
         | (Domain::Chart, Language::Html)
         | (Domain::Web, Language::Python) => Err(RenderError::Setup {

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vsdpo_artifact::{FailureKind, Image, Language, Source};
-use vsdpo_render::{RenderConfig, WebRenderer};
+use vsdpo_render::{ChromiumRenderer, RenderConfig};
 
-fn renderer(timeout: u64) -> WebRenderer {
+fn renderer(timeout: u64) -> ChromiumRenderer {
     let config = RenderConfig { timeout: Duration::from_secs(timeout), ..RenderConfig::default() };
-    WebRenderer::start(config).unwrap_or_else(|e| panic!("these tests draw pages for real: {e}"))
+    ChromiumRenderer::start(config).unwrap_or_else(|e| panic!("these tests draw pages for real: {e}"))
 }
 
 fn page(html: &str) -> Source {
@@ -93,7 +93,7 @@ fn pages_cannot_wait_or_leave() {
 fn a_page_without_a_folder_shows_the_files_for_all() {
     let square = "<svg xmlns='http://www.w3.org/2000/svg' width='8' height='8'><rect width='8' height='8' fill='red'/></svg>";
     let common = [("all.svg".to_owned(), square.into())].into();
-    let renderer = WebRenderer::start(RenderConfig { common, ..RenderConfig::default() }).unwrap();
+    let renderer = ChromiumRenderer::start(RenderConfig { common, ..RenderConfig::default() }).unwrap();
     let shot = |html| renderer.shoot(&page(html)).unwrap().unwrap();
     let seen = shot("<body style='margin:0'><img src=all.svg style='display:block'>");
     assert_eq!((&seen.image.rgba[..4], seen.unmet), (&[255, 0, 0, 255][..], vec![]));

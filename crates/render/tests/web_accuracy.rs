@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::{Defect, Domain, Element, Language, Outcome, Rendered, Source, Task};
 use vsdpo_diagnose::{diagnose, rules};
-use vsdpo_render::{RenderConfig, Renderer, WebRenderer};
+use vsdpo_render::{ChromiumRenderer, RenderConfig, Renderer};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -65,7 +65,7 @@ fn labels() -> Vec<Label> {
 fn rendered(labels: &[Label]) -> Vec<(String, Rendered)> {
     let config = RenderConfig { timeout: std::time::Duration::from_secs(60), ..RenderConfig::default() };
     let renderer =
-        WebRenderer::start(config).unwrap_or_else(|e| panic!("these tests draw pages for real: {e}"));
+        ChromiumRenderer::start(config).unwrap_or_else(|e| panic!("these tests draw pages for real: {e}"));
     let source = |label: &Label| std::fs::read_to_string(folder().join(&label.file)).unwrap();
     let sources: Vec<String> = labels.iter().map(source).collect();
     let page = |html: &String| Source { folder: Some(folder()), ..Source::new(html, Language::Html) };

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 use vsdpo_artifact::{Language, Source};
-use vsdpo_render::{RenderConfig, Screenshot, WebRenderer};
+use vsdpo_render::{ChromiumRenderer, RenderConfig, Screenshot};
 
-fn renderer() -> WebRenderer {
+fn renderer() -> ChromiumRenderer {
     let config = RenderConfig { timeout: Duration::from_secs(60), workers: 1, ..RenderConfig::default() };
-    WebRenderer::start(config).unwrap_or_else(|e| panic!("these tests draw pages for real: {e}"))
+    ChromiumRenderer::start(config).unwrap_or_else(|e| panic!("these tests draw pages for real: {e}"))
 }
 
-fn draw(renderer: &WebRenderer, html: &str) -> Screenshot {
+fn draw(renderer: &ChromiumRenderer, html: &str) -> Screenshot {
     renderer.shoot(&Source::new(html, Language::Html)).unwrap().unwrap()
 }
 

@@ -2,10 +2,10 @@
 //! installs.
 
 use vsdpo_artifact::{Element, ElementKind, FailureKind, Language, Outcome, Region, Rendered, Source};
-use vsdpo_render::{RenderConfig, Renderer, WebRenderer};
+use vsdpo_render::{ChromiumRenderer, RenderConfig, Renderer};
 
-fn renderer() -> WebRenderer {
-    WebRenderer::start(RenderConfig::default())
+fn renderer() -> ChromiumRenderer {
+    ChromiumRenderer::start(RenderConfig::default())
         .unwrap_or_else(|e| panic!("these tests draw pages for real: {e}"))
 }
 

@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use vsdpo_artifact::{FailureKind, Image, Language, Source};
-use vsdpo_render::{CheckState, RenderConfig, WebRenderer, doctor, spread};
+use vsdpo_render::{CheckState, ChromiumRenderer, RenderConfig, doctor, spread};
 
 /// How a page ends.
 #[derive(Clone, Copy, PartialEq)]
@@ -396,7 +396,7 @@ fn run(attacks: &[Attack]) {
     let port = listener.local_addr().unwrap().port().to_string();
     let config = |timeout| RenderConfig { timeout, workers: 2, ..RenderConfig::default() };
     let start =
-        |timeout| WebRenderer::start(config(timeout)).unwrap_or_else(|e| panic!("draws for real: {e}"));
+        |timeout| ChromiumRenderer::start(config(timeout)).unwrap_or_else(|e| panic!("draws for real: {e}"));
     let patient = start(Duration::from_secs(60));
     let alone = site.draw(&patient, HONEST).unwrap();
     // Honest pages beside those that use up every core must be done in time, also on a slow
@@ -486,7 +486,7 @@ impl Site {
         Self { root }
     }
 
-    fn draw(&self, renderer: &WebRenderer, html: &str) -> Result<Image, (FailureKind, String)> {
+    fn draw(&self, renderer: &ChromiumRenderer, html: &str) -> Result<Image, (FailureKind, String)> {
         let page =
             Source { folder: Some(self.root.path().join("site")), ..Source::new(html, Language::Html) };
         let outcome = renderer.shoot(&page).unwrap_or_else(|e| panic!("the renderer itself failed: {e}"));

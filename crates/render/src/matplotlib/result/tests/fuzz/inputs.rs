@@ -1,6 +1,7 @@
 //! Frames of almost the right form, from a number.
 
-use crate::result::{FRAME, MAX_NOTES, MAX_POINTS, MAX_STACK, MAX_VALUES, RECORDS_AT, RECORDS_MAX};
+use crate::matplotlib::result::{MAX_NOTES, MAX_POINTS, MAX_STACK, MAX_VALUES};
+use crate::python::buffer::{FRAME, RECORDS_AT, RECORDS_MAX};
 
 /// A repeatable source of choices (SplitMix64).
 struct Dice(u64);

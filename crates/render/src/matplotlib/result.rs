@@ -1,8 +1,11 @@
-//! What a render process left behind, checked. It is a claim of untrusted code: every length,
-//! number and text is held to a cap before it becomes an [`Outcome`], and nothing is trusted
-//! because of the way the process ended. Read only after the process is dead, so it cannot change
-//! underneath.
+//! Checks what a render process wrote and makes an [`Outcome`] of it. The records are a claim of
+//! untrusted code: every length, number and text has a cap, and no claim is trusted because of the
+//! way the process ended.
 
+use crate::config::MAX_ELEMENTS;
+use crate::python::buffer::{FRAME_AT, Header, MAX_PIXELS, Refused, broken, open};
+use crate::python::job::Trial;
+use crate::text::{clean, clean_line};
 use serde::Deserialize;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -11,51 +14,24 @@ use vsdpo_artifact::{
     Element, ElementKind, ExecError, FailureKind, Image, Outcome, Page, Region, Rendered, Span,
 };
 
-/// Bytes of the header.
-pub(crate) const RECORDS_AT: u64 = 64;
-/// Bytes of records at most.
-pub(crate) const RECORDS_MAX: u64 = (8 << 20) - RECORDS_AT;
-/// Where the pixels begin (a multiple of the page size).
-pub(crate) const FRAME_AT: u64 = RECORDS_AT + RECORDS_MAX;
-/// Pixels of one page at most.
-pub(crate) const MAX_PIXELS: u64 = 16 << 20;
-/// Pixels of one side at most; matplotlib's own limit.
-pub(crate) const MAX_SIDE: u32 = (1 << 16) - 1;
-/// Pixels of all pages together at most; less than what a script's process keeps back to report
-/// with.
-pub(crate) const MAX_TOTAL_PIXELS: u64 = 32 << 20;
-/// Pages at most.
-const MAX_PAGES: usize = 64;
-/// Bytes of the whole buffer.
-pub(crate) const BUFFER_BYTES: u64 = FRAME_AT + MAX_TOTAL_PIXELS * 4;
-/// Elements at most.
-pub(crate) const MAX_ELEMENTS: usize = 20_000;
-
 const MAX_STACK: usize = 64;
 const MAX_VALUES: usize = 64;
 const MAX_POINTS: usize = 512;
 const MAX_TEXT: usize = 2_000;
 const MAX_TRACEBACK: usize = 8_000;
 const MAX_NOTES: usize = 32;
-pub(crate) const FRAME: &[u8; 8] = b"VSDPOFRM";
-pub(crate) const RECORDS: &[u8; 8] = b"VSDPOREC";
 
-/// Why a result was rejected.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Refused {
-    /// The process wrote no header.
-    Absent,
-    /// It breaks this rule.
-    Broken(String),
-}
-
-fn broken<T>(why: impl Into<String>) -> Result<T, Refused> {
-    Err(Refused::Broken(why.into()))
-}
-
-/// What is asked of the probe.
+/// The options of the probe.
 pub(crate) fn options() -> serde_json::Value {
     serde_json::json!({"max_pixels": MAX_PIXELS, "max_elements": MAX_ELEMENTS, "instrument": true})
+}
+
+/// A run under the probe that shows whether the sandbox is closed.
+pub(crate) fn trial() -> Trial {
+    Trial {
+        options: options(),
+        error: |buffer, source| Ok(read(buffer, source)?.error().map(|e| e.message.clone())),
+    }
 }
 
 /// Reads and checks the buffer of a dead process.
@@ -78,104 +54,6 @@ pub(crate) fn read(buffer: &File, source: &str) -> Result<Outcome, Refused> {
         pages.push(Page { image: Image { width, height, rgba } });
     }
     Ok(Outcome::Rendered(Rendered { pages, elements, notes, styles: Vec::new() }))
-}
-
-/// The header of a buffer, and the bytes of its records.
-pub(crate) fn open(buffer: &File) -> Result<(Header, Vec<u8>), Refused> {
-    let mut head = [0; RECORDS_AT as usize];
-    buffer.read_exact_at(&mut head, 0).or_else(|e| broken(e.to_string()))?;
-    let head = Header::parse(&head)?;
-    let mut records = vec![0; head.records as usize];
-    buffer.read_exact_at(&mut records, RECORDS_AT).or_else(|e| broken(e.to_string()))?;
-    Ok((head, records))
-}
-
-#[derive(Debug)]
-pub(crate) struct Header {
-    /// Records of a script, not a picture.
-    pub recorded: bool,
-    pub failed: bool,
-    width: u32,
-    height: u32,
-    records: u64,
-    pixels: u64,
-}
-
-impl Header {
-    fn parse(bytes: &[u8; RECORDS_AT as usize]) -> Result<Self, Refused> {
-        let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-        let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
-        if bytes[..8] == [0; 8] {
-            return Err(Refused::Absent);
-        }
-        let (magic, version, status) = (&bytes[..8], word(8), word(12));
-        let head = Self {
-            recorded: magic == RECORDS,
-            failed: status == 1,
-            width: word(16),
-            height: word(20),
-            records: long(24),
-            pixels: long(32),
-        };
-        if !(magic == FRAME || magic == RECORDS) || version != 1 || status > 1 {
-            return broken("the result has no valid header");
-        }
-        if head.records > RECORDS_MAX {
-            return broken(format!("{} bytes of records", head.records));
-        }
-        Ok(head)
-    }
-
-    /// Whether it can be a picture's, or tells why there is none.
-    fn of_frame(&self) -> Result<(), Refused> {
-        if self.recorded {
-            return broken("the result has no valid header");
-        }
-        if !self.failed {
-            let area = self.area([self.width, self.height])?;
-            // Further pages are of whole pixels.
-            let whole = self.pixels >= area * 4 && self.pixels.is_multiple_of(4);
-            if !whole || self.pixels > MAX_TOTAL_PIXELS * 4 {
-                let (width, height) = (self.width, self.height);
-                return broken(format!("{} bytes for {width}x{height} pixels", self.pixels));
-            }
-        }
-        Ok(())
-    }
-
-    /// The pixels of a page of this width and height.
-    fn area(&self, [width, height]: [u32; 2]) -> Result<u64, Refused> {
-        let area = u64::from(width) * u64::from(height);
-        if area == 0 || area > MAX_PIXELS || width.max(height) > MAX_SIDE {
-            return broken(format!("{} bytes for {width}x{height} pixels", self.pixels));
-        }
-        Ok(area)
-    }
-
-    /// The sizes of all pages; `sizes` is what the records say, nothing for a single page.
-    fn pages(&self, sizes: Vec<[u32; 2]>) -> Result<Vec<[u32; 2]>, Refused> {
-        let first = [self.width, self.height];
-        let sizes = if sizes.is_empty() { vec![first] } else { sizes };
-        if sizes.len() > MAX_PAGES || sizes[0] != first {
-            return broken(format!("{} pages, the first one of {:?}", sizes.len(), sizes[0]));
-        }
-        let mut all = 0;
-        for &size in &sizes {
-            all += self.area(size)?;
-        }
-        if self.pixels != all * 4 {
-            return broken(format!("{} bytes for {all} pixels", self.pixels));
-        }
-        Ok(sizes)
-    }
-
-    /// Whether it can be that of records, or tells why there are none.
-    pub fn of_records(&self) -> Result<(), Refused> {
-        match self.recorded != self.failed && self.pixels == 0 {
-            true => Ok(()),
-            false => broken("the result has no valid header"),
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -272,28 +150,6 @@ fn fit(e: &mut Element, width: f32, height: f32) {
 
 fn inside(span: Span, source: &str) -> bool {
     span.text(source).is_some()
-}
-
-/// Cuts a text to `max` characters and takes out what could steer a terminal.
-fn clean(text: &str, max: usize) -> String {
-    text.chars().filter(|&c| !steers(c)).take(max).collect()
-}
-
-/// Controls, and the marks that make a terminal or an editor show text in another order.
-fn steers(c: char) -> bool {
-    let reorders = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    reorders || (c.is_control() && c != '\n' && c != '\t')
-}
-
-/// As [`clean`], on one line.
-pub(crate) fn clean_line(text: &str, max: usize) -> String {
-    text.split(['\n', '\r', '\t'])
-        .map(|part| clean(part, max))
-        .collect::<Vec<_>>()
-        .join(" ")
-        .chars()
-        .take(max)
-        .collect()
 }
 
 /// What a script that failed reports about itself.

@@ -1,6 +1,7 @@
 mod fuzz;
 
 use super::*;
+use crate::python::buffer::{MAX_TOTAL_PIXELS, RECORDS_AT, RECORDS_MAX};
 use proptest::prelude::*;
 
 const SOURCE: &str = "plt.title('é')\n";

@@ -1,8 +1,9 @@
 //! One fork server: its process, its socket, and the jobs that wait for its answers.
 
+use super::buffer::{BUFFER_BYTES, FRAME_AT, MAX_TOTAL_PIXELS, RECORDS_AT, RECORDS_MAX};
+use super::home::Files;
 use crate::config::{RenderConfig, RenderError, io};
-use crate::home::Files;
-use crate::result::{BUFFER_BYTES, FRAME_AT, MAX_TOTAL_PIXELS, RECORDS_AT, RECORDS_MAX};
+use crate::lock::lock;
 use crate::sandbox;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -22,7 +23,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Importing everything takes seconds on a busy machine, minutes with a cold disk.
@@ -392,9 +393,4 @@ fn last_line(errors: &File) -> String {
     }
     let text = String::from_utf8_lossy(&bytes);
     text.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("no error output").trim().to_string()
-}
-
-/// A table is never left half changed, so a panic elsewhere does not spoil it.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

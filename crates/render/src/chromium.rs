@@ -1,6 +1,6 @@
 //! Pages: HTML in, pictures out, by kept browsers.
 //!
-//! The principal type is [`WebRenderer`]. Starting a browser is what makes a page slow, so a
+//! The principal type is [`ChromiumRenderer`]. Starting a browser is what makes a page slow, so a
 //! browser is kept per worker; every page has a fresh context in it (process, storage, cache),
 //! opened ahead while the worker waits. Only pages on which nothing can act, and that load nothing,
 //! follow each other in one (see `inert`). Pages cannot reach a network: the browser's namespace
@@ -12,6 +12,7 @@ mod cdp;
 mod elements;
 mod fonts;
 mod inert;
+mod packages;
 mod page;
 mod snapshot;
 mod store;
@@ -21,9 +22,9 @@ mod tag;
 
 use crate::cache::{Cache, key};
 use crate::config::{RenderConfig, RenderError, RenderStats};
-use crate::forkserver::lock;
+use crate::lock::lock;
 use crate::renderer::{Renderer, Screenshot};
-use crate::result::clean_line;
+use crate::text::clean_line;
 pub(crate) use assets::list as assets;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -56,7 +57,7 @@ const NAME: &str = "page.html";
 const MAX_NOTE: usize = 200;
 
 /// Draws pages.
-pub struct WebRenderer {
+pub struct ChromiumRenderer {
     config: RenderConfig,
     confinement: Confinement,
     idle: Mutex<Vec<Worker>>,
@@ -78,7 +79,7 @@ impl Worker {
     }
 }
 
-impl WebRenderer {
+impl ChromiumRenderer {
     /// Finds the browser and starts one.
     ///
     /// # Errors
@@ -226,7 +227,7 @@ impl WebRenderer {
     }
 }
 
-impl Renderer for WebRenderer {
+impl Renderer for ChromiumRenderer {
     fn render(&self, page: &Source) -> Result<Outcome, RenderError> {
         // Files of a folder may change between two renders.
         let key = page.folder.is_none().then(|| key("page", &page.text));
@@ -327,19 +328,19 @@ mod tests {
     use std::time::Duration;
     use vsdpo_artifact::Language;
 
-    fn renderer(timeout: u64) -> WebRenderer {
+    fn renderer(timeout: u64) -> ChromiumRenderer {
         let config =
             RenderConfig { workers: 1, timeout: Duration::from_secs(timeout), ..RenderConfig::default() };
-        WebRenderer::start(config).unwrap_or_else(|e| panic!("these tests draw pages for real: {e}"))
+        ChromiumRenderer::start(config).unwrap_or_else(|e| panic!("these tests draw pages for real: {e}"))
     }
 
     /// The page's picture, and the number of the browser that waits afterwards.
-    fn draw(renderer: &WebRenderer, html: &str) -> (Result<Screenshot, ExecError>, Option<u32>) {
+    fn draw(renderer: &ChromiumRenderer, html: &str) -> (Result<Screenshot, ExecError>, Option<u32>) {
         let shot = renderer.shoot(&Source::new(html, Language::Html)).unwrap();
         (shot, renderer.idle.lock().unwrap().first().map(|worker| worker.browser.id()))
     }
 
-    fn change(renderer: &WebRenderer, with: impl FnOnce(&mut Worker)) {
+    fn change(renderer: &ChromiumRenderer, with: impl FnOnce(&mut Worker)) {
         with(renderer.idle.lock().unwrap().first_mut().unwrap());
     }
 
@@ -377,7 +378,7 @@ mod tests {
         pages.truncate(24);
         let all = |alone: bool| -> (Vec<Outcome>, usize, u32) {
             let config = RenderConfig { workers: 1, cache_entries: 0, ..RenderConfig::default() };
-            let renderer = WebRenderer::start(config).unwrap();
+            let renderer = ChromiumRenderer::start(config).unwrap();
             let mut most = 0;
             let draw = |page: &Source| {
                 if alone {

@@ -1,7 +1,7 @@
 //! Style sheets of web fonts, as `fonts.googleapis.com` would write them for the families that are
 //! here.
 
-use super::assets::{Found, Package};
+use super::packages::{Found, Package};
 use percent_encoding::percent_decode_str;
 use std::fmt::Write;
 use std::ops::RangeInclusive;

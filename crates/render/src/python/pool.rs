@@ -1,9 +1,10 @@
-//! Slots and fork servers: what every renderer of charts needs, whatever it asks of a script.
+//! Slots and fork servers: shared by everything that runs Python scripts.
 
+use super::forkserver::{ForkServer, Kind};
+use super::home::{self, Files, Home};
+use super::job::{End, Request, Trial, execute, try_sandbox};
 use crate::config::{RenderConfig, RenderError, RenderStats, io};
-use crate::forkserver::{ForkServer, Kind, lock};
-use crate::home::{self, Files, Home};
-use crate::job::{End, Request, execute, try_sandbox};
+use crate::lock::lock;
 use crate::sandbox;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -11,6 +12,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 /// Fork servers, started when they are first needed, and the slots that scripts run in.
 pub(crate) struct Pool {
     cfg: RenderConfig,
+    /// Tests the sandbox of every new fork server.
+    trial: Trial,
     home: Home,
     /// The fork server's file.
     zygote: PathBuf,
@@ -25,7 +28,7 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// A pool without fork servers yet.
-    pub fn new(cfg: RenderConfig) -> Result<Self, RenderError> {
+    pub fn new(cfg: RenderConfig, trial: Trial) -> Result<Self, RenderError> {
         let home = Home::find(cfg.home.as_deref())?;
         require_sandbox(&cfg)?;
         let scratch =
@@ -46,6 +49,7 @@ impl Pool {
             stats: Mutex::default(),
             _scratch: scratch,
             cfg,
+            trial,
             home,
             zygote,
             slots,
@@ -70,7 +74,7 @@ impl Pool {
         stats.cpu_seconds += cpu;
     }
 
-    /// Counts a script whose outcome was known.
+    /// Counts an outcome that came from the cache.
     pub fn recalled(&self) {
         lock(&self.stats).cache_hits += 1;
     }
@@ -102,7 +106,7 @@ impl Pool {
         }
         let restarted = place.take().is_some();
         let server = Arc::new(ForkServer::start(kind, &self.files(), &self.cfg, &self.slots)?);
-        try_sandbox(&server, slot, sandbox::abi() > 0)?;
+        try_sandbox(&server, slot, &self.trial, sandbox::abi() > 0)?;
         *place = Some(Arc::clone(&server));
         lock(&self.stats).restarts += u64::from(restarted);
         Ok(server)

@@ -1,15 +1,15 @@
-//! One run of one script: deadline, output, and the verdict over what it left behind.
+//! One run of one script: its deadline, its output, and how it ended.
 
+use super::buffer::Refused;
+use super::forkserver::{Event, ForkServer, Submission};
 use crate::config::{RenderError, io};
-use crate::forkserver::{Event, ForkServer, Kind, Submission};
-use crate::records;
-use crate::result::{self, Refused, clean_line};
+use crate::text::clean_line;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
-use vsdpo_artifact::{ExecError, FailureKind, Outcome};
+use vsdpo_artifact::{ExecError, FailureKind};
 
 /// A fork server forks in milliseconds; this long means that it hangs.
 const FORK_LIMIT: Duration = Duration::from_secs(60);
@@ -24,38 +24,42 @@ const ROUNDS: usize = 16;
 /// Exit status of a child that could not close its sandbox (`SANDBOX_FAILED` of the fork server).
 const SANDBOX_FAILED: i32 = 97;
 
-/// What is run, and what is asked of it.
+/// A script and how the Python side runs it.
 pub(crate) struct Request<'a> {
     /// The script.
     pub source: &'a str,
-    /// The orders of the Python side: those of the probe, or of the recorder.
+    /// The options of the probe, or of the recorder.
     pub options: serde_json::Value,
 }
 
-/// Tries the sandbox before any untrusted script enters it: a script of ours must find the file
-/// system closed. (Later an exit status proves nothing, because scripts choose theirs.)
-pub(crate) fn try_sandbox(server: &ForkServer, slot: usize, landlock: bool) -> Result<(), RenderError> {
+/// A run that shows whether the sandbox is closed.
+pub(crate) struct Trial {
+    /// The options of the Python side.
+    pub options: serde_json::Value,
+    /// Reads the message of the script's exception from the buffer; gets the source as well.
+    pub error: fn(&File, &str) -> Result<Option<String>, Refused>,
+}
+
+/// Tests the sandbox before any untrusted script enters it: a script of ours must fail to list the
+/// root folder. (Later an exit status proves nothing, because scripts choose theirs.)
+pub(crate) fn try_sandbox(
+    server: &ForkServer,
+    slot: usize,
+    trial: &Trial,
+    landlock: bool,
+) -> Result<(), RenderError> {
     let source = "import os\nos.listdir('/')\n";
-    let recorder = server.kind == Kind::Recorder;
-    let options = if recorder { records::trial() } else { result::options() };
     let fail = |message: String| Err(RenderError::Sandbox { message });
-    let Some(end) = execute(server, slot, &Request { source, options }, START_LIMIT)? else {
+    let request = Request { source, options: trial.options.clone() };
+    let Some(end) = execute(server, slot, &request, START_LIMIT)? else {
         return fail("the fork server ended at its first script".into());
     };
     if libc::WIFEXITED(end.status) && libc::WEXITSTATUS(end.status) == SANDBOX_FAILED {
         return fail(clean_line(&end.watch.tail(), 300));
     }
-    let said = if recorder {
-        end.verdict(records::read).map(|part| part.error)
-    } else {
-        end.verdict(|buffer| result::read(buffer, source)).map(|outcome| match outcome {
-            Outcome::Failed { error } => Some(error.message),
-            Outcome::Rendered(_) => None,
-        })
-    };
-    match said {
+    match end.read(|buffer| (trial.error)(buffer, source)) {
         Ok(Some(message)) if !landlock || message.starts_with("PermissionError") => Ok(()),
-        other => fail(format!("a script that lists the root folder came to {other:?}")),
+        other => fail(format!("a script that lists the root folder ended with {other:?}")),
     }
 }
 
@@ -69,8 +73,8 @@ pub(crate) struct End {
 }
 
 impl End {
-    /// What the process left, read by `read`, or why it is nothing.
-    pub fn verdict<T>(self, read: impl FnOnce(&File) -> Result<T, Refused>) -> Result<T, ExecError> {
+    /// The result of the process as `read` reads it, or the reason why there is none.
+    pub fn read<T>(self, read: impl FnOnce(&File) -> Result<T, Refused>) -> Result<T, ExecError> {
         if let Some(limit) = self.watch.timed_out {
             let message = format!("the script ran longer than {} s", limit.as_secs_f64());
             return Err(failed(FailureKind::Timeout, message));

@@ -1,11 +1,11 @@
 //! Scripts under the hooks of the ChartMimic metrics.
 
+use super::identity;
+use super::records::{self, Part};
 use crate::config::{RenderConfig, RenderError, RenderStats};
-use crate::forkserver::Kind;
-use crate::job::Request;
-use crate::matplotlib::identity;
-use crate::pool::Pool;
-use crate::records::{self, Part};
+use crate::python::forkserver::Kind;
+use crate::python::job::Request;
+use crate::python::pool::Pool;
 use crate::spread::spread;
 use serde::Serialize;
 use vsdpo_artifact::{ChartRecords, ExecError, FailureKind};
@@ -67,7 +67,7 @@ impl ChartRecorder {
     /// # Errors
     /// A missing part of the installation or of the sandbox, each with its fix.
     pub fn start(cfg: RenderConfig) -> Result<Self, RenderError> {
-        let pool = Pool::new(cfg)?;
+        let pool = Pool::new(cfg, records::trial())?;
         let server = pool.server(Kind::Recorder, 0)?;
         let identity = identity(&server.facts);
         Ok(Self { pool, identity })
@@ -157,7 +157,7 @@ impl ChartRecorder {
         let end = self.pool.run(Kind::Recorder, slot.index, &Request { source, options })?;
         drop(slot);
         let cpu = end.cpu;
-        let part = end.verdict(records::read);
+        let part = end.read(records::read);
         self.pool.ran(cpu, part.is_err());
         Ok(part)
     }

@@ -7,7 +7,8 @@
 
 use super::snapshot::{Layout, Node};
 use super::tag::Tagged;
-use crate::result::{MAX_ELEMENTS, clean_line};
+use crate::config::MAX_ELEMENTS;
+use crate::text::clean_line;
 use std::collections::BTreeSet;
 use vsdpo_artifact::{Element, ElementKind, HtmlFacts, Region, Span};
 

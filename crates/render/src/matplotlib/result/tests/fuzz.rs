@@ -5,7 +5,8 @@
 
 mod inputs;
 
-use crate::result::*;
+use crate::matplotlib::result::*;
+use crate::python::buffer::*;
 use inputs::input;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,8 +1,9 @@
-//! What a recorded script left behind, checked: as in `result`, a claim of untrusted code, held to
-//! caps before it becomes [`ChartRecords`](vsdpo_artifact::ChartRecords), and read only after its
-//! process is dead.
+//! Checks what a recorded script wrote. As in `result`, the records are a claim of untrusted code:
+//! they have caps, and become [`ChartRecords`](vsdpo_artifact::ChartRecords) only within them.
 
-use crate::result::{Refused, clean_line, open};
+use crate::python::buffer::{Refused, open};
+use crate::python::job::Trial;
+use crate::text::clean_line;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -47,9 +48,10 @@ struct Claim {
     caught: Option<String>,
 }
 
-/// The orders of a trial: run a script as it is.
-pub(crate) fn trial() -> serde_json::Value {
-    serde_json::json!({"want": ["exec"], "target": "", "seed": 0})
+/// A run under the recorder that shows whether the sandbox is closed.
+pub(crate) fn trial() -> Trial {
+    let options = serde_json::json!({"want": ["exec"], "target": "", "seed": 0});
+    Trial { options, error: |buffer, _| Ok(read(buffer)?.error) }
 }
 
 /// Reads and checks the buffer of a dead process.
@@ -125,7 +127,7 @@ fn token(text: &str) -> Option<ColorToken> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::result::{RECORDS, RECORDS_AT, RECORDS_MAX};
+    use crate::python::buffer::{RECORDS, RECORDS_AT, RECORDS_MAX};
     use std::os::unix::fs::FileExt;
 
     fn buffer(magic: &[u8], status: u32, length: u64, json: &[u8]) -> File {

@@ -1,0 +1,7 @@
+//! Runs Python scripts in forked, sandboxed processes.
+
+pub(crate) mod buffer;
+pub(crate) mod forkserver;
+pub(crate) mod home;
+pub(crate) mod job;
+pub(crate) mod pool;
