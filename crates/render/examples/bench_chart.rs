@@ -20,7 +20,7 @@ const ROUNDS: usize = 2;
 const SAVE: &str = "\nfrom matplotlib import pyplot; pyplot.savefig('chart.png')\n";
 const CLASSES: [&str; 5] = ["simple", "polar", "3d", "panels", "library"];
 
-/// The class of a script, told by what it uses: libraries on top of matplotlib weigh most.
+/// The class of a script by what it imports and calls; libraries on top of matplotlib come first.
 fn class(source: &str) -> &'static str {
     let has = |words: &[&str]| words.iter().any(|word| source.contains(word));
     if has(&["seaborn", "pandas", "networkx", "squarify", "matplotlib_venn"]) {

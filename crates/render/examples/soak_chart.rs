@@ -1,7 +1,7 @@
 //! Endurance: tens of thousands of scripts through one pool, hostile ones among them, and nothing
 //! may pile up.
 //!
-//! `cargo run --release -p vsdpo-render --example soak_chart [JOBS]` (50,000 unless told). Every
+//! `cargo run --release -p vsdpo-render --example soak_chart [JOBS]` (default 50,000). Every
 //! job must come to the outcome that its kind demands. After each tenth the program prints what
 //! could leak: memory of this process and of the fork servers, open descriptors, processes, files.
 //! It ends with 1 if any of them has grown past its allowance since the first tenth.
@@ -135,7 +135,7 @@ fn run_batch(pool: &ChartRenderer, numbers: std::ops::Range<usize>) -> Result<us
         match outcome {
             Outcome::Rendered(_) if expected.is_empty() => (),
             Outcome::Failed { error } if expected.contains(&error.kind) => failures += 1,
-            other => return Err(format!("job {number} came to {other:?}, expected {expected:?}").into()),
+            other => return Err(format!("job {number} ended with {other:?}, expected {expected:?}").into()),
         }
     }
     Ok(failures)

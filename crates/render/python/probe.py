@@ -203,7 +203,7 @@ def show(*args, **kwargs):
 
 def render_open():
     """Gives a page to every open figure that was not captured yet, and returns these figures. One on which nothing was drawn
-    is left out, unless it is the only one: it is a stray `plt.figure()`."""
+    is left out, unless it is the only one: a `plt.figure()` that another call replaced."""
     managers = Gcf.figs.values()
     figures = [manager.canvas.figure for manager in managers]
     without = [figure for figure in figures if not RUN.pages.knows(figure)]

@@ -1,10 +1,10 @@
-//! Pages: HTML in, pictures out, by kept browsers.
+//! Renders HTML in long-lived browsers.
 //!
-//! The principal type is [`ChromiumRenderer`]. Starting a browser is what makes a page slow, so a
-//! browser is kept per worker; every page has a fresh context in it (process, storage, cache),
-//! opened ahead while the worker waits. Only pages on which nothing can act, and that load nothing,
-//! follow each other in one (see `inert`). Pages cannot reach a network: the browser's namespace
-//! has none, names resolve to nothing, and every request is answered here or fails.
+//! The principal type is [`ChromiumRenderer`]. Starting a browser dominates the cost of a page, so
+//! each worker keeps one. Every page gets a fresh browser context (process, storage, cache), which
+//! is opened while the worker is idle. Pages share a context only if they run no script and load
+//! nothing (see `inert`). Pages cannot reach a network: the browser's network namespace is empty,
+//! host names do not resolve, and every request is answered here or fails.
 
 mod assets;
 mod browser;
@@ -40,23 +40,23 @@ use store::Store;
 use tag::Tagged;
 use vsdpo_artifact::{Element, ElementKind, ExecError, FailureKind, Image, Outcome, Page, Rendered, Source};
 
-/// Pages after which a browser is replaced, whatever its state.
+/// Replaces the browser after this many pages.
 const MAX_PAGES: usize = 500;
-/// Pages that may follow each other in one context.
+/// Replaces the context after this many pages.
 const MAX_IN_CONTEXT: usize = 50;
-/// Megabytes of all its processes after which it is.
+/// Replaces the browser above this resident memory of all its processes (MB).
 const MAX_RESIDENT_MB: u64 = 1500;
-/// How often the size is looked at, in pages.
-const LOOK_EVERY: usize = 16;
-/// Browsers that a page may cost before it is the page's fault.
+/// Measures that memory once per this many pages.
+const MEASURE_EVERY: usize = 16;
+/// Attempts before a page that ends its browser counts as a crash of the page.
 const TRIES: usize = 2;
 
-/// The file name that a page has for itself.
+/// The file name under which a page is served.
 const NAME: &str = "page.html";
-/// Characters of an address in a note.
+/// Characters of a URL in a note at most.
 const MAX_NOTE: usize = 200;
 
-/// Draws pages.
+/// Renders HTML pages in Chromium. Thread safe; share it by reference.
 pub struct ChromiumRenderer {
     config: RenderConfig,
     confinement: Confinement,
@@ -65,7 +65,7 @@ pub struct ChromiumRenderer {
     stats: Mutex<RenderStats>,
 }
 
-/// A browser and the context for its next page.
+/// A browser, and the context that was opened for its next page.
 struct Worker {
     browser: Browser,
     ahead: Option<Context>,
@@ -75,7 +75,9 @@ impl Worker {
     fn worn(&self) -> bool {
         let pages = self.browser.pages;
         pages >= MAX_PAGES
-            || (pages.is_multiple_of(LOOK_EVERY) && pages > 0 && self.browser.resident_mb() > MAX_RESIDENT_MB)
+            || (pages.is_multiple_of(MEASURE_EVERY)
+                && pages > 0
+                && self.browser.resident_mb() > MAX_RESIDENT_MB)
     }
 }
 
@@ -83,7 +85,7 @@ impl ChromiumRenderer {
     /// Finds the browser and starts one.
     ///
     /// # Errors
-    /// No browser, or it does not come up.
+    /// Returns an error if no browser is installed or it does not start.
     pub fn start(config: RenderConfig) -> Result<Self, RenderError> {
         let confinement = Confinement::find()?;
         let worker = Worker { browser: Browser::start(&confinement)?, ahead: None };
@@ -110,8 +112,7 @@ impl ChromiumRenderer {
                     self.put_back(worker);
                     return Ok(Ok(drawn));
                 }
-                // A page that is late or broken takes its context with it; the browser stays if it
-                // lets go.
+                // The context of a failed page is closed; the browser is kept if that succeeds.
                 Err(PageError::Browser(error)) => last = why(&error),
                 Err(error) => {
                     self.put_back(worker);
@@ -119,7 +120,7 @@ impl ChromiumRenderer {
                 }
             }
         }
-        let message = format!("the browser ended under it: {last}");
+        let message = format!("the browser process ended while it rendered the page: {last}");
         Ok(Err(failure(FailureKind::Crash, message)))
     }
 
@@ -148,8 +149,7 @@ impl ChromiumRenderer {
         let RenderConfig { timeout, max_pixels, window, .. } = self.config;
         let limits = Limits { deadline: Instant::now() + timeout, max_pixels, window };
         let browser = &mut worker.browser;
-        // What it leaves behind, if anything, stays with it; and what was left by others is
-        // nothing.
+        // A context is shared only by inert pages, which can neither leave state in it nor read it.
         let inert = is_inert(page.html);
         let mut context = match worker.ahead.take() {
             Some(context) if inert || context.pages == 0 => context,
@@ -168,7 +168,7 @@ impl ChromiumRenderer {
             return drawn;
         }
         if let Err(error) = context.close(browser) {
-            // A context that does not go away keeps its processes: then the browser goes.
+            // A context that cannot be closed keeps its processes, so the browser is replaced.
             browser.pages = MAX_PAGES;
             if matches!(drawn, Err(PageError::Left(_))) {
                 return Err(PageError::Browser(error));
@@ -185,14 +185,17 @@ impl ChromiumRenderer {
             }
             PageError::Crashed => failure(
                 FailureKind::Memory,
-                "the page's process died, as it does when memory runs out".into(),
+                "the page's process crashed, most likely because it ran out of memory".into(),
             ),
-            PageError::Memory => failure(FailureKind::Memory, "the page took too much memory".into()),
+            PageError::Memory => failure(FailureKind::Memory, "the page used too much memory".into()),
             PageError::Closed => failure(FailureKind::NoFigure, "the page closed its window".into()),
-            PageError::Left(message) => {
-                failure(FailureKind::Crash, format!("the page was gone when it was to be drawn: {message}"))
+            PageError::Left(message) => failure(
+                FailureKind::Crash,
+                format!("the page navigated away before it was captured: {message}"),
+            ),
+            PageError::TooLarge(0, 0) => {
+                failure(FailureKind::NoFigure, "the page has zero width or height".into())
             }
-            PageError::TooLarge(0, 0) => failure(FailureKind::NoFigure, "the page has no size".into()),
             PageError::TooLarge(width, height) => {
                 let most = self.config.max_pixels;
                 failure(
@@ -278,11 +281,11 @@ impl Renderer for ChromiumRenderer {
     }
 }
 
-/// The browser's name and version, and which walls stand around it, by trial.
+/// The browser's name and version, and its layers of isolation, each tested.
 pub(crate) fn facts() -> Result<(String, Confinement), RenderError> {
     let confinement = Confinement::find()?;
     let version = Browser::start(&confinement)?.version();
-    Ok((version.unwrap_or_else(|| "a browser that does not tell its name".into()), confinement))
+    Ok((version.unwrap_or_else(|| "a browser that does not report its version".into()), confinement))
 }
 
 fn screenshot(drawn: Drawn) -> Result<Screenshot, RenderError> {
@@ -290,16 +293,16 @@ fn screenshot(drawn: Drawn) -> Result<Screenshot, RenderError> {
     Ok(Screenshot { image: decode(&drawn.png)?, unmet, beside, retried: false })
 }
 
-/// A page on which nothing is to be seen has drawn nothing.
+/// A page without any visible element is a failure (`NoFigure`).
 fn outcome(drawn: Drawn) -> Result<Outcome, RenderError> {
     let image = decode(&drawn.png)?;
     let (elements, styles) = drawn.table.unwrap_or_default();
-    let seen = |e: &Element| {
+    let visible = |e: &Element| {
         let facts = e.html.as_ref();
         let shows = facts.is_some_and(|f| f.framed || f.painted || !f.lines.is_empty());
         !e.region.is_empty() && (shows || matches!(e.kind, ElementKind::Image | ElementKind::Control))
     };
-    if !elements.iter().any(seen) {
+    if !elements.iter().any(visible) {
         let error = failure(FailureKind::NoFigure, "the page shows nothing".into());
         return Ok(Outcome::Failed { error });
     }
@@ -314,8 +317,7 @@ fn failure(kind: FailureKind, message: String) -> ExecError {
 
 /// The pixels of a PNG file in base64.
 fn decode(data: &str) -> Result<Image, RenderError> {
-    let broken =
-        |what: String| RenderError::Browser { message: format!("sent a picture that is none: {what}") };
+    let broken = |what: String| RenderError::Browser { message: format!("sent an invalid PNG: {what}") };
     let bytes = STANDARD.decode(data).map_err(|e| broken(e.to_string()))?;
     let picture = image::load_from_memory_with_format(&bytes, image::ImageFormat::Png);
     let rgba = picture.map_err(|e| broken(e.to_string()))?.into_rgba8();

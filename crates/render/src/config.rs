@@ -76,7 +76,7 @@ pub enum RenderError {
     /// A part of the installation is missing.
     #[error("{what}; help: {help}")]
     Setup {
-        /// What is missing and where it was looked for.
+        /// What is missing and where it was searched for.
         what: String,
         /// What to do about it.
         help: &'static str,

@@ -1,21 +1,22 @@
-//! R(y): runs model-written code and returns what it drew.
+//! R(y): runs model-written code and returns its pages.
 //!
-//! The principal type is [`ChartRenderer`]: source text in, [`vsdpo_artifact::Outcome`] out. Behind
-//! it stands a supervisor in Rust that never runs untrusted code. It keeps two fork servers of
-//! Python (`zygote.py`) with the plotting libraries already imported; every script runs in a
-//! child of its own, forked from one of them, which first gives up the network, the file system,
-//! other processes and most of the kernel, and then runs the script under the probe
-//! (`probe.py`). Importing, not drawing, is what makes a process per chart slow; a fork
-//! keeps the isolation without it.
+//! The principal trait is [`Renderer`]: [`vsdpo_artifact::Source`] in, [`vsdpo_artifact::Outcome`]
+//! out; [`open`] opens the one of a domain and language.
+//! - `matplotlib`: a supervisor in Rust, which never runs untrusted code, keeps two fork servers of
+//!   Python (`zygote.py`) with the plotting libraries imported. Every script runs in a forked child
+//!   that first gives up the network, the file system, other processes and most system calls, and
+//!   then runs the script under the probe (`probe.py`). A fork costs less than a new process because
+//!   imports take most of the time of a chart.
+//! - `chromium`: long-lived browsers without a network, one context per page.
+//! - `python`: the pool of fork servers, which every renderer of Python scripts uses.
 //!
-//! Code that fails is a value ([`vsdpo_artifact::Outcome::Failed`]); an error ([`RenderError`])
-//! means that we failed.
+//! Code that fails is a value ([`vsdpo_artifact::Outcome::Failed`]); a [`RenderError`] means that
+//! the renderer itself failed.
 //!
 //! # What is not covered
-//! `docs/security.md` tells the whole: what is promised, by which layer, and how it is tested. In
-//! short:
+//! `docs/security.md` lists every guarantee with its layer and its test. In short:
 //! - The probe runs in the script's own process. Its records are claims: they are held to the caps
-//!   of [`vsdpo_artifact::Element`], but a script that sets out to forge its own picture can.
+//!   of [`vsdpo_artifact::Element`], but a script can forge its own picture and records.
 //! - Reading the *existence* and size of files (`stat`) outside the sandbox: landlock has no such
 //!   right.
 //! - Side channels, bugs of the kernel, and memory limits beyond the address space of one process

@@ -55,7 +55,7 @@ fn one_figure_is_one_page_whatever_is_done_with_it() {
     check(&format!("{plot}plt.savefig('x.png')\nplt.show()\n"), &["a"]);
     check(&format!("{plot}plt.show()\nplt.title('b')\nplt.savefig('x.png')\n"), &["b"]);
     check(&format!("{plot}plt.show()\nplt.title('b')\nplt.show()\n"), &["b"]);
-    // A stray figure is no page, unless it is all there is.
+    // An empty figure is no page, unless it is the only figure.
     check(&format!("plt.figure()\nplt.figure()\n{plot}"), &["a"]);
     check("plt.figure()\n", &[""]);
 }

@@ -40,7 +40,7 @@ def watched(inner):
     return draw
 
 
-def judge(figure, renderer, recording, limit, inner=elements.table):
+def compare(figure, renderer, recording, limit, inner=elements.table):
     ious, missing, outside = [], [], []
     for key, (artist, truth) in TRUTH.items():
         found = recording.boxes.get(key)
@@ -63,7 +63,7 @@ def main():
     probe.prepare(True, True)
     for name in METHODS:
         setattr(ink.InkRenderer, name, watched(vars(ink.InkRenderer)[name]))
-    elements.table = judge
+    elements.table = compare
     for path in sys.argv[2:]:
         if os.fork() == 0:
             with open(path, "rb") as file:

@@ -14,11 +14,11 @@ from matplotlib.text import Text
 NESTED = (Line2D, Text, MarkerStyle, FontProperties, CallbackRegistry, Path)
 
 
-def told(value, path=""):
+def facts(value, path=""):
     """Everything that a tick consists of, one line each."""
     if isinstance(value, NESTED) or not path:
         inner = [(name, part) for name, part in vars(value).items() if not name.startswith("_vs_")]
-        return [line for name, part in inner for line in told(part, f"{path}.{name}")]
+        return [line for name, part in inner for line in facts(part, f"{path}.{name}")]
     text = value.tolist() if isinstance(value, np.ndarray) else getattr(value, "__qualname__", value)
     return [f"{path} = {type(value).__name__} {text}"]
 
@@ -48,7 +48,7 @@ for style in ("default", "ggplot", "dark_background", "classic", "default"):
             for major in (True, False):
                 axis._get_tick(major)
                 copy, other, true = axis._get_tick(major), axis._get_tick(major), built(axis, major)
-                assert told(copy) == told(true), set(told(copy)) ^ set(told(true))
+                assert facts(copy) == facts(true), set(facts(copy)) ^ set(facts(true))
                 assert not in_place(copy) & in_place(other)
             axis.majorTicks[0].label1.set_color("green")
             before = len(axis.majorTicks)
@@ -56,7 +56,7 @@ for style in ("default", "ggplot", "dark_background", "classic", "default"):
             first, last = ticks[before], ticks[-1]
             assert len(ticks) == before + 6 and len({id(tick) for tick in ticks}) == len(ticks)
             assert last.label1.get_color() == "green"
-            assert told(last) == told(first), set(told(last)) ^ set(told(first))
+            assert facts(last) == facts(first), set(facts(last)) ^ set(facts(first))
             assert not in_place(last) & in_place(ticks[-2])
             compared += 1
 assert compared == 40

@@ -41,7 +41,7 @@ fn a_page_is_drawn_in_full_and_alone() {
     let shot = renderer.shoot(&tall).unwrap().unwrap();
     assert_eq!((shot.image.width, shot.image.height), (1280, 900));
     assert_eq!(shot.image.pixel(1279, 899), [0x33, 0x66, 0x99, 255]);
-    // Nothing of the last page is left, and what is asked for beyond the page is told.
+    // Nothing of the last page is left, and requests beyond the page are listed.
     let asks = page(
         "<script>document.title = localStorage.length</script><img src='http://example.org/a.png'><img src=b.png>",
     );
@@ -95,16 +95,16 @@ fn a_page_without_a_folder_shows_the_files_for_all() {
     let common = [("all.svg".to_owned(), square.into())].into();
     let renderer = ChromiumRenderer::start(RenderConfig { common, ..RenderConfig::default() }).unwrap();
     let shot = |html| renderer.shoot(&page(html)).unwrap().unwrap();
-    let seen = shot("<body style='margin:0'><img src=all.svg style='display:block'>");
-    assert_eq!((&seen.image.rgba[..4], seen.unmet), (&[255, 0, 0, 255][..], vec![]));
-    let unseen = shot("<img src=none.svg>");
-    assert_eq!(unseen.unmet, ["none.svg"]);
+    let found = shot("<body style='margin:0'><img src=all.svg style='display:block'>");
+    assert_eq!((&found.image.rgba[..4], found.unmet), (&[255, 0, 0, 255][..], vec![]));
+    let missing = shot("<img src=none.svg>");
+    assert_eq!(missing.unmet, ["none.svg"]);
 }
 
 #[test]
 fn screenshots_are_those_of_the_fixtures() {
     let renderer = renderer(60);
-    let mut seen = 0;
+    let mut compared = 0;
     for entry in std::fs::read_dir(fixtures()).unwrap() {
         let folder = entry.unwrap().path();
         let stages = folder.join("stages");
@@ -125,8 +125,8 @@ fn screenshots_are_those_of_the_fixtures() {
                 .unwrap();
             let found = different(&shot.image, &png(&stages.join(picture)));
             assert_eq!(found, "", "{}", source.display());
-            seen += 1;
+            compared += 1;
         }
     }
-    assert!(seen >= 12, "{seen} fixtures");
+    assert!(compared >= 12, "{compared} fixtures");
 }

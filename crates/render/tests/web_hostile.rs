@@ -132,7 +132,7 @@ const MEMORY: [Attack; 12] = [
     ),
     (
         "workers that fill buffers",
-        "memory looked at",
+        "memory measured",
         Either,
         "<script>const b = URL.createObjectURL(new Blob(['const a = []; while (true) a.push(new Uint8Array(1 << 26).fill(1))']));
          for (let i = 0; i < 8; i++) new Worker(b); let n = 0; const more = () => { const i = new Image(); i.onerror = more;
@@ -208,8 +208,8 @@ const LEAVING: [Attack; 15] = [
         Either,
         "<meta http-equiv=refresh content=0><p>on<script>setTimeout(() => location.reload(), 1)</script>",
     ),
-    ("closed window", "verdict", Either, "<script>close()</script><p>on"),
-    ("removed root", "verdict", Failed(NoFigure), "<script>document.documentElement.remove()</script>"),
+    ("closed window", "outcome", Either, "<script>close()</script><p>on"),
+    ("removed root", "outcome", Failed(NoFigure), "<script>document.documentElement.remove()</script>"),
     (
         "99 windows",
         "context disposed",
@@ -387,7 +387,7 @@ fn no_namespaces() -> seccompiler::BpfProgram {
     SeccompFilter::new(calls.into(), SeccompAction::Allow, deny, arch).unwrap().try_into().unwrap()
 }
 
-/// Draws every attack beside honest pages, and tells everything that went wrong at once.
+/// Draws every attack beside honest pages, and reports everything that went wrong at once.
 fn run(attacks: &[Attack]) {
     let descriptors = count("/proc/self/fd");
     let site = Site::plant();
@@ -415,14 +415,14 @@ fn run(attacks: &[Attack]) {
         let outcome = site.draw(&renderer, &format!("<body>{}", html.replace("PORT", &port)));
         let seconds = began.elapsed().as_secs_f32();
         browsers.lock().unwrap().extend(children());
-        eprintln!("{seconds:5.1} s  {name} ({layer}): {}", told(&outcome));
+        eprintln!("{seconds:5.1} s  {name} ({layer}): {}", in_words(&outcome));
         let honest = site.draw(&renderer, HONEST);
         let mut wrong = Vec::new();
         if honest.as_ref().ok() != Some(&alone) {
-            wrong.push(format!("after {name}: the honest page: {}", told(&honest)));
+            wrong.push(format!("after {name}: the honest page: {}", in_words(&honest)));
         }
         if !ends(end, &outcome) {
-            wrong.push(format!("{name}: {}", told(&outcome)));
+            wrong.push(format!("{name}: {}", in_words(&outcome)));
         }
         if outcome.is_ok_and(|image| image.rgba.as_chunks::<4>().0.contains(&SECRET)) {
             wrong.push(format!("{name}: the secret shows"));
@@ -458,7 +458,7 @@ fn ends(end: End, outcome: &Result<Image, (FailureKind, String)>) -> bool {
     }
 }
 
-fn told(outcome: &Result<Image, (FailureKind, String)>) -> String {
+fn in_words(outcome: &Result<Image, (FailureKind, String)>) -> String {
     match outcome {
         Ok(image) => format!("{} x {} pixels", image.width, image.height),
         Err((kind, message)) => format!("{kind:?}: {message}"),

@@ -87,18 +87,19 @@ impl<'a> Batch<'a> {
     /// A prompt that the policy's front end refuses, or no completion at all to train on.
     pub fn assemble(
         policy: &Policy,
-        seen: &'a Experience,
+        experience: &'a Experience,
         context: &StepContext,
     ) -> Result<Self, TrainError> {
-        let reward = |i: usize| if seen.rollouts[i].finished { seen.diagnoses[i].reward } else { 0.0 };
-        let rewards: Vec<f32> = (0..seen.rollouts.len()).map(reward).collect();
+        let reward =
+            |i: usize| if experience.rollouts[i].finished { experience.diagnoses[i].reward } else { 0.0 };
+        let rewards: Vec<f32> = (0..experience.rollouts.len()).map(reward).collect();
         let scored: Vec<Option<f32>> = rewards.iter().copied().map(Some).collect();
         let recipe = context.recipe;
         let advantages = group_advantages(&scored, recipe.rollout.group_size, recipe.grpo.advantage);
         let mut batch = Batch { items: Vec::new(), rewards, advantages, counts: Counts::default() };
-        batch.add_rollouts(policy, seen, context)?;
+        batch.add_rollouts(policy, experience, context)?;
         if context.weights.ce > 0.0 {
-            batch.add_references(policy, seen)?;
+            batch.add_references(policy, experience)?;
         }
         Ok(batch)
     }
@@ -106,19 +107,19 @@ impl<'a> Batch<'a> {
     fn add_rollouts(
         &mut self,
         policy: &Policy,
-        seen: &'a Experience,
+        experience: &'a Experience,
         context: &StepContext,
     ) -> Result<(), TrainError> {
         let weights_of = context.weights;
-        let tokens: usize = seen.rollouts.iter().map(|y| y.tokens.len()).sum();
-        for (i, y) in seen.rollouts.iter().enumerate().filter(|(_, y)| !y.tokens.is_empty()) {
+        let tokens: usize = experience.rollouts.iter().map(|y| y.tokens.len()).sum();
+        for (i, y) in experience.rollouts.iter().enumerate().filter(|(_, y)| !y.tokens.is_empty()) {
             let teacher = match weights_of.distill > 0.0 {
-                true => self.teacher_of(policy, seen, context, i)?,
+                true => self.teacher_of(policy, experience, context, i)?,
                 false => None,
             };
-            let weights = teacher.as_ref().map_or_else(Vec::new, |_| token_weights(seen, i));
+            let weights = teacher.as_ref().map_or_else(Vec::new, |_| token_weights(experience, i));
             self.items.push(Item {
-                prompt: &seen.prompts[y.task],
+                prompt: &experience.prompts[y.task],
                 tokens: Cow::Borrowed(&y.tokens),
                 rollout: Some(i),
                 logprobs: &y.logprobs,
@@ -144,23 +145,25 @@ impl<'a> Batch<'a> {
     fn teacher_of(
         &mut self,
         policy: &Policy,
-        seen: &Experience,
+        experience: &Experience,
         context: &StepContext,
         i: usize,
     ) -> Result<Option<Prompt>, TrainError> {
         let recipe = context.recipe;
-        if !seen.rollouts[i].finished && recipe.distill.truncated == TruncatedKind::Drop {
+        if !experience.rollouts[i].finished && recipe.distill.truncated == TruncatedKind::Drop {
             self.counts.truncated += 1;
             return Ok(None);
         }
         let shown = match recipe.distill.feedback {
             FeedbackKind::Own => i,
-            FeedbackKind::Shuffled => of_another_task(i, seen.rollouts.len(), recipe.rollout.group_size),
+            FeedbackKind::Shuffled => {
+                of_another_task(i, experience.rollouts.len(), recipe.rollout.group_size)
+            }
         };
-        let rubric = vsdpo_diagnose::rubric_json(&seen.diagnoses[shown].rubric);
+        let rubric = vsdpo_diagnose::rubric_json(&experience.diagnoses[shown].rubric);
         let feedback = match recipe.distill.context {
-            ContextKind::Feedback => Feedback::on(&seen.outcomes[shown], &rubric),
-            ContextKind::Reference => match &seen.task_of(shown).reference {
+            ContextKind::Feedback => Feedback::on(&experience.outcomes[shown], &rubric),
+            ContextKind::Reference => match &experience.task_of(shown).reference {
                 Some(code) => Feedback::Reference { code },
                 None => {
                     self.counts.unreferenced += 1;
@@ -168,7 +171,7 @@ impl<'a> Batch<'a> {
                 }
             },
         };
-        let task = seen.task_of(i);
+        let task = experience.task_of(i);
         let prompt = policy.encode(&teacher_prompt(task, &feedback, channels(&recipe.distill.channels)))?;
         if prompt.ids.len() > recipe.distill.max_prompt_tokens {
             self.counts.overlong += 1;
@@ -177,9 +180,9 @@ impl<'a> Batch<'a> {
         Ok(Some(prompt))
     }
 
-    fn add_references(&mut self, policy: &Policy, seen: &'a Experience) -> Result<(), TrainError> {
+    fn add_references(&mut self, policy: &Policy, experience: &'a Experience) -> Result<(), TrainError> {
         let first = self.items.len();
-        for (task, prompt) in seen.tasks.iter().zip(&seen.prompts) {
+        for (task, prompt) in experience.tasks.iter().zip(&experience.prompts) {
             let Some(tokens) = reference_tokens(policy, task)? else {
                 self.counts.unreferenced += 1;
                 continue;
@@ -222,9 +225,9 @@ fn reference_tokens(policy: &Policy, task: &Task) -> Result<Option<Vec<u32>>, Tr
 }
 
 /// w_t of a rollout's tokens.
-fn token_weights(seen: &Experience, i: usize) -> Vec<f32> {
-    let y: &Rollout = &seen.rollouts[i];
-    vsdpo_credit::token_weights(&seen.credits[i], y.source(), y.code, &y.token_spans)
+fn token_weights(experience: &Experience, i: usize) -> Vec<f32> {
+    let y: &Rollout = &experience.rollouts[i];
+    vsdpo_credit::token_weights(&experience.credits[i], y.source(), y.code, &y.token_spans)
 }
 
 /// The rollout at the same place of the next group, or the next of the same group where there is

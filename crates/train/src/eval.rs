@@ -57,7 +57,7 @@ pub struct Arm {
     pub tasks: usize,
     /// Share of attempts that run and draw something.
     pub exec: Estimate,
-    /// Share of attempts that run and satisfy every judged axis.
+    /// Share of attempts that run and satisfy every evaluated axis.
     pub defect_free: Estimate,
     /// Mean reward, equation 8.
     pub reward: Estimate,
@@ -174,9 +174,9 @@ fn attempt(
 fn feedback_prompts(tasks: &[Task], attempts: &[Attempt], shift: usize) -> Vec<Vec<Message>> {
     let both = Channels { image: true, rubric: true };
     let prompt = |(i, task): (usize, &Task)| {
-        let seen = &attempts[(i + shift) % attempts.len()];
-        let rubric = rubric_json(&seen.diagnosis.rubric);
-        teacher_prompt(task, &Feedback::on(&seen.outcome, &rubric), both)
+        let shown = &attempts[(i + shift) % attempts.len()];
+        let rubric = rubric_json(&shown.diagnosis.rubric);
+        teacher_prompt(task, &Feedback::on(&shown.outcome, &rubric), both)
     };
     tasks.iter().enumerate().map(prompt).collect()
 }

@@ -92,7 +92,7 @@ fn git_revision() -> Option<String> {
     line.split_whitespace().next().map(str::to_owned)
 }
 
-/// Resident memory of this process in GiB, where the system tells.
+/// Resident memory of this process in GiB, where the system reports it.
 pub fn resident_gb() -> Option<f64> {
     let kib: f64 = proc_field("/proc/self/status", "VmRSS")?.split_whitespace().next()?.parse().ok()?;
     Some(kib / (1024.0 * 1024.0))

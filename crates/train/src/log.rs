@@ -34,7 +34,7 @@ pub struct StepRecord<'a> {
     /// The step, from 1.
     pub step: usize,
     /// What happened up to the losses.
-    pub seen: &'a Experience,
+    pub experience: &'a Experience,
     /// The factors of every token.
     pub batch: &'a Batch<'a>,
     /// What the optimizer step did.
@@ -122,12 +122,12 @@ impl RunLog {
     /// # Errors
     /// The disk refuses.
     pub fn rollouts(&mut self, record: &StepRecord) -> Result<(), TrainError> {
-        let StepRecord { step, seen, .. } = record;
-        let tasks = seen.tasks.len();
+        let StepRecord { step, experience, .. } = record;
+        let tasks = experience.tasks.len();
         let shown = ROLLOUTS_PER_STEP.min(tasks);
-        let first_of = |task: usize| seen.rollouts.iter().position(|y| y.task == task);
+        let first_of = |task: usize| experience.rollouts.iter().position(|y| y.task == task);
         for i in (0..shown).filter_map(|k| first_of(k * tasks / shown)) {
-            let images = self.pictures(&format!("{step:05}-{i:03}"), &seen.outcomes[i])?;
+            let images = self.pictures(&format!("{step:05}-{i:03}"), &experience.outcomes[i])?;
             let line = rollout(record, i, &images);
             append(&mut self.rollouts, &self.folder.join("rollouts.jsonl"), &line)?;
         }
@@ -164,8 +164,8 @@ fn scalars_of<'a>(list: &'a [(&'a str, f64)]) -> impl Iterator<Item = (&'a str, 
 
 /// One line of `rollouts.jsonl`. All byte offsets are offsets into `text`.
 fn rollout(record: &StepRecord, i: usize, images: &[String]) -> Value {
-    let StepRecord { step, seen, batch, .. } = record;
-    let (y, task, d) = (&seen.rollouts[i], seen.task_of(i), &seen.diagnoses[i]);
+    let StepRecord { step, experience, batch, .. } = record;
+    let (y, task, d) = (&experience.rollouts[i], experience.task_of(i), &experience.diagnoses[i]);
     let at = |span: Span| (y.code.start + span.start, y.code.start + span.end);
     let statement = |c: &vsdpo_artifact::CreditedStatement| {
         let (start, end) = at(c.statement.span);
@@ -177,16 +177,16 @@ fn rollout(record: &StepRecord, i: usize, images: &[String]) -> Value {
     json!({
         "step": step, "index": i, "task": task.id, "prompt": task.prompt, "text": y.text, "code": y.code,
         "finished": y.finished, "executed": d.executed, "reward": batch.rewards[i],
-        "advantage": batch.advantages[i], "error": seen.outcomes[i].error(), "rubric": d.rubric, "defects": d.defects,
-        "statements": seen.credits[i].statements.iter().map(statement).collect::<Vec<_>>(),
+        "advantage": batch.advantages[i], "error": experience.outcomes[i].error(), "rubric": d.rubric, "defects": d.defects,
+        "statements": experience.credits[i].statements.iter().map(statement).collect::<Vec<_>>(),
         "tokens": tokens(record, i), "image": images.first(), "images": images,
     })
 }
 
 /// Spans, log-probabilities and what the teacher made of every token of a rollout.
 fn tokens(record: &StepRecord, i: usize) -> Vec<Value> {
-    let StepRecord { seen, batch, report, .. } = record;
-    let y = &seen.rollouts[i];
+    let StepRecord { experience, batch, report, .. } = record;
+    let y = &experience.rollouts[i];
     let known = batch.items.iter().zip(&report.scores).find(|(item, _)| item.rollout == Some(i));
     let token = |(t, span): (usize, &Span)| {
         let mut line = json!({"start": span.start, "end": span.end, "logp": y.logprobs.get(t)});

@@ -78,7 +78,7 @@ pub struct LossConfig {
     pub temperature: f32,
     /// Divergence between student and teacher.
     pub divergence: Divergence,
-    /// Vocabulary entries that the divergence tells apart.
+    /// Support of the divergence: the whole vocabulary, or the top k and one bucket for the rest.
     pub support: Support,
     /// The ratio behind the importance weight rho of the divergence.
     pub importance: Importance,

@@ -16,16 +16,16 @@ use vsdpo_render::RenderStats;
 pub type Metrics = BTreeMap<String, f64>;
 
 /// Everything that is known of a step but its times and budgets.
-pub fn metrics(seen: &Experience, batch: &Batch, report: &UpdateReport, recipe: &Recipe) -> Metrics {
+pub fn metrics(experience: &Experience, batch: &Batch, report: &UpdateReport, recipe: &Recipe) -> Metrics {
     let mut m = report.watched.clone();
     losses(&mut m, report);
-    if !seen.rollouts.is_empty() {
-        rewards(&mut m, seen, batch);
-        lengths(&mut m, seen);
-        outcomes(&mut m, seen);
-        credit(&mut m, seen);
+    if !experience.rollouts.is_empty() {
+        rewards(&mut m, experience, batch);
+        lengths(&mut m, experience);
+        outcomes(&mut m, experience);
+        credit(&mut m, experience);
     }
-    tokens(&mut m, seen, batch, report);
+    tokens(&mut m, experience, batch, report);
     put(&mut m, "distill/outlier_scaled", report.outliers as f64);
     let rhos = || report.scores.iter().flat_map(|s| &s.rho).filter(|rho| !rho.is_nan());
     put_mean(&mut m, "distill/rho_mean", rhos().map(|&rho| f64::from(rho)));
@@ -76,10 +76,10 @@ fn losses(m: &mut Metrics, r: &UpdateReport) {
     put(m, "update/micro_batches", r.micro_batches as f64);
 }
 
-fn rewards(m: &mut Metrics, seen: &Experience, batch: &Batch) {
+fn rewards(m: &mut Metrics, experience: &Experience, batch: &Batch) {
     put_mean(m, "reward", batch.rewards.iter().map(|&r| f64::from(r)));
-    let mut groups: Vec<Vec<f32>> = vec![Vec::new(); seen.tasks.len()];
-    for (y, &reward) in seen.rollouts.iter().zip(&batch.rewards) {
+    let mut groups: Vec<Vec<f32>> = vec![Vec::new(); experience.tasks.len()];
+    for (y, &reward) in experience.rollouts.iter().zip(&batch.rewards) {
         groups[y.task].push(reward);
     }
     let stds: Vec<f64> = groups.iter().map(|group| deviation(group)).collect();
@@ -97,7 +97,7 @@ fn deviation(values: &[f32]) -> f64 {
     (squares / (values.len() - 1) as f64).sqrt()
 }
 
-fn lengths(m: &mut Metrics, seen: &Experience) {
+fn lengths(m: &mut Metrics, experience: &Experience) {
     let mut spread = |infix: &str, lengths: Vec<f64>| {
         if !lengths.is_empty() {
             let bound = |f: fn(f64, f64) -> f64| lengths.iter().copied().reduce(f).unwrap_or(0.0);
@@ -106,45 +106,46 @@ fn lengths(m: &mut Metrics, seen: &Experience) {
             put_mean(m, &format!("completions/mean_{infix}"), lengths);
         }
     };
-    let all = &seen.rollouts;
+    let all = &experience.rollouts;
     spread("length", all.iter().map(|y| y.tokens.len() as f64).collect());
     let ended = all.iter().filter(|y| y.finished);
     spread("terminated_length", ended.map(|y| y.tokens.len() as f64).collect());
     put_mean(m, "completions/clipped_ratio", all.iter().map(|y| flag(!y.finished)));
 }
 
-fn outcomes(m: &mut Metrics, seen: &Experience) {
-    put_mean(m, "exec/success", seen.diagnoses.iter().map(|d| flag(d.executed)));
-    put_mean(m, "defect_free", seen.diagnoses.iter().map(|d| flag(d.defect_free())));
-    for outcome in &seen.outcomes {
+fn outcomes(m: &mut Metrics, experience: &Experience) {
+    put_mean(m, "exec/success", experience.diagnoses.iter().map(|d| flag(d.executed)));
+    put_mean(m, "defect_free", experience.diagnoses.iter().map(|d| flag(d.defect_free())));
+    for outcome in &experience.outcomes {
         if let Outcome::Failed { error } = outcome {
             let class = serde_json::to_value(error.kind).unwrap_or_default();
             let name = format!("exec/error/{}", class.as_str().unwrap_or("unknown"));
-            *m.entry(name).or_default() += 1.0 / seen.outcomes.len() as f64;
+            *m.entry(name).or_default() += 1.0 / experience.outcomes.len() as f64;
         }
     }
-    let of = |list: fn(Domain) -> &'static [Axis]| seen.tasks.first().map_or(&[][..], |t| list(t.domain));
+    let of =
+        |list: fn(Domain) -> &'static [Axis]| experience.tasks.first().map_or(&[][..], |t| list(t.domain));
     for &axis in of(axes).iter().chain(of(reference_axes)) {
-        let satisfied = seen.diagnoses.iter().filter_map(|d| d.rubric.get(axis)?.satisfied);
+        let satisfied = experience.diagnoses.iter().filter_map(|d| d.rubric.get(axis)?.satisfied);
         put_mean(m, &format!("rubric/{}", axis.name), satisfied.map(flag));
     }
 }
 
-fn credit(m: &mut Metrics, seen: &Experience) {
-    let statements = || seen.credits.iter().flat_map(|c| &c.statements);
+fn credit(m: &mut Metrics, experience: &Experience) {
+    let statements = || experience.credits.iter().flat_map(|c| &c.statements);
     put_mean(m, "credit/mapped_statement_fraction", statements().map(|s| flag(!s.elements.is_empty())));
     put_mean(m, "credit/flagged_statement_fraction", statements().map(|s| flag(s.resp > 0.0)));
 }
 
 /// Which tokens of a rollout stand in a statement with blame.
-pub fn flagged(seen: &Experience, rollout: usize) -> Vec<bool> {
-    let (y, credit) = (&seen.rollouts[rollout], &seen.credits[rollout]);
+pub fn flagged(experience: &Experience, rollout: usize) -> Vec<bool> {
+    let (y, credit) = (&experience.rollouts[rollout], &experience.credits[rollout]);
     let of = vsdpo_credit::token_statements(credit, y.source(), y.code, &y.token_spans);
     of.into_iter().map(|s| s.is_some_and(|s| credit.statements[s].resp > 0.0)).collect()
 }
 
 /// What the losses saw per token.
-fn tokens(m: &mut Metrics, seen: &Experience, batch: &Batch, report: &UpdateReport) {
+fn tokens(m: &mut Metrics, experience: &Experience, batch: &Batch, report: &UpdateReport) {
     let mut kl: Vec<(f64, bool)> = Vec::new();
     let (mut gaps, mut weights) = (Vec::new(), Vec::new());
     let (mut entropies, mut drifts) = (Vec::new(), Vec::new());
@@ -153,7 +154,7 @@ fn tokens(m: &mut Metrics, seen: &Experience, batch: &Batch, report: &UpdateRepo
         let pairs = scores.logp.iter().zip(item.logprobs);
         drifts.extend(pairs.map(|(now, then)| f64::from(now - then)));
         let Some(rollout) = item.rollout.filter(|_| item.teacher.is_some()) else { continue };
-        let flags = flagged(seen, rollout);
+        let flags = flagged(experience, rollout);
         kl.extend(scores.kl.iter().zip(&flags).map(|(&k, &f)| (f64::from(k), f)));
         let gap = scores.logp_teacher.iter().zip(&scores.logp).map(|(q, p)| f64::from(q - p));
         gaps.extend(gap.zip(flags));
@@ -169,7 +170,7 @@ fn tokens(m: &mut Metrics, seen: &Experience, batch: &Batch, report: &UpdateRepo
     if let Some(most) = drifts.iter().map(|d| d.abs()).reduce(f64::max) {
         put(m, "sampling/sampling_logp_difference/max", most);
     }
-    let rollouts = seen.rollouts.len();
+    let rollouts = experience.rollouts.len();
     if rollouts > 0 {
         put(m, "distill/signal_fraction", batch.counts.distilled as f64 / rollouts as f64);
         put(m, "distill/dropped_truncated", batch.counts.truncated as f64);

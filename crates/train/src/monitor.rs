@@ -6,7 +6,7 @@ use crate::error::TrainError;
 use crate::loss::{Divergence, HeadInput, Importance, LossConfig, Streams, Weights, fused_head};
 use std::collections::BTreeMap;
 
-/// Steps between two looks.
+/// Steps between two checks.
 pub(crate) const EVERY: usize = 10;
 
 /// Sums over the micro-batches of one step.
@@ -52,13 +52,13 @@ impl Monitor {
         let streams = Streams { ref_kl: sampled, ..Streams::default() };
         let plain = LossConfig { divergence: Divergence::ReverseKl, importance: Importance::None, ..*config };
         let kl = fused_head(&HeadInput { streams, ..*input }, &plain, false)?.tokens.kl;
-        let seen = kl.iter().filter(|kl| !kl.is_nan());
-        self.tokens += seen.clone().count();
-        self.drift += seen.map(|&kl| f64::from(kl)).sum::<f64>();
+        let valid = kl.iter().filter(|kl| !kl.is_nan());
+        self.tokens += valid.clone().count();
+        self.drift += valid.map(|&kl| f64::from(kl)).sum::<f64>();
         Ok(())
     }
 
-    /// Under the names of docs/specs/training.md, 4.1; what was not seen is left out.
+    /// Under the names of docs/specs/training.md, 4.1; values that were not measured are left out.
     pub fn metrics(&self) -> BTreeMap<String, f64> {
         let (d, g) = (self.distill.sqrt(), self.grpo.sqrt());
         let cosine = (d > 0.0 && g > 0.0).then(|| self.product / (d * g));

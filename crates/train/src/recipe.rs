@@ -182,7 +182,7 @@ impl Recipe {
         for text in overrides {
             apply(&mut table, text)?;
         }
-        let told = table.get("data").is_some_and(|data| data.get("domain").is_some());
+        let given = table.get("data").is_some_and(|data| data.get("domain").is_some());
         let mut recipe: Recipe = serde_path_to_error::deserialize(table).map_err(|e| RecipeError::Key {
             key: e.path().to_string(),
             message: e.inner().message().trim().replace('\n', " "),
@@ -191,7 +191,7 @@ impl Recipe {
             recipe.output_dir = Path::new("runs").join(&recipe.name);
         }
         // Tasks are of the recipe's domain; `[data]` need not say it again.
-        if !told {
+        if !given {
             recipe.data.domain = recipe.domain;
         }
         check::check(&recipe)?;

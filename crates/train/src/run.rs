@@ -16,44 +16,50 @@ use crate::update::update;
 pub fn run(recipe: &Recipe, env: &Environment, options: RunOptions) -> Result<RunSummary, TrainError> {
     let mut trainer = Trainer::begin(recipe, env.renderer(), options)?;
     while let Some(context) = trainer.next_step() {
-        let (mut clock, mut seen) = (Clock::start(), Experience::default());
+        let (mut clock, mut experience) = (Clock::start(), Experience::default());
         let state = &mut trainer.state;
 
-        seen.tasks =
+        experience.tasks =
             trainer.tasks.batch(recipe.seed, context.step as u64, recipe.rollout.prompts_per_step)?;
-        seen.prompts = encode(&state.policy, &seen.tasks)?;
+        experience.prompts = encode(&state.policy, &experience.tasks)?;
         clock.lap("encode");
         if context.weights.sampling() {
             // y ~ pi_theta(. | x)
-            seen.rollouts = sample(&state.policy, &seen.tasks, &seen.prompts, &context.sampling())?;
+            experience.rollouts =
+                sample(&state.policy, &experience.tasks, &experience.prompts, &context.sampling())?;
             clock.lap("generation");
             if trainer.stopped() {
                 break;
             }
             // R(y); code that fails is an outcome.
-            seen.outcomes = render(env.renderer(), &seen.tasks, &seen.rollouts)?;
+            experience.outcomes = render(env.renderer(), &experience.tasks, &experience.rollouts)?;
             clock.lap("render");
-            seen.comparisons = compare(env.renderer(), env.references(), &seen)?;
+            experience.comparisons = compare(env.renderer(), env.references(), &experience)?;
             clock.lap("compare");
             // D, v and r: equation 8.
-            seen.diagnoses = diagnose(&seen.tasks, &seen.rollouts, &seen.outcomes, &seen.comparisons);
+            experience.diagnoses = diagnose(
+                &experience.tasks,
+                &experience.rollouts,
+                &experience.outcomes,
+                &experience.comparisons,
+            );
             clock.lap("diagnose");
             // resp(s) and w_s: equations 4 and 5.
-            seen.credits = credit(&seen, &recipe.credit.config());
+            experience.credits = credit(&experience, &recipe.credit.config());
             clock.lap("credit");
         }
         if trainer.stopped() {
             break;
         }
         // Equations 1 and 2, and every denominator.
-        let batch = Batch::assemble(&trainer.state.policy, &seen, &context)?;
+        let batch = Batch::assemble(&trainer.state.policy, &experience, &context)?;
         clock.lap("batch");
         // Equations 3, 6 and 7, and the step.
         let state = &mut trainer.state;
         let report = update(&state.policy, &state.teacher, &batch, &mut state.optimizer, &context)?;
         state.teacher.follow(&state.policy)?;
         clock.lap("update_actor");
-        trainer.finish_step(&seen, &batch, &report, clock)?;
+        trainer.finish_step(&experience, &batch, &report, clock)?;
     }
     let end = if trainer.stopped() { End::Interrupted } else { End::Finished };
     trainer.finish(end)

@@ -109,21 +109,19 @@ pub struct References<'a> {
 pub fn compare(
     renderer: &dyn Renderer,
     references: Option<References>,
-    seen: &Experience,
+    experience: &Experience,
 ) -> Result<Vec<Option<Comparison>>, TrainError> {
     let Some(References { scorer, embed }) = references else {
-        return Ok(vec![None; seen.rollouts.len()]);
+        return Ok(vec![None; experience.rollouts.len()]);
     };
     let reference = |task: &Task| task.reference.as_ref().map(|code| Source::new(code, task.language));
-    let references: Vec<Option<Source>> = seen.tasks.iter().map(reference).collect();
-    let source = |y: &Rollout| Source::new(y.source(), seen.tasks[y.task].language);
-    let sources: Vec<Source> = seen.rollouts.iter().map(source).collect();
-    let candidates = seen
-        .rollouts
-        .iter()
-        .zip(&sources)
-        .zip(&seen.outcomes)
-        .map(|((y, source), outcome)| Candidate { source, outcome, reference: references[y.task].as_ref() });
+    let references: Vec<Option<Source>> = experience.tasks.iter().map(reference).collect();
+    let source = |y: &Rollout| Source::new(y.source(), experience.tasks[y.task].language);
+    let sources: Vec<Source> = experience.rollouts.iter().map(source).collect();
+    let candidates =
+        experience.rollouts.iter().zip(&sources).zip(&experience.outcomes).map(|((y, source), outcome)| {
+            Candidate { source, outcome, reference: references[y.task].as_ref() }
+        });
     Ok(scorer.compare(renderer, embed, &candidates.collect::<Vec<_>>())?)
 }
 
@@ -139,10 +137,16 @@ pub fn diagnose(
 }
 
 /// resp(s) and w_s (equations 4 and 5) of every rollout's statements.
-pub fn credit(seen: &Experience, config: &CreditConfig) -> Vec<Credit> {
+pub fn credit(experience: &Experience, config: &CreditConfig) -> Vec<Credit> {
     let of = |i: usize| {
-        let (y, defects) = (&seen.rollouts[i], &seen.diagnoses[i].defects);
-        vsdpo_credit::credit(seen.task_of(i).language, y.source(), &seen.outcomes[i], defects, config)
+        let (y, defects) = (&experience.rollouts[i], &experience.diagnoses[i].defects);
+        vsdpo_credit::credit(
+            experience.task_of(i).language,
+            y.source(),
+            &experience.outcomes[i],
+            defects,
+            config,
+        )
     };
-    (0..seen.rollouts.len()).map(of).collect()
+    (0..experience.rollouts.len()).map(of).collect()
 }

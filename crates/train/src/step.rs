@@ -1,4 +1,4 @@
-//! What every stage of one step is told.
+//! The context that every stage of one step gets.
 
 use crate::loss::Weights;
 use crate::recipe::Recipe;

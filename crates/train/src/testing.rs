@@ -122,13 +122,13 @@ pub fn experience(policy: &Policy, recipe: &Recipe) -> Experience {
     let outcomes = render(&StubRenderer, &tasks, &rollouts).unwrap();
     let comparisons = vec![None; outcomes.len()];
     let diagnoses = diagnose(&tasks, &rollouts, &outcomes, &comparisons);
-    let mut seen =
+    let mut experience =
         Experience { tasks, prompts, rollouts, outcomes, comparisons, diagnoses, ..Experience::default() };
-    seen.credits = credit(&seen, &recipe.credit.config());
-    seen
+    experience.credits = credit(&experience, &recipe.credit.config());
+    experience
 }
 
 /// The batch of an experience at step 0.
-pub fn batch<'a>(policy: &Policy, seen: &'a Experience, recipe: &Recipe) -> Batch<'a> {
-    Batch::assemble(policy, seen, &StepContext::new(recipe, 0)).unwrap()
+pub fn batch<'a>(policy: &Policy, experience: &'a Experience, recipe: &Recipe) -> Batch<'a> {
+    Batch::assemble(policy, experience, &StepContext::new(recipe, 0)).unwrap()
 }

@@ -1,4 +1,4 @@
-//! What stands around the loop: the run's state, its folder, its logs, evaluations and checkpoints.
+//! Everything around the loop: the run's state, folder, logs, evaluations and checkpoints.
 
 use crate::batch::Batch;
 use crate::checkpoint::{self, State};
@@ -35,7 +35,7 @@ pub struct RunOptions<'a> {
     pub on_step: &'a mut dyn FnMut(&StepReport),
 }
 
-/// What the caller is told while the run goes on.
+/// Progress messages for the caller.
 #[derive(Clone, Copy, Debug)]
 pub struct StepReport<'a> {
     /// Finished steps.
@@ -96,7 +96,7 @@ pub(crate) struct Trainer<'a, 'o> {
 }
 
 impl<'a, 'o> Trainer<'a, 'o> {
-    /// Makes or reopens the run folder and brings everything to where the run stands.
+    /// Creates or reopens the run folder and restores the state of the run.
     pub fn begin(
         recipe: &'a Recipe,
         renderer: &'a dyn Renderer,
@@ -140,7 +140,7 @@ impl<'a, 'o> Trainer<'a, 'o> {
     /// Counts, logs, evaluates and saves.
     pub fn finish_step(
         &mut self,
-        seen: &Experience,
+        experience: &Experience,
         batch: &Batch,
         report: &UpdateReport,
         clock: Clock,
@@ -148,16 +148,16 @@ impl<'a, 'o> Trainer<'a, 'o> {
         let recipe = self.recipe;
         let progress = &mut self.state.progress;
         progress.step += 1;
-        progress.rollouts += seen.rollouts.len() as u64;
-        progress.generated_tokens += seen.rollouts.iter().map(|y| y.tokens.len() as u64).sum::<u64>();
+        progress.rollouts += experience.rollouts.len() as u64;
+        progress.generated_tokens += experience.rollouts.iter().map(|y| y.tokens.len() as u64).sum::<u64>();
         progress.num_tokens +=
             batch.items.iter().map(|i| (i.prompt.ids.len() + i.tokens.len()) as u64).sum::<u64>();
-        let mut m = metrics(seen, batch, report, recipe);
+        let mut m = metrics(experience, batch, report, recipe);
         rendering(&mut m, &self.rendered, &self.renderer.stats());
         clock.finish(progress, &mut m);
         let step = progress.step;
         self.log.step(step, &m)?;
-        self.log.rollouts(&StepRecord { step, seen, batch, report })?;
+        self.log.rollouts(&StepRecord { step, experience, batch, report })?;
         (self.options.on_step)(&StepReport { step, steps: recipe.steps, metrics: &m, eval: None });
         let due = |every: usize| every > 0 && step.is_multiple_of(every);
         let last = step == recipe.steps;

@@ -47,13 +47,13 @@ const SWITCHES: [&str; 18] = [
     "--disable-popup-blocking",
     "--mute-audio",
     "--remote-debugging-pipe",
-    // On a busy machine the compositor shows animations that it runs itself after they were ended.
+    // Under load the compositor thread keeps showing animations after they were ended.
     "--disable-threaded-animation",
-    // A page that was left is not kept for the way back, which there is none.
+    // Nothing navigates back, so left pages need not be kept.
     "--disable-features=BackForwardCache",
-    // A page that fills its heap loses its renderer, not the machine.
+    // A page that fills its heap crashes its renderer process, not the machine.
     "--js-flags=--max-old-space-size=512",
-    // Names resolve to nothing, also where the network namespace cannot be had.
+    // Host names do not resolve, also where a network namespace cannot be created.
     "--host-resolver-rules=MAP * ^NOTFOUND",
 ];
 
@@ -71,7 +71,7 @@ pub struct Browser {
     _profile: TempDir,
 }
 
-/// What the machine allows; found once.
+/// The layers of isolation that this machine allows.
 #[derive(Clone, Debug)]
 pub struct Confinement {
     program: PathBuf,
@@ -84,13 +84,13 @@ pub struct Confinement {
 }
 
 impl Confinement {
-    /// Looks for the program and tries the layers.
+    /// Searches for the program and tests each layer.
     ///
     /// # Errors
     /// [`RenderError::Setup`] without a browser.
     pub fn find() -> Result<Self, RenderError> {
         let program = program().ok_or_else(|| RenderError::Setup {
-            what: format!("no browser found (looked for {} on the PATH)", PROGRAMS.join(", ")),
+            what: format!("no browser found (searched for {} on the PATH)", PROGRAMS.join(", ")),
             help: HELP,
         })?;
         let uid = rustix::process::geteuid().is_root() && works(Command::new("setpriv").args(uid_args()));
@@ -130,7 +130,7 @@ impl Browser {
     /// Starts a browser and waits for its first answer.
     ///
     /// # Errors
-    /// [`RenderError::Browser`] if it does not come up.
+    /// [`RenderError::Browser`] if it does not start.
     pub fn start(with: &Confinement) -> Result<Self, RenderError> {
         let profile = profile(with.uid)?;
         let mut command = command(with, profile.path());
@@ -148,7 +148,7 @@ impl Browser {
         let deny = json!({ "behavior": "deny" });
         match browser.pipe.call(None, "Browser.setDownloadBehavior", deny, deadline) {
             Ok(_) => Ok(browser),
-            Err(e) => Err(RenderError::Browser { message: format!("did not come up: {}", why(&e)) }),
+            Err(e) => Err(RenderError::Browser { message: format!("did not start: {}", why(&e)) }),
         }
     }
 
@@ -159,7 +159,7 @@ impl Browser {
         Some(answer["product"].as_str()?.to_owned())
     }
 
-    /// The number of its first process, which leads the group of all.
+    /// The id of its first process, the leader of the process group.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -172,20 +172,20 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The group holds everything that it started.
+        // The process group holds all of its processes.
         if let Some(group) = rustix::process::Pid::from_raw(self.id().cast_signed()) {
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
             let _ = self.child.wait();
-            // What still writes while the profile is removed would keep a part of it.
-            let patience = Instant::now() + END_LIMIT;
-            while rustix::process::test_kill_process_group(group).is_ok() && Instant::now() < patience {
+            // A process that still writes would keep a part of the profile from being removed.
+            let limit = Instant::now() + END_LIMIT;
+            while rustix::process::test_kill_process_group(group).is_ok() && Instant::now() < limit {
                 std::thread::sleep(Duration::from_millis(2));
             }
         }
     }
 }
 
-/// In words.
+/// The error as text.
 pub fn why(error: &CdpError) -> String {
     match error {
         CdpError::Gone => "it ended".into(),
@@ -205,7 +205,7 @@ fn profile(uid: bool) -> Result<TempDir, RenderError> {
     Ok(folder)
 }
 
-/// The browser behind its walls.
+/// The command line of the confined browser.
 fn command(with: &Confinement, profile: &Path) -> Command {
     let mut words: Vec<String> = Vec::new();
     if with.network {
@@ -239,7 +239,7 @@ fn command(with: &Confinement, profile: &Path) -> Command {
     command
 }
 
-/// The files below the folders of the system's fonts, with their sizes. A browser sees no others.
+/// Files of the system's font folders with their sizes. A browser can read no other fonts.
 pub fn fonts() -> Vec<String> {
     let mut found = Vec::new();
     let mut open: Vec<PathBuf> = FONTS.iter().map(PathBuf::from).collect();
@@ -256,7 +256,7 @@ pub fn fonts() -> Vec<String> {
     found
 }
 
-/// A process and all that it started.
+/// A process and its descendants.
 fn tree(pid: u32) -> Vec<u32> {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let lists = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
@@ -273,7 +273,7 @@ fn resident_mb(pid: u32) -> u64 {
     line.and_then(|l| l.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) / 1024
 }
 
-/// Nothing but the empty object; commands without parameters still carry one.
+/// The empty parameters of a command.
 pub fn none() -> Value {
     json!({})
 }

@@ -42,7 +42,7 @@ pub fn elements(laid: &Laid) -> (Vec<Element>, Vec<i64>) {
     for node in laid.nodes {
         let around = node.parent.map(|parent| states[parent].clone()).unwrap_or_default();
         let mut state = around.inside(node, laid);
-        if let (Some(layout), true) = (&node.layout, state.seen) {
+        if let (Some(layout), true) = (&node.layout, state.visible) {
             if is_text(node) {
                 if let Some(host) = state.element.filter(|_| visible(layout)) {
                     add_text(&mut elements[host as usize], layout);
@@ -77,7 +77,7 @@ struct State {
     /// The start tag of the nearest element of the source.
     tag: Option<Span>,
     /// Not hidden on purpose.
-    seen: bool,
+    visible: bool,
     opacity: f32,
     /// Switched off on purpose.
     disabled: bool,
@@ -89,8 +89,8 @@ struct State {
 
 impl Default for State {
     fn default() -> Self {
-        let (seen, opacity, disabled, drawing) = (true, 1.0, false, false);
-        Self { element: None, tag: None, seen, opacity, disabled, clips: Vec::new(), drawing }
+        let (visible, opacity, disabled, drawing) = (true, 1.0, false, false);
+        Self { element: None, tag: None, visible, opacity, disabled, clips: Vec::new(), drawing }
     }
 }
 
@@ -132,7 +132,7 @@ impl State {
         let gone = layout.style("clip").starts_with("rect")
             || layout.style("clip-path").contains("(50%)")
             || layout.style("clip-path").contains("(100%)");
-        self.seen &= self.opacity > 0.0 && !gone;
+        self.visible &= self.opacity > 0.0 && !gone;
         self
     }
 

@@ -1,5 +1,4 @@
-//! Style sheets of web fonts, as `fonts.googleapis.com` would write them for the families that are
-//! here.
+//! Style sheets of web fonts, as `fonts.googleapis.com` writes them, for the built-in families.
 
 use super::packages::{Found, Package};
 use percent_encoding::percent_decode_str;
@@ -172,10 +171,10 @@ mod tests {
         // Every weight in the range that a family with a file per weight has.
         let lato = find("css2?family=Lato:wght@100..900").unwrap();
         assert_eq!(lato.bytes.split(|b| *b == b'\n').filter(|line| !line.is_empty()).count(), 4);
-        // A family that is not here is told, and does not take the others with it.
+        // A missing family is reported and does not affect the others.
         assert!(!find("css2?family=Inter&family=Ma+Shan+Zheng").unwrap().whole);
         assert!(find("css2?family=Ma+Shan+Zheng").is_none());
-        // Names cannot end the rule that they stand in.
+        // A family name cannot close the CSS rule that contains it.
         assert!(find("css2?family=Inter'}body{color:red").is_none());
     }
 

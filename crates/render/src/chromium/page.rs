@@ -1,4 +1,4 @@
-//! One page: a context of its own, from the first command to its disposal.
+//! One page: opens its browser context, loads it, captures it.
 
 use super::browser::{Browser, none};
 use super::cdp::{CdpError, Event};
@@ -10,28 +10,28 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use vsdpo_artifact::{Element, StyleRule};
 
-/// How long a context may take to go away before its browser is given up.
+/// Time limit for closing a context; after it the browser is replaced.
 const DISPOSE_LIMIT: Duration = Duration::from_secs(5);
-/// Requests that are answered here: those for what a page shows. What scripts ask for or send
-/// (`fetch`, `XMLHttpRequest`, beacons) meets the network that is not there, because a message with
-/// a large body would keep the browser busy beyond the end of its page.
+/// Resource types that are answered here. Requests of scripts (`fetch`, `XMLHttpRequest`, beacons)
+/// are not intercepted and fail for lack of a network: a request with a large body would keep the
+/// browser busy after its page is done.
 const SHOWN: [&str; 7] = ["Document", "Stylesheet", "Image", "Media", "Font", "Script", "Other"];
-/// How often the memory of a page is looked at while it is drawn, the first time after as long.
-const LOOK: Duration = Duration::from_millis(250);
-/// Megabytes of all processes of a browser while it draws one page.
+/// Interval between two measurements of the browser's memory during a page.
+const MEASURE: Duration = Duration::from_millis(250);
+/// Ends a page above this resident memory of all processes of its browser (MB).
 const MAX_PAGE_MB: u64 = 4000;
-/// Requests without an answer that are told by name.
+/// Unanswered requests listed by URL at most.
 const MAX_UNMET: usize = 32;
-/// Style sheets that are looked at.
+/// Style sheets read at most.
 const MAX_SHEETS: usize = 256;
-/// Bytes of an address that are told.
+/// Bytes of a listed URL at most.
 const MAX_URL: usize = 200;
-/// Files beside a page that are told by name; a page that asks for more tells no more than these.
+/// Local files listed by name at most; further ones are not listed.
 pub const MAX_BESIDE: usize = 256;
 
-/// Waits for the page where the `load` event that was heard was that of the blank page before it.
-/// Ends animations as Playwright does for screenshots: finite ones jump to their end, endless ones
-/// stop where they begin. Then waits for fonts, and tells the size of the page.
+/// Waits for `load` again, since the event received may belong to the blank page before it. Ends
+/// animations as Playwright does for screenshots: finite ones jump to their end, infinite ones are
+/// cancelled. Then waits for fonts and returns the size of the page.
 const SETTLE: &str = r#"(async () => {
     if (document.readyState !== 'complete') await new Promise((done) => addEventListener('load', done));
     const style = document.createElement('style');
@@ -47,7 +47,7 @@ const SETTLE: &str = r#"(async () => {
         }
         for (const node of root.querySelectorAll('*')) if (node.shadowRoot) end(node.shadowRoot);
     };
-    // Animations exist from the first frame on.
+    // Animations are created at the first frame.
     await new Promise((done) => requestAnimationFrame(done));
     end(document);
     await document.fonts.ready;
@@ -57,44 +57,44 @@ const SETTLE: &str = r#"(async () => {
             Math.max(most('scrollHeight'), most('offsetHeight'), most('clientHeight'))];
 })()"#;
 
-/// A context that waits for its page.
+/// A browser context without a page yet.
 pub struct Context {
     pub(super) context: String,
     session: String,
-    /// Pages drawn in it so far, all of which left nothing behind.
+    /// Pages rendered in it so far, all of them inert.
     pub pages: usize,
 }
 
-/// What a page left.
+/// The result of one page.
 pub struct Drawn {
-    /// The picture as a PNG file.
+    /// The screenshot: a PNG file in base64.
     pub png: String,
-    /// What is on it and the style sheets' rules, where the page was tagged.
+    /// Elements and style rules; only for a tagged page.
     pub table: Option<(Vec<Element>, Vec<StyleRule>)>,
-    /// Addresses that were asked for and not answered.
+    /// URLs that were requested and not answered.
     pub unmet: Vec<String>,
-    /// Files beside the page that were asked for, there or not.
+    /// Local files that were requested, whether or not they exist.
     pub beside: Vec<String>,
-    /// Whether it asked for nothing but itself.
+    /// Whether it requested nothing but itself.
     pub alone: bool,
 }
 
-/// Why there is no picture; the page's doing unless the browser is gone.
+/// Why there is no screenshot. All but [`PageError::Browser`] are failures of the page.
 #[derive(Debug)]
 pub enum PageError {
-    /// The time limit.
+    /// It ran into the time limit.
     Late,
-    /// Its renderer died, for example of memory.
+    /// Its renderer process crashed, for example for lack of memory.
     Crashed,
-    /// Its processes took more memory than one page may.
+    /// The browser's processes used more than [`MAX_PAGE_MB`].
     Memory,
-    /// The whole page has more pixels than asked for.
+    /// The whole page has more pixels than the limit; width and height.
     TooLarge(u64, u64),
-    /// It was not there when it was asked, as when it leaves for another.
+    /// It navigated away before it was captured.
     Left(String),
     /// It closed its window.
     Closed,
-    /// The browser is of no use any more.
+    /// The browser can no longer be used.
     Browser(CdpError),
 }
 
@@ -109,7 +109,7 @@ impl From<CdpError> for PageError {
 }
 
 impl Context {
-    /// A fresh context with everything set that a page must not choose.
+    /// Opens a context and sets window, media, and fonts, which a page must not choose.
     pub fn open(
         browser: &mut Browser,
         (width, height): (u32, u32),
@@ -145,21 +145,20 @@ impl Context {
         ] {
             asked.push(pipe.send(Some(&session), method, params)?);
         }
-        // The browser's own part of a navigation would overtake what the page's process has to do
-        // first.
+        // Without waiting, the navigation could start before these settings apply.
         pipe.answers(asked, deadline)?;
         Ok(Self { context, session, pages: 0 })
     }
 
-    /// Ends the page with all that it started.
+    /// Closes the context and ends the processes of its page.
     pub fn close(self, browser: &mut Browser) -> Result<(), CdpError> {
         let dispose = json!({ "browserContextId": self.context });
         let deadline = Instant::now() + DISPOSE_LIMIT;
         browser.pipe.call(None, "Target.disposeBrowserContext", dispose, deadline).map(drop)
     }
 
-    /// Loads the page and takes its picture; with `tagged`, whose source the page then must be, its
-    /// table too.
+    /// Loads the page and captures it; with `tagged`, which must be made of the same source, its
+    /// elements too.
     pub fn draw(
         &self,
         browser: &mut Browser,
@@ -172,7 +171,7 @@ impl Context {
             browser,
             page,
             deadline: limits.deadline,
-            look: Instant::now() + LOOK,
+            measure_at: Instant::now() + MEASURE,
             unmet: BTreeSet::new(),
             sheets: Vec::new(),
             beside: BTreeSet::new(),
@@ -180,8 +179,7 @@ impl Context {
         };
         visit.load()?;
         let (world, size) = loop {
-            // A page that loads itself again and again is caught between two loads, or by the
-            // clock.
+            // A page that reloads itself in a loop is captured between two loads, or times out.
             match visit.world().and_then(|world| Ok((visit.settle(&world)?, world))) {
                 Err(PageError::Left(_)) => (),
                 settled => break settled.map(|(size, world)| (world, size))?,
@@ -198,7 +196,7 @@ impl Context {
     }
 }
 
-/// How long and how large.
+/// Limits of one page.
 pub struct Limits {
     /// When the page must be done.
     pub deadline: Instant,
@@ -208,19 +206,19 @@ pub struct Limits {
     pub window: (u32, u32),
 }
 
-/// A page while it is drawn.
+/// A page during its rendering.
 pub struct Visit<'a> {
     context: &'a Context,
     browser: &'a mut Browser,
     page: &'a Store<'a>,
     deadline: Instant,
-    /// When its memory is looked at.
-    look: Instant,
+    /// When memory is measured next.
+    measure_at: Instant,
     unmet: BTreeSet<String>,
-    /// The style sheets that were told of.
+    /// The style sheets that the browser reported.
     pub sheets: Vec<Sheet>,
     beside: BTreeSet<String>,
-    /// Whether it has asked for nothing but itself.
+    /// Whether it has requested nothing but itself.
     alone: bool,
 }
 
@@ -234,13 +232,13 @@ impl Visit<'_> {
         while !(navigated && loaded) {
             match self.next(if navigated { 0 } else { id })? {
                 Ok(_) => navigated = true,
-                Err(event) => loaded |= self.heed(event)?,
+                Err(event) => loaded |= self.handle(event)?,
             }
         }
         Ok(())
     }
 
-    /// A world of our own: the page cannot have replaced the functions that are called there.
+    /// Creates an isolated world: the page cannot replace the functions that are called in it.
     fn world(&mut self) -> Result<Value, PageError> {
         let tree = self.call("Page.getFrameTree", none())?;
         let world = json!({ "frameId": tree["frameTree"]["frame"]["id"], "worldName": "settle" });
@@ -253,7 +251,7 @@ impl Visit<'_> {
         Ok(self.call("Runtime.evaluate", ask)?["result"]["value"].take())
     }
 
-    /// Ends animations and waits for fonts; the size of the whole page.
+    /// Ends animations, waits for fonts, and returns the size of the whole page.
     fn settle(&mut self, world: &Value) -> Result<(u64, u64), PageError> {
         let answer = self.evaluate(world, SETTLE)?;
         let side = |i: usize| answer[i].as_u64().filter(|side| *side > 0);
@@ -270,28 +268,28 @@ impl Visit<'_> {
         let mut answer = self.call("Page.captureScreenshot", shot)?;
         match answer["data"].take() {
             Value::String(data) => Ok(data),
-            _ => Err(PageError::Left("no picture".into())),
+            _ => Err(PageError::Left("the screenshot is empty".into())),
         }
     }
 
-    /// The next answer of this number, or event. Meanwhile the memory is looked at now and then:
-    /// what scripts hold outside their heap has no cap of its own.
+    /// The answer with this id, or the next event. Measures memory meanwhile, because memory outside
+    /// the JavaScript heap has no limit of its own.
     fn next(&mut self, id: u64) -> Result<Result<Value, Event>, PageError> {
         loop {
-            let soon = self.look.min(self.deadline);
+            let soon = self.measure_at.min(self.deadline);
             match self.browser.pipe.answer_or_event(id, soon) {
                 Err(CdpError::Late) if soon < self.deadline => {
                     if self.browser.resident_mb() > MAX_PAGE_MB {
                         return Err(PageError::Memory);
                     }
-                    self.look = Instant::now() + LOOK;
+                    self.measure_at = Instant::now() + MEASURE;
                 }
                 other => return Ok(other?),
             }
         }
     }
 
-    /// A command of this page; what happens meanwhile is heeded.
+    /// Sends a command to this page and handles events until its answer comes.
     pub fn call(&mut self, method: &str, params: Value) -> Result<Value, PageError> {
         let id = self.browser.pipe.send(Some(&self.context.session), method, params)?;
         self.answer(id)
@@ -301,13 +299,12 @@ impl Visit<'_> {
         loop {
             match self.next(id)? {
                 Ok(answer) => return Ok(answer),
-                Err(event) => drop(self.heed(event)?),
+                Err(event) => drop(self.handle(event)?),
             }
         }
     }
 
-    /// The same command with each of the parameters. The page answers in the order in which it is
-    /// asked.
+    /// Sends the same command with each of the parameters; answers come in the same order.
     pub fn call_all(&mut self, method: &str, params: Vec<Value>) -> Result<Vec<Value>, PageError> {
         let session = Some(self.context.session.as_str());
         let asked: Vec<u64> = params
@@ -317,8 +314,8 @@ impl Visit<'_> {
         asked.into_iter().map(|id| self.answer(id)).collect()
     }
 
-    /// Answers what the page asks for; whether it has loaded.
-    fn heed(&mut self, event: Event) -> Result<bool, PageError> {
+    /// Handles an event; returns whether it says that the page has loaded.
+    fn handle(&mut self, event: Event) -> Result<bool, PageError> {
         if event.method == "Target.detachedFromTarget" && event.params["sessionId"] == self.context.session {
             return Err(PageError::Closed);
         }
@@ -341,7 +338,7 @@ impl Visit<'_> {
                 let url = event.params["request"]["url"].as_str().unwrap_or_default();
                 let path = url.strip_prefix(ORIGIN);
                 let file = path.and_then(|path| path.split(['?', '#']).next());
-                // Whoever reads the style sheets asks for the page once more.
+                // Reading the style sheets requests the page once more.
                 self.alone &= file == Some(self.page.name);
                 let file = file.filter(|file| *file != self.page.name && self.beside.len() < MAX_BESIDE);
                 self.beside.extend(file.map(str::to_owned));

@@ -1,6 +1,6 @@
-//! Which rules of a page's own style sheets decide what its elements look like.
+//! Finds the rules of a page's style sheets that apply to its elements.
 //!
-//! The browser tells, element by element, the rules that match (`CSS.getMatchedStylesForNode`),
+//! The browser reports, per element, the rules that match (`CSS.getMatchedStylesForNode`),
 //! those of lower rank first; here the last word on each property is found, and the rule's place in
 //! the source.
 

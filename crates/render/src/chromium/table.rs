@@ -10,7 +10,7 @@ use super::tag::Tagged;
 use serde_json::{Value, json};
 use vsdpo_artifact::{Element, StyleRule};
 
-/// Elements whose style rules are looked for; the rest is charged to its element alone.
+/// Elements whose style rules are read at most; further ones are credited to their tag alone.
 const MAX_STYLED: usize = 1_000;
 /// Elements that are asked for before the first answer is read.
 const AHEAD: usize = 32;

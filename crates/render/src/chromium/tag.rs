@@ -12,7 +12,7 @@ use vsdpo_artifact::Span;
 /// Elements that are numbered; the ones behind them are charged to those around them.
 const MAX_TAGS: usize = 20_000;
 
-/// A page whose elements can be told apart.
+/// A page whose elements carry ids.
 pub struct Tagged<'a> {
     /// The source.
     pub source: &'a [u8],

@@ -53,7 +53,7 @@ impl Want {
     }
 }
 
-/// Runs chart scripts in forked, sandboxed processes and takes down what the metrics look at.
+/// Runs chart scripts in forked, sandboxed processes and records the inputs of ChartMimic's metrics.
 /// Thread safe; share it by reference.
 pub struct ChartRecorder {
     pool: Pool,
@@ -91,7 +91,7 @@ impl ChartRecorder {
     /// All records of a script. A script that fails leaves empty ones, with remarks that say why.
     ///
     /// # Errors
-    /// Only when *we* failed.
+    /// Returns an error if the recorder itself fails.
     pub fn record(&self, script: &Recordable) -> Result<ChartRecords, RenderError> {
         let mut all = vec![Want::Text, Want::Layout, Want::Color, Want::Type];
         all.extend(script.bare.as_ref().map(|_| Want::Exec));
@@ -106,8 +106,7 @@ impl ChartRecorder {
                 Ok(part) => {
                     let asked = want.len();
                     take(&mut records, part, &mut want);
-                    // The Python side always gives one at least; if it does not, it is not ours any
-                    // more.
+                    // Our Python side always gives at least one record.
                     if want.len() == asked {
                         remark(&mut records, &want, "the process gave no record");
                     } else if !want.is_empty() {
@@ -132,8 +131,8 @@ impl ChartRecorder {
         spread(self.workers(), scripts.len(), |i| self.record(&scripts[i]))
     }
 
-    /// One process. `apart` says that the script can tell the hooks of one record from those of
-    /// another.
+    /// Runs one process. `apart` says that the script can detect which hooks are installed, so that
+    /// each record needs a process of its own.
     fn run(
         &self,
         script: &Recordable,
@@ -163,7 +162,7 @@ impl ChartRecorder {
     }
 }
 
-/// Moves what a process vouched for into the records, and what it gave out of the wants.
+/// Moves the records of a process into `records`, and removes them from `want`.
 fn take(records: &mut ChartRecords, mut part: Part, want: &mut Vec<Want>) {
     let reason = part.error.take().or(part.caught.take());
     want.retain(|one| {

@@ -17,7 +17,7 @@ const MAX_COLORS: usize = 50_000;
 const MAX_NAME: usize = 256;
 const MAX_REMARK: usize = 400;
 
-/// The records that one process could vouch for; the others are `None`.
+/// The records of one process; those that it could not take are `None`.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Part {
     pub text: Option<Vec<String>>,
@@ -65,17 +65,17 @@ pub(crate) fn read(buffer: &File) -> Result<Part, Refused> {
         .map_err(|why| Refused::Broken(why.into()))
 }
 
-/// Why the Python side gave up: the memory limit, or too many records.
+/// The Python side's reason: the memory limit, or too many records.
 fn failure(json: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Failure {
         message: String,
     }
-    let told = serde_json::from_slice::<Failure>(json).map(|f| clean_line(&f.message, MAX_REMARK));
-    told.unwrap_or_else(|e| format!("malformed records: {e}"))
+    let message = serde_json::from_slice::<Failure>(json).map(|f| clean_line(&f.message, MAX_REMARK));
+    message.unwrap_or_else(|e| format!("malformed records: {e}"))
 }
 
-/// What makes a claim impossible; such a claim was not made by the recorder.
+/// Refuses claims that the recorder cannot have made.
 fn check(claim: Claim) -> Result<Part, &'static str> {
     if claim.text.as_ref().is_some_and(|t| t.len() > MAX_TEXTS) {
         return Err("too many texts");
@@ -193,8 +193,8 @@ mod tests {
         assert!(read(&buffer(RECORDS, 0, RECORDS_MAX + 1, b"{}")).is_err());
         assert!(read(&buffer(RECORDS, 0, 1 << 40, b"{}")).is_err());
         assert!(read(&buffer(RECORDS, 0, 3, b"{}")).is_err(), "shorter than it says");
-        let told = read(&buffer(b"VSDPOFRM", 1, 19, br#"{"message":"large"}"#));
-        assert_eq!(told, Err(Refused::Broken("large".into())));
+        let failure = read(&buffer(b"VSDPOFRM", 1, 19, br#"{"message":"large"}"#));
+        assert_eq!(failure, Err(Refused::Broken("large".into())));
         assert!(read(&tempfile::tempfile().unwrap()).is_err());
     }
 }

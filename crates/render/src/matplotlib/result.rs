@@ -99,7 +99,7 @@ fn records_of(json: &[u8], source: &str, head: &Header) -> Result<Records, Refus
     Ok(Records { pages, elements, notes })
 }
 
-/// What makes a record impossible; such a record was not made by the probe.
+/// Refuses records that the probe cannot have made.
 fn check(e: &Element, position: usize) -> Result<(), &'static str> {
     // Numbers are finite: JSON has no others, and one too large for its type is malformed.
     let upright = |r: Region| r.x0 <= r.x1 && r.y0 <= r.y1;
@@ -118,7 +118,7 @@ fn check(e: &Element, position: usize) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// What an element belongs to must be there, and must be what it is said to be.
+/// Checks that the parent and the axes of an element exist and have the right kind.
 fn check_links(e: &Element, all: &[Element]) -> Result<(), &'static str> {
     let find = |id: u32| match all.get(id as usize) {
         Some(other) if other.page == e.page => Ok(other),
@@ -134,7 +134,7 @@ fn check_links(e: &Element, all: &[Element]) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Clips the box to the image, and what may reach outside it to four image sizes around it.
+/// Clips the box to the image, and layout and points to four image sizes around it.
 fn fit(e: &mut Element, width: f32, height: f32) {
     let clamp = |r: Region, left: f32, right: f32, top: f32, bottom: f32| {
         let (x, y) = (|v: f32| v.clamp(left, right), |v: f32| v.clamp(top, bottom));
@@ -152,7 +152,7 @@ fn inside(span: Span, source: &str) -> bool {
     span.text(source).is_some()
 }
 
-/// What a script that failed reports about itself.
+/// The report of a failed script.
 #[derive(Deserialize)]
 struct Failure {
     kind: FailureKind,
@@ -167,7 +167,7 @@ fn failure(json: &[u8], source: &str) -> Result<ExecError, Refused> {
     use FailureKind::{Crash, Timeout};
     let f: Failure = serde_json::from_slice(json).or_else(|e| broken(format!("malformed records: {e}")))?;
     if matches!(f.kind, Crash | Timeout) {
-        return broken("a failure that only the supervisor can tell");
+        return broken("a failure that only the supervisor can report");
     }
     Ok(ExecError {
         kind: f.kind,

@@ -87,7 +87,7 @@ impl Header {
         Ok(head)
     }
 
-    /// Whether it can be a picture's, or tells why there is none.
+    /// Checks that it describes pictures or a failure.
     pub fn of_frame(&self) -> Result<(), Refused> {
         if self.recorded {
             return broken("the result has no valid header");
@@ -113,7 +113,7 @@ impl Header {
         Ok(area)
     }
 
-    /// The sizes of all pages; `sizes` is what the records say, nothing for a single page.
+    /// The sizes of all pages. `sizes` comes from the records and is empty for a single page.
     pub fn pages(&self, sizes: Vec<[u32; 2]>) -> Result<Vec<[u32; 2]>, Refused> {
         let first = [self.width, self.height];
         let sizes = if sizes.is_empty() { vec![first] } else { sizes };
@@ -130,7 +130,7 @@ impl Header {
         Ok(sizes)
     }
 
-    /// Whether it can be that of records, or tells why there are none.
+    /// Checks that it describes records of a benchmark or a failure.
     pub fn of_records(&self) -> Result<(), Refused> {
         match self.recorded != self.failed && self.pixels == 0 {
             true => Ok(()),

@@ -223,7 +223,7 @@ impl ForkServer {
                 }
             }
             alive.store(false, Ordering::Release);
-            // Dropping the senders tells every waiting job that nobody will answer.
+            // Dropping the senders ends every job that waits for an answer.
             lock(&waiting).clear();
         });
     }

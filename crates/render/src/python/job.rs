@@ -11,15 +11,15 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 use vsdpo_artifact::{ExecError, FailureKind};
 
-/// A fork server forks in milliseconds; this long means that it hangs.
+/// Time limit of a fork, which takes milliseconds.
 const FORK_LIMIT: Duration = Duration::from_secs(60);
-/// From the kill signal to the end of a process, pages given back.
+/// Time limit from the kill signal to the end of a process, which frees its memory.
 const DEATH_LIMIT: Duration = Duration::from_secs(20);
-/// For the first script, which may meet cold caches.
+/// Time limit of the first script, which may run with cold caches.
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// Bytes of output kept, counted from the end.
 const TAIL: usize = 4096;
-/// Reads in a row; with chunks of 64 KiB, the most that a pipe holds.
+/// Reads in a row; with chunks of 64 KiB, the capacity of a pipe.
 const ROUNDS: usize = 16;
 /// Exit status of a child that could not close its sandbox (`SANDBOX_FAILED` of the fork server).
 const SANDBOX_FAILED: i32 = 97;
@@ -63,7 +63,7 @@ pub(crate) fn try_sandbox(
     }
 }
 
-/// How a process ended, and what it left.
+/// How a process ended, and its result.
 pub(crate) struct End {
     status: i32,
     /// Processor seconds.
@@ -86,8 +86,8 @@ impl End {
     }
 }
 
-/// Runs a script to its end, at most for `timeout`; `None` when the fork server died under it, for
-/// which the script is not to blame.
+/// Runs a script to its end, at most for `timeout`. `None` if the fork server died meanwhile, which
+/// is not a failure of the script.
 pub(crate) fn execute(
     server: &ForkServer,
     slot: usize,
@@ -96,7 +96,7 @@ pub(crate) fn execute(
 ) -> Result<Option<End>, RenderError> {
     let (submission, reader) = Submission::new(request.source)?;
     let Ok(events) = server.submit(slot, &submission, &request.options) else { return Ok(None) };
-    // With our copies of the script's ends closed, the pipe ends when the script does.
+    // Our copies of the script's ends must be closed, or the pipe stays open after its end.
     let Submission { buffer, source: script, output, .. } = submission;
     drop((script, output));
     let Ok(Event::Started(pidfd)) = events.recv_timeout(FORK_LIMIT) else { return Ok(None) };
@@ -111,7 +111,7 @@ fn failed(kind: FailureKind, message: String) -> ExecError {
     ExecError { kind, message, traceback: String::new(), span: None }
 }
 
-/// A process that left no result: its end tells why.
+/// The failure of a process without a result, from its exit status.
 fn absent(status: i32, watch: &Watch) -> ExecError {
     if libc::WIFEXITED(status) {
         let code = libc::WEXITSTATUS(status);
@@ -120,18 +120,20 @@ fn absent(status: i32, watch: &Watch) -> ExecError {
     }
     let said = clean_line(watch.tail().trim(), 200);
     match libc::WTERMSIG(status) {
-        libc::SIGXCPU => failed(FailureKind::Timeout, "the processor time limit was met".into()),
+        libc::SIGXCPU => failed(FailureKind::Timeout, "the CPU time limit was exceeded".into()),
         libc::SIGKILL => {
             failed(FailureKind::Memory, "the process was killed, most likely for its memory".into())
         }
-        libc::SIGSYS => failed(FailureKind::Crash, "a system call of another architecture".into()),
+        libc::SIGSYS => {
+            failed(FailureKind::Crash, "the script made a system call of another architecture".into())
+        }
         signal => failed(FailureKind::Crash, format!("the process died by signal {signal}: {said}")),
     }
 }
 
-/// What was seen while a script ran.
+/// Output and deadline of a run.
 struct Watch {
-    /// The limit that it was ended at.
+    /// The time limit, if it was exceeded.
     timed_out: Option<Duration>,
     tail: Vec<u8>,
 }
@@ -141,9 +143,8 @@ impl Watch {
         String::from_utf8_lossy(&self.tail).into_owned()
     }
 
-    /// Reads on, keeping only the end of what was said; `false` once the pipe is closed. Comes back
-    /// after [`ROUNDS`] at the latest: a script that writes as fast as we read must not keep us
-    /// from the clock.
+    /// Reads output and keeps its end; `false` once the pipe is closed. Returns after [`ROUNDS`]
+    /// reads, so that a script that writes as fast as we read cannot delay the deadline.
     fn drain(&mut self, reader: &OwnedFd, chunk: &mut [u8]) -> bool {
         for _ in 0..ROUNDS {
             match rustix::io::read(reader, &mut *chunk) {
@@ -164,7 +165,7 @@ impl Watch {
     }
 }
 
-/// Waits for the end of a process, which it brings about at the deadline, and discards its output.
+/// Waits for the end of a process, kills it at the deadline, and reads its output.
 fn watch(pidfd: &OwnedFd, reader: &OwnedFd, timeout: Duration) -> Result<Watch, RenderError> {
     let mut watch = Watch { timed_out: None, tail: Vec::new() };
     let mut chunk = vec![0; 1 << 16];

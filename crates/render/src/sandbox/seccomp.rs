@@ -126,11 +126,11 @@ fn program() -> Result<BpfProgram, seccompiler::BackendError> {
     Ok(architecture.into_iter().chain(plain_calls()).chain(filter).collect())
 }
 
-/// The calls that need no look at their arguments, as ranges of numbers: a quarter of the
+/// The calls that are decided by their number alone, as ranges: a quarter of the
 /// instructions that a rule per call takes, and the kernel walks them all when it installs a
 /// filter.
 ///
-/// clone3 keeps its arguments in memory, where no filter can look, so it is answered with ENOSYS
+/// clone3 keeps its arguments in memory, which no filter can read, so it is answered with ENOSYS
 /// and the C library falls back to clone.
 fn plain_calls() -> Vec<sock_filter> {
     let step = |code: u32, jt, jf, k| sock_filter { code: code as u16, jt, jf, k };
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     /// Interprets the filter for one call, as the kernel would.
-    fn verdict(program: &[sock_filter], arch: u32, call: c_long, args: [u64; 6]) -> u32 {
+    fn action(program: &[sock_filter], arch: u32, call: c_long, args: [u64; 6]) -> u32 {
         let mut data = Vec::new();
         data.extend((call as u32).to_ne_bytes());
         data.extend(arch.to_ne_bytes());
@@ -214,7 +214,7 @@ mod tests {
         let program = program().unwrap();
         let native = 0xc000_003e;
         let (allow, deny) = (libc::SECCOMP_RET_ALLOW, libc::SECCOMP_RET_ERRNO | EPERM as u32);
-        let check = |call, args, want| assert_eq!(verdict(&program, native, call, args), want, "call {call}");
+        let check = |call, args, want| assert_eq!(action(&program, native, call, args), want, "call {call}");
         let plain: BTreeSet<c_long> = ALLOWED.iter().chain(ALLOWED_HERE).copied().collect();
         let checked: BTreeSet<c_long> = conditional().iter().map(|c| c.0).chain([libc::SYS_clone3]).collect();
         for call in 0..600 {
@@ -223,7 +223,7 @@ mod tests {
             }
             // The same numbers in the x32 convention, and beyond.
             check(call | 0x4000_0000, [0; 6], deny);
-            assert_eq!(verdict(&program, 0x4000_0003, call, [0; 6]), libc::SECCOMP_RET_KILL_PROCESS);
+            assert_eq!(action(&program, 0x4000_0003, call, [0; 6]), libc::SECCOMP_RET_KILL_PROCESS);
         }
         check(libc::SYS_clone3, [0; 6], libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32);
         check(libc::SYS_clone, [libc::SIGCHLD as u64, 0, 0, 0, 0, 0], deny);
@@ -235,10 +235,10 @@ mod tests {
         check(libc::SYS_prlimit64, [0; 6], allow);
         let namespaced = libc::CLONE_THREAD | libc::CLONE_VM | libc::CLONE_NEWUSER;
         check(libc::SYS_clone, [namespaced as u64, 0, 0, 0, 0, 0], deny);
-        for (command, verdict) in
+        for (command, action) in
             [(libc::F_DUPFD_CLOEXEC, allow), (libc::F_SETFL, allow), (libc::F_SETLK, deny)]
         {
-            check(libc::SYS_fcntl, [3, command as u64, 0, 0, 0, 0], verdict);
+            check(libc::SYS_fcntl, [3, command as u64, 0, 0, 0, 0], action);
         }
         const SET_SIGNAL: libc::c_int = 10; // F_SETSIG, which the crate does not name
         for command in [libc::F_SETOWN, SET_SIGNAL, libc::F_SETLEASE, libc::F_NOTIFY, libc::F_SETPIPE_SZ] {
@@ -246,9 +246,9 @@ mod tests {
         }
         let read = libc::O_RDONLY | libc::O_CLOEXEC;
         let write = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC;
-        for (flags, verdict) in [(read, allow), (write, allow), (read | libc::O_TRUNC, deny)] {
-            check(libc::SYS_openat, [0, 0, flags as u64, 0, 0, 0], verdict);
-            check(libc::SYS_open, [0, flags as u64, 0, 0, 0, 0], verdict);
+        for (flags, action) in [(read, allow), (write, allow), (read | libc::O_TRUNC, deny)] {
+            check(libc::SYS_openat, [0, 0, flags as u64, 0, 0, 0], action);
+            check(libc::SYS_open, [0, flags as u64, 0, 0, 0, 0], action);
         }
     }
 

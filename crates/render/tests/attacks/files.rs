@@ -4,7 +4,7 @@ use crate::list::{Attack, Layer::*, Sees::*};
 use std::path::Path;
 use vsdpo_artifact::FailureKind;
 
-/// Tries every path; tells the last refusal, or which one opened.
+/// Opens every path; raises the last refusal, or names the path that opened.
 fn opens(paths: &str, mode: &str) -> String {
     format!(
         "last = None\nfor path in {paths}:\n  \
@@ -76,6 +76,12 @@ fn writing(secret: &Path) -> Vec<Attack> {
     let python =
         |name, layer, sees, body: String| Attack::new(name, layer, sees, format!("import os, numpy\n{body}"));
     vec![
+        python(
+            "change the source of the fork server, which later children import",
+            Landlock,
+            NoAccess,
+            "import sys\nopen(sys.modules['probe'].__file__, 'a').write('raise SystemExit')".into(),
+        ),
         python(
             "create a file in a folder open to all",
             Landlock,

@@ -55,7 +55,7 @@ fn headers() -> Vec<Attack> {
         ),
         refused("a header without records", "head(0, 2, 2, 0, 16)", "malformed records"),
         refused(
-            "a failure that only the supervisor can tell",
+            "a failure that only the supervisor can report",
             "result(b'{\"kind\":\"timeout\",\"message\":\"\"}', 1)",
             "only the supervisor",
         ),
@@ -67,7 +67,7 @@ fn records() -> Vec<Attack> {
         let body = format!(
             "one = dict(id=0, kind='text', **{{'class': 'text'}}, stack=[], region=[0, 0, 1, 1], order=0)\n\
              import json\n\
-             def told(elements): result(json.dumps(dict(elements=elements, notes=[])).encode())\n\
+             def report(elements): result(json.dumps(dict(elements=elements, notes=[])).encode())\n\
              {change}"
         );
         refused(name, &body, why)
@@ -82,7 +82,7 @@ fn records() -> Vec<Attack> {
         ),
         element(
             "a number that is not one",
-            "told([one | dict(region=[0, 0, float('nan'), 1])])",
+            "report([one | dict(region=[0, 0, float('nan'), 1])])",
             "malformed records",
         ),
         element(
@@ -92,29 +92,33 @@ fn records() -> Vec<Attack> {
         ),
         element(
             "a number beyond single precision",
-            "told([one | dict(region=[0, 0, 1e39, 1])])",
+            "report([one | dict(region=[0, 0, 1e39, 1])])",
             "number out of range",
         ),
-        element("30000 records", "told([one | dict(id=i) for i in range(30000)])", "30000 elements"),
-        element("a number in place of its neighbour's", "told([one | dict(id=7)])", "ids must count from 0"),
+        element("30000 records", "report([one | dict(id=i) for i in range(30000)])", "30000 elements"),
+        element(
+            "a number in place of its neighbour's",
+            "report([one | dict(id=7)])",
+            "ids must count from 0",
+        ),
         element(
             "a span outside the script",
-            "told([one | dict(stack=[dict(start=0, end=99999)])])",
+            "report([one | dict(stack=[dict(start=0, end=99999)])])",
             "a span outside the source",
         ),
-        element("a stack without end", "told([one | dict(stack=[dict(start=0, end=0)] * 65)])", "too many"),
+        element("a stack without end", "report([one | dict(stack=[dict(start=0, end=0)] * 65)])", "too many"),
         element(
             "an escape sequence for the name of an axis",
-            "told([one | dict(axis=chr(27))])",
+            "report([one | dict(axis=chr(27))])",
             "an axis that is not x, y or z",
         ),
-        element("a record that is a part of itself", "told([one | dict(parent=0)])", "a part of a part"),
+        element("a record that is a part of itself", "report([one | dict(parent=0)])", "a part of a part"),
         element(
             "two records that are parts of each other",
-            "told([one | dict(parent=1), one | dict(id=1, parent=0)])",
+            "report([one | dict(parent=1), one | dict(id=1, parent=0)])",
             "a part of a part",
         ),
-        element("an axes that is a text", "told([one | dict(axes=0)])", "axes that are none"),
+        element("an axes that is a text", "report([one | dict(axes=0)])", "axes that are none"),
     ]
 }
 

@@ -105,17 +105,17 @@ pub fn on_others(secret: &Path) -> Vec<Attack> {
 }
 
 /// Compares what happened with what should have happened.
-pub fn verdict(outcome: &Outcome, sees: Sees) -> Result<(), String> {
-    let told = |ok: bool| if ok { Ok(()) } else { Err(format!("{sees:?} expected: {}", short(outcome))) };
+pub fn check(outcome: &Outcome, sees: Sees) -> Result<(), String> {
+    let result = |ok: bool| if ok { Ok(()) } else { Err(format!("{sees:?} expected: {}", short(outcome))) };
     let Outcome::Failed { error } = outcome else {
-        return told(matches!(sees, Sees::Draws) && drawn(outcome));
+        return result(matches!(sees, Sees::Draws) && drawn(outcome));
     };
     let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
     if error.message.contains(|c: char| c.is_control()) || error.traceback.contains(steers) {
         return Err(format!("control characters in {error:?}"));
     }
     let exception = error.kind == FailureKind::Exception;
-    told(match sees {
+    result(match sees {
         Sees::NoAccess => exception && error.message.starts_with("PermissionError: [Errno 13]"),
         Sees::NotPermitted => exception && error.message.starts_with("PermissionError: [Errno 1]"),
         Sees::Raises(what) => exception && error.message.contains(what),

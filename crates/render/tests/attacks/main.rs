@@ -21,7 +21,7 @@ mod memory;
 mod parsers;
 mod processes;
 
-use list::{Attack, Patience, all, drawn, on_others, verdict};
+use list::{Attack, Patience, all, check, drawn, on_others};
 use std::convert::Infallible;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -131,7 +131,7 @@ fn start(timeout: Duration) -> ChartRenderer {
     ChartRenderer::start(cfg).unwrap_or_else(|e| panic!("these tests render for real: {e}"))
 }
 
-/// Runs the list, each attack beside an honest script, and tells everything that went wrong at
+/// Runs the list, each attack beside an honest script, and reports everything that went wrong at
 /// once.
 fn run_all(setting: &str) {
     let Some(bare) = is_bare(setting) else {
@@ -186,7 +186,7 @@ fn run_in(pool: &ChartRenderer, attacks: &[&Attack], bare: bool) -> Vec<String> 
         for (attack, result) in group.iter().zip(results) {
             let (layer, sees) = attack.expected(bare);
             let stopped = result.map_err(|e| format!("ours: {e}"));
-            if let Err(why) = stopped.and_then(|outcome| verdict(&outcome, sees)) {
+            if let Err(why) = stopped.and_then(|outcome| check(&outcome, sees)) {
                 wrong.push(format!("{}: {layer:?} should have stopped it: {why}", attack.name));
             }
         }
@@ -234,7 +234,7 @@ impl Secret {
 }
 
 #[test]
-fn a_verdict_can_fail() {
+fn a_check_can_fail() {
     use list::Sees;
     use vsdpo_artifact::{ExecError, FailureKind};
     let failed = |kind, message: &str| Outcome::Failed {
@@ -244,9 +244,9 @@ fn a_verdict_can_fail() {
     let seccomp = failed(FailureKind::Exception, "PermissionError: [Errno 1] Operation not permitted");
     let landlock = failed(FailureKind::Exception, "PermissionError: [Errno 13] Permission denied");
     for sees in [Sees::NoAccess, Sees::NotPermitted, Sees::Raises(""), Sees::Fails, Sees::Draws] {
-        assert!(verdict(&through, sees).is_err(), "{sees:?}");
+        assert!(check(&through, sees).is_err(), "{sees:?}");
     }
-    assert!(verdict(&seccomp, Sees::NotPermitted).is_ok() && verdict(&seccomp, Sees::NoAccess).is_err());
-    assert!(verdict(&landlock, Sees::NoAccess).is_ok() && verdict(&landlock, Sees::NotPermitted).is_err());
-    assert!(verdict(&failed(FailureKind::Exception, "a\u{1b}[2J"), Sees::Fails).is_err());
+    assert!(check(&seccomp, Sees::NotPermitted).is_ok() && check(&seccomp, Sees::NoAccess).is_err());
+    assert!(check(&landlock, Sees::NoAccess).is_ok() && check(&landlock, Sees::NotPermitted).is_err());
+    assert!(check(&failed(FailureKind::Exception, "a\u{1b}[2J"), Sees::Fails).is_err());
 }

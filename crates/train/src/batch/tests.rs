@@ -25,12 +25,12 @@ fn sum(values: &[f32]) -> f64 {
 fn multipliers_hold_every_denominator() {
     let (folder, policy) = world();
     let recipe = recipe(folder.path(), &["sft.weight=1"]);
-    let mut seen = experience(&policy, &recipe);
+    let mut experience = experience(&policy, &recipe);
     // Rewards by hand: the first group differs, the others are level.
-    for (i, d) in seen.diagnoses.iter_mut().enumerate() {
+    for (i, d) in experience.diagnoses.iter_mut().enumerate() {
         d.reward = if i == 0 { 0.9 } else { 0.3 };
     }
-    let batch = batch(&policy, &seen, &recipe);
+    let batch = batch(&policy, &experience, &recipe);
     assert_eq!(batch.rewards[..3], [0.9, 0.0, 0.3], "the second rollout is truncated");
     assert!((batch.advantages[0] - 0.5).abs() < 1e-6);
     let counts = Counts { distilled: 6, truncated: 3, overlong: 0, unreferenced: 0 };
@@ -53,11 +53,11 @@ fn multipliers_hold_every_denominator() {
 fn truncated_rollouts_that_are_kept_are_distilled_with_reward_0() {
     let (folder, policy) = world();
     let recipe = recipe(folder.path(), &["distill.truncated=keep"]);
-    let seen = experience(&policy, &recipe);
-    let batch = batch(&policy, &seen, &recipe);
+    let experience = experience(&policy, &recipe);
+    let batch = batch(&policy, &experience, &recipe);
     assert_eq!(batch.counts, Counts { distilled: 9, ..Counts::default() });
     let cut = batch.items.iter().find(|i| i.rollout == Some(1)).unwrap();
-    assert!(!seen.rollouts[1].finished && batch.rewards[1] == 0.0);
+    assert!(!experience.rollouts[1].finished && batch.rewards[1] == 0.0);
     assert!((sum(&cut.ref_kl) - 1.0 / 9.0).abs() < 1e-6);
 }
 
@@ -65,16 +65,16 @@ fn truncated_rollouts_that_are_kept_are_distilled_with_reward_0() {
 fn level_groups_are_left_out_where_only_the_reward_counts() {
     let (folder, policy) = world();
     let recipe = recipe(folder.path(), &["distill.weight=0"]);
-    let mut seen = experience(&policy, &recipe);
-    seen.rollouts.iter_mut().for_each(|y| y.finished = true);
-    for (i, d) in seen.diagnoses.iter_mut().enumerate() {
+    let mut experience = experience(&policy, &recipe);
+    experience.rollouts.iter_mut().for_each(|y| y.finished = true);
+    for (i, d) in experience.diagnoses.iter_mut().enumerate() {
         d.reward = if i == 0 { 0.9 } else { 0.3 };
     }
-    let batch = batch(&policy, &seen, &recipe);
+    let batch = batch(&policy, &experience, &recipe);
     let kept: Vec<Option<usize>> = batch.items.iter().map(|i| i.rollout).collect();
     assert_eq!(kept, [Some(0), Some(1), Some(2)]);
     // The denominator still counts the tokens of all nine.
-    let tokens: usize = seen.rollouts.iter().map(|y| y.tokens.len()).sum();
+    let tokens: usize = experience.rollouts.iter().map(|y| y.tokens.len()).sum();
     assert_eq!(batch.items[0].rl[0], 1.0 / tokens as f32);
 }
 
@@ -82,8 +82,8 @@ fn level_groups_are_left_out_where_only_the_reward_counts() {
 fn prompts_that_do_not_fit_are_dropped_and_counted() {
     let (folder, policy) = world();
     let recipe = recipe(folder.path(), &["distill.max_prompt_tokens=10"]);
-    let seen = experience(&policy, &recipe);
-    let batch = batch(&policy, &seen, &recipe);
+    let experience = experience(&policy, &recipe);
+    let batch = batch(&policy, &experience, &recipe);
     let counts = Counts { distilled: 0, truncated: 3, overlong: 6, unreferenced: 0 };
     assert_eq!(batch.counts, counts);
 }
@@ -100,8 +100,8 @@ fn shuffled_feedback_is_of_another_task() {
     let (folder, policy) = world();
     let own = recipe(folder.path(), &[]);
     let shuffled = recipe(folder.path(), &["distill.feedback=shuffled"]);
-    let mut seen = experience(&policy, &own);
-    for (i, outcome) in seen.outcomes.iter_mut().enumerate() {
+    let mut experience = experience(&policy, &own);
+    for (i, outcome) in experience.outcomes.iter_mut().enumerate() {
         let error = vsdpo_artifact::ExecError {
             kind: vsdpo_artifact::FailureKind::Exception,
             message: format!("error {i}"),
@@ -112,7 +112,7 @@ fn shuffled_feedback_is_of_another_task() {
     }
     let texts = |recipe: &Recipe| -> Vec<String> {
         let decode = |i: &Item| policy.tokenizer().decode(&i.teacher.as_ref().unwrap().ids).0;
-        batch(&policy, &seen, recipe).items.iter().filter(|i| i.teacher.is_some()).map(decode).collect()
+        batch(&policy, &experience, recipe).items.iter().filter(|i| i.teacher.is_some()).map(decode).collect()
     };
     assert!(texts(&own)[0].contains("error 0\n") && texts(&shuffled)[0].contains("error 3\n"));
 }
@@ -121,10 +121,10 @@ fn shuffled_feedback_is_of_another_task() {
 fn reference_context_shows_the_reference() {
     let (folder, policy) = world();
     let recipe = recipe(folder.path(), &["distill.context=reference"]);
-    let mut seen = experience(&policy, &recipe);
-    seen.tasks[2].reference = None;
-    let batch = batch(&policy, &seen, &recipe);
+    let mut experience = experience(&policy, &recipe);
+    experience.tasks[2].reference = None;
+    let batch = batch(&policy, &experience, &recipe);
     assert_eq!((batch.counts.distilled, batch.counts.unreferenced), (4, 2));
     let shown = policy.tokenizer().decode(&batch.items[0].teacher.as_ref().unwrap().ids).0;
-    assert!(shown.contains(seen.tasks[0].reference.as_ref().unwrap().trim_end()));
+    assert!(shown.contains(experience.tasks[0].reference.as_ref().unwrap().trim_end()));
 }

@@ -31,7 +31,7 @@ pub enum Divergence {
     },
 }
 
-/// Vocabulary entries that the divergence tells apart.
+/// Support of the divergence: the whole vocabulary, or the top k and one bucket for the rest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Support {
@@ -183,7 +183,7 @@ pub(super) fn importance(kind: Importance, cap: f32, logp: f32, behaviour: f32, 
 
 /// Student and teacher reduced to the student's k likeliest entries and a bucket for the rest.
 pub(super) struct Buckets {
-    /// The entries told apart, in no particular order.
+    /// The entries with a bucket of their own, in no particular order.
     pub ids: Vec<u32>,
     /// Probabilities of the student: the entries, then the rest.
     pub p: Vec<f32>,

@@ -6,7 +6,7 @@
 
 use super::distill::Divergence;
 use super::grpo::Clipped;
-use super::row::{Row, Rows, entropy, softmax};
+use super::row::{Row, Rows, entropy, get, softmax};
 use super::{Components, HeadInput, HeadOutput, LossConfig, LossError, Streams, TokenStats};
 use rayon::prelude::*;
 use vsdpo_policy::ops::matrix::{Mat, Threads, matmul, matmul_add};
@@ -84,11 +84,6 @@ pub fn token_logprobs(
         entropies.extend(stats.iter().map(|s| s.1));
     }
     Ok((logps, entropies))
-}
-
-/// Element t of a stream that may be absent.
-pub(super) fn get(stream: &[f32], t: usize) -> Option<f32> {
-    stream.get(t).copied()
 }
 
 impl Streams<'_> {

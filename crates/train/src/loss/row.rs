@@ -2,11 +2,15 @@
 
 use super::distill::{self, Buckets, Divergence, LogProbs, Support};
 use super::grpo::{self, Surrogate};
-use super::head::get;
 use super::{Components, HeadInput, HeadOutput, LossConfig, ce};
 use vsdpo_policy::ops::simd;
 
-/// What one row yields besides its gradient.
+/// Element t of a stream that may be absent.
+pub(super) fn get(stream: &[f32], t: usize) -> Option<f32> {
+    stream.get(t).copied()
+}
+
+/// Losses and statistics of one row.
 #[derive(Clone, Copy)]
 pub(super) struct Row {
     logp: f32,
@@ -58,7 +62,7 @@ impl Rows<'_> {
         row
     }
 
-    /// The part of a row that looks at the teacher's logits `u`.
+    /// The distillation part of a row, from the teacher's logits `u`.
     #[inline(always)]
     fn distilled(
         &self,
@@ -125,7 +129,7 @@ impl Rows<'_> {
     }
 }
 
-/// What all divergences' gradients share.
+/// The parts of the gradient that do not depend on the divergence.
 #[derive(Clone, Copy)]
 struct Gradient {
     target: usize,
@@ -147,7 +151,7 @@ impl Gradient {
 }
 
 impl Buckets {
-    /// The gradient over the buckets: inside the rest, the student's shape is left alone.
+    /// The gradient over the buckets; within the tail, the student's distribution is unconstrained.
     fn write(
         &self,
         z: &mut [f32],

@@ -153,7 +153,7 @@ fn kl(lp: &[f64], lq: &[f64]) -> f64 {
     lp.iter().zip(lq).map(|(p, q)| p.exp() * (p - q)).sum()
 }
 
-/// The divergence in f64; the entries told apart come from `base`.
+/// The divergence in f64; the buckets come from `base`.
 fn divergence(lp: &[f64], lq: &[f64], base: &[f64], cfg: &LossConfig) -> f64 {
     let bucket = |l: &[f64]| match cfg.support {
         Support::Full => l.to_vec(),
@@ -434,7 +434,7 @@ fn buckets_never_exceed_the_full_divergence() {
         assert!(few.tokens.kl[t] < full.tokens.kl[t]);
         assert!((many.tokens.kl[t] - full.tokens.kl[t]).abs() < 1e-5);
     }
-    close(&many.dh, &f64s(&full.dh), 1e-5, "all entries told apart");
+    close(&many.dh, &f64s(&full.dh), 1e-5, "a bucket for each entry");
 }
 
 #[test]

@@ -117,12 +117,12 @@ impl Default for RenderSection {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RewardSection {
-    /// Also judge a render beside its task's reference, where there is one: of charts ChartMimic's
+    /// Also compare a render with its task's reference, where there is one: of charts ChartMimic's
     /// metrics and a visual score, which costs about three more processes a rollout; of pages
     /// Design2Code's, three more screenshots.
     pub reference: bool,
     /// Hugging Face folder of a CLIP. It then has half of the visual score of a chart, which is
-    /// structure alone otherwise, and an axis of its own of a page, which is not judged otherwise.
+    /// structure alone otherwise, and an axis of its own of a page, which is "not judged" otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<PathBuf>,
 }
@@ -168,7 +168,7 @@ pub struct DistillSection {
     pub weight: f32,
     /// Divergence of student and teacher.
     pub divergence: Divergence,
-    /// Vocabulary entries that the divergence tells apart.
+    /// Support of the divergence: the whole vocabulary, or the top k and one bucket for the rest.
     pub support: Support,
     /// Parts of the feedback on a render; the text of an error is always shown.
     pub channels: Vec<Channel>,

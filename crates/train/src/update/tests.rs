@@ -19,11 +19,11 @@ fn world() -> World {
 fn gradients(
     world: &World,
     teacher: &Teacher,
-    seen: &Experience,
+    experience: &Experience,
     budget: usize,
 ) -> (Components, Vec<f32>, usize) {
     let recipe = recipe(world.folder.path(), &["sft.weight=0.5"]);
-    let batch = batch(&world.policy, seen, &recipe);
+    let batch = batch(&world.policy, experience, &recipe);
     let config = loss_config(&StepContext::new(&recipe, 0));
     let mut sum = Gradients::new(&world.policy, teacher, &config).unwrap();
     let cuts = micro_batches(&batch.items, budget);
@@ -37,13 +37,13 @@ fn gradients(
 #[test]
 fn loss_and_gradient_do_not_depend_on_micro_batches() {
     let world = world();
-    let seen = experience(&world.policy, &recipe(world.folder.path(), &[]));
-    let (whole, want, one) = gradients(&world, &Teacher::Live, &seen, usize::MAX);
+    let experience = experience(&world.policy, &recipe(world.folder.path(), &[]));
+    let (whole, want, one) = gradients(&world, &Teacher::Live, &experience, usize::MAX);
     assert_eq!(one, 1);
     assert!(want.len() > 10_000 && whole.distill > 0.0 && whole.ce > 1.0, "{whole:?}");
     let scale = want.iter().fold(0f32, |m, g| m.max(g.abs()));
     for budget in [1, 400, 900] {
-        let (losses, got, cuts) = gradients(&world, &Teacher::Live, &seen, budget);
+        let (losses, got, cuts) = gradients(&world, &Teacher::Live, &experience, budget);
         assert!(cuts > 1);
         let close = |a: f64, b: f64| (a - b).abs() <= 1e-5 * b.abs().max(1e-3);
         assert!(close(losses.distill, whole.distill), "{losses:?} {whole:?}");
@@ -57,8 +57,8 @@ fn loss_and_gradient_do_not_depend_on_micro_batches() {
 fn micro_batches_cover_the_items_in_order() {
     let world = world();
     let recipe = recipe(world.folder.path(), &[]);
-    let seen = experience(&world.policy, &recipe);
-    let batch = batch(&world.policy, &seen, &recipe);
+    let experience = experience(&world.policy, &recipe);
+    let batch = batch(&world.policy, &experience, &recipe);
     let cost = batch.items[0].cost();
     let cuts = micro_batches(&batch.items, 2 * cost);
     let covered: Vec<usize> = cuts.iter().cloned().flatten().collect();
@@ -71,8 +71,8 @@ fn micro_batches_cover_the_items_in_order() {
 fn a_teacher_with_the_same_weights_and_prompt_agrees() {
     let world = world();
     let recipe = recipe(world.folder.path(), &["grpo.weight=0"]);
-    let seen = experience(&world.policy, &recipe);
-    let mut batch = batch(&world.policy, &seen, &recipe);
+    let experience = experience(&world.policy, &recipe);
+    let mut batch = batch(&world.policy, &experience, &recipe);
     batch.items.iter_mut().for_each(|i| i.teacher = i.teacher.take().map(|_| i.prompt.clone()));
     let config = loss_config(&StepContext::new(&recipe, 0));
     for teacher in [Teacher::Live, Teacher::Base(Box::new(world.policy.frozen_copy().unwrap()))] {
@@ -87,9 +87,9 @@ fn a_teacher_with_the_same_weights_and_prompt_agrees() {
 fn a_frozen_teacher_scores_with_its_own_head() {
     let world = world();
     let recipe = recipe(world.folder.path(), &["grpo.weight=0", "distill.teacher=base"]);
-    let seen = experience(&world.policy, &recipe);
+    let experience = experience(&world.policy, &recipe);
     let teacher = Teacher::begin(&recipe, &world.policy).unwrap();
-    let batch = batch(&world.policy, &seen, &recipe);
+    let batch = batch(&world.policy, &experience, &recipe);
     let item = batch.items.iter().position(|i| i.teacher.is_some()).unwrap();
     let prompt = batch.items[item].teacher.as_ref().unwrap();
     let want = world.policy.logprobs(prompt, &batch.items[item].tokens).unwrap();
@@ -111,8 +111,8 @@ fn a_step_lowers_the_loss_it_was_taken_on() {
     let recipe = recipe(world.folder.path(), &["sft.weight=1", "optim.warmup_steps=0", "optim.lr=3e-3"]);
     let weights = crate::loss::Weights { ce: 1.0, distill: 0.0, grpo: 0.0 };
     let context = StepContext { weights, ..StepContext::new(&recipe, 0) };
-    let seen = experience(&world.policy, &recipe);
-    let batch = Batch::assemble(&world.policy, &seen, &context).unwrap();
+    let experience = experience(&world.policy, &recipe);
+    let batch = Batch::assemble(&world.policy, &experience, &context).unwrap();
     let mut adam = optimizer(&recipe, &world.policy).unwrap();
     let mut losses = Vec::new();
     for _ in 0..12 {

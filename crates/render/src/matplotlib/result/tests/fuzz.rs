@@ -16,7 +16,7 @@ const SOURCE: &str = "plt.title('é')\nplt.plot([1, 2])  # 漢字\n";
 
 /// Everything that the rest of the program relies on. Written apart from the checks of the parser.
 fn promises(outcome: &Outcome) -> Result<(), String> {
-    let told = |ok: bool, what: &str| if ok { Ok(()) } else { Err(format!("{what}: {outcome:?}")) };
+    let holds = |ok: bool, what: &str| if ok { Ok(()) } else { Err(format!("{what}: {outcome:?}")) };
     let plain = |t: &str, lines: bool| {
         let ok = |c: char| !c.is_control() || (lines && (c == '\n' || c == '\t'));
         t.chars().all(|c| {
@@ -27,23 +27,23 @@ fn promises(outcome: &Outcome) -> Result<(), String> {
     match outcome {
         Outcome::Failed { error } => {
             let kind = !matches!(error.kind, FailureKind::Timeout | FailureKind::Crash);
-            told(kind, "a kind of ours")?;
-            told(plain(&error.message, false) && length(&error.message) <= 2000, "message")?;
-            told(plain(&error.traceback, true) && length(&error.traceback) <= 8000, "traceback")?;
-            told(error.span.is_none_or(|s| s.text(SOURCE).is_some()), "span")
+            holds(kind, "a kind of ours")?;
+            holds(plain(&error.message, false) && length(&error.message) <= 2000, "message")?;
+            holds(plain(&error.traceback, true) && length(&error.traceback) <= 8000, "traceback")?;
+            holds(error.span.is_none_or(|s| s.text(SOURCE).is_some()), "span")
         }
         Outcome::Rendered(r) => {
-            told((1..=64).contains(&r.pages.len()), "pages")?;
+            holds((1..=64).contains(&r.pages.len()), "pages")?;
             for Page { image } in &r.pages {
                 let sides = (1..=65_535).contains(&image.width) && (1..=65_535).contains(&image.height);
-                told(sides, "sides")?;
+                holds(sides, "sides")?;
                 let area = image.width as usize * image.height as usize;
-                told(area <= 16 << 20 && image.rgba.len() == area * 4, "pixels")?;
+                holds(area <= 16 << 20 && image.rgba.len() == area * 4, "pixels")?;
             }
-            told(r.elements.len() <= 20_000 && r.notes.len() <= 32, "counts")?;
-            told(r.notes.iter().all(|n| plain(n, true) && length(n) <= 2000), "notes")?;
+            holds(r.elements.len() <= 20_000 && r.notes.len() <= 32, "counts")?;
+            holds(r.notes.iter().all(|n| plain(n, true) && length(n) <= 2000), "notes")?;
             for (i, e) in r.elements.iter().enumerate() {
-                element_promises(e, i, r).or_else(|what| told(false, what))?;
+                element_promises(e, i, r).or_else(|what| holds(false, what))?;
             }
             Ok(())
         }
@@ -51,29 +51,29 @@ fn promises(outcome: &Outcome) -> Result<(), String> {
 }
 
 fn element_promises(e: &Element, i: usize, r: &Rendered) -> Result<(), &'static str> {
-    let told = |ok: bool, what: &'static str| if ok { Ok(()) } else { Err(what) };
+    let holds = |ok: bool, what: &'static str| if ok { Ok(()) } else { Err(what) };
     let Some(Page { image }) = r.pages.get(e.page as usize) else { return Err("page") };
     let (w, h) = (image.width as f32, image.height as f32);
     // A comparison with NaN is false, so these also ask for numbers.
     let upright = |b: Region| b.x0 <= b.x1 && b.y0 <= b.y1;
     let near = |x: f32, y: f32| x >= -4.0 * w && x <= 5.0 * w && y >= -4.0 * h && y <= 5.0 * h;
     let b = e.region;
-    told(e.id as usize == i, "id")?;
-    told(upright(b) && b.x0 >= 0.0 && b.y0 >= 0.0 && b.x1 <= w && b.y1 <= h, "region")?;
-    told(e.layout.is_none_or(|b| upright(b) && near(b.x0, b.y0) && near(b.x1, b.y1)), "layout")?;
-    told(e.points.len() <= 512 && e.points.iter().all(|p| near(p[0], p[1])), "points")?;
-    told(e.values.len() <= 64 && e.values.iter().all(|v| v.is_finite()), "values")?;
-    told(e.stack.len() <= 64 && e.stack.iter().all(|s| s.text(SOURCE).is_some()), "stack")?;
+    holds(e.id as usize == i, "id")?;
+    holds(upright(b) && b.x0 >= 0.0 && b.y0 >= 0.0 && b.x1 <= w && b.y1 <= h, "region")?;
+    holds(e.layout.is_none_or(|b| upright(b) && near(b.x0, b.y0) && near(b.x1, b.y1)), "layout")?;
+    holds(e.points.len() <= 512 && e.points.iter().all(|p| near(p[0], p[1])), "points")?;
+    holds(e.values.len() <= 64 && e.values.iter().all(|v| v.is_finite()), "values")?;
+    holds(e.stack.len() <= 64 && e.stack.iter().all(|s| s.text(SOURCE).is_some()), "stack")?;
     let fine =
         |t: &Option<String>| t.as_ref().is_none_or(|t| t.chars().count() <= 2000 && !t.contains('\u{1b}'));
-    told(fine(&e.text) && fine(&e.label) && fine(&e.pattern), "texts")?;
-    told(e.font_px.is_none_or(f32::is_finite) && e.rotation.is_none_or(f32::is_finite), "numbers")?;
-    told(e.axis.is_none_or(|a| "xyz".contains(a)), "axis")?;
+    holds(fine(&e.text) && fine(&e.label) && fine(&e.pattern), "texts")?;
+    holds(e.font_px.is_none_or(f32::is_finite) && e.rotation.is_none_or(f32::is_finite), "numbers")?;
+    holds(e.axis.is_none_or(|a| "xyz".contains(a)), "axis")?;
     let link = |id: Option<u32>, fits: fn(&Element) -> bool| {
         id.is_none_or(|id| r.elements.get(id as usize).is_some_and(fits))
     };
-    told(link(e.parent, |p| p.parent.is_none()), "parent")?;
-    told(link(e.axes, |a| a.kind == ElementKind::Axes), "axes")
+    holds(link(e.parent, |p| p.parent.is_none()), "parent")?;
+    holds(link(e.axes, |a| a.kind == ElementKind::Axes), "axes")
 }
 
 /// The class of an answer, for the count: what was accepted, or the rule that was broken.
@@ -158,7 +158,7 @@ fn no_input_breaks_the_parser_or_its_promises() {
         "a reference to no element",
         "axes that are none",
         "a span outside the source",
-        "a failure that only the supervisor can tell",
+        "a failure that only the supervisor can report",
     ] {
         assert!(counts.keys().any(|c| c.contains(class)), "{class} is never met: {counts:#?}");
     }
