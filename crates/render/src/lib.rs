@@ -5,8 +5,8 @@
 //! - `matplotlib`: a supervisor in Rust, which never runs untrusted code, keeps two fork servers of
 //!   Python (`zygote.py`) with the plotting libraries imported. Every script runs in a forked child
 //!   that first gives up the network, the file system, other processes and most system calls, and
-//!   then runs the script under the probe (`probe.py`). A fork costs less than a new process because
-//!   imports take most of the time of a chart.
+//!   then runs the script under the probe (`probe.py`). A fork costs less than a new process
+//!   because imports take most of the time of a chart.
 //! - `chromium`: long-lived browsers without a network, one context per page.
 //! - `python`: the pool of fork servers, which every renderer of Python scripts uses.
 //!

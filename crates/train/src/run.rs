@@ -17,16 +17,15 @@ pub fn run(recipe: &Recipe, env: &Environment, options: RunOptions) -> Result<Ru
     let mut trainer = Trainer::begin(recipe, env.renderer(), options)?;
     while let Some(context) = trainer.next_step() {
         let (mut clock, mut experience) = (Clock::start(), Experience::default());
-        let state = &mut trainer.state;
+        let policy = &trainer.state.policy;
 
-        experience.tasks =
-            trainer.tasks.batch(recipe.seed, context.step as u64, recipe.rollout.prompts_per_step)?;
-        experience.prompts = encode(&state.policy, &experience.tasks)?;
+        experience.tasks = context.draw(&trainer.tasks)?;
+        experience.prompts = encode(policy, &experience.tasks)?;
         clock.lap("encode");
         if context.weights.sampling() {
             // y ~ pi_theta(. | x)
             experience.rollouts =
-                sample(&state.policy, &experience.tasks, &experience.prompts, &context.sampling())?;
+                sample(policy, &experience.tasks, &experience.prompts, &context.sampling())?;
             clock.lap("generation");
             if trainer.stopped() {
                 break;
@@ -52,7 +51,7 @@ pub fn run(recipe: &Recipe, env: &Environment, options: RunOptions) -> Result<Ru
             break;
         }
         // Equations 1 and 2, and every denominator.
-        let batch = Batch::assemble(&trainer.state.policy, &experience, &context)?;
+        let batch = Batch::assemble(policy, &experience, &context)?;
         clock.lap("batch");
         // Equations 3, 6 and 7, and the step.
         let state = &mut trainer.state;

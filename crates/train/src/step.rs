@@ -3,6 +3,8 @@
 use crate::loss::Weights;
 use crate::recipe::Recipe;
 use crate::stages::Sampling;
+use vsdpo_artifact::Task;
+use vsdpo_data::{DataError, TaskStream};
 use vsdpo_policy::SampleConfig;
 
 /// One step of a run.
@@ -20,6 +22,14 @@ impl<'a> StepContext<'a> {
     /// Step `step` of a run.
     pub fn new(recipe: &'a Recipe, step: usize) -> Self {
         Self { recipe, step, weights: recipe.loss_weights(step) }
+    }
+
+    /// x: the tasks of this step.
+    ///
+    /// # Errors
+    /// Returns an error for a row or picture that cannot be read.
+    pub fn draw(&self, tasks: &TaskStream) -> Result<Vec<Task>, DataError> {
+        tasks.batch(self.recipe.seed, self.step as u64, self.recipe.rollout.prompts_per_step)
     }
 
     /// How this step samples, with a seed of its own.

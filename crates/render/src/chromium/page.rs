@@ -272,8 +272,8 @@ impl Visit<'_> {
         }
     }
 
-    /// The answer with this id, or the next event. Measures memory meanwhile, because memory outside
-    /// the JavaScript heap has no limit of its own.
+    /// The answer with this id, or the next event. Measures memory meanwhile, because memory
+    /// outside the JavaScript heap has no limit of its own.
     fn next(&mut self, id: u64) -> Result<Result<Value, Event>, PageError> {
         loop {
             let soon = self.measure_at.min(self.deadline);

@@ -53,8 +53,8 @@ impl Want {
     }
 }
 
-/// Runs chart scripts in forked, sandboxed processes and records the inputs of ChartMimic's metrics.
-/// Thread safe; share it by reference.
+/// Runs chart scripts in forked, sandboxed processes and records the inputs of ChartMimic's
+/// metrics. Thread safe; share it by reference.
 pub struct ChartRecorder {
     pool: Pool,
     /// Names everything beside the script that decides its records.

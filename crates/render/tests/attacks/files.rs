@@ -80,7 +80,10 @@ fn writing(secret: &Path) -> Vec<Attack> {
             "change the source of the fork server, which later children import",
             Landlock,
             NoAccess,
-            "import sys\nopen(sys.modules['probe'].__file__, 'a').write('raise SystemExit')".into(),
+            // A folder of the same user is first met as a read-only mount.
+            "import sys\ntry: open(sys.modules['probe'].__file__, 'a').write('raise SystemExit')\n\
+             except OSError as e: raise PermissionError(13, str(e)) if e.errno == 30 else e"
+                .into(),
         ),
         python(
             "create a file in a folder open to all",

@@ -122,7 +122,7 @@ pub struct RewardSection {
     /// Design2Code's, three more screenshots.
     pub reference: bool,
     /// Hugging Face folder of a CLIP. It then has half of the visual score of a chart, which is
-    /// structure alone otherwise, and an axis of its own of a page, which is "not judged" otherwise.
+    /// structure alone otherwise, and an axis of its own of a page, "not judged" otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<PathBuf>,
 }
