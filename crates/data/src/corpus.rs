@@ -4,7 +4,7 @@ use crate::chartmimic::ChartMimic;
 use crate::error::{DataError, Reason, Skipped, Skips, tally};
 use crate::picture::{Picture, decode};
 use crate::record::{Record, Rows};
-use crate::{DataConfig, chart2code, design2code, jsonl};
+use crate::{DataConfig, DataSet, chart2code, design2code, jsonl, websight};
 use std::collections::BTreeMap;
 use std::path::Path;
 use vsdpo_artifact::{Domain, Task};
@@ -25,11 +25,11 @@ impl Corpus {
     /// row.
     pub fn open(config: &DataConfig, skipped: &mut dyn FnMut(&Skipped)) -> Result<Self, DataError> {
         config.check()?;
-        if config.path.as_os_str().is_empty() {
+        if config.path.as_os_str().is_empty() && !config.dataset.is_generated() {
             return Err(DataError::Key {
                 key: "path",
-                problem: format!("is not given, and {:?} lies in files", config.kind),
-                help: "name its file or folder",
+                problem: format!("is not given, but {:?} is read from files", config.dataset.name()),
+                help: "give its file or folder",
             });
         }
         let mut skips = Skips { counts: BTreeMap::new(), listener: skipped };
@@ -140,39 +140,45 @@ impl Corpus {
 /// The rows of a checked configuration.
 fn open(config: &DataConfig, skips: &mut Skips) -> Result<Box<dyn Rows>, DataError> {
     let (path, split, limit) = (config.path.as_path(), config.split.as_str(), config.limit);
-    let parts = ["chartmimic", "jsonl"].contains(&config.kind.as_str());
-    if !parts && split != "train" {
+    if !config.dataset.has_splits() && split != "train" {
         return Err(DataError::Key {
             key: "split",
-            problem: format!("{:?} has no {split:?}", config.kind),
-            help: "leave it out: the data set has one part",
+            problem: format!("{:?} has no split {split:?}", config.dataset.name()),
+            help: "leave it out: the only split is \"train\"",
         });
     }
-    Ok(match config.kind.as_str() {
-        "chart2code" => Box::new(chart2code::open(path, limit, skips)?),
-        "chartmimic" => Box::new(ChartMimic::open(path, split, limit, skips)?),
-        "jsonl" => Box::new(jsonl::open(config, skips)?),
-        "design2code" if !design2code::in_parquet(path) => {
-            Box::new(design2code::Folder::open(path, limit, skips)?)
+    Ok(match config.dataset {
+        DataSet::Mini => {
+            return Err(DataError::Key {
+                key: "type",
+                problem: "\"mini\" is generated and has no rows to read".into(),
+                help: "choose a data set that is read from files",
+            });
         }
-        _ => in_parquet(config, skips)?,
+        DataSet::Chart2Code => Box::new(chart2code::open(path, limit, skips)?),
+        DataSet::ChartMimic => Box::new(ChartMimic::open(path, split, limit, skips)?),
+        DataSet::WebSight | DataSet::WebCode2M => parquet(config, websight::PROMPT, skips)?,
+        DataSet::Design2Code if design2code::in_parquet(path) => parquet(config, design2code::PROMPT, skips)?,
+        DataSet::Design2Code => Box::new(design2code::Folder::open(path, limit, skips)?),
+        DataSet::Jsonl => Box::new(jsonl::open(config, skips)?),
     })
 }
 
-/// The data sets that are published in Parquet.
+/// Rows in Parquet files; `prompt` is the instruction of every task.
 #[cfg(feature = "parquet")]
-fn in_parquet(config: &DataConfig, skips: &mut Skips) -> Result<Box<dyn Rows>, DataError> {
-    use crate::{shards, webcode2m, websight};
-    let keys = webcode2m::Keys(config);
-    let prompt = if config.kind == "design2code" { design2code::PROMPT } else { websight::PROMPT };
-    Ok(Box::new(shards::Shards::open(&config.path, prompt, &keys, config.limit, skips)?))
+fn parquet(config: &DataConfig, prompt: &'static str, skips: &mut Skips) -> Result<Box<dyn Rows>, DataError> {
+    use crate::{shards::Shards, webcode2m::Keys};
+    Ok(Box::new(Shards::open(&config.path, prompt, &Keys(config), config.limit, skips)?))
 }
 
 #[cfg(not(feature = "parquet"))]
-fn in_parquet(config: &DataConfig, _: &mut Skips) -> Result<Box<dyn Rows>, DataError> {
+fn parquet(config: &DataConfig, _: &'static str, _: &mut Skips) -> Result<Box<dyn Rows>, DataError> {
     Err(DataError::Key {
         key: "type",
-        problem: format!("{:?} lies in Parquet files, which this build does not read", config.kind),
+        problem: format!(
+            "{:?} is stored in Parquet files, which this build cannot read",
+            config.dataset.name()
+        ),
         help: "build with the default features",
     })
 }

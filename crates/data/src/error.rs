@@ -7,22 +7,22 @@ use std::path::{Path, PathBuf};
 /// Why tasks cannot be had; one line with the place and the help.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
-    /// `[data] type` names no known data set.
-    #[error("data.type: no data set is called '{name}'; use {known}")]
-    UnknownType {
-        /// What it names.
+    /// No data set has this name.
+    #[error("no data set is called {name:?}; help: use {known}")]
+    UnknownDataSet {
+        /// The name as given.
         name: String,
-        /// What there is.
+        /// The known names.
         known: String,
     },
     /// The data set does not have this domain.
-    #[error("data.domain: there are no {domain} tasks in \"{kind}\"; use {known}")]
+    #[error("data.domain: {dataset:?} has no {domain} tasks; help: use {known}")]
     UnknownDomain {
         /// The data set.
-        kind: String,
+        dataset: &'static str,
         /// The domain that was asked for.
         domain: &'static str,
-        /// What it has.
+        /// The domains of the data set.
         known: String,
     },
     /// A key of the configuration has no usable value.
@@ -149,4 +149,13 @@ impl Skips<'_> {
 pub(crate) fn tally(counts: &BTreeMap<Reason, u64>) -> String {
     let parts: Vec<String> = counts.iter().map(|(reason, n)| format!("{n} {}", reason.name())).collect();
     if parts.is_empty() { "none".into() } else { parts.join(", ") }
+}
+
+/// `"a", "b" or "c"`.
+pub(crate) fn quoted_list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut names: Vec<String> = names.map(|name| format!("{name:?}")).collect();
+    match (names.pop(), names.is_empty()) {
+        (Some(last), false) => format!("{} or {last}", names.join(", ")),
+        (last, _) => last.unwrap_or_default(),
+    }
 }

@@ -30,6 +30,7 @@ mod archive;
 mod chart2code;
 mod chartmimic;
 mod corpus;
+mod dataset;
 mod design2code;
 mod error;
 mod jsonl;
@@ -44,10 +45,10 @@ mod shards;
 mod table;
 #[cfg(feature = "parquet")]
 mod webcode2m;
-#[cfg(feature = "parquet")]
 mod websight;
 
 pub use corpus::Corpus;
+pub use dataset::DataSet;
 pub use design2code::{PLACEHOLDER as DESIGN2CODE_PLACEHOLDER, PROMPT as DESIGN2CODE_PROMPT, in_parquet};
 pub use error::{DataError, Reason, Skipped};
 pub use jsonl::line as jsonl_line;
@@ -56,6 +57,7 @@ pub use record::Record;
 #[cfg(feature = "parquet")]
 pub use shards::reads_damaged_files;
 
+use error::quoted_list;
 use mini::{Split, World};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -67,10 +69,10 @@ use vsdpo_artifact::{Domain, Task};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// The data set, by the name in the table above.
+    /// The data set; its name in a recipe is in the table of this crate's documentation.
     #[serde(rename = "type")]
-    pub kind: String,
-    /// Where it lies; nothing for `mini`.
+    pub dataset: DataSet,
+    /// File or folder of the data set; empty for `mini`.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub path: PathBuf,
     /// Domain of the tasks.
@@ -93,66 +95,49 @@ pub struct DataConfig {
     pub max_tokens: Option<u64>,
 }
 
-/// The data sets, each with the domains that its tasks may have.
-const KINDS: [(&str, &[Domain]); 7] = [
-    ("mini", &[Domain::Chart, Domain::Web]),
-    ("chart2code", &[Domain::Chart]),
-    ("chartmimic", &[Domain::Chart]),
-    ("websight", &[Domain::Web]),
-    ("webcode2m", &[Domain::Web]),
-    ("design2code", &[Domain::Web]),
-    ("jsonl", &[Domain::Chart, Domain::Web]),
-];
-
 impl DataConfig {
     /// Files that answers may use by name, because their prompts say so.
     ///
     /// # Errors
     /// One is not where the data set lies.
     pub fn common(&self) -> Result<BTreeMap<String, Vec<u8>>, DataError> {
-        if self.kind == "design2code" { design2code::common(&self.path) } else { Ok(BTreeMap::new()) }
+        match self.dataset {
+            DataSet::Design2Code => design2code::common(&self.path),
+            DataSet::Mini
+            | DataSet::Chart2Code
+            | DataSet::ChartMimic
+            | DataSet::WebSight
+            | DataSet::WebCode2M
+            | DataSet::Jsonl => Ok(BTreeMap::new()),
+        }
     }
 
-    /// Whether the data set is known, has the domain, and knows the keys that are given.
+    /// Returns an error if the data set does not have the domain or one of the given filters.
     fn check(&self) -> Result<(), DataError> {
-        let Some((kind, domains)) = KINDS.iter().find(|(kind, _)| *kind == self.kind) else {
-            let known = either(KINDS.iter().map(|(kind, _)| *kind));
-            return Err(DataError::UnknownType { name: self.kind.clone(), known });
-        };
-        if !domains.contains(&self.domain) {
-            return Err(DataError::UnknownDomain {
-                kind: self.kind.clone(),
-                domain: self.domain.name(),
-                known: either(domains.iter().map(|domain| domain.name())),
-            });
+        if !self.dataset.domains().contains(&self.domain) {
+            return Err(self.unknown_domain());
         }
-        let keys = [
+        let filters = [
             ("min_score", self.min_score.is_some()),
             ("lang", !self.lang.is_empty()),
             ("max_tokens", self.max_tokens.is_some()),
         ];
-        match keys.into_iter().find(|(_, given)| *given && *kind != "webcode2m") {
+        match filters.into_iter().find(|(_, given)| *given && !self.dataset.has_filters()) {
             Some((key, _)) => Err(DataError::Key {
                 key,
-                problem: format!("is given, but the rows of {kind:?} do not have it"),
-                help: "leave it out: it is for \"webcode2m\"",
+                problem: format!("is given, but the rows of {:?} do not have it", self.dataset.name()),
+                help: "leave it out: only \"webcode2m\" has this filter",
             }),
             None => Ok(()),
         }
     }
-}
 
-/// The domains that a data set's tasks may have; none if there is no such data set.
-pub fn domains(kind: &str) -> &'static [Domain] {
-    KINDS.iter().find(|(name, _)| *name == kind).map_or(&[], |(_, domains)| domains)
-}
-
-/// `"a", "b" or "c"`.
-fn either<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let mut names: Vec<String> = names.map(|name| format!("{name:?}")).collect();
-    match (names.pop(), names.is_empty()) {
-        (Some(last), false) => format!("{} or {last}", names.join(", ")),
-        (last, _) => last.unwrap_or_default(),
+    fn unknown_domain(&self) -> DataError {
+        DataError::UnknownDomain {
+            dataset: self.dataset.name(),
+            domain: self.domain.name(),
+            known: quoted_list(self.dataset.domains().iter().map(|domain| domain.name())),
+        }
     }
 }
 
@@ -171,7 +156,7 @@ fn train() -> String {
 impl Default for DataConfig {
     fn default() -> Self {
         Self {
-            kind: "mini".into(),
+            dataset: DataSet::Mini,
             path: PathBuf::new(),
             domain: chart(),
             split: train(),
@@ -186,12 +171,12 @@ impl Default for DataConfig {
 /// An opened data set. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct TaskStream {
-    kind: Kind,
+    origin: Origin,
 }
 
 #[derive(Clone, Debug)]
-enum Kind {
-    Mini { world: World, split: Split, limit: u64 },
+enum Origin {
+    Generated { world: World, split: Split, limit: u64 },
     Corpus(Arc<Corpus>),
 }
 
@@ -204,13 +189,20 @@ impl TaskStream {
     /// row.
     pub fn open(config: &DataConfig) -> Result<Self, DataError> {
         config.check()?;
-        let kind = match (config.kind.as_str(), World::of(config.domain)) {
-            ("mini", Some(world)) => {
-                Kind::Mini { world, split: mini_split(&config.split)?, limit: config.limit }
-            }
-            _ => Kind::Corpus(Arc::new(Corpus::open(config, &mut |_| {})?)),
+        let origin = match config.dataset {
+            DataSet::Mini => Origin::Generated {
+                world: World::of(config.domain).ok_or_else(|| config.unknown_domain())?,
+                split: mini_split(&config.split)?,
+                limit: config.limit,
+            },
+            DataSet::Chart2Code
+            | DataSet::ChartMimic
+            | DataSet::WebSight
+            | DataSet::WebCode2M
+            | DataSet::Design2Code
+            | DataSet::Jsonl => Origin::Corpus(Arc::new(Corpus::open(config, &mut |_| {})?)),
         };
-        Ok(Self { kind })
+        Ok(Self { origin })
     }
 
     /// The `n` tasks of one step. Depends on `seed`, `step` and position only, never on earlier
@@ -222,21 +214,21 @@ impl TaskStream {
     pub fn batch(&self, seed: u64, step: u64, n: usize) -> Result<Vec<Task>, DataError> {
         let first = step.wrapping_mul(n as u64);
         let positions = (0..n as u64).map(|i| first.wrapping_add(i));
-        match &self.kind {
-            Kind::Mini { world, split, limit } => {
+        match &self.origin {
+            Origin::Generated { world, split, limit } => {
                 let index = |position: u64| if *limit > 0 { position % limit } else { position };
                 Ok(positions.map(|position| world.task(*split, seed, index(position))).collect())
             }
-            Kind::Corpus(corpus) => corpus.tasks(seed, positions),
+            Origin::Corpus(corpus) => corpus.tasks(seed, positions),
         }
     }
 
     /// What a run's manifest says of the data: how the mini world's splits differ, or how many rows
     /// a corpus has and why others were left out.
     pub fn held_out(&self) -> serde_json::Value {
-        match &self.kind {
-            Kind::Mini { world, .. } => world.held_out(),
-            Kind::Corpus(corpus) => corpus.facts(),
+        match &self.origin {
+            Origin::Generated { world, .. } => world.held_out(),
+            Origin::Corpus(corpus) => corpus.facts(),
         }
     }
 }
@@ -254,8 +246,13 @@ fn mini_split(name: &str) -> Result<Split, DataError> {
 /// # Errors
 /// As [`TaskStream::open`].
 pub fn prepare(config: &DataConfig, note: &mut dyn FnMut(&str)) -> Result<(), DataError> {
-    match config.kind.as_str() {
-        "chart2code" => chart2code::prepare(&config.path, note),
-        _ => Ok(()),
+    match config.dataset {
+        DataSet::Chart2Code => chart2code::prepare(&config.path, note),
+        DataSet::Mini
+        | DataSet::ChartMimic
+        | DataSet::WebSight
+        | DataSet::WebCode2M
+        | DataSet::Design2Code
+        | DataSet::Jsonl => Ok(()),
     }
 }

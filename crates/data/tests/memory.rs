@@ -5,7 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::fmt::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use vsdpo_data::{Corpus, DataConfig};
+use vsdpo_data::{Corpus, DataConfig, DataSet};
 
 struct Counting;
 
@@ -48,7 +48,7 @@ fn twenty_thousand_rows_are_held_by_their_offsets() {
     }
     let bytes = text.len();
     std::fs::write(dir.path().join("train.jsonl"), text).unwrap();
-    let config = DataConfig { kind: "jsonl".into(), path: dir.path().to_owned(), ..DataConfig::default() };
+    let config = DataConfig { dataset: DataSet::Jsonl, path: dir.path().to_owned(), ..DataConfig::default() };
     let before = LIVE.load(Ordering::Relaxed);
     PEAK.store(before, Ordering::Relaxed);
     let corpus = Corpus::open(&config, &mut |_| {}).unwrap();
@@ -106,7 +106,7 @@ fn a_step_holds_its_rows_and_one_row_group() {
     let size = std::fs::metadata(&path).unwrap().len() as usize;
     assert!(size > 80_000_000, "{size}");
     let domain = vsdpo_artifact::Domain::Web;
-    let config = DataConfig { kind: "websight".into(), path, domain, ..DataConfig::default() };
+    let config = DataConfig { dataset: DataSet::WebSight, path, domain, ..DataConfig::default() };
     let start = || {
         let live = LIVE.load(Ordering::Relaxed);
         PEAK.store(live, Ordering::Relaxed);

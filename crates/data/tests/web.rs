@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 use vsdpo_artifact::Domain;
-use vsdpo_data::{Corpus, DataConfig, Picture, Record, Skipped, TaskStream, jsonl_line};
+use vsdpo_data::{Corpus, DataConfig, DataSet, Picture, Record, Skipped, TaskStream, jsonl_line};
 
-fn config(kind: &str, path: &Path) -> DataConfig {
-    DataConfig { kind: kind.into(), path: path.to_owned(), domain: Domain::Web, ..DataConfig::default() }
+fn config(dataset: DataSet, path: &Path) -> DataConfig {
+    DataConfig { dataset, path: path.to_owned(), domain: Domain::Web, ..DataConfig::default() }
 }
 
 /// A picture of 3 x 2 pixels of one grey.
@@ -115,8 +115,8 @@ fn open(config: &DataConfig) -> (Corpus, Vec<Skipped>) {
 
 #[test]
 fn a_row_becomes_a_task() {
-    for (kind, dir) in [("websight", corpus(websight)), ("webcode2m", corpus(webcode2m))] {
-        let (corpus, skipped) = open(&config(kind, dir.path()));
+    for (dataset, dir) in [(DataSet::WebSight, corpus(websight)), (DataSet::WebCode2M, corpus(webcode2m))] {
+        let (corpus, skipped) = open(&config(dataset, dir.path()));
         assert_eq!((corpus.len(), skipped.len()), (60, 0));
         let task = corpus.task(46).unwrap();
         assert_eq!((task.id.as_str(), task.domain), ("train-00001-7", Domain::Web));
@@ -126,14 +126,14 @@ fn a_row_becomes_a_task() {
     }
     // A single file is enough.
     let dir = corpus(websight);
-    let (one, _) = open(&config("websight", &dir.path().join("train-00001.parquet")));
+    let (one, _) = open(&config(DataSet::WebSight, &dir.path().join("train-00001.parquet")));
     assert_eq!((one.len(), number(&one.record(19).unwrap())), (20, 59));
 }
 
 #[test]
 fn rows_come_in_the_order_asked_for_however_they_lie() {
     let dir = corpus(websight);
-    let (corpus, _) = open(&config("websight", dir.path()));
+    let (corpus, _) = open(&config(DataSet::WebSight, dir.path()));
     let asked = [59, 0, 41, 0, 6, 7, 13, 39, 40, 59];
     let got: Vec<usize> = corpus.records(&asked).unwrap().iter().map(number).collect();
     assert_eq!(got, asked.map(|i| i as usize));
@@ -145,7 +145,7 @@ fn rows_come_in_the_order_asked_for_however_they_lie() {
 #[test]
 fn the_order_is_the_seeds_and_a_run_resumes_anywhere() {
     let dir = corpus(websight);
-    let config = config("websight", dir.path());
+    let config = config(DataSet::WebSight, dir.path());
     let ids = |source: &TaskStream, seed, step, n| -> Vec<String> {
         source.batch(seed, step, n).unwrap().into_iter().map(|t| t.id).collect()
     };
@@ -171,7 +171,7 @@ fn the_order_is_the_seeds_and_a_run_resumes_anywhere() {
 #[test]
 fn filters_keep_the_rows_that_the_columns_say() {
     let dir = corpus(webcode2m);
-    let base = config("webcode2m", dir.path());
+    let base = config(DataSet::WebCode2M, dir.path());
     let check = |config: &DataConfig, passes: &dyn Fn(usize) -> bool| {
         let (corpus, skipped) = open(config);
         let all: Vec<u64> = (0..corpus.len()).collect();
@@ -225,7 +225,7 @@ fn only_the_needed_columns_of_the_needed_row_groups_are_read() {
     // Row group 2 holds rows 7 to 13.
     let pages = ["text", "image.bytes"];
     spoil(&path, &|group, column| (group == 1 && pages.contains(&column)) || column == "score");
-    let filtered = DataConfig { min_score: Some(8), ..config("webcode2m", &path) };
+    let filtered = DataConfig { min_score: Some(8), ..config(DataSet::WebCode2M, &path) };
     let (corpus, _) = open(&filtered);
     assert_eq!((corpus.len(), number(&corpus.record(0).unwrap())), (6, 8));
     let error = corpus.record(2).unwrap_err().to_string();
@@ -233,7 +233,7 @@ fn only_the_needed_columns_of_the_needed_row_groups_are_read() {
     assert!(says.iter().all(|s| error.contains(s)) && !error.contains('\n'), "{error}");
     // Without a filter not even the scores.
     spoil(&path, &|group, column| group == 1 && pages.contains(&column));
-    let (corpus, _) = open(&config("webcode2m", &path));
+    let (corpus, _) = open(&config(DataSet::WebCode2M, &path));
     assert_eq!(corpus.task(7).unwrap().reference, Some(page(7)));
     let error = Corpus::open(&filtered, &mut |_| {}).unwrap_err().to_string();
     assert!(error.contains("row group 1, column `score`"), "{error}");
@@ -246,10 +246,10 @@ fn what_cannot_be_opened_says_so_in_one_line() {
         assert!(!error.contains('\n') && words.iter().all(|w| error.contains(w)), "{error}");
     };
     let dir = corpus(websight);
-    let at = |name: &str| config("websight", &dir.path().join(name));
+    let at = |name: &str| config(DataSet::WebSight, &dir.path().join(name));
     check(&at("none"), &["none", "name a .parquet file"]);
     let empty = tempfile::tempdir().unwrap();
-    check(&config("websight", empty.path()), &["holds no .parquet file", "v0.2/"]);
+    check(&config(DataSet::WebSight, empty.path()), &["holds no .parquet file", "v0.2/"]);
     check(&at("README.md"), &["README.md", "no whole Parquet file", "fetch it again"]);
     let whole = fs::read(dir.path().join("train-00000.parquet")).unwrap();
     fs::write(dir.path().join("cut.parquet"), &whole[..whole.len() / 2]).unwrap();
@@ -264,7 +264,7 @@ fn what_cannot_be_opened_says_so_in_one_line() {
     let mut scored = websight(0..3);
     scored.push(("score", texts((0..3).map(|_| Some("9".into())))));
     write(&dir.path().join("a.parquet"), scored, 7, Compression::SNAPPY);
-    let scores = DataConfig { kind: "webcode2m".into(), min_score: Some(1), ..at("a.parquet") };
+    let scores = DataConfig { dataset: DataSet::WebCode2M, min_score: Some(1), ..at("a.parquet") };
     check(&scores, &["column `score` holds Utf8, not Int64", "data.type"]);
     check(&DataConfig { max_tokens: Some(1), ..at("") }, &["data.max_tokens", "\"webcode2m\""]);
     check(&DataConfig { split: "test".into(), ..at("") }, &["data.split", "\"test\""]);
@@ -279,7 +279,7 @@ fn a_picture_that_is_none_is_an_error_with_the_row() {
     let pages = [Some(" \n".to_owned()), None, Some(page(2))];
     let columns = vec![("image", images(files.into_iter())), ("text", texts(pages.into_iter()))];
     write(&path, columns, 2, Compression::SNAPPY);
-    let (corpus, _) = open(&config("websight", &path));
+    let (corpus, _) = open(&config(DataSet::WebSight, &path));
     assert_eq!(corpus.task(0).unwrap().reference, None, "a blank page is no reference");
     for (i, words) in
         [(1, "row 2: row group 1, column `image`: there is no picture"), (2, "row 3: row group 2")]
@@ -307,7 +307,7 @@ fn damaged_files_are_errors_and_never_a_panic() {
     let filters =
         DataConfig { min_score: Some(0), lang: vec!["en".into(), "ru".into()], ..DataConfig::default() };
     let filters = DataConfig { max_tokens: Some(1000), ..filters };
-    let config = DataConfig { kind: "webcode2m".into(), path, domain: Domain::Web, ..filters };
+    let config = DataConfig { dataset: DataSet::WebCode2M, path, domain: Domain::Web, ..filters };
     let (mut state, mut refused) = (1, 0);
     for _ in 0..1000 {
         let mut bytes = whole.clone();
@@ -337,27 +337,27 @@ fn design2code_is_read_in_both_of_its_forms() {
     }
     fs::write(dir.path().join("3.html"), page(3)).unwrap();
     fs::write(dir.path().join("rick.jpg"), b"a picture").unwrap();
-    let (corpus, skipped) = open(&config("design2code", dir.path()));
+    let (corpus, skipped) = open(&config(DataSet::Design2Code, dir.path()));
     let tasks: Vec<_> = (0..corpus.len()).map(|i| corpus.task(i).unwrap()).collect();
     assert_eq!(tasks.iter().map(|t| t.id.as_str()).collect::<Vec<_>>(), ["10", "2", "g21"]);
     assert_eq!((tasks[2].domain, tasks[2].reference.as_deref()), (Domain::Web, Some(page(21).as_str())));
     assert!(tasks[2].prompt.contains("rick.jpg") && tasks[2].images[0].pixel(0, 0)[0] == 21);
     assert_eq!((skipped.len(), skipped[0].reason.name()), (1, "missing-image"));
     // Answers may show the placeholder, and nothing else that lies there.
-    let common = config("design2code", dir.path()).common().unwrap();
+    let common = config(DataSet::Design2Code, dir.path()).common().unwrap();
     assert_eq!(common, [("rick.jpg".to_owned(), b"a picture".to_vec())].into());
-    assert!(config("websight", dir.path()).common().unwrap().is_empty());
+    assert!(config(DataSet::WebSight, dir.path()).common().unwrap().is_empty());
 
     let parquet = tempfile::tempdir().unwrap();
     let path = parquet.path().join("train-00000-of-00001.parquet");
-    let missing = config("design2code", &path).common().unwrap_err().to_string();
+    let missing = config(DataSet::Design2Code, &path).common().unwrap_err().to_string();
     assert!(missing.contains(&parquet.path().join("rick.jpg").display().to_string()), "{missing}");
     assert!(missing.contains("copy the benchmark's picture"), "{missing}");
     fs::write(parquet.path().join("rick.jpg"), b"another").unwrap();
-    assert_eq!(config("design2code", &path).common().unwrap()["rick.jpg"], b"another");
+    assert_eq!(config(DataSet::Design2Code, &path).common().unwrap()["rick.jpg"], b"another");
     write(&path, websight(0..9), 100, Compression::SNAPPY);
     for path in [path.as_path(), parquet.path()] {
-        let (corpus, _) = open(&config("design2code", path));
+        let (corpus, _) = open(&config(DataSet::Design2Code, path));
         let task = corpus.task(8).unwrap();
         assert_eq!((corpus.len(), task.id.as_str()), (9, "train-00000-of-00001-9"));
         assert!(task.prompt.contains("rick.jpg"), "{}", task.prompt);
@@ -367,16 +367,16 @@ fn design2code_is_read_in_both_of_its_forms() {
 #[test]
 fn rows_of_pages_survive_the_way_through_jsonl() {
     let dir = corpus(websight);
-    let (corpus, _) = open(&config("websight", dir.path()));
+    let (corpus, _) = open(&config(DataSet::WebSight, dir.path()));
     let mut record = corpus.record(5).unwrap();
     let Picture::Held { bytes, .. } = &record.pictures[0] else { panic!("{:?}", record.pictures) };
     fs::write(dir.path().join("5.png"), bytes).unwrap();
     fs::write(dir.path().join("kept.jsonl"), jsonl_line(&record, &["5.png".into()])).unwrap();
-    let (kept, _) = open(&config("jsonl", &dir.path().join("kept.jsonl")));
+    let (kept, _) = open(&config(DataSet::Jsonl, &dir.path().join("kept.jsonl")));
     assert_eq!(kept.task(0).unwrap(), corpus.task(5).unwrap());
     // The answer's language is the domain's.
     record.reference = Some("Styles:\n```css\np{}\n```\nPage:\n```html\n<p>5</p>\n```\n".into());
     fs::write(dir.path().join("kept.jsonl"), jsonl_line(&record, &["5.png".into()])).unwrap();
-    let (kept, _) = open(&config("jsonl", &dir.path().join("kept.jsonl")));
+    let (kept, _) = open(&config(DataSet::Jsonl, &dir.path().join("kept.jsonl")));
     assert_eq!(kept.record(0).unwrap().reference.as_deref(), Some("<p>5</p>\n"));
 }
