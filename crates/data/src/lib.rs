@@ -1,22 +1,23 @@
-//! Task sources: where prompts come from. One file per data set.
+//! Data sets as streams of tasks. One file per data set.
 //!
-//! The principal type is [`TaskStream`]: a deterministic stream of [`Task`]s with a stateless
-//! cursor: a resumed run sees the tasks that the interrupted one would have seen. The embedded mini
-//! world generates its tasks; a corpus of JSON is a file that is read once at opening, when each
-//! row is checked and its byte offset kept (16 bytes a row); of a corpus in Parquet the footers are
-//! read, and the columns of a filter. Code and pictures are read when a task is drawn.
+//! The principal type is [`TaskStream`]: a deterministic stream of [`Task`]s without state, so that
+//! a resumed run gets the same tasks as an uninterrupted one. `mini` generates its tasks. A JSON
+//! corpus is read once when it is opened: every row is checked, and its byte offset is kept (16
+//! bytes per row). Of a Parquet corpus, only the footers and the columns used by a filter are read.
+//! Code and pictures are read when a task is drawn.
 //!
-//! | `[data] type` | what | domain | `path` | `split` |
+//! | `[data] type` | data set | domain | `path` | `split` |
 //! |---|---|---|---|---|
-//! | `mini` | the embedded world of the domain | chart, web | - | `train`, `heldout`, `feedback` |
+//! | `mini` | generated, see [`mini`] | chart, web | - | `train`, `heldout`, `feedback` |
 //! | `chart2code` | Chart2Code-160K as published | chart | its folder | `train` |
 //! | `chartmimic` | ChartMimic's Direct task | chart | its folder | `ori_500`, `direct_600`, `direct_1800` |
 //! | `websight` | WebSight, v0.1 and v0.2 | web | a `.parquet` file, or a folder of them | `train` |
 //! | `webcode2m` | WebCode2M | web | the same | `train` |
 //! | `design2code` | Design2Code | web | the same, or a folder of `N.html` and `N.png` | `train` |
-//! | `jsonl` | trl's conversational form | chart, web | a file, or a folder of `SPLIT.jsonl` | names the file |
+//! | `jsonl` | TRL's conversational format | chart, web | a file, or a folder of `SPLIT.jsonl` | names the file |
 //!
-//! The three of web pages need the feature `parquet`, but for Design2Code's folders.
+//! WebSight, WebCode2M and Design2Code need the feature `parquet`; a Design2Code folder of `N.html`
+//! and `N.png` does not.
 //!
 //! ```
 //! use vsdpo_data::{DataConfig, TaskStream};
@@ -78,28 +79,28 @@ pub struct DataConfig {
     /// Domain of the tasks.
     #[serde(default = "chart")]
     pub domain: Domain,
-    /// Part of the data set; what there is depends on the type.
+    /// Split of the data set; the table in this crate's documentation lists them.
     #[serde(default = "train")]
     pub split: String,
-    /// Draw from the first so many tasks only, in the order of the file; 0 means no limit.
+    /// Use only the first `limit` tasks, in file order; 0 means no limit.
     #[serde(default)]
     pub limit: u64,
-    /// `webcode2m` only: the lowest score of a page.
+    /// `webcode2m` only: the minimum score of a page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_score: Option<i64>,
-    /// `webcode2m` only: the languages of pages, as its column `lang` writes them.
+    /// `webcode2m` only: the languages of the pages, as in the column `lang`; empty means all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lang: Vec<String>,
-    /// `webcode2m` only: GPT-2 tokens of a page at most, CSS and HTML together.
+    /// `webcode2m` only: the maximum number of GPT-2 tokens of a page, CSS and HTML together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u64>,
 }
 
 impl DataConfig {
-    /// Files that answers may use by name, because their prompts say so.
+    /// Files that generated code may use by name because the prompt says so: name and content.
     ///
     /// # Errors
-    /// One is not where the data set lies.
+    /// Returns an error if such a file is missing from the folder of the data set.
     pub fn common(&self) -> Result<BTreeMap<String, Vec<u8>>, DataError> {
         match self.dataset {
             DataSet::Design2Code => design2code::common(&self.path),
@@ -181,12 +182,12 @@ enum Origin {
 }
 
 impl TaskStream {
-    /// Opens the data set that the configuration names. Archives are unpacked without a word; call
-    /// [`prepare`] before to be told.
+    /// Opens the data set of the configuration. Archives are unpacked silently; call [`prepare`]
+    /// first to report progress.
     ///
     /// # Errors
-    /// An unknown data set, domain or split; files that are not there or of another form; no usable
-    /// row.
+    /// Returns an error if the data set does not have the domain, the split or a given filter, if a
+    /// file is missing or has another format, or if no row is usable.
     pub fn open(config: &DataConfig) -> Result<Self, DataError> {
         config.check()?;
         let origin = match config.dataset {
@@ -205,12 +206,13 @@ impl TaskStream {
         Ok(Self { origin })
     }
 
-    /// The `n` tasks of one step. Depends on `seed`, `step` and position only, never on earlier
-    /// calls. A corpus is drawn in a fresh order per pass over its rows; one in Parquet in a fresh
-    /// order of blocks of 64 neighbours, mixed four at a time.
+    /// The `n` tasks of one step. They depend only on `seed`, `step` and the position, never on
+    /// earlier calls. The rows of a corpus are shuffled anew in every epoch. A Parquet corpus is
+    /// shuffled in blocks of 64 adjacent rows, and four blocks at a time are mixed.
     ///
     /// # Errors
-    /// A row or a picture that cannot be read any more, or a picture that cannot be decoded.
+    /// Returns an error if a row or picture can no longer be read, or if a picture cannot be
+    /// decoded.
     pub fn batch(&self, seed: u64, step: u64, n: usize) -> Result<Vec<Task>, DataError> {
         let first = step.wrapping_mul(n as u64);
         let positions = (0..n as u64).map(|i| first.wrapping_add(i));
@@ -223,8 +225,8 @@ impl TaskStream {
         }
     }
 
-    /// What a run's manifest says of the data: how the mini world's splits differ, or how many rows
-    /// a corpus has and why others were left out.
+    /// The entry about the data in a run's manifest: how the splits of `mini` differ, or how many
+    /// rows of a corpus are usable and why others were skipped.
     pub fn held_out(&self) -> serde_json::Value {
         match &self.origin {
             Origin::Generated { world, .. } => world.held_out(),
@@ -236,15 +238,16 @@ impl TaskStream {
 fn mini_split(name: &str) -> Result<Split, DataError> {
     Split::ALL.into_iter().find(|s| s.name() == name).ok_or_else(|| DataError::Key {
         key: "split",
-        problem: format!("the mini world has no {name:?}"),
+        problem: format!("\"mini\" has no split {name:?}"),
         help: "use \"train\", \"heldout\" or \"feedback\"",
     })
 }
 
-/// Does what takes long before a first opening: unpacks archives, telling `note` before it begins.
+/// Unpacks the archives of a data set, unless that was done before. Calls `note` with one line
+/// before each archive.
 ///
 /// # Errors
-/// As [`TaskStream::open`].
+/// The same as [`TaskStream::open`].
 pub fn prepare(config: &DataConfig, note: &mut dyn FnMut(&str)) -> Result<(), DataError> {
     match config.dataset {
         DataSet::Chart2Code => chart2code::prepare(&config.path, note),

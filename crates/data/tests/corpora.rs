@@ -1,4 +1,5 @@
-//! Corpora of a few rows, made here: order, resumption, malformed rows, archives, missing files.
+//! Corpora with a few rows that the tests write: order, resumption, malformed rows, archives,
+//! missing files.
 
 use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ fn config(dataset: DataSet, path: &Path) -> DataConfig {
     DataConfig { dataset, path: path.to_owned(), ..DataConfig::default() }
 }
 
-/// A picture of 3 x 2 pixels of one grey.
+/// A uniformly grey picture of 3 x 2 pixels.
 fn png(grey: u8) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     let pixels = image::RgbaImage::from_pixel(3, 2, image::Rgba([grey, grey, grey, 255]));
@@ -67,7 +68,7 @@ fn a_row_becomes_a_task() {
 }
 
 #[test]
-fn the_order_is_the_seeds_and_a_step_knows_its_rows_without_the_steps_before() {
+fn the_order_depends_on_the_seed_and_a_run_resumes_at_any_step() {
     let dir = chart2code(&rows(10), 10);
     let config = config(DataSet::Chart2Code, dir.path());
     let source = TaskStream::open(&config).unwrap();
@@ -86,17 +87,17 @@ fn the_order_is_the_seeds_and_a_step_knows_its_rows_without_the_steps_before() {
 }
 
 #[test]
-fn the_limit_takes_the_first_rows_of_the_file() {
+fn the_limit_selects_the_first_rows_of_the_file() {
     let dir = chart2code(&rows(10), 10);
     let source =
         TaskStream::open(&DataConfig { limit: 3, ..config(DataSet::Chart2Code, dir.path()) }).unwrap();
-    let mut seen = ids(&source, 1, 0, 3);
-    seen.sort();
-    assert_eq!(seen, ["c0", "c1", "c2"]);
+    let mut drawn = ids(&source, 1, 0, 3);
+    drawn.sort();
+    assert_eq!(drawn, ["c0", "c1", "c2"]);
 }
 
 #[test]
-fn malformed_rows_are_left_out_with_a_reason() {
+fn malformed_rows_are_skipped_with_a_reason() {
     let text = |human: &str, gpt: &str| {
         json!({"image": "images/0.png", "conversations": [
             {"from": "human", "value": human}, {"from": "gpt", "value": gpt}]})
@@ -136,31 +137,31 @@ fn malformed_rows_are_left_out_with_a_reason() {
     ];
     assert_eq!(got, want, "{skipped:?}");
     assert!(skipped[2].2.contains("<image> 0 times"), "{:?}", skipped[2]);
-    assert_eq!(corpus.record(1).unwrap().id, "row-10", "a row without a name");
+    assert_eq!(corpus.record(1).unwrap().id, "row-10", "a row without an id");
 }
 
 #[test]
-fn what_cannot_be_opened_says_so_in_one_line() {
+fn opening_errors_are_one_line_with_help() {
     let check = |config: &DataConfig, words: &[&str]| {
         let error = TaskStream::open(config).unwrap_err().to_string();
         assert!(!error.contains('\n') && words.iter().all(|w| error.contains(w)), "{error}");
     };
     let dir = tempfile::tempdir().unwrap();
     check(&config(DataSet::Jsonl, Path::new("")), &["data.path", "give its file"]);
-    check(&config(DataSet::Chart2Code, &dir.path().join("no")), &["is no folder", "images.tar.gz"]);
-    check(&config(DataSet::Chart2Code, dir.path()), &["holds no chart2code.json"]);
-    check(&config(DataSet::ChartMimic, dir.path()), &["holds no scripts", "direct_600"]);
-    check(&config(DataSet::Jsonl, &dir.path().join("no.jsonl")), &["no.jsonl", "name an existing file"]);
+    check(&config(DataSet::Chart2Code, &dir.path().join("no")), &["is not a folder", "images.tar.gz"]);
+    check(&config(DataSet::Chart2Code, dir.path()), &["contains no chart2code.json"]);
+    check(&config(DataSet::ChartMimic, dir.path()), &["contains no scripts", "direct_600"]);
+    check(&config(DataSet::Jsonl, &dir.path().join("no.jsonl")), &["no.jsonl", "give an existing file"]);
     let cut = chart2code("[{\"id\": \"a\"", 0);
-    check(&config(DataSet::Chart2Code, cut.path()), &["ends inside its list", "fetch it again"]);
+    check(&config(DataSet::Chart2Code, cut.path()), &["ends inside its list", "download it again"]);
     let empty = chart2code("[1, 2]", 0);
-    check(&config(DataSet::Chart2Code, empty.path()), &["no usable row (left out: 2 form)"]);
+    check(&config(DataSet::Chart2Code, empty.path()), &["no usable row (skipped: 2 form)"]);
     let split = DataConfig { split: "test".into(), ..config(DataSet::Chart2Code, empty.path()) };
     check(&split, &["data.split", "\"test\""]);
 }
 
 #[test]
-fn a_picture_that_breaks_later_is_an_error_with_the_row() {
+fn a_picture_damaged_after_opening_is_an_error_that_names_the_row() {
     let dir = chart2code(&rows(1), 1);
     fs::write(dir.path().join("images/0.png"), b"no picture").unwrap();
     let source = TaskStream::open(&config(DataSet::Chart2Code, dir.path())).unwrap();
@@ -181,7 +182,7 @@ fn pack(path: &Path, files: &[(&str, Vec<u8>)]) {
 }
 
 #[test]
-fn archives_as_published_give_the_same_tasks_and_are_unpacked_once() {
+fn published_archives_give_the_same_tasks_and_are_unpacked_once() {
     let plain = chart2code(&rows(4), 4);
     let packed = tempfile::tempdir().unwrap();
     pack(&packed.path().join("json.tar.gz"), &[("data/chart2code.json", rows(4).into_bytes())]);
@@ -209,19 +210,19 @@ fn archives_as_published_give_the_same_tasks_and_are_unpacked_once() {
 }
 
 #[test]
-fn an_archive_that_is_cut_short_leaves_nothing_behind() {
+fn an_incomplete_archive_is_an_error_and_leaves_no_files() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("json.tar.gz");
     pack(&path, &[("chart2code.json", rows(500).into_bytes())]);
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     let error = TaskStream::open(&config(DataSet::Chart2Code, dir.path())).unwrap_err().to_string();
-    assert!(error.contains("json.tar.gz") && error.contains("fetch it again"), "{error}");
+    assert!(error.contains("json.tar.gz") && error.contains("download it again"), "{error}");
     assert_eq!(fs::read_dir(dir.path().join(".visual-sdpo")).unwrap().count(), 0);
 }
 
 #[test]
-fn jsonl_reads_trls_forms_and_what_it_writes_itself() {
+fn jsonl_reads_all_formats_of_trl_and_its_own_output() {
     let dir = chart2code(&rows(1), 2);
     let (corpus, _) = skips(&config(DataSet::Chart2Code, dir.path()));
     let own = jsonl_line(&corpus.record(0).unwrap(), &["images/0.png".into()]);
@@ -260,7 +261,7 @@ fn jsonl_reads_trls_forms_and_what_it_writes_itself() {
 }
 
 #[test]
-fn chartmimic_takes_the_published_layout() {
+fn chartmimic_reads_the_published_folders() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("dataset/ori_500");
     fs::create_dir_all(&folder).unwrap();
@@ -284,7 +285,7 @@ fn chartmimic_takes_the_published_layout() {
 
 #[cfg(not(feature = "parquet"))]
 #[test]
-fn a_build_without_parquet_says_so() {
+fn a_build_without_parquet_refuses_parquet_files() {
     let dir = tempfile::tempdir().unwrap();
     let web = DataConfig { domain: vsdpo_artifact::Domain::Web, ..config(DataSet::WebSight, dir.path()) };
     let error = TaskStream::open(&web).unwrap_err().to_string();

@@ -100,5 +100,5 @@ fn corpora_that_cannot_be_filtered() {
         "{error}"
     );
     assert_one_line(&filter("mini", "x"), &["data.type", "\"mini\" is generated"]);
-    assert_one_line(&filter("chart2code", "no-such-folder"), &["no-such-folder", "is no folder"]);
+    assert_one_line(&filter("chart2code", "no-such-folder"), &["no-such-folder", "is not a folder"]);
 }
