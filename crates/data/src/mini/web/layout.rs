@@ -59,19 +59,19 @@ pub const RADII: [u32; 3] = [0, 6, 12];
 /// One layout: the choices of a page. Numbers are indices into lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// Text colour.
+    /// Index into the text colours.
     pub ink: usize,
-    /// Font size of the title, in [`TITLE_SIZES`].
+    /// Index into the font sizes of the title.
     pub title_size: usize,
     /// Alignment of the cards.
     pub items: Items,
-    /// Width of a card, in [`CARD_WIDTHS`].
+    /// Index into the widths of a card.
     pub card_width: usize,
     /// Position of the note.
     pub corner: Corner,
-    /// Neutral: radius of a card's corners, in [`RADII`].
+    /// Neutral: index into the radii of a card's corners.
     pub radius: usize,
-    /// Neutral: background colour of the button.
+    /// Neutral: index into the background colours of the button.
     pub accent: usize,
 }
 
