@@ -1,10 +1,9 @@
-//! Archives as they are published, unpacked once.
+//! Unpacks published archives once.
 //!
-//! gzip can only be read from its beginning, so rows and pictures in drawn order cannot be had from
-//! it. What is needed is therefore unpacked once into the folder [`CACHE`] beside the archive: the
-//! one JSON file, and the pictures as *one* uncompressed tar that is then read at byte offsets.
-//! That costs about the archive's own size on the disk (pictures hardly shrink) and one file
-//! instead of 160,000.
+//! gzip has no random access, so rows and pictures cannot be read from it in shuffled order. The
+//! JSON file, and the pictures as *one* uncompressed tar that is read at byte offsets, are
+//! therefore unpacked into the folder [`CACHE`] beside the archive. This takes about the size of
+//! the archive on disk (pictures hardly compress) and creates one file instead of 160,000.
 
 use crate::error::DataError;
 use flate2::read::MultiGzDecoder;
@@ -12,31 +11,32 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// Folder beside an archive that holds what was unpacked; may be deleted at any time.
+/// Folder beside an archive for the unpacked files; it may be deleted at any time.
 pub(crate) const CACHE: &str = ".visual-sdpo";
 
-const FETCH: &str = "the archive is cut short or damaged: fetch it again";
-const ROOM: &str = "make room or write access beside the archive, or unpack it there yourself with tar -xzf";
+const DOWNLOAD: &str = "the archive is incomplete or damaged: download it again";
+const SPACE: &str =
+    "provide free space and write access beside the archive, or unpack it there with tar -xzf";
 
-/// The member whose file name is `member`, unpacked from a `.tar.gz`.
+/// Unpacks the member with file name `member` from a `.tar.gz`.
 pub(crate) fn member(archive: &Path, member: &str, note: &mut dyn FnMut(&str)) -> Result<PathBuf, DataError> {
     unpacked(archive, member, note, &mut |reader, target| {
         let mut tar = tar::Archive::new(reader);
-        for entry in tar.entries().map_err(DataError::io(archive, FETCH))? {
-            let mut entry = entry.map_err(DataError::io(archive, FETCH))?;
+        for entry in tar.entries().map_err(DataError::io(archive, DOWNLOAD))? {
+            let mut entry = entry.map_err(DataError::io(archive, DOWNLOAD))?;
             let wanted = {
-                let path = entry.path().map_err(DataError::io(archive, FETCH))?;
+                let path = entry.path().map_err(DataError::io(archive, DOWNLOAD))?;
                 path.file_name().is_some_and(|name| name == member)
             };
             if wanted && entry.header().entry_type().is_file() {
                 return copy(&mut entry, archive, target);
             }
         }
-        Err(DataError::file(archive, format!("holds no {member}"), FETCH))
+        Err(DataError::file(archive, format!("contains no {member}"), DOWNLOAD))
     })
 }
 
-/// A `.tar.gz` without its compression.
+/// Decompresses a `.tar.gz` to a `.tar`.
 pub(crate) fn tar(archive: &Path, note: &mut dyn FnMut(&str)) -> Result<PathBuf, DataError> {
     let name = archive.file_stem().and_then(|s| s.to_str()).unwrap_or("images.tar").to_owned();
     unpacked(archive, &name, note, &mut |reader, target| copy(reader, archive, target))
@@ -44,9 +44,8 @@ pub(crate) fn tar(archive: &Path, note: &mut dyn FnMut(&str)) -> Result<PathBuf,
 
 type Unpack<'a> = &'a mut dyn FnMut(&mut dyn Read, &Path) -> Result<(), DataError>;
 
-/// The cached file `name`, made by `unpack` if it is not there or older than the archive. It is
-/// written beside its place and renamed, so that an interrupted unpacking is never taken for a
-/// finished one.
+/// The cached file `name`, written by `unpack` if it is missing or older than the archive. It is
+/// written to a temporary name and renamed, so that an interrupted run leaves no incomplete file.
 fn unpacked(
     archive: &Path,
     name: &str,
@@ -55,7 +54,7 @@ fn unpacked(
 ) -> Result<PathBuf, DataError> {
     let cache = archive.parent().unwrap_or(Path::new("")).join(CACHE);
     let target = cache.join(name);
-    let facts = fs::metadata(archive).map_err(DataError::io(archive, "name an existing archive"))?;
+    let facts = fs::metadata(archive).map_err(DataError::io(archive, "give an existing archive"))?;
     let made = |path: &Path| fs::metadata(path).and_then(|m| m.modified());
     if made(&target).is_ok_and(|made| facts.modified().is_ok_and(|packed| made >= packed)) {
         return Ok(target);
@@ -66,30 +65,30 @@ fn unpacked(
         facts.len() as f64 / 1e6,
         target.display()
     ));
-    fs::create_dir_all(&cache).map_err(DataError::io(&cache, ROOM))?;
+    fs::create_dir_all(&cache).map_err(DataError::io(&cache, SPACE))?;
     let partial = cache.join(format!(".{name}.{}.partial", std::process::id()));
-    let file = File::open(archive).map_err(DataError::io(archive, "check the rights"))?;
+    let file = File::open(archive).map_err(DataError::io(archive, "check the permissions"))?;
     let mut reader = MultiGzDecoder::new(io::BufReader::with_capacity(1 << 18, file));
     let made = unpack(&mut reader, &partial)
-        .and_then(|()| fs::rename(&partial, &target).map_err(DataError::io(&target, ROOM)));
+        .and_then(|()| fs::rename(&partial, &target).map_err(DataError::io(&target, SPACE)));
     if made.is_err() {
-        // Nothing depends on it; the error itself is what is told.
+        // A leftover temporary file is harmless; the first error is the one to report.
         let _ = fs::remove_file(&partial);
     }
     made.map(|()| target)
 }
 
-/// Copies to a new file; an error of reading names the archive, one of writing the file.
+/// Copies to a new file. A read error names the archive, a write error names the file.
 fn copy(reader: &mut dyn Read, archive: &Path, target: &Path) -> Result<(), DataError> {
     use io::Write;
-    let mut file = File::create(target).map_err(DataError::io(target, ROOM))?;
+    let mut file = File::create(target).map_err(DataError::io(target, SPACE))?;
     let mut buffer = vec![0; 1 << 18];
     loop {
-        let n = reader.read(&mut buffer).map_err(DataError::io(archive, FETCH))?;
+        let n = reader.read(&mut buffer).map_err(DataError::io(archive, DOWNLOAD))?;
         if n == 0 {
             break;
         }
-        file.write_all(&buffer[..n]).map_err(DataError::io(target, ROOM))?;
+        file.write_all(&buffer[..n]).map_err(DataError::io(target, SPACE))?;
     }
-    file.sync_all().map_err(DataError::io(target, ROOM))
+    file.sync_all().map_err(DataError::io(target, SPACE))
 }

@@ -1,24 +1,23 @@
-//! Chart2Code-160K (`xxxllz/Chart2Code-160k`, CC-BY-NC-4.0: not for commercial use) as it is
-//! published.
+//! Chart2Code-160K (`xxxllz/Chart2Code-160k`, CC-BY-NC-4.0: not for commercial use) as published.
 //!
-//! A folder with `chart2code.json` (one JSON list) and `images/`; or with the two archives
+//! The folder contains `chart2code.json` (one JSON list) and `images/`; or the two archives
 //! `json.tar.gz` and `images.tar.gz`, which are unpacked once into a folder `.visual-sdpo` beside
-//! them (the pictures as one tar, read at byte offsets). `images.tar` is taken as it is. What is
-//! unpacked comes before an archive.
+//! them (the pictures as one tar that is read at byte offsets). An `images.tar` is read directly.
+//! Unpacked files take precedence over archives.
 //!
 //! A row is `{"id", "image": "images/...", "conversations": [{"from": "human", "value":
 //! "<image>..."}, {"from": "gpt", "value": "...fence..."}]}`. The prompt is the human turn without
-//! its mark, the reference is the code in the fence. Rows of any other form are left out and
+//! `<image>`, the reference is the code in the fence. Rows of any other form are skipped and
 //! counted.
 //!
-//! Not done: splits (the data set has one), more than one picture or more than one answer in a row.
+//! Not supported: rows with more than one picture or more than one answer.
 
 use crate::archive;
 use crate::error::{DataError, Fault, Reason, Skips};
 use crate::picture::{Picture, Store, plain};
 use crate::record::{Record, code_of, id_of, parsed};
-use crate::rows::Layout;
-use crate::table::{Place, Table};
+use crate::rows::RowFormat;
+use crate::table::{RowContext, RowParser, Table};
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -41,15 +40,15 @@ struct Turn {
     value: String,
 }
 
-/// Opens the data set.
+/// Opens the data set in a folder.
 pub(crate) fn open(folder: &Path, limit: u64, skips: &mut Skips) -> Result<Table, DataError> {
     let (json, pictures) = parts(folder, &mut |_| {})?;
     let store = match pictures {
         Pictures::Folder(path) => Store::Folder(path),
         Pictures::Tar(path) => Store::tar(&path)?,
     };
-    let place = Place { store, domain: Domain::Chart };
-    Table::scan(&json, Layout::List, (place, record), limit, skips)
+    let context = RowContext { store, domain: Domain::Chart };
+    Table::scan(&json, RowFormat::List, RowParser { context, parse: record }, limit, skips)
 }
 
 enum Pictures {
@@ -57,18 +56,18 @@ enum Pictures {
     Tar(PathBuf),
 }
 
-/// Unpacks what is packed, telling `note` before the long part.
+/// Unpacks the archives, and calls `note` with one line before each of them.
 pub(crate) fn prepare(folder: &Path, note: &mut dyn FnMut(&str)) -> Result<(), DataError> {
     parts(folder, note).map(|_| ())
 }
 
-/// The rows' file and the pictures' place.
+/// The file with the rows, and the location of the pictures.
 fn parts(folder: &Path, note: &mut dyn FnMut(&str)) -> Result<(PathBuf, Pictures), DataError> {
-    let help = "name the folder that holds chart2code.json and images/, or json.tar.gz and images.tar.gz";
-    let lacks = |what: &str| Err(DataError::file(folder, format!("holds no {what}"), help));
+    let help = "give the folder that contains chart2code.json and images/, or json.tar.gz and images.tar.gz";
+    let lacks = |what: &str| Err(DataError::file(folder, format!("contains no {what}"), help));
     let at = |name: &str| folder.join(name);
     if !folder.is_dir() {
-        return Err(DataError::file(folder, "is no folder", help));
+        return Err(DataError::file(folder, "is not a folder", help));
     }
     let json = match (at(JSON), at("json.tar.gz")) {
         (json, _) if json.is_file() => json,
@@ -84,8 +83,8 @@ fn parts(folder: &Path, note: &mut dyn FnMut(&str)) -> Result<(PathBuf, Pictures
     Ok((json, pictures))
 }
 
-/// The record of a row's text, or why it is none.
-fn record(text: &str, number: u64, place: &Place) -> Result<Record, Fault> {
+/// Parses the text of a row, or says why the row is skipped.
+fn record(text: &str, number: u64, context: &RowContext) -> Result<Record, Fault> {
     let form = |problem: String| (Reason::Form, problem);
     let raw: Raw = parsed(text)?;
     let [human, gpt] = raw.conversations.as_slice() else {
@@ -99,26 +98,26 @@ fn record(text: &str, number: u64, place: &Place) -> Result<Record, Fault> {
     }
     if human.value.matches(MARK).count() != 1 {
         return Err(form(format!(
-            "the human turn holds {MARK} {} times, not once",
+            "the human turn contains {MARK} {} times, not once",
             human.value.matches(MARK).count()
         )));
     }
-    let code = code_of(&gpt.value, place.domain, false)
-        .ok_or_else(|| (Reason::NoCode, "the gpt turn holds no code in a Python fence".into()))?;
+    let code = code_of(&gpt.value, context.domain, false)
+        .ok_or_else(|| (Reason::NoCode, "the gpt turn contains no code in a Python fence".into()))?;
     Ok(Record {
         id: id_of(&raw.id, number),
         prompt: human.value.replace(MARK, "").trim().to_owned(),
-        pictures: vec![picture(&raw.image, &place.store)?],
+        pictures: vec![picture(&raw.image, &context.store)?],
         reference: Some(code.to_owned()),
         requirements: None,
     })
 }
 
-/// A row names `images/NAME`; some copies leave the folder out, and so do some archives.
+/// Finds the picture `images/NAME`. Some copies and archives of the data set omit the folder.
 fn picture(name: &str, store: &Store) -> Result<Picture, Fault> {
-    let name =
-        plain(Path::new(name)).ok_or_else(|| (Reason::Form, format!("image: {name:?} leaves the folder")))?;
+    let name = plain(Path::new(name))
+        .ok_or_else(|| (Reason::Form, format!("image: {name:?} is outside the folder")))?;
     let bare = name.strip_prefix("images/").unwrap_or(&name);
     let names = [name.as_str(), bare, &format!("images/{bare}")].map(|n| store.find(n));
-    names.into_iter().flatten().next().ok_or_else(|| (Reason::MissingImage, format!("{name} is not there")))
+    names.into_iter().flatten().next().ok_or_else(|| (Reason::MissingImage, format!("{name} does not exist")))
 }

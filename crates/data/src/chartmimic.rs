@@ -1,19 +1,19 @@
-//! ChartMimic's Direct task, as tasks: a picture to redraw, with its script as reference.
+//! The Direct task of ChartMimic: a picture to redraw, with its script as reference.
 //!
-//! The published layouts: a folder (`ori_500`, `direct_600`, `direct_1800`) of `STEM.py`,
-//! `STEM.png` and `STEM.pdf`. `data.path` is that folder, or the one above it with `data.split`
-//! naming it. Sizes come from `dimentions_info.jsonl` (that spelling) in the same folder or one or
-//! two above it: lines with `idx` (the first two parts of the stem), `width` and `height` in
-//! inches.
+//! The benchmark is published as folders (`ori_500`, `direct_600`, `direct_1800`) of `STEM.py`,
+//! `STEM.png` and `STEM.pdf`. `data.path` is such a folder, or the one above it with `data.split`
+//! naming it. Figure sizes are read from `dimentions_info.jsonl` (that spelling) in the same folder
+//! or in one of the two above it: lines with `idx` (the first two parts of the stem), `width` and
+//! `height` in inches.
 //!
-//! The prompt says what the benchmark's prompt says, in *our* words: numbers measured with it are
-//! not the published ones. Training on these files spoils the benchmark for that model.
+//! The prompt paraphrases the benchmark's prompt, so scores measured with it are not comparable
+//! with published ones. A model trained on these files can no longer be evaluated on the benchmark.
 //!
-//! Not done: the Customized task; pictures from the PDF where the PNG is missing (such examples are
-//! left out and counted).
+//! Not supported: the Customized task, and pictures from the PDF if the PNG is missing (such
+//! examples are skipped and counted).
 
 use crate::error::{DataError, Skips};
-use crate::pairs::{Form, Pairs};
+use crate::pairs::{PairKind, Pairs};
 use crate::picture::Picture;
 use crate::record::{Record, Rows};
 use serde::Deserialize;
@@ -28,7 +28,7 @@ const SIZES: &str = "dimentions_info.jsonl";
 #[derive(Debug)]
 pub(crate) struct ChartMimic {
     pairs: Pairs,
-    /// Width and height in inches, by `idx`.
+    /// Figure width and height in inches, by `idx`.
     sizes: HashMap<String, (f64, f64)>,
 }
 
@@ -42,8 +42,8 @@ struct Size {
 impl ChartMimic {
     pub fn open(path: &Path, split: &str, limit: u64, skips: &mut Skips) -> Result<Self, DataError> {
         let folder = folder_of(path, split)?;
-        let form = Form { ending: "py", help: "render it from the PDF of that name at 120 dpi" };
-        let pairs = Pairs::open(&folder, form, limit, skips)?;
+        let kind = PairKind { ending: "py", help: "render it from the PDF of the same name at 120 dpi" };
+        let pairs = Pairs::open(&folder, kind, limit, skips)?;
         Ok(Self { pairs, sizes: sizes(&folder)? })
     }
 }
@@ -73,7 +73,7 @@ impl Rows for ChartMimic {
     }
 }
 
-/// What the benchmark asks, in our words; inches.
+/// The instruction; `size` is the figure's width and height in inches.
 fn prompt(size: Option<(f64, f64)>) -> String {
     let ask = "You are an experienced Python developer who writes matplotlib code. Write the code that draws \
                the chart in the picture again, as closely as you can: its kind, its data, its texts, its \
@@ -86,13 +86,13 @@ fn prompt(size: Option<(f64, f64)>) -> String {
     }
 }
 
-/// The key of the sizes: the first two parts of the stem.
+/// The key of the figure sizes: the first two parts of the stem.
 fn idx(stem: &str) -> String {
     stem.split('_').take(2).collect::<Vec<_>>().join("_")
 }
 
 fn folder_of(path: &Path, split: &str) -> Result<PathBuf, DataError> {
-    let help = "name the folder that holds STEM.py and STEM.png, or the one above it with \
+    let help = "give the folder that contains STEM.py and STEM.png, or the one above it with \
                 data.split = \"ori_500\", \"direct_600\" or \"direct_1800\"";
     let below = [path.join(split), path.join("dataset").join(split)];
     let scripts = |folder: &Path| {
@@ -102,16 +102,16 @@ fn folder_of(path: &Path, split: &str) -> Result<PathBuf, DataError> {
     match below.into_iter().find(|folder| folder.is_dir()) {
         Some(folder) => Ok(folder),
         None if split == "train" && scripts(path) => Ok(path.to_owned()),
-        None => Err(DataError::file(path, format!("holds no scripts and no folder {split}"), help)),
+        None => Err(DataError::file(path, format!("contains no scripts and no folder {split}"), help)),
     }
 }
 
-/// The nearest file of sizes; none is no error, the prompt then names no size.
+/// Reads the nearest file of figure sizes. If there is none, the prompts omit the size.
 fn sizes(folder: &Path) -> Result<HashMap<String, (f64, f64)>, DataError> {
     let near = folder.ancestors().take(3).map(|f| f.join(SIZES)).find(|f| f.is_file());
     let Some(path) = near else { return Ok(HashMap::new()) };
-    let help = "it holds one {idx, width, height} a line";
-    let file = File::open(&path).map_err(DataError::io(&path, "check the rights"))?;
+    let help = "write one {idx, width, height} per line";
+    let file = File::open(&path).map_err(DataError::io(&path, "check the permissions"))?;
     let mut sizes = HashMap::new();
     for (i, line) in BufReader::new(file).lines().enumerate() {
         let line = line.map_err(DataError::io(&path, help))?;

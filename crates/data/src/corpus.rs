@@ -1,15 +1,15 @@
-//! What the corpora have in common: an index of rows, records, tasks.
+//! The part that all corpora share: an index of rows, which become records and then tasks.
 
 use crate::chartmimic::ChartMimic;
 use crate::error::{DataError, Reason, Skipped, Skips, tally};
 use crate::picture::{Picture, decode};
 use crate::record::{Record, Rows};
-use crate::{DataConfig, chart2code, design2code, jsonl};
+use crate::{DataConfig, DataSet, chart2code, design2code, jsonl, websight};
 use std::collections::BTreeMap;
 use std::path::Path;
 use vsdpo_artifact::{Domain, Task};
 
-/// An opened corpus: its good rows in the order of the file.
+/// An opened corpus: its valid rows in file order.
 #[derive(Debug)]
 pub struct Corpus {
     rows: Box<dyn Rows>,
@@ -18,18 +18,18 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    /// Opens a corpus (not `mini`), telling `skipped` of every row that is left out.
+    /// Opens a corpus (not `mini`) and calls `skipped` for every row that is skipped.
     ///
     /// # Errors
-    /// An unknown data set, domain or split; files that are not there or of another form; no usable
-    /// row.
+    /// Returns an error if the data set is generated, if it does not have the domain, the split or
+    /// a given filter, if a file is missing or has another format, or if no row is usable.
     pub fn open(config: &DataConfig, skipped: &mut dyn FnMut(&Skipped)) -> Result<Self, DataError> {
         config.check()?;
-        if config.path.as_os_str().is_empty() {
+        if config.path.as_os_str().is_empty() && !config.dataset.is_generated() {
             return Err(DataError::Key {
                 key: "path",
-                problem: format!("is not given, and {:?} lies in files", config.kind),
-                help: "name its file or folder",
+                problem: format!("is not given, but {:?} is read from files", config.dataset.name()),
+                help: "give its file or folder",
             });
         }
         let mut skips = Skips { counts: BTreeMap::new(), listener: skipped };
@@ -38,63 +38,63 @@ impl Corpus {
         match corpus.len() {
             0 => Err(DataError::file(
                 corpus.path(),
-                format!("holds no usable row (left out: {})", tally(&corpus.skipped)),
-                "check data.type and the form of its rows",
+                format!("contains no usable row (skipped: {})", tally(&corpus.skipped)),
+                "check data.type and the format of the rows",
             )),
             _ => Ok(corpus),
         }
     }
 
-    /// Good rows.
+    /// The number of valid rows.
     #[allow(clippy::len_without_is_empty)] // An empty corpus is not opened.
     pub fn len(&self) -> u64 {
         self.rows.len()
     }
 
-    /// The number of the `i`-th good row in its file, from 1.
+    /// The number of the `i`-th valid row (from 0) in its file, counted from 1.
     pub fn number(&self, i: u64) -> u64 {
         self.rows.number(i)
     }
 
-    /// Rows that were left out at opening, by reason.
+    /// The number of rows that were skipped at opening, by reason.
     pub fn skipped(&self) -> &BTreeMap<Reason, u64> {
         &self.skipped
     }
 
-    /// The `i`-th good row (from 0) without its pictures.
+    /// The `i`-th valid row (from 0) with its pictures not decoded.
     ///
     /// # Errors
-    /// The file changed.
+    /// Returns an error if the file changed since it was opened.
     pub fn record(&self, i: u64) -> Result<Record, DataError> {
         self.rows.record(i)
     }
 
-    /// The same for several rows, in the order given: rows of one Parquet row group are read at
-    /// once.
+    /// The records of several rows, in the order given. Rows of one Parquet row group are read
+    /// together.
     ///
     /// # Errors
-    /// As [`Self::record`].
+    /// The same as [`Self::record`].
     pub fn records(&self, rows: &[u64]) -> Result<Vec<Record>, DataError> {
         self.rows.records(rows)
     }
 
-    /// The file of a picture, byte for byte.
+    /// The encoded bytes of a picture's file.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// Returns an error if the file cannot be read.
     pub fn picture(&self, picture: &Picture) -> Result<Vec<u8>, DataError> {
         self.rows.bytes(picture)
     }
 
-    /// The `i`-th good row (from 0) with its pictures decoded.
+    /// The `i`-th valid row (from 0) with its pictures decoded.
     ///
     /// # Errors
-    /// The file changed, or a picture cannot be read or decoded.
+    /// Returns an error if the file changed, or if a picture cannot be read or decoded.
     pub fn task(&self, i: u64) -> Result<Task, DataError> {
         self.decoded(i, self.record(i)?)
     }
 
-    /// The same for the rows at these positions of the endless stream.
+    /// The tasks at these positions of the endless stream of epochs.
     pub(crate) fn tasks(
         &self,
         seed: u64,
@@ -111,7 +111,7 @@ impl Corpus {
                 path: self.rows.file(i).to_owned(),
                 row: self.number(i),
                 problem: format!("{}: {problem}", picture.name()),
-                help: "`visual-sdpo data filter` writes the rows that are whole",
+                help: "write the valid rows to a new file with `visual-sdpo data filter`",
             })
         };
         Ok(Task {
@@ -125,54 +125,60 @@ impl Corpus {
         })
     }
 
-    /// The file of the rows, or their folder.
+    /// The file or folder that contains the rows.
     pub fn path(&self) -> &Path {
         self.rows.path()
     }
 
-    /// For a run's manifest.
+    /// The row counts for a run's manifest.
     pub(crate) fn facts(&self) -> serde_json::Value {
         let skipped: BTreeMap<&str, u64> = self.skipped.iter().map(|(r, n)| (r.name(), *n)).collect();
         serde_json::json!({"rows": self.len(), "left_out": skipped})
     }
 }
 
-/// The rows of a checked configuration.
+/// Opens the rows of a checked configuration.
 fn open(config: &DataConfig, skips: &mut Skips) -> Result<Box<dyn Rows>, DataError> {
     let (path, split, limit) = (config.path.as_path(), config.split.as_str(), config.limit);
-    let parts = ["chartmimic", "jsonl"].contains(&config.kind.as_str());
-    if !parts && split != "train" {
+    if !config.dataset.has_splits() && split != "train" {
         return Err(DataError::Key {
             key: "split",
-            problem: format!("{:?} has no {split:?}", config.kind),
-            help: "leave it out: the data set has one part",
+            problem: format!("{:?} has no split {split:?}", config.dataset.name()),
+            help: "leave it out: the only split is \"train\"",
         });
     }
-    Ok(match config.kind.as_str() {
-        "chart2code" => Box::new(chart2code::open(path, limit, skips)?),
-        "chartmimic" => Box::new(ChartMimic::open(path, split, limit, skips)?),
-        "jsonl" => Box::new(jsonl::open(config, skips)?),
-        "design2code" if !design2code::in_parquet(path) => {
-            Box::new(design2code::Folder::open(path, limit, skips)?)
+    Ok(match config.dataset {
+        DataSet::Mini => {
+            return Err(DataError::Key {
+                key: "type",
+                problem: "\"mini\" is generated and has no rows to read".into(),
+                help: "choose a data set that is read from files",
+            });
         }
-        _ => in_parquet(config, skips)?,
+        DataSet::Chart2Code => Box::new(chart2code::open(path, limit, skips)?),
+        DataSet::ChartMimic => Box::new(ChartMimic::open(path, split, limit, skips)?),
+        DataSet::WebSight | DataSet::WebCode2M => parquet(config, websight::PROMPT, skips)?,
+        DataSet::Design2Code if design2code::in_parquet(path) => parquet(config, design2code::PROMPT, skips)?,
+        DataSet::Design2Code => Box::new(design2code::Folder::open(path, limit, skips)?),
+        DataSet::Jsonl => Box::new(jsonl::open(config, skips)?),
     })
 }
 
-/// The data sets that are published in Parquet.
+/// Opens rows in Parquet files; `prompt` is the instruction of every task.
 #[cfg(feature = "parquet")]
-fn in_parquet(config: &DataConfig, skips: &mut Skips) -> Result<Box<dyn Rows>, DataError> {
-    use crate::{shards, webcode2m, websight};
-    let keys = webcode2m::Keys(config);
-    let prompt = if config.kind == "design2code" { design2code::PROMPT } else { websight::PROMPT };
-    Ok(Box::new(shards::Shards::open(&config.path, prompt, &keys, config.limit, skips)?))
+fn parquet(config: &DataConfig, prompt: &'static str, skips: &mut Skips) -> Result<Box<dyn Rows>, DataError> {
+    use crate::{shards::Shards, webcode2m::Filters};
+    Ok(Box::new(Shards::open(&config.path, prompt, &Filters(config), config.limit, skips)?))
 }
 
 #[cfg(not(feature = "parquet"))]
-fn in_parquet(config: &DataConfig, _: &mut Skips) -> Result<Box<dyn Rows>, DataError> {
+fn parquet(config: &DataConfig, _: &'static str, _: &mut Skips) -> Result<Box<dyn Rows>, DataError> {
     Err(DataError::Key {
         key: "type",
-        problem: format!("{:?} lies in Parquet files, which this build does not read", config.kind),
+        problem: format!(
+            "{:?} is stored in Parquet files, which this build cannot read",
+            config.dataset.name()
+        ),
         help: "build with the default features",
     })
 }

@@ -1,36 +1,35 @@
-//! What can be wrong with a data set: as a whole ([`DataError`]) and in one of its rows
-//! ([`Skipped`]).
+//! Errors of a data set as a whole ([`DataError`]) and of a single row ([`Skipped`]).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Why tasks cannot be had; one line with the place and the help.
+/// Why a data set cannot be read. The message is one line with the place and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
-    /// `[data] type` names no known data set.
-    #[error("data.type: no data set is called '{name}'; use {known}")]
-    UnknownType {
-        /// What it names.
+    /// No data set has this name.
+    #[error("no data set is called {name:?}; help: use {known}")]
+    UnknownDataSet {
+        /// The name as given.
         name: String,
-        /// What there is.
+        /// The known names.
         known: String,
     },
     /// The data set does not have this domain.
-    #[error("data.domain: there are no {domain} tasks in \"{kind}\"; use {known}")]
+    #[error("data.domain: {dataset:?} has no {domain} tasks; help: use {known}")]
     UnknownDomain {
         /// The data set.
-        kind: String,
+        dataset: &'static str,
         /// The domain that was asked for.
         domain: &'static str,
-        /// What it has.
+        /// The domains of the data set.
         known: String,
     },
-    /// A key of the configuration has no usable value.
+    /// A key of the configuration has an unusable value.
     #[error("data.{key}: {problem}; help: {help}")]
     Key {
         /// The key.
         key: &'static str,
-        /// What is wrong with it.
+        /// What is wrong with its value.
         problem: String,
         /// What to write instead.
         help: &'static str,
@@ -40,28 +39,28 @@ pub enum DataError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: std::io::Error,
         /// What to do.
         help: &'static str,
     },
-    /// A file is not what it has to be.
+    /// A file or folder has the wrong format or content.
     #[error("{path}: {problem}; help: {help}", path = path.display())]
     File {
-        /// The file.
+        /// The file or folder.
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
         /// What to do.
         help: &'static str,
     },
-    /// A row was good when the data set was opened and is not any more, or its picture cannot be
+    /// A row was valid when the data set was opened and no longer is, or its picture cannot be
     /// decoded.
     #[error("{path}: row {row}: {problem}; help: {help}", path = path.display())]
     Row {
-        /// The file that the row stands in.
+        /// The file that contains the row.
         path: PathBuf,
-        /// Its number, from 1.
+        /// The number of the row, from 1.
         row: u64,
         /// What is wrong with it.
         problem: String,
@@ -71,7 +70,7 @@ pub enum DataError {
 }
 
 impl DataError {
-    /// For `map_err` of file operations on `path`.
+    /// For `map_err` on file operations on `path`.
     pub(crate) fn io(path: &Path, help: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         move |source| DataError::Io { path: path.to_owned(), source, help }
     }
@@ -81,7 +80,7 @@ impl DataError {
     }
 }
 
-/// Why a row is no task.
+/// Why a row was skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
     /// Its bytes are not UTF-8.
@@ -90,20 +89,21 @@ pub enum Reason {
     NotJson,
     /// It is larger than any row should be (4 MiB).
     TooLarge,
-    /// It is JSON of another form.
+    /// It is JSON with another structure.
     Form,
-    /// The answer holds no code.
+    /// The answer contains no code.
     NoCode,
-    /// A picture that it names is not there.
+    /// A picture that it names does not exist.
     MissingImage,
-    /// A picture that it names cannot be decoded. Found when a row is drawn, not at opening.
+    /// A picture that it names cannot be decoded. This is found when a row is drawn, not at
+    /// opening.
     BadImage,
-    /// A key of the recipe asks for other rows.
+    /// It does not pass a filter of the configuration.
     Filtered,
 }
 
 impl Reason {
-    /// The name in lists and summaries.
+    /// The name in JSONL output and in summaries.
     pub fn name(self) -> &'static str {
         match self {
             Reason::NotUtf8 => "not-utf8",
@@ -118,21 +118,22 @@ impl Reason {
     }
 }
 
-/// A row that was left out at opening.
+/// A row that was skipped at opening.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
     /// Its number in the file, from 1.
     pub row: u64,
-    /// The class.
+    /// Why it was skipped.
     pub reason: Reason,
-    /// One line.
+    /// Details, in one line.
     pub message: String,
 }
 
-/// What is wrong with a row, before its number is known.
+/// Why a row is skipped, before its number is known.
 pub(crate) type Fault = (Reason, String);
 
-/// Counts the rows that are left out and tells a listener of each: memory does not grow with them.
+/// Counts the skipped rows and passes each to a listener, so that memory use does not grow with
+/// them.
 pub(crate) struct Skips<'a> {
     pub counts: BTreeMap<Reason, u64>,
     pub listener: &'a mut dyn FnMut(&Skipped),
@@ -145,8 +146,17 @@ impl Skips<'_> {
     }
 }
 
-/// `2 form, 1 not-json`; `none` where nothing was counted.
+/// `2 form, 1 not-json`; `none` if nothing was counted.
 pub(crate) fn tally(counts: &BTreeMap<Reason, u64>) -> String {
     let parts: Vec<String> = counts.iter().map(|(reason, n)| format!("{n} {}", reason.name())).collect();
     if parts.is_empty() { "none".into() } else { parts.join(", ") }
+}
+
+/// `"a", "b" or "c"`.
+pub(crate) fn quoted_list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut names: Vec<String> = names.map(|name| format!("{name:?}")).collect();
+    match (names.pop(), names.is_empty()) {
+        (Some(last), false) => format!("{} or {last}", names.join(", ")),
+        (last, _) => last.unwrap_or_default(),
+    }
 }

@@ -1,4 +1,4 @@
-//! trl's conversational form: one JSON object a line, read line by line.
+//! TRL's conversational format: one JSON object per line.
 //!
 //! ```json
 //! {"id": "a", "prompt": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Redraw it."}]}],
@@ -7,20 +7,20 @@
 //!  "images": ["images/a.png"]}
 //! ```
 //! or `messages` with both turns; `content` may be a plain string; `completion` may be absent.
-//! Paths in `images` are relative to the file. A system turn is put before the instruction's text,
-//! because a task is one instruction; pictures come before the text wherever their marks stand, as
-//! tasks define it. The reference is the fenced code of the answer (in a language of
-//! `data.domain`), or all of it where it has no fence. `requirements` (ours) is read where present.
-//! Other keys are ignored.
+//! Paths in `images` are relative to the file. A system turn is prepended to the text of the
+//! instruction, because a task has a single instruction. Pictures come before the text wherever
+//! they are marked in the content, as [`vsdpo_artifact::Task`] defines. The reference is the fenced
+//! code of the answer (in a language of `data.domain`), or the whole answer if it has no fence. The
+//! optional key `requirements` is our extension. Other keys are ignored.
 //!
-//! Not done: more than one user turn, tool calls, pictures inside the JSON.
+//! Not supported: more than one user turn, tool calls, pictures inside the JSON.
 
 use crate::DataConfig;
 use crate::error::{DataError, Fault, Reason, Skips};
 use crate::picture::{Picture, Store};
 use crate::record::{Record, code_of, id_of, parsed};
-use crate::rows::Layout;
-use crate::table::{Place, Table};
+use crate::rows::RowFormat;
+use crate::table::{RowContext, RowParser, Table};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ struct Raw {
     requirements: Option<Requirements>,
 }
 
-/// trl also has a form in which both are plain text.
+/// TRL also allows plain text for both prompt and completion.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "neither a text nor a list of {role, content}")]
 enum Turns {
@@ -80,7 +80,7 @@ impl Content {
         }
     }
 
-    /// Picture marks; `None` for a plain text, which holds none but may have pictures beside it.
+    /// The number of picture marks; `None` for plain text, which cannot mark its pictures.
     fn marks(&self) -> Option<usize> {
         match self {
             Content::Text(_) => None,
@@ -89,12 +89,12 @@ impl Content {
     }
 }
 
-/// Opens a file, or `SPLIT.jsonl` of a folder.
+/// Opens a file, or `SPLIT.jsonl` in a folder.
 pub(crate) fn open(config: &DataConfig, skips: &mut Skips) -> Result<Table, DataError> {
     let file = file_of(&config.path, &config.split)?;
     let store = Store::Folder(file.parent().unwrap_or(Path::new("")).to_owned());
-    let place = Place { store, domain: config.domain };
-    Table::scan(&file, Layout::Lines, (place, record), config.limit, skips)
+    let context = RowContext { store, domain: config.domain };
+    Table::scan(&file, RowFormat::Lines, RowParser { context, parse: record }, config.limit, skips)
 }
 
 fn file_of(path: &Path, split: &str) -> Result<PathBuf, DataError> {
@@ -103,8 +103,8 @@ fn file_of(path: &Path, split: &str) -> Result<PathBuf, DataError> {
             "train" => Ok(path.to_owned()),
             _ => Err(DataError::Key {
                 key: "split",
-                problem: format!("{split:?}, but data.path is a single file"),
-                help: "leave data.split out, or name the folder that holds SPLIT.jsonl",
+                problem: format!("is {split:?}, but data.path is a single file"),
+                help: "leave data.split out, or give the folder that contains SPLIT.jsonl",
             }),
         };
     }
@@ -112,13 +112,13 @@ fn file_of(path: &Path, split: &str) -> Result<PathBuf, DataError> {
     match file.is_file() {
         true => Ok(file),
         false => {
-            Err(DataError::file(path, format!("holds no {split}.jsonl"), "set data.path to a .jsonl file"))
+            Err(DataError::file(path, format!("contains no {split}.jsonl"), "set data.path to a .jsonl file"))
         }
     }
 }
 
-/// The record of a line, or why it is none.
-fn record(text: &str, number: u64, place: &Place) -> Result<Record, Fault> {
+/// Parses a line, or says why the row is skipped.
+fn record(text: &str, number: u64, context: &RowContext) -> Result<Record, Fault> {
     let form = |problem: String| (Reason::Form, problem);
     let mut raw: Raw = parsed(text)?;
     let turns = turns(&mut raw).map_err(form)?;
@@ -136,11 +136,11 @@ fn record(text: &str, number: u64, place: &Place) -> Result<Record, Fault> {
         return Err(form(format!("{marks} image marks, but {} images", raw.images.len())));
     }
     let answer = answer.first().map(|turn| turn.content.text());
-    let code = answer.map(|text| code_of(&text, place.domain, true).map(str::to_owned).ok_or(text));
+    let code = answer.map(|text| code_of(&text, context.domain, true).map(str::to_owned).ok_or(text));
     let reference = code.transpose().map_err(|_| (Reason::NoCode, "the assistant's turn is empty".into()))?;
     let words: Vec<String> = system.iter().chain(&user).map(|t| t.content.text()).collect();
     let find = |name: &String| {
-        place.store.find(name).ok_or_else(|| (Reason::MissingImage, format!("{name} is not there")))
+        context.store.find(name).ok_or_else(|| (Reason::MissingImage, format!("{name} does not exist")))
     };
     Ok(Record {
         id: id_of(&raw.id, number),
@@ -151,7 +151,7 @@ fn record(text: &str, number: u64, place: &Place) -> Result<Record, Fault> {
     })
 }
 
-/// All turns of a row, whichever way they are written.
+/// All turns of a row, from `messages` or from `prompt` and `completion`.
 fn turns(raw: &mut Raw) -> Result<Vec<Turn>, String> {
     let as_turns = |turns: Turns, role: &str| match turns {
         Turns::Text(text) => vec![Turn { role: role.into(), content: Content::Text(text) }],
@@ -169,8 +169,8 @@ fn turns(raw: &mut Raw) -> Result<Vec<Turn>, String> {
     }
 }
 
-/// A record as one line of this form, without the line feed; `images` are the paths to write for
-/// its pictures, relative to the file.
+/// Writes a record as one line of this format, without the line feed. `images` are the paths of its
+/// pictures, relative to the file.
 pub fn line(record: &Record, images: &[String]) -> String {
     let text = |text: &str| json!({"type": "text", "text": text});
     let mut content: Vec<Value> = images.iter().map(|_| json!({"type": "image"})).collect();

@@ -1,4 +1,4 @@
-//! Pictures of tasks: where they lie, and their pixels when they are drawn.
+//! Pictures of tasks: where they are stored, and how they are decoded.
 
 use crate::error::DataError;
 use image::{ImageReader, Limits};
@@ -10,38 +10,38 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use vsdpo_artifact::Image;
 
-/// Larger files are no pictures of charts.
+/// Maximum size of a picture's file in bytes.
 const MAX_BYTES: u64 = 64 << 20;
-/// Pixels of a side at most.
+/// Maximum width and height in pixels.
 const MAX_SIDE: u32 = 16_384;
-/// Bytes that decoding may take at most.
+/// Maximum memory for decoding in bytes.
 const MAX_DECODED: u64 = 512 << 20;
 
-/// Where a picture lies.
+/// Where a picture is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Picture {
-    /// A file of its own.
+    /// A separate file.
     File(PathBuf),
     /// A member of an archive.
     Member {
         /// Its name in the archive.
         name: String,
-        /// Byte at which its content begins in the archive.
+        /// Byte offset of its content in the archive.
         at: u64,
-        /// Bytes of its content.
+        /// Size of its content in bytes.
         len: u64,
     },
-    /// In its row, and read together with it.
+    /// Stored in the row, and read together with it.
     Held {
-        /// Where the row has it.
+        /// Row group and column, for messages.
         place: String,
-        /// Its file; empty where the row has none.
+        /// The encoded picture; empty if the row has none.
         bytes: Arc<[u8]>,
     },
 }
 
 impl Picture {
-    /// Its file, member or place in the row.
+    /// File, archive member or column, for messages.
     pub(crate) fn name(&self) -> String {
         match self {
             Picture::File(path) => path.display().to_string(),
@@ -51,21 +51,21 @@ impl Picture {
     }
 }
 
-/// Where the pictures of a data set lie.
+/// Where the pictures of a data set are stored.
 #[derive(Debug)]
 pub(crate) enum Store {
     /// A folder; names are relative to it.
     Folder(PathBuf),
-    /// An uncompressed archive with the places of its members: 24 bytes each, sorted by the hash of
-    /// the name. Two names of equal 64-bit hash would be confused (a chance of 1e-9 for 160,000
-    /// names).
+    /// An uncompressed archive with an index of its members (hash of the name, byte offset, size):
+    /// 24 bytes each, sorted by hash. Two names with the same 64-bit hash would be confused, which
+    /// has a probability of 1e-9 for 160,000 names.
     Tar { path: PathBuf, file: File, members: Vec<(u64, u64, u64)> },
 }
 
 impl Store {
-    /// Reads the archive's headers once, jumping over the contents.
+    /// Builds the index from the archive's headers; the contents are not read.
     pub fn tar(path: &Path) -> Result<Self, DataError> {
-        let help = "the archive is cut short or no tar: fetch it again";
+        let help = "the archive is incomplete or not a tar: download it again";
         let io = |e| DataError::io(path, help)(e);
         let mut members = Vec::new();
         let mut archive = tar::Archive::new(File::open(path).map_err(io)?);
@@ -79,7 +79,7 @@ impl Store {
                 members.push((hash(&name), entry.raw_file_position(), entry.size()));
             }
         }
-        // Of two members of one name the later one counts, as when unpacking.
+        // As with unpacking, the later of two members with one name wins.
         members.sort_by_key(|m| (m.0, std::cmp::Reverse(m.1)));
         members.dedup_by_key(|m| m.0);
         members.shrink_to_fit();
@@ -87,7 +87,7 @@ impl Store {
         Ok(Store::Tar { path: path.to_owned(), file, members })
     }
 
-    /// The picture of a name, if it is there.
+    /// The picture of a name, if it exists.
     pub fn find(&self, name: &str) -> Option<Picture> {
         match self {
             Store::Folder(folder) => {
@@ -103,9 +103,9 @@ impl Store {
         }
     }
 
-    /// The bytes of a picture's file.
+    /// The encoded bytes of a picture.
     pub fn bytes(&self, picture: &Picture) -> Result<Vec<u8>, DataError> {
-        let help = "check that the pictures are where they were";
+        let help = "check that the pictures have not been moved";
         let (Store::Tar { path, .. } | Store::Folder(path)) = self;
         let (shown, len) = match picture {
             Picture::File(path) => (path, std::fs::metadata(path).map_err(DataError::io(path, help))?.len()),
@@ -113,7 +113,8 @@ impl Store {
             Picture::Held { bytes, .. } => (path, bytes.len() as u64),
         };
         if len > MAX_BYTES {
-            return Err(DataError::file(shown, format!("a picture of {len} bytes"), "64 MiB is the limit"));
+            let help = "make it smaller than 64 MiB, or remove its row";
+            return Err(DataError::file(shown, format!("contains a picture of {len} bytes"), help));
         }
         let mut bytes = Vec::new();
         let read = match (picture, self) {
@@ -135,7 +136,7 @@ impl Store {
     }
 }
 
-/// A name without `./`; `None` if it leaves its folder.
+/// A relative name without `./`; `None` if it points outside its folder.
 pub(crate) fn plain(path: &Path) -> Option<String> {
     let mut parts = Vec::new();
     for component in path.components() {
@@ -148,17 +149,17 @@ pub(crate) fn plain(path: &Path) -> Option<String> {
     Some(parts.join("/")).filter(|name| !name.is_empty())
 }
 
-/// Keyed alike in every process: the index is never stored, but nothing should depend on luck.
+/// The same in every process, so that a collision is reproducible.
 fn hash(name: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     name.hash(&mut hasher);
     hasher.finish()
 }
 
-/// PNG or JPEG as RGBA; the bytes decide which, not the name.
+/// Decodes a PNG or JPEG to RGBA. The format is detected from the bytes, not from the name.
 ///
 /// # Errors
-/// What the decoder said, in one line.
+/// Returns the decoder's message, in one line.
 pub fn decode(bytes: &[u8]) -> Result<Image, String> {
     if bytes.is_empty() {
         return Err("there is no picture".into());

@@ -1,4 +1,4 @@
-//! A row before its pictures are decoded.
+//! Rows with their pictures not decoded yet.
 
 use crate::error::{DataError, Fault, Reason};
 use crate::order;
@@ -9,61 +9,61 @@ use std::fmt::Debug;
 use std::path::Path;
 use vsdpo_artifact::{Domain, Requirements, Span, extract_code};
 
-/// The good rows of a data set, whatever its form.
+/// The valid rows of a data set, in any format.
 pub(crate) trait Rows: Debug + Send + Sync {
     fn len(&self) -> u64;
 
-    /// The file of the rows, or their folder.
+    /// The file or folder that contains the rows.
     fn path(&self) -> &Path;
 
-    /// The file of one row, where there are several.
+    /// The file that contains row `i`, if there are several files.
     fn file(&self, _i: u64) -> &Path {
         self.path()
     }
 
-    /// The number of a row in its file, from 1.
+    /// The number of row `i` in its file, from 1.
     fn number(&self, i: u64) -> u64 {
         i + 1
     }
 
     fn record(&self, i: u64) -> Result<Record, DataError>;
 
-    /// The same for rows of which several may be read at once.
+    /// Several records, in the order given; an implementation may read rows together.
     fn records(&self, rows: &[u64]) -> Result<Vec<Record>, DataError> {
         rows.iter().map(|&i| self.record(i)).collect()
     }
 
-    /// The file of a picture.
+    /// The encoded bytes of a picture.
     fn bytes(&self, picture: &Picture) -> Result<Vec<u8>, DataError>;
 
-    /// The row at a position of the endless stream.
+    /// The row at a position of the endless stream of epochs.
     fn at(&self, seed: u64, position: u64) -> u64 {
         order::row_at(seed, position, self.len())
     }
 }
 
-/// A task whose pictures are still files, mostly where they lie.
+/// A task whose pictures are not decoded yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// Stable name within its data set.
+    /// Stable identifier within the data set.
     pub id: String,
     /// The instruction.
     pub prompt: String,
-    /// Pictures that belong to the instruction, before its text.
+    /// Pictures of the instruction; they come before its text.
     pub pictures: Vec<Picture>,
-    /// Code of a good answer.
+    /// Code of the reference answer.
     pub reference: Option<String>,
-    /// Checkable demands, where the data set has any.
+    /// Requirements that can be checked, if the data set has any.
     pub requirements: Option<Requirements>,
 }
 
-/// A row's text as JSON of its form.
+/// Parses the JSON text of a row.
 pub(crate) fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
     let value: Value = serde_json::from_str(text).map_err(|e| (Reason::NotJson, e.to_string()))?;
     serde_json::from_value(value).map_err(|e| (Reason::Form, e.to_string()))
 }
 
-/// The name that a row gives itself, or one by its number.
+/// The row's own identifier, or one made from its number.
 pub(crate) fn id_of(id: &Value, number: u64) -> String {
     match id {
         Value::String(id) => id.clone(),
@@ -72,8 +72,8 @@ pub(crate) fn id_of(id: &Value, number: u64) -> String {
     }
 }
 
-/// The code of an answer: its first fenced block (or, if `bare`, the whole text where there is
-/// none). `None` if there is no fence or nothing in it.
+/// The code of an answer: its first fenced block, or the whole text if there is no fence and `bare`
+/// is set. `None` if there is no code.
 pub(crate) fn code_of(answer: &str, domain: Domain, bare: bool) -> Option<&str> {
     let span: Span = extract_code(answer, domain.default_language());
     let fenced = span != Span::new(0, answer.len());

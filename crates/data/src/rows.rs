@@ -1,4 +1,4 @@
-//! Rows of a large file by their byte offsets: 16 bytes a row stay in memory, the row itself is
+//! Rows of a large file by byte offset: 16 bytes per row are kept in memory, and the row itself is
 //! read when it is drawn.
 
 use crate::error::{DataError, Fault, Reason, Skips};
@@ -7,13 +7,13 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-/// Larger rows are no chart scripts, and would make memory depend on the file.
+/// Maximum size of a row in bytes. Chart scripts are far smaller; the limit bounds the memory.
 const MAX_ROW: usize = 4 << 20;
 
-/// How rows stand in a file.
+/// How a file contains its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Layout {
-    /// One JSON value a line.
+pub(crate) enum RowFormat {
+    /// One JSON value per line.
     Lines,
     /// The elements of one JSON list.
     List,
@@ -23,11 +23,11 @@ pub(crate) enum Layout {
 struct Row {
     at: u64,
     len: u32,
-    /// From 1, counting the rows that were left out.
+    /// From 1, counting the skipped rows too.
     number: u32,
 }
 
-/// The good rows of a file.
+/// The valid rows of a file.
 #[derive(Debug)]
 pub(crate) struct RowFile {
     path: PathBuf,
@@ -36,17 +36,17 @@ pub(crate) struct RowFile {
 }
 
 impl RowFile {
-    /// Reads the file once, from the front, and keeps the place of each row that `check` accepts,
-    /// at most `limit` of them (0 is no limit).
+    /// Reads the file once and keeps the offsets of the first `limit` rows that `check` accepts (0
+    /// means no limit).
     pub fn scan(
         path: &Path,
-        layout: Layout,
+        format: RowFormat,
         limit: u64,
         skips: &mut Skips,
         check: &mut dyn FnMut(&str) -> Result<(), Fault>,
     ) -> Result<Self, DataError> {
-        let open = || File::open(path).map_err(DataError::io(path, "name an existing file"));
-        let mut splitter = Splitter::new(layout);
+        let open = || File::open(path).map_err(DataError::io(path, "give an existing file"));
+        let mut splitter = Splitter::new(format);
         let mut rows = Vec::new();
         let mut number = 0;
         let mut take = |piece: Piece| {
@@ -89,33 +89,33 @@ impl RowFile {
         &self.path
     }
 
-    /// The number of the `i`-th good row in the file, from 1.
+    /// The number of the `i`-th valid row (from 0) in the file, counted from 1.
     pub fn number(&self, i: u64) -> u64 {
         self.rows.get(i as usize).map_or(0, |row| row.number.into())
     }
 
-    /// The text of the `i`-th good row.
+    /// The text of the `i`-th valid row (from 0).
     pub fn text(&self, i: u64) -> Result<String, DataError> {
         let row = self.rows.get(i as usize).ok_or_else(|| self.bad(i, "is not in the index".into()))?;
         let mut bytes = vec![0; row.len as usize];
         let read = self.file.read_exact_at(&mut bytes, row.at);
-        read.map_err(DataError::io(&self.path, "the file changed while it was open: start again"))?;
-        String::from_utf8(bytes).map_err(|_| self.bad(i, "is not UTF-8 any more".into()))
+        read.map_err(DataError::io(&self.path, "the file changed during the run: start it again"))?;
+        String::from_utf8(bytes).map_err(|_| self.bad(i, "is no longer UTF-8".into()))
     }
 
-    /// A good row that turned out bad.
+    /// The error for a row that was valid when the file was opened and no longer is.
     pub fn bad(&self, i: u64, problem: String) -> DataError {
-        let help = "the file or its pictures changed, or a picture is broken: `visual-sdpo data filter` \
-                    writes the rows that are whole";
+        let help = "the file or its pictures changed, or a picture is damaged: write the valid rows to a \
+                    new file with `visual-sdpo data filter`";
         DataError::Row { path: self.path.clone(), row: self.number(i), problem, help }
     }
 }
 
 fn wrong(path: &Path, problem: String) -> DataError {
-    DataError::file(path, problem, "the file has another form or is cut short: fetch it again")
+    DataError::file(path, problem, "the file has another format or is incomplete: download it again")
 }
 
-/// One row as it stands in the file.
+/// The bytes of one row in the file.
 struct Piece<'a> {
     at: u64,
     bytes: &'a [u8],
@@ -134,24 +134,24 @@ impl Piece<'_> {
     }
 }
 
-/// Where the scan stands.
+/// State of the scan.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum ScanState {
     /// Before the list's bracket.
     Before,
     /// Between two rows.
     Between,
-    /// In a row, so many brackets deep.
+    /// In a row, inside `depth` brackets.
     In { depth: u32, string: bool, escaped: bool },
     /// After the list.
     After,
 }
 
-/// Cuts a stream of bytes into rows. Of a list's elements it follows strings and brackets only;
-/// whether they are JSON is for the parser to say.
+/// Splits a stream of bytes into rows. In a list it tracks only strings and brackets; the parser
+/// checks later whether the elements are valid JSON.
 struct Splitter {
-    layout: Layout,
-    place: Place,
+    format: RowFormat,
+    state: ScanState,
     at: u64,
     row_at: u64,
     row: Vec<u8>,
@@ -159,17 +159,20 @@ struct Splitter {
 }
 
 impl Splitter {
-    fn new(layout: Layout) -> Self {
-        let place = if layout == Layout::List { Place::Before } else { Place::Between };
-        Self { layout, place, at: 0, row_at: 0, row: Vec::new(), row_len: 0 }
+    fn new(format: RowFormat) -> Self {
+        let state = match format {
+            RowFormat::List => ScanState::Before,
+            RowFormat::Lines => ScanState::Between,
+        };
+        Self { format, state, at: 0, row_at: 0, row: Vec::new(), row_len: 0 }
     }
 
-    /// Whether `take` has had enough.
+    /// Passes complete rows to `take`; returns whether `take` wants no more.
     fn feed(&mut self, chunk: &[u8], take: &mut dyn FnMut(Piece) -> bool) -> Result<bool, String> {
         for &byte in chunk {
-            let ended = match self.layout {
-                Layout::Lines => self.line(byte),
-                Layout::List => self.element(byte)?,
+            let ended = match self.format {
+                RowFormat::Lines => self.line(byte),
+                RowFormat::List => self.element(byte)?,
             };
             self.at += 1;
             if ended && self.end(take) {
@@ -180,15 +183,15 @@ impl Splitter {
     }
 
     fn finish(&mut self, take: &mut dyn FnMut(Piece) -> bool) -> Result<(), String> {
-        match (self.layout, self.place) {
-            (Layout::Lines, _) => {
+        match (self.format, self.state) {
+            (RowFormat::Lines, _) => {
                 if self.row_len > 0 {
                     self.end(take);
                 }
                 Ok(())
             }
-            (_, Place::After) => Ok(()),
-            (_, Place::Before) => Err("is empty, not a JSON list".into()),
+            (_, ScanState::After) => Ok(()),
+            (_, ScanState::Before) => Err("is empty, not a JSON list".into()),
             (_, _) => Err(format!("ends inside its list (the last row begins at byte {})", self.row_at)),
         }
     }
@@ -205,32 +208,32 @@ impl Splitter {
     /// Whether the byte ends an element of the list; the comma or bracket is not part of it.
     fn element(&mut self, byte: u8) -> Result<bool, String> {
         let space = byte.is_ascii_whitespace();
-        match &mut self.place {
-            Place::Before if space || (self.at < 3 && b"\xef\xbb\xbf".contains(&byte)) => {}
-            Place::Before if byte == b'[' => self.place = Place::Between,
-            Place::Before => return Err("does not begin with `[`: it is no JSON list".into()),
-            Place::After => {}
-            Place::Between if space || byte == b',' => {}
-            Place::Between if byte == b']' => self.place = Place::After,
-            Place::Between => {
+        match &mut self.state {
+            ScanState::Before if space || (self.at < 3 && b"\xef\xbb\xbf".contains(&byte)) => {}
+            ScanState::Before if byte == b'[' => self.state = ScanState::Between,
+            ScanState::Before => return Err("does not begin with `[`, so it is not a JSON list".into()),
+            ScanState::After => {}
+            ScanState::Between if space || byte == b',' => {}
+            ScanState::Between if byte == b']' => self.state = ScanState::After,
+            ScanState::Between => {
                 let (string, deep) = (byte == b'"', matches!(byte, b'{' | b'['));
-                self.place = Place::In { depth: deep.into(), string, escaped: false };
+                self.state = ScanState::In { depth: deep.into(), string, escaped: false };
                 self.push(byte);
             }
-            Place::In { string: true, escaped: escaped @ true, .. } => {
+            ScanState::In { string: true, escaped: escaped @ true, .. } => {
                 *escaped = false;
                 self.push(byte);
             }
-            Place::In { string: string @ true, escaped, .. } => {
+            ScanState::In { string: string @ true, escaped, .. } => {
                 *escaped = byte == b'\\';
                 *string = byte != b'"';
                 self.push(byte);
             }
-            Place::In { depth: 0, .. } if matches!(byte, b',' | b']') => {
-                self.place = if byte == b',' { Place::Between } else { Place::After };
+            ScanState::In { depth: 0, .. } if matches!(byte, b',' | b']') => {
+                self.state = if byte == b',' { ScanState::Between } else { ScanState::After };
                 return Ok(true);
             }
-            Place::In { depth, string, .. } => {
+            ScanState::In { depth, string, .. } => {
                 match byte {
                     b'"' => *string = true,
                     b'{' | b'[' => *depth += 1,
@@ -266,10 +269,10 @@ impl Splitter {
 mod tests {
     use super::*;
 
-    /// The rows of a text, fed in pieces of `step` bytes.
-    fn split(layout: Layout, text: &str, step: usize) -> Result<Vec<(u64, String)>, String> {
+    /// The rows of a text, read in chunks of `step` bytes.
+    fn split(format: RowFormat, text: &str, step: usize) -> Result<Vec<(u64, String)>, String> {
         let mut rows = Vec::new();
-        let mut splitter = Splitter::new(layout);
+        let mut splitter = Splitter::new(format);
         let mut take = |p: Piece| {
             rows.push((p.at, String::from_utf8_lossy(p.bytes).into_owned()));
             false
@@ -281,21 +284,21 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_cut_at_commas_and_line_feeds_wherever_the_buffer_ends() {
+    fn rows_end_at_commas_and_line_feeds_for_every_buffer_size() {
         let list = " [{\"a\":\"],{\\\"\"},\n 3 , [1,[2]],\"x,y\"]\n";
         let want = [(2, "{\"a\":\"],{\\\"\"}"), (18, "3 "), (22, "[1,[2]]"), (30, "\"x,y\"")];
         for step in 1..9 {
-            let got = split(Layout::List, list, step).unwrap();
+            let got = split(RowFormat::List, list, step).unwrap();
             assert_eq!(got, want.map(|(at, s)| (at, s.to_owned())), "step {step}");
-            let got = split(Layout::Lines, "ab\n\nc", step).unwrap();
+            let got = split(RowFormat::Lines, "ab\n\nc", step).unwrap();
             assert_eq!(got, [(0, "ab"), (3, ""), (4, "c")].map(|(at, s)| (at, s.to_owned())), "step {step}");
         }
     }
 
     #[test]
-    fn files_of_another_form_say_so() {
+    fn other_formats_are_errors() {
         let check = |text: &str, want: &str| {
-            let got = split(Layout::List, text, 4).unwrap_err();
+            let got = split(RowFormat::List, text, 4).unwrap_err();
             assert!(got.contains(want), "{got:?}");
         };
         check("", "is empty");

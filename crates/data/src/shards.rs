@@ -1,15 +1,13 @@
-//! Pages in Parquet files: row groups are found by their places, and read when a row of them is
-//! drawn.
+//! Web pages in Parquet files. A row group is read when one of its rows is drawn.
 //!
-//! Opening reads the footers of all files, and of the rows themselves only the columns that a
-//! filter looks at. What stays in memory is 24 bytes a row group and, with a filter, 4 bytes a row
-//! that passes it. A step reads the pages' text and pictures of its own rows, one row group after
-//! the other. Nothing is kept from step to step, so that there is nothing to resume. At most one
-//! page of a Parquet column is decoded at a time; files written by `datasets` have one page per row
-//! group and column, often of 100 rows.
+//! Opening reads the footers of all files and, of the rows, only the columns that a filter uses. In
+//! memory remain 24 bytes per row group and, with a filter, 4 bytes per row that passes it. A step
+//! reads text and pictures of its own rows, one row group after the other; nothing is kept between
+//! steps, so there is no state to resume. At most one page of a Parquet column is decoded at a
+//! time; files written by `datasets` have one page per row group and column, often of 100 rows.
 //!
 //! Row groups and rows are numbered from 1 within their file. A task's id is the file's name
-//! without its ending, a dash, and the row.
+//! without its extension, a dash, and the row's number.
 
 pub(crate) mod file;
 
@@ -20,53 +18,61 @@ use crate::error::{DataError, Reason, Skips};
 use crate::order;
 use crate::picture::{Picture, Store};
 use crate::record::{Record, Rows};
-use crate::webcode2m::Keys;
+use crate::webcode2m::Filters;
 use file::{IMAGE, TEXT, bytes};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A row group that holds good rows.
+/// A row group with at least one valid row.
 #[derive(Debug)]
 struct Group {
     file: u32,
     index: u32,
-    /// Rows of the file before it.
+    /// Number of rows of the file before it.
     before: u64,
-    /// Good rows of the corpus before it.
+    /// Number of valid rows of the corpus before it.
     first: u64,
 }
 
-/// The good rows of the files.
+/// The valid rows of the files.
 #[derive(Debug)]
 pub(crate) struct Shards {
     path: PathBuf,
     files: Vec<PathBuf>,
     groups: Vec<Group>,
-    /// With a filter: the place of each good row in its group.
+    /// With a filter: the index of each valid row in its group.
     kept: Option<Vec<u32>>,
     len: u64,
     prompt: &'static str,
     store: Store,
 }
 
-/// A row that is wanted: its group, its place there, and its place in the answer.
-type Wanted = (usize, u32, usize);
+/// A requested row; ordered by its position in the files.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Wanted {
+    /// Index into the groups.
+    group: usize,
+    /// Index of the row in its group.
+    row: u32,
+    /// Index into the result.
+    to: usize,
+}
 
 impl Shards {
     /// Opens a file, or all `.parquet` files of a folder in the order of their names.
     pub fn open(
         path: &Path,
         prompt: &'static str,
-        keys: &Keys,
+        filters: &Filters,
         limit: u64,
         skips: &mut Skips,
     ) -> Result<Self, DataError> {
-        let looks = keys.columns();
-        let kept = (!looks.is_empty()).then(Vec::new);
+        let filtered = filters.columns();
+        let kept = (!filtered.is_empty()).then(Vec::new);
         let files = files(path)?;
         let (path, store) = (path.to_owned(), Store::Folder(path.to_owned()));
         let mut shards = Self { path, files: Vec::new(), groups: Vec::new(), kept, len: 0, prompt, store };
-        let columns = [&[IMAGE, TEXT], looks.as_slice()].concat();
+        let columns = [&[IMAGE, TEXT], filtered.as_slice()].concat();
         let limit = if limit == 0 { u64::MAX } else { limit };
         for path in files {
             if shards.len == limit {
@@ -74,13 +80,19 @@ impl Shards {
             }
             let shard = Shard::open(&path, &columns)?;
             shards.files.push(path);
-            shards.add(&shard, keys, limit, skips)?;
+            shards.add(&shard, filters, limit, skips)?;
         }
         Ok(shards)
     }
 
-    /// Takes the good rows of the last file, up to `limit` in all.
-    fn add(&mut self, shard: &Shard, keys: &Keys, limit: u64, skips: &mut Skips) -> Result<(), DataError> {
+    /// Adds the valid rows of the last file, up to `limit` rows in all.
+    fn add(
+        &mut self,
+        shard: &Shard,
+        filters: &Filters,
+        limit: u64,
+        skips: &mut Skips,
+    ) -> Result<(), DataError> {
         let file = self.files.len() as u32 - 1;
         let mut before = 0;
         for (index, rows) in shard.groups()?.into_iter().enumerate() {
@@ -91,8 +103,8 @@ impl Shards {
             match &mut self.kept {
                 None => self.len = limit.min(self.len + u64::from(rows)),
                 Some(kept) => {
-                    for (row, verdict) in keys.verdicts(shard, index)?.into_iter().enumerate() {
-                        match verdict {
+                    for (row, rejection) in filters.rejections(shard, index)?.into_iter().enumerate() {
+                        match rejection {
                             Some(why) => skips.add(before + row as u64 + 1, (Reason::Filtered, why)),
                             None if self.len < limit => {
                                 kept.push(row as u32);
@@ -111,7 +123,7 @@ impl Shards {
         Ok(())
     }
 
-    /// The group of a good row, and its place there.
+    /// The group of a valid row, and the row's index in it.
     fn place(&self, i: u64) -> Option<(usize, u32)> {
         let g = self.groups.partition_point(|group| group.first <= i).checked_sub(1)?;
         let row = match &self.kept {
@@ -121,15 +133,15 @@ impl Shards {
         (i < self.len).then_some((g, row))
     }
 
-    /// Reads the wanted rows of one group into their places of the answer.
+    /// Reads the requested rows of one group into `records`.
     fn read(
         &self,
         shard: &Shard,
         wanted: &[Wanted],
         records: &mut [Option<Record>],
     ) -> Result<(), DataError> {
-        let Some(group) = wanted.first().and_then(|w| self.groups.get(w.0)) else { return Ok(()) };
-        let mut rows: Vec<u32> = wanted.iter().map(|w| w.1).collect();
+        let Some(group) = wanted.first().and_then(|w| self.groups.get(w.group)) else { return Ok(()) };
+        let mut rows: Vec<u32> = wanted.iter().map(|w| w.row).collect();
         rows.dedup();
         let index = group.index as usize;
         let pages = shard.read(index, &TEXT, Some(&rows))?;
@@ -150,16 +162,17 @@ impl Shards {
                 reference: page.filter(|page| !page.trim().is_empty()),
                 requirements: None,
             };
-            while let Some((_, _, to)) = open.next_if(|w| w.1 == *row) {
-                records[*to] = Some(record.clone());
+            while let Some(wanted) = open.next_if(|w| w.row == *row) {
+                records[wanted.to] = Some(record.clone());
             }
         }
         Ok(())
     }
 
-    fn lost(&self, i: u64) -> DataError {
-        let problem = "is not in the index".into();
-        DataError::Row { path: self.path.clone(), row: self.number(i), problem, help: "start again" }
+    fn not_indexed(&self, i: u64) -> DataError {
+        let (problem, help) =
+            ("is not in the index".into(), "the files changed during the run: start it again");
+        DataError::Row { path: self.path.clone(), row: self.number(i), problem, help }
     }
 
     fn file_of(&self, group: &Group) -> &Path {
@@ -194,22 +207,24 @@ impl Rows for Shards {
     }
 
     fn at(&self, seed: u64, position: u64) -> u64 {
-        order::near(seed, position, self.len)
+        order::blocked_row_at(seed, position, self.len)
     }
 
     fn record(&self, i: u64) -> Result<Record, DataError> {
-        self.records(&[i])?.pop().ok_or_else(|| self.lost(i))
+        self.records(&[i])?.pop().ok_or_else(|| self.not_indexed(i))
     }
 
     fn records(&self, rows: &[u64]) -> Result<Vec<Record>, DataError> {
-        let place =
-            |(to, &i): (usize, &u64)| self.place(i).map(|(g, row)| (g, row, to)).ok_or_else(|| self.lost(i));
+        let place = |(to, &i): (usize, &u64)| {
+            let (group, row) = self.place(i).ok_or_else(|| self.not_indexed(i))?;
+            Ok(Wanted { group, row, to })
+        };
         let mut wanted = rows.iter().enumerate().map(place).collect::<Result<Vec<Wanted>, _>>()?;
         wanted.sort_unstable();
         let mut records = vec![None; rows.len()];
         let mut open: Option<(u32, Shard)> = None;
-        for group in wanted.chunk_by(|a, b| a.0 == b.0) {
-            let Some(at) = group.first().and_then(|w| self.groups.get(w.0)) else { continue };
+        for group in wanted.chunk_by(|a, b| a.group == b.group) {
+            let Some(at) = group.first().and_then(|w| self.groups.get(w.group)) else { continue };
             let shard = match open.take() {
                 Some((file, shard)) if file == at.file => shard,
                 _ => Shard::open(self.file_of(at), &[IMAGE, TEXT])?,
@@ -217,13 +232,13 @@ impl Rows for Shards {
             self.read(&shard, group, &mut records)?;
             open = Some((at.file, shard));
         }
-        records.into_iter().zip(rows).map(|(record, &i)| record.ok_or_else(|| self.lost(i))).collect()
+        records.into_iter().zip(rows).map(|(record, &i)| record.ok_or_else(|| self.not_indexed(i))).collect()
     }
 }
 
-/// A file that is named, or the files of a folder.
+/// The given file, or the Parquet files of the given folder.
 fn files(path: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let help = "name a .parquet file, or the folder that holds them (data/, or v0.2/ of WebSight)";
+    let help = "give a .parquet file, or a folder that contains some (data/, or v0.2/ of WebSight)";
     if path.is_file() {
         return Ok(vec![path.to_owned()]);
     }
@@ -236,7 +251,7 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, DataError> {
     }
     files.sort();
     match files.is_empty() {
-        true => Err(DataError::file(path, "holds no .parquet file", help)),
+        true => Err(DataError::file(path, "contains no .parquet file", help)),
         false => Ok(files),
     }
 }

@@ -1,45 +1,57 @@
-//! A corpus whose rows stand in one file, whatever their form.
+//! A corpus with all its rows in one file.
 
 use crate::error::{DataError, Fault, Skips};
 use crate::picture::{Picture, Store};
 use crate::record::{Record, Rows};
-use crate::rows::{Layout, RowFile};
+use crate::rows::{RowFile, RowFormat};
 use std::path::Path;
 use vsdpo_artifact::Domain;
 
-/// The record of a row's text and number, or why it is none.
-pub(crate) type Parse = fn(&str, u64, &Place) -> Result<Record, Fault>;
+/// Turns the text and the number of a row into a record, or says why the row is skipped.
+pub(crate) type Parse = fn(&str, u64, &RowContext) -> Result<Record, Fault>;
 
-/// What the records of a corpus have in common.
+/// What parsing needs to know besides the row.
 #[derive(Debug)]
-pub(crate) struct Place {
-    /// Where their pictures lie.
+pub(crate) struct RowContext {
+    /// Location of the pictures.
     pub store: Store,
-    /// The domain of their code.
+    /// Domain of the code.
     pub domain: Domain,
 }
 
-/// The good rows.
+/// How the rows of one corpus are parsed.
+#[derive(Debug)]
+pub(crate) struct RowParser {
+    pub context: RowContext,
+    pub parse: Parse,
+}
+
+impl RowParser {
+    fn record(&self, text: &str, number: u64) -> Result<Record, Fault> {
+        (self.parse)(text, number, &self.context)
+    }
+}
+
+/// The valid rows of the file.
 #[derive(Debug)]
 pub(crate) struct Table {
     rows: RowFile,
-    place: Place,
-    parse: Parse,
+    parser: RowParser,
 }
 
 impl Table {
-    /// Reads the file once and keeps the rows that `parse` accepts, at most `limit` of them (0 is
-    /// no limit).
+    /// Reads the file once and keeps the first `limit` rows that `parser` accepts (0 means no
+    /// limit).
     pub fn scan(
         path: &Path,
-        layout: Layout,
-        (place, parse): (Place, Parse),
+        format: RowFormat,
+        parser: RowParser,
         limit: u64,
         skips: &mut Skips,
     ) -> Result<Self, DataError> {
-        let check = &mut |text: &str| parse(text, 0, &place).map(|_| ());
-        let rows = RowFile::scan(path, layout, limit, skips, check)?;
-        Ok(Self { rows, place, parse })
+        let check = &mut |text: &str| parser.record(text, 0).map(|_| ());
+        let rows = RowFile::scan(path, format, limit, skips, check)?;
+        Ok(Self { rows, parser })
     }
 }
 
@@ -58,10 +70,10 @@ impl Rows for Table {
 
     fn record(&self, i: u64) -> Result<Record, DataError> {
         let (text, number) = (self.rows.text(i)?, self.rows.number(i));
-        (self.parse)(&text, number, &self.place).map_err(|(_, problem)| self.rows.bad(i, problem))
+        self.parser.record(&text, number).map_err(|(_, problem)| self.rows.bad(i, problem))
     }
 
     fn bytes(&self, picture: &Picture) -> Result<Vec<u8>, DataError> {
-        self.place.store.bytes(picture)
+        self.parser.context.store.bytes(picture)
     }
 }

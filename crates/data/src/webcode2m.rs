@@ -1,14 +1,14 @@
-//! WebCode2M (`xcodemind/webcode2m`, CC-BY-4.0): 2.6 million pages of the real web, 2,066 Parquet
+//! WebCode2M (`xcodemind/webcode2m`, CC-BY-4.0): 2.6 million pages of the real web in 2,066 Parquet
 //! files.
 //!
-//! Columns that are read: `image`, `text` (HTML with its CSS inside) and, where a key of the recipe
-//! asks for it, `score` (a judgement of the page's looks, an integer), `lang` (a code such as `en`)
-//! and `tokens` (two integers: GPT-2 tokens of the CSS and of the HTML, as the data set's card
-//! says; what counts here is their sum). `bbox`, `scale` and `hash` are not read. A row whose value
-//! is missing does not pass.
+//! Columns that are read: `image`, `text` (HTML with its CSS inside) and, if the recipe filters by
+//! them, `score` (visual quality of the page, an integer), `lang` (a code such as `en`) and
+//! `tokens` (two integers: GPT-2 tokens of the CSS and of the HTML according to the data set's
+//! card; the filter uses their sum). `bbox`, `scale` and `hash` are not read. A row with a missing
+//! value does not pass the filter.
 //!
-//! The columns are as in the data set's card and in what others read of it; no row of it was seen
-//! when this was written.
+//! The schema is taken from the data set's card and from other readers of it. It has not been
+//! tested on the published files.
 
 use crate::DataConfig;
 use crate::error::DataError;
@@ -20,44 +20,45 @@ const LANG: Column = Column { path: "lang", what: "text", fits: |a| text(a).is_s
 const TOKENS: Column =
     Column { path: "tokens", what: "a list of Int64", fits: |a| integer_lists(a).is_some() };
 
-/// The keys `min_score`, `lang` and `max_tokens` of a recipe's `[data]`.
-pub(crate) struct Keys<'a>(pub &'a DataConfig);
+/// The filters `min_score`, `lang` and `max_tokens` in the `[data]` section of a recipe.
+pub(crate) struct Filters<'a>(pub &'a DataConfig);
 
-impl Keys<'_> {
-    /// The columns that they look at; none if every row passes.
+impl Filters<'_> {
+    /// The columns that the filters need; empty if every row passes.
     pub fn columns(&self) -> Vec<Column> {
         let DataConfig { min_score, lang, max_tokens, .. } = self.0;
-        let asked = [(min_score.is_some(), SCORE), (!lang.is_empty(), LANG), (max_tokens.is_some(), TOKENS)];
-        asked.into_iter().filter_map(|(asked, column)| asked.then_some(column)).collect()
+        let needed = [(min_score.is_some(), SCORE), (!lang.is_empty(), LANG), (max_tokens.is_some(), TOKENS)];
+        needed.into_iter().filter_map(|(needed, column)| needed.then_some(column)).collect()
     }
 
-    /// Why each row of a row group does not pass, in their order.
-    pub fn verdicts(&self, shard: &Shard, group: usize) -> Result<Vec<Option<String>>, DataError> {
+    /// For each row of a row group: why it does not pass, or `None` if it passes.
+    pub fn rejections(&self, shard: &Shard, group: usize) -> Result<Vec<Option<String>>, DataError> {
         let DataConfig { min_score, lang, max_tokens, .. } = self.0;
-        let mut verdicts = Vec::new();
+        let mut rejections = Vec::new();
         if let Some(least) = *min_score {
-            judge(&mut verdicts, &shard.read(group, &SCORE, None)?, &|a, i| score(a, i, least));
+            reject(&mut rejections, &shard.read(group, &SCORE, None)?, &|a, i| score(a, i, least));
         }
         if !lang.is_empty() {
-            judge(&mut verdicts, &shard.read(group, &LANG, None)?, &|a, i| language(a, i, lang));
+            reject(&mut rejections, &shard.read(group, &LANG, None)?, &|a, i| language(a, i, lang));
         }
         if let Some(most) = *max_tokens {
-            judge(&mut verdicts, &shard.read(group, &TOKENS, None)?, &|a, i| tokens(a, i, most));
+            reject(&mut rejections, &shard.read(group, &TOKENS, None)?, &|a, i| tokens(a, i, most));
         }
-        Ok(verdicts)
+        Ok(rejections)
     }
 }
 
-/// Puts the first reason against each row.
-fn judge(
-    verdicts: &mut Vec<Option<String>>,
+/// Applies one filter to the rows of a column; a row keeps the reason of the first filter that
+/// rejects it.
+fn reject(
+    rejections: &mut Vec<Option<String>>,
     pieces: &[ArrayRef],
     why: &dyn Fn(&dyn Array, usize) -> Option<String>,
 ) {
-    verdicts.resize(pieces.iter().map(|p| p.len()).sum(), None);
+    rejections.resize(pieces.iter().map(|p| p.len()).sum(), None);
     let rows = pieces.iter().flat_map(|piece| (0..piece.len()).map(move |i| (piece, i)));
-    for (verdict, (piece, i)) in verdicts.iter_mut().zip(rows) {
-        *verdict = verdict.take().or_else(|| why(piece, i));
+    for (rejection, (piece, i)) in rejections.iter_mut().zip(rows) {
+        *rejection = rejection.take().or_else(|| why(piece, i));
     }
 }
 

@@ -1,4 +1,5 @@
-//! Corpora of a few rows, made here: order, resumption, malformed rows, archives, missing files.
+//! Corpora with a few rows that the tests write: order, resumption, malformed rows, archives,
+//! missing files.
 
 use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
@@ -6,13 +7,13 @@ use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 use tempfile::TempDir;
-use vsdpo_data::{Corpus, DataConfig, Picture, Skipped, TaskStream, decode_picture, jsonl_line};
+use vsdpo_data::{Corpus, DataConfig, DataSet, Picture, Skipped, TaskStream, decode_picture, jsonl_line};
 
-fn config(kind: &str, path: &Path) -> DataConfig {
-    DataConfig { kind: kind.into(), path: path.to_owned(), ..DataConfig::default() }
+fn config(dataset: DataSet, path: &Path) -> DataConfig {
+    DataConfig { dataset, path: path.to_owned(), ..DataConfig::default() }
 }
 
-/// A picture of 3 x 2 pixels of one grey.
+/// A uniformly grey picture of 3 x 2 pixels.
 fn png(grey: u8) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     let pixels = image::RgbaImage::from_pixel(3, 2, image::Rgba([grey, grey, grey, 255]));
@@ -57,7 +58,7 @@ fn skips(config: &DataConfig) -> (Corpus, Vec<(u64, &'static str, String)>) {
 #[test]
 fn a_row_becomes_a_task() {
     let dir = chart2code(&rows(3), 3);
-    let (corpus, skipped) = skips(&config("chart2code", dir.path()));
+    let (corpus, skipped) = skips(&config(DataSet::Chart2Code, dir.path()));
     assert!(skipped.is_empty() && corpus.len() == 3);
     let task = corpus.task(2).unwrap();
     assert_eq!((task.id.as_str(), task.prompt.as_str()), ("c2", "Redraw chart 2."));
@@ -67,9 +68,9 @@ fn a_row_becomes_a_task() {
 }
 
 #[test]
-fn the_order_is_the_seeds_and_a_step_knows_its_rows_without_the_steps_before() {
+fn the_order_depends_on_the_seed_and_a_run_resumes_at_any_step() {
     let dir = chart2code(&rows(10), 10);
-    let config = config("chart2code", dir.path());
+    let config = config(DataSet::Chart2Code, dir.path());
     let source = TaskStream::open(&config).unwrap();
     let straight: Vec<String> = (0..4).flat_map(|step| ids(&source, 7, step, 5)).collect();
     for epoch in straight.chunks(10) {
@@ -86,16 +87,17 @@ fn the_order_is_the_seeds_and_a_step_knows_its_rows_without_the_steps_before() {
 }
 
 #[test]
-fn the_limit_takes_the_first_rows_of_the_file() {
+fn the_limit_selects_the_first_rows_of_the_file() {
     let dir = chart2code(&rows(10), 10);
-    let source = TaskStream::open(&DataConfig { limit: 3, ..config("chart2code", dir.path()) }).unwrap();
-    let mut seen = ids(&source, 1, 0, 3);
-    seen.sort();
-    assert_eq!(seen, ["c0", "c1", "c2"]);
+    let source =
+        TaskStream::open(&DataConfig { limit: 3, ..config(DataSet::Chart2Code, dir.path()) }).unwrap();
+    let mut drawn = ids(&source, 1, 0, 3);
+    drawn.sort();
+    assert_eq!(drawn, ["c0", "c1", "c2"]);
 }
 
 #[test]
-fn malformed_rows_are_left_out_with_a_reason() {
+fn malformed_rows_are_skipped_with_a_reason() {
     let text = |human: &str, gpt: &str| {
         json!({"image": "images/0.png", "conversations": [
             {"from": "human", "value": human}, {"from": "gpt", "value": gpt}]})
@@ -119,7 +121,7 @@ fn malformed_rows_are_left_out_with_a_reason() {
     bytes.extend(b"{\"image\": \"\xff\"}]");
     let dir = chart2code("", 1);
     fs::write(dir.path().join("chart2code.json"), bytes).unwrap();
-    let (corpus, skipped) = skips(&config("chart2code", dir.path()));
+    let (corpus, skipped) = skips(&config(DataSet::Chart2Code, dir.path()));
     assert_eq!((corpus.len(), corpus.number(1)), (2, 10));
     let got: Vec<(u64, &str)> = skipped.iter().map(|s| (s.0, s.1)).collect();
     let want = [
@@ -135,35 +137,34 @@ fn malformed_rows_are_left_out_with_a_reason() {
     ];
     assert_eq!(got, want, "{skipped:?}");
     assert!(skipped[2].2.contains("<image> 0 times"), "{:?}", skipped[2]);
-    assert_eq!(corpus.record(1).unwrap().id, "row-10", "a row without a name");
+    assert_eq!(corpus.record(1).unwrap().id, "row-10", "a row without an id");
 }
 
 #[test]
-fn what_cannot_be_opened_says_so_in_one_line() {
+fn opening_errors_are_one_line_with_help() {
     let check = |config: &DataConfig, words: &[&str]| {
         let error = TaskStream::open(config).unwrap_err().to_string();
         assert!(!error.contains('\n') && words.iter().all(|w| error.contains(w)), "{error}");
     };
     let dir = tempfile::tempdir().unwrap();
-    check(&config("nothing", dir.path()), &["data.type", "'nothing'", "\"jsonl\""]);
-    check(&config("jsonl", Path::new("")), &["data.path", "name its file"]);
-    check(&config("chart2code", &dir.path().join("no")), &["is no folder", "images.tar.gz"]);
-    check(&config("chart2code", dir.path()), &["holds no chart2code.json"]);
-    check(&config("chartmimic", dir.path()), &["holds no scripts", "direct_600"]);
-    check(&config("jsonl", &dir.path().join("no.jsonl")), &["no.jsonl", "name an existing file"]);
+    check(&config(DataSet::Jsonl, Path::new("")), &["data.path", "give its file"]);
+    check(&config(DataSet::Chart2Code, &dir.path().join("no")), &["is not a folder", "images.tar.gz"]);
+    check(&config(DataSet::Chart2Code, dir.path()), &["contains no chart2code.json"]);
+    check(&config(DataSet::ChartMimic, dir.path()), &["contains no scripts", "direct_600"]);
+    check(&config(DataSet::Jsonl, &dir.path().join("no.jsonl")), &["no.jsonl", "give an existing file"]);
     let cut = chart2code("[{\"id\": \"a\"", 0);
-    check(&config("chart2code", cut.path()), &["ends inside its list", "fetch it again"]);
+    check(&config(DataSet::Chart2Code, cut.path()), &["ends inside its list", "download it again"]);
     let empty = chart2code("[1, 2]", 0);
-    check(&config("chart2code", empty.path()), &["no usable row (left out: 2 form)"]);
-    let split = DataConfig { split: "test".into(), ..config("chart2code", empty.path()) };
+    check(&config(DataSet::Chart2Code, empty.path()), &["no usable row (skipped: 2 form)"]);
+    let split = DataConfig { split: "test".into(), ..config(DataSet::Chart2Code, empty.path()) };
     check(&split, &["data.split", "\"test\""]);
 }
 
 #[test]
-fn a_picture_that_breaks_later_is_an_error_with_the_row() {
+fn a_picture_damaged_after_opening_is_an_error_that_names_the_row() {
     let dir = chart2code(&rows(1), 1);
     fs::write(dir.path().join("images/0.png"), b"no picture").unwrap();
-    let source = TaskStream::open(&config("chart2code", dir.path())).unwrap();
+    let source = TaskStream::open(&config(DataSet::Chart2Code, dir.path())).unwrap();
     let error = source.batch(1, 0, 1).unwrap_err().to_string();
     assert!(error.contains("row 1") && error.contains("0.png") && error.contains("data filter"), "{error}");
 }
@@ -181,7 +182,7 @@ fn pack(path: &Path, files: &[(&str, Vec<u8>)]) {
 }
 
 #[test]
-fn archives_as_published_give_the_same_tasks_and_are_unpacked_once() {
+fn published_archives_give_the_same_tasks_and_are_unpacked_once() {
     let plain = chart2code(&rows(4), 4);
     let packed = tempfile::tempdir().unwrap();
     pack(&packed.path().join("json.tar.gz"), &[("data/chart2code.json", rows(4).into_bytes())]);
@@ -192,7 +193,7 @@ fn archives_as_published_give_the_same_tasks_and_are_unpacked_once() {
     pack(&packed.path().join("images.tar.gz"), &pictures);
 
     let mut notes = Vec::new();
-    let config_of = |dir: &TempDir| config("chart2code", dir.path());
+    let config_of = |dir: &TempDir| config(DataSet::Chart2Code, dir.path());
     vsdpo_data::prepare(&config_of(&packed), &mut |n| notes.push(n.to_owned())).unwrap();
     assert_eq!(notes.len(), 2, "{notes:?}");
     assert!(notes[1].contains("images.tar.gz") && notes[1].contains(".visual-sdpo"), "{notes:?}");
@@ -209,21 +210,21 @@ fn archives_as_published_give_the_same_tasks_and_are_unpacked_once() {
 }
 
 #[test]
-fn an_archive_that_is_cut_short_leaves_nothing_behind() {
+fn an_incomplete_archive_is_an_error_and_leaves_no_files() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("json.tar.gz");
     pack(&path, &[("chart2code.json", rows(500).into_bytes())]);
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-    let error = TaskStream::open(&config("chart2code", dir.path())).unwrap_err().to_string();
-    assert!(error.contains("json.tar.gz") && error.contains("fetch it again"), "{error}");
+    let error = TaskStream::open(&config(DataSet::Chart2Code, dir.path())).unwrap_err().to_string();
+    assert!(error.contains("json.tar.gz") && error.contains("download it again"), "{error}");
     assert_eq!(fs::read_dir(dir.path().join(".visual-sdpo")).unwrap().count(), 0);
 }
 
 #[test]
-fn jsonl_reads_trls_forms_and_what_it_writes_itself() {
+fn jsonl_reads_all_formats_of_trl_and_its_own_output() {
     let dir = chart2code(&rows(1), 2);
-    let (corpus, _) = skips(&config("chart2code", dir.path()));
+    let (corpus, _) = skips(&config(DataSet::Chart2Code, dir.path()));
     let own = jsonl_line(&corpus.record(0).unwrap(), &["images/0.png".into()]);
     let messages = json!({"id": 5, "images": ["images/1.png"], "messages": [
         {"role": "system", "content": "Be brief."},
@@ -242,7 +243,7 @@ fn jsonl_reads_trls_forms_and_what_it_writes_itself() {
         json!({"prompt": "a", "images": ["gone.png"]}).to_string(),
     ];
     fs::write(dir.path().join("train.jsonl"), lines.join("\r\n")).unwrap();
-    let (corpus, skipped) = skips(&config("jsonl", dir.path()));
+    let (corpus, skipped) = skips(&config(DataSet::Jsonl, dir.path()));
     let tasks: Vec<_> = (0..corpus.len()).map(|i| corpus.task(i).unwrap()).collect();
     let got: Vec<(&str, &str, Option<&str>, usize)> = tasks
         .iter()
@@ -260,7 +261,7 @@ fn jsonl_reads_trls_forms_and_what_it_writes_itself() {
 }
 
 #[test]
-fn chartmimic_takes_the_published_layout() {
+fn chartmimic_reads_the_published_folders() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("dataset/ori_500");
     fs::create_dir_all(&folder).unwrap();
@@ -272,7 +273,7 @@ fn chartmimic_takes_the_published_layout() {
     fs::write(folder.join("bar_1.png"), png(1)).unwrap();
     let sizes = "{\"idx\": \"bar_1\", \"width\": 8, \"height\": 5.5, \"file\": \"x\"}\n";
     fs::write(dir.path().join("dimentions_info.jsonl"), sizes).unwrap();
-    let config = DataConfig { split: "ori_500".into(), ..config("chartmimic", dir.path()) };
+    let config = DataConfig { split: "ori_500".into(), ..config(DataSet::ChartMimic, dir.path()) };
     let (corpus, skipped) = skips(&config);
     assert_eq!((corpus.len(), skipped.len(), skipped[0].1), (2, 1, "missing-image"));
     let (bar, line) = (corpus.task(0).unwrap(), corpus.task(1).unwrap());
@@ -284,9 +285,15 @@ fn chartmimic_takes_the_published_layout() {
 
 #[cfg(not(feature = "parquet"))]
 #[test]
-fn a_build_without_parquet_says_so() {
+fn a_build_without_parquet_refuses_parquet_files() {
     let dir = tempfile::tempdir().unwrap();
-    let web = DataConfig { domain: vsdpo_artifact::Domain::Web, ..config("websight", dir.path()) };
+    let web = DataConfig { domain: vsdpo_artifact::Domain::Web, ..config(DataSet::WebSight, dir.path()) };
     let error = TaskStream::open(&web).unwrap_err().to_string();
-    assert!(error.starts_with("data.type: \"websight\" lies in Parquet files"), "{error}");
+    assert!(error.starts_with("data.type: \"websight\" is stored in Parquet files"), "{error}");
+}
+
+#[test]
+fn a_generated_data_set_is_not_a_corpus() {
+    let error = Corpus::open(&DataConfig::default(), &mut |_| {}).unwrap_err().to_string();
+    assert!(error.starts_with("data.type: \"mini\" is generated") && error.contains("; help: "), "{error}");
 }

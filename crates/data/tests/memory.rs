@@ -1,11 +1,11 @@
-//! Opening a corpus keeps offsets, not rows, and drawing from Parquet no row groups: the heap is
-//! counted.
+//! Measures the heap: an open corpus keeps offsets but no rows, and reading from Parquet keeps no
+//! row groups.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fmt::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use vsdpo_data::{Corpus, DataConfig};
+use vsdpo_data::{Corpus, DataConfig, DataSet};
 
 struct Counting;
 
@@ -32,13 +32,13 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static HEAP: Counting = Counting;
 
-/// One test at a time: the counters are the process's.
+/// The counters are shared by the whole process, so only one test may run at a time.
 static TURN: Mutex<()> = Mutex::new(());
 
 const ROWS: usize = 20_000;
 
 #[test]
-fn twenty_thousand_rows_are_held_by_their_offsets() {
+fn an_open_json_corpus_keeps_only_offsets_in_memory() {
     let _turn = TURN.lock();
     let dir = tempfile::tempdir().unwrap();
     let mut text = String::new();
@@ -48,7 +48,7 @@ fn twenty_thousand_rows_are_held_by_their_offsets() {
     }
     let bytes = text.len();
     std::fs::write(dir.path().join("train.jsonl"), text).unwrap();
-    let config = DataConfig { kind: "jsonl".into(), path: dir.path().to_owned(), ..DataConfig::default() };
+    let config = DataConfig { dataset: DataSet::Jsonl, path: dir.path().to_owned(), ..DataConfig::default() };
     let before = LIVE.load(Ordering::Relaxed);
     PEAK.store(before, Ordering::Relaxed);
     let corpus = Corpus::open(&config, &mut |_| {}).unwrap();
@@ -56,14 +56,14 @@ fn twenty_thousand_rows_are_held_by_their_offsets() {
     let peak = PEAK.load(Ordering::Relaxed) - before;
     assert_eq!(corpus.len(), ROWS as u64);
     assert!(bytes > 28_000_000, "{bytes}");
-    // 16 bytes a row, and paths.
+    // 16 bytes per row, and paths.
     assert!(held < ROWS * 16 + 4096, "{held} bytes are held");
-    // While the index grows it is copied once; the read buffer and one row come on top.
+    // Growing the index copies it once; the read buffer and one row are added.
     assert!(peak < 2_500_000, "{peak} bytes at most");
     assert_eq!(corpus.record(12_345).unwrap().prompt, "chart 12345");
 }
 
-/// Writes 20 000 pages with pictures of 4 kB that no codec makes smaller, 100 rows a row group.
+/// Writes 20,000 pages with incompressible pictures of 4 kB, 100 rows per row group.
 #[cfg(feature = "parquet")]
 fn write_pages(path: &std::path::Path) {
     use arrow_array::{ArrayRef, BinaryArray, RecordBatch, StringArray, StructArray};
@@ -98,7 +98,7 @@ fn write_pages(path: &std::path::Path) {
 
 #[cfg(feature = "parquet")]
 #[test]
-fn a_step_holds_its_rows_and_one_row_group() {
+fn reading_a_step_needs_memory_for_its_rows_and_one_row_group() {
     let _turn = TURN.lock();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("train.parquet");
@@ -106,7 +106,7 @@ fn a_step_holds_its_rows_and_one_row_group() {
     let size = std::fs::metadata(&path).unwrap().len() as usize;
     assert!(size > 80_000_000, "{size}");
     let domain = vsdpo_artifact::Domain::Web;
-    let config = DataConfig { kind: "websight".into(), path, domain, ..DataConfig::default() };
+    let config = DataConfig { dataset: DataSet::WebSight, path, domain, ..DataConfig::default() };
     let start = || {
         let live = LIVE.load(Ordering::Relaxed);
         PEAK.store(live, Ordering::Relaxed);
@@ -116,15 +116,15 @@ fn a_step_holds_its_rows_and_one_row_group() {
     let corpus = Corpus::open(&config, &mut |_| {}).unwrap();
     let held = LIVE.load(Ordering::Relaxed) - before;
     assert_eq!(corpus.len(), ROWS as u64);
-    // 24 bytes for each of 200 row groups, and paths; not the footer.
+    // 24 bytes for each of 200 row groups, and paths, but not the footer.
     assert!(held < 200 * 24 * 2 + 1024, "{held} bytes are held");
     let before = start();
     let rows: Vec<u64> = (0..16).map(|i| 1234 * i).collect();
     let records = corpus.records(&rows).unwrap();
     let peak = PEAK.load(Ordering::Relaxed) - before;
-    println!("{size} bytes of file, {held} held, {peak} at most in a step of 16 rows");
+    println!("file of {size} bytes: {held} bytes held, at most {peak} in a step of 16 rows");
     assert_eq!(records[3].reference.as_deref(), Some("<p>page 3702</p>"));
-    // A row group's pictures are 0.4 MB; the rows of the step 0.07 MB; the footer of 200 row groups
-    // 0.3 MB.
+    // The pictures of a row group take 0.4 MB, the rows of the step 0.07 MB, and the footer with
+    // 200 row groups 0.3 MB.
     assert!(peak < 3_000_000, "{peak} bytes at most");
 }

@@ -1,4 +1,4 @@
-//! The browser and the rules agree with the geometry by which the mini pages' layouts are chosen.
+//! The browser and the rules agree with the geometry that defines good layouts of mini pages.
 
 use vsdpo_artifact::{Axis, Diagnosis, Domain, FailureKind, Language, Outcome, Source, Task};
 use vsdpo_data::mini::web::{Content, Layout, Slip, WINDOW};
@@ -8,7 +8,7 @@ use vsdpo_render::{RenderConfig, open};
 
 const CONTENT: Axis = Axis { domain: Domain::Web, name: "content" };
 
-/// Renders and diagnoses pages, each written for a content.
+/// Renders and diagnoses pages, each against the requirements of its content.
 fn diagnosed(pages: Vec<(&Content, String)>) -> Vec<(Diagnosis, Option<FailureKind>)> {
     let config = RenderConfig { window: WINDOW, ..RenderConfig::default() };
     let renderer = open(Domain::Web, Language::Html, config).unwrap();
@@ -24,7 +24,7 @@ fn diagnosed(pages: Vec<(&Content, String)>) -> Vec<(Diagnosis, Option<FailureKi
     pages.iter().zip(&outcomes).map(check).collect()
 }
 
-/// Every other layout is repaired, because few random layouts are good.
+/// Every second layout is repaired, because few random layouts are good.
 #[test]
 fn geometry_agrees_with_browser_and_rules() {
     let draw = |i: u64| {
@@ -45,7 +45,7 @@ fn geometry_agrees_with_browser_and_rules() {
 }
 
 #[test]
-fn slips_draw_nothing_or_leave_a_number_out() {
+fn slips_render_nothing_or_omit_a_number() {
     let draw = |i: u64| {
         let mut rng = stream(Split::Train, 22, i);
         let content = Content::draw(Split::Train, &mut rng);
@@ -55,19 +55,18 @@ fn slips_draw_nothing_or_leave_a_number_out() {
     let drawn: Vec<(Content, Layout, Slip)> = (0..12).map(draw).collect();
     let results = diagnosed(drawn.iter().map(|(c, l, slip)| (c, c.code(l, Some(*slip)))).collect());
     for ((.., slip), (diagnosis, error)) in drawn.iter().zip(results) {
-        assert_eq!(error, slip.hides().then_some(FailureKind::NoFigure), "{slip:?}");
+        assert_eq!(error, slip.renders_nothing().then_some(FailureKind::NoFigure), "{slip:?}");
         let scores = diagnosis.rubric.axes.iter();
         let failed: Vec<Axis> =
             scores.filter(|(_, score)| score.satisfied == Some(false)).map(|(axis, _)| *axis).collect();
-        let want = if slip.hides() { vec![] } else { vec![CONTENT] };
+        let want = if slip.renders_nothing() { vec![] } else { vec![CONTENT] };
         assert_eq!(failed, want, "{slip:?}");
     }
 }
 
-/// Otherwise a policy could write every page in black on white, whatever background the prompt asks
-/// for.
+/// Otherwise a policy could avoid contrast defects by always writing black on white.
 #[test]
-fn a_background_that_the_prompt_does_not_ask_for_is_missing_content() {
+fn a_background_other_than_the_required_one_violates_the_content_axis() {
     assert!(axes(Domain::Web).contains(&CONTENT));
     let mut rng = stream(Split::Train, 23, 0);
     let content = Content::draw(Split::Train, &mut rng);

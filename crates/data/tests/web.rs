@@ -1,5 +1,5 @@
-//! Corpora of web pages: Parquet files in the published schemas, written here with small row
-//! groups.
+//! Corpora of web pages: Parquet files with the published schemas, which the tests write with small
+//! row groups.
 #![cfg(feature = "parquet")]
 
 use arrow_array::types::Int64Type;
@@ -14,13 +14,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 use vsdpo_artifact::Domain;
-use vsdpo_data::{Corpus, DataConfig, Picture, Record, Skipped, TaskStream, jsonl_line};
+use vsdpo_data::{Corpus, DataConfig, DataSet, Picture, Record, Skipped, TaskStream, jsonl_line};
 
-fn config(kind: &str, path: &Path) -> DataConfig {
-    DataConfig { kind: kind.into(), path: path.to_owned(), domain: Domain::Web, ..DataConfig::default() }
+fn config(dataset: DataSet, path: &Path) -> DataConfig {
+    DataConfig { dataset, path: path.to_owned(), domain: Domain::Web, ..DataConfig::default() }
 }
 
-/// A picture of 3 x 2 pixels of one grey.
+/// A uniformly grey picture of 3 x 2 pixels.
 fn png(grey: u8) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     let pixels = image::RgbaImage::from_pixel(3, 2, image::Rgba([grey, grey, grey, 255]));
@@ -54,8 +54,8 @@ fn websight(rows: std::ops::Range<usize>) -> Vec<(&'static str, ArrayRef)> {
     ]
 }
 
-/// The columns of WebCode2M. Scores go from 0 to 9, every third page is Russian, page i has 10 i
-/// tokens; each 20th row has none of the three.
+/// The columns of WebCode2M. Scores range from 0 to 9, every third page is Russian, page i has 10 i
+/// tokens; in every 20th row all three are missing.
 fn webcode2m(rows: std::ops::Range<usize>) -> Vec<(&'static str, ArrayRef)> {
     let some = |i: usize| i % 20 != 19;
     let score: Int64Array = rows.clone().map(|i| some(i).then_some(i as i64 % 10)).collect();
@@ -75,7 +75,7 @@ fn webcode2m(rows: std::ops::Range<usize>) -> Vec<(&'static str, ArrayRef)> {
     ]
 }
 
-/// Writes a file with row groups of so many rows.
+/// Writes a file with row groups of `group` rows.
 fn write(path: &Path, columns: Vec<(&'static str, ArrayRef)>, group: usize, compression: Compression) {
     let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true)));
     let batch = batch.unwrap();
@@ -91,7 +91,7 @@ fn write(path: &Path, columns: Vec<(&'static str, ArrayRef)>, group: usize, comp
     writer.close().unwrap();
 }
 
-/// Rows 0 to 59 of a data set in two files, with row groups of 7 rows.
+/// A data set with rows 0 to 59 in two files, with row groups of 7 rows.
 fn corpus(columns: fn(std::ops::Range<usize>) -> Vec<(&'static str, ArrayRef)>) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let zstd = Compression::ZSTD(ZstdLevel::default());
@@ -101,7 +101,7 @@ fn corpus(columns: fn(std::ops::Range<usize>) -> Vec<(&'static str, ArrayRef)>) 
     dir
 }
 
-/// The number of the page that a record holds.
+/// The number of the page in a record.
 fn number(record: &Record) -> usize {
     let page = record.reference.as_deref().unwrap();
     page.split("page ").nth(1).unwrap().split('<').next().unwrap().parse().unwrap()
@@ -115,8 +115,8 @@ fn open(config: &DataConfig) -> (Corpus, Vec<Skipped>) {
 
 #[test]
 fn a_row_becomes_a_task() {
-    for (kind, dir) in [("websight", corpus(websight)), ("webcode2m", corpus(webcode2m))] {
-        let (corpus, skipped) = open(&config(kind, dir.path()));
+    for (dataset, dir) in [(DataSet::WebSight, corpus(websight)), (DataSet::WebCode2M, corpus(webcode2m))] {
+        let (corpus, skipped) = open(&config(dataset, dir.path()));
         assert_eq!((corpus.len(), skipped.len()), (60, 0));
         let task = corpus.task(46).unwrap();
         assert_eq!((task.id.as_str(), task.domain), ("train-00001-7", Domain::Web));
@@ -126,26 +126,26 @@ fn a_row_becomes_a_task() {
     }
     // A single file is enough.
     let dir = corpus(websight);
-    let (one, _) = open(&config("websight", &dir.path().join("train-00001.parquet")));
+    let (one, _) = open(&config(DataSet::WebSight, &dir.path().join("train-00001.parquet")));
     assert_eq!((one.len(), number(&one.record(19).unwrap())), (20, 59));
 }
 
 #[test]
-fn rows_come_in_the_order_asked_for_however_they_lie() {
+fn records_come_in_the_requested_order() {
     let dir = corpus(websight);
-    let (corpus, _) = open(&config("websight", dir.path()));
-    let asked = [59, 0, 41, 0, 6, 7, 13, 39, 40, 59];
-    let got: Vec<usize> = corpus.records(&asked).unwrap().iter().map(number).collect();
-    assert_eq!(got, asked.map(|i| i as usize));
+    let (corpus, _) = open(&config(DataSet::WebSight, dir.path()));
+    let requested = [59, 0, 41, 0, 6, 7, 13, 39, 40, 59];
+    let got: Vec<usize> = corpus.records(&requested).unwrap().iter().map(number).collect();
+    assert_eq!(got, requested.map(|i| i as usize));
     let each: Vec<usize> = (0..60).map(|i| number(&corpus.record(i).unwrap())).collect();
     assert_eq!(each, (0..60).collect::<Vec<_>>());
     assert!(corpus.record(60).unwrap_err().to_string().contains("not in the index"));
 }
 
 #[test]
-fn the_order_is_the_seeds_and_a_run_resumes_anywhere() {
+fn the_order_depends_on_the_seed_and_a_run_resumes_at_any_step() {
     let dir = corpus(websight);
-    let config = config("websight", dir.path());
+    let config = config(DataSet::WebSight, dir.path());
     let ids = |source: &TaskStream, seed, step, n| -> Vec<String> {
         source.batch(seed, step, n).unwrap().into_iter().map(|t| t.id).collect()
     };
@@ -169,9 +169,9 @@ fn the_order_is_the_seeds_and_a_run_resumes_anywhere() {
 }
 
 #[test]
-fn filters_keep_the_rows_that_the_columns_say() {
+fn filters_select_rows_by_their_columns() {
     let dir = corpus(webcode2m);
-    let base = config("webcode2m", dir.path());
+    let base = config(DataSet::WebCode2M, dir.path());
     let check = |config: &DataConfig, passes: &dyn Fn(usize) -> bool| {
         let (corpus, skipped) = open(config);
         let all: Vec<u64> = (0..corpus.len()).collect();
@@ -200,16 +200,16 @@ fn filters_keep_the_rows_that_the_columns_say() {
     let got: Vec<String> = corpus.records(&[0, 1, 2, 3]).unwrap().into_iter().map(|r| r.id).collect();
     assert_eq!((got, corpus.len()), (want, 4));
     let none = Corpus::open(&DataConfig { min_score: Some(99), ..base }, &mut |_| {}).unwrap_err();
-    assert!(none.to_string().contains("no usable row (left out: 60 filtered)"), "{none}");
+    assert!(none.to_string().contains("no usable row (skipped: 60 filtered)"), "{none}");
 }
 
-/// Overwrites every column chunk of a file that `spared` does not name (row group, column path).
-fn spoil(path: &Path, spared: &dyn Fn(usize, &str) -> bool) {
+/// Overwrites every column chunk for which `kept` (row group, column path) is false.
+fn overwrite(path: &Path, kept: &dyn Fn(usize, &str) -> bool) {
     let footer = ParquetMetaDataReader::new().parse_and_finish(&File::open(path).unwrap()).unwrap();
     let mut bytes = fs::read(path).unwrap();
     for (g, group) in footer.row_groups().iter().enumerate() {
         for column in group.columns() {
-            if !spared(g, &column.column_path().string()) {
+            if !kept(g, &column.column_path().string()) {
                 let (at, len) = column.byte_range();
                 bytes[at as usize..(at + len) as usize].fill(0xaa);
             }
@@ -222,65 +222,65 @@ fn spoil(path: &Path, spared: &dyn Fn(usize, &str) -> bool) {
 fn only_the_needed_columns_of_the_needed_row_groups_are_read() {
     let dir = corpus(webcode2m);
     let path = dir.path().join("train-00000.parquet");
-    // Row group 2 holds rows 7 to 13.
+    // The second row group contains rows 7 to 13.
     let pages = ["text", "image.bytes"];
-    spoil(&path, &|group, column| (group == 1 && pages.contains(&column)) || column == "score");
-    let filtered = DataConfig { min_score: Some(8), ..config("webcode2m", &path) };
+    overwrite(&path, &|group, column| (group == 1 && pages.contains(&column)) || column == "score");
+    let filtered = DataConfig { min_score: Some(8), ..config(DataSet::WebCode2M, &path) };
     let (corpus, _) = open(&filtered);
     assert_eq!((corpus.len(), number(&corpus.record(0).unwrap())), (6, 8));
     let error = corpus.record(2).unwrap_err().to_string();
-    let says = ["train-00000.parquet", "row group 3", "column `text`", "fetch it again"];
-    assert!(says.iter().all(|s| error.contains(s)) && !error.contains('\n'), "{error}");
-    // Without a filter not even the scores.
-    spoil(&path, &|group, column| group == 1 && pages.contains(&column));
-    let (corpus, _) = open(&config("webcode2m", &path));
+    let words = ["train-00000.parquet", "row group 3", "column `text`", "download it again"];
+    assert!(words.iter().all(|s| error.contains(s)) && !error.contains('\n'), "{error}");
+    // Without a filter, not even the scores are read.
+    overwrite(&path, &|group, column| group == 1 && pages.contains(&column));
+    let (corpus, _) = open(&config(DataSet::WebCode2M, &path));
     assert_eq!(corpus.task(7).unwrap().reference, Some(page(7)));
     let error = Corpus::open(&filtered, &mut |_| {}).unwrap_err().to_string();
     assert!(error.contains("row group 1, column `score`"), "{error}");
 }
 
 #[test]
-fn what_cannot_be_opened_says_so_in_one_line() {
+fn opening_errors_are_one_line_with_help() {
     let check = |config: &DataConfig, words: &[&str]| {
         let error = TaskStream::open(config).unwrap_err().to_string();
         assert!(!error.contains('\n') && words.iter().all(|w| error.contains(w)), "{error}");
     };
     let dir = corpus(websight);
-    let at = |name: &str| config("websight", &dir.path().join(name));
-    check(&at("none"), &["none", "name a .parquet file"]);
+    let at = |name: &str| config(DataSet::WebSight, &dir.path().join(name));
+    check(&at("none"), &["none", "give a .parquet file"]);
     let empty = tempfile::tempdir().unwrap();
-    check(&config("websight", empty.path()), &["holds no .parquet file", "v0.2/"]);
-    check(&at("README.md"), &["README.md", "no whole Parquet file", "fetch it again"]);
+    check(&config(DataSet::WebSight, empty.path()), &["contains no .parquet file", "v0.2/"]);
+    check(&at("README.md"), &["README.md", "is not a complete Parquet file", "download it again"]);
     let whole = fs::read(dir.path().join("train-00000.parquet")).unwrap();
     fs::write(dir.path().join("cut.parquet"), &whole[..whole.len() / 2]).unwrap();
-    check(&at("cut.parquet"), &["cut.parquet", "no whole Parquet file", "fetch it again"]);
+    check(&at("cut.parquet"), &["cut.parquet", "is not a complete Parquet file", "download it again"]);
     let without = |name: &str| websight(0..3).into_iter().filter(|c| c.0 != name).collect::<Vec<_>>();
     write(&dir.path().join("a.parquet"), without("text"), 7, Compression::SNAPPY);
     check(&at("a.parquet"), &["a.parquet", "no column `text`, only image, llm_generated_idea"]);
     let mut typed = without("image");
     typed.push(("image", Arc::new(Int64Array::from(vec![1, 2, 3]))));
     write(&dir.path().join("a.parquet"), typed, 7, Compression::SNAPPY);
-    check(&at("a.parquet"), &["column `image` holds Int64, not {bytes: binary, path: text}"]);
+    check(&at("a.parquet"), &["column `image` has type Int64, not {bytes: binary, path: text}"]);
     let mut scored = websight(0..3);
     scored.push(("score", texts((0..3).map(|_| Some("9".into())))));
     write(&dir.path().join("a.parquet"), scored, 7, Compression::SNAPPY);
-    let scores = DataConfig { kind: "webcode2m".into(), min_score: Some(1), ..at("a.parquet") };
-    check(&scores, &["column `score` holds Utf8, not Int64", "data.type"]);
+    let scores = DataConfig { dataset: DataSet::WebCode2M, min_score: Some(1), ..at("a.parquet") };
+    check(&scores, &["column `score` has type Utf8, not Int64", "data.type"]);
     check(&DataConfig { max_tokens: Some(1), ..at("") }, &["data.max_tokens", "\"webcode2m\""]);
     check(&DataConfig { split: "test".into(), ..at("") }, &["data.split", "\"test\""]);
     check(&DataConfig { domain: Domain::Chart, ..at("") }, &["data.domain", "use \"web\""]);
 }
 
 #[test]
-fn a_picture_that_is_none_is_an_error_with_the_row() {
+fn a_missing_or_undecodable_picture_is_an_error_that_names_the_row() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("train.parquet");
     let files = [Some(png(0)), None, Some(b"no picture".to_vec())];
     let pages = [Some(" \n".to_owned()), None, Some(page(2))];
     let columns = vec![("image", images(files.into_iter())), ("text", texts(pages.into_iter()))];
     write(&path, columns, 2, Compression::SNAPPY);
-    let (corpus, _) = open(&config("websight", &path));
-    assert_eq!(corpus.task(0).unwrap().reference, None, "a blank page is no reference");
+    let (corpus, _) = open(&config(DataSet::WebSight, &path));
+    assert_eq!(corpus.task(0).unwrap().reference, None, "a blank page is not a reference");
     for (i, words) in
         [(1, "row 2: row group 1, column `image`: there is no picture"), (2, "row 3: row group 2")]
     {
@@ -290,7 +290,7 @@ fn a_picture_that_is_none_is_an_error_with_the_row() {
     }
 }
 
-/// Splitmix64, so that a failure can be made again.
+/// Splitmix64, so that a failure is reproducible.
 fn draw(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let x = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -299,7 +299,7 @@ fn draw(state: &mut u64) -> u64 {
 }
 
 #[test]
-fn damaged_files_are_errors_and_never_a_panic() {
+fn damaged_files_are_errors_and_do_not_panic() {
     let dir = tempfile::tempdir().unwrap();
     let path: PathBuf = dir.path().join("train.parquet");
     write(&path, webcode2m(0..12), 5, Compression::SNAPPY);
@@ -307,7 +307,7 @@ fn damaged_files_are_errors_and_never_a_panic() {
     let filters =
         DataConfig { min_score: Some(0), lang: vec!["en".into(), "ru".into()], ..DataConfig::default() };
     let filters = DataConfig { max_tokens: Some(1000), ..filters };
-    let config = DataConfig { kind: "webcode2m".into(), path, domain: Domain::Web, ..filters };
+    let config = DataConfig { dataset: DataSet::WebCode2M, path, domain: Domain::Web, ..filters };
     let (mut state, mut refused) = (1, 0);
     for _ in 0..1000 {
         let mut bytes = whole.clone();
@@ -329,7 +329,7 @@ fn damaged_files_are_errors_and_never_a_panic() {
 }
 
 #[test]
-fn design2code_is_read_in_both_of_its_forms() {
+fn design2code_is_read_in_both_published_formats() {
     let dir = tempfile::tempdir().unwrap();
     for (name, grey) in [("10", 10), ("2", 2), ("g21", 21)] {
         fs::write(dir.path().join(format!("{name}.html")), page(grey)).unwrap();
@@ -337,27 +337,27 @@ fn design2code_is_read_in_both_of_its_forms() {
     }
     fs::write(dir.path().join("3.html"), page(3)).unwrap();
     fs::write(dir.path().join("rick.jpg"), b"a picture").unwrap();
-    let (corpus, skipped) = open(&config("design2code", dir.path()));
+    let (corpus, skipped) = open(&config(DataSet::Design2Code, dir.path()));
     let tasks: Vec<_> = (0..corpus.len()).map(|i| corpus.task(i).unwrap()).collect();
     assert_eq!(tasks.iter().map(|t| t.id.as_str()).collect::<Vec<_>>(), ["10", "2", "g21"]);
     assert_eq!((tasks[2].domain, tasks[2].reference.as_deref()), (Domain::Web, Some(page(21).as_str())));
     assert!(tasks[2].prompt.contains("rick.jpg") && tasks[2].images[0].pixel(0, 0)[0] == 21);
     assert_eq!((skipped.len(), skipped[0].reason.name()), (1, "missing-image"));
-    // Answers may show the placeholder, and nothing else that lies there.
-    let common = config("design2code", dir.path()).common().unwrap();
+    // Generated pages may use the placeholder, but no other file of the folder.
+    let common = config(DataSet::Design2Code, dir.path()).common().unwrap();
     assert_eq!(common, [("rick.jpg".to_owned(), b"a picture".to_vec())].into());
-    assert!(config("websight", dir.path()).common().unwrap().is_empty());
+    assert!(config(DataSet::WebSight, dir.path()).common().unwrap().is_empty());
 
     let parquet = tempfile::tempdir().unwrap();
     let path = parquet.path().join("train-00000-of-00001.parquet");
-    let missing = config("design2code", &path).common().unwrap_err().to_string();
+    let missing = config(DataSet::Design2Code, &path).common().unwrap_err().to_string();
     assert!(missing.contains(&parquet.path().join("rick.jpg").display().to_string()), "{missing}");
-    assert!(missing.contains("copy the benchmark's picture"), "{missing}");
+    assert!(missing.contains("copy the picture of that name"), "{missing}");
     fs::write(parquet.path().join("rick.jpg"), b"another").unwrap();
-    assert_eq!(config("design2code", &path).common().unwrap()["rick.jpg"], b"another");
+    assert_eq!(config(DataSet::Design2Code, &path).common().unwrap()["rick.jpg"], b"another");
     write(&path, websight(0..9), 100, Compression::SNAPPY);
     for path in [path.as_path(), parquet.path()] {
-        let (corpus, _) = open(&config("design2code", path));
+        let (corpus, _) = open(&config(DataSet::Design2Code, path));
         let task = corpus.task(8).unwrap();
         assert_eq!((corpus.len(), task.id.as_str()), (9, "train-00000-of-00001-9"));
         assert!(task.prompt.contains("rick.jpg"), "{}", task.prompt);
@@ -365,18 +365,18 @@ fn design2code_is_read_in_both_of_its_forms() {
 }
 
 #[test]
-fn rows_of_pages_survive_the_way_through_jsonl() {
+fn pages_survive_a_round_trip_through_jsonl() {
     let dir = corpus(websight);
-    let (corpus, _) = open(&config("websight", dir.path()));
+    let (corpus, _) = open(&config(DataSet::WebSight, dir.path()));
     let mut record = corpus.record(5).unwrap();
     let Picture::Held { bytes, .. } = &record.pictures[0] else { panic!("{:?}", record.pictures) };
     fs::write(dir.path().join("5.png"), bytes).unwrap();
     fs::write(dir.path().join("kept.jsonl"), jsonl_line(&record, &["5.png".into()])).unwrap();
-    let (kept, _) = open(&config("jsonl", &dir.path().join("kept.jsonl")));
+    let (kept, _) = open(&config(DataSet::Jsonl, &dir.path().join("kept.jsonl")));
     assert_eq!(kept.task(0).unwrap(), corpus.task(5).unwrap());
-    // The answer's language is the domain's.
+    // The code is taken from the fence in the domain's language.
     record.reference = Some("Styles:\n```css\np{}\n```\nPage:\n```html\n<p>5</p>\n```\n".into());
     fs::write(dir.path().join("kept.jsonl"), jsonl_line(&record, &["5.png".into()])).unwrap();
-    let (kept, _) = open(&config("jsonl", &dir.path().join("kept.jsonl")));
+    let (kept, _) = open(&config(DataSet::Jsonl, &dir.path().join("kept.jsonl")));
     assert_eq!(kept.record(0).unwrap().reference.as_deref(), Some("<p>5</p>\n"));
 }

@@ -92,6 +92,13 @@ fn corpora_that_cannot_be_filtered() {
     let out = dir.path().join("kept.jsonl").to_str().unwrap().to_owned();
     let filter =
         |kind: &str, path: &str| run(&["data", "filter", "--type", kind, "--path", path, "--out", &out]);
-    assert_one_line(&filter("nothing", "x"), &["nothing", "chart2code"]);
-    assert_one_line(&filter("chart2code", "no-such-folder"), &["no-such-folder", "is no folder"]);
+    let unknown = filter("nothing", "x");
+    assert_eq!(unknown.status.code(), Some(2));
+    let error = String::from_utf8_lossy(&unknown.stderr);
+    assert!(
+        error.contains("'--type <TYPE>': no data set is called \"nothing\"; help: use \"mini\""),
+        "{error}"
+    );
+    assert_one_line(&filter("mini", "x"), &["data.type", "\"mini\" is generated"]);
+    assert_one_line(&filter("chart2code", "no-such-folder"), &["no-such-folder", "is not a folder"]);
 }

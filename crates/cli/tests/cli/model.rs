@@ -172,7 +172,10 @@ fn recipes_that_cannot_be_used() {
         &run(&["train", shipped, "--set", &out, "--set", "policy.model=no-such-model"]),
         &["no-such-model"],
     );
-    assert_one_line(&run(&["train", shipped, "--set", &out, "--set", "data.type=nothing"]), &["nothing"]);
+    assert_one_line(
+        &run(&["train", shipped, "--set", &out, "--set", "data.type=nothing"]),
+        &["nothing", "\"jsonl\""],
+    );
     assert_one_line(&run(&["train", shipped, "--set", &out, "--resume"]), &["resume"]);
 }
 

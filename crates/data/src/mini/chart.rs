@@ -1,22 +1,21 @@
-//! Mini charts: two series, a legend, a note and tick labels that fit only if the layout follows
+//! Mini charts: two series, a legend, a note and tick labels that fit only if the layout matches
 //! the content.
 //!
 //! A task fixes the *content*: kind of chart, shapes of the two series, tick labels, spacing of the
-//! y ticks, colour of the plot area, the note and the point that it belongs to. A script adds the
-//! *layout*: where the legend goes, how labels turn, how much room they get, how the note is
-//! aligned and coloured. No fixed layout suits more than a small share of the contents (checked by
-//! a test), so a policy must read its prompt.
+//! y ticks, colour of the plot area, the note and the point that it annotates. A script adds the
+//! *layout*: position of the legend, rotation of the tick labels and margin below them, alignment
+//! and colour of the note.
 //!
 //! | layout choice | what it depends on |
 //! |---|---|
 //! | legend location | kind, shapes of both series, position of the note, height of the axes |
-//! | bottom margin, label rotation | length of the tick labels against the density of the y ticks |
-//! | alignment of the note | the point that it marks: notes at the ends run out of the picture |
+//! | bottom margin, label rotation | length of the tick labels, density of the y ticks |
+//! | alignment of the note | the annotated point: notes at the ends could leave the picture |
 //! | colour of the note | the plot area |
-//! | colours of the series, grid | nothing: neutral choices, to see what training drifts |
+//! | colours of the series, grid | nothing: neutral choices, which show drift during training |
 //!
-//! What a good layout is comes from plain geometry; that the real renderer and rules agree is a
-//! test of the command line's crate.
+//! Whether a layout is good is computed from simple geometry. A test of the crate `vsdpo-cli`
+//! checks that this agrees with the renderer and the rules.
 
 mod content;
 mod generate;
@@ -53,7 +52,7 @@ mod tests {
         assert!(grounds(Split::Heldout).is_disjoint(&grounds(Split::Train)));
     }
 
-    /// A policy has been trained on these very tasks: they may not change.
+    /// The embedded policy was trained on these tasks, so they must not change.
     #[test]
     fn tasks_are_those_of_the_trained_policy() {
         let mut hash = 0xcbf2_9ce4_8422_2325u64;
@@ -65,7 +64,7 @@ mod tests {
                 let task = task::<Content>(split, seed, index);
                 take(&format!("{} {} {:?} {:?}", task.id, task.prompt, task.reference, task.requirements));
                 let mut rng = stream(split, seed, index);
-                let content = Content::draw_seen(&mut rng);
+                let content = Content::draw_not_held_out(&mut rng);
                 let layout = Layout::random(&mut rng);
                 take(&content.code(&layout, Some(Slip::random(&mut rng))));
                 take(&content.code(&content.repair(&layout, &mut rng), None));

@@ -1,7 +1,7 @@
-//! Colours that both worlds use: few words for a small policy, and the same rule of what can be
-//! read on what.
+//! The colours of both worlds, and which text colours are readable on which backgrounds. The lists
+//! are short because the policy is small.
 
-/// Colours of the ground that text stands on: four light ones, then four dark ones.
+/// Background colours: four light ones, then four dark ones.
 pub const GROUNDS: [(&str, [u8; 3]); 8] = [
     ("white", [255, 255, 255]),
     ("ivory", [255, 255, 240]),
@@ -16,18 +16,18 @@ pub const GROUNDS: [(&str, [u8; 3]); 8] = [
 /// How many of [`GROUNDS`] are light.
 const LIGHT_GROUNDS: usize = 4;
 
-/// Colours of text: two that stand out on light ground, then two for dark ground.
+/// Text colours: two that are readable on light backgrounds, then two for dark ones.
 pub const INKS: [&str; 4] = ["black", "darkblue", "white", "yellow"];
 
-/// How many of [`INKS`] suit light ground.
+/// How many of [`INKS`] are readable on light backgrounds.
 pub const DARK_INKS: usize = 2;
 
-/// Whether text of colour `ink` can be read on `ground`.
+/// Whether text of colour `ink` is readable on background `ground`; both are indices.
 pub fn readable(ink: usize, ground: usize) -> bool {
     (ground < LIGHT_GROUNDS) == (ink < DARK_INKS)
 }
 
-/// The colour itself if it can be read on `ground`, else its counterpart that can.
+/// `ink` if it is readable on `ground`, else its counterpart for the other kind of background.
 pub fn made_readable(ink: usize, ground: usize) -> usize {
     if readable(ink, ground) { ink } else { (ink + DARK_INKS) % INKS.len() }
 }

@@ -1,52 +1,52 @@
-//! What a world has to offer, and what follows from it for any world.
+//! The traits that a world implements, and functions for any world.
 
 use super::split::{Split, stream};
 use rand::Rng;
 use std::fmt::Debug;
 use vsdpo_artifact::{Domain, Requirements, Task};
 
-/// What a task fixes.
+/// The part of a page or chart that a task fixes.
 pub trait Content: Clone + Debug + Send + Sync {
-    /// Decides renderer, rules and axes.
+    /// The domain, which determines renderer, rules and axes.
     const DOMAIN: Domain;
-    /// The share of a careless author's answers that carry a slip.
+    /// The share of pre-training answers that contain a mistake.
     const SLIPS: f64;
-    /// What an answer chooses.
+    /// The part that an answer chooses.
     type Layout: Layout;
-    /// What a careless author does.
+    /// The mistakes that code can contain.
     type Slip: Slip;
 
-    /// Draws a content, of whatever set.
+    /// Draws a content, from any split or none.
     fn draw_any(rng: &mut impl Rng) -> Self;
 
-    /// The set that it belongs to; `None` for the combinations that belong to none.
+    /// The split of this content; `None` for the combinations that are in no split.
     fn split(&self) -> Option<Split>;
 
-    /// Whether it makes a task: some layout is good, and which are good is no matter of a few
+    /// Whether it can be a task: some layout is good, and which ones are does not depend on a few
     /// pixels.
     fn usable(&self) -> bool;
 
-    /// `other` with those words of this content that a report may quote and that no layout depends
-    /// on.
-    fn lend_words(&self, other: Self) -> Self;
+    /// Returns `other` with those words of this content that feedback can quote and that do not
+    /// affect the layout.
+    fn copy_words_to(&self, other: Self) -> Self;
 
-    /// The instruction.
+    /// The instruction of the task.
     fn prompt(&self) -> String;
 
-    /// What the artifact must show.
+    /// The texts, series and background that the render must show.
     fn requirements(&self) -> Requirements;
 
-    /// Whether a layout is good, by plain geometry.
+    /// Whether a layout is good, computed from simple geometry.
     fn good(&self, layout: &Self::Layout) -> bool;
 
-    /// The nearest good layout of a usable content: choices that fit are kept, the others are drawn
-    /// among the good ones.
+    /// The nearest good layout for a usable content: choices that fit are kept, the others are
+    /// drawn from the good ones.
     fn repair(&self, layout: &Self::Layout, rng: &mut impl Rng) -> Self::Layout;
 
-    /// The code of a layout, in the words of the domain.
+    /// The code of this content with a layout and, if given, a mistake.
     fn code(&self, layout: &Self::Layout, slip: Option<Self::Slip>) -> String;
 
-    /// The rules by which contents are held out, for a run's manifest.
+    /// A description of the held-out combinations for a run's manifest.
     fn held_out() -> serde_json::Value;
 
     /// Draws a usable content of a split.
@@ -60,17 +60,17 @@ pub trait Content: Clone + Debug + Send + Sync {
     }
 
     /// Draws a usable content of `Feedback` or `Train`.
-    fn draw_seen(rng: &mut impl Rng) -> Self {
+    fn draw_not_held_out(rng: &mut impl Rng) -> Self {
         let split = if rng.random_bool(0.5) { Split::Feedback } else { Split::Train };
         Self::draw(split, rng)
     }
 
-    /// A good layout of a usable content, drawn at random; neutral choices are random too.
+    /// A random good layout for a usable content; neutral choices are random too.
     fn good_layout(&self, rng: &mut impl Rng) -> Self::Layout {
         self.repair(&Self::Layout::random(rng), rng)
     }
 
-    /// Its task, with the code of `layout` as the reference.
+    /// The task of this content, with the code of `layout` as reference.
     fn task(&self, id: String, layout: &Self::Layout) -> Task {
         Task {
             id,
@@ -84,35 +84,36 @@ pub trait Content: Clone + Debug + Send + Sync {
     }
 }
 
-/// What an answer chooses.
+/// The part of a page or chart that an answer chooses.
 pub trait Layout: Clone + Debug + PartialEq + Send + Sync {
-    /// A layout that knows nothing of the content: every choice uniform.
+    /// A layout independent of the content: every choice is uniform.
     fn random(rng: &mut impl Rng) -> Self;
 
-    /// Every layout, neutral choices left at their first value.
+    /// Every layout, with neutral choices at their first value.
     fn every() -> Vec<Self>;
 
-    /// Each choice from `random` with probability one third, else from `good`; neutral ones from
+    /// Takes each choice from `random` with probability 1/3, else from `good`; neutral ones from
     /// `good`.
     fn mixed(good: &Self, random: &Self, rng: &mut impl Rng) -> Self;
 
-    /// The layout of a code, as far as it is one of ours. `None` if any choice is missing.
+    /// Reads the layout back from code that [`Content::code`] wrote. `None` if any choice is
+    /// missing.
     fn read(code: &str) -> Option<Self>;
 
-    /// The choices as names and numbers, to see what training does to each.
+    /// The choices as names and numbers, to track each of them during training.
     fn choices(&self) -> Vec<(&'static str, usize)>;
 }
 
-/// What a careless author does to a code.
+/// A mistake in the code, other than a bad layout.
 pub trait Slip: Copy + Debug + Send + Sync {
-    /// Draws one.
+    /// Draws a mistake.
     fn random(rng: &mut impl Rng) -> Self;
 
-    /// Whether nothing can be seen of the layout any more.
-    fn hides(self) -> bool;
+    /// Whether the code renders nothing, so that its layout has no effect.
+    fn renders_nothing(self) -> bool;
 }
 
-/// Task `index` of a split. The reference has a good layout, drawn at random among the good ones.
+/// Task `index` of a split. The reference has a random good layout.
 pub fn task<C: Content>(split: Split, seed: u64, index: u64) -> Task {
     let mut rng = stream(split, seed, index);
     let content = C::draw(split, &mut rng);
@@ -120,9 +121,9 @@ pub fn task<C: Content>(split: Split, seed: u64, index: u64) -> Task {
     content.task(format!("mini-{}/{}/{seed}/{index}", C::DOMAIN.name(), split.name()), &layout)
 }
 
-/// The best content-blind policy: the one layout that is good for the most contents of a split,
-/// with its share of `n` of them. An exhaustive search by geometry; render its answers to score it
-/// as any other policy.
+/// The best constant policy: the layout that is good for the most of the first `n` contents of a
+/// split, and the share of contents that it is good for. The search is exhaustive and uses geometry
+/// only; to score the policy like any other, render its answers.
 ///
 /// # Panics
 /// Never: every world has layouts.

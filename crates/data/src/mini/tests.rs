@@ -1,21 +1,21 @@
-//! What is true of every world.
+//! Tests that every world must pass.
 
 use super::*;
 
-/// The choices of a layout that nothing depends on.
+/// The choices of a layout that do not affect whether it is good.
 fn neutral(layout: &impl Layout) -> Vec<(&'static str, usize)> {
     layout.choices().into_iter().filter(|(name, _)| name.ends_with("(neutral)")).collect()
 }
 
-fn no_constant_layout_suits_more_than_a_fifth_of_the_contents<C: Content>() {
+fn no_constant_layout_is_good_for_more_than_a_fifth_of_the_contents<C: Content>() {
     for split in Split::ALL {
         let (best, share) = best_constant::<C>(split, 7, 1000);
         println!("{}/{}: {share} {best:?}", C::DOMAIN.name(), split.name());
-        assert!(share <= 0.20, "{}: {best:?} suits {share}", split.name());
+        assert!(share <= 0.20, "{}: {best:?} is good for {share}", split.name());
     }
 }
 
-fn random_layouts_are_seldom_good_and_repaired_ones_always<C: Content>() {
+fn random_layouts_are_rarely_good_and_repaired_ones_always<C: Content>() {
     let mut good = 0;
     for i in 0..1000 {
         let content = C::draw(Split::Train, &mut stream(Split::Train, 7, i));
@@ -26,14 +26,14 @@ fn random_layouts_are_seldom_good_and_repaired_ones_always<C: Content>() {
         assert!(content.good(&repaired), "{content:?} {repaired:?}");
         assert_eq!(neutral(&repaired), neutral(&layout), "neutral choices are kept");
         if content.good(&layout) {
-            assert_eq!(repaired, layout, "what fits is kept");
+            assert_eq!(repaired, layout, "a good layout is kept");
         }
     }
     println!("{}: random layouts good: {good} of 1000", C::DOMAIN.name());
     assert!((5..80).contains(&good), "{good} of 1000 random layouts are good");
 }
 
-fn a_code_gives_its_layout_back<C: Content>() {
+fn layouts_are_read_back_from_code<C: Content>() {
     for i in 0..200 {
         let mut rng = stream(Split::Train, 9, i);
         let (content, layout) = (C::draw(Split::Train, &mut rng), C::Layout::random(&mut rng));
@@ -56,7 +56,7 @@ fn tasks_are_functions_of_split_seed_and_index<C: Content>() {
     println!("{}\n---\n{}", a.prompt, a.reference.unwrap());
 }
 
-/// One module per world, so that each test is one by name.
+/// One module per world, so that each test has its own name.
 macro_rules! tests_of {
     ($world:ident: $($test:ident)*) => {
         mod $world {
@@ -71,9 +71,9 @@ macro_rules! tests_of {
 macro_rules! every_test_of {
     ($($world:ident)*) => {
         $(tests_of! { $world:
-            no_constant_layout_suits_more_than_a_fifth_of_the_contents
-            random_layouts_are_seldom_good_and_repaired_ones_always
-            a_code_gives_its_layout_back
+            no_constant_layout_is_good_for_more_than_a_fifth_of_the_contents
+            random_layouts_are_rarely_good_and_repaired_ones_always
+            layouts_are_read_back_from_code
             tasks_are_functions_of_split_seed_and_index
         })*
     };
@@ -82,7 +82,7 @@ macro_rules! every_test_of {
 every_test_of! { chart web }
 
 #[test]
-fn worlds_go_by_their_domain() {
+fn every_world_has_tasks_of_its_domain_and_constant_answers() {
     for world in [World::Chart, World::Web] {
         assert_eq!(World::of(world.domain()), Some(world));
         let task = world.task(Split::Heldout, 3, 0);

@@ -1,22 +1,21 @@
-//! Mini pages: a title, a row of cards, a button and a note that fit a small window only if the
-//! layout follows the content.
+//! Mini pages: a title, a row of cards, a button and a note that fit into a small window only if
+//! the layout matches the content.
 //!
 //! A task fixes the *content*: colour of the page, title and its side, cards with a label and a
 //! number, which number is large, the button and its side, the text of the note. A page adds the
-//! *layout*, some of it in style rules, some in `style` attributes. No fixed layout suits more than
-//! a small share of the contents.
+//! *layout*, partly in style rules and partly in `style` attributes.
 //!
-//! | layout choice | what it depends on | what goes wrong |
+//! | layout choice | what it depends on | possible defect |
 //! |---|---|---|
 //! | colour of text | the page's colour | contrast |
 //! | size of the title | its length | overflow, overlap |
-//! | width of a card | number of cards against the length of their labels | overflow, clipping |
+//! | width of a card | number of cards, length of their labels | overflow, clipping |
 //! | alignment of the cards | whether one number is large | alignment |
 //! | corner of the note | side, length and size of the title, side of the button | overlap |
-//! | radius, accent | nothing: neutral choices, to see what training drifts | |
+//! | radius, accent | nothing: neutral choices, which show drift during training | |
 //!
-//! What a good layout is comes from plain geometry; that the real browser and rules agree is a test
-//! of the command line's crate.
+//! Whether a layout is good is computed from simple geometry. `crates/data/tests/mini_web.rs`
+//! checks that this agrees with the browser and the rules.
 
 mod content;
 mod font;

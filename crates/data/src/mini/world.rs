@@ -1,11 +1,11 @@
-//! The worlds by name, for callers that learn of the domain at run time.
+//! Selects a world at run time.
 
 use super::design::{Content, Layout, best_constant, task};
 use super::split::{Split, stream};
 use super::{chart, web};
 use vsdpo_artifact::{Domain, Task};
 
-/// Contents by which the best constant layout is chosen.
+/// Number of contents from which the best constant layout is computed.
 const CONSTANT_CONTENTS: u64 = 500;
 
 /// An embedded world.
@@ -18,7 +18,7 @@ pub enum World {
 }
 
 impl World {
-    /// The world of a domain, where there is one.
+    /// The world of a domain, if it has one.
     pub fn of(domain: Domain) -> Option<World> {
         match domain {
             Domain::Chart => Some(World::Chart),
@@ -51,8 +51,8 @@ impl World {
         }
     }
 
-    /// The answers of the best content-blind policy to the first `n` tasks of a split: one layout,
-    /// chosen by training contents.
+    /// The answers of the best constant policy to the first `n` tasks of a split. Its layout is
+    /// chosen on contents of the training split.
     pub fn constant_answers(self, split: Split, seed: u64, n: u64) -> Vec<String> {
         match self {
             World::Chart => constant_answers::<chart::Content>(split, seed, n),
@@ -60,7 +60,7 @@ impl World {
         }
     }
 
-    /// The layout choices of a code as names and numbers; `None` if any cannot be read.
+    /// The layout choices in code as names and numbers; `None` if any cannot be read.
     pub fn choices(self, code: &str) -> Option<Vec<(&'static str, usize)>> {
         match self {
             World::Chart => chart::Layout::read(code).map(|l| l.choices()),
@@ -68,7 +68,7 @@ impl World {
         }
     }
 
-    /// The rules by which contents are held out, for a run's manifest.
+    /// A description of the held-out combinations for a run's manifest.
     pub fn held_out(self) -> serde_json::Value {
         match self {
             World::Chart => chart::Content::held_out(),

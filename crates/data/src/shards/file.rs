@@ -1,4 +1,4 @@
-//! One Parquet file: its columns by name, a row group at a time.
+//! One Parquet file, read by column and row group.
 
 use crate::error::DataError;
 use arrow_array::cast::AsArray;
@@ -14,19 +14,20 @@ use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-const FETCH: &str = "the file is cut short or damaged: fetch it again";
-/// Rows decoded at a time where all rows of a group are wanted, and where some are. Only rows of
-/// the second kind are large.
-const ROWS: (usize, usize) = (1024, 16);
+const DOWNLOAD: &str = "the file is incomplete or damaged: download it again";
+/// Rows decoded at a time from a filter's columns, of which all rows of a group are read.
+const FILTER_ROWS: usize = 1024;
+/// Rows decoded at a time from text and pictures, which are large.
+const PAGE_ROWS: usize = 16;
 
-/// A column that is needed.
+/// A column that is read.
 #[derive(Clone, Copy)]
 pub(crate) struct Column {
     /// The path of its values; the part before the dot is the column's name.
     pub path: &'static str,
-    /// What it has to hold, in words.
+    /// The expected type, for messages.
     pub what: &'static str,
-    /// Whether it does.
+    /// Whether an array has the expected type.
     pub fits: fn(&dyn Array) -> bool,
 }
 
@@ -36,10 +37,10 @@ impl Column {
     }
 }
 
-/// The screenshot, as `datasets` stores pictures.
+/// The screenshot, in the format in which `datasets` stores pictures.
 pub(crate) const IMAGE: Column =
     Column { path: "image.bytes", what: "{bytes: binary, path: text}", fits: |a| bytes(a).is_some() };
-/// The page.
+/// The HTML of the page.
 pub(crate) const TEXT: Column = Column { path: "text", what: "text", fits: |a| text(a).is_some() };
 
 pub(crate) fn text(array: &dyn Array) -> Option<&StringArray> {
@@ -54,13 +55,13 @@ pub(crate) fn integers(array: &dyn Array) -> Option<&Int64Array> {
     array.as_primitive_opt::<Int64Type>()
 }
 
-/// Lists of integers, and the integers of all of them.
+/// A column of lists of integers, and the concatenated integers of all lists.
 pub(crate) fn integer_lists(array: &dyn Array) -> Option<(&ListArray, &Int64Array)> {
     let lists = array.as_list_opt::<i32>()?;
     Some((lists, integers(lists.values())?))
 }
 
-/// An open file. The footer is in memory, nothing else.
+/// An open file. Only its footer is kept in memory.
 pub(crate) struct Shard {
     path: PathBuf,
     file: File,
@@ -68,15 +69,16 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    /// Reads the footer and checks that the columns are there.
+    /// Reads the footer and checks that the columns exist and have the expected types.
     pub fn open(path: &Path, columns: &[Column]) -> Result<Self, DataError> {
-        let file = File::open(path).map_err(DataError::io(path, "name an existing file"))?;
-        // What the writer's Arrow called a type is of no use: there are three texts for one in
+        let file = File::open(path).map_err(DataError::io(path, "give an existing file"))?;
+        // The embedded Arrow schema would distinguish three types of text, which are one in
         // Parquet.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let footer = guarded(|| ArrowReaderMetadata::load(&file, options).map_err(|e| line(&e)))
-            .map_err(|problem| DataError::file(path, format!("no whole Parquet file ({problem})"), FETCH))?;
-        let help = "is data.type right, and this a file of that data set?";
+        let footer = guarded(|| ArrowReaderMetadata::load(&file, options).map_err(|e| line(&e))).map_err(
+            |problem| DataError::file(path, format!("is not a complete Parquet file ({problem})"), DOWNLOAD),
+        )?;
+        let help = "check that data.type names the data set of this file";
         for column in columns {
             let name = column.name();
             let Ok(field) = footer.schema().field_with_name(name) else {
@@ -85,7 +87,7 @@ impl Shard {
                 return Err(DataError::file(path, problem, help));
             };
             if !(column.fits)(&new_empty_array(field.data_type())) {
-                let problem = format!("column `{name}` holds {}, not {}", field.data_type(), column.what);
+                let problem = format!("column `{name}` has type {}, not {}", field.data_type(), column.what);
                 return Err(DataError::file(path, problem, help));
             }
         }
@@ -96,12 +98,13 @@ impl Shard {
     pub fn groups(&self) -> Result<Vec<u32>, DataError> {
         let groups = self.footer.metadata().row_groups().iter();
         let rows = groups.map(|g| u32::try_from(g.num_rows()));
-        rows.collect::<Result<_, _>>()
-            .map_err(|_| DataError::file(&self.path, "a row group has no possible number of rows", FETCH))
+        rows.collect::<Result<_, _>>().map_err(|_| {
+            DataError::file(&self.path, "a row group has an impossible number of rows", DOWNLOAD)
+        })
     }
 
-    /// Some rows of one column of a row group (ascending; all of them if not given), in pieces. No
-    /// byte of another column or row group is read.
+    /// Reads one column of a row group: the given rows (ascending), or all of them. The result is
+    /// split into several arrays. No byte of another column or row group is read.
     pub fn read(
         &self,
         group: usize,
@@ -130,10 +133,10 @@ impl Shard {
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.footer.clone())
             .with_row_groups(vec![group])
             .with_projection(mask)
-            .with_batch_size(if rows.is_some() { ROWS.1 } else { ROWS.0 });
+            .with_batch_size(if rows.is_some() { PAGE_ROWS } else { FILTER_ROWS });
         if let Some(rows) = rows {
             let ranges = rows.iter().map(|&row| row as usize..row as usize + 1);
-            // The other policy decodes the rows between into memory as well.
+            // The alternative, a mask, would also decode the rows in between into memory.
             builder = builder
                 .with_row_selection(RowSelection::from_consecutive_ranges(ranges, total))
                 .with_row_selection_policy(RowSelectionPolicy::Selectors);
@@ -144,7 +147,7 @@ impl Shard {
 
     fn damaged(&self, group: usize, column: &Column, problem: &str) -> DataError {
         let problem = format!("row group {}, column `{}`: {problem}", group + 1, column.name());
-        DataError::file(&self.path, problem, FETCH)
+        DataError::file(&self.path, problem, DOWNLOAD)
     }
 }
 
@@ -152,18 +155,19 @@ thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread reads a file that may be damaged. A panic is then the file's fault and
-/// becomes an error: a program's hook has nothing to say about it.
+/// Whether this thread is reading a file that may be damaged. A panic is then caught and becomes an
+/// error about the file, so a program's panic hook should print nothing.
 pub fn reads_damaged_files() -> bool {
     GUARDED.get()
 }
 
-/// Runs the library on a file that may be damaged: some of its checks are assertions.
+/// Runs the Parquet library on a file that may be damaged. Some of its checks are assertions, so
+/// panics are turned into errors.
 fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     GUARDED.set(true);
     let done = catch_unwind(AssertUnwindSafe(read));
     GUARDED.set(false);
-    done.unwrap_or_else(|_| Err("the reader gave up on it".into()))
+    done.unwrap_or_else(|_| Err("the Parquet reader panicked".into()))
 }
 
 fn line(error: &dyn std::error::Error) -> String {
@@ -176,13 +180,13 @@ mod tests {
     use std::cell::Cell;
 
     #[test]
-    fn a_panic_of_the_library_is_an_error_and_hooks_can_tell() {
+    fn a_panic_of_the_library_is_an_error_that_hooks_can_recognise() {
         let inside = Cell::new(false);
         let panics = || -> Result<(), String> {
             inside.set(reads_damaged_files());
-            panic!("a check of the library")
+            panic!("an assertion of the library")
         };
-        assert_eq!(guarded(panics), Err("the reader gave up on it".into()));
+        assert_eq!(guarded(panics), Err("the Parquet reader panicked".into()));
         assert!(inside.get() && !reads_damaged_files());
         assert_eq!(guarded(|| Ok(7)), Ok(7));
     }

@@ -7,7 +7,7 @@ use crate::report::Reporter;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::Domain;
-use vsdpo_data::{Corpus, DataConfig};
+use vsdpo_data::{Corpus, DataConfig, DataSet};
 
 /// The folder and the stems in it, sorted. Texts are read when they are needed.
 pub struct Dataset {
@@ -71,7 +71,7 @@ impl Dataset {
         ask: impl FnOnce(&Questions) -> Result<T>,
     ) -> Result<T> {
         let path = self.folder.clone();
-        let config = DataConfig { kind: "chartmimic".into(), path, ..DataConfig::default() };
+        let config = DataConfig { dataset: DataSet::ChartMimic, path, ..DataConfig::default() };
         let mut blind = 0;
         let corpus = Corpus::open(&config, &mut |_| blind += 1)?;
         if blind > 0 {

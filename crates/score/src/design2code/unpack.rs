@@ -6,7 +6,7 @@ use crate::report::Reporter;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::Domain;
-use vsdpo_data::{Corpus, DESIGN2CODE_PLACEHOLDER as PLACEHOLDER, DataConfig, in_parquet};
+use vsdpo_data::{Corpus, DESIGN2CODE_PLACEHOLDER as PLACEHOLDER, DataConfig, DataSet, in_parquet};
 
 /// Rows that are read at once: a page of the file's columns, as `datasets` writes them.
 const ROWS: u64 = 100;
@@ -19,7 +19,7 @@ pub fn unpacked(data: &Path, out: &Path, reporter: &dyn Reporter) -> Result<Path
         return Ok(data.to_owned());
     }
     let config = DataConfig {
-        kind: "design2code".into(),
+        dataset: DataSet::Design2Code,
         path: data.into(),
         domain: Domain::Web,
         ..DataConfig::default()

@@ -133,7 +133,7 @@ impl<C: Content> Attempts<C> {
         match kind {
             Kind::Copy => Ok(copied::<C>(rng)),
             Kind::Plain => {
-                let (content, layout) = (C::draw_seen(rng), C::Layout::random(rng));
+                let (content, layout) = (C::draw_not_held_out(rng), C::Layout::random(rng));
                 let slip = rng.random_bool(C::SLIPS).then(|| C::Slip::random(rng));
                 let messages = student_prompt(&content.task(String::new(), &layout));
                 Ok(Pair { messages, answer: content.code(&layout, slip) })
@@ -153,7 +153,7 @@ impl<C: Content> Attempts<C> {
 /// up.
 fn copied<C: Content>(rng: &mut impl Rng) -> Pair {
     const JOINTS: [&str; 12] = [" ", ", ", "='", "', '", "(", ") ", "\n", ": ", ":", ";", "{", ">"];
-    let source = C::draw_seen(rng).code(&C::Layout::random(rng), None);
+    let source = C::draw_not_held_out(rng).code(&C::Layout::random(rng), None);
     let words: Vec<&str> = source.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
     let mut answer = String::new();
     for _ in 0..rng.random_range(20..40) {
@@ -198,7 +198,7 @@ impl<C: Content> Draft<C> {
         let slip = rng.random_bool(C::SLIPS).then(|| C::Slip::random(&mut rng));
         let source = content.code(&layout, slip);
         let repaired = match slip {
-            Some(slip) if slip.hides() => layout,
+            Some(slip) if slip.renders_nothing() => layout,
             _ => content.repair(&layout, &mut rng),
         };
         Draft { content, source, repaired }
@@ -221,7 +221,7 @@ impl<C: Content> Attempt<C> {
     fn pair(&self, rng: &mut impl Rng) -> Result<Pair> {
         // The words that the feedback quotes stay as far as no layout depends on them; the rest is
         // drawn anew.
-        let asked = self.content.lend_words(C::draw(Split::Feedback, rng));
+        let asked = self.content.copy_words_to(C::draw(Split::Feedback, rng));
         let task = asked.task(String::new(), &self.repaired);
         let channels = channels(rng);
         let messages = match &self.seen {

@@ -114,7 +114,7 @@ fn together(r: &Recipe) -> Result<(), RecipeError> {
     )?;
     let small = <[u32; 2]>::from(vsdpo_data::mini::web::WINDOW);
     let embedded = match r.domain {
-        Domain::Web => r.data.kind == "mini" || r.eval.every > 0,
+        Domain::Web => r.data.dataset.is_generated() || r.eval.every > 0,
         Domain::Chart | Domain::Slide => false,
     };
     need(

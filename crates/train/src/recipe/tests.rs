@@ -35,6 +35,11 @@ fn every_problem_is_one_line_with_the_key() {
     check("[optim]\nlrr = 1\n", &[], "optim.lrr: unknown field `lrr`, expected one of `lr`");
     check("[optim]\nlr = \"a\"\n", &[], "optim.lr: invalid type: string \"a\", expected f64");
     check("[data]\ntype = \"websight\"\nscore = 3\n", &[], "data.score: unknown field `score`");
+    check(
+        "[data]\ntype = \"nothing\"\n",
+        &[],
+        "data.type: no data set is called \"nothing\"; help: use \"mini\", ",
+    );
     check("[data]\nlang = \"en\"\n", &[], "data.lang: invalid type: string \"en\", expected a sequence");
     check("steps = -1\n", &[], "steps: invalid value: integer `-1`, expected usize");
     check("[distill]\nteacher = \"me\"\n", &[], "distill.teacher: unknown variant `me`");
@@ -122,7 +127,7 @@ fn shipped_recipes_parse_and_have_the_loss_weights_of_their_method() {
         // The corpus recipes name folders that are not part of the project: they parse without
         // them.
         let method = file.strip_suffix("-qwen3vl").unwrap_or(&file);
-        assert_eq!(recipe.data.kind != "mini", method != file, "{file}");
+        assert_eq!(recipe.data.dataset.is_generated(), method == file, "{file}");
         let want = match method.split_once('-').unwrap().1 {
             "sft" => (1.0, 0.0, 0.0),
             "opsd" => (0.0, 1.0, 0.0),

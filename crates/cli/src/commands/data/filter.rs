@@ -8,7 +8,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
 use vsdpo_artifact::{Domain, ExecError, Source};
-use vsdpo_data::{Corpus, DataConfig, Record, Skipped, decode_picture};
+use vsdpo_data::{Corpus, DataConfig, DataSet, Record, Skipped, decode_picture};
 use vsdpo_render::{RenderConfig, RenderError, Renderer, open as open_renderer, spread};
 
 /// Rows per worker between two saved states: what an interruption costs at most.
@@ -27,7 +27,7 @@ pub struct Args {
     /// The form of the corpus: chart2code, chartmimic, websight, webcode2m, design2code or jsonl
     /// (of charts).
     #[arg(long = "type", value_name = "TYPE")]
-    kind: String,
+    dataset: DataSet,
     /// Its folder or file.
     #[arg(long, value_name = "DIR")]
     path: PathBuf,
@@ -65,9 +65,9 @@ pub struct Args {
 impl Args {
     fn data(&self) -> DataConfig {
         DataConfig {
-            kind: self.kind.clone(),
+            dataset: self.dataset,
             path: self.path.clone(),
-            domain: vsdpo_data::domains(&self.kind).first().copied().unwrap_or(Domain::Chart),
+            domain: self.dataset.default_domain(),
             split: self.split.clone(),
             limit: self.limit,
             min_score: self.min_score,

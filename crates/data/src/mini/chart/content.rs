@@ -1,4 +1,4 @@
-//! What a task fixes.
+//! The content of a mini chart: the part that a task fixes.
 
 use super::words::SHORT_FAMILIES;
 
@@ -11,7 +11,7 @@ pub enum Kind {
     Bars,
 }
 
-/// The course of a series.
+/// The shape of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// From low to high.
@@ -22,9 +22,9 @@ pub enum Shape {
     Peak,
     /// Low in the middle.
     Valley,
-    /// High all along.
+    /// High everywhere.
     High,
-    /// Low all along.
+    /// Low everywhere.
     Low,
 }
 
@@ -48,7 +48,8 @@ impl Shape {
     }
 }
 
-/// The point that the note belongs to. The middle one is left out: there any alignment fits.
+/// The point that the note annotates. The middle point is excluded because every alignment fits
+/// there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
     /// Point 0.
@@ -79,7 +80,7 @@ impl Mark {
 pub struct Content {
     /// How the first series is drawn.
     pub kind: Kind,
-    /// Courses of the two series.
+    /// Shapes of the two series.
     pub shapes: [Shape; 2],
     /// Values of the two series.
     pub values: [[i32; 5]; 2],
@@ -95,12 +96,12 @@ pub struct Content {
     pub title: &'static str,
     /// The note.
     pub note: &'static str,
-    /// The point that the note belongs to.
+    /// The point that the note annotates.
     pub mark: Mark,
 }
 
 impl Content {
-    /// Distance of the y tick labels.
+    /// Distance between y tick labels, in units of the y axis.
     pub fn y_step(&self) -> usize {
         if self.dense { 1 } else { 4 }
     }

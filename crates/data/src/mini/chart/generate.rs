@@ -1,4 +1,4 @@
-//! What the embedded world asks of a mini chart: contents become tasks, and layouts answers.
+//! The world of mini charts: how contents and layouts are drawn, and prompts and code written.
 
 use super::content::{Content, Kind, Mark, Shape};
 use super::layout::{Align, Layout, Location, ROTATIONS};
@@ -20,8 +20,8 @@ impl mini::Content for Content {
         let shapes = [pick(&Shape::ALL, rng), pick(&Shape::ALL, rng)];
         let values = shapes.map(|s| s.levels().map(|v| (v + rng.random_range(-1..=1)).clamp(1, 9)));
         let labels = rng.random_range(0..LABELS.len());
-        // Long labels need room below, dense y ticks need height: both together fit no picture of
-        // this size.
+        // Long labels need a wide bottom margin and dense y ticks need height. A picture of this
+        // size has no space for both.
         let dense = labels < SHORT_FAMILIES && rng.random_bool(0.6);
         Content {
             kind: pick(&[Kind::Lines, Kind::Bars], rng),
@@ -47,7 +47,7 @@ impl mini::Content for Content {
         self.feasible()
     }
 
-    fn lend_words(&self, other: Self) -> Self {
+    fn copy_words_to(&self, other: Self) -> Self {
         Content { title: self.title, names: self.names, note: self.note, ..other }
     }
 

@@ -1,12 +1,12 @@
-//! What a script chooses, and which choices are good for a content: plain geometry of a 320 x 240
-//! picture.
+//! The layout of a mini chart, and which layouts are good for a content: simple geometry of a
+//! picture of 320 x 240 pixels.
 
 use super::content::{Content, Kind, Mark};
 use crate::mini::colors::{made_readable, readable};
 use rand::Rng;
 use vsdpo_artifact::Region;
 
-/// Where the legend goes, in matplotlib's words.
+/// Position of the legend, with matplotlib's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum Location {
@@ -21,7 +21,7 @@ pub enum Location {
 }
 
 impl Location {
-    /// Every location.
+    /// Every position.
     pub const ALL: [Location; 8] = [
         Location::UpperLeft,
         Location::UpperCenter,
@@ -47,7 +47,7 @@ impl Location {
         ][self as usize]
     }
 
-    /// Fractions (from the left, from the top) of the free room that lie before the legend.
+    /// The legend's position in its free space: fractions from the left and from the top.
     fn anchor(self) -> (f32, f32) {
         let x = [0.0, 0.5, 1.0, 0.0, 1.0, 0.0, 0.5, 1.0][self as usize];
         let y = [0.0, 0.0, 0.0, 0.5, 0.5, 1.0, 1.0, 1.0][self as usize];
@@ -55,7 +55,7 @@ impl Location {
     }
 }
 
-/// How the note is aligned to its point, in matplotlib's words.
+/// Horizontal alignment of the note to its point, with matplotlib's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum Align {
@@ -77,23 +77,23 @@ impl Align {
 /// One layout: the choices of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// Of the legend.
+    /// Position of the legend.
     pub location: Location,
-    /// Whether the labels get a wide bottom margin (0.45 of the height instead of 0.15).
+    /// Whether the bottom margin is wide (0.45 of the height instead of 0.15).
     pub wide_margin: bool,
-    /// Of the x tick labels, in degrees: 0, 45 or 90.
+    /// Rotation of the x tick labels in degrees: 0, 45 or 90.
     pub rotation: u32,
-    /// Of the note.
+    /// Alignment of the note.
     pub align: Align,
-    /// Index into the colours of notes.
+    /// Index into the text colours, for the note.
     pub ink: usize,
-    /// Neutral: colours of the series.
+    /// Neutral: indices into the colours of the series.
     pub hues: [usize; 2],
     /// Neutral: whether a grid is drawn.
     pub grid: bool,
 }
 
-/// Rotations that scripts choose from.
+/// The possible rotations of the x tick labels in degrees.
 pub const ROTATIONS: [u32; 3] = [0, 45, 90];
 
 impl Layout {
@@ -103,7 +103,7 @@ impl Layout {
     }
 }
 
-// matplotlib's defaults at 320 x 240 pixels: subplot edges, and the legend's measures at 8 points.
+// matplotlib's defaults at 320 x 240 pixels: edges of the axes, and size of a legend at 8 points.
 const LEFT: f32 = 40.0;
 const RIGHT: f32 = 288.0;
 const TOP: f32 = 28.8;
@@ -111,8 +111,7 @@ const HEIGHT: f32 = 240.0;
 const LEGEND_PAD: f32 = 4.4;
 const LEGEND_HEIGHT: f32 = 33.0;
 const NOTE_CHAR: f32 = 5.9;
-/// Room that a good layout keeps beyond what the rules ask for, so that verdicts are never a matter
-/// of one pixel.
+/// Extra distance in pixels that a good layout keeps, so that a pixel more or less never decides.
 const MARGIN: f32 = 3.0;
 
 impl Content {
@@ -134,14 +133,15 @@ impl Content {
         })
     }
 
-    /// `None` if no location of the legend fits.
+    /// The nearest good layout; `None` if no position of the legend fits.
     pub(super) fn repaired(&self, layout: &Layout, rng: &mut impl Rng) -> Option<Layout> {
         let mut good = layout.clone();
         if !self.rotation_fits(good.rotation) {
             good.rotation = if rng.random_bool(0.5) { 45 } else { 90 };
         }
         good.ink = made_readable(good.ink, self.ground);
-        // A kept margin or alignment may leave the legend no place; only then another one is tried.
+        // Other margins and alignments are tried only if the legend fits nowhere with the kept
+        // ones.
         let margins = [layout.wide_margin, !layout.wide_margin].into_iter().filter(|&m| self.margin_fits(m));
         let turn = rng.random_range(1..3);
         let aligns = [0, turn, 3 - turn].map(|k| Align::ALL[(layout.align as usize + k) % 3]);
@@ -191,7 +191,7 @@ impl Content {
         }
     }
 
-    /// Pixel column of point `i`.
+    /// The x coordinate of point `i` in pixels.
     fn column(&self, i: f32) -> f32 {
         let (first, last) = match self.kind {
             Kind::Lines => (-0.2, 4.2),
@@ -225,7 +225,7 @@ impl Content {
         let legend = self.legend_box(layout).grow(MARGIN);
         let apart = |r: Region| legend.intersect(r).is_empty();
         let point = |s: usize, i: usize| (self.column(i as f32), self.row(self.values[s][i] as f32, layout));
-        let line_apart = |s: usize| (0..4).all(|i| !meets(legend, point(s, i), point(s, i + 1)));
+        let line_apart = |s: usize| (0..4).all(|i| !intersects(legend, point(s, i), point(s, i + 1)));
         let bars_apart = || {
             (0..5).all(|i| {
                 let (x0, x1) = (self.column(i as f32 - 0.4), self.column(i as f32 + 0.4));
@@ -237,9 +237,9 @@ impl Content {
     }
 }
 
-/// Whether the segment from `a` to `b` enters the box (sampled at every pixel, which is exact
-/// enough here).
-fn meets(region: Region, a: (f32, f32), b: (f32, f32)) -> bool {
+/// Whether the segment from `a` to `b` intersects the box. Sampling it at every pixel is accurate
+/// enough here.
+fn intersects(region: Region, a: (f32, f32), b: (f32, f32)) -> bool {
     let steps = (a.0 - b.0).abs().max((a.1 - b.1).abs()).ceil().max(1.0);
     (0..=steps as u32).any(|k| {
         let t = k as f32 / steps;

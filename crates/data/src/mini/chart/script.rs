@@ -1,5 +1,4 @@
-//! Scripts of the mini charts: writing them, with the slips that a careless author makes, and
-//! reading their choices.
+//! Scripts of the mini charts: writes them, optionally with a mistake, and reads their layout.
 
 use super::content::{Content, Kind};
 use super::layout::{Align, Layout, Location, ROTATIONS};
@@ -9,12 +8,13 @@ use crate::mini::between;
 use crate::mini::colors::{GROUNDS, INKS};
 use rand::Rng;
 
-/// A slip that makes a script fail, at one of its statements.
+/// A mistake in one statement that makes the script fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slip {
-    /// The closing bracket of statement `n` is missing.
+    /// The closing bracket is missing in the `n`-th method call, modulo their number.
     Bracket(usize),
-    /// A method's last letter is missing in statement `n`.
+    /// The last letter of the method's name is missing in the `n`-th method call, modulo their
+    /// number.
     Method(usize),
 }
 
@@ -24,8 +24,7 @@ impl mini::Slip for Slip {
         if rng.random_bool(0.5) { Slip::Bracket(at) } else { Slip::Method(at) }
     }
 
-    /// A script that fails shows nothing.
-    fn hides(self) -> bool {
+    fn renders_nothing(self) -> bool {
         true
     }
 }
@@ -85,7 +84,7 @@ fn statements(c: &Content, l: &Layout) -> Vec<String> {
     lines
 }
 
-/// `None` if any choice is missing.
+/// Reads the layout of a script; `None` if any choice is missing.
 pub(super) fn read_layout(text: &str) -> Option<Layout> {
     let (head, body) = text.split_once("ax.set_facecolor(")?;
     let (series, tail) = body.split_once("ax.set_ylim(")?;
@@ -102,7 +101,7 @@ pub(super) fn read_layout(text: &str) -> Option<Layout> {
     })
 }
 
-/// Which of `words` the quoted string at the start of `rest` is.
+/// The index in `words` of the text before the first quote in `rest`.
 fn position(words: &[&str], rest: &str) -> Option<usize> {
     let word = rest.split('\'').next()?;
     words.iter().position(|w| *w == word)

@@ -1,5 +1,5 @@
-//! The words of the mini charts. Short lists: the policy is small, and what it has to learn is
-//! layout.
+//! The words of the mini charts. The lists are short because the policy is small and is meant to
+//! learn layout.
 
 /// Titles.
 pub const TITLES: [&str; 12] = [
@@ -17,7 +17,7 @@ pub const TITLES: [&str; 12] = [
     "Prices",
 ];
 
-/// Names of the two series, drawn together.
+/// Names of the two series; a chart uses one pair.
 pub const PAIRS: [[&str; 2]; 8] = [
     ["north", "south"],
     ["east", "west"],
@@ -29,7 +29,8 @@ pub const PAIRS: [[&str; 2]; 8] = [
     ["rail", "road"],
 ];
 
-/// Tick labels with the noun that the prompt uses: four short families, then three long ones.
+/// Tick labels, with the noun that the prompt uses for them: four short families, then three long
+/// ones.
 pub const LABELS: [(&str, [&str; 5]); 7] = [
     ("days", ["Mon", "Tue", "Wed", "Thu", "Fri"]),
     ("months", ["Jan", "Feb", "Mar", "Apr", "May"]),
@@ -43,7 +44,7 @@ pub const LABELS: [(&str, [&str; 5]); 7] = [
 /// How many families of [`LABELS`] are short.
 pub const SHORT_FAMILIES: usize = 4;
 
-/// Notes: long enough that a note centred on an end point runs out of the picture.
+/// Notes, so long that a note centred on an end point leaves the picture.
 pub const NOTES: [&str; 6] = [
     "new record this week",
     "measured by hand only",

@@ -1,7 +1,7 @@
-//! Widths of text in Liberation Sans, which has the measures of Arial.
+//! Widths of text in Liberation Sans, which has the same metrics as Arial.
 
-/// Of a text in one line, in pixels; characters outside ASCII count nothing. Without kerning: the
-/// browser's widths differ by a pixel or two.
+/// The width of one line of text in pixels. Characters outside ASCII have width 0. Kerning is
+/// ignored, so the browser's widths differ by one or two pixels.
 pub fn width(text: &str, px: f32, bold: bool) -> f32 {
     let advances = if bold { &BOLD } else { &REGULAR };
     let advance = |byte: u8| byte.checked_sub(b' ').and_then(|i| advances.get(usize::from(i)));
@@ -9,7 +9,7 @@ pub fn width(text: &str, px: f32, bold: bool) -> f32 {
     units as f32 * px / 2048.0
 }
 
-/// Advances of the characters from space to tilde, in 2048ths of the font size.
+/// Advance widths of the characters from space to tilde, in 1/2048 of the font size.
 #[rustfmt::skip]
 const REGULAR: [u16; 95] = [
     569, 569, 727, 1139, 1139, 1821, 1366, 391, 682, 682, 797, 1196, 569, 682, 569, 569, 1139, 1139,
@@ -20,7 +20,7 @@ const REGULAR: [u16; 95] = [
     569, 1139, 1024, 1479, 1024, 1024, 1024, 684, 532, 684, 1196,
 ];
 
-/// The same of the bold face.
+/// The same for the bold face.
 #[rustfmt::skip]
 const BOLD: [u16; 95] = [
     569, 682, 971, 1139, 1139, 1821, 1479, 487, 682, 682, 797, 1196, 569, 682, 569, 569, 1139, 1139,

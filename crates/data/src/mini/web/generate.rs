@@ -1,4 +1,4 @@
-//! What the embedded world asks of a mini page: contents become tasks, and layouts answers.
+//! The world of mini pages: how contents and layouts are drawn, and prompts and code written.
 
 use super::content::{Card, Content, Side};
 use super::layout::{CARD_WIDTHS, Corner, Items, Layout, RADII, TITLE_SIZES};
@@ -18,7 +18,8 @@ impl mini::Content for Content {
 
     fn draw_any(rng: &mut impl Rng) -> Content {
         let count = rng.random_range(2..=4);
-        // The fewer cards, the longer their labels may be; sometimes they leave room to spare.
+        // Fewer cards have longer labels, except for a quarter of the contents, where space is
+        // left.
         let labels = (4 - count) - usize::from(count < 4 && rng.random_bool(0.25));
         let family = rng.random_range(FAMILIES[labels]..FAMILIES[labels + 1]);
         let first = rng.random_range(0..4);
@@ -44,15 +45,15 @@ impl mini::Content for Content {
         let sides =
             (self.title_side as usize * 3 + self.length) * 2 + (self.button_side == Side::Right) as usize;
         let first = (sides * 3 + self.cards.len() - 2) * 5 + self.large.map_or(0, |k| k + 1);
-        // The numbers begin where the sets come out even in every single field.
+        // With these offsets every value of every single field occurs in all splits.
         Split::of(first + 2815, self.ground * LABELS.len() + self.family + 3690)
     }
 
     fn usable(&self) -> bool {
-        self.clear_cut()
+        self.unambiguous()
     }
 
-    fn lend_words(&self, other: Self) -> Self {
+    fn copy_words_to(&self, other: Self) -> Self {
         Content { button: self.button, note: self.note, ..other }
     }
 

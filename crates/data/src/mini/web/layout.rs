@@ -1,4 +1,5 @@
-//! What a page chooses, and which choices are good for a content: plain geometry of a small window.
+//! The layout of a mini page, and which layouts are good for a content: simple geometry of a small
+//! window.
 
 use super::content::{Content, Side};
 use super::font::width;
@@ -10,7 +11,7 @@ use vsdpo_artifact::Region;
 /// Width and height of the window, in pixels.
 pub const WINDOW: (u32, u32) = (320, 240);
 
-/// Where the note goes.
+/// Position of the note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Corner {
@@ -24,13 +25,13 @@ impl Corner {
     /// Every corner.
     pub const ALL: [Corner; 4] = [Corner::TopLeft, Corner::TopRight, Corner::BottomLeft, Corner::BottomRight];
 
-    /// The properties that hold it, in the words of CSS.
+    /// The names of the CSS properties that position the note.
     pub fn name(self) -> (&'static str, &'static str) {
         [("top", "left"), ("top", "right"), ("bottom", "left"), ("bottom", "right")][self as usize]
     }
 }
 
-/// How the cards are aligned in their row.
+/// Vertical alignment of the cards in their row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Items {
@@ -42,7 +43,7 @@ impl Items {
     /// Every alignment.
     pub const ALL: [Items; 2] = [Items::Start, Items::Baseline];
 
-    /// In the words of CSS.
+    /// The value of `align-items` in CSS.
     pub fn name(self) -> &'static str {
         ["start", "baseline"][self as usize]
     }
@@ -50,7 +51,7 @@ impl Items {
 
 /// Font sizes of the title, in pixels.
 pub const TITLE_SIZES: [u32; 3] = [16, 24, 32];
-/// Widths of a card's text, in ems of [`BODY`].
+/// Widths of a card's content, in em (1 em is [`BODY`] pixels).
 pub const CARD_WIDTHS: [u32; 3] = [4, 5, 9];
 /// Radii of a card's corners, in pixels.
 pub const RADII: [u32; 3] = [0, 6, 12];
@@ -58,33 +59,36 @@ pub const RADII: [u32; 3] = [0, 6, 12];
 /// One layout: the choices of a page. Numbers are indices into lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// Of the colours of text.
+    /// Index into the text colours.
     pub ink: usize,
-    /// Of the sizes of the title.
+    /// Index into the font sizes of the title.
     pub title_size: usize,
-    /// Of the cards.
+    /// Alignment of the cards.
     pub items: Items,
-    /// Of the widths of a card.
+    /// Index into the widths of a card.
     pub card_width: usize,
-    /// Of the note.
+    /// Position of the note.
     pub corner: Corner,
-    /// Neutral: of the radii of a card's corners.
+    /// Neutral: index into the radii of a card's corners.
     pub radius: usize,
-    /// Neutral: of the colours behind button and note.
+    /// Neutral: index into the background colours of the button.
     pub accent: usize,
 }
 
-/// Room to every edge of the window.
+/// Distance to the edges of the window.
 const EDGE: f32 = 9.0;
+/// Distance between cards.
 const GAP: f32 = 8.0;
-/// Padding of cards, button and note; of a card together with its border.
+/// Padding of cards, button and note.
 const PADDING: f32 = 4.0;
+/// Padding and border of a card.
 const FRAME: f32 = PADDING + 1.0;
-/// Font size of all but the title and the large number, and the height of a line.
+/// Font size of everything but the title and the large number.
 const BODY: f32 = 14.0;
+/// Height of a line of that size.
 const LINE: f32 = 16.0;
-/// Pixels by which a good layout keeps clear of every limit and a bad one passes it: widths by the
-/// font's table and by the browser differ by less.
+/// Minimum distance in pixels of every good and every bad layout from the limit between them. The
+/// widths of [`width`] and of the browser differ by less.
 const MARGIN: f32 = 4.0;
 
 impl Content {
@@ -96,11 +100,11 @@ impl Content {
             && self.corner_fits(layout.corner, layout.title_size)
     }
 
-    /// Whether every layout is clearly good or clearly bad.
-    pub(super) fn clear_cut(&self) -> bool {
+    /// Whether every layout is good or bad by at least [`MARGIN`] pixels.
+    pub(super) fn unambiguous(&self) -> bool {
         let clear = |room: f32, harmless: f32| room >= MARGIN || room <= -(harmless + MARGIN);
         let note = |size: usize| {
-            // Paddings may overlap without harm; the words of both may not.
+            // The rules allow paddings to overlap, but not texts.
             Corner::ALL.into_iter().all(|corner| clear(self.room_for_note(corner, size), 2.0 * PADDING))
         };
         (0..CARD_WIDTHS.len())
@@ -108,7 +112,7 @@ impl Content {
             && (0..TITLE_SIZES.len()).all(|size| clear(self.room_for_title(size), 0.0) && note(size))
     }
 
-    /// The nearest good layout. The bottom always has a corner left, so there is one.
+    /// The nearest good layout. One exists, because one of the bottom corners is always free.
     pub(super) fn repaired(&self, layout: &Layout, rng: &mut impl Rng) -> Layout {
         let mut good = layout.clone();
         good.ink = made_readable(good.ink, self.ground);
@@ -134,8 +138,8 @@ impl Content {
         self.room_for_title(size) >= 0.0
     }
 
-    /// Baselines are in line, and so the cards are not, where one first line is larger than the
-    /// others. Of two cards nobody can say that one is out of line.
+    /// Aligned baselines misalign the boxes of the cards if one card has a larger first line. With
+    /// two cards it is undefined which one is misaligned, so that is no defect.
     fn items_fit(&self, items: Items) -> bool {
         items == Items::Start || self.large.is_none() || self.cards.len() < 3
     }
@@ -148,18 +152,18 @@ impl Content {
         self.room_for_note(corner, title_size) >= 0.0
     }
 
-    /// Pixels from the title to the end of the window.
+    /// Pixels between the title and the right edge of the window; negative if it overflows.
     fn room_for_title(&self, size: usize) -> f32 {
         WINDOW.0 as f32 - EDGE - self.title_width(size)
     }
 
-    /// Pixels from the cards to the end of the window.
+    /// Pixels between the last card and the right edge of the window; negative if it overflows.
     fn room_for_cards(&self, width: usize) -> f32 {
         let count = self.cards.len() as f32;
         WINDOW.0 as f32 - EDGE - count * (card_text(width) + 2.0 * FRAME) - (count - 1.0) * GAP
     }
 
-    /// Pixels from the widest text in a card to the card's frame, which cuts it.
+    /// Pixels between the widest text and the border of its card; negative if the text is clipped.
     fn room_in_cards(&self, card: usize) -> f32 {
         let number = |i: usize, number: u32| {
             let em = if self.large == Some(i) { 2.0 * BODY } else { BODY };
@@ -170,7 +174,7 @@ impl Content {
         card_text(card) + PADDING - widest.fold(0.0, f32::max)
     }
 
-    /// Pixels between the note and what it comes nearest to; below 0 how far they overlap.
+    /// Pixels between the note and the nearer of title and button; negative if they overlap.
     fn room_for_note(&self, corner: Corner, title_size: usize) -> f32 {
         let note = label_box(self.note, corner);
         let button = match self.button_side {
@@ -189,7 +193,8 @@ impl Content {
         width(self.title, TITLE_SIZES[size] as f32, true)
     }
 
-    /// Of the title's letters. A line that is too long begins at the left on any side.
+    /// The box of the title's text. A title that is too long starts at the left for every
+    /// alignment.
     fn title_box(&self, size: usize) -> Region {
         let room = WINDOW.0 as f32 - 2.0 * EDGE - self.title_width(size);
         let x = EDGE + room.max(0.0) * [0.0, 0.5, 1.0][self.title_side as usize];
@@ -197,7 +202,7 @@ impl Content {
     }
 }
 
-/// Pixels for the text of a card.
+/// Width of a card's content in pixels.
 fn card_text(width: usize) -> f32 {
     CARD_WIDTHS[width] as f32 * BODY
 }
@@ -220,8 +225,7 @@ mod tests {
     use super::*;
     use crate::mini::{Content as _, Layout as _, Split, stream};
 
-    /// Each axis is often violated, so that there is much to learn about each, and seldom by more
-    /// than half.
+    /// There is something to learn about each axis: 15 % to 58 % of random layouts violate it.
     #[test]
     fn random_layouts_violate_every_axis() {
         const N: u64 = 2000;

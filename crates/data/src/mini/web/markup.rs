@@ -1,5 +1,4 @@
-//! Mini pages as HTML: writing them, with the slips that a careless author makes, and reading their
-//! choices.
+//! Mini pages as HTML: writes them, optionally with a mistake, and reads their layout.
 
 use super::content::Content;
 use super::layout::{CARD_WIDTHS, Corner, Items, Layout, RADII, TITLE_SIZES};
@@ -9,12 +8,12 @@ use crate::mini::between;
 use crate::mini::colors::{GROUNDS, INKS};
 use rand::Rng;
 
-/// A slip of an author.
+/// A mistake in a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slip {
-    /// The style element is not closed and swallows the page: nothing is drawn.
+    /// The style element is not closed and includes the rest of the page, so nothing is rendered.
     Style,
-    /// One of the numbers that are not large is left out, the `n`-th by counting around.
+    /// One of the numbers that are not large is missing: the `n`-th, modulo how many there are.
     Number(usize),
 }
 
@@ -23,7 +22,7 @@ impl mini::Slip for Slip {
         if rng.random_range(0..3) == 0 { Slip::Style } else { Slip::Number(rng.random_range(0..12)) }
     }
 
-    fn hides(self) -> bool {
+    fn renders_nothing(self) -> bool {
         self == Slip::Style
     }
 }
@@ -76,7 +75,7 @@ fn elements(c: &Content, l: &Layout, slip: Option<Slip>) -> String {
     text
 }
 
-/// `None` if any choice is missing.
+/// Reads the layout of a page; `None` if any choice is missing.
 pub(super) fn read_layout(text: &str) -> Option<Layout> {
     let rule = |selector: &str| between(text, &format!("\n{selector}{{"), "}");
     let value = |rule: &str, property: &str| {

@@ -1,8 +1,8 @@
-//! The words of the mini pages. Short lists: the policy is small, and what it has to learn is
-//! layout.
+//! The words of the mini pages. The lists are short because the policy is small and is meant to
+//! learn layout.
 
-/// Titles: short ones fit the window in every size, those of middle length not in the largest, long
-/// ones in the smallest only.
+/// Titles: short ones fit into the window in every size, medium ones in all but the largest, long
+/// ones only in the smallest.
 pub const TITLES: [[&str; 8]; 3] = [
     ["Sales", "Visitors", "Our garden", "Harvest", "City news", "Book club", "Bike rental", "Open shop"],
     [
@@ -41,8 +41,7 @@ pub const LABELS: [[&str; 4]; 10] = [
     ["Archaeologists", "Photographers", "Veterinarians", "Receptionists"],
 ];
 
-/// Where in [`LABELS`] the families of short, middle and long words begin, and where the last one
-/// ends.
+/// Indices in [`LABELS`] where the families of short, medium and long words begin, and the end.
 pub const FAMILIES: [usize; 4] = [0, 4, 7, 10];
 
 /// Texts of the button.
@@ -52,5 +51,5 @@ pub const BUTTONS: [&str; 8] =
 /// Texts of the note.
 pub const NOTES: [&str; 8] = ["New", "Sale", "Beta", "Popular", "Limited", "Updated", "Premium", "Tested"];
 
-/// Colours of the button, all dark enough for white text: a neutral choice.
+/// Background colours of the button, all dark enough for white text: a neutral choice.
 pub const ACCENTS: [&str; 4] = ["teal", "crimson", "purple", "sienna"];
