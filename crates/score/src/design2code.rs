@@ -3,6 +3,7 @@
 
 pub mod blocks;
 pub mod cache;
+pub mod capture;
 pub mod clean;
 mod dataset;
 pub mod eval;
@@ -18,7 +19,7 @@ pub(crate) mod reference;
 pub mod scorer;
 pub mod shrink;
 mod summary;
-pub mod view;
+pub mod unscored;
 
 mod anew;
 mod answers;

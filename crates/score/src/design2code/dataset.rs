@@ -1,12 +1,13 @@
 //! The benchmark's folder (docs/specs/design2code.md, 15): `N.html` and `N.png` per example, `gN`
 //! in the hard set, with `rick.jpg` beside.
 
-use super::scorer::{self as pages, Page};
+use super::scorer;
+use super::unscored::Unscored;
 use crate::questions::{Question, Questions};
 use crate::report::Reporter;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
-use vsdpo_artifact::Domain;
+use vsdpo_artifact::{Domain, Source};
 use vsdpo_data::DESIGN2CODE_PROMPT;
 
 /// An example: its name and its page.
@@ -18,8 +19,8 @@ pub struct Example {
 
 impl Example {
     /// The page that is to be reproduced.
-    pub fn page(&self) -> Result<Page> {
-        pages::read(&self.page)
+    pub fn page(&self) -> Result<Result<Source, Unscored>> {
+        scorer::read(&self.page)
     }
 
     /// Its screenshot as published, if it is there.

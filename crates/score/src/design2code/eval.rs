@@ -3,8 +3,9 @@
 use super::cache::{Beside, unchanged};
 use super::example::{Example, Status};
 use super::print::{as_json, error};
-use super::scorer::{self, Both, Cause, Page, PageScorer, PageScorerConfig};
+use super::scorer::{self, Both, PageScorer, PageScorerConfig};
 use super::summary::{Shown, Summary};
+use super::unscored::{Cause, Unscored};
 use super::{answers, dataset, unpack};
 use crate::files::{self, hash_bytes};
 use crate::questions::Asked;
@@ -14,6 +15,7 @@ use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use vsdpo_artifact::Source;
 use vsdpo_data::DESIGN2CODE_PLACEHOLDER as PLACEHOLDER;
 
 /// Where the pages come from.
@@ -105,13 +107,13 @@ fn page(predictions: &Path, name: &str) -> PathBuf {
 }
 
 /// What decides the score of a page: its text, or why it has none.
-fn page_bytes(page: &Page) -> &[u8] {
+fn page_bytes(page: &Result<Source, Unscored>) -> &[u8] {
     page.as_ref().map_or_else(|unscored| unscored.why.as_bytes(), |source| source.text.as_bytes())
 }
 
 /// Both pages of an example.
 enum Pair {
-    Both(Page, Page),
+    Both(Result<Source, Unscored>, Result<Source, Unscored>),
     None(Status, String),
 }
 
@@ -171,8 +173,10 @@ impl Run<'_> {
             Pair::Both(cand, reference) => match self.scorer.score(&cand, &reference)? {
                 Ok(scored) => (Status::Scored, scored.beside.clone(), as_json(&scored)),
                 Err(unscored) => {
-                    let failed = unscored.cause == Cause::Capture;
-                    let status = if failed { Status::Failed } else { Status::Raised };
+                    let status = match unscored.cause {
+                        Cause::Page => Status::Raised,
+                        Cause::Screenshot => Status::Failed,
+                    };
                     (status, Both::default(), error(&unscored.why))
                 }
             },

@@ -23,8 +23,9 @@ pub struct Row {
     pub overall_without_clip: Estimate,
 }
 
+/// An example without scores.
 #[derive(Serialize)]
-pub struct Unscored {
+pub struct UnscoredExample {
     pub name: String,
     pub status: Status,
     pub why: String,
@@ -58,7 +59,7 @@ pub struct Summary {
     /// Why there is no CLIP.
     pub clip_reason: Option<&'static str>,
     /// The examples without scores.
-    pub unscored: Vec<Unscored>,
+    pub unscored: Vec<UnscoredExample>,
     /// Screenshots that failed once and were taken again.
     pub retried: usize,
     /// Addresses that pages asked for and did not get, with the number of pages.
@@ -80,7 +81,7 @@ impl Summary {
         let count = |status: Status| examples.iter().filter(|e| e.status == status).count();
         let scored: Vec<&Example> = examples.iter().filter(|e| e.status == Status::Scored).copied().collect();
         let unscored = |e: &&&Example| e.status != Status::Scored;
-        let told = |e: &&Example| Unscored {
+        let reason = |e: &&Example| UnscoredExample {
             name: e.name.clone(),
             status: e.status,
             why: e.error.clone().unwrap_or_default(),
@@ -102,7 +103,7 @@ impl Summary {
             row: (!scored.is_empty()).then(|| row(&scored, shown.clip)),
             row_over_all: row(examples, shown.clip),
             clip_reason: (!shown.clip).then_some(NO_WEIGHTS),
-            unscored: examples.iter().filter(unscored).map(told).collect(),
+            unscored: examples.iter().filter(unscored).map(reason).collect(),
             retried: examples.iter().map(|e| e.retried).sum(),
             unmet,
         }
