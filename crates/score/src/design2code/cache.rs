@@ -167,4 +167,29 @@ mod tests {
         std::fs::write(pages.path().join("rick.jpg"), b"two").unwrap();
         assert!(cache.get("k", Some(pages.path())).is_none());
     }
+
+    #[test]
+    fn a_copy_of_a_folder_is_known_and_a_folder_with_another_picture_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = |name: &str, picture: &[u8]| {
+            let folder = dir.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            std::fs::write(folder.join("a.png"), picture).unwrap();
+            folder
+        };
+        let (first, copy, other) =
+            (folder("first", b"red"), folder("copy", b"red"), folder("other", b"blue"));
+        let page = PageText {
+            blocks: Vec::new(),
+            plain: None,
+            features: None,
+            unmet: Vec::new(),
+            beside: beside(Some(&first), &["a.png".to_owned()]),
+            retried: 0,
+        };
+        let cache = ReferenceCache::open(&dir.path().join("cache")).unwrap();
+        cache.put("k", &page).unwrap();
+        assert!(cache.get("k", Some(&copy)).is_some());
+        assert!(cache.get("k", Some(&other)).is_none());
+    }
 }

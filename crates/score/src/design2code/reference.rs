@@ -6,7 +6,7 @@ use super::pair::{self, PairedBlocks};
 use super::shrink;
 use super::unscored::{Cause, Unscored};
 use crate::references::{Candidate, Embed, ScoreError, cosine, vectors};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use vsdpo_artifact::{Comparison, Image, Source};
 use vsdpo_render::{Renderer, spread};
 
@@ -27,16 +27,15 @@ pub(crate) fn compare(
         .filter_map(|(i, c)| Some((i, [c.source, c.reference?])))
         .collect();
     // The rollouts of a group share their reference, and some are the same.
-    let mut pages: Vec<&Source> = pairs.iter().flat_map(|(_, pages)| *pages).collect();
-    pages.sort_unstable_by(|a, b| a.text.cmp(&b.text));
-    pages.dedup_by(|a, b| a.text == b.text);
+    let mut known = HashSet::new();
+    let pages: Vec<&Source> =
+        pairs.iter().flat_map(|(_, pages)| *pages).filter(|page| known.insert(*page)).collect();
     // References are cleaned like candidates: unlike the benchmark's, those of a task need not be
     // whole pages.
     let read = spread(renderer.workers(), pages.len(), |i| capture::candidate(renderer, pages[i]))?;
-    let captures: Captures<'_> = pages.iter().map(|page| page.text.as_str()).zip(read).collect();
+    let captures: Captures<'_> = pages.into_iter().zip(read).collect();
     let pair = |i: usize| {
         let (candidate, pages) = pairs[i];
-        let pages = pages.map(|page| page.text.as_str());
         Ok::<_, ScoreError>(paired(&captures, pages).map(|blocks| Compared { candidate, pages, blocks }))
     };
     let compared: Vec<Compared<'_>> = spread(threads(), pairs.len(), pair)?.into_iter().flatten().collect();
@@ -53,7 +52,7 @@ pub(crate) fn compare(
     Ok(all)
 }
 
-fn paired(captures: &Captures<'_>, [cand, reference]: [&str; 2]) -> Option<PairedBlocks> {
+fn paired(captures: &Captures<'_>, [cand, reference]: [&Source; 2]) -> Option<PairedBlocks> {
     let blocks = match &captures[cand] {
         Ok(page) => page.blocks.clone(),
         Err(Unscored { cause: Cause::Page, .. }) => Vec::new(),
@@ -67,13 +66,13 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Text blocks and screenshots by the text of the page.
-type Captures<'a> = HashMap<&'a str, Result<Capture, Unscored>>;
+/// Text blocks and screenshots by page. The folder is part of the key: it decides the pictures.
+type Captures<'a> = HashMap<&'a Source, Result<Capture, Unscored>>;
 
 /// A candidate and its reference, compared.
 struct Compared<'a> {
     candidate: usize,
-    pages: [&'a str; 2],
+    pages: [&'a Source; 2],
     blocks: PairedBlocks,
 }
 
@@ -123,4 +122,34 @@ fn similarities<'c>(
     let similarity =
         |[cand, reference]: [usize; 2]| cosine(&vectors[cand], &vectors[reference]).clamp(0.0, 1.0);
     Ok(places.into_iter().map(|places| places.map(similarity)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{ByFolder, embed};
+    use vsdpo_artifact::Language;
+
+    /// The same HTML shows another `a.png` in each folder.
+    #[test]
+    fn equal_texts_in_two_folders_are_two_pages() {
+        let page = |folder: &str| Source {
+            folder: Some(folder.into()),
+            ..Source::new("<html><body><img src=\"a.png\"></body></html>", Language::Html)
+        };
+        let (red, blue) = (page("red"), page("blue"));
+        let outcomes = [&red, &blue].map(|source| ByFolder.render(source).unwrap());
+        let candidates = [(&red, &outcomes[0]), (&blue, &outcomes[1])].map(|(source, outcome)| Candidate {
+            source,
+            outcome,
+            reference: Some(&red),
+        });
+        let compared = compare(&ByFolder, Some(&embed), &candidates).unwrap();
+        let clips = compared.into_iter().map(|one| match one {
+            Some(Comparison::Web(comparison)) => comparison.clip.unwrap(),
+            other => panic!("{other:?}"),
+        });
+        let clips: Vec<f64> = clips.collect();
+        assert!((clips[0] - 1.0).abs() < 1e-6 && (clips[1] - 0.5).abs() < 1e-6, "{clips:?}");
+    }
 }

@@ -7,7 +7,7 @@ use super::clean;
 use super::pair::compare;
 use super::shrink;
 use super::unscored::Unscored;
-use crate::files::{folder_identity, hash, hash_bytes};
+use crate::files::{folder_identity, hash};
 use crate::references::{Embed, cosine, vectors};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
@@ -190,8 +190,12 @@ impl PageScorer {
         self.cache.as_ref()?.get(&self.key(page), page.folder.as_deref())
     }
 
+    /// The key of a reference in the cache. Instead of the path of its folder, the cache compares
+    /// the content of the files that the page requests, so that a copy of the data set is known
+    /// too. A page without a folder requests none.
     fn key(&self, page: &Source) -> String {
-        hash_bytes(&[self.identity.as_bytes(), page.text.as_bytes()])
+        let folder = if page.folder.is_some() { "folder" } else { "" };
+        hash(&[&self.identity, &page.text, page.language.name(), folder])
     }
 
     /// The text blocks and the screenshot of a page, with the hashes of the files that it requested.
