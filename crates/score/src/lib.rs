@@ -19,4 +19,4 @@ mod table;
 mod testing;
 
 pub use reference_scorer::ReferenceScorer;
-pub use references::{Candidate, Embed, EmbedError, ScoreError, cosine};
+pub use references::{Candidate, Embed, EmbedError, ScoreError};

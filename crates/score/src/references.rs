@@ -42,7 +42,31 @@ pub struct Candidate<'a> {
     pub reference: Option<&'a Source>,
 }
 
-/// Cosine of two unit vectors.
-pub fn cosine(a: &[f32], b: &[f32]) -> f64 {
+/// Cosine of two unit vectors, as the Design2Code benchmark reports it: rounding may bring it above
+/// 1, and it may be negative.
+pub(crate) fn cosine(a: &[f32], b: &[f32]) -> f64 {
     f64::from(a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>())
+}
+
+/// CLIP's similarity of two pictures for a reward: the cosine of their unit vectors, clamped to
+/// 0..=1.
+pub(crate) fn clip_similarity(a: &[f32], b: &[f32]) -> f64 {
+    cosine(a, b).clamp(0.0, 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clip_similarity_is_between_zero_and_one() {
+        // The f32 above the square root of 1/2; its square rounds to 0.5 + 2^-24.
+        let diagonal = [f32::from_bits(0x3f35_04f4); 2];
+        assert_eq!(cosine(&diagonal, &diagonal), 1.0 + 2f64.powi(-23));
+        assert_eq!(clip_similarity(&diagonal, &diagonal), 1.0);
+        assert_eq!(cosine(&[1.0, 0.0], &[-1.0, 0.0]), -1.0);
+        assert_eq!(clip_similarity(&[1.0, 0.0], &[-1.0, 0.0]), 0.0);
+        // 0.6 * 0.8 + 0.8 * 0.6 = 0.96.
+        assert!((clip_similarity(&[0.6, 0.8], &[0.8, 0.6]) - 0.96).abs() < 1e-6);
+    }
 }

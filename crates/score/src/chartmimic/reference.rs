@@ -2,7 +2,7 @@
 //! rules, and a visual score.
 
 use super::{Rules, score, script, visual};
-use crate::references::{Candidate, Embed, ScoreError, cosine, vectors};
+use crate::references::{Candidate, Embed, ScoreError, clip_similarity, vectors};
 use std::collections::{HashMap, HashSet};
 use std::ptr::from_ref;
 use vsdpo_artifact::{ChartComparison, ChartRecords, Comparison, Image, Outcome, Source};
@@ -68,8 +68,8 @@ pub(crate) fn compare(
     Ok(all)
 }
 
-/// The visual score of pairs of pictures: structural similarity, with CLIP its mean with CLIP's
-/// cosine, from 0 on. Structure measures places and proportions, CLIP the content.
+/// The visual score of pairs of pictures: structural similarity, with CLIP its mean with
+/// CLIP's similarity. Structure measures places and proportions, CLIP the content.
 fn similarities(embed: Option<&Embed>, pairs: &[(&Image, &Image)]) -> Result<Vec<f64>, ScoreError> {
     let structure = pairs.iter().map(|(a, b)| visual::similarity(a, b));
     let Some(embed) = embed else { return Ok(structure.collect()) };
@@ -80,7 +80,7 @@ fn similarities(embed: Option<&Embed>, pairs: &[(&Image, &Image)]) -> Result<Vec
         pairs.iter().flat_map(|&(a, b)| [a, b]).filter(|image| known.insert(key(image))).collect();
     let vectors = vectors(embed, &images)?;
     let vectors: HashMap<_, _> = images.iter().map(|image| key(image)).zip(vectors).collect();
-    let content = pairs.iter().map(|&(a, b)| cosine(&vectors[&key(a)], &vectors[&key(b)]).max(0.0));
+    let content = pairs.iter().map(|&(a, b)| clip_similarity(&vectors[&key(a)], &vectors[&key(b)]));
     Ok(structure.zip(content).map(|(s, c)| (s + c) / 2.0).collect())
 }
 

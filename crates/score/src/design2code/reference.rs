@@ -5,7 +5,7 @@ use super::capture::{self, Capture};
 use super::pair::{self, PairedBlocks};
 use super::shrink;
 use super::unscored::{Cause, Unscored};
-use crate::references::{Candidate, Embed, ScoreError, cosine, vectors};
+use crate::references::{Candidate, Embed, ScoreError, clip_similarity, vectors};
 use std::collections::{HashMap, HashSet};
 use vsdpo_artifact::{Comparison, Image, Source};
 use vsdpo_render::{Renderer, spread};
@@ -100,8 +100,6 @@ impl PartialEq for Masked<'_> {
 
 /// CLIP's similarities, 0 to 1; `None` where a screenshot is missing. A picture that several
 /// comparisons share, as a group does its reference, is embedded once.
-///
-/// The benchmark does not clamp the cosine. A reward is not negative, so this one is.
 fn similarities<'c>(
     embed: &Embed,
     captures: &'c Captures<'_>,
@@ -119,8 +117,7 @@ fn similarities<'c>(
     let masked = |i: usize| Ok::<_, ScoreError>(shrink::picture(distinct[i].page, &distinct[i].masks));
     let pictures = spread(threads(), distinct.len(), masked)?;
     let vectors = vectors(embed, &pictures.iter().collect::<Vec<_>>())?;
-    let similarity =
-        |[cand, reference]: [usize; 2]| cosine(&vectors[cand], &vectors[reference]).clamp(0.0, 1.0);
+    let similarity = |[cand, reference]: [usize; 2]| clip_similarity(&vectors[cand], &vectors[reference]);
     Ok(places.into_iter().map(|places| places.map(similarity)).collect())
 }
 
