@@ -127,8 +127,8 @@ pub(crate) fn defect(elements: &[&Element], message: String) -> Defect {
     }
 }
 
-/// The result for `all` requirements of a task. `missing` holds a short form and a sentence for each
-/// one that is not met. Missing content has no region.
+/// The result for `all` requirements of a task. `missing` holds a short form and a sentence for
+/// each one that is not met. Missing content has no region.
 fn requirements_met(all: usize, missing: Vec<(String, String)>) -> RuleResult {
     let observed =
         missing.first().map_or("all".into(), |(short, _)| and_others(short.clone(), missing.len()));

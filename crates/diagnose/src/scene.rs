@@ -12,8 +12,8 @@ pub(crate) struct Scene<'a> {
     image: &'a Image,
 }
 
-/// Texts that one setting places, so that one change fixes them all: the tick labels of one axis, the entries of one
-/// legend, or a text by itself.
+/// Texts that one setting places, so that one change fixes them all: the tick labels of one axis,
+/// the entries of one legend, or a text by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Group {
     /// Tick labels: axes and axis.

@@ -1,4 +1,4 @@
-//! Design2Code: how near a page comes to its reference, from their sources and screenshots
+//! Design2Code: similarity of a page to its reference, from their sources and screenshots
 //! (docs/specs/design2code.md).
 
 pub mod blocks;
@@ -21,13 +21,13 @@ pub mod shrink;
 mod summary;
 pub mod unscored;
 
-mod anew;
 mod answers;
 mod assign;
 mod css_color;
 mod gain;
 mod joins;
 mod merge;
+mod rematch;
 mod unpack;
 
 pub use summary::{Summary, table};

@@ -1,4 +1,4 @@
-//! What a comparison of renders with references is given, and why it may fail.
+//! Input and errors of comparing renders with references.
 
 use vsdpo_artifact::{Image, Outcome, Source};
 use vsdpo_render::RenderError;
@@ -10,7 +10,7 @@ pub type Embed<'a> = dyn Fn(&[&Image]) -> Result<Vec<Vec<f32>>, EmbedError> + Sy
 /// Why pictures could not be embedded.
 pub type EmbedError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a comparison could not be made; never the fault of a candidate.
+/// Why a comparison failed. A candidate that cannot be compared is no error.
 #[derive(Debug, thiserror::Error)]
 pub enum ScoreError {
     /// The renderer failed.
@@ -36,7 +36,7 @@ pub(crate) fn vectors(embed: &Embed, images: &[&Image]) -> Result<Vec<Vec<f32>>,
 pub struct Candidate<'a> {
     /// The rollout's code.
     pub source: &'a Source,
-    /// What became of it.
+    /// The result of running it.
     pub outcome: &'a Outcome,
     /// The reference code, where the task has one.
     pub reference: Option<&'a Source>,

@@ -11,10 +11,10 @@ use vsdpo_artifact::{Comparison, Image, Source};
 use vsdpo_render::{Renderer, spread};
 
 /// As [`crate::ReferenceScorer::compare`]: `None` where there is no reference, where the candidate
-/// did not render, and where a screenshot failed or the metric refuses the reference.
+/// did not render, and where a screenshot failed or the metric's programs raise on the reference.
 ///
-/// A candidate on which the metric's programs raise has no blocks: it would otherwise be spared the
-/// axes on which it does worst.
+/// A candidate on which the metric's programs raise has no blocks and scores 0 on the axes of text;
+/// without a comparison these axes would not count.
 pub(crate) fn compare(
     renderer: &dyn Renderer,
     embed: Option<&Embed>,
@@ -77,7 +77,7 @@ struct Compared<'a> {
 }
 
 impl Compared<'_> {
-    /// The two screenshots with the boxes of the texts that CLIP does not see; `None` if one is
+    /// The two screenshots with the boxes that hide their texts from CLIP; `None` if one is
     /// missing.
     fn pictures<'c>(&self, captures: &'c Captures<'_>) -> Option<[Masked<'c>; 2]> {
         let [cand, reference] = self.pages.map(|page| captures[page].as_ref().ok());

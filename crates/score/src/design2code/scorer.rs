@@ -17,7 +17,7 @@ use vsdpo_render::{RenderConfig, RenderError, Renderer, open};
 
 /// Pixels of a whole page; the benchmark has no limit.
 const MAX_PIXELS: u64 = 64 << 20;
-/// Names the arithmetic in keys; what is kept of another one is not believed.
+/// The version of the metric in keys, so that results of another version are not reused.
 const ARITHMETIC: &str = concat!("design2code ", env!("CARGO_PKG_VERSION"));
 /// Why there is no CLIP.
 pub const NO_WEIGHTS: &str = "no weights of CLIP were given (--clip DIR)";
@@ -38,12 +38,12 @@ pub fn read(path: &Path) -> Result<Result<Source, Unscored>> {
     })
 }
 
-/// Something of both pages.
+/// A value for each of the two pages.
 #[derive(Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Both<T> {
-    /// Of the candidate.
+    /// The candidate's.
     pub cand: T,
-    /// Of the reference.
+    /// The reference's.
     pub r#ref: T,
 }
 
@@ -51,22 +51,21 @@ pub struct Both<T> {
 pub struct Scored {
     /// The four scores without CLIP.
     pub scores: WebScores,
-    /// CLIP's cosine, or why there is none.
+    /// CLIP's cosine, not clamped, or why there is none.
     pub clip: Result<f64, &'static str>,
     /// Text blocks as compared.
     pub blocks: Both<usize>,
-    /// Pairs of blocks with texts that are alike; without one the four scores are 0.
+    /// Pairs of blocks with similar texts; without one the four scores are 0.
     pub matched: usize,
-    /// Addresses that a page asked for and did not get.
+    /// Addresses that a page requested and did not get.
     pub unmet: Both<Vec<String>>,
-    /// The files beside the pages that decided the scores.
+    /// The files that the pages requested from their folders, which decide the scores too.
     pub beside: Both<Beside>,
     /// Screenshots that failed once and were taken again.
     pub retried: usize,
 }
 
-/// CLIP, and the folder that its weights were read from, which is part of what decides a cached
-/// reference.
+/// CLIP, and the folder of its weights, which is a part of the key of cached references.
 pub struct Clip {
     /// Embeds pictures.
     pub embed: Box<Embed<'static>>,
@@ -74,14 +73,14 @@ pub struct Clip {
     pub folder: PathBuf,
 }
 
-/// What a scorer of pages works with.
+/// The settings of a scorer of pages.
 #[derive(Default)]
 pub struct PageScorerConfig {
     /// Wall-clock limit of one screenshot.
     pub timeout: Duration,
-    /// Without it the score of CLIP stays empty.
+    /// `None`: no score by CLIP.
     pub clip: Option<Clip>,
-    /// Where the text blocks of references are kept for later runs.
+    /// The folder of cached references; `None`: no cache.
     pub cache: Option<PathBuf>,
 }
 
@@ -112,17 +111,17 @@ impl PageScorer {
         Ok(Self { renderer, identity, cache, clip })
     }
 
-    /// Pairs that are worth scoring at the same time.
+    /// Pairs that can be scored at the same time.
     pub fn workers(&self) -> usize {
         self.renderer.workers()
     }
 
-    /// References that were known from the cache.
+    /// References that were in the cache.
     pub fn hits(&self) -> usize {
         self.cache.as_ref().map_or(0, ReferenceCache::hits)
     }
 
-    /// Everything beside the pages and their pictures that decides their scores.
+    /// Identifies everything besides the pages and their pictures that decides the scores.
     pub fn identity(&self) -> &str {
         &self.identity
     }
@@ -155,7 +154,8 @@ impl PageScorer {
         };
         let compared = compare(cand.blocks, reference_text.blocks.clone());
         let blocks = &compared.comparison;
-        // The boxes that hide the reference's texts do not depend on the candidate.
+        // The boxes that hide the reference's texts do not depend on the candidate, so its features
+        // can be cached.
         self.embed(&mut reference_text, &compared.ref_masks)?;
         if let (Some(cache), true) = (&self.cache, fresh) {
             cache.put(&self.key(reference), &reference_text)?;
@@ -185,7 +185,7 @@ impl PageScorer {
         Ok(self.capture(page, capture::candidate)?.map(|text| text.blocks))
     }
 
-    /// What is kept of a reference.
+    /// The cached data of a reference.
     fn known(&self, page: &Source) -> Option<PageText> {
         self.cache.as_ref()?.get(&self.key(page), page.folder.as_deref())
     }
@@ -198,7 +198,8 @@ impl PageScorer {
         hash(&[&self.identity, &page.text, page.language.name(), folder])
     }
 
-    /// The text blocks and the screenshot of a page, with the hashes of the files that it requested.
+    /// The text blocks and the screenshot of a page, with the hashes of the files that it
+    /// requested.
     fn capture(&self, page: &Source, capture: CaptureFn) -> Result<Result<PageText, Unscored>> {
         Ok(capture(&*self.renderer, page)?.map(|captured| PageText {
             blocks: captured.blocks,
@@ -210,7 +211,7 @@ impl PageScorer {
         }))
     }
 
-    /// Embeds a page without its texts, unless that is known.
+    /// Embeds the page without its texts, unless its features are known.
     fn embed(&self, page: &mut PageText, masks: &[[f64; 4]]) -> Result<()> {
         if let (Some(clip), Some(plain), None) = (&self.clip, &page.plain, &page.features) {
             page.features = vectors(&clip.embed, &[&shrink::picture(plain, masks)])?.pop();

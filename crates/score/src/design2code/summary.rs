@@ -31,7 +31,7 @@ pub struct UnscoredExample {
     pub why: String,
 }
 
-/// A row of the benchmark's table, with what it rests on.
+/// A row of the benchmark's table, with counts and failures.
 #[derive(Serialize)]
 pub struct Summary {
     /// `design2code`.
@@ -40,7 +40,7 @@ pub struct Summary {
     pub predictions: String,
     /// The benchmark's folder.
     pub data: String,
-    /// Seconds that a screenshot was given.
+    /// Time limit of a screenshot in seconds.
     pub timeout_s: u64,
     /// Examples in the folder.
     pub examples: usize,
@@ -62,11 +62,11 @@ pub struct Summary {
     pub unscored: Vec<UnscoredExample>,
     /// Screenshots that failed once and were taken again.
     pub retried: usize,
-    /// Addresses that pages asked for and did not get, with the number of pages.
+    /// Addresses that pages requested and did not get, with the number of pages.
     pub unmet: BTreeMap<String, usize>,
 }
 
-/// What was run.
+/// The parameters of the run, for the summary.
 pub struct Shown<'a> {
     pub predictions: &'a Path,
     pub data: &'a Path,
@@ -127,7 +127,7 @@ fn row(examples: &[&Example], clip: bool) -> Row {
     }
 }
 
-/// For people.
+/// The summary as a text table.
 pub fn table(s: &Summary) -> String {
     let mut text = format!(
         "Design2Code: {} of {} examples scored, {} without a prediction, {} on which the metric raises, {} whose \
@@ -146,7 +146,7 @@ pub fn table(s: &Summary) -> String {
         text.push_str(&format!("\n{} screenshots failed once and were taken again\n", s.retried));
     }
     let unmet = s.unmet.iter().map(|(u, n)| format!("{u} ({n} pages)"));
-    text.push_str(&list("addresses were asked for and not loaded", "summary.json", unmet));
+    text.push_str(&list("addresses were requested and not loaded", "summary.json", unmet));
     let status = |s: Status| match s {
         Status::Scored => "scored",
         Status::Missing => "missing",
