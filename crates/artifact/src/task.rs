@@ -68,7 +68,7 @@ impl Language {
 }
 
 /// A piece of code to render.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Source {
     /// The code. Spans of elements, errors and statements are byte offsets into it.
     pub text: String,

@@ -1,4 +1,4 @@
-//! Colours as eyes see them: contrast, distance, and colour blindness.
+//! Perceived colours: contrast, distance, and colour blindness.
 
 /// WCAG 2 contrast ratio of two opaque colours, from 1 to 21.
 pub(crate) fn contrast(a: [u8; 3], b: [u8; 3]) -> f32 {
@@ -12,7 +12,7 @@ fn luminance(c: [u8; 3]) -> f32 {
     0.2126 * r + 0.7152 * g + 0.0722 * b
 }
 
-/// Linear light of an sRGB colour.
+/// Linear RGB, from 0 to 1, of an sRGB colour.
 fn linear(c: [u8; 3]) -> [f32; 3] {
     c.map(|v| {
         let v = v as f32 / 255.0;
@@ -20,9 +20,9 @@ fn linear(c: [u8; 3]) -> [f32; 3] {
     })
 }
 
-/// Who looks.
+/// Normal colour vision, and the three kinds of colour blindness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sight {
+pub(crate) enum ColorVision {
     Normal,
     /// No long-wave cones.
     Protan,
@@ -32,30 +32,30 @@ pub(crate) enum Sight {
     Tritan,
 }
 
-impl Sight {
-    pub(crate) const ALL: [Sight; 4] = [Sight::Normal, Sight::Protan, Sight::Deutan, Sight::Tritan];
+impl ColorVision {
+    pub(crate) const ALL: [ColorVision; 4] =
+        [ColorVision::Normal, ColorVision::Protan, ColorVision::Deutan, ColorVision::Tritan];
 
-    /// For readers: `protan` and so on, empty for normal sight.
+    /// The name for reports: `protan` and so on; empty for normal vision.
     pub(crate) fn name(self) -> &'static str {
         ["", "protan", "deutan", "tritan"][self as usize]
     }
 
-    /// The linear light that looks the same to normal sight: Machado, Oliveira and Fernandes 2009,
-    /// severity 1.
+    /// Linear RGB as perceived with this vision: Machado, Oliveira and Fernandes 2009, severity 1.
     fn simulate(self, [r, g, b]: [f32; 3]) -> [f32; 3] {
         let rows = match self {
-            Sight::Normal => return [r, g, b],
-            Sight::Protan => [
+            ColorVision::Normal => return [r, g, b],
+            ColorVision::Protan => [
                 [0.152286, 1.052583, -0.204868],
                 [0.114503, 0.786281, 0.099216],
                 [-0.003882, -0.048116, 1.051998],
             ],
-            Sight::Deutan => [
+            ColorVision::Deutan => [
                 [0.367322, 0.860646, -0.227968],
                 [0.280085, 0.672501, 0.047413],
                 [-0.011820, 0.042940, 0.968881],
             ],
-            Sight::Tritan => [
+            ColorVision::Tritan => [
                 [1.255528, -0.076749, -0.178779],
                 [-0.078411, 0.930809, 0.147602],
                 [0.004733, 0.691367, 0.303900],
@@ -65,10 +65,10 @@ impl Sight {
     }
 }
 
-/// How different two colours look: the distance in Oklab (Ottosson 2020) times 100, so that black
-/// and white are 100 apart and about 2 is just noticeable side by side.
-pub(crate) fn difference(a: [u8; 3], b: [u8; 3], sight: Sight) -> f32 {
-    let [a, b] = [a, b].map(|c| oklab(sight.simulate(linear(c))));
+/// Perceived difference of two colours: the distance in Oklab (Ottosson 2020) times 100, so that
+/// black and white are 100 apart and about 2 is just noticeable side by side.
+pub(crate) fn difference(a: [u8; 3], b: [u8; 3], vision: ColorVision) -> f32 {
+    let [a, b] = [a, b].map(|c| oklab(vision.simulate(linear(c))));
     100.0 * (0..3).map(|i| (a[i] - b[i]).powi(2)).sum::<f32>().sqrt()
 }
 
@@ -107,18 +107,19 @@ mod tests {
         near([255, 0, 0], [0.628, 0.225, 0.126]);
         near([0, 255, 0], [0.866, -0.234, 0.179]);
         near([0, 0, 255], [0.452, -0.032, -0.312]);
-        assert!((difference([0; 3], [255; 3], Sight::Normal) - 100.0).abs() < 0.01);
+        assert!((difference([0; 3], [255; 3], ColorVision::Normal) - 100.0).abs() < 0.01);
     }
 
     #[test]
-    fn red_and_green_are_alike_for_some() {
+    fn red_and_green_are_similar_with_colour_blindness() {
         let (red, green) = ([200, 80, 40], [110, 130, 30]);
-        let seen = Sight::ALL.map(|s| difference(red, green, s));
-        assert!(seen[0] > 15.0 && seen[1] < 15.0 && seen[2] < 10.0, "{seen:?}");
-        // Greys are greys for everybody.
-        for sight in Sight::ALL {
+        let differences = ColorVision::ALL.map(|s| difference(red, green, s));
+        assert!(differences[0] > 15.0 && differences[1] < 15.0 && differences[2] < 10.0, "{differences:?}");
+        // Greys do not depend on the kind of vision.
+        for vision in ColorVision::ALL {
             assert!(
-                (difference([40; 3], [200; 3], sight) - difference([40; 3], [200; 3], Sight::Normal)).abs()
+                (difference([40; 3], [200; 3], vision) - difference([40; 3], [200; 3], ColorVision::Normal))
+                    .abs()
                     < 1.5
             );
         }

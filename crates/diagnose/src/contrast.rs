@@ -4,7 +4,7 @@ use crate::color::contrast;
 use crate::scene::{hex, over};
 use vsdpo_artifact::Element;
 
-/// Least ratio for text, and for large text (WCAG 2, 1.4.3).
+/// Minimum ratio for text, and for large text (WCAG 2, 1.4.3).
 const LEAST: (f32, f32) = (4.5, 3.0);
 /// Font size in pixels from which text is large: 18 points of 1/72 inch at 96 dpi.
 pub(crate) const LARGE: f32 = 24.0;
@@ -36,12 +36,12 @@ impl<'a> Contrast<'a> {
         self.ratio < self.least()
     }
 
-    /// The ratio as a multiple of the least one.
+    /// The ratio as a multiple of the required minimum.
     pub(crate) fn margin(&self) -> f32 {
         self.ratio / self.least()
     }
 
-    /// As in `#eeeeee on #ffffff 1.2`; rounded down, so that 4.5 means enough.
+    /// As in `#eeeeee on #ffffff 1.2`. The ratio is rounded down, so that a printed 4.5 passes.
     pub(crate) fn colours(&self) -> String {
         format!("{} on {} {:.1}", hex(self.ink), hex(self.ground), (self.ratio * 10.0 + 1e-3).floor() / 10.0)
     }

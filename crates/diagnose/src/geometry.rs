@@ -1,9 +1,8 @@
-//! Boxes of rotated texts, and how far two boxes are apart.
+//! Boxes of rotated texts, and the distance of two boxes.
 
 use vsdpo_artifact::{Element, Region};
 
-/// The word for where something lies between two ends, by the share of the free room that is before
-/// it.
+/// The word for a position between two ends, by the share of the free room that lies before it.
 pub(crate) fn third(before: f32, after: f32, words: [&'static str; 3]) -> &'static str {
     let (before, after) = (before.max(0.0), after.max(0.0));
     let share = if before + after > 0.0 { before / (before + after) } else { 0.5 };

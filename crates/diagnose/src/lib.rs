@@ -5,8 +5,8 @@
 //! Outcome --rules--> D (defects)  --rubric--> v (a score per axis)  --reward--> r
 //! ```
 //!
-//! Rules read the element table and the pixels. They run no code, they infer nothing from pixels
-//! that the renderer reports, and they never fail: a rule that cannot evaluate a page says *not
+//! Rules read the element table and the pixels. They run no code, they do not infer from pixels
+//! what the renderer reports, and they never fail: a rule that cannot evaluate a page says *not
 //! evaluated*. The same outcome always gives the same diagnosis. Charts and pages have rules;
 //! slides get an empty rubric.
 //!
@@ -39,7 +39,7 @@ use rules::RuleResult;
 use scene::Scene;
 use vsdpo_artifact::{Axis, AxisScore, Comparison, Defect, Diagnosis, Outcome, Rendered, Rubric, Task};
 
-/// D, v and r of one outcome.
+/// Returns the defects D, the rubric v and the reward r of one outcome.
 ///
 /// Without requirements in the task the content axis is not evaluated. `reference` is the render
 /// compared with the task's reference; it adds axes and defects. After a failed execution there are

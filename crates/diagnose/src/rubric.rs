@@ -1,9 +1,9 @@
 //! v: the score of each axis, with the observed values.
 //!
 //! The score of an axis is `1 / (1 + n)` for n findings of severity 1: 1 when it is satisfied, and
-//! each further finding costs less, so that fixing one of many still pays. A rule may give a finer
-//! score (content: the share of requirements met). Both are our choice; the paper does not say how
-//! an axis is scored.
+//! each further finding costs less, so that fixing one of many still raises the score. A rule may
+//! give a finer score (content: the share of requirements met). Both are our choice; the paper does
+//! not say how an axis is scored.
 
 use crate::rules::{Rule, RuleResult, axes};
 use vsdpo_artifact::{Axis, AxisScore, Domain, Rubric};
@@ -20,9 +20,9 @@ pub(crate) fn page_axes(domain: Domain, results: &[(&Rule, RuleResult)]) -> Vec<
 /// The axes of a whole render: an axis is satisfied when it is satisfied on every page.
 ///
 /// # Reading of the paper
-/// The paper speaks of one picture per rollout. Of several pages the worst one counts: its score
-/// and its observed values, with its number, are the axis's. Pages on which an axis could not be
-/// evaluated are left out.
+/// The paper speaks of one picture per rollout. With several pages the worst one counts: the axis
+/// takes its score and its observed values, with the page's number. Pages on which an axis could
+/// not be evaluated are left out.
 pub(crate) fn over_pages(pages: Vec<Vec<(Axis, AxisScore)>>) -> Rubric {
     let several = pages.len() > 1;
     let mut worst: Vec<(Axis, AxisScore, usize)> = Vec::new();

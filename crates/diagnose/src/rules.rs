@@ -1,8 +1,8 @@
-//! The rules, one file each; a rule's manual page stands beside it and is its module documentation
-//! too.
+//! The rules, one file each. A rule's manual page lies beside it and is also its module
+//! documentation.
 //!
 //! Every file has one function from the scene to a result. Adding a rule is adding a file and a
-//! line in the table of its domain, which lists the domain's axes too.
+//! line in the table of its domain, which also lists the domain's axes.
 
 pub(crate) mod chart;
 pub(crate) mod web;
@@ -15,8 +15,8 @@ use vsdpo_artifact::{Axis, AxisScore, Defect, Domain, Element};
 pub struct Rule {
     /// Stable id, `<domain>/<name>`.
     pub id: &'static str,
-    /// The axis that it decides; each axis has one rule. The other rules find defects that rubric
-    /// and reward do not speak of.
+    /// The axis that it scores; each axis has one rule. Rules without an axis find defects that
+    /// enter neither rubric nor reward.
     pub axis: Option<Axis>,
     /// What it finds, in one line.
     pub summary: &'static str,
@@ -127,9 +127,9 @@ pub(crate) fn defect(elements: &[&Element], message: String) -> Defect {
     }
 }
 
-/// The result for a task's requirements: their number, and what is missing, in short and as a
-/// sentence. What is missing has no region.
-fn demanded(all: usize, missing: Vec<(String, String)>) -> RuleResult {
+/// The result for `all` requirements of a task. `missing` holds a short form and a sentence for
+/// each one that is not met. Missing content has no region.
+fn requirements_met(all: usize, missing: Vec<(String, String)>) -> RuleResult {
     let observed =
         missing.first().map_or("all".into(), |(short, _)| and_others(short.clone(), missing.len()));
     let score = (all - missing.len().min(all)) as f32 / all.max(1) as f32;

@@ -1,4 +1,4 @@
-//! What the rules read: the elements of one page by role, and its pixels.
+//! The input of the rules: the elements of one page by role, and its pixels.
 
 use std::collections::BTreeMap;
 use vsdpo_artifact::{Element, ElementKind, Image, Region, Rendered, Requirements};
@@ -12,8 +12,8 @@ pub(crate) struct Scene<'a> {
     image: &'a Image,
 }
 
-/// Texts that a person sets, and mends, as one: the tick labels of one axis, the entries of one
-/// legend, or a text by itself.
+/// Texts that one setting places, so that one change fixes them all: the tick labels of one axis,
+/// the entries of one legend, or a text by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Group {
     /// Tick labels: axes and axis.
@@ -24,7 +24,7 @@ pub(crate) enum Group {
     Single(u32),
 }
 
-/// How many things an observed value lists.
+/// Items that an observed value lists at most.
 const LISTED: usize = 3;
 
 impl<'a> Scene<'a> {
@@ -70,7 +70,7 @@ impl<'a> Scene<'a> {
     }
 
     /// The colours of the pixels whose centres lie in `region`, with their positions; transparent
-    /// pixels are seen on white. Nothing where the picture has no pixels.
+    /// pixels are blended with white. Empty where the picture has no pixels.
     pub(crate) fn pixels(&self, region: Region) -> impl Iterator<Item = ([f32; 2], [u8; 3])> {
         let image = self.image;
         let whole = image.rgba.len() == image.width as usize * image.height as usize * 4;
@@ -85,8 +85,8 @@ impl<'a> Scene<'a> {
         })
     }
 
-    /// Whether some pixels have about this colour, which is seen on the others; true where there
-    /// are none to see.
+    /// Whether more than 2 % of the pixels in `region` have about this colour; true for a region
+    /// without pixels.
     pub(crate) fn shows_color(&self, region: Region, color: Option<[u8; 4]>) -> bool {
         const ABOUT: u8 = 48;
         let Some(color) = color else { return true };
@@ -133,7 +133,7 @@ pub(crate) fn quote(text: &str, max: usize) -> String {
     format!("'{}..'", cut.trim_end())
 }
 
-/// `text` and, where more than one thing is meant, how many others there are.
+/// `text`, and how many others there are if `all` is more than 1.
 pub(crate) fn and_others(text: String, all: usize) -> String {
     if all > 1 { format!("{text} +{}", all - 1) } else { text }
 }
@@ -151,7 +151,7 @@ pub(crate) fn listed(mut items: Vec<String>) -> String {
     items.join("; ")
 }
 
-/// A colour with alpha, seen on an opaque one.
+/// A colour with alpha, blended with an opaque one.
 pub(crate) fn over([r, g, b, a]: [u8; 4], ground: [u8; 3]) -> [u8; 3] {
     let mix = |c: u8, g: u8| ((c as u32 * a as u32 + g as u32 * (255 - a as u32) + 127) / 255) as u8;
     [mix(r, ground[0]), mix(g, ground[1]), mix(b, ground[2])]

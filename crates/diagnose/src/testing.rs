@@ -4,7 +4,7 @@ use crate::rules::RuleResult;
 use crate::scene::Scene;
 use vsdpo_artifact::{Align, Element, ElementKind, HtmlFacts, Image, Rendered, Requirements, Span};
 
-/// An element in the making.
+/// A builder of elements.
 #[derive(Clone, Debug)]
 pub(crate) struct Made(Element);
 
@@ -109,23 +109,23 @@ impl Picture {
         Rendered::of_page(image, elements.into_iter().map(Made::done).collect())
     }
 
-    pub(crate) fn with_scene<T>(&self, elements: Vec<Made>, look: impl FnOnce(&Scene) -> T) -> T {
-        look(&Scene::new(&self.rendered(elements), 0, None))
+    pub(crate) fn with_scene<T>(&self, elements: Vec<Made>, run: impl FnOnce(&Scene) -> T) -> T {
+        run(&Scene::new(&self.rendered(elements), 0, None))
     }
 }
 
-/// Looks at a white picture of 200 x 100 pixels.
+/// Runs a function on a scene of a white picture of 200 x 100 pixels.
 pub(crate) fn with_scene<T>(
     elements: Vec<Made>,
     requirements: Option<&Requirements>,
-    look: impl FnOnce(&Scene) -> T,
+    run: impl FnOnce(&Scene) -> T,
 ) -> T {
     let rendered = Picture::new(200, 100, [255; 3]).rendered(elements);
-    look(&Scene::new(&rendered, 0, requirements))
+    run(&Scene::new(&rendered, 0, requirements))
 }
 
-/// Checks what a rule that counts says of a white picture of 200 x 100 pixels: the observed value,
-/// the elements of each defect, and the score that follows from their number.
+/// Checks the result of a rule that scores by count on a white picture of 200 x 100 pixels: the
+/// observed value, the elements of each defect, and the score that follows from their number.
 pub(crate) fn counts(
     check: fn(&Scene) -> RuleResult,
     elements: Vec<Made>,
@@ -139,7 +139,7 @@ pub(crate) fn counts(
     assert_eq!(result.score, Some(1.0 / (1.0 + involved.len() as f32)));
 }
 
-/// An element of a page whose box is not cut.
+/// An element of a page whose box is not clipped.
 pub(crate) fn block(id: u32, tag: &str, region: [f32; 4]) -> Made {
     let kind = match tag {
         "html" => ElementKind::Page,
@@ -173,27 +173,27 @@ impl Made {
         self.facts(|f| f.tag = tag.into())
     }
 
-    /// Cut for good to this box.
+    /// Clipped to this box.
     pub(crate) fn clipped(self, clip: [f32; 4]) -> Made {
         self.facts(|f| f.clip = Some(clip.into()))
     }
 
-    /// Cut to this box until somebody scrolls.
+    /// Clipped to this box by a scrolling ancestor.
     pub(crate) fn scrolled(self, scroll: [f32; 4]) -> Made {
         self.facts(|f| f.scroll = Some(scroll.into()))
     }
 
-    /// With a ground of this colour, and so with visible edges.
+    /// With a background of this colour, and so with visible edges.
     pub(crate) fn grounded(self, rgb: [u8; 3]) -> Made {
         self.facts(|f| (f.ground, f.framed) = (Some([rgb[0], rgb[1], rgb[2], 255]), true))
     }
 
-    /// With a CSS `position`, painted after what stands in the flow.
+    /// With a CSS `position`, painted after the elements in the flow.
     pub(crate) fn placed(self, position: &str) -> Made {
         self.facts(|f| f.position = Some(position.into())).with(|e| e.order += 1000)
     }
 
-    /// A piece of the sentence around it.
+    /// An inline element inside a sentence.
     pub(crate) fn spanning(self) -> Made {
         self.facts(|f| (f.tag, f.display) = ("b".into(), "inline".into()))
     }
@@ -206,7 +206,7 @@ impl Made {
         self.facts(|f| f.bold = true)
     }
 
-    /// Asked for a picture that did not come.
+    /// A picture that did not load.
     pub(crate) fn unmet(self, address: &str) -> Made {
         self.facts(|f| f.unmet = Some(address.into()))
     }

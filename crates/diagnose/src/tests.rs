@@ -1,4 +1,4 @@
-//! The whole diagnosis: rubric, reward, order, and that nothing makes it panic.
+//! The whole diagnosis: rubric, reward, order, and the absence of panics.
 
 use super::*;
 use crate::testing::*;
@@ -7,7 +7,7 @@ use vsdpo_artifact::{
     Domain, Element, ElementKind, ExecError, FailureKind, HtmlFacts, Image, Language, Page, Requirements,
 };
 
-/// A chart with a crowded x axis, a title that is cut, and a legend over a line.
+/// A chart with a crowded x axis, a clipped title, and a legend over a line.
 fn poor_chart() -> Outcome {
     use ElementKind::*;
     let mut picture = Picture::new(200, 100, [255; 3]);
@@ -41,13 +41,13 @@ fn task(domain: Domain, requirements: Option<Requirements>) -> Task {
     Task { requirements, ..Task::unspecified(domain, Language::Python) }
 }
 
-fn demands() -> Requirements {
+fn requirements() -> Requirements {
     Requirements { texts: vec!["Visitors".into()], series: vec![vec![1.0, 9.0]], background: None }
 }
 
 #[test]
 fn every_axis_has_an_observation_and_a_score() {
-    let diagnosis = diagnose(&task(Domain::Chart, Some(demands())), &poor_chart(), None);
+    let diagnosis = diagnose(&task(Domain::Chart, Some(requirements())), &poor_chart(), None);
     assert!(diagnosis.executed && !diagnosis.defect_free());
     let axes: Vec<Axis> = diagnosis.rubric.axes.iter().map(|(axis, _)| *axis).collect();
     assert_eq!(axes, super::axes(Domain::Chart));
@@ -62,7 +62,7 @@ fn every_axis_has_an_observation_and_a_score() {
             r##""contrast":{"ok":true,"observed":"'label' #000000 on #ffffff 21.0"}}"##,
         )
     );
-    // 0.5 of the demands, 1, 1/2, 1/2, 1/2, 1.
+    // 0.5 of the requirements, 1, 1/2, 1/2, 1/2, 1.
     assert!((diagnosis.reward - 4.0 / 6.0).abs() < 1e-6);
     let rules: Vec<_> = diagnosis.defects.iter().map(|d| (d.rule, d.elements.as_slice())).collect();
     let want: [(&str, &[u32]); 4] = [
@@ -75,7 +75,7 @@ fn every_axis_has_an_observation_and_a_score() {
 }
 
 #[test]
-fn without_demands_the_content_is_left_out() {
+fn without_requirements_the_content_is_left_out() {
     let diagnosis = diagnose(&task(Domain::Chart, None), &poor_chart(), None);
     let content = diagnosis.rubric.get(axes(Domain::Chart)[0]).expect("listed");
     assert_eq!((content.satisfied, content.score), (None, None));
@@ -84,14 +84,14 @@ fn without_demands_the_content_is_left_out() {
 }
 
 #[test]
-fn what_cannot_be_evaluated_is_not_evaluated() {
+fn an_outcome_without_elements_is_not_evaluated() {
     let image = Image { width: 0, height: 0, rgba: [].into() };
     let blank = Outcome::Rendered(Rendered::of_page(image, vec![]));
-    let diagnosis = diagnose(&task(Domain::Chart, Some(demands())), &blank, None);
+    let diagnosis = diagnose(&task(Domain::Chart, Some(requirements())), &blank, None);
     assert!(diagnosis.executed && !diagnosis.defect_free());
     assert!(diagnosis.rubric.axes.iter().all(|(_, v)| v.satisfied.is_none() && v.score.is_none()));
     assert_eq!((rubric_json(&diagnosis.rubric).as_str(), diagnosis.reward), ("{}", 0.0));
-    let web = diagnose(&task(Domain::Web, Some(demands())), &blank, None);
+    let web = diagnose(&task(Domain::Web, Some(requirements())), &blank, None);
     assert!(web.rubric.axes.iter().all(|(_, v)| v.satisfied.is_none() && v.score.is_none()));
     let slide = diagnose(&task(Domain::Slide, None), &blank, None);
     assert!(slide.rubric.axes.is_empty() && slide.defects.is_empty());
@@ -100,7 +100,7 @@ fn what_cannot_be_evaluated_is_not_evaluated() {
 #[test]
 fn an_axis_holds_when_it_holds_on_every_page() {
     let Outcome::Rendered(poor) = poor_chart() else { unreachable!() };
-    let of = task(Domain::Chart, Some(demands()));
+    let of = task(Domain::Chart, Some(requirements()));
     let alone = diagnose(&of, &Outcome::Rendered(poor.clone()), None);
     // The same chart twice, the first time with a legend that is out of the way and a title that
     // fits.
@@ -137,7 +137,7 @@ fn an_axis_holds_when_it_holds_on_every_page() {
 fn a_failure_has_no_defects_and_no_reward() {
     let error =
         ExecError { kind: FailureKind::Syntax, message: "m".into(), traceback: String::new(), span: None };
-    let diagnosis = diagnose(&task(Domain::Chart, Some(demands())), &Outcome::Failed { error }, None);
+    let diagnosis = diagnose(&task(Domain::Chart, Some(requirements())), &Outcome::Failed { error }, None);
     assert!(!diagnosis.executed && diagnosis.defects.is_empty() && diagnosis.rubric.axes.is_empty());
     assert_eq!(diagnosis.reward, 0.0);
 }
@@ -185,17 +185,17 @@ fn element() -> impl Strategy<Value = Element> {
     let links = (0u32..8, prop::option::of(0u32..8), prop::option::of(0u32..8));
     let words =
         prop::sample::select(vec!["", " ", "A", "Best quarter\nof all", "é→日本語日本語日本語日本語日本語"]);
-    let look = (prop::option::of(any::<[u8; 4]>()), prop::option::of(number()), prop::option::of(number()));
+    let style = (prop::option::of(any::<[u8; 4]>()), prop::option::of(number()), prop::option::of(number()));
     let data = (
         prop::collection::vec(any::<f64>(), 0..3),
         prop::collection::vec(prop::array::uniform2(number()), 0..4),
     );
-    (kind, boxes, links, words, look, data, facts()).prop_map(
-        |(kind, boxes, links, words, look, data, facts)| {
+    (kind, boxes, links, words, style, data, facts()).prop_map(
+        |(kind, boxes, links, words, style, data, facts)| {
             let mut e = text(links.0, words, boxes.0).of(kind).done();
             e.layout = boxes.1.map(Into::into);
             (e.parent, e.axes, e.axis) = (links.1, links.2, Some(['x', 'y'][links.0 as usize % 2]));
-            (e.color, e.font_px, e.rotation) = look;
+            (e.color, e.font_px, e.rotation) = style;
             (e.values, e.points, e.html) = (data.0, data.1, facts);
             e
         },
@@ -238,10 +238,10 @@ proptest! {
             rendered.elements = elements.clone();
             Outcome::Rendered(rendered)
         };
-        let demands = Requirements { background: Some([9; 3]), ..demands() };
+        let requirements = Requirements { background: Some([9; 3]), ..requirements() };
         for domain in [Domain::Chart, Domain::Web] {
-            let first = diagnose(&task(domain, Some(demands.clone())), &rendered(), None);
-            let second = diagnose(&task(domain, Some(demands.clone())), &rendered(), None);
+            let first = diagnose(&task(domain, Some(requirements.clone())), &rendered(), None);
+            let second = diagnose(&task(domain, Some(requirements.clone())), &rendered(), None);
             assert_eq!(format!("{first:?}"), format!("{second:?}"));
             assert!((0.0..=1.0).contains(&first.reward));
             assert!(first.defects.iter().all(|d| d.elements.len() == d.regions.len() && !d.message.is_empty()));

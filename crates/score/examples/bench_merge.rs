@@ -1,6 +1,5 @@
-//! Seconds on one core for the pair score of two pages with 300 text blocks each: pages that are
-//! alike but for edits and splits, pages that have nothing in common, and pages that repeat few
-//! texts.
+//! Seconds on one core for the pair score of two pages with 300 text blocks each: similar pages
+//! with edits and splits, pages that have nothing in common, and pages that repeat few texts.
 
 use std::time::Instant;
 use vsdpo_artifact::TextBlock;
@@ -37,7 +36,7 @@ fn blocks(texts: impl Iterator<Item = String>) -> Vec<TextBlock> {
     texts.enumerate().take(BLOCKS).map(|(at, text)| block(at, text)).collect()
 }
 
-/// The texts with some words exchanged and some texts cut in two.
+/// The texts with some words replaced and some texts split in two.
 fn edited(texts: &[String], random: &mut Random) -> Vec<String> {
     let mut all = Vec::new();
     for text in texts {
@@ -70,7 +69,7 @@ fn main() {
     let texts: Vec<String> = (0..BLOCKS).map(|_| random.text(12)).collect();
     let other: Vec<String> = (0..BLOCKS).map(|_| random.text(12)).collect();
     let changed = edited(&texts, &mut random);
-    measure("alike", blocks(changed.into_iter()), blocks(texts.iter().cloned()));
+    measure("similar", blocks(changed.into_iter()), blocks(texts.iter().cloned()));
     measure("unrelated", blocks(other.into_iter()), blocks(texts.iter().cloned()));
     let mut repeated = || blocks((0..BLOCKS).map(|_| texts[random.below(20)].clone()));
     measure("repeated", repeated(), repeated());

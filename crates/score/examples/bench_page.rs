@@ -1,5 +1,6 @@
-//! Seconds on one core from the three screenshots of a long page to its text blocks and to what
-//! CLIP sees: 1280 x 5000 pixels, 500 lines of text in colours of their own, half of each line ink.
+//! Seconds on one core from the three screenshots of a long page to its text blocks and to the
+//! input of CLIP: 1280 x 5000 pixels, 500 lines of text in colours of their own, half of each line
+//! ink.
 
 use std::time::Instant;
 use vsdpo_artifact::Image;

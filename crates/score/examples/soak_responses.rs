@@ -1,12 +1,12 @@
-//! Endurance of the benchmark: thousands of responses, every kind of failure among them, and each
-//! ends with a record while memory stays flat.
+//! Soak test of the ChartMimic evaluation: thousands of responses with every kind of failure. Each
+//! must end with a record, and memory must not grow.
 //!
 //! `cargo build --release --workspace --examples --bins`, then
-//! `target/release/examples/soak_responses [RESPONSES]` (10,000 unless told). It writes a folder of
+//! `target/release/examples/soak_responses [RESPONSES]` (default 10,000). It writes a folder of
 //! ground truths and a file of responses, runs `visual-sdpo eval --benchmark chartmimic` on them,
 //! watches the memory of that process and its fork servers, and checks every line of
-//! `examples.jsonl`. It ends with 1 if a record is missing or other than its kind demands, or if
-//! memory has grown past its allowance since the first two tenths.
+//! `examples.jsonl`. It ends with 1 if a record is missing or does not fit its kind, or if memory
+//! has grown by more than the allowance since the first two tenths.
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -16,16 +16,15 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Megabytes that may be held beyond the first two tenths: a record of every example, and room to
-/// breathe.
+/// Megabytes by which memory may grow after the first two tenths: a record of every example, with a
+/// margin.
 const ALLOWANCE_MB: u64 = 48;
 const START: &str = "import matplotlib.pyplot as plt\n";
 
-/// What a response holds. `exec`: whether its bare script leaves a picture, as far as the kind
-/// decides it.
+/// A kind of response. `exec`: whether its bare script leaves a picture; `None` if that varies.
 struct Kind {
     name: &'static str,
-    /// One in so many responses.
+    /// One in this many responses is of this kind.
     every: usize,
     body: &'static str,
     exec: Option<bool>,
@@ -35,7 +34,7 @@ const fn kind(name: &'static str, every: usize, body: &'static str, exec: Option
     Kind { name, every, body, exec }
 }
 
-/// From the rarest on; what is none of these is an honest chart.
+/// The first matching kind counts; other responses are charts that must run.
 const KINDS: [Kind; 18] = [
     kind("endless loop", 397, "while True: pass", Some(false)),
     kind("sleep", 401, "import time\ntime.sleep(99)", Some(false)),
@@ -47,7 +46,7 @@ const KINDS: [Kind; 18] = [
     kind("segmentation fault", 71, "import ctypes\nctypes.string_at(0)", Some(false)),
     kind("fork bomb", 227, "import os\nwhile True: os.fork()", Some(false)),
     kind("deleted pyplot", 61, "import sys\nplt.plot([1])\ndel sys.modules['matplotlib.pyplot'], plt", None),
-    kind("spoilt pyplot", 59, "plt.savefig = plt.figure = plt.Figure = None\nplt.plot([1])", None),
+    kind("broken pyplot", 59, "plt.savefig = plt.figure = plt.Figure = None\nplt.plot([1])", None),
     kind("exit", 53, "import sys\nsys.exit(3)", Some(false)),
     kind("exception", 31, "plt.plot([1, 2], [1])", Some(false)),
     kind("recursion", 73, "f = lambda: f()\nf()", Some(false)),
@@ -99,7 +98,7 @@ fn servers(pid: u32) -> Vec<u32> {
         .collect()
 }
 
-/// Prints what is held at every tenth until the evaluation ends; the largest of the first two
+/// Prints the memory at every tenth until the evaluation ends; returns the maximum of the first two
 /// tenths and of all.
 fn watch(child: &mut Child, done: impl Fn() -> usize, total: usize) -> Result<(u64, u64)> {
     let (start, mut tenth, mut first, mut most) = (Instant::now(), 0, 0, 0);
@@ -127,7 +126,7 @@ fn watch(child: &mut Child, done: impl Fn() -> usize, total: usize) -> Result<(u
     }
 }
 
-/// Every example has one record, of the kind that it must be.
+/// Checks that every example has one record that fits its kind; counts records by kind.
 fn check(path: &Path, total: usize) -> Result<HashMap<&'static str, (usize, usize)>> {
     let text = fs::read_to_string(path)?;
     let lines = text.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>()?;
@@ -187,7 +186,7 @@ fn main() -> Result<()> {
     counts.iter().for_each(|(kind, (all, ran))| println!("{kind:22} {all:6} examples, {ran:6} executed"));
     println!("memory at most {first} MB in the first two tenths, {most} MB in all");
     if most > first + ALLOWANCE_MB {
-        bail!("memory piles up");
+        bail!("memory grows");
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! ChartMimic's four low-level scores (docs/specs/chartmimic.md, 0 and 4 to 8): texts, layout,
 //! chart types, colours.
 //!
-//! [`Rules::Official`] gives the numbers of the benchmark's own programs, bugs included, as of
-//! a fresh process per example (they otherwise hand type scores on from one example to the next).
-//! The order of sets, which there depends on random hashes, is fixed here: sorted tokens. A colour
-//! score where they die (a ground truth that records no colour) is `None`.
+//! [`Rules::Official`] gives the numbers of the benchmark's own programs, bugs included, run
+//! in a fresh process per example (in one process they carry type scores over to the next example).
+//! Sets are sorted here; there, their order depends on random hashes. The colour score is `None`
+//! where those programs raise (a ground truth that records no colour).
 //!
 //! [`Rules::Fixed`] fixes the following bugs, and only these. In the comparison:
 //! - two empty records agree (1, not 0), in every metric; against a ground truth without colours a
@@ -58,10 +58,10 @@ pub use summary::{Summary, table};
 
 use vsdpo_artifact::{ChartRecords, ChartScores, F1};
 
-/// Whose arithmetic.
+/// Which rules apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rules {
-    /// The benchmark's, to the digit.
+    /// Those of the benchmark's own programs, to the digit.
     #[default]
     Official,
     /// The same without the bugs that the module lists.

@@ -1,5 +1,6 @@
-//! The distance of two colours as ChartMimic (docs/specs/chartmimic.md, 7.3) and Design2Code (spec
-//! design2code, 11) take it: sRGB to CIE L*a*b* under D65, then CIEDE2000 with all weights 1.
+//! The colour distance of ChartMimic (docs/specs/chartmimic.md, 7.3) and Design2Code
+//! (docs/specs/design2code.md, 11): sRGB to CIE L*a*b* under D65, then CIEDE2000 with all weights
+//! 1.
 
 /// A colour in CIE L*a*b*.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,7 +18,7 @@ const TO_XYZ: [[f64; 3]; 3] =
 const WHITE: [f64; 3] = [0.95047, 1.0, 1.08883];
 
 impl Lab {
-    /// From `#` and six hexadecimal digits; more digits, the alpha, are passed over. `None` for
+    /// From `#` and six hexadecimal digits; further digits, the alpha, are ignored. `None` for
     /// other texts.
     pub fn of_hex(token: &str) -> Option<Self> {
         let digits = token.strip_prefix('#')?;

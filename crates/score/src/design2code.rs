@@ -1,8 +1,9 @@
-//! Design2Code: how near a page comes to its reference, from their sources and screenshots
+//! Design2Code: similarity of a page to its reference, from their sources and screenshots
 //! (docs/specs/design2code.md).
 
 pub mod blocks;
 pub mod cache;
+pub mod capture;
 pub mod clean;
 mod dataset;
 pub mod eval;
@@ -18,15 +19,15 @@ pub(crate) mod reference;
 pub mod scorer;
 pub mod shrink;
 mod summary;
-pub mod view;
+pub mod unscored;
 
-mod anew;
 mod answers;
 mod assign;
 mod css_color;
 mod gain;
 mod joins;
 mod merge;
+mod rematch;
 mod unpack;
 
 pub use summary::{Summary, table};

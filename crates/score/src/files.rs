@@ -1,5 +1,4 @@
-//! Small files that must be whole or not there, and keys by content: what caches and resumable
-//! results are made of.
+//! Atomic writes of small files, and keys by content, for caches and resumable results.
 
 use anyhow::{Context, Result, anyhow, bail};
 use image::ImageEncoder;
@@ -11,13 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use vsdpo_artifact::Image;
 
-/// A key of parts; their borders count.
+/// The SHA-256 of parts in hexadecimal; `["ab", "c"]` and `["a", "bc"]` differ.
 pub fn hash(parts: &[&str]) -> String {
     let bytes: Vec<&[u8]> = parts.iter().map(|p| p.as_bytes()).collect();
     hash_bytes(&bytes)
 }
 
-/// A key of parts; their borders count.
+/// As [`hash`], of bytes.
 pub fn hash_bytes(parts: &[&[u8]]) -> String {
     let mut sha = Sha256::new();
     for part in parts {
@@ -27,8 +26,8 @@ pub fn hash_bytes(parts: &[&[u8]]) -> String {
     sha.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// Names what a folder of weights holds. Its files are told apart by size and time, not read
-/// through.
+/// Identifies the content of a folder of weights by the names, sizes and times of its files; they
+/// are not read.
 pub fn folder_identity(folder: &Path) -> Result<String> {
     let shown = || format!("cannot read the model folder `{}`", folder.display());
     let mut files = Vec::new();
@@ -55,7 +54,7 @@ pub fn read_text(path: &Path) -> Result<String> {
         anyhow!("`{shown}` is not UTF-8 (byte {at}): save it as UTF-8")
     })?;
     if text.trim().is_empty() {
-        bail!("`{shown}` is empty: give a script that draws a chart, or a page");
+        bail!("`{shown}` is empty; help: give a script that draws a chart, or a page");
     }
     Ok(text)
 }
@@ -77,7 +76,7 @@ pub fn make_folder(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))
 }
 
-/// Writes a file beside its place and renames it, so that nobody sees half of it.
+/// Writes a temporary file and renames it, so that no reader gets half of it.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -87,8 +86,8 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     std::fs::rename(&beside, path).with_context(wrong)
 }
 
-/// Rewrites a file, if it is there, with the lines that `keep` wants. A line that was cut by a kill
-/// is a line like any other: it is for `keep` to see that it is not whole.
+/// Rewrites a file, if it exists, with the lines that `keep` accepts. `keep` must reject a last
+/// line that an interrupted run left incomplete.
 pub fn retain_lines(path: &Path, mut keep: impl FnMut(&[u8]) -> bool) -> Result<()> {
     if !path.exists() {
         return Ok(());
@@ -109,7 +108,7 @@ pub fn retain_lines(path: &Path, mut keep: impl FnMut(&[u8]) -> bool) -> Result<
     rewrite().with_context(|| format!("cannot read `{}`", path.display()))
 }
 
-/// Where things are kept from run to run: what was asked for, else the user's cache folder.
+/// The folder of caches: `asked` if given, else the user's cache folder, else one inside `out`.
 pub fn cache_folder(asked: Option<&Path>, out: &Path) -> PathBuf {
     if let Some(folder) = asked {
         return folder.to_path_buf();
@@ -124,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_know_where_parts_end() {
+    fn keys_depend_on_the_borders_of_parts() {
         assert_ne!(hash(&["ab", "c"]), hash(&["a", "bc"]));
         assert_eq!(hash(&["a"]), hash(&["a"]));
         assert_eq!(hash(&[]), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");

@@ -15,6 +15,8 @@ mod python;
 mod reference_scorer;
 mod references;
 mod table;
+#[cfg(test)]
+mod testing;
 
 pub use reference_scorer::ReferenceScorer;
-pub use references::{Candidate, Embed, EmbedError, ScoreError, cosine};
+pub use references::{Candidate, Embed, EmbedError, ScoreError};

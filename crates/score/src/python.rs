@@ -1,4 +1,4 @@
-//! What Python's strings do where Rust's differ.
+//! String functions of Python that differ from Rust's.
 
 /// Python's `str.isspace` for one character.
 pub(crate) fn is_space(c: char) -> bool {

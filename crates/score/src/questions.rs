@@ -1,4 +1,4 @@
-//! What a benchmark asks a model, and who is asked.
+//! The questions of a benchmark, and the model that answers them.
 
 use anyhow::Result;
 use std::path::{Path, PathBuf};
@@ -18,17 +18,17 @@ pub struct Question {
 
 /// All questions; pictures are read when they are asked for.
 pub struct Questions<'a> {
-    /// How many.
+    /// Number of questions.
     pub count: usize,
     /// The question with this number, from 0.
     pub get: &'a dyn Fn(usize) -> Result<Question>,
 }
 
-/// A model that is asked first. The answers go into the folder of results, as the file that comes
-/// back: lines of `{"name", "response"}`.
+/// A model that answers the questions before they are scored. Its answers are written to a file in
+/// the folder of results, as lines of `{"name", "response"}`.
 pub struct Asked<'a> {
     /// The model's folder.
     pub model: &'a Path,
-    /// Asks all questions; writes into the folder and returns the file.
+    /// Asks all questions, writes the answers into the folder, and returns their file.
     pub answer: &'a dyn Fn(&Questions<'_>, &Path) -> Result<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! What a long evaluation tells its user while it runs.
+//! Progress reports of long evaluations.
 
 /// Receives notes and progress. The command line shows them; tests may ignore them.
 pub trait Reporter: Sync {
@@ -15,20 +15,20 @@ pub trait Reporter: Sync {
     fn end(&self);
 }
 
-/// The text on one line, without what could drive a terminal: control characters and the marks that
-/// reorder text on screen become U+FFFD.
+/// The text on one line, safe to print on a terminal: control characters and the marks that reorder
+/// text on screen become U+FFFD.
 pub fn clean_line(text: &str) -> String {
     clean(text).replace(['\n', '\t'], " ").trim().to_owned()
 }
 
-/// Whether a character may reach a terminal: no control codes but line feed and tab, and none of
-/// the marks that reorder text on screen.
+/// Whether a character is safe to print on a terminal: no control codes but line feed and tab, and
+/// none of the marks that reorder text on screen.
 pub fn harmless(c: char) -> bool {
     let reorders = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     matches!(c, '\n' | '\t') || (!c.is_control() && !reorders)
 }
 
-/// The text without what could drive a terminal; a carriage return before a line feed is dropped,
+/// The text made safe to print on a terminal; a carriage return before a line feed is dropped,
 /// every other such character becomes U+FFFD.
 pub fn clean(text: &str) -> std::borrow::Cow<'_, str> {
     if text.chars().all(harmless) {

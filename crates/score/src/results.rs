@@ -1,5 +1,5 @@
-//! `examples.jsonl`: a line per example as soon as it is known. A line is believed on the next run
-//! if it still holds, by a key of everything that decides it.
+//! `examples.jsonl`: one line per example, written as soon as the example is scored. The next run
+//! reuses a line if its key, a hash of everything that decides it, has not changed.
 
 use crate::files;
 use crate::report::Reporter;
@@ -15,11 +15,11 @@ use vsdpo_render::spread;
 
 /// A line of an example.
 pub trait Named {
-    /// The example's.
+    /// The example's name.
     fn name(&self) -> &str;
 }
 
-/// The file and what is known.
+/// The file of results, and the examples in it.
 pub struct Results<E> {
     path: PathBuf,
     inner: Mutex<(File, BTreeMap<String, E>)>,
@@ -50,11 +50,11 @@ impl<E: DeserializeOwned + Named> Results<E> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).1.len()
     }
 
-    /// Takes down an example; it is in the file when this returns.
+    /// Appends an example; it is in the file when this returns.
     pub fn add(&self, row: &Value) -> Result<()> {
         let line = row.to_string() + "\n";
-        // From the text, as the next run will: a number may come out of it one rounding away.
-        let example: E = serde_json::from_str(&line).context("an example that cannot be read again")?;
+        // Parsed from the text, as in the next run: writing a number may change its last digit.
+        let example: E = serde_json::from_str(&line).context("the line of an example cannot be parsed")?;
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let written = inner.0.write_all(line.as_bytes());
         written.with_context(|| format!("cannot write `{}`", self.path.display()))?;
@@ -62,8 +62,8 @@ impl<E: DeserializeOwned + Named> Results<E> {
         Ok(())
     }
 
-    /// Scores examples on `workers` threads and adds their lines. The first error ends all; what
-    /// was scored until then is in the file.
+    /// Scores examples on `workers` threads and adds their lines. The first error stops the run;
+    /// the examples scored before it are in the file.
     pub fn fill<T: Sync>(
         &self,
         open: &[T],
@@ -82,7 +82,7 @@ impl<E: DeserializeOwned + Named> Results<E> {
         };
         let scored = spread(workers, open.len(), score);
         reporter.end();
-        scored.map(drop).context("what was scored until then is kept; run again to go on")
+        scored.map(drop).context("the examples scored so far are kept; rerunning resumes there")
     }
 
     /// All examples by name.
@@ -96,8 +96,9 @@ pub fn lock(folder: &Path) -> Result<File> {
     files::make_folder(folder)?;
     let path = folder.join(".lock");
     let file = File::create(&path).with_context(|| format!("cannot write `{}`", path.display()))?;
-    let busy =
-        || format!("another run writes into `{}`: wait for it or give another --out", folder.display());
+    let busy = || {
+        format!("another run writes into `{}`; help: wait for it, or give another --out", folder.display())
+    };
     file.try_lock().with_context(busy)?;
     Ok(file)
 }
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn only_whole_lines_that_hold_are_believed() {
+    fn only_complete_lines_with_a_current_key_are_reused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("examples.jsonl");
         let torn = &row("d", "k").to_string()[..20];

@@ -19,8 +19,8 @@ pub(crate) fn estimates(columns: &[(&str, Option<Estimate>)]) -> String {
     lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
-/// The number of items with `what` they are, and the first of them; the file `all_in` has all.
-/// Nothing if there are none.
+/// The number of items, described by `what`, and the first of them; the file `all_in` has all.
+/// Empty without items.
 pub(crate) fn list(what: &str, all_in: &str, items: impl ExactSizeIterator<Item = String>) -> String {
     let count = items.len();
     if count == 0 {

@@ -1,4 +1,4 @@
-//! The scores of the fixtures, from the records that the benchmark itself took.
+//! The scores of the fixtures, from the benchmark's own records.
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ fn records(expected: &Value, side: &str) -> ChartRecords {
 }
 
 #[test]
-fn the_scores_of_the_benchmarks_own_records_agree() {
+fn scores_of_the_benchmarks_records_equal_its_scores() {
     let mut worst = 0.0f64;
     for e in expected() {
         let scores =
@@ -78,7 +78,7 @@ fn the_scores_of_the_benchmarks_own_records_agree() {
     println!("largest difference {worst:e}");
 }
 
-/// Where the benchmark tries 479 million permutations.
+/// The benchmark tries 479 million permutations for these.
 #[test]
 fn twelve_colours_against_twelve_take_less_than_fifty_milliseconds() {
     let of = |shift: u32| ChartRecords {

@@ -1,5 +1,4 @@
-//! Every stage from screenshots to numbers on the fixtures, against what the benchmark itself found
-//! there.
+//! Every stage from screenshots to numbers on the fixtures, compared with the benchmark's results.
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -68,7 +67,7 @@ fn expected_blocks(value: &Value) -> Vec<TextBlock> {
 }
 
 #[test]
-fn blocks_are_where_the_benchmark_finds_them() {
+fn blocks_equal_the_benchmarks() {
     for case in Case::all() {
         for side in ["ref", "cand"] {
             let want = expected_blocks(&case.expected[side]["blocks"]);
@@ -78,7 +77,7 @@ fn blocks_are_where_the_benchmark_finds_them() {
 }
 
 #[test]
-fn merges_pairs_and_scores_are_the_benchmarks() {
+fn merges_pairs_and_scores_equal_the_benchmarks() {
     let mut worst = 0.0f64;
     for case in Case::all() {
         let (e, name) = (&case.expected, &case.expected["case"]);
@@ -110,7 +109,7 @@ fn merges_pairs_and_scores_are_the_benchmarks() {
 }
 
 #[test]
-fn clip_sees_the_benchmarks_pictures() {
+fn clip_gets_the_benchmarks_pictures() {
     for case in Case::all() {
         let got = case.compared();
         for (masks, side) in [(&got.ref_masks, "ref"), (&got.cand_masks(), "cand")] {

@@ -1,4 +1,4 @@
-//! Design2Code's pages, byte for byte: the parser, what happens to candidates, and the recoloured
+//! Design2Code's pages, byte for byte: the parser, the cleaning of candidates, and the recoloured
 //! sources.
 
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ fn text(path: &Path) -> String {
 }
 
 #[test]
-fn every_stage_of_the_fixtures_comes_out_the_same() {
+fn every_stage_of_the_fixtures_equals_the_benchmarks() {
     for case in cases() {
         let stage = |name: &str| text(&case.join("stages").join(name));
         let file = |name: &str| read(&std::fs::read(case.join(name)).expect("a page")).unwrap();
@@ -39,9 +39,9 @@ fn every_stage_of_the_fixtures_comes_out_the_same() {
     }
 }
 
-/// The blocks that the benchmark found name their texts in the order of the items.
+/// The texts of the benchmark's blocks are items, in the same order.
 #[test]
-fn the_texts_that_were_found_are_items() {
+fn the_benchmarks_blocks_are_items() {
     for case in cases() {
         let expected: serde_json::Value =
             serde_json::from_str(&text(&case.join("expected.json"))).expect("JSON");
@@ -56,8 +56,8 @@ fn the_texts_that_were_found_are_items() {
     }
 }
 
-/// Made by hand and at random, with what BeautifulSoup 4.12.2 writes of them on CPython 3.11.7;
-/// nothing where it raises or where its output cannot be written to a file.
+/// Pages made by hand and at random, with the output of BeautifulSoup 4.12.2 on CPython 3.11.7;
+/// null where it raises or where its output cannot be written to a file.
 #[test]
 fn pages_are_read_and_written_as_beautifulsoup_does() {
     let pages: Vec<(String, Option<String>)> =

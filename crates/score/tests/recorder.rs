@@ -60,7 +60,7 @@ fn check(got: &ChartRecords, want: &Value, what: &str) {
 }
 
 #[test]
-fn the_records_of_all_pairs_are_the_benchmarks() {
+fn records_of_all_pairs_equal_the_benchmarks() {
     let before = POOL.stats();
     let mut pairs = 0;
     for entry in std::fs::read_dir(fixtures("chartmimic")).unwrap().flatten().filter(|e| e.path().is_dir()) {
@@ -78,7 +78,7 @@ fn the_records_of_all_pairs_are_the_benchmarks() {
                 "color": metric("color"),
             });
             if records.colors.len() > 10 {
-                // The benchmark's list is thinned; ours is thinned where it is scored.
+                // The benchmark thins its list when it records; we thin ours when we score.
                 let thinned: BTreeSet<String> = serde_json::from_value(metric("color")).unwrap();
                 let all = json(&records)["color"].clone();
                 let all_set: BTreeSet<String> = serde_json::from_value(all.clone()).unwrap();
@@ -107,9 +107,9 @@ fn responses_become_scripts_that_run_or_not() {
     }
 }
 
-/// Each script stands for rows of the spec's tables; `rows.json` says what they record.
+/// Each script covers rows of the spec's tables; `rows.json` has the expected records.
 #[test]
-fn the_rows_of_the_tables() {
+fn scripts_record_the_rows_of_the_tables() {
     let rows: serde_json::Map<String, Value> =
         serde_json::from_str(&read(fixtures("chartmimic_rows/rows.json"))).unwrap();
     assert!(rows.len() >= 30);
@@ -121,7 +121,7 @@ fn the_rows_of_the_tables() {
 }
 
 #[test]
-fn mended_hooks() {
+fn fixed_hooks() {
     let record = |script: &str, fixed| {
         let script =
             format!("import matplotlib.pyplot as plt\nimport seaborn as sns\n{script}\nplt.savefig('x.pdf')");

@@ -1,5 +1,5 @@
 //! Findings against a reference page: the pairs of `fixtures/design2code` with what differs in
-//! each, written down by reading the pages, and one page changed in one place at a time.
+//! each, determined by hand, and one page changed in one place at a time.
 
 use serde_json::Value;
 use std::path::Path;
@@ -60,7 +60,7 @@ fn of<'a>(diagnosis: &'a Diagnosis, rule: &str) -> Vec<&'a Defect> {
 }
 
 #[test]
-fn pairs_differ_where_a_reader_sees_it() {
+fn findings_match_the_differences_of_the_pairs() {
     // Missing, extra, moved and recoloured blocks, and a word of one of them.
     let expected = [
         ("01", [0, 0, 0, 0], ""),
@@ -101,7 +101,7 @@ fn pairs_differ_where_a_reader_sees_it() {
 fn the_axes_are_the_five_scores_with_what_lowers_them() {
     let (cand, refs, size) = pair("25");
     let (diagnosis, _) = diagnosed(&cand, &refs, size);
-    let seen: Vec<(&str, Option<bool>, &str)> = diagnosis.rubric.axes[6..]
+    let axes: Vec<(&str, Option<bool>, &str)> = diagnosis.rubric.axes[6..]
         .iter()
         .map(|(axis, score)| (axis.name, score.satisfied, score.observed.as_str()))
         .collect();
@@ -112,7 +112,7 @@ fn the_axes_are_the_five_scores_with_what_lowers_them() {
         ("color", Some(false), "'weather board' #303030, not #123a6b"),
         ("clip", Some(false), "0.50"),
     ];
-    assert_eq!(seen, want);
+    assert_eq!(axes, want);
     let scores: Vec<f32> = diagnosis.rubric.axes.iter().filter_map(|(_, axis)| axis.score).collect();
     assert!((diagnosis.reward - scores.iter().sum::<f32>() / scores.len() as f32).abs() < 1e-6);
 }
@@ -134,13 +134,13 @@ fn one_change_is_one_finding_where_it_was_made() {
     let lost = cand.remove(3);
     let defect = one(&cand, "web/missing-block");
     assert_eq!((defect.elements.as_slice(), defect.regions.as_slice()), (&[0][..], &[at(&lost)][..]));
-    // A block too much.
+    // An extra block.
     let mut cand = refs.clone();
     let extra = Block { text: "gift vouchers".into(), bbox: [0.1, 0.8, 0.2, 0.05], color: [0.0; 3] };
     cand.insert(2, extra.clone());
     let defect = one(&cand, "web/extra-block");
     assert_eq!((defect.elements.as_slice(), defect.regions.as_slice()), (&[3][..], &[at(&extra)][..]));
-    // One moved by a tenth of the page, and by less than one sees.
+    // One moved by a tenth of the page, and by less than the threshold.
     let mut cand = refs.clone();
     cand[1].bbox[1] += 0.1;
     let defect = one(&cand, "web/moved-block");
@@ -163,7 +163,7 @@ fn pages_without_text_are_compared_by_their_pictures() {
     let evaluated: Vec<Axis> =
         diagnosis.rubric.axes[6..].iter().filter(|(_, v)| v.score.is_some()).map(|(a, _)| *a).collect();
     assert_eq!(evaluated, [reference_axes(Domain::Web)[4]]);
-    // Text where the reference has none is too much.
+    // Text where the reference has none is extra.
     let (diagnosis, _) = diagnosed(&cand, &[], size);
     assert_eq!(of(&diagnosis, "web/extra-block").len(), 5);
     assert_eq!(diagnosis.rubric.get(reference_axes(Domain::Web)[0]).unwrap().score, Some(0.0));

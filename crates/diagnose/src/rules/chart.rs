@@ -53,7 +53,7 @@ pub(crate) static AXES: [Axis; 6] = [CONTENT, OVERLAP, LEGEND, CLIPPING, TICKS, 
 /// The axes of a render that is compared with a reference, in the order of rubrics.
 pub(crate) static REFERENCE_AXES: [Axis; 5] = [TEXT, LAYOUT, CHART_TYPE, COLOR, VISUAL];
 
-/// The table entry of the rule in module `$module`, with the axis that it decides.
+/// The table entry of the rule in module `$module`, with the axis that it scores.
 macro_rules! rule {
     ($module:ident, $name:literal) => {
         rule!(@ $module, $name, None)

@@ -51,7 +51,7 @@ pub(crate) static AXES: [Axis; 6] = [CONTENT, OVERLAP, CLIPPING, OVERFLOW, CONTR
 /// The axes of a render that is compared with a reference, in the order of rubrics.
 pub(crate) static REFERENCE_AXES: [Axis; 5] = [BLOCK_MATCH, TEXT, POSITION, COLOR, CLIP];
 
-/// The table entry of the rule in module `$module`, with the axis that it decides.
+/// The table entry of the rule in module `$module`, with the axis that it scores.
 macro_rules! rule {
     ($module:ident, $name:literal) => {
         rule!(@ $module, $name, None)
@@ -101,7 +101,12 @@ macro_rules! reference_rule {
 pub(super) static REFERENCE_RULES: [Rule; 4] = [
     reference_rule!("missing-block", "missing_block.md", "a text of the reference has no counterpart", &[]),
     reference_rule!("extra-block", "extra_block.md", "a text has no counterpart in the reference", &[]),
-    reference_rule!("moved-block", "moved_block.md", "a text stands elsewhere than in the reference", &PLACE),
+    reference_rule!(
+        "moved-block",
+        "moved_block.md",
+        "a text is placed elsewhere than in the reference",
+        &PLACE
+    ),
     reference_rule!(
         "recoloured-block",
         "recoloured_block.md",
@@ -110,7 +115,7 @@ pub(super) static REFERENCE_RULES: [Rule; 4] = [
     ),
 ];
 
-/// What moves a text.
+/// The CSS properties that move a text.
 const PLACE: [&str; 20] = [
     "position",
     "top",
@@ -133,5 +138,5 @@ const PLACE: [&str; 20] = [
     "text-align",
     "gap",
 ];
-/// What gives a text its colour.
+/// The CSS properties that colour a text.
 const COLOUR: [&str; 3] = ["color", "opacity", "-webkit-text-fill-color"];

@@ -17,7 +17,7 @@ pub fn best_sum(table: &[Vec<f64>]) -> f64 {
     state.row_of.iter().enumerate().filter_map(|(column, row)| row.map(|r| table[r][column])).sum()
 }
 
-/// A matching of some rows, with prices of rows and columns that prove it the best.
+/// A matching of some rows, with the dual variables of rows (`u`) and columns (`v`).
 struct State {
     row_of: Vec<Option<usize>>,
     u: Vec<f64>,

@@ -10,7 +10,7 @@ use vsdpo_artifact::{ColorToken, F1};
 const FEW: usize = 10;
 /// Longer lists are thinned under the fixed rules as well, to bound the time that a score takes.
 pub const MANY: usize = 256;
-/// Of two tokens that are more alike than this, thinning keeps the first.
+/// Of two tokens that are more similar than this, thinning keeps the first.
 const ALIKE: f64 = 0.7;
 
 /// `None` where the benchmark's program raises: no colour in the ground truth, unless the chart is
@@ -31,7 +31,7 @@ pub(crate) fn score(
     Some(f1(similarity, pred.len() as f64, gt.len() as f64, rules))
 }
 
-/// A token, read.
+/// A parsed token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Value<'a> {
     Color(Lab),
@@ -102,7 +102,7 @@ fn best_sum(a: &[Value<'_>], b: &[Value<'_>]) -> f64 {
     };
     debug_assert!(equal <= names(a).min(names(b)), "tokens of a class are distinct");
     let (short, long) = if a.len() <= b.len() { (colors(a), colors(b)) } else { (colors(b), colors(a)) };
-    let alike = |x: &Lab, y: &Lab| similarity(Value::Color(*x), Value::Color(*y));
-    let table: Vec<Vec<f64>> = short.iter().map(|x| long.iter().map(|y| alike(x, y)).collect()).collect();
+    let similar = |x: &Lab, y: &Lab| similarity(Value::Color(*x), Value::Color(*y));
+    let table: Vec<Vec<f64>> = short.iter().map(|x| long.iter().map(|y| similar(x, y)).collect()).collect();
     equal as f64 + assignment::best_sum(&table)
 }

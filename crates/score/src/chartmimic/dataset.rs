@@ -19,7 +19,7 @@ impl Dataset {
     pub fn open(folder: &Path) -> Result<Self> {
         let shown = folder.display();
         let entries = std::fs::read_dir(folder).with_context(|| {
-            format!("cannot list `{shown}`: give the folder with <stem>.py and <stem>.png")
+            format!("cannot list `{shown}`; help: give the folder with <stem>.py and <stem>.png")
         })?;
         let mut stems = Vec::new();
         for entry in entries {
@@ -35,7 +35,7 @@ impl Dataset {
             }
         }
         if stems.is_empty() {
-            bail!("`{shown}` holds no <stem>.py: give the benchmark's folder, such as direct_600");
+            bail!("`{shown}` holds no <stem>.py; help: give the benchmark's folder, such as direct_600");
         }
         stems.sort();
         Ok(Self { folder: folder.to_path_buf(), stems })
@@ -54,7 +54,7 @@ impl Dataset {
         files::read_text(&self.script_path(stem))
     }
 
-    /// The ground truth's picture as it lies in the folder, if it does.
+    /// The PNG of the ground truth, if the folder has one.
     pub fn picture(&self, stem: &str) -> Result<Option<Vec<u8>>> {
         let path = self.folder.join(format!("{stem}.png"));
         match std::fs::read(&path) {
@@ -63,8 +63,8 @@ impl Dataset {
         }
     }
 
-    /// The examples with a PNG as questions (docs/specs/chartmimic.md, 1.2), for `ask`. The others
-    /// are told of: a model cannot be asked.
+    /// Passes the examples with a PNG as questions (docs/specs/chartmimic.md, 1.2) to `ask`. A note
+    /// gives the number of the others.
     pub fn questions<T>(
         &self,
         reporter: &dyn Reporter,
@@ -72,11 +72,10 @@ impl Dataset {
     ) -> Result<T> {
         let path = self.folder.clone();
         let config = DataConfig { dataset: DataSet::ChartMimic, path, ..DataConfig::default() };
-        let mut blind = 0;
-        let corpus = Corpus::open(&config, &mut |_| blind += 1)?;
-        if blind > 0 {
-            reporter
-                .note(&format!("note: {blind} examples have no PNG or no code, and stay without an answer"));
+        let mut left_out = 0;
+        let corpus = Corpus::open(&config, &mut |_| left_out += 1)?;
+        if left_out > 0 {
+            reporter.note(&format!("note: {left_out} examples have no PNG or no code and are not asked"));
         }
         let held = |i: &u64| corpus.record(*i).map_or(true, |record| self.holds(&record.id));
         let held: Vec<u64> = (0..corpus.len()).filter(held).collect();

@@ -1,5 +1,5 @@
-//! The responses of a model, scored as the benchmark does, and resumable: what is known of an
-//! example is kept at once.
+//! Scores a model's responses as the benchmark does. Each example is saved as soon as it is scored,
+//! so that an interrupted run can resume.
 
 use super::Rules;
 use super::dataset::Dataset;
@@ -25,7 +25,7 @@ use vsdpo_render::RenderConfig;
 pub enum Answers<'a> {
     /// A file of responses in this form.
     File(&'a Path, Format),
-    /// A model that is asked first.
+    /// A model that is asked before scoring.
     Model(&'a Asked<'a>),
 }
 
@@ -37,7 +37,7 @@ pub struct EvalConfig<'a> {
     pub answers: Answers<'a>,
     /// D, by which sums are divided; the number of examples in the folder if not given.
     pub total: Option<usize>,
-    /// Whose arithmetic.
+    /// Which rules apply.
     pub rules: Rules,
     /// How scripts are run.
     pub rendering: RenderConfig,
@@ -49,7 +49,7 @@ pub struct EvalConfig<'a> {
     pub cache: &'a Path,
 }
 
-/// What a run works on.
+/// The state of a run.
 struct Run<'a> {
     data: &'a Dataset,
     responses: &'a Responses,
@@ -59,12 +59,12 @@ struct Run<'a> {
     reporter: &'a dyn Reporter,
 }
 
-/// Scores the answers; results are in the folder as they come. A pair that a judge gave no score
-/// has an error in the summary.
+/// Scores the answers; each result is written to the folder at once. A pair without a judge's score
+/// is an error in the summary.
 ///
 /// # Errors
-/// Returns an error for input that cannot be read, and if rendering itself fails; what was scored
-/// until then is kept.
+/// Returns an error for input that cannot be read, and if rendering itself fails. The examples
+/// scored before it are kept.
 pub fn evaluate(config: &EvalConfig, reporter: &dyn Reporter) -> Result<Summary> {
     let EvalConfig { data: folder, out, cache, .. } = *config;
     let panel = config.judge.map(Panel::new).transpose()?;
@@ -114,13 +114,12 @@ pub fn evaluate(config: &EvalConfig, reporter: &dyn Reporter) -> Result<Summary>
     Ok(summary)
 }
 
-/// What decides each example's line.
+/// The key of each example: a hash of everything that decides its line.
 fn keys(data: &Dataset, responses: &Responses, scorer: &Scorer) -> Result<BTreeMap<String, String>> {
     let identity = hash(&[&scorer.identity()]);
     let key = |stem: &String| {
         let (truth, response) = (data.script(stem)?, responses.get(stem)?);
-        // A response's own text cannot be mistaken for none: scripts are compared, and none has no
-        // script.
+        // The debug text of scripts is never empty, so the empty text stands for no response.
         let scripts = response.map(|r| format!("{:?}", r.scripts(scorer.rules()))).unwrap_or_default();
         Ok((stem.clone(), hash(&[&identity, stem, &truth, &scripts])))
     };
@@ -128,7 +127,7 @@ fn keys(data: &Dataset, responses: &Responses, scorer: &Scorer) -> Result<BTreeM
 }
 
 impl Run<'_> {
-    /// Scores what the folder of results does not know yet; the examples by name.
+    /// Scores the examples that have no current line yet; returns all examples by name.
     fn score(&self, out: &Path) -> Result<BTreeMap<String, Example>> {
         let holds = |e: &Example| self.keys.get(&e.name) == Some(&e.key);
         let results = Results::open(&out.join("examples.jsonl"), holds)?;

@@ -1,4 +1,4 @@
-//! What is kept of an example.
+//! The stored result of an example.
 
 use crate::results::Named;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ pub struct Metric {
     pub f1: f64,
 }
 
-/// What is kept of an example.
+/// The stored result of an example.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Example {
     pub key: String,

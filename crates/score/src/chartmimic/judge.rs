@@ -1,10 +1,10 @@
-//! High: a model that looks at both pictures (docs/specs/chartmimic.md, 9). Only examples whose
-//! bare script ran are judged, because only they count; white pictures and scripts without a
+//! High: a vision-language model scores both pictures (docs/specs/chartmimic.md, 9). Only examples
+//! whose bare script ran are judged, because only they count; white pictures and scripts without a
 //! picture count 0 without a call.
 //!
 //! A prediction is drawn by our own renderer at 350 dpi, the benchmark's; one that is too large for
-//! it at the dpi of its script. The first judge gives the row's High. Further ones stand beside it
-//! with their agreement.
+//! it at the dpi of its script. The first judge gives the row's High. Further judges are
+//! reported with their agreement.
 
 mod client;
 mod pictures;
@@ -59,13 +59,13 @@ pub struct Panel {
     parallel: usize,
 }
 
-/// Where replies and results go.
+/// The folders of replies and results.
 pub struct Places<'a> {
     pub out: &'a Path,
     pub cache: &'a Path,
 }
 
-/// One opinion of one judge.
+/// One judge's score of one example.
 #[derive(Clone, Debug, Serialize)]
 pub struct Judged {
     pub name: String,
@@ -99,12 +99,12 @@ pub struct Pairing {
     pub agreement: Agreement,
 }
 
-/// What came out.
+/// The scores of all judges.
 #[derive(Serialize)]
 pub struct Judgement {
     pub calls: u64,
     pub judges: Vec<Opinion>,
-    /// Every two judges, over the pairs that both saw.
+    /// Every two judges, over the pairs that both scored.
     pub agreement: Vec<Pairing>,
     /// Pairs without a score.
     pub errors: Vec<Judged>,
@@ -128,12 +128,12 @@ impl Panel {
     /// Returns an error for values that cannot be used, with the option that sets them.
     pub fn new(config: &JudgeConfig) -> Result<Self> {
         if !(config.wait.is_finite() && (0.0..=600.0).contains(&config.wait)) {
-            bail!("--judge-wait {} is no time to wait: give seconds from 0 to 600", config.wait);
+            bail!("--judge-wait {} is not a valid wait; help: give seconds from 0 to 600", config.wait);
         }
         let mut models: Vec<String> = Vec::new();
         for model in &config.models {
             if models.contains(model) {
-                bail!("--judge-model `{model}` is given twice: a judge agrees with itself");
+                bail!("--judge-model `{model}` is given twice; help: name each judge once");
             }
             models.push(model.clone());
         }
@@ -171,7 +171,7 @@ impl Panel {
         Ok(self.summed_up(all))
     }
 
-    /// Judges several at the same time; the first error of ours ends all.
+    /// Judges several examples at the same time; the first error of this program stops the run.
     fn each(
         &self,
         names: &[&String],
@@ -234,7 +234,7 @@ impl Panel {
                 errors: rows.len() - scores.len(),
             }
         };
-        let seen = |model: &String| -> BTreeMap<&String, f64> {
+        let scored_by_call = |model: &String| -> BTreeMap<&String, f64> {
             of(model)
                 .iter()
                 .filter(|j| j.reply.is_some())
@@ -244,7 +244,7 @@ impl Panel {
         let mut pairings = Vec::new();
         for (i, a) in self.models.iter().enumerate() {
             for b in &self.models[i + 1..] {
-                let (left, right) = (seen(a), seen(b));
+                let (left, right) = (scored_by_call(a), scored_by_call(b));
                 let both: Vec<(f64, f64)> =
                     left.iter().filter_map(|(n, x)| Some((*x, *right.get(n)?))).collect();
                 pairings.push(Pairing { models: [a.clone(), b.clone()], agreement: agreement(&both) });
@@ -293,7 +293,7 @@ impl Judgement {
         let more = if more > 0 { format!("; and {more} more in judged.jsonl") } else { String::new() };
         let count = self.errors.len();
         bail!(
-            "{count} judgements are missing; run the same command again to ask for these only: {}{more}",
+            "{count} judgements are missing: {}{more}; help: run the same command again to ask for these only",
             list.join("; ")
         )
     }

@@ -1,5 +1,4 @@
-//! Layout (docs/specs/chartmimic.md, 8): the grid cells that two figures share, whatever the order
-//! of their axes.
+//! Layout (docs/specs/chartmimic.md, 8): the grid cells that two figures share, in any order.
 
 use super::{Rules, f1, shared};
 use vsdpo_artifact::{F1, GridCell};

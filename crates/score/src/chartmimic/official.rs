@@ -1,5 +1,5 @@
 //! The result files of the benchmark's own programs (docs/specs/chartmimic.md, 1.3), for tools that
-//! read those.
+//! read them.
 
 use super::example::{Example, Metric};
 use super::judge::Judged;
@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// Where they lie: named after the file of responses.
+/// The folder of these files, and their common name: that of the file of responses.
 pub struct Official {
     out: PathBuf,
     name: String,
@@ -79,7 +79,7 @@ impl Official {
     }
 }
 
-/// With 10 decimals, as there.
+/// Rounded to 10 decimals, as in the benchmark's files.
 fn rounded(m: Metric) -> Value {
     let cut = |v: f64| (v * 1e10).round() / 1e10;
     json!({"precision": cut(m.precision), "recall": cut(m.recall), "f1": cut(m.f1)})

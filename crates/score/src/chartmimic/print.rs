@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use vsdpo_artifact::ChartRecords;
 use vsdpo_artifact::F1;
 
-/// The stable form. `low` is what the example adds to the benchmark's Low, from 0 to 100; `reasons`
-/// tells why a score is null and what went wrong in the scripts.
+/// The stable JSON form. `low` is the example's contribution to the benchmark's Low, from 0 to 100;
+/// `reasons` says why a score is null and which errors the scripts raised.
 pub fn json(scored: &Scored<'_>) -> Value {
     let s = &scored.scores;
     json!({

@@ -2,7 +2,7 @@
 //! rules, and a visual score.
 
 use super::{Rules, score, script, visual};
-use crate::references::{Candidate, Embed, ScoreError, cosine, vectors};
+use crate::references::{Candidate, Embed, ScoreError, clip_similarity, vectors};
 use std::collections::{HashMap, HashSet};
 use std::ptr::from_ref;
 use vsdpo_artifact::{ChartComparison, ChartRecords, Comparison, Image, Outcome, Source};
@@ -33,22 +33,24 @@ pub(crate) fn compare(
     // The rollouts of a group share their reference.
     let mut known = HashSet::new();
     let references: Vec<Source> =
-        candidates.iter().filter_map(|c| c.reference).filter(|r| known.insert(&r.text)).cloned().collect();
+        candidates.iter().filter_map(|c| c.reference).filter(|r| known.insert(*r)).cloned().collect();
     let rendered = renderer.render_all(&references)?;
-    let rendered: HashMap<&str, &Outcome> =
-        references.iter().map(|r| r.text.as_str()).zip(&rendered).collect();
+    let rendered: HashMap<&Source, &Outcome> = references.iter().zip(&rendered).collect();
     // The candidates that have both pictures.
     let picture = |outcome: &'_ Outcome| outcome.rendered().map(|r| r.pages[0].image.clone());
-    let pairs: Vec<(usize, &str, Image, Image)> = candidates
+    let pairs: Vec<(usize, &Source, Image, Image)> = candidates
         .iter()
         .enumerate()
         .filter_map(|(i, c)| {
-            let reference = c.reference?.text.as_str();
+            let reference = c.reference?;
             Some((i, reference, picture(c.outcome)?, picture(rendered[reference])?))
         })
         .collect();
-    let mut scripts: Vec<&str> =
-        pairs.iter().flat_map(|(i, gt, ..)| [candidates[*i].source.text.as_str(), *gt]).collect();
+    // The recorder runs scripts without a folder, so that their text alone decides the records.
+    let mut scripts: Vec<&str> = pairs
+        .iter()
+        .flat_map(|(i, gt, ..)| [candidates[*i].source.text.as_str(), gt.text.as_str()])
+        .collect();
     scripts.sort_unstable();
     scripts.dedup();
     let records = record(&scripts)?;
@@ -56,7 +58,8 @@ pub(crate) fn compare(
     let visuals = similarities(embed, &pairs.iter().map(|(_, _, a, b)| (a, b)).collect::<Vec<_>>())?;
     let mut all: Vec<Option<Comparison>> = vec![None; candidates.len()];
     for ((i, reference, ..), visual) in pairs.iter().zip(visuals) {
-        let (pred, gt) = (records[candidates[*i].source.text.as_str()].clone(), records[reference].clone());
+        let (pred, gt) =
+            (records[candidates[*i].source.text.as_str()].clone(), records[reference.text.as_str()].clone());
         // The benchmark's special cases depend on the chart's name; a task has none.
         let scores = score(&pred, &gt, "", Rules::Fixed);
         let comparison = ChartComparison { scores, pred, gt, visual: Some(visual) };
@@ -65,8 +68,8 @@ pub(crate) fn compare(
     Ok(all)
 }
 
-/// The visual score of pairs of pictures: structural similarity, with CLIP its mean with CLIP's
-/// cosine, from 0 on. Structure measures places and proportions, CLIP the content.
+/// The visual score of pairs of pictures: structural similarity, with CLIP its mean with
+/// CLIP's similarity. Structure measures places and proportions, CLIP the content.
 fn similarities(embed: Option<&Embed>, pairs: &[(&Image, &Image)]) -> Result<Vec<f64>, ScoreError> {
     let structure = pairs.iter().map(|(a, b)| visual::similarity(a, b));
     let Some(embed) = embed else { return Ok(structure.collect()) };
@@ -77,35 +80,48 @@ fn similarities(embed: Option<&Embed>, pairs: &[(&Image, &Image)]) -> Result<Vec
         pairs.iter().flat_map(|&(a, b)| [a, b]).filter(|image| known.insert(key(image))).collect();
     let vectors = vectors(embed, &images)?;
     let vectors: HashMap<_, _> = images.iter().map(|image| key(image)).zip(vectors).collect();
-    let content = pairs.iter().map(|&(a, b)| cosine(&vectors[&key(a)], &vectors[&key(b)]).max(0.0));
+    let content = pairs.iter().map(|&(a, b)| clip_similarity(&vectors[&key(a)], &vectors[&key(b)]));
     Ok(structure.zip(content).map(|(s, c)| (s + c) / 2.0).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::references::EmbedError;
+    use crate::testing::{BLUE, ByFolder, RED, embed, plain};
+    use vsdpo_artifact::Language;
 
     #[test]
     fn clip_has_half_of_the_visual_score_where_it_is_given() {
-        let plain = |rgb: [u8; 3]| {
-            let pixel = [rgb[0], rgb[1], rgb[2], 255];
-            Image { width: 40, height: 30, rgba: pixel.repeat(40 * 30).into() }
-        };
-        let (red, blue) = (plain([200, 30, 30]), plain([20, 40, 160]));
-        // A unit vector per picture, by its first pixel: red and blue are at an angle of 60
-        // degrees.
-        let embed = |images: &[&Image]| -> Result<Vec<Vec<f32>>, EmbedError> {
-            let vector = |image: &&Image| {
-                if image.rgba[0] == 200 { vec![1.0, 0.0] } else { vec![0.5, 0.75f32.sqrt()] }
-            };
-            Ok(images.iter().map(vector).collect())
-        };
+        let (red, blue) = (plain(RED), plain(BLUE));
         let pairs = [(&red, &blue), (&red, &red)];
         let alone = similarities(None, &pairs).unwrap();
         let both = similarities(Some(&embed), &pairs).unwrap();
         assert!((both[0] - (alone[0] + 0.5) / 2.0).abs() < 1e-6, "{both:?} {alone:?}");
         assert!((both[0] - alone[0]).abs() > 0.01, "the two agree by chance: the test shows nothing");
         assert!((both[1] - 1.0).abs() < 1e-6);
+    }
+
+    /// The same script reads another file in each folder.
+    #[test]
+    fn equal_texts_in_two_folders_are_two_references() {
+        let script = |folder: &str| Source {
+            folder: Some(folder.into()),
+            ..Source::new("plt.imshow(plt.imread('a.png'))", Language::Python)
+        };
+        let (red, blue) = (script("red"), script("blue"));
+        let outcome = ByFolder.render(&red).unwrap();
+        let candidates = [&red, &blue].map(|reference| Candidate {
+            source: &red,
+            outcome: &outcome,
+            reference: Some(reference),
+        });
+        let record = |scripts: &[&str]| Ok(vec![ChartRecords::default(); scripts.len()]);
+        let compared = compare(&ByFolder, &record, None, &candidates).unwrap();
+        let visuals = compared.into_iter().map(|one| match one {
+            Some(Comparison::Chart(comparison)) => comparison.visual.unwrap(),
+            other => panic!("{other:?}"),
+        });
+        let visuals: Vec<f64> = visuals.collect();
+        assert!(visuals[0] > 0.999 && visuals[1] < 0.9, "{visuals:?}");
     }
 }

@@ -1,11 +1,11 @@
 //! The responses of a model (docs/specs/chartmimic.md, 1.3): JSON lines of `{"file":
-//! ".../<stem>.pdf", "response": ...}` or of `{"name": stem, "response": text}`. Only the places of
-//! the lines are kept in memory.
+//! ".../<stem>.pdf", "response": ...}` or of `{"name": stem, "response": text}`. Only the byte
+//! offsets of the lines are kept in memory.
 //!
-//! The benchmark tells the form of a response by `gpt`, `claude` or `idefics2` anywhere in the
-//! file's path. Here a whole chat completion, as an object or as JSON in a string, is known by its
-//! shape; `idefics2` counts in the file's name only. `--format` says it outright, and then a
-//! response without the completion's parts is empty, as it is there.
+//! The benchmark infers the form of a response from `gpt`, `claude` or `idefics2` anywhere in the
+//! file's path. Here a whole chat completion, as an object or as JSON in a string, is recognized by
+//! its fields, and `idefics2` counts in the file's name only. With `--format`, a response without
+//! the fields of a completion is empty, as in the benchmark.
 
 use super::dataset::Dataset;
 use crate::chartmimic::Rules;
@@ -19,17 +19,17 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-/// Longer lines are no responses.
+/// Bytes of a line at most.
 const MAX_LINE: usize = 16 << 20;
 const FORM: &str =
     r#"write {"name": STEM, "response": TEXT} or {"file": "…/STEM.pdf", "response": …} on each line"#;
-/// How many names a message lists.
+/// Names that a message lists at most.
 const LISTED: usize = 5;
 
-/// What a response is.
+/// The form of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// By shape, and `idefics2` by the file's name.
+    /// Inferred from the fields; `idefics2` from the file's name.
     Auto,
     /// Text.
     Plain,
@@ -46,9 +46,9 @@ pub struct Responses {
     path: PathBuf,
     file: File,
     format: Format,
-    /// Where the line of a stem lies.
+    /// Byte offset and length of the line of each stem.
     places: HashMap<String, (u64, usize)>,
-    /// Lines whose stem had one before; the last one counts, as in the benchmark.
+    /// Lines whose stem an earlier line has; the last one counts, as in the benchmark.
     pub repeated: usize,
 }
 
@@ -59,7 +59,7 @@ struct Line {
     response: Value,
 }
 
-/// What a model answered.
+/// A model's answer.
 #[derive(Debug, PartialEq)]
 pub struct Response {
     pub text: String,
@@ -69,8 +69,9 @@ pub struct Response {
 
 impl Response {
     pub fn scripts(&self, rules: Rules) -> Scripts {
-        let said = || self.text.split_once("Assistant: ").map(|(_, code)| code).filter(|_| self.idefics2);
-        script::of_fence(script::fenced(&self.text).or_else(said), rules)
+        let after_assistant =
+            || self.text.split_once("Assistant: ").map(|(_, code)| code).filter(|_| self.idefics2);
+        script::of_fence(script::fenced(&self.text).or_else(after_assistant), rules)
     }
 }
 
@@ -78,13 +79,14 @@ impl Responses {
     /// Reads the file once and checks every line.
     pub fn open(path: &Path, format: Format, data: &Dataset) -> Result<Self> {
         let shown = path.display();
-        let file = File::open(path).with_context(|| format!("cannot open `{shown}`: check the path"))?;
+        let file =
+            File::open(path).with_context(|| format!("cannot open `{shown}`; help: check the path"))?;
         if !file.metadata().with_context(|| format!("cannot read `{shown}`"))?.is_file() {
-            bail!("`{shown}` is no file: {FORM}");
+            bail!("`{shown}` is not a file; help: {FORM}");
         }
         let format = resolve(path, format);
         let mut all = Self { path: path.into(), file, format, places: HashMap::new(), repeated: 0 };
-        let mut strangers = Vec::new();
+        let mut unknown = Vec::new();
         let mut reader =
             BufReader::new(all.file.try_clone().with_context(|| format!("cannot read `{shown}`"))?);
         let (mut bytes, mut start) = (Vec::new(), 0);
@@ -99,29 +101,29 @@ impl Responses {
             if bytes.iter().any(|b| !b.is_ascii_whitespace()) {
                 let (stem, _) = read_line(&bytes, format).map_err(|why| anyhow!("{}: {why}", place()))?;
                 if !data.holds(&stem) {
-                    strangers.push(format!("{stem} (line {number})"));
+                    unknown.push(format!("{stem} (line {number})"));
                 }
                 all.repeated += usize::from(all.places.insert(stem, (start, length)).is_some());
             }
             start += length as u64;
         }
-        all.known(&strangers, data)
+        all.known(&unknown, data)
     }
 
-    fn known(self, strangers: &[String], data: &Dataset) -> Result<Self> {
+    fn known(self, unknown: &[String], data: &Dataset) -> Result<Self> {
         let shown = self.path.display();
-        if !strangers.is_empty() {
-            let more = strangers.len().saturating_sub(LISTED);
-            let names = strangers.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ");
+        if !unknown.is_empty() {
+            let more = unknown.len().saturating_sub(LISTED);
+            let names = unknown.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ");
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             bail!(
-                "`{shown}` answers charts that `{}` does not hold: {names}{more}; give the folder that was asked, \
-                 or take these lines out",
+                "`{shown}` answers charts that `{}` does not hold: {names}{more}; help: give the folder that the \
+                 model was asked from, or remove these lines",
                 data.folder.display()
             );
         }
         if self.places.is_empty() {
-            bail!("`{shown}` holds no response: {FORM}");
+            bail!("`{shown}` holds no response; help: {FORM}");
         }
         Ok(self)
     }
@@ -130,7 +132,7 @@ impl Responses {
     pub fn get(&self, stem: &str) -> Result<Option<Response>> {
         let Some(&(start, length)) = self.places.get(stem) else { return Ok(None) };
         let mut bytes = vec![0; length];
-        let place = || format!("`{}` changed while it was read: start again", self.path.display());
+        let place = || format!("`{}` changed while it was read; help: run again", self.path.display());
         self.file.read_exact_at(&mut bytes, start).with_context(place)?;
         let (_, text) = read_line(&bytes, self.format).map_err(|_| anyhow!(place()))?;
         Ok(text.map(|text| Response { text, idefics2: self.format == Format::Idefics2 }))
@@ -142,7 +144,8 @@ fn resolve(path: &Path, format: Format) -> Format {
     if format == Format::Auto && named { Format::Idefics2 } else { format }
 }
 
-/// The stem and the text of a line; a response that is null is none. The error ends with its help.
+/// The stem and the text of a line; no text for a response that is null. The error says how to fix
+/// the line.
 fn read_line(bytes: &[u8], format: Format) -> Result<(String, Option<String>), String> {
     if bytes.len() > MAX_LINE {
         return Err(format!("the line has more than {MAX_LINE} bytes: {FORM}"));
@@ -155,7 +158,7 @@ fn read_line(bytes: &[u8], format: Format) -> Result<(String, Option<String>), S
         (None, None) => return Err(format!("neither `name` nor `file`: {FORM}")),
     };
     if stem.is_empty() || stem.chars().any(|c| c == '/' || c.is_control()) {
-        return Err(format!("`{stem}` is no chart's name: {FORM}"));
+        return Err(format!("`{stem}` is not a chart's name: {FORM}"));
     }
     Ok((stem, content(line.response, format)?))
 }
@@ -194,7 +197,7 @@ fn content(response: Value, format: Format) -> Result<Option<String>, String> {
 /// The text of a chat completion.
 fn message(completion: &Value) -> Option<String> {
     let content = &completion["choices"][0]["message"]["content"];
-    // The other large family of interfaces keeps a list of parts at the top.
+    // Anthropic's API has a list of parts at the top level.
     let content = if content.is_null() { &completion["content"][0]["text"] } else { content };
     content.as_str().map(str::to_owned)
 }
@@ -231,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_lines_say_what_to_write() {
+    fn errors_of_bad_lines_say_how_to_fix_them() {
         for bad in [
             "{",
             "[]",

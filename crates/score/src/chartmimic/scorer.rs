@@ -10,9 +10,9 @@ use vsdpo_render::{ChartRecorder, Recordable, RenderConfig};
 pub struct Scored<'a> {
     /// The chart's name in the benchmark.
     pub name: &'a str,
-    /// Whose arithmetic.
+    /// Which rules apply.
     pub rules: Rules,
-    /// Seconds that a script was given.
+    /// Time limit of a script in seconds.
     pub timeout: u64,
     /// The metrics.
     pub scores: ChartScores,
@@ -39,17 +39,17 @@ impl Scorer {
         Ok(Self { recorder: ChartRecorder::start(config)?, rules, timeout })
     }
 
-    /// Whose arithmetic.
+    /// Which rules apply.
     pub fn rules(&self) -> Rules {
         self.rules
     }
 
-    /// Pairs that are worth scoring at the same time.
+    /// Pairs that can be scored at the same time.
     pub fn workers(&self) -> usize {
         self.recorder.workers()
     }
 
-    /// Everything beside the scripts that decides their records.
+    /// Identifies everything besides the scripts that decides their records.
     pub fn identity(&self) -> String {
         format!("{:?} {} s\n{}", self.rules, self.timeout, self.recorder.identity())
     }
@@ -68,7 +68,7 @@ impl Scorer {
             let gt = scope.spawn(truth);
             (self.prediction(name, scripts), gt.join())
         });
-        let gt = gt.map_err(|_| anyhow!("a thread that records a script has died"))?;
+        let gt = gt.map_err(|_| anyhow!("a thread that records a script has panicked"))?;
         let context = || format!("cannot score `{name}`");
         let (pred, gt) = (pred.with_context(context)?, gt.with_context(context)?);
         let scores = score(&pred, &gt, name, self.rules);
@@ -83,13 +83,13 @@ impl Scorer {
         Ok(self.recorder.record(job)?)
     }
 
-    /// How a ground truth is recorded.
+    /// The recorder's job for a ground truth.
     pub fn truth_job(&self, name: &str, gt: &str) -> Recordable {
         Recordable { script: script::read_back(gt), ..self.common(name) }
     }
 
     fn prediction(&self, name: &str, scripts: script::Scripts) -> Result<ChartRecords> {
-        // Scripts that set no seed must not agree with the truth by sharing its random numbers.
+        // Another seed than the truth's: scripts that set none must not agree by chance.
         let seed = 1;
         let common = self.common(name);
         self.record(&Recordable {

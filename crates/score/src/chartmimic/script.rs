@@ -5,7 +5,7 @@ use crate::python::strip;
 
 pub use crate::python::read_back;
 
-/// Where the appended save points. It is never written: the recorder keeps it in memory.
+/// The path of the appended `savefig`. It is never written: the recorder keeps the file in memory.
 pub const TARGET: &str = "/chartmimic/prediction.pdf";
 
 /// The scripts made of one response.
@@ -14,12 +14,12 @@ pub struct Scripts {
     /// The script that decides whether the code runs (docs/specs/chartmimic.md, 2.1); `None`
     /// without code.
     pub bare: Option<String>,
-    /// The script that the metrics look at, in the benchmark's `try` (docs/specs/chartmimic.md,
+    /// The script that the metrics record, in the benchmark's `try` (docs/specs/chartmimic.md,
     /// 2.2).
     pub wrapped: String,
 }
 
-/// The code in the first fence tagged `python`, exactly as it stands between the marks.
+/// The code in the first fence tagged `python`, verbatim.
 pub fn fenced(response: &str) -> Option<&str> {
     let start = response.find("```python")? + "```python".len();
     let length = response[start..].find("```")?;
@@ -31,7 +31,7 @@ pub fn of_response(response: &str, rules: Rules) -> Scripts {
     of_fence(fenced(response), rules)
 }
 
-/// The scripts of code that stood alone in a fence; empty code stands for a response without one.
+/// The scripts of the code of a fence; empty code stands for a response without a fence.
 pub fn of_code(code: &str, rules: Rules) -> Scripts {
     if code.is_empty() {
         return of_fence(None, rules);
@@ -39,8 +39,7 @@ pub fn of_code(code: &str, rules: Rules) -> Scripts {
     of_response(&format!("```python\n{code}\n```"), rules)
 }
 
-/// The scripts of what stood between the marks of a fence; `None` stands for a response without
-/// one.
+/// The scripts of the content of a fence; `None` stands for a response without a fence.
 pub fn of_fence(code: Option<&str>, rules: Rules) -> Scripts {
     let save = format!("plt.savefig(\"{TARGET}\")");
     let bare = code.filter(|c| !c.is_empty()).map(|c| format!("{}\n{save}", strip(&cut(c, rules))));
@@ -58,7 +57,8 @@ fn cut(code: &str, rules: Rules) -> String {
 }
 
 /// All before the first `plt.savefig(` and before the first `plt?show(`, where `?` is any
-/// character. Meant for single calls, but the benchmark's patterns run to the end of the text.
+/// character. The benchmark's patterns are meant for single calls, but match to the end of the
+/// text.
 fn official_cut(code: &str) -> &str {
     let code = code.find("plt.savefig(").map_or(code, |at| &code[..at]);
     let shows = code.match_indices("plt").map(|(at, _)| at).find(|&at| {

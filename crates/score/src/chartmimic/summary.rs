@@ -31,7 +31,7 @@ pub struct Failure {
     pub why: String,
 }
 
-/// A row of the benchmark's table, with what it rests on.
+/// A row of the benchmark's table, with counts and failures.
 #[derive(Serialize)]
 pub struct Summary {
     /// `chartmimic`.
@@ -50,9 +50,9 @@ pub struct Summary {
     pub answered: usize,
     /// Examples whose bare script left a picture.
     pub executed: usize,
-    /// Seconds that a script was given.
+    /// Time limit of a script in seconds.
     pub timeout_s: u64,
-    /// Examples of which a script met the time limit.
+    /// Examples of which a script exceeded the time limit.
     pub timed_out: usize,
     /// The row.
     pub row: Row,
@@ -64,7 +64,7 @@ pub struct Summary {
     pub judge: Option<Judgement>,
 }
 
-/// What was run.
+/// The parameters of the run, for the summary.
 pub struct Shown<'a> {
     pub mode: &'static str,
     pub responses: &'a Path,
@@ -74,7 +74,7 @@ pub struct Shown<'a> {
 }
 
 impl Summary {
-    /// Sums up examples.
+    /// Summarizes examples.
     pub fn new(shown: &Shown<'_>, examples: &BTreeMap<String, Example>, judge: Option<Judgement>) -> Self {
         let high = judge.as_ref().and_then(Judgement::high);
         let count = |test: &dyn Fn(&Example) -> bool| examples.values().filter(|e| test(e)).count();
@@ -127,7 +127,7 @@ fn row(examples: &BTreeMap<String, Example>, high: Option<&BTreeMap<String, f64>
     }
 }
 
-/// For people.
+/// The summary as a text table.
 pub fn table(s: &Summary) -> String {
     let columns = [
         ("Exec", Some(s.row.exec)),
@@ -140,7 +140,7 @@ pub fn table(s: &Summary) -> String {
         ("Overall", s.row.overall),
     ];
     let mut text = format!(
-        "ChartMimic, {} rules: {} of {} examples answered, {} executed, D = {}, limit {} s ({} met it)\n\
+        "ChartMimic, {} rules: {} of {} examples answered, {} executed, D = {}, limit {} s ({} timed out)\n\
          mean and 95 % interval over examples\n\n",
         s.mode, s.answered, s.examples, s.executed, s.total, s.timeout_s, s.timed_out
     );

@@ -1,4 +1,4 @@
-//! Scores worked out by hand, and the anchors of the spec.
+//! Scores computed by hand, and the numbers of the spec.
 
 use super::color::token_similarity;
 use super::script::{TARGET, fenced, of_code, of_response};
@@ -28,7 +28,7 @@ fn colors(list: &[(&str, &str)]) -> std::collections::BTreeSet<ColorToken> {
 #[test]
 fn texts_agree_as_multisets_of_exact_strings() {
     let of = |pred, gt, rules| text::score(&texts(pred), &texts(gt), rules);
-    // "a" twice against once: one agrees. "B" is not "b".
+    // "a" twice against once: one agrees. "B" and "b" differ.
     check(of("a|a|B", "a|b", Rules::Official), 1.0 / 3.0, 0.5, 0.4);
     check(of("", "", Rules::Official), 0.0, 0.0, 0.0);
     check(of("", "", Rules::Fixed), 1.0, 1.0, 1.0);
@@ -55,7 +55,7 @@ fn types_agree_up_to_the_smaller_count() {
 }
 
 #[test]
-fn the_anchors_of_the_colour_distance() {
+fn colour_distances_of_the_spec() {
     near(token_similarity("#FF0000", "#00FF00"), 0.13391619112314923);
     near(token_similarity("#1F77B4", "#FF7F0E"), 0.47566382499613336);
     // A value of 1.5e-07 is printed in the spec; black and white differ by nearly 100.
@@ -93,7 +93,7 @@ fn colours_are_matched_within_their_class() {
     let a = colors(&[("bar", "#FF0000"), ("bar", "#00FF00"), ("imshow", "viridis")]);
     let b = colors(&[("bar", "#00FF00"), ("line", "#FF0000"), ("imshow", "viridis")]);
     check(color::score(&a, &b, name, official).unwrap(), 2.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0);
-    // Crossed over is worse than straight; the better matching counts.
+    // Of the two matchings the better one counts.
     let c = colors(&[("bar", "#FE0000"), ("bar", "#00FE00"), ("imshow", "jet")]);
     let straight = token_similarity("#FF0000", "#FE0000") + token_similarity("#00FF00", "#00FE00");
     near(color::score(&a, &c, name, official).unwrap().precision, straight / 3.0);
@@ -175,7 +175,7 @@ fn the_wrapper_is_the_benchmarks() {
     assert_eq!(empty.wrapped, format!("try:\n    import matplotlib.pyplot as plt{end}"));
 }
 
-/// The best sum by trying every matching.
+/// The best sum, by trying every matching.
 fn tried(table: &[Vec<f64>], taken: &mut Vec<usize>) -> f64 {
     let Some(row) = table.get(taken.len()) else { return 0.0 };
     let mut best = f64::NEG_INFINITY;
@@ -209,7 +209,7 @@ proptest! {
 }
 
 #[test]
-fn twelve_colours_against_twelve_take_no_time() {
+fn twelve_colours_against_twelve_do_not_take_factorial_time() {
     let list = |shift: usize| {
         let hex: Vec<String> =
             (0..12).map(|i| format!("#{:06X}", (i * 1_385_711 + shift * 7919) % 0xFF_FFFF)).collect();

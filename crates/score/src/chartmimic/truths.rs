@@ -1,5 +1,5 @@
-//! Records of ground truths on disk, by the hash of everything that decides them, so that the next
-//! model does not run these scripts again.
+//! Cached records of ground truths, by the hash of everything that decides them, so that scoring
+//! another model does not run these scripts again.
 
 use crate::chartmimic::scorer::Scorer;
 use crate::files::{self, hash};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use vsdpo_artifact::{ChartRecords, ColorToken, GridCell};
 
-/// The records as a file.
+/// The records as stored in a file.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     text: Vec<String>,
@@ -34,7 +34,7 @@ impl Truths {
         Ok(Self { folder, identity: scorer.identity(), hits: AtomicUsize::new(0) })
     }
 
-    /// Ground truths that did not have to run.
+    /// Ground truths that were in the cache.
     pub fn hits(&self) -> usize {
         self.hits.load(Ordering::Relaxed)
     }
@@ -50,7 +50,7 @@ impl Truths {
             return Ok(Arc::new(known.into()));
         }
         let records = scorer.record(&job)?;
-        // What went wrong may have been the machine's fault, as a time limit is.
+        // Errors may be transient, such as a time limit on a busy machine.
         if records.remarks.is_empty() {
             files::replace(&path, &serde_json::to_vec(&Stored::from(&records))?)?;
         }

@@ -1,4 +1,4 @@
-//! How alike two pictures look: structural similarity of small grey copies.
+//! Visual similarity of two pictures: structural similarity of small grey copies.
 //!
 //! The paper names a visual score of charts without a formula; this one is ours. Both pictures are
 //! put on white, made grey (Rec. 601) and shrunk by averaging areas to one grid, whose longer side
@@ -6,8 +6,8 @@
 //! compared stretched. Then the index of Wang et al. (2004): Gaussian windows of 11 x 11 with
 //! deviation 1.5, K1 = 0.01, K2 = 0.03, averaged over all windows that lie inside. Negative values
 //! count as 0. At this scale an axes that is a few pixels elsewhere costs little, and a swapped
-//! kind of chart or colour much; texts are not read. A network that says what is shown (CLIP) is
-//! the caller's to ask, and to average with this.
+//! kind of chart or colour much; texts are not read. The caller may average this with the
+//! similarity of CLIP, which compares the content.
 
 use vsdpo_artifact::Image;
 
@@ -17,8 +17,8 @@ pub const GRID: usize = 128;
 const RADIUS: usize = 5;
 const SIGMA: f64 = 1.5;
 
-/// Similarity of a picture to the reference, from 0 to 1; 1 for equal pictures. A picture without
-/// pixels is like nothing.
+/// Similarity of a picture to the reference, from 0 to 1; 1 for equal pictures, 0 if one
+/// has no pixels.
 pub fn similarity(pred: &Image, reference: &Image) -> f64 {
     let (w, h) = (reference.width as usize, reference.height as usize);
     if w == 0 || h == 0 || pred.width == 0 || pred.height == 0 {
@@ -171,7 +171,7 @@ mod tests {
         };
         assert!((similarity(&disc(400, 300), &disc(400, 300)) - 1.0).abs() < 1e-12);
         assert!(similarity(&disc(800, 600), &disc(400, 300)) > 0.97);
-        // A clear picture is white, and a disc is not like nothing.
+        // A transparent picture counts as white.
         let clear = image(400, 300, |_, _| [0, 0, 0, 0]);
         let white = image(400, 300, |_, _| [255; 4]);
         assert_eq!(similarity(&clear, &white), 1.0);

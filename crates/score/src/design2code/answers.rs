@@ -1,4 +1,4 @@
-//! A model's answers as a folder of predictions, as the benchmark's own scripts write one.
+//! Writes a model's answers as a folder of pages, as the benchmark's own scripts do.
 
 use crate::files;
 use crate::report::Reporter;
@@ -13,13 +13,13 @@ struct Line {
     response: String,
 }
 
-/// Writes the pages of `responses`, lines of `{"name", "response"}`, into `out`, with the picture
-/// that they may show; gives their folder.
+/// Writes the pages of `responses`, lines of `{"name", "response"}`, into a folder in `out`, with
+/// the placeholder picture, and returns that folder.
 pub fn write_pages(responses: &Path, data: &Path, out: &Path, reporter: &dyn Reporter) -> Result<PathBuf> {
     let folder = out.join("pages");
     let cannot = || format!("cannot write the folder `{}`", folder.display());
     if folder.exists() {
-        // Pages of answers that hold no more.
+        // Pages of earlier answers.
         std::fs::remove_dir_all(&folder).with_context(cannot)?;
     }
     files::make_folder(&folder)?;
@@ -27,7 +27,7 @@ pub fn write_pages(responses: &Path, data: &Path, out: &Path, reporter: &dyn Rep
         .with_context(|| format!("cannot read `{}`", responses.display()))?;
     for line in text.lines() {
         let line: Line = serde_json::from_str(line)
-            .map_err(|e| anyhow!("`{}`: {e}: remove the file to ask again", responses.display()))?;
+            .map_err(|e| anyhow!("`{}`: {e}; help: remove the file to ask again", responses.display()))?;
         std::fs::write(folder.join(format!("{}.html", line.name)), page(&line.response))
             .with_context(cannot)?;
     }
@@ -40,8 +40,8 @@ pub fn write_pages(responses: &Path, data: &Path, out: &Path, reporter: &dyn Rep
     Ok(folder)
 }
 
-/// The page of a reply, found as by the benchmark's scripts: without a fence at the very ends and
-/// the word `html` behind it, from the first `<!DOCTYPE` on, up to the first `</html>`.
+/// The page in a reply, extracted as by the benchmark's scripts: without a fence at the very ends
+/// and its tag `html`, from the first `<!DOCTYPE` on, up to the first `</html>`.
 fn page(reply: &str) -> String {
     let mut page = reply.strip_prefix("```").map_or(reply, str::trim);
     page = page.strip_suffix("```").map_or(page, str::trim);

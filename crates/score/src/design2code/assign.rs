@@ -1,7 +1,7 @@
-//! The cheapest one-to-one matching of rows to columns, with SciPy's choice among equals
+//! The cheapest one-to-one matching of rows to columns, with SciPy's choice among ties
 //! (docs/specs/design2code.md, 10).
 
-/// How much of the best neighbours a pair's cost takes over, and from which cost on.
+/// Share of its best neighbours' costs that is added to a pair's cost, if that is below [`ALIKE`].
 const CONTEXT: f64 = 0.1;
 const ALIKE: f64 = -0.5;
 
@@ -20,7 +20,7 @@ pub fn assign(costs: &[Vec<f64>]) -> Vec<(usize, usize)> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row<'a> {
     pub costs: &'a [f64],
-    /// Rows of one kind are equal; that two of other kinds are not is not said.
+    /// Rows of one kind are equal; rows of different kinds may be equal too.
     pub kind: usize,
 }
 
@@ -29,13 +29,13 @@ pub fn paid(table: &[Vec<f64>]) -> Vec<f64> {
     assign(table).into_iter().map(|(row, column)| table[row][column]).collect()
 }
 
-/// Columns as rows.
+/// The transposed table.
 pub fn transposed(costs: &[Vec<f64>]) -> Vec<Vec<f64>> {
     let columns = costs.first().map_or(0, Vec::len);
     (0..columns).map(|c| costs.iter().map(|row| row[c]).collect()).collect()
 }
 
-/// Costs of pairs that are alike, lowered by a share of the two best costs around each.
+/// The costs; those of similar pairs are lowered by a share of the two best costs around each.
 pub fn in_context(costs: &[Vec<f64>]) -> Vec<Vec<f64>> {
     let columns = costs.first().map_or(0, Vec::len);
     let lowered = |r: usize, c: usize| {
@@ -68,13 +68,13 @@ pub(super) struct Matching {
 }
 
 impl Matching {
-    /// Of so many rows and at least as many columns, none of them matched yet.
+    /// An empty matching of so many rows and at least as many columns.
     pub fn open(rows: usize, columns: usize) -> Self {
         let (u, v) = (vec![0.0; rows], vec![0.0; columns]);
         Self { u, v, column_of: vec![None; rows], row_of: vec![None; columns] }
     }
 
-    /// All rows of a table with at least as many columns, one after the other.
+    /// The matching of all rows of a table with at least as many columns.
     pub fn of(rows: &[Row]) -> Self {
         let mut matching = Self::open(rows.len(), rows.first().map_or(0, |row| row.costs.len()));
         for row in 0..rows.len() {
@@ -83,7 +83,7 @@ impl Matching {
         matching
     }
 
-    /// Takes a row out, for [`Self::add`] to put it back at another cost.
+    /// Removes a row, so that [`Self::add`] can add it again with other costs.
     pub fn remove(&mut self, row: usize) {
         if let Some(column) = self.column_of[row].take() {
             self.row_of[column] = None;
@@ -95,12 +95,12 @@ impl Matching {
     pub fn add(&mut self, rows: &[Row], row: usize) {
         let mut paths = Paths::new(&self.v);
         let (mut at, mut low) = (row, 0.0_f64);
-        let mut seen = Vec::new();
+        let mut visited = Vec::new();
         let sink = loop {
-            // A row that is equal to one that is as far away leads to nothing that is nearer.
+            // A row that equals a visited one at the same distance gives no shorter path.
             let like = (rows[at].kind, low.to_bits(), self.u[at].to_bits());
-            if !seen.contains(&like) {
-                seen.push(like);
+            if !visited.contains(&like) {
+                visited.push(like);
                 paths.lengthen(at, rows[at].costs, low, self.u[at]);
             }
             let Some((column, length)) = paths.nearest(&self.row_of) else { return };
@@ -137,8 +137,8 @@ struct Paths {
     v: Vec<f64>,
     /// Columns in the order in which they were taken, with their lengths.
     taken: Vec<(usize, f64)>,
-    /// The columns that are not taken, and where each stands in this list: SciPy's order among
-    /// equals.
+    /// The columns that are not taken, and the place of each in this list: SciPy's order among
+    /// ties.
     list: Vec<usize>,
     place: Vec<usize>,
 }
@@ -156,8 +156,8 @@ impl Paths {
         }
     }
 
-    /// Through row `at`, which is `low` away and has the price `u`. The order of the sum is
-    /// SciPy's.
+    /// Extends the paths through row `at`, whose distance is `low` and whose price is `u`. The
+    /// order of the sum is SciPy's.
     fn lengthen(&mut self, at: usize, costs: &[f64], low: f64, u: f64) {
         let columns = self.open.iter_mut().zip(&mut self.from).zip(costs).zip(&self.v);
         for (((open, from), cost), v) in columns {
@@ -167,7 +167,7 @@ impl Paths {
         }
     }
 
-    /// Takes the nearest column. Among equals this is the last free one of the list, or else the
+    /// Takes the nearest column. Among ties this is the last free one of the list, or else the
     /// first.
     fn nearest(&mut self, row_of: &[Option<usize>]) -> Option<(usize, f64)> {
         let low = least(&self.open);
@@ -178,7 +178,7 @@ impl Paths {
             None => self.open.len() + self.place[c],
             Some(_) => self.open.len() - 1 - self.place[c],
         };
-        // A look at whole chunks first is several times faster: few columns are the nearest.
+        // Checking whole chunks first is several times faster: few columns are the nearest.
         let chunks = self.open.chunks(16).zip((0..).step_by(16));
         let near = chunks.filter(|(chunk, _)| chunk.iter().fold(false, |any, &length| any | (length == low)));
         let equals = near.flat_map(|(chunk, at)| (at..at + chunk.len()).filter(|&c| self.open[c] == low));
@@ -194,7 +194,7 @@ impl Paths {
     }
 }
 
-/// The least value, in lanes because one chain of comparisons would wait for each of them.
+/// The least value, computed in lanes: one chain of comparisons would be sequential.
 fn least(values: &[f64]) -> f64 {
     let (chunks, rest) = values.as_chunks::<8>();
     let mut low = [f64::INFINITY; 8];

@@ -1,8 +1,8 @@
-//! Text blocks: which pixels are whose characters (docs/specs/design2code.md, 7 and 8).
+//! Text blocks: which pixels belong to which text (docs/specs/design2code.md, 7 and 8).
 //!
 //! Every element's text has a colour of its own on the recoloured screenshots, and between the two
-//! of them this colour moves by a known step: where a pixel moves along, it is text, and its colour
-//! says whose.
+//! of them this colour changes by a known step: a pixel that changes by this step is text, and its
+//! colour identifies the element.
 
 use super::items::Item;
 use std::collections::{BTreeMap, HashMap};
@@ -18,7 +18,7 @@ const COLOR_TOLERANCE: u8 = 4;
 /// The screenshots of one page.
 #[derive(Clone, Debug)]
 pub struct Screenshots {
-    /// As it is.
+    /// Without recolouring.
     pub plain: Image,
     /// Recoloured with offset 0.
     pub recolored: Image,
@@ -35,7 +35,7 @@ pub(crate) fn joined(one: &TextBlock, next: &TextBlock) -> TextBlock {
     TextBlock { text: format!("{} {}", one.text, next.text), bbox, color: std::array::from_fn(mean) }
 }
 
-/// The blocks of the items that left pixels, in order. None at all if the recoloured screenshots
+/// The blocks of the items that have text pixels, in order. Empty if the recoloured screenshots
 /// differ in size, or if text lies where the plain screenshot has no pixels.
 pub fn blocks(items: &[Item], shots: &Screenshots) -> Vec<TextBlock> {
     let inks = inks(shots);
@@ -56,7 +56,7 @@ pub fn blocks(items: &[Item], shots: &Screenshots) -> Vec<TextBlock> {
     blocks
 }
 
-/// Blocks with exactly equal boxes become one, where the first of them stood.
+/// Merges blocks with exactly equal boxes into the first of them.
 pub fn merged_by_box(blocks: Vec<TextBlock>) -> Vec<TextBlock> {
     let mut places: HashMap<[u64; 4], usize> = HashMap::new();
     let mut merged: Vec<TextBlock> = Vec::new();
@@ -81,13 +81,13 @@ fn rgb(color: &str) -> Option<[u8; 3]> {
     Some([r, g, b])
 }
 
-/// What is known of some text pixels.
+/// Statistics of some text pixels.
 #[derive(Clone, Copy)]
 struct Ink {
-    /// Left, top, right, bottom; the last two lie inside.
+    /// Left, top, right, bottom; all inclusive.
     bounds: [u32; 4],
     pixels: u64,
-    /// Of the plain screenshot's channels.
+    /// Sums of the plain screenshot's channels.
     sum: [u64; 3],
     /// Whether the plain screenshot has no such pixel.
     outside: bool,

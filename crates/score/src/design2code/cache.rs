@@ -1,5 +1,4 @@
-//! The text blocks of references, kept from run to run: a reference does not change from candidate
-//! to candidate.
+//! Cached text blocks of references, which are the same for every candidate.
 
 use crate::files::{self, hash_bytes};
 use anyhow::Result;
@@ -10,39 +9,39 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use vsdpo_artifact::{Image, TextBlock};
 use vsdpo_render::MAX_BESIDE;
 
-/// What the metric reads of one page.
+/// The data of one page that the metric compares.
 pub struct PageText {
     /// The text blocks.
     pub blocks: Vec<TextBlock>,
-    /// The plain screenshot; none of a page from the cache, of which `features` are known if they
+    /// The plain screenshot. `None` for a page from the cache, whose `features` are stored if they
     /// are needed.
     pub plain: Option<Image>,
     /// CLIP's vector of the screenshot without texts.
     pub features: Option<Vec<f32>>,
     /// URLs that it requested and did not get.
     pub unmet: Vec<String>,
-    /// The files beside it.
+    /// The files of its folder that it requested.
     pub beside: Beside,
     /// Screenshots that failed once.
     pub retried: usize,
 }
 
-/// The files beside a page that it asked for, by name: the hash of each, or nothing where there is
-/// none.
+/// The files of its folder that a page requested, by name: the hash of each, `None` if it does not
+/// exist.
 pub type Beside = BTreeMap<String, Option<String>>;
 
-/// The files that a page has requested, as they are now.
+/// The requested files with their present hashes.
 pub fn beside<'a>(folder: Option<&Path>, names: impl IntoIterator<Item = &'a String>) -> Beside {
     let content = |name: &String| Some(hash_bytes(&[&std::fs::read(folder?.join(name)).ok()?]));
     names.into_iter().map(|name| (name.clone(), content(name))).collect()
 }
 
-/// Whether these are all the files that decide a page's picture, and are what they were.
+/// Whether the requested files have the hashes `then`, and none was left out of the list.
 pub fn unchanged(folder: Option<&Path>, then: &Beside) -> bool {
     then.len() < MAX_BESIDE && beside(folder, then.keys()) == *then
 }
 
-/// A folder of references by the content of their pages.
+/// A folder of cached references.
 pub struct ReferenceCache {
     folder: PathBuf,
     hits: AtomicUsize,
@@ -75,12 +74,12 @@ impl ReferenceCache {
         Ok(Self { folder, hits: AtomicUsize::new(0) })
     }
 
-    /// References that were known.
+    /// References that were found.
     pub fn hits(&self) -> usize {
         self.hits.load(Ordering::Relaxed)
     }
 
-    /// The reference of a key, if it is known and the files beside its page are what they were.
+    /// The reference of a key, if it is cached and the files that it requested have not changed.
     pub fn get(&self, key: &str, folder: Option<&Path>) -> Option<PageText> {
         let stored: Stored = serde_json::from_slice(&std::fs::read(self.path(key)).ok()?).ok()?;
         let holds = unchanged(folder, &stored.beside);
@@ -88,7 +87,7 @@ impl ReferenceCache {
         holds.then(|| stored.into())
     }
 
-    /// Keeps a reference.
+    /// Stores a reference.
     ///
     /// # Errors
     /// Returns an error if the file cannot be written.
@@ -141,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_survives_the_file_while_the_files_beside_its_page_do() {
+    fn a_page_is_read_back_until_a_file_that_it_requested_changes() {
         let dir = tempfile::tempdir().unwrap();
         let pages = tempfile::tempdir().unwrap();
         std::fs::write(pages.path().join("rick.jpg"), b"one").unwrap();
@@ -166,5 +165,30 @@ mod tests {
         assert!(cache.get("k", Some(pages.path())).is_some());
         std::fs::write(pages.path().join("rick.jpg"), b"two").unwrap();
         assert!(cache.get("k", Some(pages.path())).is_none());
+    }
+
+    #[test]
+    fn a_copy_of_a_folder_is_known_and_a_folder_with_another_picture_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = |name: &str, picture: &[u8]| {
+            let folder = dir.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            std::fs::write(folder.join("a.png"), picture).unwrap();
+            folder
+        };
+        let (first, copy, other) =
+            (folder("first", b"red"), folder("copy", b"red"), folder("other", b"blue"));
+        let page = PageText {
+            blocks: Vec::new(),
+            plain: None,
+            features: None,
+            unmet: Vec::new(),
+            beside: beside(Some(&first), &["a.png".to_owned()]),
+            retried: 0,
+        };
+        let cache = ReferenceCache::open(&dir.path().join("cache")).unwrap();
+        cache.put("k", &page).unwrap();
+        assert!(cache.get("k", Some(&copy)).is_some());
+        assert!(cache.get("k", Some(&other)).is_none());
     }
 }

@@ -1,19 +1,18 @@
-//! What happens to a candidate's page before anything else (docs/specs/design2code.md, 3): a
-//! runaway repetition is cut off, a fragment becomes a page, and what is left goes through the
-//! parser once.
+//! Cleaning of a candidate's page (docs/specs/design2code.md, 3): a runaway repetition is cut off,
+//! a fragment becomes a page, and the result is parsed and written once.
 
 use super::html::{Content, Document, PageError};
 use super::ratio::{Alphabet, Indexed};
 use crate::python::read_back;
 use std::collections::HashMap;
 
-/// Characters of a chunk; as many bits must fit into a number.
+/// Characters of a chunk; at most the bits of a `u128`.
 const CHUNK: usize = 100;
-/// Chunks at least this alike count as the same.
+/// Similarity from which two chunks count as the same.
 const ALIKE: f64 = 0.8;
-/// So many of the same chunk are a runaway repetition.
+/// Number of equal chunks from which they are a runaway repetition.
 const RUNAWAY: usize = 5;
-/// So many equal elements may stay.
+/// Number of equal elements that are kept.
 const EQUAL: u32 = 50;
 
 /// The text of a page's file, with line feeds for every kind of line end.
@@ -21,7 +20,7 @@ pub fn read(bytes: &[u8]) -> Result<String, PageError> {
     Ok(read_back(std::str::from_utf8(bytes)?))
 }
 
-/// The page that the metric looks at, of a page from [`read`].
+/// The page that the metric compares, from a page of [`read`].
 pub fn clean(page: &str) -> Result<String, PageError> {
     let page = without_repetition(page);
     // Everything from a `<html` up to some `>` is a tag.
@@ -32,16 +31,17 @@ pub fn clean(page: &str) -> Result<String, PageError> {
     Ok(document.to_string())
 }
 
-/// The page up to where a chunk of its text begins that comes again and again. Until something is
-/// cut, the place is compared with the length of the *text*, though it is one in the page.
+/// The page up to the first occurrence of a chunk of text that is repeated [`RUNAWAY`] times. As in
+/// the benchmark, the place in the page is compared with the length of the *text* until something
+/// is cut.
 fn without_repetition(page: &str) -> &str {
     let (text, places) = text_of(page);
     let length = places.len();
     let mut cut = length;
-    let mut seen: Vec<Chunk> = Vec::new();
+    let mut chunks: Vec<Chunk> = Vec::new();
     for (i, chunk) in Alphabet::default().read(&text).chunks(CHUNK).enumerate() {
-        let Some(known) = seen.iter_mut().find(|known| known.is_like(chunk)) else {
-            seen.push(Chunk::new(chunk, i));
+        let Some(known) = chunks.iter_mut().find(|known| known.is_like(chunk)) else {
+            chunks.push(Chunk::new(chunk, i));
             continue;
         };
         known.count += 1;
@@ -56,14 +56,14 @@ fn without_repetition(page: &str) -> &str {
     page.char_indices().nth(cut).map_or(page, |(at, _)| &page[..at])
 }
 
-/// The page without the tags that stand on one line; and where in the page each character of that
-/// is met first when both are read along, which may be in a tag. Both count characters.
+/// The page without the tags that lie on one line; and for each character of the result its place
+/// in the page, found by reading both in parallel, which may be in a tag. Places count characters.
 fn text_of(page: &str) -> (String, Vec<usize>) {
     let mut text = String::new();
     let mut rest = page;
     while let Some(open) = rest.find('<') {
         let stop = rest[open..].find(['>', '\n']).map_or(rest.len(), |n| open + n);
-        // Without an end on its line, the sign is text, and so is all that follows it there.
+        // Without an end on its line, `<` and the rest of the line are text.
         let (keep, next) = if rest[stop..].starts_with('>') { (open, stop + 1) } else { (stop, stop) };
         text.push_str(&rest[..keep]);
         rest = &rest[next..];
@@ -77,11 +77,11 @@ fn text_of(page: &str) -> (String, Vec<usize>) {
 /// A chunk that others are compared with.
 struct Chunk {
     text: Indexed,
-    /// Where each character stands, as bits.
+    /// The places of each character, as bits.
     places: HashMap<u32, u128>,
     /// Which chunk it is.
     first: usize,
-    /// How often it or one like it came.
+    /// Number of chunks like it, itself included.
     count: usize,
 }
 
@@ -112,7 +112,7 @@ impl Chunk {
     }
 }
 
-/// Removes every element after the fiftieth that is written the same, with all in it.
+/// Removes every element, with its content, after the fiftieth that is written the same.
 fn prune(document: &mut Document) {
     let (written, places) = document.written();
     let mut counts: HashMap<&str, u32> = HashMap::new();
@@ -164,13 +164,13 @@ mod tests {
         assert_eq!(clean(&page(60)).unwrap(), page(50).replace("</i><u>x</u>", "</i>"));
     }
 
-    /// A hundred characters that are not alike for different letters.
+    /// A hundred times one letter; chunks of different letters are not similar.
     fn chunk(c: char) -> String {
         c.to_string().repeat(100)
     }
 
     #[test]
-    fn what_comes_five_times_is_cut_where_it_began() {
+    fn a_chunk_that_occurs_five_times_is_cut_where_it_begins() {
         let of = |n| without_repetition(&format!("{}{}z", chunk('a'), chunk('b').repeat(n))).to_owned();
         assert_eq!(of(4), format!("{}{}z", chunk('a'), chunk('b').repeat(4)));
         assert_eq!(of(5), chunk('a'));
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_on_one_line_are_no_text() {
+    fn tags_on_one_line_are_not_text() {
         let text = |page| text_of(page).0;
         assert_eq!(text("a<b>c<d\n>e<<f>>g<"), "ac<d\n>e>g<");
         assert_eq!(text_of("<a>b<a>a").1, [3, 5]);

@@ -3,10 +3,10 @@
 
 use crate::python::is_space;
 
-/// Longer ones are not read.
+/// Characters of a colour at most.
 const LONGEST: usize = 100;
 
-/// Red, green, blue and perhaps alpha. Nothing keeps them below 256.
+/// Red, green, blue and possibly alpha; values may exceed 255.
 pub(super) fn channels(color: &str) -> Option<Vec<i64>> {
     if color.chars().count() > LONGEST {
         return None;
@@ -40,7 +40,7 @@ fn share(text: &str) -> Option<i64> {
     Some(((whole(text.strip_suffix('%')?)? * 255) as f64 / 100.0 + 0.5) as i64)
 }
 
-/// Digits, then perhaps a point, then perhaps more digits.
+/// Digits, optionally followed by a point and more digits.
 fn decimal(text: &str) -> Option<f64> {
     let plain = text.starts_with(|c: char| c.is_ascii_digit());
     text.parse().ok().filter(|_| plain && text.chars().all(|c| c.is_ascii_digit() || c == '.'))
@@ -93,7 +93,7 @@ fn hsv(h: f64, s: f64, v: f64) -> [f64; 3] {
     }
 }
 
-/// The colour that CSS calls so, as 0xRRGGBB.
+/// The colour of a CSS name, as 0xRRGGBB.
 fn named(name: &str) -> Option<i64> {
     let mut words = NAMES.split_ascii_whitespace();
     while let (Some(known), Some(color)) = (words.next(), words.next()) {

@@ -1,12 +1,13 @@
 //! The benchmark's folder (docs/specs/design2code.md, 15): `N.html` and `N.png` per example, `gN`
-//! in the hard set, with `rick.jpg` beside.
+//! in the hard set, and `rick.jpg`.
 
-use super::scorer::{self as pages, Page};
+use super::scorer;
+use super::unscored::Unscored;
 use crate::questions::{Question, Questions};
 use crate::report::Reporter;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
-use vsdpo_artifact::Domain;
+use vsdpo_artifact::{Domain, Source};
 use vsdpo_data::DESIGN2CODE_PROMPT;
 
 /// An example: its name and its page.
@@ -18,8 +19,8 @@ pub struct Example {
 
 impl Example {
     /// The page that is to be reproduced.
-    pub fn page(&self) -> Result<Page> {
-        pages::read(&self.page)
+    pub fn page(&self) -> Result<Result<Source, Unscored>> {
+        scorer::read(&self.page)
     }
 
     /// Its screenshot as published, if it is there.
@@ -32,7 +33,8 @@ impl Example {
 pub fn examples(folder: &Path) -> Result<Vec<Example>> {
     let shown = folder.display();
     let help = "give the folder with N.html and N.png, such as testset_final";
-    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot list `{shown}`: {help}"))?;
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("cannot list `{shown}`; help: {help}"))?;
     let mut examples = Vec::new();
     for entry in entries {
         let page = entry.with_context(|| format!("cannot list `{shown}`"))?.path();
@@ -42,7 +44,7 @@ pub fn examples(folder: &Path) -> Result<Vec<Example>> {
         }
     }
     if examples.is_empty() {
-        bail!("`{shown}` holds no N.html: {help}");
+        bail!("`{shown}` holds no N.html; help: {help}");
     }
     examples.sort_by_cached_key(|example| order(&example.name));
     Ok(examples)
@@ -61,25 +63,25 @@ fn order(name: &str) -> (String, u64, String) {
     (letters.to_owned(), name[letters.len()..].parse().unwrap_or(0), name.to_owned())
 }
 
-/// The examples with a screenshot as questions, for `ask`. The others are told of: a model cannot
-/// be asked.
+/// Passes the examples with a screenshot as questions to `ask`. A note gives the number of the
+/// others.
 pub fn questions<T>(
     examples: &[Example],
     reporter: &dyn Reporter,
     ask: impl FnOnce(&Questions) -> Result<T>,
 ) -> Result<T> {
-    let seen: Vec<(&Example, PathBuf)> = examples.iter().filter_map(|e| Some((e, e.picture()?))).collect();
-    let blind = examples.len() - seen.len();
-    if blind > 0 {
-        reporter.note(&format!("note: {blind} examples have no PNG, and stay without an answer"));
+    let asked: Vec<(&Example, PathBuf)> = examples.iter().filter_map(|e| Some((e, e.picture()?))).collect();
+    let left_out = examples.len() - asked.len();
+    if left_out > 0 {
+        reporter.note(&format!("note: {left_out} examples have no PNG and are not asked"));
     }
     let get = |i: usize| {
-        let (example, picture) = &seen[i];
+        let (example, picture) = &asked[i];
         let bytes = std::fs::read(picture).with_context(|| format!("cannot read `{}`", picture.display()))?;
         let name = example.name.clone();
         Ok(Question { name, domain: Domain::Web, prompt: DESIGN2CODE_PROMPT.into(), pictures: vec![bytes] })
     };
-    ask(&Questions { count: seen.len(), get: &get })
+    ask(&Questions { count: asked.len(), get: &get })
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
-//! A folder of predicted pages, scored as the benchmark does, and resumable.
+//! Scores a folder of predicted pages as the benchmark does. An interrupted run can resume.
 
 use super::cache::{Beside, unchanged};
 use super::example::{Example, Status};
 use super::print::{as_json, error};
-use super::scorer::{self, Both, Cause, Page, PageScorer, PageScorerConfig};
+use super::scorer::{self, Both, PageScorer, PageScorerConfig};
 use super::summary::{Shown, Summary};
+use super::unscored::{Cause, Unscored};
 use super::{answers, dataset, unpack};
 use crate::files::{self, hash_bytes};
 use crate::questions::Asked;
@@ -14,13 +15,14 @@ use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use vsdpo_artifact::Source;
 use vsdpo_data::DESIGN2CODE_PLACEHOLDER as PLACEHOLDER;
 
 /// Where the pages come from.
 pub enum Predictions<'a> {
     /// A folder of pages, named as the benchmark's.
     Folder(&'a Path),
-    /// A model that is asked first.
+    /// A model that is asked before scoring.
     Model(&'a Asked<'a>),
 }
 
@@ -36,7 +38,7 @@ pub struct EvalConfig<'a> {
     pub out: &'a Path,
 }
 
-/// What a run works on.
+/// The state of a run.
 struct Run<'a> {
     examples: &'a [dataset::Example],
     data: &'a Path,
@@ -46,12 +48,12 @@ struct Run<'a> {
     reporter: &'a dyn Reporter,
 }
 
-/// Scores the pages; results are in the folder as they come. Screenshots that failed are counted in
-/// the summary.
+/// Scores the pages; each result is written to the folder at once. The summary counts failed
+/// screenshots.
 ///
 /// # Errors
-/// Returns an error for input that cannot be read, and if rendering itself fails; what was scored
-/// until then is kept.
+/// Returns an error for input that cannot be read, and if rendering itself fails. The examples
+/// scored before it are kept.
 pub fn evaluate(config: EvalConfig, reporter: &dyn Reporter) -> Result<Summary> {
     let EvalConfig { data, predictions, scorer, out } = config;
     let _lock = results::lock(out)?;
@@ -78,7 +80,8 @@ pub fn evaluate(config: EvalConfig, reporter: &dyn Reporter) -> Result<Summary> 
     Ok(summary)
 }
 
-/// Tells what would otherwise look like many bad predictions.
+/// Checks that the folder holds predictions of this data, and the placeholder picture: mistakes
+/// that would otherwise only show as low scores.
 fn check(
     examples: &[dataset::Example],
     data: &Path,
@@ -89,7 +92,7 @@ fn check(
     if !examples.iter().any(|e| page(predictions, &e.name).is_file()) {
         let (first, data) = (&examples[0].name, data.display());
         bail!(
-            "`{shown}` holds no page of `{data}`, such as {first}.html: give the folder with the model's pages"
+            "`{shown}` holds no page of `{data}`, such as {first}.html; help: give the folder with the model's pages"
         );
     }
     if data.join(PLACEHOLDER).is_file() && !predictions.join(PLACEHOLDER).is_file() {
@@ -104,19 +107,19 @@ fn page(predictions: &Path, name: &str) -> PathBuf {
     predictions.join(format!("{name}.html"))
 }
 
-/// What decides the score of a page: its text, or why it has none.
-fn page_bytes(page: &Page) -> &[u8] {
+/// The part of an example's key for one page: its text, or why it cannot be scored.
+fn page_bytes(page: &Result<Source, Unscored>) -> &[u8] {
     page.as_ref().map_or_else(|unscored| unscored.why.as_bytes(), |source| source.text.as_bytes())
 }
 
 /// Both pages of an example.
 enum Pair {
-    Both(Page, Page),
+    Both(Result<Source, Unscored>, Result<Source, Unscored>),
     None(Status, String),
 }
 
 impl Run<'_> {
-    /// Scores what the folder of results does not know yet; the lines by name.
+    /// Scores the examples that have no current line yet; returns all lines by name.
     fn score(mut self, out: &Path) -> Result<BTreeMap<String, Example>> {
         for example in self.examples {
             self.keys.insert(&example.name, self.key(example)?);
@@ -134,7 +137,7 @@ impl Run<'_> {
         Ok(results.into_examples())
     }
 
-    /// Whether a line would come out the same again. A screenshot that failed is no result.
+    /// Whether a line is still current. A failed screenshot is tried again.
     fn holds(&self, line: &Example) -> bool {
         self.keys.get(line.name.as_str()) == Some(&line.key)
             && line.status != Status::Failed
@@ -142,7 +145,8 @@ impl Run<'_> {
             && unchanged(Some(self.data), &line.beside.r#ref)
     }
 
-    /// What decides an example's line, but for the files beside its pages.
+    /// A hash of everything that decides an example's line, except the files that its pages
+    /// request.
     fn key(&self, example: &dataset::Example) -> Result<String> {
         let identity = [self.scorer.identity().as_bytes(), example.name.as_bytes()];
         Ok(match self.pair(example)? {
@@ -171,8 +175,10 @@ impl Run<'_> {
             Pair::Both(cand, reference) => match self.scorer.score(&cand, &reference)? {
                 Ok(scored) => (Status::Scored, scored.beside.clone(), as_json(&scored)),
                 Err(unscored) => {
-                    let failed = unscored.cause == Cause::Capture;
-                    let status = if failed { Status::Failed } else { Status::Raised };
+                    let status = match unscored.cause {
+                        Cause::Page => Status::Raised,
+                        Cause::Screenshot => Status::Failed,
+                    };
                     (status, Both::default(), error(&unscored.why))
                 }
             },

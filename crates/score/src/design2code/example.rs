@@ -1,11 +1,11 @@
-//! What is kept of an example.
+//! The stored result of an example.
 
 use super::scorer::Both;
 use crate::design2code::cache::Beside;
 use crate::results::Named;
 use serde::{Deserialize, Serialize};
 
-/// How it went with an example.
+/// The outcome of scoring an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -18,7 +18,7 @@ pub enum Status {
     Failed,
 }
 
-/// The five scores, from 0 to 1; of an example without scores there are none.
+/// The five scores, from 0 to 1; `None` for an example without scores.
 #[derive(Clone, Deserialize)]
 pub struct Example {
     pub key: String,
@@ -30,7 +30,7 @@ pub struct Example {
     pub text: Option<f64>,
     pub position: Option<f64>,
     pub color: Option<f64>,
-    /// `None` without weights, too.
+    /// Also `None` without weights of CLIP.
     pub clip: Option<f64>,
     pub overall: Option<f64>,
     pub overall_without_clip: Option<f64>,

@@ -1,15 +1,15 @@
-//! What a merge brings (docs/specs/design2code.md, 10).
+//! The gain of a merge (docs/specs/design2code.md, 10).
 
 use std::collections::HashMap;
 use std::iter::repeat_n;
 
-/// A merge must bring more than this.
+/// A merge is made if its gain is above this.
 pub(super) const GAIN: f64 = 0.05;
-/// Gains that are further than this below [`GAIN`] are so in any order of summing.
+/// A gain that is lower than [`GAIN`] by more than this is below [`GAIN`] in any order of summing.
 pub(super) const ROUNDING: f64 = 1e-9;
 
-/// By how much the mean cost falls among the costs that are not in both lists; 0 where the least
-/// cost does not fall as well.
+/// The decrease of the mean over the costs that are not in both lists; 0 if the least cost does not
+/// decrease as well.
 pub(super) fn gain(before: &[f64], after: &[f64]) -> f64 {
     let (lost, won) = (surplus(before, after), surplus(after, before));
     let mean = |costs: &[f64]| costs.iter().sum::<f64>() / costs.len().max(1) as f64;
@@ -18,8 +18,8 @@ pub(super) fn gain(before: &[f64], after: &[f64]) -> f64 {
     if gain > 0.0 && least(&lost) <= least(&won) { 0.0 } else { gain }
 }
 
-/// What a list has more of than the other: equal values side by side, in the order in which they
-/// first stand.
+/// The values that a list has more often than the other, as often as it has more: equal values side
+/// by side, in order of first occurrence.
 fn surplus(list: &[f64], other: &[f64]) -> Vec<f64> {
     let counts = |list: &[f64]| {
         let mut counts: HashMap<u64, usize> = HashMap::new();

@@ -1,5 +1,5 @@
 //! A page as BeautifulSoup 4.12.2 reads and writes it with the `html.parser` of CPython 3.11.7
-//! (docs/specs/design2code.md, 4). No tag is implied and none is moved: what is not closed nests.
+//! (docs/specs/design2code.md, 4). No tag is implied and none is moved: unclosed elements nest.
 
 mod entities;
 mod tokens;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// Why the benchmark's programs raise on a page.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PageError {
-    /// The bytes are no text.
+    /// The bytes are not UTF-8.
     #[error("the page is not UTF-8: {0}")]
     Encoding(#[from] std::str::Utf8Error),
     /// A marked section that the parser does not know.
@@ -23,7 +23,7 @@ pub enum PageError {
     /// There are fewer colours than elements that need one.
     #[error("more than {0} elements need a colour of their own")]
     Colors(usize),
-    /// A style that names a colour but has too little behind it.
+    /// A style with a colour property but without a complete value.
     #[error("the style `{0}` names a colour without giving one")]
     Style(String),
 }
@@ -37,7 +37,7 @@ pub struct Document {
 
 #[derive(Clone, Debug)]
 pub(super) struct Node {
-    /// In how many elements it lies. The deeper nodes that follow an element lie in it.
+    /// Number of elements around it. The deeper nodes that follow an element lie in it.
     pub depth: usize,
     pub content: Content,
 }
@@ -61,7 +61,7 @@ pub(super) enum Kind {
 }
 
 impl Document {
-    /// Reads a page as it stands in a file.
+    /// Parses a page.
     pub fn parse(page: &str) -> Result<Self, PageError> {
         let page = crate::python::read_back(page);
         Ok(tree::build(tokens::tokens(&page)?))
@@ -80,9 +80,9 @@ mod tests {
         assert_eq!(Document::parse("<p a='&#xDFFF;'>").unwrap().to_string(), "<p a=\"\u{fffd}\"></p>");
     }
 
-    /// A browser would end every one of them.
+    /// A browser would close each of them.
     #[test]
-    fn what_is_not_closed_nests() {
+    fn unclosed_elements_nest() {
         assert_eq!(Document::parse("<p>a<p>b<li>").unwrap().to_string(), "<p>a<p>b<li></li></p></p>");
     }
 }

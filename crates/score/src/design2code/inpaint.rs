@@ -1,16 +1,16 @@
 //! Inpainting after Telea (2004) with radius 3, as OpenCV 4.9.0 does it to the last bit
 //! (docs/specs/design2code.md, 13).
 //!
-//! The hidden pixels are filled from their rim inwards, in the order of their distance to it, each
-//! from the known pixels around it. The arithmetic is OpenCV's in every step: what is single, what
-//! is double, the order of sums, and indices that reach one pixel too far at some borders. Cells
+//! The hidden pixels are filled from their border inwards, in the order of their distance to it,
+//! each from the known pixels around it. The arithmetic is OpenCV's in every step: single or double
+//! precision, the order of sums, and indices that reach one pixel too far at some borders. Cells
 //! are those of the picture with a frame of one on all sides.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 const RADIUS: usize = 3;
-/// Further than any distance.
+/// Larger than any distance.
 const FAR: f32 = 1e6;
 
 /// Fills the pixels of `hidden` in rows of `width`.
@@ -64,17 +64,17 @@ struct Canvas<'a> {
 /// A front of cells that moves by increasing distance.
 struct March {
     stride: usize,
-    /// From the rim, negative outside of the hidden parts.
+    /// Distances from the border, negative outside of the hidden parts.
     distance: Vec<f32>,
     unknown: Vec<bool>,
-    /// Cells with their distance in the upper and their turn in the lower half of a number.
+    /// Cells with their distance in the upper and their order in the lower half of a number.
     queue: BinaryHeap<Reverse<(u64, u32)>>,
     count: u32,
 }
 
 impl March {
     fn push(&mut self, cell: usize) {
-        // The bits of a float in an order that integers have too; the sum makes a negative zero
+        // The bits of a float, changed so that they sort as integers; the sum makes a negative zero
         // positive.
         let bits = (self.distance[cell] + 0.0).to_bits();
         let key = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };

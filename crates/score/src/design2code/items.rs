@@ -7,9 +7,10 @@ use crate::python::strip;
 /// A text and the colour that it should be drawn in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// Without the space around it.
+    /// The text, trimmed.
     pub text: String,
-    /// As the style gives it if that is `#...`, else six digits or what comes of too great numbers.
+    /// As in the style if that is `#...`, else `#` and six digits; more, or a sign, for channels
+    /// outside 0 to 255.
     pub color: String,
 }
 
@@ -21,7 +22,7 @@ pub fn items(page: &str) -> Result<Vec<Item>, PageError> {
     let top = nodes[body].depth;
     let inside = nodes[body + 1..].iter().take_while(|node| node.depth > top);
     let mut items = Vec::new();
-    // Of the elements that a node lies in, from the body on.
+    // The colours of the elements around a node, from the body on.
     let mut colors: Vec<String> = Vec::new();
     for node in nodes[body..=body].iter().chain(inside) {
         colors.truncate(node.depth - top);
@@ -39,8 +40,8 @@ pub fn items(page: &str) -> Result<Vec<Item>, PageError> {
     Ok(items)
 }
 
-/// What the last property of a style says that has `color` in its name or its value; `None` where
-/// that is not understood.
+/// The colour of the last property of a style that has `color` in its name or its value; `None` if
+/// that value cannot be parsed.
 fn color_of(style: &str) -> Result<Option<String>, PageError> {
     let colored = |piece: &&str| piece.contains("color") && !piece.contains("background-color");
     let Some(piece) = style.split(';').rfind(colored) else { return Ok(None) };

@@ -1,23 +1,23 @@
-//! What the cheapest matching costs once two neighbouring rows are one, without matching all rows
-//! anew.
+//! The costs of the cheapest matching after two neighbouring rows are joined, without matching all
+//! rows again.
 //!
 //! Rows or columns of cost 0 make the table square. A join then changes two rows: one gets the
-//! costs of the joined block, the other costs of 0. The old matching loses these two rows and takes
-//! them in again.
+//! costs of the joined block, the other costs of 0. These two rows are removed from the old
+//! matching and added again.
 //!
-//! Several matchings may be cheapest, and which of them SciPy finds decides what is compared with
-//! what. They differ along cycles of edges whose reduced cost is 0, so of rows in one strongly
-//! connected part of these edges. If the rows of a part have equal prices, or their columns have,
-//! such a cycle changes who pays but not what is paid. Where a part has neither, only matching all
-//! rows as SciPy does can tell.
+//! Several matchings may be cheapest, and the one that SciPy finds decides which blocks are
+//! compared. They differ along cycles of edges with reduced cost 0, so within strongly connected
+//! components of these edges. If the rows of a component have equal prices, or its columns have,
+//! such a cycle changes which row has which cost, but not the list of costs. Otherwise all rows
+//! must be matched as SciPy does.
 
 use super::assign::{Matching, Row};
 use super::gain::{GAIN, ROUNDING as SUMMING, gain};
 
-/// Reduced costs and differences of prices below this are rounding. Ratios that differ do so by
+/// Reduced costs and differences of prices below this are rounding. Different ratios differ by
 /// more, for texts of up to a hundred thousand characters.
 const ROUNDING: f64 = 1e-10;
-/// The kind of rows of zeros, which no text has.
+/// The kind of the padding rows of zeros; no text has it.
 const ZEROS: usize = usize::MAX;
 
 /// A table with its cheapest matching.
@@ -31,7 +31,7 @@ pub(super) struct Joins {
 }
 
 impl Joins {
-    /// Of costs that are at most 0. `None` for a table so long that a matching of its short side is
+    /// A table of costs that are at most 0. `None` for one so long that matching its short side is
     /// cheap.
     pub fn new(costs: &[Row]) -> Option<Self> {
         let (rows, columns) = (costs.len(), costs.first().map_or(0, |row| row.costs.len()));
@@ -47,9 +47,9 @@ impl Joins {
         Some(Self { table, kinds, matching, rows, columns })
     }
 
-    /// What a join of the rows `at` and `at + 1` to one of these costs brings; infinity where this
-    /// cannot be told, and any less than [`GAIN`] where it is less. `current` are the costs of the
-    /// matching without it.
+    /// The gain of joining the rows `at` and `at + 1` into `joined`. Infinity if it cannot be
+    /// decided here; some value below [`GAIN`] if the gain is below [`GAIN`]. `current` are the
+    /// costs of the matching without the join.
     pub fn gain_bound(&mut self, at: usize, joined: Row, current: &[f64]) -> f64 {
         let size = self.table.len();
         let mut changed = ([padded(joined.costs, size), vec![0.0; size]], [joined.kind, ZEROS]);
@@ -64,8 +64,8 @@ impl Joins {
             matching.add(&rows, row);
         }
         let costs = self.paid(&matching);
-        // With n costs lost and n won, the gain is at most what the total falls by. With one more
-        // lost, their mean comes on top, which is at most the best of the costs so far.
+        // With n costs removed and n added, the gain is at most the decrease of the total. With one
+        // more removed, their mean is added, which is at most the best of the costs so far.
         let best =
             if costs.len() < current.len() { current.iter().copied().fold(0.0, f64::min) } else { 0.0 };
         let mut bound = current.iter().sum::<f64>() - costs.iter().sum::<f64>() - best;
@@ -77,7 +77,7 @@ impl Joins {
         bound
     }
 
-    /// The costs of a matching in ascending order, but for the zeros that only the square needs.
+    /// The costs of a matching in ascending order, without the zeros of the padding.
     fn paid(&self, matching: &Matching) -> Vec<f64> {
         let cells = self.table.iter().zip(&matching.column_of);
         let mut costs: Vec<f64> = cells.filter_map(|(row, column)| Some(row[(*column)?])).collect();
@@ -125,24 +125,24 @@ fn certain(table: &[Vec<f64>], matching: &Matching) -> bool {
     })
 }
 
-/// The strongly connected parts of a graph (Tarjan, 1972), on a stack of its own because pages can
-/// be long.
+/// The strongly connected components of a graph (Tarjan, 1972), with an explicit stack because
+/// pages can be long.
 fn components(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
-    let mut seen: Vec<Option<usize>> = vec![None; edges.len()];
+    let mut order: Vec<Option<usize>> = vec![None; edges.len()];
     let mut low = vec![0; edges.len()];
     let mut open = vec![false; edges.len()];
     let (mut path, mut parts, mut count) = (Vec::new(), Vec::new(), 0);
     for root in (0..edges.len()).filter(|&node| !edges[node].is_empty()) {
-        let mut calls = if seen[root].is_none() { vec![(root, 0)] } else { continue };
+        let mut calls = if order[root].is_none() { vec![(root, 0)] } else { continue };
         while let Some((node, edge)) = calls.pop() {
-            let index = *seen[node].get_or_insert(count);
+            let index = *order[node].get_or_insert(count);
             if edge == 0 {
                 (low[node], open[node], count) = (index, true, count + 1);
                 path.push(node);
             }
             if let Some(&to) = edges[node].get(edge) {
                 calls.push((node, edge + 1));
-                match seen[to] {
+                match order[to] {
                     None => calls.push((to, 0)),
                     Some(index) if open[to] => low[node] = low[node].min(index),
                     Some(_) => {}
@@ -169,11 +169,11 @@ mod tests {
     use crate::design2code::assign::paid;
     use crate::design2code::testing::Random;
 
-    /// Against matching anew, on tables most of which have many ties.
+    /// Compared with matching again, on tables most of which have many ties.
     #[test]
     fn bounds_hold_and_most_are_gains() {
         let mut random = Random(8);
-        let (mut told, mut hopeless, mut unclear) = (0, 0, 0);
+        let (mut exact_gains, mut hopeless, mut unclear) = (0, 0, 0);
         for case in 0..6000 {
             let (n, m) = (2 + random.below(12), 1 + random.below(12));
             let steps = [1, 2, 3, 7, 30, 1000, 100_000][case % 7];
@@ -192,12 +192,12 @@ mod tests {
                 hopeless += 1;
             } else if bound < f64::INFINITY {
                 assert!((bound - exact).abs() < 1e-12, "{bound} {exact}");
-                told += 1;
+                exact_gains += 1;
             } else {
                 unclear += 1;
             }
         }
-        println!("{told} gains, {hopeless} hopeless, {unclear} unclear");
-        assert!(told > 300 && hopeless > 2000 && unclear < 200);
+        println!("{exact_gains} gains, {hopeless} hopeless, {unclear} unclear");
+        assert!(exact_gains > 300 && hopeless > 2000 && unclear < 200);
     }
 }

@@ -1,17 +1,17 @@
-//! The merge search: neighbouring blocks of a page become one while that brings the texts of both
-//! pages nearer to each other (docs/specs/design2code.md, 10).
+//! The merge search: neighbouring blocks of a page are merged while that makes the texts of both
+//! pages more similar (docs/specs/design2code.md, 10).
 
-use super::anew::Anew;
 use super::assign::{Row, assign, in_context, paid, transposed};
 use super::blocks::joined;
 use super::gain::{GAIN, ROUNDING, gain};
 use super::joins::Joins;
 use super::ratio::{Alphabet, Indexed};
+use super::rematch::Rematch;
 use std::collections::HashMap;
 use vsdpo_artifact::TextBlock;
 
-/// Merges blocks of both pages until no merge helps; the pairs of what is left, in order of the
-/// candidate's.
+/// Merges blocks of both pages until no merge helps; returns the pairs of the resulting blocks, in
+/// order of the candidate's.
 pub fn merge(cand: &mut Vec<TextBlock>, refs: &mut Vec<TextBlock>) -> Vec<(usize, usize)> {
     let mut costs = Costs::default();
     let mut current = paid(&costs.table(cand, refs));
@@ -24,7 +24,7 @@ pub fn merge(cand: &mut Vec<TextBlock>, refs: &mut Vec<TextBlock>) -> Vec<(usize
     }
 }
 
-/// Which page's blocks are the rows of a table.
+/// The page whose blocks are the rows of a table.
 #[derive(Clone, Copy, PartialEq)]
 enum Side {
     Cand,
@@ -82,7 +82,7 @@ impl Costs {
         let table: Vec<_> = blocks.iter().map(|block| self.row(side, &block.text, &columns)).collect();
         let rows: Vec<Row> = table.iter().zip(&kinds).map(|(costs, &kind)| Row { costs, kind }).collect();
         let mut joins = Joins::new(&rows);
-        let mut anew = Anew::new(&rows, &columns, side == Side::Cand);
+        let mut rematch = Rematch::new(&rows, &columns, side == Side::Cand);
         let mut found = Vec::new();
         for at in 0..blocks.len().saturating_sub(1) {
             let text = joined(&blocks[at], &blocks[at + 1]).text;
@@ -92,7 +92,7 @@ impl Costs {
             if joins.as_mut().is_some_and(hopeless) {
                 continue;
             }
-            let gain = gain(current, &anew.paid(at, joined));
+            let gain = gain(current, &rematch.paid(at, joined));
             if gain > GAIN {
                 found.push((at, gain));
             }
@@ -141,7 +141,7 @@ mod tests {
         (0..n).map(|_| text()).collect()
     }
 
-    /// Texts of which some are cut in two and some are lost.
+    /// Texts of which some are split in two and some are removed.
     fn cut(random: &mut Random, texts: &[String]) -> Vec<String> {
         let mut all = Vec::new();
         for text in texts {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     /// Of 600 pairs of pages with few words, by the plain search with the `difflib` of CPython
-    /// 3.11.7 and SciPy 1.16.3, which matches anew for every merge it tries; 888 merges are made.
+    /// 3.11.7 and SciPy 1.16.3, which matches again for every merge it tries; 888 merges are made.
     #[test]
     fn merges_are_those_of_the_plain_search() {
         let (mut random, mut digest, mut merges) = (Random(5), Digest::new(), 0);

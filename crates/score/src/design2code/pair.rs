@@ -6,13 +6,13 @@ use super::ratio::ratio;
 use crate::ciede2000::{Lab, difference};
 use vsdpo_artifact::{BlockMatch, TextBlock, WebComparison, WebScores};
 
-/// Matched texts must be at least this much alike.
+/// Similarity that the texts of a matched pair must have.
 const ALIKE: f64 = 0.5;
 
 /// Two lists of blocks, compared.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PairedBlocks {
-    /// WebScores, merged blocks and matches, without CLIP's score. The boxes of the candidate's
+    /// Scores, merged blocks and matches, without CLIP's score. The boxes of the candidate's
     /// blocks hide its texts from CLIP.
     pub comparison: WebComparison,
     /// The boxes that hide the reference's texts from CLIP: those before the merge search, as in
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn only_alike_texts_count_and_areas_weigh() {
+    fn only_similar_texts_count_weighted_by_area() {
         let cand = vec![block("harbour", [0.0, 0.0, 0.5, 0.5]), block("xyz", [0.0, 0.5, 0.5, 0.1])];
         let refs = vec![block("harbour", [0.1, 0.2, 0.5, 0.5])];
         let got = compare(cand.clone(), refs.clone());
@@ -119,14 +119,14 @@ mod tests {
         assert_eq!((got.comparison.scores.text, got.comparison.scores.color), (1.0, 1.0));
         assert!((got.comparison.scores.position - 0.8).abs() < 1e-15);
         assert!((got.comparison.scores.overall(0.5) - 0.2 * (0.5 / 0.55 + 3.3)).abs() < 1e-15);
-        // Nothing alike: zeros, but masks for CLIP.
+        // No similar texts: zeros, but masks for CLIP.
         let got = compare(cand[1..].to_vec(), refs.clone());
         assert_eq!((got.comparison.scores, got.pairs.len()), (WebScores::default(), 1));
         assert_eq!((got.cand_masks().len(), got.ref_masks.len()), (1, 1));
     }
 
     #[test]
-    fn a_page_without_text_scores_nothing_and_the_other_is_hidden_as_it_is() {
+    fn a_page_without_text_scores_0_and_the_other_keeps_its_masks() {
         let twice = vec![block("a", [0.1; 4]), block("b", [0.1; 4])];
         let got = compare(twice.clone(), vec![]);
         assert_eq!((got.comparison.scores, got.cand_masks().len()), (WebScores::default(), 2));

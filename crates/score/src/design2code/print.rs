@@ -1,9 +1,9 @@
-//! A scored pair for machines.
+//! A scored pair as JSON.
 
 use super::scorer::Scored;
 use serde_json::{Value, json};
 
-/// The stable form. `clip` and `overall` are null without weights.
+/// The stable JSON form. `clip` and `overall` are null without weights.
 pub fn as_json(scored: &Scored) -> Value {
     let s = &scored.scores;
     let clip = scored.clip.ok();

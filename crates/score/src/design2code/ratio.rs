@@ -1,10 +1,10 @@
-//! How alike two texts are: the ratio of Python's `difflib.SequenceMatcher`
+//! Similarity of two texts: the ratio of Python's `difflib.SequenceMatcher`
 //! (docs/specs/design2code.md, 9).
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// From this many characters on, frequent ones of the second text do not begin a match.
+/// If the second text has this many characters, its frequent ones do not begin a match.
 const LONG: usize = 200;
 
 /// Twice the matching characters over all characters, 1 for two empty texts. Not symmetric.
@@ -14,7 +14,7 @@ pub fn ratio(a: &str, b: &str) -> f64 {
     Indexed::new(b).ratio(&a)
 }
 
-/// Characters as small numbers.
+/// Maps characters to small numbers.
 #[derive(Clone, Debug, Default)]
 pub struct Alphabet(HashMap<char, u32>);
 
@@ -29,7 +29,7 @@ impl Alphabet {
     }
 }
 
-/// A second text, prepared for many first ones.
+/// A second text, indexed for comparison with many first texts.
 #[derive(Clone, Debug)]
 pub struct Indexed {
     text: Vec<u32>,
@@ -82,7 +82,7 @@ impl Indexed {
                 continue;
             }
             let (mut i, mut j, mut size) = self.longest(a, (&wa, &wb), &mut begins);
-            // Frequent characters begin no run but belong to one.
+            // Frequent characters cannot begin a run, but can extend one.
             while i > wa.start && j > wb.start && a[i - 1] == b[j - 1] {
                 (i, j, size) = (i - 1, j - 1, size + 1);
             }
@@ -169,7 +169,7 @@ impl Indexed {
     }
 }
 
-/// The first bit that is set, of the words of a window.
+/// The first set bit in the words of a window.
 fn first(bits: &[u64], window: &Range<usize>) -> Option<usize> {
     let words = window.start / 64..window.end.div_ceil(64);
     words.into_iter().find(|&w| bits[w] != 0).map(|w| w * 64 + bits[w].trailing_zeros() as usize)

@@ -1,4 +1,4 @@
-//! Gives every element that may hold text a colour of its own (docs/specs/design2code.md, 5).
+//! Gives every element that can hold text a colour of its own (docs/specs/design2code.md, 5).
 
 use super::html::{Content, Document, PageError};
 use crate::python::strip;
@@ -46,7 +46,7 @@ pub fn recolored(page: &str, offset: u8) -> Result<String, PageError> {
     Ok(document.to_string())
 }
 
-/// The style with this property set. All that begins with the property's name goes.
+/// The style with this property set. Every property that begins with its name is removed.
 fn with(style: &str, property: &str, value: &str) -> String {
     let stays = |piece: &&str| !strip(piece).is_empty() && !strip(piece).starts_with(property);
     let set = format!("{property}: {value} !important");
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_property_takes_the_place_of_all_that_begin_with_its_name() {
+    fn a_property_replaces_all_that_begin_with_its_name() {
         assert_eq!(style_of("<i>"), "B");
         assert_eq!(style_of("<i style=' ; background-color-x ;a: b;;'>"), "a: b; B");
         let white = "color: #FAFAFA !important; opacity: 1.0 !important";

@@ -1,47 +1,20 @@
 //! Pages compared with the references of their tasks: Design2Code's blocks, and CLIP where it is
 //! given.
 
-use super::html::PageError;
+use super::capture::{self, Capture};
 use super::pair::{self, PairedBlocks};
 use super::shrink;
-use super::view::{self, View};
-use crate::references::{Candidate, Embed, ScoreError, cosine, vectors};
-use std::collections::HashMap;
+use super::unscored::{Cause, Unscored};
+use crate::references::{Candidate, Embed, ScoreError, clip_similarity, vectors};
+use std::collections::{HashMap, HashSet};
 use vsdpo_artifact::{Comparison, Image, Source};
-use vsdpo_render::{RenderError, Renderer, spread};
-
-/// Why a page has no text blocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unscored {
-    /// The metric's own programs raise on the page; they will again.
-    Page,
-    /// A screenshot failed.
-    Screenshot,
-}
-
-/// What ends the reading of a page: its own fault, or ours.
-enum Stop {
-    Unscored(Unscored),
-    Failed(RenderError),
-}
-
-impl From<PageError> for Stop {
-    fn from(_: PageError) -> Self {
-        Self::Unscored(Unscored::Page)
-    }
-}
-
-impl From<RenderError> for Stop {
-    fn from(error: RenderError) -> Self {
-        Self::Failed(error)
-    }
-}
+use vsdpo_render::{Renderer, spread};
 
 /// As [`crate::ReferenceScorer::compare`]: `None` where there is no reference, where the candidate
-/// did not render, and where a screenshot failed or the metric refuses the reference.
+/// did not render, and where a screenshot failed or the metric's programs raise on the reference.
 ///
-/// A candidate on which the metric's programs raise has no blocks: it would otherwise be spared the
-/// axes on which it does worst.
+/// A candidate on which the metric's programs raise has no blocks and scores 0 on the axes of text;
+/// without a comparison these axes would not count.
 pub(crate) fn compare(
     renderer: &dyn Renderer,
     embed: Option<&Embed>,
@@ -54,19 +27,20 @@ pub(crate) fn compare(
         .filter_map(|(i, c)| Some((i, [c.source, c.reference?])))
         .collect();
     // The rollouts of a group share their reference, and some are the same.
-    let mut pages: Vec<&Source> = pairs.iter().flat_map(|(_, pages)| *pages).collect();
-    pages.sort_unstable_by(|a, b| a.text.cmp(&b.text));
-    pages.dedup_by(|a, b| a.text == b.text);
-    let read = spread(renderer.workers(), pages.len(), |i| read(renderer, pages[i]))?;
-    let views: Views<'_> = pages.iter().map(|page| page.text.as_str()).zip(read).collect();
+    let mut known = HashSet::new();
+    let pages: Vec<&Source> =
+        pairs.iter().flat_map(|(_, pages)| *pages).filter(|page| known.insert(*page)).collect();
+    // References are cleaned like candidates: unlike the benchmark's, those of a task need not be
+    // whole pages.
+    let read = spread(renderer.workers(), pages.len(), |i| capture::candidate(renderer, pages[i]))?;
+    let captures: Captures<'_> = pages.into_iter().zip(read).collect();
     let pair = |i: usize| {
         let (candidate, pages) = pairs[i];
-        let pages = pages.map(|page| page.text.as_str());
-        Ok::<_, ScoreError>(paired(&views, pages).map(|blocks| Compared { candidate, pages, blocks }))
+        Ok::<_, ScoreError>(paired(&captures, pages).map(|blocks| Compared { candidate, pages, blocks }))
     };
     let compared: Vec<Compared<'_>> = spread(threads(), pairs.len(), pair)?.into_iter().flatten().collect();
     let clips = match embed {
-        Some(embed) => similarities(embed, &views, &compared)?,
+        Some(embed) => similarities(embed, &captures, &compared)?,
         None => vec![None; compared.len()],
     };
     let mut all: Vec<Option<Comparison>> = vec![None; candidates.len()];
@@ -78,28 +52,13 @@ pub(crate) fn compare(
     Ok(all)
 }
 
-/// The text blocks and the plain screenshot of a page. References are cleaned like candidates:
-/// unlike the benchmark's, those of a task need not be whole pages.
-fn read(renderer: &dyn Renderer, page: &Source) -> Result<Result<View, Unscored>, RenderError> {
-    let screenshot = |html: &[u8]| -> Result<Image, Stop> {
-        let text = String::from_utf8_lossy(html).into_owned();
-        let taken = renderer.screenshot(&Source { text, ..page.clone() })?;
-        taken.map(|shot| shot.image).map_err(|_| Stop::Unscored(Unscored::Screenshot))
+fn paired(captures: &Captures<'_>, [cand, reference]: [&Source; 2]) -> Option<PairedBlocks> {
+    let blocks = match &captures[cand] {
+        Ok(page) => page.blocks.clone(),
+        Err(Unscored { cause: Cause::Page, .. }) => Vec::new(),
+        Err(Unscored { cause: Cause::Screenshot, .. }) => return None,
     };
-    match view::candidate(page.text.as_bytes(), screenshot) {
-        Ok(view) => Ok(Ok(view)),
-        Err(Stop::Unscored(why)) => Ok(Err(why)),
-        Err(Stop::Failed(error)) => Err(error),
-    }
-}
-
-fn paired(views: &Views<'_>, [cand, reference]: [&str; 2]) -> Option<PairedBlocks> {
-    let blocks = match &views[cand] {
-        Ok(view) => view.blocks.clone(),
-        Err(Unscored::Page) => Vec::new(),
-        Err(Unscored::Screenshot) => return None,
-    };
-    Some(pair::compare(blocks, views[reference].as_ref().ok()?.blocks.clone()))
+    Some(pair::compare(blocks, captures[reference].as_ref().ok()?.blocks.clone()))
 }
 
 /// Threads for work that needs no renderer.
@@ -107,29 +66,29 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Text blocks and screenshots by the text of the page.
-type Views<'a> = HashMap<&'a str, Result<View, Unscored>>;
+/// Text blocks and screenshots by page. The folder is part of the key: it decides the pictures.
+type Captures<'a> = HashMap<&'a Source, Result<Capture, Unscored>>;
 
 /// A candidate and its reference, compared.
 struct Compared<'a> {
     candidate: usize,
-    pages: [&'a str; 2],
+    pages: [&'a Source; 2],
     blocks: PairedBlocks,
 }
 
 impl Compared<'_> {
-    /// The two screenshots with the boxes of the texts that CLIP does not see; `None` if one is
+    /// The two screenshots with the boxes that hide their texts from CLIP; `None` if one is
     /// missing.
-    fn pictures<'v>(&self, views: &'v Views<'_>) -> Option<[Masked<'v>; 2]> {
-        let [cand, reference] = self.pages.map(|page| views[page].as_ref().ok());
+    fn pictures<'c>(&self, captures: &'c Captures<'_>) -> Option<[Masked<'c>; 2]> {
+        let [cand, reference] = self.pages.map(|page| captures[page].as_ref().ok());
         let reference = Masked { page: &reference?.plain, masks: self.blocks.ref_masks.clone() };
         Some([Masked { page: &cand?.plain, masks: self.blocks.cand_masks() }, reference])
     }
 }
 
 /// A screenshot without its texts.
-struct Masked<'v> {
-    page: &'v Image,
+struct Masked<'c> {
+    page: &'c Image,
     masks: Vec<[f64; 4]>,
 }
 
@@ -141,26 +100,53 @@ impl PartialEq for Masked<'_> {
 
 /// CLIP's similarities, 0 to 1; `None` where a screenshot is missing. A picture that several
 /// comparisons share, as a group does its reference, is embedded once.
-///
-/// The benchmark does not clamp the cosine. A reward is not negative, so this one is.
-fn similarities<'v>(
+fn similarities<'c>(
     embed: &Embed,
-    views: &'v Views<'_>,
+    captures: &'c Captures<'_>,
     compared: &[Compared<'_>],
 ) -> Result<Vec<Option<f64>>, ScoreError> {
-    let mut distinct: Vec<Masked<'v>> = Vec::new();
-    let mut place = |picture: Masked<'v>| {
+    let mut distinct: Vec<Masked<'c>> = Vec::new();
+    let mut place = |picture: Masked<'c>| {
         distinct.iter().position(|known| *known == picture).unwrap_or_else(|| {
             distinct.push(picture);
             distinct.len() - 1
         })
     };
     let places: Vec<Option<[usize; 2]>> =
-        compared.iter().map(|one| Some(one.pictures(views)?.map(&mut place))).collect();
+        compared.iter().map(|one| Some(one.pictures(captures)?.map(&mut place))).collect();
     let masked = |i: usize| Ok::<_, ScoreError>(shrink::picture(distinct[i].page, &distinct[i].masks));
     let pictures = spread(threads(), distinct.len(), masked)?;
     let vectors = vectors(embed, &pictures.iter().collect::<Vec<_>>())?;
-    let similarity =
-        |[cand, reference]: [usize; 2]| cosine(&vectors[cand], &vectors[reference]).clamp(0.0, 1.0);
+    let similarity = |[cand, reference]: [usize; 2]| clip_similarity(&vectors[cand], &vectors[reference]);
     Ok(places.into_iter().map(|places| places.map(similarity)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{ByFolder, embed};
+    use vsdpo_artifact::Language;
+
+    /// The same HTML shows another `a.png` in each folder.
+    #[test]
+    fn equal_texts_in_two_folders_are_two_pages() {
+        let page = |folder: &str| Source {
+            folder: Some(folder.into()),
+            ..Source::new("<html><body><img src=\"a.png\"></body></html>", Language::Html)
+        };
+        let (red, blue) = (page("red"), page("blue"));
+        let outcomes = [&red, &blue].map(|source| ByFolder.render(source).unwrap());
+        let candidates = [(&red, &outcomes[0]), (&blue, &outcomes[1])].map(|(source, outcome)| Candidate {
+            source,
+            outcome,
+            reference: Some(&red),
+        });
+        let compared = compare(&ByFolder, Some(&embed), &candidates).unwrap();
+        let clips = compared.into_iter().map(|one| match one {
+            Some(Comparison::Web(comparison)) => comparison.clip.unwrap(),
+            other => panic!("{other:?}"),
+        });
+        let clips: Vec<f64> = clips.collect();
+        assert!((clips[0] - 1.0).abs() < 1e-6 && (clips[1] - 0.5).abs() < 1e-6, "{clips:?}");
+    }
 }

@@ -1,4 +1,4 @@
-//! The input of CLIP for a page: its screenshot without texts, squeezed to a small square
+//! The input of CLIP for a page: its screenshot without texts, resized to a small square
 //! (docs/specs/design2code.md, 13).
 
 use super::inpaint::inpaint;
@@ -7,8 +7,7 @@ use vsdpo_artifact::{Image, Resampling, resize_rgb};
 /// Pixels of a side of the square.
 const SIDE: usize = 224;
 
-/// The screenshot with the boxes (fractions of the page) painted over from around them, as a square
-/// of 224.
+/// The screenshot with the boxes (fractions of the page) inpainted, as a square of 224 pixels.
 pub fn picture(image: &Image, boxes: &[[f64; 4]]) -> Image {
     let (w, h) = (image.width as usize, image.height as usize);
     let side = w.min(h);

@@ -23,14 +23,15 @@ pub struct Row {
     pub overall_without_clip: Estimate,
 }
 
+/// An example without scores.
 #[derive(Serialize)]
-pub struct Unscored {
+pub struct UnscoredExample {
     pub name: String,
     pub status: Status,
     pub why: String,
 }
 
-/// A row of the benchmark's table, with what it rests on.
+/// A row of the benchmark's table, with counts and failures.
 #[derive(Serialize)]
 pub struct Summary {
     /// `design2code`.
@@ -39,7 +40,7 @@ pub struct Summary {
     pub predictions: String,
     /// The benchmark's folder.
     pub data: String,
-    /// Seconds that a screenshot was given.
+    /// Time limit of a screenshot in seconds.
     pub timeout_s: u64,
     /// Examples in the folder.
     pub examples: usize,
@@ -58,14 +59,14 @@ pub struct Summary {
     /// Why there is no CLIP.
     pub clip_reason: Option<&'static str>,
     /// The examples without scores.
-    pub unscored: Vec<Unscored>,
+    pub unscored: Vec<UnscoredExample>,
     /// Screenshots that failed once and were taken again.
     pub retried: usize,
-    /// Addresses that pages asked for and did not get, with the number of pages.
+    /// Addresses that pages requested and did not get, with the number of pages.
     pub unmet: BTreeMap<String, usize>,
 }
 
-/// What was run.
+/// The parameters of the run, for the summary.
 pub struct Shown<'a> {
     pub predictions: &'a Path,
     pub data: &'a Path,
@@ -80,7 +81,7 @@ impl Summary {
         let count = |status: Status| examples.iter().filter(|e| e.status == status).count();
         let scored: Vec<&Example> = examples.iter().filter(|e| e.status == Status::Scored).copied().collect();
         let unscored = |e: &&&Example| e.status != Status::Scored;
-        let told = |e: &&Example| Unscored {
+        let reason = |e: &&Example| UnscoredExample {
             name: e.name.clone(),
             status: e.status,
             why: e.error.clone().unwrap_or_default(),
@@ -102,7 +103,7 @@ impl Summary {
             row: (!scored.is_empty()).then(|| row(&scored, shown.clip)),
             row_over_all: row(examples, shown.clip),
             clip_reason: (!shown.clip).then_some(NO_WEIGHTS),
-            unscored: examples.iter().filter(unscored).map(told).collect(),
+            unscored: examples.iter().filter(unscored).map(reason).collect(),
             retried: examples.iter().map(|e| e.retried).sum(),
             unmet,
         }
@@ -126,7 +127,7 @@ fn row(examples: &[&Example], clip: bool) -> Row {
     }
 }
 
-/// For people.
+/// The summary as a text table.
 pub fn table(s: &Summary) -> String {
     let mut text = format!(
         "Design2Code: {} of {} examples scored, {} without a prediction, {} on which the metric raises, {} whose \
@@ -145,7 +146,7 @@ pub fn table(s: &Summary) -> String {
         text.push_str(&format!("\n{} screenshots failed once and were taken again\n", s.retried));
     }
     let unmet = s.unmet.iter().map(|(u, n)| format!("{u} ({n} pages)"));
-    text.push_str(&list("addresses were asked for and not loaded", "summary.json", unmet));
+    text.push_str(&list("addresses were requested and not loaded", "summary.json", unmet));
     let status = |s: Status| match s {
         Status::Scored => "scored",
         Status::Missing => "missing",

@@ -1,5 +1,5 @@
-//! The benchmark as published in Parquet (`SALT-NLP/Design2Code-hf`), unpacked into the folder that
-//! it also comes as.
+//! Unpacks the benchmark from Parquet (`SALT-NLP/Design2Code-hf`) into the form of its published
+//! folder.
 
 use crate::files;
 use crate::report::Reporter;
@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use vsdpo_artifact::Domain;
 use vsdpo_data::{Corpus, DESIGN2CODE_PLACEHOLDER as PLACEHOLDER, DataConfig, DataSet, in_parquet};
 
-/// Rows that are read at once: a page of the file's columns, as `datasets` writes them.
+/// Rows that are read at once: the page size with which `datasets` writes columns.
 const ROWS: u64 = 100;
 
-/// The folder of pages that `data` is, or else the one in `out` that its rows are written to:
-/// `N.html` and `N.png` for row N, counted from 1 over all files. The files have no names, and no
-/// picture for the pages to show: that is copied from beside them.
+/// Returns `data` if it is a folder of pages, else a folder in `out` with its rows: `N.html` and
+/// `N.png` for row N, counted from 1 over all files. The Parquet files lack names and the
+/// placeholder picture, which is copied from their folder.
 pub fn unpacked(data: &Path, out: &Path, reporter: &dyn Reporter) -> Result<PathBuf> {
     if !in_parquet(data) {
         return Ok(data.to_owned());
@@ -28,7 +28,7 @@ pub fn unpacked(data: &Path, out: &Path, reporter: &dyn Reporter) -> Result<Path
     let folder = out.join("testset");
     let cannot = || format!("cannot write the folder `{}`", folder.display());
     if folder.exists() {
-        // Rows of another file.
+        // Rows of an earlier run.
         std::fs::remove_dir_all(&folder).with_context(cannot)?;
     }
     files::make_folder(&folder)?;

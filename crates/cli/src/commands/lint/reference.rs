@@ -6,7 +6,8 @@ use anyhow::{Result, anyhow, bail};
 use std::path::Path;
 use vsdpo_artifact::{Comparison, Domain, TextBlock};
 use vsdpo_score::design2code::pair::compare;
-use vsdpo_score::design2code::scorer::{self as pages, PageScorer, Unscored};
+use vsdpo_score::design2code::scorer::{self as pages, PageScorer};
+use vsdpo_score::design2code::unscored::Unscored;
 
 /// The page that others are to look like.
 pub struct Reference {

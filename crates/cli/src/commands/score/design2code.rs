@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use vsdpo_score::design2code::print::{as_json, error};
-use vsdpo_score::design2code::scorer::{self as pages, PageScorer, Scored, Unscored};
+use vsdpo_score::design2code::scorer::{self as pages, PageScorer, Scored};
+use vsdpo_score::design2code::unscored::Unscored;
 
 /// Score a page by Design2Code's metrics: block match, text, position, colour, and CLIP where
 /// weights are given.

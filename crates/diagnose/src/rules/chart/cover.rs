@@ -1,14 +1,14 @@
-//! What a box hides: data and notes under a legend or an inset.
+//! Data and notes that a legend or an inset covers.
 
 use crate::geometry::length_inside;
 use crate::scene::Scene;
 use vsdpo_artifact::{Element, ElementKind, Region};
 
-/// Pixels of a line, and depth of a bar or a note, that a legend may touch: frames have soft edges.
+/// Pixels of a line, and depth of a bar or a note, that a legend may cover: frames have soft edges.
 const TOUCH: f32 = 3.0;
 
-/// What of the elements `of` interest lies under a box, as in `2 lines 1 bar`; empty if nothing
-/// does.
+/// The elements that lie under a box, of those that `of` accepts, as in `2 lines 1 bar`; empty if
+/// there are none.
 pub(crate) fn covered(scene: &Scene, region: Region, of: impl Fn(&Element) -> bool) -> String {
     let count = |kind, hidden: &dyn Fn(&Element) -> usize| -> usize {
         scene.of_kind(kind).filter(|e| of(e)).map(hidden).sum()
@@ -36,7 +36,7 @@ pub(crate) fn covered(scene: &Scene, region: Region, of: impl Fn(&Element) -> bo
     words.join(" ")
 }
 
-/// Length of a line inside a box. What the axes clip away is not drawn: the line's ink bounds it.
+/// Length of a line inside a box, without what the axes clip.
 fn length_under(line: &Element, region: Region) -> f32 {
     let visible = region.intersect(line.region);
     if visible.width() < 0.5 || visible.height() < 0.5 {
@@ -45,7 +45,7 @@ fn length_under(line: &Element, region: Region) -> f32 {
     line.points.windows(2).map(|ab| length_inside(visible, ab[0], ab[1])).sum()
 }
 
-/// Whether a line is level or upright and crosses its whole axes.
+/// Whether a line is horizontal or vertical and crosses its whole axes.
 fn is_reference(scene: &Scene, line: &Element) -> bool {
     let [a, b] = line.points.as_slice() else { return false };
     let Some(axes) = line.axes.and_then(|id| scene.by_id(id)) else { return false };

@@ -32,12 +32,12 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     RuleResult::counted(defects.collect(), observed)
 }
 
-/// What lies outside, and on which side.
+/// The name of an element that lies outside, and the side.
 fn outside(e: &Element, bounds: Region) -> Option<(String, &'static str)> {
     let layout = e.layout?;
     let (what, allowed) = match e.kind {
-        // A text that is partly inside is the matter of `chart/text-clipped`; tick labels come and
-        // go with limits.
+        // `chart/text-clipped` checks texts that are partly inside. Tick labels outside are
+        // common: they belong to values beyond the limits.
         ElementKind::TickLabel => return None,
         kind if kind.is_text() => {
             let hidden = layout.intersect(bounds).is_empty();
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_count_when_nothing_of_them_shows() {
+    fn texts_count_when_they_lie_wholly_outside() {
         let note =
             |x: f32| text(0, "note", [x.min(199.0), 10.0, 200.0, 20.0]).laid([x, 10.0, x + 30.0, 20.0]);
         counts(check, vec![note(190.0)], "none", &[]);

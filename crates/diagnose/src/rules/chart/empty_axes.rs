@@ -5,7 +5,7 @@ use crate::rules::chart::panels::{Panel, panels};
 use crate::scene::Scene;
 use vsdpo_artifact::ElementKind::{Legend, Spine, TableText, Text, Tick, TickLabel};
 
-pub(super) const SUMMARY: &str = "a panel shows nothing";
+pub(super) const SUMMARY: &str = "a panel is empty";
 
 pub(super) fn check(scene: &Scene) -> RuleResult {
     let panels = panels(scene);
@@ -27,7 +27,7 @@ fn is_empty(scene: &Scene, panels: &[Panel], panel: &Panel) -> bool {
     let framed = inked().any(|e| matches!(e.kind, Spine | Tick | TickLabel));
     let shows = inked().any(|e| e.kind.is_data() || matches!(e.kind, Text | TableText | Legend));
     let hosts = panels.iter().any(|p| p.host.is_some_and(|h| std::ptr::eq(&panels[h], panel)));
-    // What belongs to no axes (figure.text, a figure's legend) may still be written into the panel.
+    // Elements of no axes (figure.text, a figure's legend) may still lie in the panel.
     let covered = scene.elements.iter().any(|e| {
         e.axes.is_none()
             && (e.kind.is_data() || matches!(e.kind, Text | Legend))

@@ -11,7 +11,7 @@ pub(super) const SUMMARY: &str = "the legend lies over data";
 /// Pixels between a legend and the edge of its axes, at most: half a line of text, as matplotlib
 /// leaves.
 const MAX_PAD: f32 = 5.0;
-/// Pixels that a place must have to spare to be called free.
+/// Pixels around a legend that must also be free for a place to count as free.
 const SPARE: f32 = 2.0;
 /// Places of a legend, and the shares of the free room to the left of it and above it.
 const PLACES: [(&str, f32, f32); 9] = [
@@ -32,13 +32,13 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     for legend in scene.of_kind(ElementKind::Legend) {
         let covered = covered(scene, legend.region, on_its_own);
         let place = place(scene, legend);
-        let seen = match place.starts_with("outside") {
+        let described = match place.starts_with("outside") {
             true => format!("legend {place}"),
-            // As the script says it, so that who reads the report can copy it.
+            // In the script's words, so that the reader of the report can copy it.
             false => format!("legend loc='{place}'"),
         };
         if covered.is_empty() {
-            observed.push(seen);
+            observed.push(described);
         } else {
             let free = match free_places(scene, legend) {
                 None => String::new(),
@@ -46,8 +46,8 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
                 Some(free) => format!(", free: '{}'", free.join("', '")),
             };
             defects.push(defect(&[legend], format!("the legend at {place} covers {covered}{free}")));
-            // The worst legend is read first.
-            observed.insert(defects.len() - 1, format!("{seen}, covers {covered}{free}"));
+            // Legends that cover data come first.
+            observed.insert(defects.len() - 1, format!("{described}, covers {covered}{free}"));
         }
     }
     let observed = if observed.is_empty() { "none".to_string() } else { observed.join("; ") };
@@ -74,7 +74,7 @@ fn free_places(scene: &Scene, legend: &Element) -> Option<Vec<&'static str>> {
     Some(PLACES.into_iter().filter(fits).map(|(name, ..)| name).collect())
 }
 
-/// Whether an element is no part of a legend or a table.
+/// Whether an element is not a part of a legend or a table.
 fn on_its_own(e: &Element) -> bool {
     e.parent.is_none()
 }
@@ -84,7 +84,8 @@ fn room(scene: &Scene, legend: &Element) -> Option<Region> {
     legend.axes.and_then(|id| scene.by_id(id)).map(|e| e.region).filter(|r| !r.is_empty())
 }
 
-/// The place of a legend in its axes, in the words of `legend(loc=...)`, or on which side outside.
+/// The place of a legend in its axes, in the words of `legend(loc=...)`, or the side on which it
+/// lies outside.
 fn place(scene: &Scene, legend: &Element) -> String {
     let room = room(scene, legend).unwrap_or_else(|| scene.bounds());
     let (x, y) = legend.region.center();
@@ -110,10 +111,10 @@ mod tests {
     use crate::testing::*;
     use vsdpo_artifact::ElementKind::*;
 
-    /// A line along the upper row of places.
+    /// The observed value for a line along the upper row of places.
     const UPPER_ROW_COVERED: &str = "legend loc='upper right', covers 1 line, free: 'center left', 'center', 'center right', 'lower left', 'lower center', 'lower right'";
 
-    fn judge(others: Vec<Made>, legend: [f32; 4], observed: &str) {
+    fn expect(others: Vec<Made>, legend: [f32; 4], observed: &str) {
         let mut elements = vec![shape(0, Axes, [10.0, 10.0, 110.0, 110.0])];
         elements.push(shape(1, Legend, legend).on(0, '-'));
         elements.extend(others);
@@ -126,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_place_is_named_as_matplotlib_names_it() {
-        let check = |x: f32, y: f32, want| judge(vec![], [x, y, x + 30.0, y + 20.0], want);
+        let check = |x: f32, y: f32, want| expect(vec![], [x, y, x + 30.0, y + 20.0], want);
         check(13.0, 13.0, "legend loc='upper left'");
         check(45.0, 13.0, "legend loc='upper center'");
         check(77.0, 13.0, "legend loc='upper right'");
@@ -136,11 +137,11 @@ mod tests {
         check(13.0, 87.0, "legend loc='lower left'");
         check(45.0, 87.0, "legend loc='lower center'");
         check(77.0, 87.0, "legend loc='lower right'");
-        judge(vec![], [14.0, 13.0, 105.0, 33.0], "legend loc='upper center'");
-        judge(vec![], [13.0, 13.0, 93.0, 33.0], "legend loc='upper left'");
-        judge(vec![], [115.0, 13.0, 140.0, 33.0], "legend outside right");
-        judge(vec![], [10.0, 0.0, 60.0, 8.0], "legend outside above");
-        judge(vec![], [0.0, 0.0, 200.0, 200.0], "legend loc='center'");
+        expect(vec![], [14.0, 13.0, 105.0, 33.0], "legend loc='upper center'");
+        expect(vec![], [13.0, 13.0, 93.0, 33.0], "legend loc='upper left'");
+        expect(vec![], [115.0, 13.0, 140.0, 33.0], "legend outside right");
+        expect(vec![], [10.0, 0.0, 60.0, 8.0], "legend outside above");
+        expect(vec![], [0.0, 0.0, 200.0, 200.0], "legend loc='center'");
     }
 
     #[test]
@@ -148,42 +149,42 @@ mod tests {
         let line =
             |points: &[[f32; 2]]| shape(2, Line, [10.0, 10.0, 110.0, 110.0]).on(0, '-').through(points);
         let legend = [70.0, 13.0, 107.0, 33.0];
-        judge(vec![line(&[[20.0, 100.0], [72.0, 31.0]])], legend, "legend loc='upper right'");
-        judge(vec![line(&[[20.0, 20.0], [72.9, 20.0]])], legend, "legend loc='upper right'");
-        judge(vec![line(&[[20.0, 20.0], [73.5, 20.0]])], legend, UPPER_ROW_COVERED);
+        expect(vec![line(&[[20.0, 100.0], [72.0, 31.0]])], legend, "legend loc='upper right'");
+        expect(vec![line(&[[20.0, 20.0], [72.9, 20.0]])], legend, "legend loc='upper right'");
+        expect(vec![line(&[[20.0, 20.0], [73.5, 20.0]])], legend, UPPER_ROW_COVERED);
         // Crossing between two vertices counts as well.
         let want = "legend loc='upper right', covers 1 line, free: 'upper left', 'center left', 'center right', 'lower left', 'lower center', 'lower right'";
-        judge(vec![line(&[[60.0, 50.0], [105.0, 11.0]])], legend, want);
-        judge(vec![line(&[])], legend, "legend loc='upper right'");
-        // A line whose ink the axes end before the legend is not under it.
+        expect(vec![line(&[[60.0, 50.0], [105.0, 11.0]])], legend, want);
+        expect(vec![line(&[])], legend, "legend loc='upper right'");
+        // A line that the axes clip before the legend is not under it.
         let clipped = shape(2, Line, [10.0, 40.0, 110.0, 110.0]).through(&[[20.0, 100.0], [100.0, 0.0]]);
-        judge(vec![clipped], legend, "legend loc='upper right'");
+        expect(vec![clipped], legend, "legend loc='upper right'");
     }
 
     #[test]
     fn lines_across_the_whole_axes_are_references() {
         let legend = [70.0, 13.0, 107.0, 33.0];
         let across = |a, b| shape(2, Line, [10.0, 10.0, 110.0, 110.0]).on(0, '-').through(&[a, b]);
-        judge(vec![across([10.0, 20.0], [110.0, 20.0])], legend, "legend loc='upper right'");
-        judge(vec![across([90.0, 110.0], [90.0, 10.0])], legend, "legend loc='upper right'");
-        judge(vec![across([15.0, 20.0], [105.0, 20.0])], legend, UPPER_ROW_COVERED);
+        expect(vec![across([10.0, 20.0], [110.0, 20.0])], legend, "legend loc='upper right'");
+        expect(vec![across([90.0, 110.0], [90.0, 10.0])], legend, "legend loc='upper right'");
+        expect(vec![across([15.0, 20.0], [105.0, 20.0])], legend, UPPER_ROW_COVERED);
     }
 
     #[test]
     fn bars_points_and_notes_count() {
         let legend = [70.0, 13.0, 107.0, 33.0];
         let bar = |top: f32| shape(2, Bar, [80.0, top, 95.0, 110.0]);
-        judge(vec![bar(30.0)], legend, "legend loc='upper right'");
+        expect(vec![bar(30.0)], legend, "legend loc='upper right'");
         let want = "legend loc='upper right', covers 1 bar, free: 'upper left', 'upper center', 'center left', 'center', 'lower left', 'lower center'";
-        judge(vec![bar(29.5)], legend, want);
+        expect(vec![bar(29.5)], legend, want);
         let dots = shape(3, Collection, [10.0, 10.0, 110.0, 110.0]);
         let dots = dots.through(&[[80.0, 20.0], [71.5, 20.0], [70.5, 20.0], [50.0, 50.0]]);
         let want = "legend loc='upper right', covers 1 bar 2 points, free: 'upper left', 'lower left', 'lower center'";
-        judge(vec![bar(20.0), dots], legend, want);
+        expect(vec![bar(20.0), dots], legend, want);
         let want = "legend loc='upper right', covers 1 text, free: 'upper left', 'center left', 'center', 'center right', 'lower left', 'lower center', 'lower right'";
-        judge(vec![text(2, "note", [60.0, 20.0, 90.0, 30.0])], legend, want);
+        expect(vec![text(2, "note", [60.0, 20.0, 90.0, 30.0])], legend, want);
         let own = shape(2, Line, [75.0, 20.0, 85.0, 20.0]).inside(1).through(&[[75.0, 20.0], [85.0, 20.0]]);
-        judge(vec![own], legend, "legend loc='upper right'");
+        expect(vec![own], legend, "legend loc='upper right'");
     }
 
     #[test]
@@ -191,22 +192,22 @@ mod tests {
         // Axes of 100 x 100 and a legend of 37 x 20 that keeps 3 px from the edges. Its places
         // begin at 13, 41.5 and 70 from the left and at 13, 50 and 87 from above, each with 2 px to
         // spare.
-        let see = |others: Vec<Made>| {
+        let observed = |others: Vec<Made>| {
             let mut elements = vec![shape(0, Axes, [10.0, 10.0, 110.0, 110.0])];
             elements.push(shape(1, Legend, [70.0, 13.0, 107.0, 33.0]).on(0, '-'));
             elements.extend(others);
             with_scene(elements, None, check).observed
         };
         let high = shape(2, Bar, [12.0, 20.0, 108.0, 110.0]);
-        assert_eq!(see(vec![high]), "legend loc='upper right', covers 1 bar, free: no place");
+        assert_eq!(observed(vec![high]), "legend loc='upper right', covers 1 bar, free: no place");
         let bar = |id, x0: f32, x1: f32| shape(id, Bar, [x0, 20.0, x1, 110.0]);
         let two = vec![bar(2, 60.0, 65.0), bar(3, 90.0, 100.0)];
         assert_eq!(
-            see(two),
+            observed(two),
             "legend loc='upper right', covers 1 bar, free: 'upper left', 'center left', 'lower left'"
         );
         let line = shape(2, Line, [10.0, 10.0, 110.0, 110.0]).through(&[[12.0, 20.0], [108.0, 20.0]]);
-        assert_eq!(see(vec![line]), UPPER_ROW_COVERED);
+        assert_eq!(observed(vec![line]), UPPER_ROW_COVERED);
         // A legend of the figure has no axes whose places could be named.
         let of_figure = shape(0, Legend, [70.0, 13.0, 107.0, 33.0]);
         let under = shape(1, Bar, [80.0, 20.0, 95.0, 90.0]);
@@ -217,10 +218,10 @@ mod tests {
     }
 
     #[test]
-    fn a_chart_without_legend_is_fine_and_two_legends_are_listed() {
+    fn a_chart_without_legend_passes_and_two_legends_are_listed() {
         let result = with_scene(vec![shape(0, Axes, [0.0, 0.0, 9.0, 9.0])], None, check);
         assert_eq!((result.observed.as_str(), result.score), ("none", Some(1.0)));
         let second = shape(2, Legend, [12.0, 90.0, 40.0, 108.0]).on(0, '-');
-        judge(vec![second], [77.0, 13.0, 107.0, 33.0], "legend loc='upper right'; legend loc='lower left'");
+        expect(vec![second], [77.0, 13.0, 107.0, 33.0], "legend loc='upper right'; legend loc='lower left'");
     }
 }

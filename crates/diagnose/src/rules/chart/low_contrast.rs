@@ -7,7 +7,7 @@ use crate::scene::{Scene, and_others, content, distance, grouped, listed, over, 
 use std::collections::BTreeMap;
 use vsdpo_artifact::Element;
 
-pub(super) const SUMMARY: &str = "a text hardly differs from what is behind it";
+pub(super) const SUMMARY: &str = "a text has too little contrast with its background";
 
 pub(super) fn check(scene: &Scene) -> RuleResult {
     // The worst text of each group, with the group's texts that fail.
@@ -30,16 +30,16 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     RuleResult::counted(defects.collect(), observed(&groups))
 }
 
-/// Each pair of colours with the first text that has it, the weakest pair first.
+/// Each pair of colours with the first text that has it, the lowest contrast first.
 fn observed(groups: &[(Contrast, Vec<&Element>)]) -> String {
-    let mut told: Vec<&Contrast> = Vec::new();
+    let mut listed_pairs: Vec<&Contrast> = Vec::new();
     for (text, _) in groups {
-        if !told.iter().any(|t| (t.ink, t.ground) == (text.ink, text.ground)) {
-            told.push(text);
+        if !listed_pairs.iter().any(|t| (t.ink, t.ground) == (text.ink, text.ground)) {
+            listed_pairs.push(text);
         }
     }
     let one = |text: &&Contrast| format!("{} {}", quote(content(text.element), 12), text.colours());
-    listed(told.iter().map(one).collect())
+    listed(listed_pairs.iter().map(one).collect())
 }
 
 /// `None` if the text has no colour or its box is tiny.
@@ -53,8 +53,8 @@ fn of<'a>(scene: &Scene, element: &'a Element) -> Option<Contrast<'a>> {
 }
 
 /// The colour behind a text: the most frequent one of its box that is not the text's own. Where
-/// most of the box has the text's colour (solid letters never cover so much), the text is invisible
-/// on its own colour.
+/// most of the box has the text's colour (solid letters never cover so much), text and background
+/// are the same.
 fn ground(scene: &Scene, e: &Element, color: [u8; 4]) -> Option<[u8; 3]> {
     let quad = Quad::of_text(e);
     let own = |c: [u8; 3]| distance(c, over(color, c)) <= 2;
@@ -89,7 +89,7 @@ mod tests {
     use vsdpo_artifact::ElementKind::*;
 
     /// A text of one colour on a background: a third of its box is inked.
-    fn judge(ink: [u8; 3], ground: [u8; 3], size: f32, observed: &str, score: f32) {
+    fn expect(ink: [u8; 3], ground: [u8; 3], size: f32, observed: &str, score: f32) {
         let mut picture = Picture::new(100, 50, ground);
         picture.fill([12, 10, 18, 30], ink);
         let [r, g, b] = ink;
@@ -100,18 +100,18 @@ mod tests {
 
     #[test]
     fn text_needs_4_5_and_large_text_3() {
-        judge([0; 3], [255; 3], 12.0, "'Sales' #000000 on #ffffff 21.0", 1.0);
-        judge([0x76; 3], [255; 3], 12.0, "'Sales' #767676 on #ffffff 4.5", 1.0);
-        judge([0x77; 3], [255; 3], 12.0, "'Sales' #777777 on #ffffff 4.4", 0.5);
-        judge([0x77; 3], [255; 3], 24.0, "'Sales' #777777 on #ffffff 4.4", 1.0);
-        judge([0x77; 3], [255; 3], 23.9, "'Sales' #777777 on #ffffff 4.4", 0.5);
-        judge([0xee; 3], [255; 3], 30.0, "'Sales' #eeeeee on #ffffff 1.1", 0.5);
-        judge([0x20; 3], [0x10; 3], 12.0, "'Sales' #202020 on #101010 1.1", 0.5);
+        expect([0; 3], [255; 3], 12.0, "'Sales' #000000 on #ffffff 21.0", 1.0);
+        expect([0x76; 3], [255; 3], 12.0, "'Sales' #767676 on #ffffff 4.5", 1.0);
+        expect([0x77; 3], [255; 3], 12.0, "'Sales' #777777 on #ffffff 4.4", 0.5);
+        expect([0x77; 3], [255; 3], 24.0, "'Sales' #777777 on #ffffff 4.4", 1.0);
+        expect([0x77; 3], [255; 3], 23.9, "'Sales' #777777 on #ffffff 4.4", 0.5);
+        expect([0xee; 3], [255; 3], 30.0, "'Sales' #eeeeee on #ffffff 1.1", 0.5);
+        expect([0x20; 3], [0x10; 3], 12.0, "'Sales' #202020 on #101010 1.1", 0.5);
     }
 
     #[test]
     fn text_of_its_backgrounds_colour_is_invisible() {
-        judge([255; 3], [255; 3], 12.0, "'Sales' #ffffff on #ffffff 1.0", 0.5);
+        expect([255; 3], [255; 3], 12.0, "'Sales' #ffffff on #ffffff 1.0", 0.5);
         // A grid line through its box does not make it visible.
         let mut picture = Picture::new(100, 50, [255; 3]);
         picture.fill([0, 15, 100, 16], [0; 3]);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pixels_behind_decide_and_not_the_figure() {
+    fn the_background_is_read_from_the_pixels_and_not_from_the_figure() {
         let mut picture = Picture::new(100, 50, [255; 3]);
         picture.fill([5, 5, 40, 40], [0, 0, 80]);
         picture.fill([12, 12, 15, 28], [0; 3]);
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn tiny_and_colourless_texts_are_not_judged() {
+    fn tiny_and_colourless_texts_are_not_checked() {
         let picture = Picture::new(100, 50, [255; 3]);
         let tiny = text(0, "a", [10.0, 10.0, 12.5, 20.0]).colored([255; 4]);
         let plain = text(1, "a", [10.0, 10.0, 20.0, 20.0]);

@@ -21,7 +21,7 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     let mut found: Vec<([&Element; 2], String)> = Vec::new();
     for (i, a) in panels.iter().enumerate() {
         for b in &panels[i + 1..] {
-            if let Some(words) = crooked(a.region, b.region) {
+            if let Some(words) = misalignment(a.region, b.region) {
                 found.push(([a.axes[0], b.axes[0]], words));
             }
         }
@@ -34,12 +34,13 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     RuleResult::counted(defects.collect(), observed)
 }
 
-/// How two panels beside each other, or above each other, miss a common line.
-fn crooked(a: Region, b: Region) -> Option<String> {
-    row(a, b, ["tops", "bottoms"]).or_else(|| row(turned(a), turned(b), ["left edges", "right edges"]))
+/// How the edges of two panels in one row or in one column differ.
+fn misalignment(a: Region, b: Region) -> Option<String> {
+    row(a, b, ["tops", "bottoms"])
+        .or_else(|| row(transposed(a), transposed(b), ["left edges", "right edges"]))
 }
 
-/// For panels of one row; a column is a row of the turned picture.
+/// For panels of one row; a column is a row of the transposed picture.
 fn row(a: Region, b: Region, names: [&str; 2]) -> Option<String> {
     let shared = a.y1.min(b.y1) - a.y0.max(b.y0);
     let apart = a.x0.max(b.x0) >= a.x1.min(b.x1) - EXACT;
@@ -47,13 +48,13 @@ fn row(a: Region, b: Region, names: [&str; 2]) -> Option<String> {
         return None;
     }
     let offs = [(a.y0 - b.y0).abs(), (a.y1 - b.y1).abs()];
-    // Of panels with one aspect ratio (pictures, maps, pies) the middles may be what lines up.
+    // Panels with a fixed aspect ratio (pictures, maps, pies) may be aligned by their middles.
     let centred = ((a.y0 + a.y1) - (b.y0 + b.y1)).abs() <= 2.0 * EXACT;
     let off = usize::from(offs[1] > offs[0]);
     (offs[off] > EXACT && !centred).then(|| format!("{} differ by {:.0} px", names[off], offs[off]))
 }
 
-fn turned(r: Region) -> Region {
+fn transposed(r: Region) -> Region {
     Region::new(r.y0, r.x0, r.y1, r.x1)
 }
 
@@ -63,24 +64,24 @@ mod tests {
     use crate::testing::*;
     use vsdpo_artifact::ElementKind::*;
 
-    fn judge(b: [f32; 4], observed: &str, involved: &[&[u32]]) {
+    fn expect(b: [f32; 4], observed: &str, involved: &[&[u32]]) {
         let elements = vec![shape(0, Axes, [10.0, 10.0, 60.0, 60.0]), shape(1, Axes, b)];
         counts(check, elements, observed, involved);
     }
 
     #[test]
     fn edges_of_a_row_and_of_a_column_agree() {
-        judge([70.0, 10.0, 120.0, 60.0], "2 panels in line", &[]);
-        judge([70.0, 11.5, 120.0, 60.0], "2 panels in line", &[]);
-        judge([70.0, 15.0, 120.0, 60.0], "tops differ by 5 px", &[&[0, 1]]);
-        judge([70.0, 14.0, 120.0, 66.0], "bottoms differ by 6 px", &[&[0, 1]]);
-        judge([18.0, 70.0, 68.0, 95.0], "left edges differ by 8 px", &[&[0, 1]]);
+        expect([70.0, 10.0, 120.0, 60.0], "2 panels in line", &[]);
+        expect([70.0, 11.5, 120.0, 60.0], "2 panels in line", &[]);
+        expect([70.0, 15.0, 120.0, 60.0], "tops differ by 5 px", &[&[0, 1]]);
+        expect([70.0, 14.0, 120.0, 66.0], "bottoms differ by 6 px", &[&[0, 1]]);
+        expect([18.0, 70.0, 68.0, 95.0], "left edges differ by 8 px", &[&[0, 1]]);
     }
 
     #[test]
-    fn other_arrangements_are_free() {
-        judge([70.0, 10.0, 120.0, 95.0], "2 panels in line", &[]); // spans two rows
-        judge([70.0, 15.0, 120.0, 55.0], "2 panels in line", &[]); // smaller, in the middle
-        judge([20.0, 20.0, 50.0, 50.0], "one panel", &[]); // an inset
+    fn other_arrangements_are_allowed() {
+        expect([70.0, 10.0, 120.0, 95.0], "2 panels in line", &[]); // spans two rows
+        expect([70.0, 15.0, 120.0, 55.0], "2 panels in line", &[]); // smaller, in the middle
+        expect([20.0, 20.0, 50.0, 50.0], "one panel", &[]); // an inset
     }
 }

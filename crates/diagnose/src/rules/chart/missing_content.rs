@@ -1,12 +1,12 @@
 #![doc = include_str!("missing_content.md")]
 
 use super::RuleResult;
-use crate::rules::{demanded, one_line};
+use crate::rules::{one_line, requirements_met};
 use crate::scene::{Scene, content, distance, hex, over, quote};
 use std::collections::BTreeMap;
 use vsdpo_artifact::{Element, ElementKind, Region};
 
-pub(super) const SUMMARY: &str = "a demanded text, series or background is not there";
+pub(super) const SUMMARY: &str = "a required text, series or background is missing";
 
 /// Steps of a channel by which a background may differ.
 const COLOUR: u8 = 8;
@@ -15,33 +15,33 @@ const COLOUR: u8 = 8;
 const VALUES: usize = 64;
 
 pub(super) fn check(scene: &Scene) -> RuleResult {
-    let Some(demands) = scene.requirements else { return RuleResult::not_evaluated("no demands") };
-    let all = demands.texts.len() + demands.series.len() + usize::from(demands.background.is_some());
+    let Some(required) = scene.requirements else { return RuleResult::not_evaluated("no requirements") };
+    let all = required.texts.len() + required.series.len() + usize::from(required.background.is_some());
     if all == 0 {
-        return RuleResult::not_evaluated("no demands");
+        return RuleResult::not_evaluated("no requirements");
     }
     let drawn: Vec<String> = scene.texts().map(|e| one_line(content(e))).collect();
     let shown = shown_series(scene);
-    // (short, sentence) of every demand that is not met.
+    // A short form and a sentence for every requirement that is not met.
     let mut missing: Vec<(String, String)> = Vec::new();
-    for text in demands.texts.iter().filter(|t| !drawn.contains(&one_line(t))) {
+    for text in required.texts.iter().filter(|t| !drawn.contains(&one_line(t))) {
         missing
             .push((format!("no {}", quote(text, 24)), format!("the text {} is not drawn", quote(text, 60))));
     }
-    for (i, series) in demands.series.iter().enumerate().filter(|(_, s)| !shown.iter().any(|v| v.shows(s))) {
+    for (i, series) in required.series.iter().enumerate().filter(|(_, s)| !shown.iter().any(|v| v.shows(s))) {
         missing.push((
             format!("no series {}", i + 1),
             format!("series {} ({}) is not shown", i + 1, listed(series)),
         ));
     }
-    if let Some(wanted) = demands.background {
-        let seen = backgrounds(scene);
-        if let Some(other) = seen.into_iter().find(|&c| distance(c, wanted) > COLOUR) {
+    if let Some(wanted) = required.background {
+        let shown = backgrounds(scene);
+        if let Some(other) = shown.into_iter().find(|&c| distance(c, wanted) > COLOUR) {
             let sentence = format!("the background is {}, not {}", hex(other), hex(wanted));
             missing.push((format!("background {}", hex(other)), sentence));
         }
     }
-    demanded(all, missing)
+    requirements_met(all, missing)
 }
 
 fn listed(series: &[f64]) -> String {
@@ -49,7 +49,7 @@ fn listed(series: &[f64]) -> String {
     first.join(", ") + if series.len() > 6 { ", ..." } else { "" }
 }
 
-/// Values that the chart shows as one thing.
+/// Values that the chart shows as one series.
 struct Shown {
     values: Vec<f64>,
     /// Whether the values are those of single bars, which a loop may have drawn series after
@@ -67,8 +67,7 @@ impl Shown {
         same(&self.values) || (series.len() > VALUES && self.thinned_from(series))
     }
 
-    /// Whether these are as many values as are reported, taken from `series` in order from its
-    /// first to its last.
+    /// Whether these are [`VALUES`] values of `series` in order, from its first to its last.
     fn thinned_from(&self, series: &[f64]) -> bool {
         let mut rest = series.iter();
         let in_order = self.values.iter().all(|&v| rest.any(|&s| close(v, s)));
@@ -80,7 +79,7 @@ impl Shown {
     }
 }
 
-/// Equal up to what 32-bit arithmetic on the way may have lost.
+/// Equal up to the rounding of 32-bit arithmetic.
 fn close(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-6 * a.abs().max(b.abs()).max(1e-6)
 }
@@ -109,15 +108,15 @@ fn shown_series(scene: &Scene) -> Vec<Shown> {
     shown
 }
 
-/// The colours behind the data: of each large axes, or of the figure where there is none to see.
+/// The colours behind the data: of each large axes, or of the figure where no axes has a colour.
 fn backgrounds(scene: &Scene) -> Vec<[u8; 3]> {
-    let seen = |kind| scene.of_kind(kind).filter_map(|e| e.color.map(|c| (e.region, c)));
-    let figure = seen(ElementKind::Figure).next().map(|(_, c)| over(c, [255; 3]));
+    let colored = |kind| scene.of_kind(kind).filter_map(|e| e.color.map(|c| (e.region, c)));
+    let figure = colored(ElementKind::Figure).next().map(|(_, c)| over(c, [255; 3]));
     let figure = figure.or_else(|| scene.pixels(Region::new(0.0, 0.0, 1.0, 1.0)).next().map(|(_, c)| c));
     let ground = figure.unwrap_or([255; 3]);
-    // A second axes on the same place (`twinx`) is see-through and shows the first one's ground.
-    let axes: Vec<(Region, [u8; 4])> = seen(ElementKind::Axes).filter(|(_, c)| c[3] > 0).collect();
-    // Colour bars and insets are small axes; the demand does not mean them.
+    // A second axes in the same place (`twinx`) is transparent.
+    let axes: Vec<(Region, [u8; 4])> = colored(ElementKind::Axes).filter(|(_, c)| c[3] > 0).collect();
+    // Colour bars and insets are small axes; the requirement does not apply to them.
     let largest = axes.iter().map(|(r, _)| r.area()).fold(0.0, f32::max);
     let large = axes.iter().filter(|(r, _)| r.area() * 2.0 >= largest);
     let colours: Vec<[u8; 3]> = large.map(|(_, c)| over(*c, ground)).collect();
@@ -133,13 +132,13 @@ mod tests {
 
     const AREA: [f32; 4] = [20.0, 10.0, 180.0, 90.0];
 
-    fn demands(texts: &[&str], series: &[&[f64]], background: Option<[u8; 3]>) -> Requirements {
+    fn required(texts: &[&str], series: &[&[f64]], background: Option<[u8; 3]>) -> Requirements {
         let texts = texts.iter().map(|t| t.to_string()).collect();
         Requirements { texts, series: series.iter().map(|s| s.to_vec()).collect(), background }
     }
 
-    fn judge(elements: Vec<Made>, demands: Requirements, observed: &str, score: f32) {
-        let result = with_scene(elements, Some(&demands), check);
+    fn expect(elements: Vec<Made>, required: Requirements, observed: &str, score: f32) {
+        let result = with_scene(elements, Some(&required), check);
         assert_eq!((result.observed.as_str(), result.score), (observed, Some(score)));
         assert!(result.defects.iter().all(|d| d.elements.is_empty() && d.regions.is_empty()));
         assert_eq!(result.defects.is_empty(), observed == "all");
@@ -148,38 +147,38 @@ mod tests {
     #[test]
     fn texts_must_be_whole() {
         let title = || vec![text(0, "Visitors\nper day", AREA).of(Title)];
-        judge(title(), demands(&["Visitors per day"], &[], None), "all", 1.0);
-        judge(title(), demands(&["Visitors"], &[], None), "no 'Visitors'", 0.0);
-        judge(
+        expect(title(), required(&["Visitors per day"], &[], None), "all", 1.0);
+        expect(title(), required(&["Visitors"], &[], None), "no 'Visitors'", 0.0);
+        expect(
             title(),
-            demands(&["visitors per day", "North", "Visitors per day"], &[], None),
+            required(&["visitors per day", "North", "Visitors per day"], &[], None),
             "no 'visitors per day' +1",
             1.0 / 3.0,
         );
         let hidden = vec![text(0, "North", AREA).colored([0, 0, 0, 0])];
-        judge(hidden, demands(&["North"], &[], None), "no 'North'", 0.0);
+        expect(hidden, required(&["North"], &[], None), "no 'North'", 0.0);
     }
 
     #[test]
     fn lines_show_their_values_in_order() {
         let line = || vec![shape(0, Line, AREA).valued(&[3.0, 5.0, 4.0])];
-        judge(line(), demands(&[], &[&[3.0, 5.0, 4.0]], None), "all", 1.0);
-        judge(line(), demands(&[], &[&[3.0, 5.000_001, 4.0]], None), "all", 1.0);
-        judge(line(), demands(&[], &[&[3.0, 4.0, 5.0]], None), "no series 1", 0.0);
-        judge(line(), demands(&[], &[&[3.0, 5.0]], None), "no series 1", 0.0);
-        judge(line(), demands(&[], &[&[3.0, 5.0, 4.0], &[3.0, 5.01, 4.0]], None), "no series 2", 0.5);
+        expect(line(), required(&[], &[&[3.0, 5.0, 4.0]], None), "all", 1.0);
+        expect(line(), required(&[], &[&[3.0, 5.000_001, 4.0]], None), "all", 1.0);
+        expect(line(), required(&[], &[&[3.0, 4.0, 5.0]], None), "no series 1", 0.0);
+        expect(line(), required(&[], &[&[3.0, 5.0]], None), "no series 1", 0.0);
+        expect(line(), required(&[], &[&[3.0, 5.0, 4.0], &[3.0, 5.01, 4.0]], None), "no series 2", 0.5);
         let long: Vec<f64> = (0..100).map(f64::from).collect();
-        judge(
+        expect(
             vec![shape(0, Line, AREA).valued(&long[..64])],
-            demands(&[], &[&long], None),
+            required(&[], &[&long], None),
             "no series 1",
             0.0,
         );
         let thin: Vec<f64> = (0..64).map(|i| long[i * 99 / 63]).collect();
-        judge(vec![shape(0, Line, AREA).valued(&thin)], demands(&[], &[&long], None), "all", 1.0);
-        judge(
+        expect(vec![shape(0, Line, AREA).valued(&thin)], required(&[], &[&long], None), "all", 1.0);
+        expect(
             vec![shape(0, LegendPart, AREA).valued(&[1.0, 2.0])],
-            demands(&[], &[&[1.0, 2.0]], None),
+            required(&[], &[&[1.0, 2.0]], None),
             "no series 1",
             0.0,
         );
@@ -188,21 +187,21 @@ mod tests {
     #[test]
     fn bars_are_gathered_by_label_by_statement_or_by_axes() {
         let bar = |id, value: f64| shape(id, Bar, AREA).on(9, '-').valued(&[value]);
-        let wanted = || demands(&[], &[&[3.0, 5.0], &[4.0, 8.0]], None);
+        let wanted = || required(&[], &[&[3.0, 5.0], &[4.0, 8.0]], None);
         let by_label = [3.0, 4.0, 5.0, 8.0]
             .iter()
             .zip(0..)
             .map(|(&v, id)| bar(id, v).named(["a", "b"][id as usize % 2]));
-        judge(by_label.collect(), wanted(), "all", 1.0);
+        expect(by_label.collect(), wanted(), "all", 1.0);
         let by_call =
             [3.0, 5.0, 4.0, 8.0].iter().zip(0..).map(|(&v, id)| bar(id, v).drawn_at(id as usize / 2));
-        judge(by_call.collect(), wanted(), "all", 1.0);
+        expect(by_call.collect(), wanted(), "all", 1.0);
         let one_loop = [3.0, 5.0, 4.0, 8.0].iter().zip(0..).map(|(&v, id)| bar(id, v).drawn_at(7));
-        judge(one_loop.collect(), wanted(), "all", 1.0);
+        expect(one_loop.collect(), wanted(), "all", 1.0);
         let singly = [3.0, 5.0].iter().zip(0..).map(|(&v, id)| bar(id, v).drawn_at(id as usize));
-        judge(singly.collect(), demands(&[], &[&[3.0, 5.0]], None), "all", 1.0);
+        expect(singly.collect(), required(&[], &[&[3.0, 5.0]], None), "all", 1.0);
         let shifted = [9.0, 3.0, 5.0].iter().zip(0..).map(|(&v, id)| bar(id, v).drawn_at(1));
-        judge(shifted.collect(), demands(&[], &[&[3.0, 5.0]], None), "no series 1", 0.0);
+        expect(shifted.collect(), required(&[], &[&[3.0, 5.0]], None), "no series 1", 0.0);
     }
 
     #[test]
@@ -211,17 +210,17 @@ mod tests {
             let figure = shape(0, Figure, [0.0, 0.0, 200.0, 100.0]).colored([255; 4]);
             vec![figure, shape(1, Axes, AREA).colored(axes)]
         };
-        let dark = || demands(&[], &[], Some([0x20, 0x20, 0x20]));
-        judge(chart([0x28, 0x20, 0x18, 255]), dark(), "all", 1.0);
-        judge(chart([0x29, 0x20, 0x20, 255]), dark(), "background #292020", 0.0);
-        judge(chart([0x20, 0x20, 0x20, 0]), demands(&[], &[], Some([255; 3])), "all", 1.0);
+        let dark = || required(&[], &[], Some([0x20, 0x20, 0x20]));
+        expect(chart([0x28, 0x20, 0x18, 255]), dark(), "all", 1.0);
+        expect(chart([0x29, 0x20, 0x20, 255]), dark(), "background #292020", 0.0);
+        expect(chart([0x20, 0x20, 0x20, 0]), required(&[], &[], Some([255; 3])), "all", 1.0);
         let bar = shape(2, Axes, [190.0, 10.0, 195.0, 90.0]).colored([255; 4]);
-        judge([chart([0x20, 0x20, 0x20, 255]), vec![bar]].concat(), dark(), "all", 1.0);
-        judge(vec![text(0, "no background element", AREA)], dark(), "background #ffffff", 0.0);
+        expect([chart([0x20, 0x20, 0x20, 255]), vec![bar]].concat(), dark(), "all", 1.0);
+        expect(vec![text(0, "no background element", AREA)], dark(), "background #ffffff", 0.0);
     }
 
     #[test]
-    fn without_demands_nothing_is_judged() {
+    fn without_requirements_nothing_is_checked() {
         assert_eq!(with_scene(vec![shape(0, Line, AREA)], None, check).score, None);
         let none = Requirements::default();
         assert_eq!(with_scene(vec![shape(0, Line, AREA)], Some(&none), check).score, None);

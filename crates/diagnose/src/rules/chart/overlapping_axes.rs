@@ -7,7 +7,7 @@ use crate::rules::chart::panels::{Panel, panels};
 use crate::scene::{Scene, content, listed, quote};
 use vsdpo_artifact::{Element, Region};
 
-pub(super) const SUMMARY: &str = "two panels run into each other";
+pub(super) const SUMMARY: &str = "two panels overlap";
 
 /// Pixels that two panels may share: frames and the soft edges of letters.
 const DEPTH: f32 = 2.0;
@@ -24,8 +24,6 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
             let clash = match () {
                 () if nested(b, i) => hides(scene, a, b),
                 () if nested(a, j) => hides(scene, b, a),
-                // Both lie in a third one, or one is the inset of another: their own clash is what
-                // counts.
                 () => collide(scene, a, b),
             };
             found.extend(clash);
@@ -36,18 +34,18 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     RuleResult::counted(defects.collect(), observed)
 }
 
-/// An inset over its host's data.
+/// Reports an inset that covers its host's data.
 fn hides<'a>(scene: &Scene<'a>, host: &Panel<'a>, inset: &Panel<'a>) -> Option<(Vec<&'a Element>, String)> {
     let under = covered(scene, inset.region, |e| e.parent.is_none() && host.holds(e));
     (!under.is_empty()).then(|| (inset.axes[..1].to_vec(), format!("an inset covers {under}")))
 }
 
-/// Plot areas that share room, or texts of one panel in the other one.
+/// Reports plot areas that overlap, or texts of one panel that reach into the other one.
 fn collide<'a>(scene: &Scene<'a>, a: &Panel<'a>, b: &Panel<'a>) -> Option<(Vec<&'a Element>, String)> {
     if deep(a.region, b.region) {
         return Some((vec![a.axes[0], b.axes[0]], "plot areas overlap".into()));
     }
-    let (texts_a, texts_b) = (furniture(scene, a), furniture(scene, b));
+    let (texts_a, texts_b) = (labels(scene, a), labels(scene, b));
     let into = |texts: &[&'a Element], panel: &Panel<'a>| {
         let text = texts.iter().find(|t| {
             deep(t.region, panel.region) && Quad::of_text(t).gap(&Quad::upright(panel.region)) < -DEPTH
@@ -65,7 +63,7 @@ fn collide<'a>(scene: &Scene<'a>, a: &Panel<'a>, b: &Panel<'a>) -> Option<(Vec<&
 }
 
 /// Tick labels, axis labels and titles of a panel.
-fn furniture<'a>(scene: &Scene<'a>, panel: &Panel<'a>) -> Vec<&'a Element> {
+fn labels<'a>(scene: &Scene<'a>, panel: &Panel<'a>) -> Vec<&'a Element> {
     use vsdpo_artifact::ElementKind::{AxisLabel, TickLabel, Title};
     scene.texts().filter(|e| matches!(e.kind, TickLabel | AxisLabel | Title) && panel.holds(e)).collect()
 }

@@ -1,5 +1,5 @@
-//! Axes as a reader counts them: twins are one panel, colour bars belong to another, insets lie in
-//! another.
+//! Axes grouped into panels: twin axes are one panel, colour bars are marked, and insets refer to
+//! the panel that they lie in.
 
 use crate::scene::Scene;
 use vsdpo_artifact::{Element, ElementKind, Region};
@@ -17,7 +17,7 @@ pub(crate) struct Panel<'a> {
 }
 
 impl Panel<'_> {
-    /// Whether an element lives in it.
+    /// Whether an element belongs to one of its axes.
     pub(crate) fn holds(&self, e: &Element) -> bool {
         self.axes.iter().any(|axes| e.axes == Some(axes.id))
     }
@@ -56,7 +56,7 @@ mod tests {
     use crate::testing::*;
 
     #[test]
-    fn twins_are_one_and_insets_know_their_host() {
+    fn twins_are_one_panel_and_insets_refer_to_their_host() {
         let colorbar = shape(3, ElementKind::Axes, [120.0, 10.0, 125.0, 90.0]).named("<colorbar>");
         let elements = vec![
             shape(0, ElementKind::Axes, [10.0, 10.0, 110.0, 90.0]),
@@ -67,8 +67,8 @@ mod tests {
         ];
         with_scene(elements, None, |scene| {
             let panels = panels(scene);
-            let seen: Vec<_> = panels.iter().map(|p| (p.axes.len(), p.colorbar, p.host)).collect();
-            assert_eq!(seen, [(2, false, None), (1, false, Some(0)), (1, true, None)]);
+            let found: Vec<_> = panels.iter().map(|p| (p.axes.len(), p.colorbar, p.host)).collect();
+            assert_eq!(found, [(2, false, None), (1, false, Some(0)), (1, true, None)]);
             assert!(panels[0].holds(&scene.elements[4]) && !panels[1].holds(&scene.elements[4]));
         });
     }

@@ -5,7 +5,7 @@ use crate::compared::{ReferenceResult, SATISFIED};
 use std::collections::BTreeMap;
 use vsdpo_artifact::{Axis, AxisScore, ChartComparison, ChartRecords, GridCell};
 
-/// How many things an observation names.
+/// Items that an observation names at most.
 const NAMED: usize = 3;
 /// Characters of a text that an observation shows.
 const SHOWN: usize = 24;
@@ -48,7 +48,7 @@ fn cells(list: &[GridCell]) -> Vec<String> {
     list.iter().map(cell).collect()
 }
 
-/// Every call by the name of its function, which ends the label.
+/// Every call by the name of its function, which is the end of the label.
 fn calls(counts: &BTreeMap<String, u64>) -> Vec<String> {
     let calls =
         |(label, &n): (&String, &u64)| std::iter::repeat_n(name(label).to_owned(), n.min(64) as usize);
@@ -63,7 +63,7 @@ fn name(label: &str) -> &str {
     label.rsplit_once(".py").and_then(|(_, tail)| tail.get(1..)).unwrap_or(label)
 }
 
-/// `all`, or what is missing and what is too much.
+/// `all`, or the items that are missing and those that are extra.
 fn difference(pred: &[String], gt: &[String]) -> String {
     let rest = |of: &[String], without: &[String]| {
         let mut left: Vec<&String> = without.iter().collect();
@@ -85,8 +85,8 @@ fn difference(pred: &[String], gt: &[String]) -> String {
         (!items.is_empty()).then(|| format!("{what} {named}{more}"))
     };
     let parts = [list("missing", rest(gt, pred)), list("extra", rest(pred, gt))];
-    let said: Vec<String> = parts.into_iter().flatten().collect();
-    if said.is_empty() { "all".into() } else { said.join("; ") }
+    let parts_named: Vec<String> = parts.into_iter().flatten().collect();
+    if parts_named.is_empty() { "all".into() } else { parts_named.join("; ") }
 }
 
 #[cfg(test)]

@@ -38,8 +38,8 @@ fn cuts<'a>(texts: &[&'a Element], bounds: Region) -> Vec<Vec<(&'a Element, Cut)
     found
 }
 
-/// What is cut, then how the whole free texts are set: whether a text reaches an edge is a matter
-/// of that.
+/// The texts that are cut, then the alignment of the free texts (`ax.text`, annotations) that are
+/// not: alignment decides whether such a text reaches an edge.
 fn observed(found: &[Vec<(&Element, Cut)>], texts: &[&Element]) -> String {
     let cut = found.iter().map(|cuts| {
         let (e, cut) = &cuts[0];
@@ -51,7 +51,7 @@ fn observed(found: &[Vec<(&Element, Cut)>], texts: &[&Element]) -> String {
     listed(none.into_iter().chain(cut).chain(free).collect())
 }
 
-/// The text, with its alignment where it is a free one.
+/// The text, with its alignment if it has one.
 fn described(e: &Element, max: usize) -> String {
     let align = e.align.map_or(String::new(), |align| format!(" ha='{}'", align.name()));
     format!("{}{align}", quote(content(e), max))
@@ -83,7 +83,7 @@ fn cut(e: &Element, bounds: Region) -> Option<Cut> {
     Some(Cut { sides: cut.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(" "), lost })
 }
 
-/// Where the box of a text has no ink though nothing is cut.
+/// Parts of a text's box that have no ink although nothing is cut.
 struct Gaps {
     /// The direction of writing and the direction down through the line, in the image.
     along: [f32; 2],
@@ -130,7 +130,7 @@ mod tests {
     use vsdpo_artifact::Align;
     use vsdpo_artifact::ElementKind::*;
 
-    fn judge(elements: Vec<Made>, observed: &str, score: f32) {
+    fn expect(elements: Vec<Made>, observed: &str, score: f32) {
         let result = with_scene(elements, None, check); // 200 x 100 pixels
         assert_eq!(result.observed, observed);
         assert_eq!(result.score, Some(score));
@@ -140,9 +140,9 @@ mod tests {
     fn a_layout_box_may_end_a_pixel_outside() {
         let t =
             |x1| text(0, "Best quarter", [120.0, 10.0, 200.0, 20.0]).laid([120.0, 9.0, x1, 22.0]).sized(10.0);
-        judge(vec![t(200.0)], "none", 1.0);
-        judge(vec![t(201.0)], "none", 1.0);
-        judge(vec![t(201.5)], "'Best quarter' right", 0.5);
+        expect(vec![t(200.0)], "none", 1.0);
+        expect(vec![t(201.0)], "none", 1.0);
+        expect(vec![t(201.5)], "'Best quarter' right", 0.5);
     }
 
     #[test]
@@ -151,23 +151,23 @@ mod tests {
         // edge.
         let bottom =
             |ink: f32| text(0, "TOTAL", [20.0, 88.0, 60.0, ink]).laid([20.0, 86.0, 60.0, 103.0]).sized(14.0);
-        judge(vec![bottom(100.0)], "none", 1.0);
+        expect(vec![bottom(100.0)], "none", 1.0);
         let lower =
             |y1: f32| text(0, "TOTAL", [20.0, 90.0, 60.0, 100.0]).laid([20.0, 88.0, 60.0, y1]).sized(14.0);
-        judge(vec![lower(104.1)], "none", 1.0);
-        judge(vec![lower(104.2)], "'TOTAL' bottom", 0.5);
+        expect(vec![lower(104.1)], "none", 1.0);
+        expect(vec![lower(104.2)], "'TOTAL' bottom", 0.5);
         let deep = text(0, "Total, p", [20.0, 88.0, 60.0, 100.0]).laid([20.0, 86.0, 60.0, 103.0]).sized(14.0);
-        judge(vec![deep], "'Total, p' bottom", 0.5);
+        expect(vec![deep], "'Total, p' bottom", 0.5);
         let inside =
             text(0, "Total, p", [20.0, 84.0, 60.0, 98.5]).laid([20.0, 82.0, 60.0, 103.0]).sized(14.0);
-        judge(vec![inside], "none", 1.0);
+        expect(vec![inside], "none", 1.0);
         // Along the line the cut may fall between two words, but not farther away.
         let right =
             |ink: f32| text(0, "to be", [150.0, 8.0, ink, 20.0]).laid([150.0, 6.0, 220.0, 20.0]).sized(10.0);
-        judge(vec![right(194.0)], "'to be' right", 0.5);
-        judge(vec![right(193.0)], "none", 1.0);
+        expect(vec![right(194.0)], "'to be' right", 0.5);
+        expect(vec![right(193.0)], "none", 1.0);
         let turned = text(0, "to be", [8.0, 0.0, 18.0, 95.0]).laid([5.0, 0.0, 18.0, 130.0]);
-        judge(vec![turned.rotated(90.0).sized(10.0)], "'to be' bottom", 0.5);
+        expect(vec![turned.rotated(90.0).sized(10.0)], "'to be' bottom", 0.5);
     }
 
     #[test]
@@ -178,25 +178,25 @@ mod tests {
             t.of(TickLabel).on(9, 'y')
         };
         let both = "'Wide' left right top; 'label' left +1";
-        judge(vec![wide, label(1, 30.0), label(2, 50.0)], both, 1.0 / 3.0);
-        judge(vec![label(1, 30.0), label(2, 50.0)], "'label' left +1", 0.5);
+        expect(vec![wide, label(1, 30.0), label(2, 50.0)], both, 1.0 / 3.0);
+        expect(vec![label(1, 30.0), label(2, 50.0)], "'label' left +1", 0.5);
     }
 
     #[test]
-    fn free_texts_are_told_with_their_alignment() {
+    fn free_texts_are_reported_with_their_alignment() {
         let note = |id, x1: f32| {
             let note = text(id, "peak", [x1 - 60.0, 10.0, x1.min(200.0), 20.0]).sized(10.0);
             note.laid([x1 - 60.0, 9.0, x1, 22.0]).aligned(Align::Center)
         };
-        judge(vec![note(0, 190.0)], "none; inside 'peak' ha='center'", 1.0);
+        expect(vec![note(0, 190.0)], "none; inside 'peak' ha='center'", 1.0);
         let one = "'peak' ha='center' right; inside 'peak' ha='center'";
-        judge(vec![note(0, 190.0), note(1, 220.0)], one, 0.5);
+        expect(vec![note(0, 190.0), note(1, 220.0)], one, 0.5);
         let all = "none; inside 'peak' ha='center'; inside 'peak' ha='center'; 2 more";
-        judge((0..4).map(|id| note(id, 100.0)).collect(), all, 1.0);
+        expect((0..4).map(|id| note(id, 100.0)).collect(), all, 1.0);
     }
 
     #[test]
-    fn without_layout_nothing_is_judged() {
+    fn without_layout_nothing_is_checked() {
         let result = with_scene(vec![text(0, "A", [0.0, 0.0, 9.0, 9.0])], None, check);
         assert_eq!(result.score, None);
     }

@@ -5,21 +5,21 @@ use crate::geometry::Quad;
 use crate::scene::{Group, Scene, and_others, content, quote};
 use vsdpo_artifact::{Element, ElementKind};
 
-pub(super) const SUMMARY: &str = "two texts run into each other";
+pub(super) const SUMMARY: &str = "two texts overlap";
 
-/// Depth of an overlap that a reader sees, in pixels; ink boxes are a pixel too large on every
-/// side.
+/// Pixels by which ink boxes may overlap: they are a pixel too large on every side.
 const DEPTH: f32 = 2.0;
 
-/// Reports keep the deepest overlaps; a heap of texts would give one for each pair of them.
+/// Overlaps that are reported at most, the deepest first: many texts in one place would give one
+/// for each pair.
 const REPORTED: usize = 64;
 
-/// Texts of two groups that overlap: one finding, because one move mends it.
+/// Texts of two groups that overlap: one finding, because one move fixes it.
 struct Finding<'a> {
     groups: [Group; 2],
     /// The deepest overlap in pixels, and its texts.
     worst: (f32, &'a Element, &'a Element),
-    /// Everything that takes part.
+    /// All texts of the overlap.
     elements: Vec<&'a Element>,
 }
 
@@ -53,7 +53,7 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     RuleResult::counted(defects.collect(), observed)
 }
 
-/// Pairs, the deepest first, put together by the groups of their texts.
+/// Groups pairs, of which the deepest comes first, by the groups of their texts.
 fn findings<'a>(pairs: &[(f32, &'a Element, &'a Element)]) -> Vec<Finding<'a>> {
     let mut found: Vec<Finding> = Vec::new();
     for &(depth, a, b) in pairs {
@@ -72,7 +72,7 @@ fn findings<'a>(pairs: &[(f32, &'a Element, &'a Element)]) -> Vec<Finding<'a>> {
     found
 }
 
-/// Whether an overlap of the two is this rule's matter.
+/// Whether this rule checks the overlap of the two.
 fn comparable(a: &Element, b: &Element) -> bool {
     let ticks = a.kind == ElementKind::TickLabel && Group::of(a) == Group::of(b);
     let legend =
@@ -87,17 +87,17 @@ mod tests {
     use crate::testing::*;
     use vsdpo_artifact::ElementKind::*;
 
-    fn judge(elements: Vec<Made>, observed: &str, involved: &[&[u32]]) {
+    fn expect(elements: Vec<Made>, observed: &str, involved: &[&[u32]]) {
         counts(check, elements, observed, involved);
     }
 
     #[test]
     fn texts_overlap_by_more_than_their_soft_edges() {
         let a = || text(0, "Left", [10.0, 10.0, 50.0, 20.0]);
-        judge(vec![a(), text(1, "Right", [48.0, 10.0, 90.0, 20.0])], "none", &[]);
-        judge(vec![a(), text(1, "Right", [47.5, 10.0, 90.0, 20.0])], "'Left' with 'Right'", &[&[0, 1]]);
-        judge(vec![a(), text(1, "Right", [20.0, 18.0, 90.0, 30.0])], "none", &[]);
-        judge(vec![a()], "none", &[]);
+        expect(vec![a(), text(1, "Right", [48.0, 10.0, 90.0, 20.0])], "none", &[]);
+        expect(vec![a(), text(1, "Right", [47.5, 10.0, 90.0, 20.0])], "'Left' with 'Right'", &[&[0, 1]]);
+        expect(vec![a(), text(1, "Right", [20.0, 18.0, 90.0, 30.0])], "none", &[]);
+        expect(vec![a()], "none", &[]);
     }
 
     #[test]
@@ -107,49 +107,49 @@ mod tests {
             text(1, "B", [46.0, 10.0, 80.0, 20.0]),
             text(2, "A very long remark", [74.0, 10.0, 99.0, 20.0]),
         ];
-        judge(elements, "'B' with 'A very long..' +1", &[&[1, 2], &[0, 1]]);
+        expect(elements, "'B' with 'A very long..' +1", &[&[1, 2], &[0, 1]]);
     }
 
     #[test]
-    fn neighbours_of_one_axis_or_legend_are_left_to_others() {
+    fn neighbours_of_one_axis_or_legend_are_left_to_other_rules() {
         let at = |x: f32| [x, 10.0, x + 20.0, 20.0];
         let tick = |id, x, axis| text(id, "tick", at(x)).of(TickLabel).on(9, axis);
-        judge(vec![tick(0, 10.0, 'x'), tick(1, 20.0, 'x')], "none", &[]);
-        judge(vec![tick(0, 10.0, 'x'), tick(1, 20.0, 'y')], "'tick' with 'tick'", &[&[0, 1]]);
+        expect(vec![tick(0, 10.0, 'x'), tick(1, 20.0, 'x')], "none", &[]);
+        expect(vec![tick(0, 10.0, 'x'), tick(1, 20.0, 'y')], "'tick' with 'tick'", &[&[0, 1]]);
         let entry = |id, x, parent| text(id, "entry", at(x)).of(LegendText).inside(parent);
-        judge(vec![entry(0, 10.0, 7), entry(1, 20.0, 7)], "none", &[]);
-        judge(vec![entry(0, 10.0, 7), entry(1, 20.0, 8)], "'entry' with 'entry'", &[&[0, 1]]);
-        judge(vec![tick(0, 10.0, 'x'), text(1, "note", at(20.0))], "'tick' with 'note'", &[&[0, 1]]);
-        judge(vec![text(0, "same", at(10.0)), text(1, "same", at(10.0))], "none", &[]);
+        expect(vec![entry(0, 10.0, 7), entry(1, 20.0, 7)], "none", &[]);
+        expect(vec![entry(0, 10.0, 7), entry(1, 20.0, 8)], "'entry' with 'entry'", &[&[0, 1]]);
+        expect(vec![tick(0, 10.0, 'x'), text(1, "note", at(20.0))], "'tick' with 'note'", &[&[0, 1]]);
+        expect(vec![text(0, "same", at(10.0)), text(1, "same", at(10.0))], "none", &[]);
     }
 
     #[test]
     fn labels_of_one_axis_under_one_text_are_one_finding() {
         let tick = |id, x: f32| text(id, "tick", [x, 10.0, x + 20.0, 20.0]).of(TickLabel).on(9, 'x');
         let note = text(2, "source", [0.0, 12.0, 99.0, 22.0]);
-        judge(vec![tick(0, 10.0), tick(1, 40.0), note], "'tick' with 'source'", &[&[0, 2, 1]]);
+        expect(vec![tick(0, 10.0), tick(1, 40.0), note], "'tick' with 'source'", &[&[0, 2, 1]]);
     }
 
     #[test]
     fn slanted_texts_are_compared_by_their_own_boxes() {
         // Two parallel slanted labels whose upright boxes overlap a lot.
         let label = |id, x: f32| text(id, "Label", [x, 0.0, x + 60.0, 60.0]).rotated(45.0).sized(12.0);
-        judge(vec![label(0, 0.0), label(1, 30.0)], "none", &[]);
-        judge(vec![label(0, 0.0), label(1, 6.0)], "'Label' with 'Label'", &[&[0, 1]]);
+        expect(vec![label(0, 0.0), label(1, 30.0)], "none", &[]);
+        expect(vec![label(0, 0.0), label(1, 6.0)], "'Label' with 'Label'", &[&[0, 1]]);
     }
 
     #[test]
     fn invisible_texts_do_not_count() {
         let hidden = text(1, "B", [10.0, 10.0, 50.0, 20.0]).colored([0, 0, 0, 0]);
-        judge(vec![text(0, "A", [10.0, 10.0, 50.0, 20.0]), hidden], "none", &[]);
+        expect(vec![text(0, "A", [10.0, 10.0, 50.0, 20.0]), hidden], "none", &[]);
         let empty = text(1, "B", [10.0, 10.0, 10.0, 20.0]);
-        judge(vec![text(0, "A", [0.0, 10.0, 50.0, 20.0]), empty], "none", &[]);
+        expect(vec![text(0, "A", [0.0, 10.0, 50.0, 20.0]), empty], "none", &[]);
         let blank = text(1, "  ", [10.0, 10.0, 50.0, 20.0]);
-        judge(vec![text(0, "A", [0.0, 10.0, 50.0, 20.0]), blank], "none", &[]);
+        expect(vec![text(0, "A", [0.0, 10.0, 50.0, 20.0]), blank], "none", &[]);
     }
 
     #[test]
-    fn without_text_there_is_nothing_to_judge() {
+    fn without_text_nothing_is_checked() {
         let result = with_scene(vec![shape(0, Line, [0.0, 0.0, 9.0, 9.0])], None, check);
         assert_eq!(result.score, None);
     }

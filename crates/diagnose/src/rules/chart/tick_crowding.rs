@@ -6,7 +6,7 @@ use crate::scene::{Group, Scene};
 use std::collections::BTreeMap;
 use vsdpo_artifact::Element;
 
-pub(super) const SUMMARY: &str = "tick labels of an axis leave no gap";
+pub(super) const SUMMARY: &str = "tick labels of an axis have too little room between them";
 
 /// Pixels that neighbours need between them.
 const GAP: f32 = 2.0;
@@ -69,7 +69,7 @@ impl<'a> Crowd<'a> {
         Crowd { axis, count: labels.len(), rotation, gap: smallest, close }
     }
 
-    /// As in `x 5 rotation=45 gap 9`; the gap is rounded down so that 2 means enough.
+    /// As in `x 5 rotation=45 gap 9`. The gap is rounded down, so that a printed 2 passes.
     fn observed(&self) -> String {
         let name = self.axis.unwrap_or('?');
         let turned = self.axis == Some('x') || self.rotation.round() != 0.0;
@@ -112,26 +112,26 @@ mod tests {
         (0..).zip(starts).map(|(id, &x)| tick(id, [x, 80.0, x + 20.0, 90.0], 'x')).collect()
     }
 
-    fn judge(elements: Vec<Made>, observed: &str, involved: &[&[u32]]) {
+    fn expect(elements: Vec<Made>, observed: &str, involved: &[&[u32]]) {
         counts(check, elements, observed, involved);
     }
 
     #[test]
     fn neighbours_need_two_pixels() {
-        judge(row(&[0.0, 30.0, 60.0]), "x 3 rotation=0 gap 10", &[]);
-        judge(row(&[0.0, 30.0, 52.0]), "x 3 rotation=0 gap 2", &[]);
-        judge(row(&[0.0, 30.0, 51.5]), "x 3 rotation=0 gap 1", &[&[1, 2]]);
-        judge(row(&[0.0, 18.0, 36.0]), "x 3 rotation=0 gap -2", &[&[0, 1, 2]]);
-        judge(row(&[0.0]), "x 1 rotation=0", &[]);
+        expect(row(&[0.0, 30.0, 60.0]), "x 3 rotation=0 gap 10", &[]);
+        expect(row(&[0.0, 30.0, 52.0]), "x 3 rotation=0 gap 2", &[]);
+        expect(row(&[0.0, 30.0, 51.5]), "x 3 rotation=0 gap 1", &[&[1, 2]]);
+        expect(row(&[0.0, 18.0, 36.0]), "x 3 rotation=0 gap -2", &[&[0, 1, 2]]);
+        expect(row(&[0.0]), "x 1 rotation=0", &[]);
     }
 
     #[test]
     fn an_overlap_counts_along_the_axis() {
         // The labels are 10 px high, yet overlap by 15 px of their length.
-        judge(row(&[0.0, 5.0]), "x 2 rotation=0 gap -15", &[&[0, 1]]);
+        expect(row(&[0.0, 5.0]), "x 2 rotation=0 gap -15", &[&[0, 1]]);
         // Staggered labels overlap in x, but lie in two rows.
         let staggered = vec![tick(0, [0.0, 70.0, 20.0, 80.0], 'x'), tick(1, [10.0, 84.0, 30.0, 94.0], 'x')];
-        judge(staggered, "x 2 rotation=0 gap 4", &[]);
+        expect(staggered, "x 2 rotation=0 gap 4", &[]);
     }
 
     #[test]
@@ -140,11 +140,11 @@ mod tests {
         let all = |third: f32| {
             [row(&[30.0, 60.0]), vec![column(0.0, 2), column(20.0, 3), column(third, 4)]].concat()
         };
-        judge(all(40.0), "x 2 rotation=0 gap 10; y 3 gap 12", &[]);
-        judge(all(26.0), "x 2 rotation=0 gap 10; y 3 gap -2", &[&[3, 4]]);
+        expect(all(40.0), "x 2 rotation=0 gap 10; y 3 gap 12", &[]);
+        expect(all(26.0), "x 2 rotation=0 gap 10; y 3 gap -2", &[&[3, 4]]);
         let other = |id, x: f32| text(id, "b", [x, 80.0, x + 20.0, 90.0]).of(TickLabel).on(8, 'x');
         let two = [row(&[0.0, 15.0]), vec![other(2, 0.0), other(3, 12.0)]].concat();
-        judge(two, "x 2 rotation=0 gap -8", &[&[2, 3], &[0, 1]]);
+        expect(two, "x 2 rotation=0 gap -8", &[&[2, 3], &[0, 1]]);
     }
 
     #[test]
@@ -152,14 +152,14 @@ mod tests {
         // 40 px apart at 45 degrees: 28.3 px across, less the height of 10 px letters with
         // ascenders.
         let slanted = |id, x: f32| tick(id, [x, 40.0, x + 60.0, 100.0], 'x').rotated(45.0);
-        judge(vec![slanted(0, 0.0), slanted(1, 40.0)], "x 2 rotation=45 gap 20", &[]);
-        judge(vec![slanted(0, 0.0), slanted(1, 12.0)], "x 2 rotation=45 gap 0", &[&[0, 1]]);
+        expect(vec![slanted(0, 0.0), slanted(1, 40.0)], "x 2 rotation=45 gap 20", &[]);
+        expect(vec![slanted(0, 0.0), slanted(1, 12.0)], "x 2 rotation=45 gap 0", &[&[0, 1]]);
         let turned = |id, x: f32| tick(id, [x, 40.0, x + 10.0, 100.0], 'x').rotated(90.0);
-        judge(vec![turned(0, 0.0), turned(1, 15.0)], "x 2 rotation=90 gap 5", &[]);
+        expect(vec![turned(0, 0.0), turned(1, 15.0)], "x 2 rotation=90 gap 5", &[]);
     }
 
     #[test]
-    fn without_tick_labels_there_is_nothing_to_judge() {
+    fn without_tick_labels_nothing_is_checked() {
         let result = with_scene(vec![text(0, "A", [0.0, 0.0, 9.0, 9.0])], None, check);
         assert_eq!(result.score, None);
     }

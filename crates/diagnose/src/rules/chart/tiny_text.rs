@@ -18,18 +18,18 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     }
     groups.iter_mut().for_each(|group| group.sort_by(|a, b| size(a).total_cmp(&size(b))));
     groups.sort_by(|a, b| size(&a[0]).total_cmp(&size(&b[0])));
-    let told = |e: &Element, max| format!("{} {:.1} px", quote(content(e), max), size(&e));
+    let describe = |e: &Element, max| format!("{} {:.1} px", quote(content(e), max), size(&e));
     let small: Vec<Vec<&Element>> = groups
         .iter()
         .map(|group| group.iter().copied().filter(|e| size(e) < LEAST).collect())
         .filter(|group: &Vec<&Element>| !group.is_empty())
         .collect();
     let observed = match small.is_empty() {
-        true => format!("smallest {}", told(groups[0][0], 20)),
-        false => listed(small.iter().map(|g| and_others(told(g[0], 20), g.len())).collect()),
+        true => format!("smallest {}", describe(groups[0][0], 20)),
+        false => listed(small.iter().map(|g| and_others(describe(g[0], 20), g.len())).collect()),
     };
     let defects =
-        small.iter().map(|g| defect(g, and_others(format!("too small: {}", told(g[0], 40)), g.len())));
+        small.iter().map(|g| defect(g, and_others(format!("too small: {}", describe(g[0], 40)), g.len())));
     RuleResult::counted(defects.collect(), observed)
 }
 
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_unknown_size_are_not_judged() {
+    fn texts_of_unknown_size_are_not_checked() {
         let result = with_scene(vec![text(0, "a", [0.0, 0.0, 9.0, 9.0])], None, check);
         assert_eq!(result.score, None);
     }

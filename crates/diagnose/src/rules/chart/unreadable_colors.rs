@@ -1,17 +1,17 @@
 #![doc = include_str!("unreadable_colors.md")]
 
 use super::{RuleResult, defect};
-use crate::color::{Sight, difference};
+use crate::color::{ColorVision, difference};
 use crate::rules::chart::panels::panels;
 use crate::scene::{Scene, content, hex, listed, over, quote};
 use vsdpo_artifact::{Element, ElementKind};
 
-pub(super) const SUMMARY: &str = "two series, or a series and its background, can hardly be told apart";
+pub(super) const SUMMARY: &str = "two series, or a series and its background, have nearly the same colour";
 
-/// The least difference of two series' colours: for normal sight, and for colour-blind readers,
-/// whose confusions are judged more mildly because a series often has its place too.
+/// Required difference of two series' colours: for normal vision, and for colour blindness. The
+/// second is lower because position often distinguishes the series too.
 const LEAST: [f32; 2] = [8.0, 5.0];
-/// The least difference of a series and what is behind it.
+/// Required difference of a series and its background.
 const LEAST_GROUND: f32 = 6.0;
 
 pub(super) fn check(scene: &Scene) -> RuleResult {
@@ -21,11 +21,11 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         let entries = entries(scene, legend);
         for (i, a) in entries.iter().enumerate() {
             for b in &entries[i + 1..] {
-                let Some((margin, difference, sight)) = alike(a, b) else { continue };
-                let who = if sight == Sight::Normal {
+                let Some((margin, difference, vision)) = alike(a, b) else { continue };
+                let who = if vision == ColorVision::Normal {
                     String::new()
                 } else {
-                    format!(" for {} sight", sight.name())
+                    format!(" for {} sight", vision.name())
                 };
                 let words = format!("{} and {}{who} {difference:.0}", a.name(), b.name());
                 if margin < 1.0 {
@@ -42,14 +42,14 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         Some((_, words)) if found.is_empty() => format!("closest {words}"),
         _ => listed(found.iter().map(|(_, words)| words.clone()).collect()),
     };
-    let defects = found.iter().map(|(parts, words)| defect(parts, format!("hard to tell apart: {words}")));
+    let defects = found.iter().map(|(parts, words)| defect(parts, format!("colours too similar: {words}")));
     RuleResult::counted(defects.collect(), observed)
 }
 
 /// An entry of a legend.
 struct Entry<'a> {
     text: &'a Element,
-    /// Its handle: what stands in the text's row and shows a colour.
+    /// Its handle: the coloured parts in the text's row.
     parts: Vec<&'a Element>,
 }
 
@@ -82,9 +82,9 @@ fn entries<'a>(scene: &Scene<'a>, legend: &Element) -> Vec<Entry<'a>> {
     entries
 }
 
-/// For entries with handles of one form: the smallest of their differences in parts of what is
-/// needed, the difference, and for whom. `None` if something else than colour tells them apart.
-fn alike(a: &Entry, b: &Entry) -> Option<(f32, f32, Sight)> {
+/// For entries with handles of one form: the colour difference as a multiple of the required one,
+/// the difference itself, and the kind of vision. `None` if the handles differ in form.
+fn alike(a: &Entry, b: &Entry) -> Option<(f32, f32, ColorVision)> {
     let forms = |e: &Entry| {
         e.parts.iter().map(|p| (p.pattern.clone(), p.color.map(|c| c[3] / 64))).collect::<Vec<_>>()
     };
@@ -94,24 +94,27 @@ fn alike(a: &Entry, b: &Entry) -> Option<(f32, f32, Sight)> {
         return None;
     }
     let color = |p: &Element| over(p.color.unwrap_or_default(), [255; 3]);
-    let apart = |sight| {
+    let apart = |vision| {
         let pairs = a.parts.iter().zip(&b.parts);
-        pairs.map(|(p, q)| difference(color(p), color(q), sight)).fold(0.0, f32::max)
+        pairs.map(|(p, q)| difference(color(p), color(q), vision)).fold(0.0, f32::max)
     };
-    let judged = Sight::ALL.map(|sight| {
-        let least = LEAST[usize::from(sight != Sight::Normal)];
-        (apart(sight) / least, apart(sight), sight)
+    let by_vision = ColorVision::ALL.map(|vision| {
+        let least = LEAST[usize::from(vision != ColorVision::Normal)];
+        (apart(vision) / least, apart(vision), vision)
     });
-    // What everybody confuses is not told as a matter of colour blindness.
-    judged.into_iter().find(|j| j.0 < 1.0).or_else(|| judged.into_iter().min_by(|x, y| x.0.total_cmp(&y.0)))
+    // Normal vision comes first: colours too similar for it are not reported for colour blindness.
+    by_vision
+        .into_iter()
+        .find(|j| j.0 < 1.0)
+        .or_else(|| by_vision.into_iter().min_by(|x, y| x.0.total_cmp(&y.0)))
 }
 
-/// Curves, and named bars and points, with nearly the colour of their axes.
+/// Curves, and labelled bars and points, with nearly the colour of their axes.
 fn lost<'a>(scene: &'a Scene<'a>) -> impl Iterator<Item = (&'a Element, String)> {
     let panels = panels(scene);
     scene.elements.iter().filter_map(move |e| {
         use ElementKind::{Bar, Collection, Line};
-        // A curve is data without a name too; short lines, bars and points may be faint on purpose.
+        // A curve counts without a label too; short lines, bars and points may be pale on purpose.
         let curve = e.kind == Line && e.points.len() > 4;
         let named = matches!(e.kind, Line | Bar | Collection) && e.label.is_some();
         let shown = (curve || named) && !e.region.is_empty();
@@ -119,7 +122,7 @@ fn lost<'a>(scene: &'a Scene<'a>) -> impl Iterator<Item = (&'a Element, String)>
             panels.iter().find(|p| p.holds(e))?.axes.iter().find_map(|axes| axes.color.filter(|c| c[3] > 0));
         let ground = over(ground?, [255; 3]);
         let color = over(e.color.filter(|c| shown && c[3] > 0)?, ground);
-        let apart = difference(color, ground, Sight::Normal);
+        let apart = difference(color, ground, ColorVision::Normal);
         let name = e.label.as_deref().map_or("a line".to_string(), |label| quote(label, 14));
         (apart < LEAST_GROUND).then(|| (e, format!("{name} {} on {} {apart:.0}", hex(color), hex(ground))))
     })
@@ -154,10 +157,10 @@ mod tests {
     }
 
     #[test]
-    fn red_and_green_of_one_lightness_are_alike_for_some() {
+    fn red_and_green_of_one_lightness_are_similar_with_colour_blindness() {
         let (red, green) = ([190, 90, 50, 255], [120, 125, 40, 255]);
-        let seen = "'north' and 'south' for deutan sight 2";
-        counts(check, legend([red, green], ["-", "-"]), seen, &[&[1, 3]]);
+        let observed = "'north' and 'south' for deutan sight 2";
+        counts(check, legend([red, green], ["-", "-"]), observed, &[&[1, 3]]);
     }
 
     #[test]

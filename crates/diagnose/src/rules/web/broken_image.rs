@@ -7,11 +7,11 @@ use vsdpo_artifact::Element;
 pub(super) const SUMMARY: &str = "a picture did not load";
 pub(super) const PROPERTIES: [&str; 1] = ["content"];
 
-/// Sides of a picture that somebody would miss, in pixels; smaller ones count visits.
-const SEEN: f32 = 3.0;
+/// Least side of a picture that is checked, in pixels; smaller ones are tracking pixels.
+const LEAST: f32 = 3.0;
 
 pub(super) fn check(scene: &Scene) -> RuleResult {
-    let shown = |e: &&Element| e.region.width() >= SEEN && e.region.height() >= SEEN;
+    let shown = |e: &&Element| e.region.width() >= LEAST && e.region.height() >= LEAST;
     let unmet = |e: &'_ Element| e.html.as_ref()?.unmet.clone().filter(|address| !elsewhere(address));
     let found: Vec<(&Element, String)> =
         scene.elements.iter().filter(shown).filter_map(|e| Some((e, unmet(e)?))).collect();
@@ -21,8 +21,8 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     RuleResult::counted(defects.collect(), observed)
 }
 
-/// Whether the picture is another host's. Pages are drawn without a network, so nobody knows what
-/// it would give.
+/// Whether the picture is another host's. Pages are rendered without a network, so it cannot be
+/// checked.
 fn elsewhere(address: &str) -> bool {
     let address = address.trim_start().to_ascii_lowercase();
     ["http:", "https:", "//"].iter().any(|scheme| address.starts_with(scheme))
@@ -34,7 +34,7 @@ mod tests {
     use crate::testing::*;
 
     #[test]
-    fn pictures_that_did_not_come_are_told_by_address() {
+    fn pictures_that_did_not_load_are_named_by_address() {
         let picture = |side: f32| block(0, "img", [0.0, 0.0, side, side]);
         counts(check, vec![picture(40.0)], "none", &[]);
         counts(check, vec![picture(40.0).unmet("team.jpg")], "'team.jpg'", &[&[0]]);

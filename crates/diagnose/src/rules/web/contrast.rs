@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 
 /// Font size in pixels from which bold text is large: 14 points of 1/72 inch at 96 dpi.
 const LARGE_BOLD: f32 = 18.66;
-/// Ratio up to which a text cannot be seen at all.
-const UNSEEN: f32 = 1.08;
-/// Hundredths of the pixels that have one colour where a ground is plain; the soft edges of letters
-/// take the others.
+/// Ratio up to which a text is invisible.
+const INVISIBLE: f32 = 1.08;
+/// Percentage of the background's pixels that must have one colour for a plain background; the
+/// others are the soft edges of letters.
 const PLAIN: usize = 20;
-/// Lines of a text that are looked at.
+/// Lines of a text that are read at most.
 const LINES: usize = 8;
 
 /// The contrast of a text. `None` if the text has no colour of its own, is too small, is disabled
@@ -34,21 +34,19 @@ pub(super) fn of<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<C
     let ground = behind(&pixels, color)?;
     let bold = text.facts.bold && text.font() >= LARGE_BOLD;
     let found = Contrast::new(element, color, ground, text.font() >= LARGE || bold);
-    // Letters that were painted otherwise (with a gradient, or blended) have another colour than
-    // their style says.
+    // Letters that are painted with a gradient, or blended, do not have the colour of their style.
     let drawn = pixels.iter().filter(|c| distance(**c, found.ink) <= 64).count() * 100 > pixels.len();
     (drawn || found.ratio <= 1.5 && !text.facts.painted).then_some(found)
 }
 
-/// Whether the text cannot be told from its ground.
-pub(super) fn is_unseen(contrast: &Contrast) -> bool {
-    contrast.ratio <= UNSEEN
+/// Whether the text has nearly the colour of its background.
+pub(super) fn is_invisible(contrast: &Contrast) -> bool {
+    contrast.ratio <= INVISIBLE
 }
 
-/// Contrast with what is behind a text, and its colour: the most frequent of the pixels that are
-/// not of the text's own colour; on a picture or a gradient, which has none, the middle one by
-/// contrast, so that half of it is worse. Where nearly all pixels are of the text's colour it is
-/// lost on it.
+/// The colour behind a text: the most frequent one of the pixels that do not have the text's own
+/// colour. On a picture or a gradient, where none is frequent, it is the median by contrast. Where
+/// more than 70 % of the pixels have the text's colour, it is that colour.
 fn behind(pixels: &[[u8; 3]], color: [u8; 4]) -> Option<[u8; 3]> {
     let own = |c: [u8; 3]| distance(c, over(color, c)) <= 2;
     let mut grounds: Vec<[u8; 3]> = pixels.iter().filter(|c| !own(**c)).copied().collect();

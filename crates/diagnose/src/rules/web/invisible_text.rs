@@ -7,7 +7,7 @@ use super::{RuleResult, defect};
 use crate::scene::{Scene, and_others, content, listed, quote};
 use vsdpo_artifact::Element;
 
-pub(super) const SUMMARY: &str = "a text is there but cannot be seen";
+pub(super) const SUMMARY: &str = "a text is on the page but not visible";
 pub(super) const PROPERTIES: [&str; 16] = [
     "color",
     "background-color",
@@ -32,10 +32,10 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     if page.texts.is_empty() {
         return RuleResult::not_evaluated("no text");
     }
-    // (text, what hides it) of every text that cannot be seen.
+    // Every invisible text, with the element that hides it, if one does.
     let found: Vec<(&Element, Option<&Element>)> =
         page.texts.iter().filter(|t| t.has_words()).filter_map(|t| lost(&page, t)).collect();
-    // What one thing hides is one finding, and so is what has one colour.
+    // Texts that one element hides are one finding, and so are texts of one colour.
     let mut groups: Vec<Vec<(&Element, Option<&Element>)>> = Vec::new();
     let key = |(e, by): &(&Element, Option<&Element>)| match by {
         Some(by) => (Some(by.id), None),
@@ -47,26 +47,26 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
             None => groups.push(vec![one]),
         }
     }
-    let told = |(e, by): &(&Element, Option<&Element>), max| {
+    let describe = |(e, by): &(&Element, Option<&Element>), max| {
         let how = by.map_or("in the colour of its ground".into(), |by| format!("under {}", name(by)));
         format!("{} {how}", quote(content(e), max))
     };
-    let observed = listed(groups.iter().map(|g| and_others(told(&g[0], 20), g.len())).collect());
+    let observed = listed(groups.iter().map(|g| and_others(describe(&g[0], 20), g.len())).collect());
     let defects = groups.iter().map(|g| {
         let elements: Vec<&Element> = g.iter().map(|(e, _)| *e).chain(g[0].1).collect();
-        defect(&elements, format!("not to be seen: {}", and_others(told(&g[0], 40), g.len())))
+        defect(&elements, format!("not visible: {}", and_others(describe(&g[0], 40), g.len())))
     });
     RuleResult::counted(defects.collect(), observed)
 }
 
-/// The text, and what hides it, if it cannot be seen.
+/// The text, and the element that hides it, if the text is not visible.
 fn lost<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<(&'a Element, Option<&'a Element>)> {
     if let Some(hidden) = page.hidden(text).filter(|h| h.share >= HIDDEN) {
         return Some((text.element, Some(hidden.by)));
     }
-    // Letters without colour may be filled by a gradient behind them.
+    // Transparent letters may show a gradient (`background-clip: text`).
     let clear = text.element.color.is_some_and(|c| c[3] == 0) && text.is_shown() && !text.facts.painted;
-    let same = contrast::of(page, text).is_some_and(|found| contrast::is_unseen(&found));
+    let same = contrast::of(page, text).is_some_and(|found| contrast::is_invisible(&found));
     (clear || same).then_some((text.element, None))
 }
 
@@ -80,7 +80,7 @@ mod tests {
     use crate::testing::*;
 
     #[test]
-    fn colour_of_the_ground_and_no_colour_hide() {
+    fn texts_without_colour_or_in_that_of_their_background_are_invisible() {
         let text = |rgba| words(0, "Code", [10.0, 10.0, 90.0, 33.0]).colored(rgba);
         counts(check, vec![text([0, 0, 0, 255])], "none", &[]);
         counts(check, vec![text([255; 4])], "'Code' in the colour of its ground", &[&[0]]);
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_over_a_text_hides_it() {
+    fn an_opaque_box_over_a_text_hides_it() {
         let text = || words(0, "Keys at the desk", [10.0, 40.0, 110.0, 63.0]);
         let cover = |x1: f32| block(1, "div", [0.0, 30.0, x1, 90.0]).grounded([200; 3]).placed("relative");
         counts(check, vec![text(), cover(50.0)], "none", &[]);

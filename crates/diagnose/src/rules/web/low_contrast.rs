@@ -7,7 +7,7 @@ use crate::contrast::Contrast;
 use crate::scene::{Scene, and_others, content, listed, quote};
 use vsdpo_artifact::Element;
 
-pub(super) const SUMMARY: &str = "a text hardly differs from what is behind it";
+pub(super) const SUMMARY: &str = "a text has too little contrast with its background";
 pub(super) const PROPERTIES: [&str; 8] = [
     "color",
     "background-color",
@@ -26,7 +26,7 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         return RuleResult::not_evaluated("no text");
     }
     found.sort_by(|a, b| a.margin().total_cmp(&b.margin()));
-    // Texts of one colour on one ground are one finding: one style sets them.
+    // Texts of one colour on one background are one finding: one style sets them.
     let mut groups: Vec<(&Contrast, Vec<&Element>)> = Vec::new();
     for s in &found {
         match groups
@@ -38,11 +38,11 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         }
     }
     let failing: Vec<&(&Contrast, Vec<&Element>)> = groups.iter().filter(|(s, _)| s.fails()).collect();
-    let told = |(s, texts): &(&Contrast, Vec<&Element>), max| {
+    let describe = |(s, texts): &(&Contrast, Vec<&Element>), max| {
         format!("{} {}", and_others(quote(content(s.element), max), texts.len()), s.colours())
     };
-    let observed = listed(groups.iter().map(|g| told(g, 12)).collect());
-    let defects = failing.iter().map(|g| defect(&g.1, format!("low contrast: {}", told(g, 40))));
+    let observed = listed(groups.iter().map(|g| describe(g, 12)).collect());
+    let defects = failing.iter().map(|g| defect(&g.1, format!("low contrast: {}", describe(g, 40))));
     RuleResult::counted(defects.collect(), observed)
 }
 
@@ -52,7 +52,13 @@ mod tests {
     use crate::testing::*;
 
     /// A text of one colour on a ground: a fifth of its letters' height is inked.
-    fn judge(made: impl Fn(Made) -> Made, ink: [u8; 3], ground: [u8; 3], observed: &str, score: Option<f32>) {
+    fn expect(
+        made: impl Fn(Made) -> Made,
+        ink: [u8; 3],
+        ground: [u8; 3],
+        observed: &str,
+        score: Option<f32>,
+    ) {
         let mut picture = Picture::new(200, 100, ground);
         picture.fill([12, 12, 40, 16], ink);
         let text = made(words(0, "Sales", [10.0, 8.0, 50.0, 31.0]).colored([ink[0], ink[1], ink[2], 255]));
@@ -62,12 +68,12 @@ mod tests {
 
     #[test]
     fn text_needs_4_5_and_large_or_bold_text_3() {
-        judge(|t| t, [0; 3], [255; 3], "'Sales' #000000 on #ffffff 21.0", Some(1.0));
-        judge(|t| t, [0x77; 3], [255; 3], "'Sales' #777777 on #ffffff 4.4", Some(0.5));
-        judge(|t| t.sized(24.0), [0x77; 3], [255; 3], "'Sales' #777777 on #ffffff 4.4", Some(1.0));
-        judge(|t| t.sized(19.0).bold(), [0x77; 3], [255; 3], "'Sales' #777777 on #ffffff 4.4", Some(1.0));
-        judge(|t| t.disabled(), [0x77; 3], [255; 3], "no text", None);
-        judge(|t| t, [20, 20, 60], [10, 10, 50], "'Sales' #14143c on #0a0a32 1.0", Some(0.5));
+        expect(|t| t, [0; 3], [255; 3], "'Sales' #000000 on #ffffff 21.0", Some(1.0));
+        expect(|t| t, [0x77; 3], [255; 3], "'Sales' #777777 on #ffffff 4.4", Some(0.5));
+        expect(|t| t.sized(24.0), [0x77; 3], [255; 3], "'Sales' #777777 on #ffffff 4.4", Some(1.0));
+        expect(|t| t.sized(19.0).bold(), [0x77; 3], [255; 3], "'Sales' #777777 on #ffffff 4.4", Some(1.0));
+        expect(|t| t.disabled(), [0x77; 3], [255; 3], "no text", None);
+        expect(|t| t, [20, 20, 60], [10, 10, 50], "'Sales' #14143c on #0a0a32 1.0", Some(0.5));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::scene::{Scene, content, listed, quote};
 use std::collections::BTreeMap;
 use vsdpo_artifact::{Element, ElementKind, Region};
 
-pub(super) const SUMMARY: &str = "one of several like boxes stands a few pixels off their line";
+pub(super) const SUMMARY: &str = "one of several similar boxes is a few pixels out of line";
 pub(super) const PROPERTIES: [&str; 16] = [
     "margin",
     "margin-top",
@@ -26,11 +26,11 @@ pub(super) const PROPERTIES: [&str; 16] = [
     "text-indent",
 ];
 
-/// Pixels by which edges may differ: rounding, and what nobody sees.
+/// Pixels by which edges may differ: rounding, and differences too small to notice.
 const EXACT: f32 = 1.6;
-/// Pixels up to which a difference looks like a mistake, and not like an arrangement.
+/// Pixels up to which a difference counts as a mistake; a larger one is taken for intended.
 const MISTAKE: f32 = 24.0;
-/// Like boxes that are compared.
+/// Boxes of one family that are compared at most.
 const MOST: usize = 400;
 
 pub(super) fn check(scene: &Scene) -> RuleResult {
@@ -49,7 +49,8 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     let mut found: Vec<(Vec<&Element>, String)> = Vec::new();
     for family in families.values().filter(|f| f.len() > 1) {
         for (off, words) in rows(family).chain(columns(family)) {
-            if !found.iter().any(|(seen, _)| seen.iter().any(|e| e.id == off.id || page.is_inside(off, e))) {
+            if !found.iter().any(|(known, _)| known.iter().any(|e| e.id == off.id || page.is_inside(off, e)))
+            {
                 found.push((vec![off], words));
             }
         }
@@ -86,7 +87,7 @@ fn longest_row<'a>(families: impl Iterator<Item = &'a Vec<Peer<'a>>>) -> Option<
     Some(format!("{} <{tag}> begin {at}", tops.len()))
 }
 
-/// A box of a family, with the edges that a reader sees.
+/// A box of a family, with its visible edges.
 #[derive(Clone, Copy)]
 struct Peer<'a> {
     element: &'a Element,
@@ -96,7 +97,7 @@ struct Peer<'a> {
 }
 
 impl<'a> Peer<'a> {
-    /// The box where it has visible edges, else its text.
+    /// The box if it has visible edges, else the hull of its lines of text.
     fn of(page: &VisiblePage<'a>, element: &'a Element) -> Option<Self> {
         let facts = element.html.as_ref()?;
         let boxed = facts.framed || matches!(element.kind, ElementKind::Control | ElementKind::Image);
@@ -116,14 +117,14 @@ impl<'a> Peer<'a> {
     }
 }
 
-/// What stands in the flow and is not a piece of a sentence.
+/// Whether an element is in the flow and not an inline part of a sentence.
 fn is_solid(e: &Element) -> bool {
     let Some(facts) = &e.html else { return false };
     let piece = facts.display == "inline" && e.kind != ElementKind::Image && e.kind != ElementKind::Control;
     !e.region.is_empty() && !is_placed(e) && !piece && e.kind != ElementKind::Page
 }
 
-/// What a box is like: its siblings, and the same parts of its parent's siblings.
+/// The families of a box: its siblings, and the same parts of its parent's siblings.
 fn keys<'a>(page: &VisiblePage<'a>, e: &'a Element) -> Vec<(u8, u32, &'a str, &'a str)> {
     let tag = |e: &'a Element| e.html.as_ref().map_or("", |f| f.tag.as_str());
     let Some(parent) = page.parent(e) else { return Vec::new() };
@@ -134,7 +135,7 @@ fn keys<'a>(page: &VisiblePage<'a>, e: &'a Element) -> Vec<(u8, u32, &'a str, &'
     keys
 }
 
-/// Those of a row of equal boxes that stand higher or lower than the others.
+/// The boxes that are higher or lower than the other boxes of their row.
 fn rows<'a>(family: &[Peer<'a>]) -> impl Iterator<Item = (&'a Element, String)> {
     let mut found = Vec::new();
     for (i, peer) in family.iter().enumerate() {
@@ -158,7 +159,7 @@ fn rows<'a>(family: &[Peer<'a>]) -> impl Iterator<Item = (&'a Element, String)> 
     found.into_iter()
 }
 
-/// Those of a column of boxes that begin further left or right than the others.
+/// The boxes that begin further left or right than the other boxes of their column.
 fn columns<'a>(family: &[Peer<'a>]) -> impl Iterator<Item = (&'a Element, String)> {
     let mut found = Vec::new();
     for (i, peer) in family.iter().enumerate() {
@@ -176,7 +177,7 @@ fn columns<'a>(family: &[Peer<'a>]) -> impl Iterator<Item = (&'a Element, String
             off_line(peer.edges.x1, column.iter().map(|r| r.x1)),
             off_line(peer.edges.center().0, column.iter().map(|r| r.center().0)),
         ];
-        // A column has one line at least that all its boxes keep: left, right or middle.
+        // The boxes of a column share at least one line: left, right or middle.
         let [Some(left), right, middle] = lines else { continue };
         let keeps = |off: Option<f32>, at: fn(&Region) -> f32, own: f32| {
             off.is_none() && column.iter().filter(|r| (at(r) - own).abs() <= EXACT).count() * 2 > column.len()
@@ -191,8 +192,9 @@ fn columns<'a>(family: &[Peer<'a>]) -> impl Iterator<Item = (&'a Element, String
     found.into_iter()
 }
 
-/// How far a value is off the one that the others share: nearly all of them agree, there are at
-/// least two, and the difference looks like a mistake.
+/// Difference in pixels between a value and the one that the others share. `None` if there are
+/// fewer than two others, if less than three quarters of them agree, or if the difference is below
+/// [`EXACT`] or above [`MISTAKE`].
 fn off_line(own: f32, others: impl Iterator<Item = f32>) -> Option<f32> {
     let mut others: Vec<f32> = others.collect();
     others.sort_by(f32::total_cmp);

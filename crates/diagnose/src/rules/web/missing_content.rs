@@ -2,40 +2,41 @@
 
 use super::RuleResult;
 use super::visible::{VisiblePage, VisibleText};
-use crate::rules::{demanded, one_line};
+use crate::rules::{one_line, requirements_met};
 use crate::scene::{Scene, content, distance, hex, quote};
 use std::collections::BTreeMap;
 
-pub(super) const SUMMARY: &str = "a demanded text or background is not to be seen";
+pub(super) const SUMMARY: &str = "a required text or background is not visible";
 pub(super) const PROPERTIES: [&str; 3] = ["display", "visibility", "content"];
 
-/// Share of a text that must be left to be seen.
-const SEEN: f32 = 0.5;
+/// Share of a text's area that must be visible.
+const VISIBLE: f32 = 0.5;
 /// Steps of a channel by which a background may differ.
 const COLOUR: u8 = 8;
 
 pub(super) fn check(scene: &Scene) -> RuleResult {
-    let Some(demands) = scene.requirements else { return RuleResult::not_evaluated("no demands") };
-    let all = demands.texts.len() + usize::from(demands.background.is_some());
+    let Some(required) = scene.requirements else { return RuleResult::not_evaluated("no requirements") };
+    let all = required.texts.len() + usize::from(required.background.is_some());
     if all == 0 {
-        return RuleResult::not_evaluated("no demands");
+        return RuleResult::not_evaluated("no requirements");
     }
     let page = VisiblePage::of(scene);
-    let seen: Vec<&VisibleText> = page.texts.iter().filter(|t| is_seen(&page, t)).collect();
-    let words = plain(&seen.iter().map(|t| content(t.element)).collect::<Vec<_>>().join(" "));
-    let met = |text: &str| words.contains(text) || seen.iter().any(|t| is_said(&page, t, &seen, text));
-    let missing = demands.texts.iter().filter(|text| !met(&plain(text)));
-    let told = |text: &String| {
-        (format!("no {}", quote(text, 24)), format!("the text {} is not to be seen", quote(text, 60)))
+    let visible: Vec<&VisibleText> = page.texts.iter().filter(|t| is_visible(&page, t)).collect();
+    let words = plain(&visible.iter().map(|t| content(t.element)).collect::<Vec<_>>().join(" "));
+    let met =
+        |text: &str| words.contains(text) || visible.iter().any(|t| has_words_of(&page, t, &visible, text));
+    let missing = required.texts.iter().filter(|text| !met(&plain(text)));
+    let describe = |text: &String| {
+        (format!("no {}", quote(text, 24)), format!("the text {} is not visible", quote(text, 60)))
     };
-    let mut missing: Vec<(String, String)> = missing.map(told).collect();
-    if let Some((wanted, seen)) = demands.background.zip(background(scene))
-        && distance(seen, wanted) > COLOUR
+    let mut missing: Vec<(String, String)> = missing.map(describe).collect();
+    if let Some((wanted, shown)) = required.background.zip(background(scene))
+        && distance(shown, wanted) > COLOUR
     {
-        let sentence = format!("the background is {}, not {}", hex(seen), hex(wanted));
-        missing.push((format!("background {}", hex(seen)), sentence));
+        let sentence = format!("the background is {}, not {}", hex(shown), hex(wanted));
+        missing.push((format!("background {}", hex(shown)), sentence));
     }
-    demanded(all, missing)
+    requirements_met(all, missing)
 }
 
 /// The colour that most of the page has.
@@ -45,18 +46,17 @@ fn background(scene: &Scene) -> Option<[u8; 3]> {
     counts.into_iter().max_by_key(|(_, n)| *n).map(|(c, _)| c)
 }
 
-/// As it is compared: style sheets may set a text in capitals.
+/// A text in lower case with single spaces: style sheets may set a text in capitals.
 fn plain(text: &str) -> String {
     one_line(text).to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether a text together with the inline elements inside it, which cut it into pieces, has all
-/// words of a demand.
-fn is_said<'a>(
+/// Whether a text, together with the inline elements inside it, has all words of a required text.
+fn has_words_of<'a>(
     page: &VisiblePage<'a>,
     text: &VisibleText<'a>,
-    seen: &[&VisibleText<'a>],
-    demand: &str,
+    visible: &[&VisibleText<'a>],
+    wanted: &str,
 ) -> bool {
     let inline = |t: &&&VisibleText<'a>| {
         t.element.id != text.element.id
@@ -65,22 +65,22 @@ fn is_said<'a>(
     };
     let own = plain(content(text.element));
     let mut left: Vec<String> = own.split_whitespace().map(str::to_owned).collect();
-    if !left.iter().any(|word| demand.contains(word)) {
+    if !left.iter().any(|word| wanted.contains(word)) {
         return false;
     }
-    let inner = seen.iter().filter(inline).map(|t| plain(content(t.element)));
+    let inner = visible.iter().filter(inline).map(|t| plain(content(t.element)));
     left.extend(inner.flat_map(|t| t.split_whitespace().map(str::to_owned).collect::<Vec<_>>()));
-    demand
+    wanted
         .split_whitespace()
         .all(|word| left.iter().position(|l| l == word).map(|i| left.swap_remove(i)).is_some())
 }
 
-fn is_seen(page: &VisiblePage, text: &VisibleText) -> bool {
+fn is_visible(page: &VisiblePage, text: &VisibleText) -> bool {
     let area = |shown: bool| -> f32 {
         text.lines.iter().map(|l| if shown { l.shown.area() } else { l.core.area() }).sum()
     };
     let colored = text.element.color.is_none_or(|c| c[3] > 0) || text.facts.painted;
-    colored && area(true) >= SEEN * area(false) && !page.hidden(text).is_some_and(|h| h.share > SEEN)
+    colored && area(true) >= VISIBLE * area(false) && !page.hidden(text).is_some_and(|h| h.share > VISIBLE)
 }
 
 #[cfg(test)]
@@ -90,42 +90,42 @@ mod tests {
     use crate::testing::*;
     use vsdpo_artifact::Requirements;
 
-    fn judge(elements: Vec<Made>, text: &str, observed: &str) {
-        let demands = Requirements { texts: vec![text.into()], ..Requirements::default() };
-        let result = with_scene(elements, Some(&demands), check);
+    fn expect(elements: Vec<Made>, text: &str, observed: &str) {
+        let required = Requirements { texts: vec![text.into()], ..Requirements::default() };
+        let result = with_scene(elements, Some(&required), check);
         assert_eq!(result.observed, observed);
         assert_eq!(result.score, Some(if observed == "all" { 1.0 } else { 0.0 }));
     }
 
     #[test]
-    fn demanded_texts_must_be_seen() {
+    fn required_texts_must_be_visible() {
         let heading = || words(0, "OPENING hours", [10.0, 10.0, 90.0, 33.0]);
-        judge(vec![heading()], "Opening  hours", "all");
-        judge(vec![heading()], "Prices", "no 'Prices'");
-        judge(vec![heading().clipped([0.0, 0.0, 30.0, 50.0])], "Opening hours", "no 'Opening hours'");
-        judge(vec![heading().colored([0; 4])], "Opening hours", "no 'Opening hours'");
+        expect(vec![heading()], "Opening  hours", "all");
+        expect(vec![heading()], "Prices", "no 'Prices'");
+        expect(vec![heading().clipped([0.0, 0.0, 30.0, 50.0])], "Opening hours", "no 'Opening hours'");
+        expect(vec![heading().colored([0; 4])], "Opening hours", "no 'Opening hours'");
     }
 
     #[test]
-    fn the_page_at_large_has_the_demanded_colour() {
+    fn most_of_the_page_has_the_required_background() {
         let mut picture = Picture::new(200, 100, [0, 0, 128]);
         picture.fill([10, 10, 90, 90], [255; 3]);
-        let judge = |background, observed: &str, score| {
-            let demands = Requirements { background: Some(background), ..Requirements::default() };
+        let expect = |background, observed: &str, score| {
+            let required = Requirements { background: Some(background), ..Requirements::default() };
             let rendered = picture.rendered(vec![]);
-            let result = check(&Scene::new(&rendered, 0, Some(&demands)));
+            let result = check(&Scene::new(&rendered, 0, Some(&required)));
             assert_eq!((result.observed.as_str(), result.score), (observed, Some(score)));
         };
-        judge([0, 0, 128], "all", 1.0);
-        judge([0, 5, 130], "all", 1.0);
-        judge([255; 3], "background #000080", 0.0);
+        expect([0, 0, 128], "all", 1.0);
+        expect([0, 5, 130], "all", 1.0);
+        expect([255; 3], "background #000080", 0.0);
     }
 
     #[test]
     fn inline_elements_may_divide_a_text() {
         let sentence = words(0, "Call today", [10.0, 10.0, 150.0, 33.0]);
         let inline = words(1, "us", [50.0, 10.0, 70.0, 33.0]).inside(0).spanning();
-        judge(vec![sentence.clone(), inline], "Call us today", "all");
-        judge(vec![sentence], "Call us today", "no 'Call us today'");
+        expect(vec![sentence.clone(), inline], "Call us today", "all");
+        expect(vec![sentence], "Call us today", "no 'Call us today'");
     }
 }

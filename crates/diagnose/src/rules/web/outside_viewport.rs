@@ -5,7 +5,7 @@ use super::{RuleResult, defect};
 use crate::scene::{Scene, and_others, content, listed, quote};
 use vsdpo_artifact::{Element, ElementKind, Region};
 
-pub(super) const SUMMARY: &str = "something lies left of or above the page, where nobody can scroll";
+pub(super) const SUMMARY: &str = "something lies left of or above the page, where the page does not scroll";
 pub(super) const PROPERTIES: [&str; 15] = [
     "position",
     "left",
@@ -24,9 +24,10 @@ pub(super) const PROPERTIES: [&str; 15] = [
     "float",
 ];
 
-/// Pixels beyond which something was put away on purpose, for other readers than eyes.
+/// Pixels outside the page from which a position is taken for intended, as of texts for screen
+/// readers.
 const FAR: f32 = 900.0;
-/// Parts of the letters' size by which a text may reach outside.
+/// Multiple of the font size by which a text may reach outside.
 const REACH: f32 = 0.4;
 
 pub(super) fn check(scene: &Scene) -> RuleResult {
@@ -34,11 +35,11 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     let texts = page.texts.iter().filter_map(|t| Some((t.element, lost_text(&page, t)?)));
     let pictures = scene.elements.iter().filter_map(|e| Some((e, lost_picture(&page, e)?)));
     let found: Vec<(&Element, &str)> = texts.chain(pictures).collect();
-    let told = |(e, side): &(&Element, &str), max| match content(e).is_empty() {
+    let describe = |(e, side): &(&Element, &str), max| match content(e).is_empty() {
         true => format!("picture {side}"),
         false => format!("{} {side}", quote(content(e), max)),
     };
-    // What is inside one box went out with it.
+    // Elements of one box that leave on one side are one finding.
     let mut groups: Vec<Vec<(&Element, &str)>> = Vec::new();
     for one in found {
         match groups.iter_mut().find(|g| (g[0].0.parent, g[0].1) == (one.0.parent, one.1)) {
@@ -46,15 +47,15 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
             None => groups.push(vec![one]),
         }
     }
-    let observed = listed(groups.iter().map(|g| and_others(told(&g[0], 20), g.len())).collect());
+    let observed = listed(groups.iter().map(|g| and_others(describe(&g[0], 20), g.len())).collect());
     let defects = groups.iter().map(|g| {
         let elements: Vec<&Element> = g.iter().map(|(e, _)| *e).collect();
-        defect(&elements, and_others(format!("beyond the page: {}", told(&g[0], 40)), g.len()))
+        defect(&elements, and_others(format!("beyond the page: {}", describe(&g[0], 40)), g.len()))
     });
     RuleResult::counted(defects.collect(), observed)
 }
 
-/// On which side a text leaves the page.
+/// The side on which a text leaves the page.
 fn lost_text<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<&'static str> {
     let cuts = [text.facts.clip, text.facts.scroll];
     let lines = text.lines.iter().map(|l| cuts.iter().flatten().fold(l.core, |r, cut| r.intersect(*cut)));
@@ -62,7 +63,7 @@ fn lost_text<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<&'sta
     side(page, text.element, hull, (REACH * text.font()).max(3.0))
 }
 
-/// On which side a picture or a field of the flow leaves the page; one that was placed may decorate
+/// The side on which a picture or a field in the flow leaves the page; positioned ones may decorate
 /// an edge.
 fn lost_picture<'a>(page: &VisiblePage<'a>, e: &'a Element) -> Option<&'static str> {
     let pictured = matches!(e.kind, ElementKind::Image | ElementKind::Control) && content(e).is_empty();
@@ -89,7 +90,7 @@ mod tests {
     use crate::testing::*;
 
     #[test]
-    fn nobody_scrolls_to_the_left() {
+    fn texts_left_of_the_page_or_above_it_are_found() {
         let text = |x: f32| words(0, "Welcome", [x, 10.0, x + 90.0, 33.0]);
         counts(check, vec![text(-4.0)], "none", &[]);
         counts(check, vec![text(-20.0)], "'Welcome' on the left", &[&[0]]);

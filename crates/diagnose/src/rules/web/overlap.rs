@@ -6,7 +6,7 @@ use crate::geometry::third;
 use crate::scene::{Scene, and_others, content, listed, quote};
 use vsdpo_artifact::{Element, ElementKind, Region};
 
-pub(super) const SUMMARY: &str = "texts or controls run into each other";
+pub(super) const SUMMARY: &str = "texts or controls overlap";
 pub(super) const PROPERTIES: [&str; 22] = [
     "position",
     "top",
@@ -32,18 +32,17 @@ pub(super) const PROPERTIES: [&str; 22] = [
     "flex",
 ];
 
-/// Depth of an overlap that a reader sees, in pixels.
+/// Pixels by which texts may overlap.
 const DEPTH: f32 = 2.0;
-/// Depth by which a text may reach into a control, or controls into each other: borders and
+/// Pixels by which a text may reach into a control, or controls into each other: borders and
 /// shadows.
 const TOUCH: f32 = 3.0;
-/// Share of a text from which one says that it is hidden and not that something lies over it; see
-/// `web/invisible-text`.
+/// Covered share of a text from which `web/invisible-text` reports it, and this rule does not.
 pub(super) const HIDDEN: f32 = 0.5;
-/// Reports keep the first overlaps; a heap of texts would give one for each pair of them.
+/// Overlaps that are reported at most: many texts in one place would give one for each pair.
 const REPORTED: usize = 64;
 
-/// Two elements that run into each other.
+/// Two elements that overlap; twice the same one for a text whose own lines overlap.
 type Pair<'a> = [&'a Element; 2];
 
 pub(super) fn check(scene: &Scene) -> RuleResult {
@@ -61,11 +60,11 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         true => e.html.as_ref().map_or("a box".into(), |f| format!("<{}>", f.tag)),
         false => quote(content(e), max),
     };
-    let told = |[a, b]: &Pair, max| match a.id == b.id {
+    let describe = |[a, b]: &Pair, max| match a.id == b.id {
         true => format!("lines of {}", name(a, max)),
         false => format!("{} with {}", name(a, max), name(b, max)),
     };
-    let overlaps = found.first().map_or("none".into(), |f| and_others(told(&f[0], 14), found.len()));
+    let overlaps = found.first().map_or("none".into(), |f| and_others(describe(&f[0], 14), found.len()));
     let at_fault = |e: &Element| found.iter().flatten().flatten().any(|other| other.id == e.id);
     let placed = labels(&page).map(|label| match at_fault(label) {
         true => format!("{} {}, free: {}", name(label, 14), place(&page, label.region), free(&page, label)),
@@ -79,17 +78,17 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
                 elements.push(e);
             }
         }
-        defect(&elements, format!("overlap: {}", and_others(told(&pairs[0], 40), pairs.len())))
+        defect(&elements, format!("overlap: {}", and_others(describe(&pairs[0], 40), pairs.len())))
     });
     RuleResult::counted(defects.collect(), observed)
 }
 
-/// Texts and controls that were placed by themselves, whatever flows around them.
+/// Texts and controls that are positioned out of the flow.
 fn labels<'a>(page: &VisiblePage<'a>) -> impl Iterator<Item = &'a Element> {
     page.texts.iter().filter(|t| t.is_shown()).map(|t| t.element).filter(|e| is_placed(e))
 }
 
-/// Where in the window a box is, in the words of style sheets.
+/// The place of a box in the window, in the words of style sheets.
 fn place(page: &VisiblePage, r: Region) -> String {
     let room = page.window();
     let row = third(r.y0 - room.y0, room.y1 - r.y1, ["top", "center", "bottom"]);
@@ -117,8 +116,8 @@ fn free(page: &VisiblePage, label: &Element) -> String {
     if free.is_empty() { "no corner".into() } else { free.join(", ") }
 }
 
-/// Pairs put together by the elements around them: the items of two lists are one finding, because
-/// one move mends it.
+/// Groups pairs by their parents: the items of two lists are one finding, because one move fixes
+/// it.
 fn findings(pairs: Vec<Pair<'_>>) -> Vec<Vec<Pair<'_>>> {
     let mut found: Vec<Vec<Pair>> = Vec::new();
     let key = |pair: &Pair| pair.map(|e| e.parent);
@@ -131,7 +130,7 @@ fn findings(pairs: Vec<Pair<'_>>) -> Vec<Vec<Pair<'_>>> {
     found
 }
 
-/// Texts whose own lines run into each other; not a large initial or sign with the lines beside it.
+/// Texts whose own lines overlap; not a large initial or sign with the lines beside it.
 fn tight<'a>(page: &VisiblePage<'a>) -> Vec<Pair<'a>> {
     let alike = |a: &Line, b: &Line| (a.whole.height() - b.whole.height()).abs() < 0.2 * a.whole.height();
     let run = |a: &Line, b: &Line| alike(a, b) && deeper(a.shown, b.shown, DEPTH);
@@ -139,7 +138,7 @@ fn tight<'a>(page: &VisiblePage<'a>) -> Vec<Pair<'a>> {
     page.texts.iter().filter(close).map(|t| [t.element, t.element]).collect()
 }
 
-/// Texts that run into each other.
+/// Texts that overlap.
 fn crossing<'a>(page: &VisiblePage<'a>) -> Vec<Pair<'a>> {
     let mut lines: Vec<(Region, &VisibleText)> = page
         .texts
@@ -171,7 +170,7 @@ fn crossing<'a>(page: &VisiblePage<'a>) -> Vec<Pair<'a>> {
     pairs
 }
 
-/// Whether something opaque lies between two texts, so that only one of them is seen.
+/// Whether something opaque lies between two texts, so that only one of them is visible.
 fn parted(page: &VisiblePage, a: &VisibleText, b: &VisibleText, common: Region) -> bool {
     let hides = |over: &Element| common.ioa(over.region) > 0.5;
     let own = |t: &VisibleText, other: &VisibleText| {
@@ -216,8 +215,8 @@ fn over_controls<'a>(page: &VisiblePage<'a>) -> Vec<Pair<'a>> {
     pairs
 }
 
-/// Whether one of two lies on the other on purpose: a part of a menu, or a mark on a corner that
-/// has a ground of its own. A button that was placed by itself is no menu.
+/// Whether one of two lies on the other on purpose: a part of a menu, or a badge with a background
+/// of its own. A button that is positioned by itself is no menu.
 fn lies_on<'a>(page: &VisiblePage<'a>, [a, b]: Pair<'a>) -> bool {
     let floats = |e: &'a Element, other: &'a Element| {
         let boxes = page.around(e).skip(usize::from(is_button(e)));
@@ -226,24 +225,24 @@ fn lies_on<'a>(page: &VisiblePage<'a>, [a, b]: Pair<'a>) -> bool {
     floats(a, b) || floats(b, a)
 }
 
-/// Something to press: a control, or a link that looks like one.
+/// Whether an element is a control, or a link with the visible edges of one.
 fn is_button(e: &Element) -> bool {
     let link =
         |e: &Element| e.html.as_ref().is_some_and(|f| f.tag == "a" && f.framed && !content(e).is_empty());
     e.kind == ElementKind::Control || link(e)
 }
 
-/// Texts of which something hides a part.
+/// Texts of which less than [`HIDDEN`] is covered.
 fn half_hidden<'a>(page: &VisiblePage<'a>) -> Vec<Pair<'a>> {
     let part = |t: &VisibleText<'a>| {
         let hidden = page.hidden(t)?;
-        let seen = t.has_words() && hidden.share < HIDDEN && hidden.length > t.font();
-        seen.then_some([t.element, hidden.by])
+        let partly = t.has_words() && hidden.share < HIDDEN && hidden.length > t.font();
+        partly.then_some([t.element, hidden.by])
     };
     page.texts.iter().filter_map(part).collect()
 }
 
-/// Whether two boxes share more than this both ways.
+/// Whether the common part of two boxes is wider and higher than `depth`.
 fn deeper(a: Region, b: Region, depth: f32) -> bool {
     let common = a.intersect(b);
     common.width() > depth && common.height() > depth
@@ -267,15 +266,16 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_told_with_their_place_and_the_free_corners() {
+    fn labels_are_reported_with_their_place_and_the_free_corners() {
         let title = || words(0, "Timetable", [5.0, 5.0, 150.0, 28.0]);
         let label = |x: f32| words(1, "New", [x, 5.0, x + 30.0, 28.0]).placed("absolute");
         let button =
             || words(2, "Buy", [160.0, 72.0, 195.0, 95.0]).of(ElementKind::Control).placed("absolute");
-        let told = "none; 'New' top right; 'Buy' bottom right";
-        counts(check, vec![title(), label(165.0), button()], told, &[]);
-        let told = "'Timetable' with 'New'; 'New' top left, free: top right, bottom left; 'Buy' bottom right";
-        counts(check, vec![title(), label(5.0), button()], told, &[&[0, 1]]);
+        let observed = "none; 'New' top right; 'Buy' bottom right";
+        counts(check, vec![title(), label(165.0), button()], observed, &[]);
+        let observed =
+            "'Timetable' with 'New'; 'New' top left, free: top right, bottom left; 'Buy' bottom right";
+        counts(check, vec![title(), label(5.0), button()], observed, &[&[0, 1]]);
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(super) const PROPERTIES: [&str; 18] = [
 
 /// Pixels by which a page may be too wide: rounding.
 const ROUNDING: f32 = 1.5;
-/// Elements that are named.
+/// Elements that a finding names at most.
 const NAMED: usize = 8;
 
 pub(super) fn check(scene: &Scene) -> RuleResult {
@@ -45,7 +45,7 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         let text = e.html.iter().flat_map(|f| &f.lines).any(|l| l.x1 > window + ROUNDING);
         e.kind != ElementKind::Page && (e.region.x1 > window + ROUNDING || text)
     };
-    // Of nested ones the outermost is at fault: it does not fit what is around it.
+    // Of nested elements the outermost is at fault: it does not fit its parent.
     let first = |e: &&Element| out(e) && !page.parent(e).is_some_and(out);
     let mut at_fault: Vec<&Element> = scene.elements.iter().filter(first).collect();
     at_fault.sort_by(|a, b| b.region.x1.total_cmp(&a.region.x1));
@@ -65,8 +65,8 @@ fn heading(page: &VisiblePage) -> String {
     let width = |t: &VisibleText| t.lines.iter().map(|line| line.whole.width()).fold(0.0, f32::max);
     let headings = page.texts.iter().filter(|t| matches!(t.facts.tag.as_str(), "h1" | "h2" | "h3"));
     let widest = headings.max_by(|a, b| width(a).total_cmp(&width(b)));
-    let told = |t: &VisibleText| format!("; <{}> {:.0} px, {:.0} wide", t.facts.tag, t.font(), width(t));
-    widest.map_or(String::new(), told)
+    let describe = |t: &VisibleText| format!("; <{}> {:.0} px, {:.0} wide", t.facts.tag, t.font(), width(t));
+    widest.map_or(String::new(), describe)
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub(crate) fn compare(with: &WebComparison, rendered: &Rendered) -> ReferenceRes
     ReferenceResult { axes, defects: defects.collect() }
 }
 
-/// Findings with what is said of them in short, by rule, in the order of [`REFERENCE_RULES`].
+/// Findings with a short form of each, by rule, in the order of [`REFERENCE_RULES`].
 struct Findings {
     all: [(&'static Rule, Vec<(String, Defect)>); 4],
 }
@@ -44,28 +44,28 @@ impl Findings {
         };
         let lost = lone(&blocks.refs, &|i| matches.iter().any(|m| m.reference == i));
         let more = lone(&blocks.cand, &|i| matches.iter().any(|m| m.cand == i));
-        let lost = lost.iter().map(|b| (told(b, SHOWN.0), place.missing(b)));
-        let more = more.iter().map(|b| (told(b, SHOWN.0), place.extra(b)));
+        let lost = lost.iter().map(|b| (name(b, SHOWN.0), place.missing(b)));
+        let more = more.iter().map(|b| (name(b, SHOWN.0), place.extra(b)));
         let shifted = pairs(|m| m.position).map(|(a, b)| (shift(a, b, SHOWN.0), place.moved(a, b)));
-        let dyed = pairs(|m| m.color).map(|(a, b)| (dye(a, b, SHOWN.0), place.recolored(a, b)));
+        let recoloured = pairs(|m| m.color).map(|(a, b)| (recolour(a, b, SHOWN.0), place.recolored(a, b)));
         let of = |rule: &'static Rule, found: &mut dyn Iterator<Item = (String, Defect)>| {
             let named = |(short, d)| (short, Defect { rule: rule.id, properties: rule.properties, ..d });
             (rule, found.take(REPORTED).map(named).collect())
         };
-        let (mut lost, mut more, mut shifted, mut dyed) = (lost, more, shifted, dyed);
+        let (mut lost, mut more, mut shifted, mut recoloured) = (lost, more, shifted, recoloured);
         Self {
             all: [
                 of(missing, &mut lost),
                 of(extra, &mut more),
                 of(moved, &mut shifted),
-                of(recolored, &mut dyed),
+                of(recolored, &mut recoloured),
             ],
         }
     }
 
     fn axes(&self, with: &WebComparison) -> Vec<(Axis, AxisScore)> {
         let scores = with.scores;
-        let said = |i: usize| {
+        let summary = |i: usize| {
             let found = &self.all[i].1;
             found.first().map(|(short, _)| and_others(short.clone(), found.len()))
         };
@@ -78,25 +78,25 @@ impl Findings {
             true => axis(of, None, "no text".into()),
             false => axis(of, Some(score), observed),
         };
-        let lists = [said(0).map(|s| format!("missing {s}")), said(1).map(|s| format!("extra {s}"))];
+        let lists = [summary(0).map(|s| format!("missing {s}")), summary(1).map(|s| format!("extra {s}"))];
         let lists: Vec<String> = lists.into_iter().flatten().collect();
         let matched = if lists.is_empty() { "all".into() } else { lists.join("; ") };
         vec![
             text_axis(super::BLOCK_MATCH, scores.block_match, matched),
             text_axis(super::TEXT, scores.text, reworded(with)),
-            text_axis(super::POSITION, scores.position, said(2).unwrap_or("in place".into())),
-            text_axis(super::COLOR, scores.color, said(3).unwrap_or("all".into())),
+            text_axis(super::POSITION, scores.position, summary(2).unwrap_or("in place".into())),
+            text_axis(super::COLOR, scores.color, summary(3).unwrap_or("all".into())),
             axis(super::CLIP, with.clip, with.clip.map_or("no weights".into(), |v| format!("{v:.2}"))),
         ]
     }
 }
 
-/// What a block is told by.
-fn told(block: &Block, max: usize) -> String {
+/// A block's name in reports: its text.
+fn name(block: &Block, max: usize) -> String {
     quote(&block.text, max)
 }
 
-/// How far, and where to, a block has moved, in hundredths of the page.
+/// Distance and direction by which a block has moved, in percent of the page.
 fn shift(a: &Block, b: &Block, max: usize) -> String {
     let centre = |[x, y, w, h]: [f64; 4]| (x + w / 2.0, y + h / 2.0);
     let ((ax, ay), (bx, by)) = (centre(a.bbox), centre(b.bbox));
@@ -105,29 +105,29 @@ fn shift(a: &Block, b: &Block, max: usize) -> String {
         true => (dx, if dx > 0.0 { "right" } else { "left" }),
         false => (dy, if dy > 0.0 { "down" } else { "up" }),
     };
-    format!("{} {:.0}% too far {where_to}", told(b, max), 100.0 * by.abs())
+    format!("{} {:.0}% too far {where_to}", name(b, max), 100.0 * by.abs())
 }
 
-fn dye(a: &Block, b: &Block, max: usize) -> String {
+fn recolour(a: &Block, b: &Block, max: usize) -> String {
     let color = |block: &Block| hex(block.color.map(|c| c.clamp(0.0, 255.0).round() as u8));
-    format!("{} {}, not {}", told(b, max), color(a), color(b))
+    format!("{} {}, not {}", name(b, max), color(a), color(b))
 }
 
-/// The matched texts that are least alike.
+/// The matched pair whose texts differ most.
 fn reworded(blocks: &WebComparison) -> String {
     if blocks.matches.is_empty() {
         return "nothing matches".into();
     }
     let reworded: Vec<&Match> = blocks.matches.iter().filter(|m| m.text < 1.0).collect();
     let worst = reworded.iter().min_by(|a, b| a.text.total_cmp(&b.text));
-    let name = |m: &&Match| {
+    let pair = |m: &&Match| {
         let (a, b) = (&blocks.cand[m.cand], &blocks.refs[m.reference]);
-        and_others(format!("{} for {}", told(a, SHOWN.0), told(b, SHOWN.0)), reworded.len())
+        and_others(format!("{} for {}", name(a, SHOWN.0), name(b, SHOWN.0)), reworded.len())
     };
-    worst.map_or("all".into(), name)
+    worst.map_or("all".into(), pair)
 }
 
-/// Finds what on a page answers for a block.
+/// Finds the elements of a page that are at fault for a block.
 struct Place<'a> {
     elements: &'a [Element],
     image: &'a Image,
@@ -143,13 +143,13 @@ impl Place<'_> {
     /// The smallest element around the place where the block should be; its region is that place.
     fn missing(&self, block: &Block) -> Defect {
         let place = self.region(block.bbox);
-        let mut defect = self.defect(self.around(place), format!("missing: {}", told(block, SHOWN.1)));
+        let mut defect = self.defect(self.around(place), format!("missing: {}", name(block, SHOWN.1)));
         defect.regions.fill(place);
         defect
     }
 
     fn extra(&self, block: &Block) -> Defect {
-        self.defect(self.under(block), format!("not in the reference: {}", told(block, SHOWN.1)))
+        self.defect(self.under(block), format!("not in the reference: {}", name(block, SHOWN.1)))
     }
 
     fn moved(&self, a: &Block, b: &Block) -> Defect {
@@ -157,25 +157,26 @@ impl Place<'_> {
     }
 
     fn recolored(&self, a: &Block, b: &Block) -> Defect {
-        self.defect(self.under(a), format!("other colour: {}", dye(a, b, SHOWN.1)))
+        self.defect(self.under(a), format!("other colour: {}", recolour(a, b, SHOWN.1)))
     }
 
     fn defect(&self, elements: Vec<&Element>, message: String) -> Defect {
         crate::rules::defect(&elements, message)
     }
 
-    /// The texts that stand in a block of the page: those with its words, else all, else what is
-    /// around it.
+    /// The texts inside a block of the page: those with its words, else all of them, else the
+    /// smallest element around it.
     fn under(&self, block: &Block) -> Vec<&Element> {
         let place = self.region(block.bbox).grow(1.0);
-        let stands = |e: &&Element| {
+        let lies_inside = |e: &&Element| {
             let lines = || e.html.iter().flat_map(|f| &f.lines);
             let inside: f32 = lines().map(|line| line.intersect(place).area()).sum();
             inside > 0.5 * lines().map(|line| line.area()).sum::<f32>()
         };
-        let says = |e: &&Element| !content(e).is_empty() && block.text.contains(&content(e).to_lowercase());
-        let texts: Vec<&Element> = self.elements.iter().filter(stands).collect();
-        let own: Vec<&Element> = texts.iter().copied().filter(says).collect();
+        let has_its_words =
+            |e: &&Element| !content(e).is_empty() && block.text.contains(&content(e).to_lowercase());
+        let texts: Vec<&Element> = self.elements.iter().filter(lies_inside).collect();
+        let own: Vec<&Element> = texts.iter().copied().filter(has_its_words).collect();
         match (own.is_empty(), texts.is_empty()) {
             (false, _) => own,
             (true, false) => texts,

@@ -28,21 +28,21 @@ pub(super) const PROPERTIES: [&str; 19] = [
     "grid-template-columns",
 ];
 
-/// Share of a line's letters that may be lost from above or below.
+/// Share of a line's height that may be cut above or below.
 const SLICE: f32 = 0.2;
-/// Parts of the letters' size by which a text may be cut, or stick out, sideways; and stick out
+/// Multiples of the font size by which a text may be cut, or stick out, sideways; and stick out
 /// below or above.
 const SIDE: f32 = 0.3;
 const DOWN: f32 = 0.15;
 
-/// How a text is harmed.
-struct Harm<'a> {
+/// A text that is cut, or sticks out of its box.
+struct Overflow<'a> {
     text: &'a Element,
     /// The box that is too small, where one is known.
     by: Option<&'a Element>,
-    /// What happens at which side.
+    /// What happens, and at which side.
     words: &'static str,
-    /// Pixels.
+    /// Pixels that are cut or stick out.
     lost: f32,
 }
 
@@ -52,17 +52,17 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     if shown().next().is_none() {
         return RuleResult::not_evaluated("no text");
     }
-    let mut found: Vec<Harm> =
+    let mut found: Vec<Overflow> =
         shown().filter_map(|t| cut(&page, t).or_else(|| sticking_out(&page, t))).collect();
     found.sort_by(|a, b| b.lost.total_cmp(&a.lost));
-    let told = |h: &Harm, max| format!("{} {}", quote(content(h.text), max), h.words);
+    let describe = |h: &Overflow, max| format!("{} {}", quote(content(h.text), max), h.words);
     let groups = by_box(found);
-    let harms = groups.iter().map(|g| and_others(told(&g[0], 20), g.len()));
+    let overflows = groups.iter().map(|g| and_others(describe(&g[0], 20), g.len()));
     let none = groups.is_empty().then(|| "none".to_string());
-    let observed = listed(fullest(&page).into_iter().chain(none).chain(harms).collect());
+    let observed = listed(fullest(&page).into_iter().chain(none).chain(overflows).collect());
     let defects = groups.iter().map(|g| {
         let elements: Vec<&Element> = g.iter().map(|h| h.text).chain(g[0].by).collect();
-        let message = and_others(format!("{} by {:.0} px", told(&g[0], 40), g[0].lost), g.len());
+        let message = and_others(format!("{} by {:.0} px", describe(&g[0], 40), g[0].lost), g.len());
         defect(&unique(elements), message)
     });
     RuleResult::counted(defects.collect(), observed)
@@ -74,21 +74,23 @@ fn fullest(page: &VisiblePage) -> Option<String> {
         let frame = frame(page, t.element).filter(|e| e.kind != ElementKind::Control)?;
         let width = t.lines.iter().map(|line| line.whole.width()).fold(0.0, f32::max);
         let room = frame.layout.filter(|r| r.width() > 0.0)?.width();
-        let told = format!("{} {width:.0} of {room:.0} px", quote(content(t.element), 14));
-        Some((width / room, told))
+        let description = format!("{} {width:.0} of {room:.0} px", quote(content(t.element), 14));
+        Some((width / room, description))
     };
     let texts = page.texts.iter().filter(|t| t.is_shown() && t.has_words()).filter_map(filled);
-    texts.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, told)| told)
+    texts.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, description)| description)
 }
 
-/// Harms of one box are one finding.
-fn by_box(found: Vec<Harm<'_>>) -> Vec<Vec<Harm<'_>>> {
-    let mut groups: Vec<Vec<Harm>> = Vec::new();
-    for harm in found {
-        let same = |g: &&mut Vec<Harm>| harm.by.is_some() && g[0].by.map(|e| e.id) == harm.by.map(|e| e.id);
+/// Groups texts that overflow one box into one finding.
+fn by_box(found: Vec<Overflow<'_>>) -> Vec<Vec<Overflow<'_>>> {
+    let mut groups: Vec<Vec<Overflow>> = Vec::new();
+    for overflow in found {
+        let same = |g: &&mut Vec<Overflow>| {
+            overflow.by.is_some() && g[0].by.map(|e| e.id) == overflow.by.map(|e| e.id)
+        };
         match groups.iter_mut().find(same) {
-            Some(group) => group.push(harm),
-            None => groups.push(vec![harm]),
+            Some(group) => group.push(overflow),
+            None => groups.push(vec![overflow]),
         }
     }
     groups
@@ -104,13 +106,13 @@ fn unique(elements: Vec<&Element>) -> Vec<&Element> {
     kept
 }
 
-/// A text of which a part is cut off for good.
-fn cut<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<Harm<'a>> {
+/// A text of which a part is clipped, and cannot be scrolled to.
+fn cut<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<Overflow<'a>> {
     let clip = text.facts.clip?;
     let side = (SIDE * text.font()).max(2.0);
     let lines = text.lines.iter().map(|line| line.core);
     let left = |r: Region| r.intersect(clip);
-    // A slide that waits beside its window is not cut: something of the text must be left.
+    // The next slide of a carousel is not cut: some of the text must be visible.
     if !lines.clone().any(|r| left(r).width() > side && left(r).height() > 0.5 * r.height()) {
         return None;
     }
@@ -122,13 +124,13 @@ fn cut<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<Harm<'a>> {
         (false, true) => ("cut below or above", down),
         (false, false) => return None,
     };
-    let harmed = lines.reduce(Region::hull).unwrap_or_default();
-    let by = page.around(text.element).find(|e| !e.layout.is_none_or(|l| within(harmed, l, side)));
-    Some(Harm { text: text.element, by, words, lost })
+    let hull = lines.reduce(Region::hull).unwrap_or_default();
+    let by = page.around(text.element).find(|e| !e.layout.is_none_or(|l| within(hull, l, side)));
+    Some(Overflow { text: text.element, by, words, lost })
 }
 
-/// A text that reaches over the edge of the box in which a reader sees it.
-fn sticking_out<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<Harm<'a>> {
+/// A text that reaches over the visible edge of its box.
+fn sticking_out<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<Overflow<'a>> {
     let frame = frame(page, text.element)?;
     let room = frame.layout?;
     let side = (SIDE * text.font()).max(2.0);
@@ -140,11 +142,11 @@ fn sticking_out<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<Ha
         (false, true) => ("sticks out below or above", down),
         (false, false) => return None,
     };
-    Some(Harm { text: text.element, by: Some(frame), words, lost })
+    Some(Overflow { text: text.element, by: Some(frame), words, lost })
 }
 
-/// The box with visible edges around a text, unless the text was placed out of the flow of that
-/// box. The page's own ground has no edges.
+/// The box with visible edges around a text, unless the text is positioned out of the flow of that
+/// box. The page's own background has no edges.
 fn frame<'a>(page: &VisiblePage<'a>, text: &'a Element) -> Option<&'a Element> {
     for e in page.around(text) {
         let facts = e.html.as_ref()?;
@@ -171,7 +173,7 @@ mod tests {
     use crate::testing::*;
 
     #[test]
-    fn what_overflow_hides_is_cut() {
+    fn texts_that_overflow_hides_are_cut() {
         let line = [10.0, 10.0, 110.0, 33.0];
         let text = |clip: [f32; 4]| words(0, "Open until six", line).clipped(clip);
         counts(check, vec![text([0.0, 0.0, 108.0, 50.0])], "none", &[]);
@@ -189,8 +191,8 @@ mod tests {
         let pill = |x1: f32| block(0, "span", [10.0, 8.0, x1, 36.0]).grounded([220; 3]);
         let text = || words(1, "Limited", [14.0, 10.0, 84.0, 33.0]).inside(0);
         counts(check, vec![pill(88.0), text()], "'Limited' 70 of 78 px; none", &[]);
-        let told = "'Limited' 70 of 50 px; 'Limited' sticks out at the side";
-        counts(check, vec![pill(60.0), text()], told, &[&[1, 0]]);
+        let observed = "'Limited' 70 of 50 px; 'Limited' sticks out at the side";
+        counts(check, vec![pill(60.0), text()], observed, &[&[1, 0]]);
         counts(check, vec![pill(60.0), text().placed("absolute")], "none", &[]);
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         return RuleResult::not_evaluated("no text");
     }
     texts.sort_by(|a, b| a.font().total_cmp(&b.font()));
-    let told = |t: &VisibleText, max| format!("{} {:.1} px", quote(content(t.element), max), t.font());
+    let describe = |t: &VisibleText, max| format!("{} {:.1} px", quote(content(t.element), max), t.font());
     // Texts of one size are one finding.
     let mut small: Vec<Vec<&VisibleText>> = Vec::new();
     for text in texts.iter().filter(|t| is_tiny(t)) {
@@ -30,12 +30,12 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         }
     }
     let observed = match small.is_empty() {
-        true => format!("smallest {}", told(texts[0], 20)),
-        false => listed(small.iter().map(|g| and_others(told(g[0], 20), g.len())).collect()),
+        true => format!("smallest {}", describe(texts[0], 20)),
+        false => listed(small.iter().map(|g| and_others(describe(g[0], 20), g.len())).collect()),
     };
     let defects = small.iter().map(|g| {
         let elements: Vec<&Element> = g.iter().map(|t| t.element).collect();
-        defect(&elements, and_others(format!("too small: {}", told(g[0], 40)), g.len()))
+        defect(&elements, and_others(format!("too small: {}", describe(g[0], 40)), g.len()))
     });
     RuleResult::counted(defects.collect(), observed)
 }

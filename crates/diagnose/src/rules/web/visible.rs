@@ -1,23 +1,21 @@
-//! A page as its reader sees it: texts line by line with what can be seen of them, and what lies
-//! over what.
+//! The visible part of a page: texts line by line with what is visible of each line, and the
+//! elements that cover them.
 
 use crate::scene::{Scene, content};
 use vsdpo_artifact::{Element, ElementKind, HtmlFacts, Region};
 
-/// Texts and boxes that are looked at; pages with more are judged by their first ones.
+/// Texts, and boxes, of a page that are read at most; further ones are ignored.
 const MOST: usize = 1500;
-/// How far up the tree of elements a question goes.
+/// Ancestors of an element that are visited at most.
 const DEPTH: usize = 64;
-/// Alpha from which a ground hides what is behind it.
+/// Alpha from which a background counts as opaque.
 const OPAQUE: u8 = 250;
-/// Parts of a line's height above the letters, and below the baseline, where two lines may touch
-/// unharmed.
+/// Share of a line's height above the letters, and below the baseline, that holds no ink.
 const SLACK: f32 = 0.15;
-/// Parts of a side of the page from which a box that is placed at the edge is a part of the page's
-/// frame.
+/// Share of a side of the page from which a box at the edge counts as a bar or a side column.
 const STRUCTURE: f32 = 0.5;
 
-/// A page.
+/// The visible texts and boxes of a page.
 pub(crate) struct VisiblePage<'a> {
     pub(crate) scene: &'a Scene<'a>,
     /// Texts in order of the source, controls with a text included.
@@ -36,11 +34,11 @@ pub(crate) struct VisibleText<'a> {
 /// A line of text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Line {
-    /// Its letters, whatever cuts them: from about the height of capitals down to the baseline.
+    /// Its letters before clipping: from about the height of capitals down to the baseline.
     pub(crate) core: Region,
-    /// Its box, whatever cuts it.
+    /// Its box before clipping.
     pub(crate) whole: Region,
-    /// What is left of the letters.
+    /// The letters after clipping.
     pub(crate) shown: Region,
 }
 
@@ -79,7 +77,8 @@ impl<'a> VisiblePage<'a> {
         self.around(e).find(|a| is_placed(a))
     }
 
-    /// What is drawn over a text, or over a part of it, without being a part of it or it of that.
+    /// The boxes and pictures that are drawn over a text, or over a part of it; not its ancestors
+    /// and descendants.
     pub(crate) fn over(&self, text: &VisibleText<'a>) -> Vec<&'a Element> {
         let e = text.element;
         let hull = text.shown().map(|line| line.shown).reduce(Region::hull).unwrap_or_default();
@@ -96,7 +95,7 @@ impl<'a> VisiblePage<'a> {
 
     /// Whether a box lies over a text on purpose: a menu, a dialogue or a tip has words of its own,
     /// is taken out of the flow, and is not the page's frame (a bar at the top, a column at the
-    /// side). One of several equal boxes that are stacked is meant too.
+    /// side). Boxes of equal size that are stacked, like slides, count too.
     fn is_popup(&self, cover: &'a Element, text: &'a Element) -> bool {
         let Some(top) =
             self.around(cover).take_while(|a| !self.is_inside(text, a)).filter(|a| is_placed(a)).last()
@@ -116,15 +115,15 @@ impl<'a> VisiblePage<'a> {
         worded && !side && !bar
     }
 
-    /// Whether the letters can be seen through something that need not be opaque: a veil, a drawing
-    /// or a gradient.
+    /// Whether the letters are visible through a cover that is not opaque: a translucent box, a
+    /// drawing or a gradient.
     fn shines_through(&self, cover: &Element, text: &VisibleText, part: Region) -> bool {
         let drawing = cover.kind == ElementKind::Image || cover.html.as_ref().is_some_and(|f| f.painted);
         !is_opaque(cover) && (!drawing || self.scene.shows_color(part, text.element.color))
     }
 
-    /// How much of what is shown of a text lies under something that should not be there, from 0 to
-    /// 1 and in pixels of its length, and what hides the largest part.
+    /// How much of the visible part of a text is covered by mistake, as a share from 0 to 1 and in
+    /// pixels of its length, and the element that covers most.
     pub(crate) fn hidden(&self, text: &VisibleText<'a>) -> Option<Hidden<'a>> {
         let mut covers: Vec<(f32, &Element)> = self
             .over(text)
@@ -146,7 +145,7 @@ impl<'a> VisiblePage<'a> {
     }
 }
 
-/// How a text is hidden.
+/// The hidden part of a text.
 pub(crate) struct Hidden<'a> {
     pub(crate) share: f32,
     pub(crate) length: f32,
@@ -154,7 +153,7 @@ pub(crate) struct Hidden<'a> {
 }
 
 impl<'a> VisibleText<'a> {
-    /// `None` for what has no words or no place on the page.
+    /// `None` for an element without a text or without a place on the page.
     fn of(scene: &Scene, element: &'a Element) -> Option<Self> {
         let facts = element.html.as_ref()?;
         if content(element).trim().is_empty() || element.kind == ElementKind::Page {
@@ -171,29 +170,28 @@ impl<'a> VisibleText<'a> {
         (!lines.is_empty()).then_some(VisibleText { element, facts, lines })
     }
 
-    /// The lines of which something is left to be seen.
+    /// The lines that are at least partly visible.
     pub(crate) fn shown(&self) -> impl Iterator<Item = &Line> {
         self.lines.iter().filter(|line| line.shown.width() >= 1.0 && line.shown.height() >= 1.0)
     }
 
-    /// Whether something of it is to be seen, on the face of it.
+    /// Whether some of it is visible, apart from covers.
     pub(crate) fn is_shown(&self) -> bool {
         self.shown().next().is_some()
     }
 
-    /// Whether it has words, and not only signs that decorate or divide.
+    /// Whether it has a letter or a digit, and not only decorative signs.
     pub(crate) fn has_words(&self) -> bool {
         content(self.element).chars().any(char::is_alphanumeric)
     }
 
-    /// Size of its letters in pixels; by the height of its lines where that is not known.
+    /// Font size in pixels; estimated from the height of its lines where it is not known.
     pub(crate) fn font(&self) -> f32 {
         let height = self.lines.first().map_or(0.0, |line| line.whole.height());
         self.element.font_px.filter(|size| size.is_finite() && *size > 0.0).unwrap_or(height / 1.15)
     }
 
-    /// Large and so pale that it is a pattern and not a text: the mark behind a page, a huge
-    /// number.
+    /// Whether it is large and so pale that it is decoration: a watermark, a huge number.
     pub(crate) fn is_watermark(&self) -> bool {
         const LARGE: f32 = 40.0;
         const PALE: u8 = 80;
@@ -201,7 +199,7 @@ impl<'a> VisibleText<'a> {
     }
 }
 
-/// Whether nothing can be seen through an element.
+/// Whether an element is opaque.
 pub(crate) fn is_opaque(e: &Element) -> bool {
     e.html.as_ref().is_some_and(|f| f.ground.is_some_and(|g| g[3] >= OPAQUE) || f.tag == "img")
 }

@@ -5,14 +5,14 @@ use serde_json::Value;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Longer replies are none.
+/// Bytes of a reply at most; a longer one is a failed try.
 const MAX_REPLY: u64 = 4 << 20;
 /// The longest wait between two tries.
 const MAX_WAIT: Duration = Duration::from_secs(120);
-/// Characters of a server's complaint that a message shows.
+/// Characters of a server's error that a message shows.
 const SHOWN: usize = 160;
 
-/// How to call.
+/// A client of one server.
 pub struct Client {
     agent: ureq::Agent,
     url: String,
@@ -30,11 +30,11 @@ pub struct Client {
 pub enum Lack {
     /// No call was made: the budget is spent, or an earlier answer said that none can succeed.
     NotAsked(&'static str),
-    /// Calls were made in vain.
+    /// All calls failed; the reason of the last one.
     Failed(String),
 }
 
-/// What is left to do after a call without a reply.
+/// What to do after a call without a reply.
 enum Next {
     Again(String, Option<Duration>),
     GiveUp(String),
@@ -54,7 +54,7 @@ pub struct Settings<'a> {
 impl Client {
     pub fn new(s: &Settings<'_>) -> Result<Self> {
         if !(s.url.starts_with("http://") || s.url.starts_with("https://")) {
-            bail!("--judge-url `{}` is no address: give one such as https://HOST/v1", s.url);
+            bail!("--judge-url `{}` is no address; help: give one such as https://HOST/v1", s.url);
         }
         let base = s.url.trim_end_matches('/');
         let end = "/chat/completions";
@@ -62,7 +62,9 @@ impl Client {
         let key = s.key_env.map(|name| {
             let key = std::env::var(name).ok().filter(|k| !k.trim().is_empty());
             key.with_context(|| {
-                format!("the environment variable `{name}` of --judge-key-env is not set: set it to the key")
+                format!(
+                    "the environment variable `{name}` of --judge-key-env is not set; help: set it to the key"
+                )
             })
         });
         let config =
@@ -84,25 +86,25 @@ impl Client {
         self.spent.load(Ordering::Relaxed)
     }
 
-    /// The text of a reply for which `good` gives something; others count as failed tries.
+    /// The first reply that `good` accepts, with its value; other replies count as failed tries.
     pub fn ask<T>(&self, request: &Value, good: impl Fn(&str) -> Option<T>) -> Result<(String, T), Lack> {
         let body = request.to_string();
         let mut why = None;
         for round in 0..self.tries {
             self.take().map_err(|lack| why.clone().map_or(lack, Lack::Failed))?;
-            let (told, after) = match self.call(&body) {
+            let (failure, after) = match self.call(&body) {
                 Ok(text) => match good(&text) {
                     Some(value) => return Ok((text, value)),
                     None => (format!("the reply holds no score: {}", short(&text)), Some(Duration::ZERO)),
                 },
-                Err(Next::Again(told, after)) => (told, after),
-                Err(Next::GiveUp(told)) => return Err(Lack::Failed(told)),
-                Err(Next::Close(told)) => {
+                Err(Next::Again(failure, after)) => (failure, after),
+                Err(Next::GiveUp(failure)) => return Err(Lack::Failed(failure)),
+                Err(Next::Close(failure)) => {
                     self.closed.store(true, Ordering::Relaxed);
-                    return Err(Lack::Failed(told));
+                    return Err(Lack::Failed(failure));
                 }
             };
-            why = Some(told);
+            why = Some(failure);
             if round + 1 < self.tries {
                 let wait = self.wait.saturating_mul(1u32.checked_shl(round).unwrap_or(u32::MAX));
                 std::thread::sleep(after.unwrap_or(wait).min(MAX_WAIT));
@@ -127,18 +129,19 @@ impl Client {
         if let Some(key) = &self.key {
             request = request.header("Authorization", format!("Bearer {key}"));
         }
-        let mut response = request.send(body).map_err(|e| Next::Again(format!("no answer: {e}"), None))?;
+        let mut response = request.send(body).map_err(|e| Next::Again(format!("no reply: {e}"), None))?;
         let status = response.status().as_u16();
         let after = response.headers().get("retry-after").and_then(|v| v.to_str().ok()?.trim().parse().ok());
         let text = response.body_mut().with_config().limit(MAX_REPLY).read_to_string();
-        let text = text.map_err(|e| Next::Again(format!("the answer broke off: {e}"), None))?;
-        let told = || format!("HTTP {status}: {}", short(&text));
+        let text = text.map_err(|e| Next::Again(format!("the reply is incomplete: {e}"), None))?;
+        let failure = || format!("HTTP {status}: {}", short(&text));
         match status {
-            200..=299 => content(&text)
-                .ok_or_else(|| Next::Again(format!("no chat completion: {}", short(&text)), None)),
-            408 | 409 | 425 | 429 | 500..=599 => Err(Next::Again(told(), after.map(Duration::from_secs))),
-            401..=404 => Err(Next::Close(told())),
-            _ => Err(Next::GiveUp(told())),
+            200..=299 => content(&text).ok_or_else(|| {
+                Next::Again(format!("the reply is no chat completion: {}", short(&text)), None)
+            }),
+            408 | 409 | 425 | 429 | 500..=599 => Err(Next::Again(failure(), after.map(Duration::from_secs))),
+            401..=404 => Err(Next::Close(failure())),
+            _ => Err(Next::GiveUp(failure())),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The two pictures that a judge sees.
+//! The two pictures that a judge compares.
 
 use super::super::dataset::Dataset;
 use super::super::responses::Responses;
@@ -12,13 +12,13 @@ use vsdpo_render::{RenderConfig, Renderer, open};
 /// Dots per inch of the benchmark's conversion to PNG.
 const DPI: u32 = 350;
 
-/// What there is to judge.
+/// The pictures of an example, or its score without a call.
 pub enum Pair {
     Judge {
         reference: Vec<u8>,
         prediction: Vec<u8>,
     },
-    /// Nothing: it counts 0.
+    /// There is nothing to judge: the example counts 0.
     Zero {
         source: &'static str,
         why: Option<String>,
@@ -47,8 +47,7 @@ impl<'a> Pictures<'a> {
         let Some(response) = self.responses.get(name)? else {
             return Ok(Pair::Zero { source: "no picture", why: Some("there is no response".into()) });
         };
-        // The benchmark's judge sees what the wrapped script drew, whatever the rules of the other
-        // metrics.
+        // The benchmark's judge gets the picture of the wrapped script, under both rules.
         let wrapped = response.scripts(Rules::Official).wrapped;
         let image = match self.draw(&wrapped).with_context(context)? {
             Ok(image) => image,
@@ -65,19 +64,19 @@ impl<'a> Pictures<'a> {
         Ok(Pair::Judge { reference, prediction: png(&image)? })
     }
 
-    /// The truth's picture where the folder holds none: its script draws it.
+    /// The reference rendered from its script, where the folder has no PNG.
     fn reference(&self, name: &str) -> Result<Image> {
         let script = script::read_back(&self.data.script(name)?);
         self.run(&script)?.or_else(|(_, why)| {
             bail!(
-                "`{}` drew nothing ({why}) and has no PNG beside it: put one there",
+                "`{}` drew nothing ({why}) and has no PNG beside it; help: put one there",
                 self.data.script_path(name).display()
             )
         })
     }
 
     fn draw(&self, wrapped: &str) -> Result<Result<Image, (FailureKind, String)>> {
-        // Figures that are still open are no pages, so that the save at the end is the last one.
+        // Open figures would be further pages; closed, the save at the end is the last one.
         let closed = |script: &str| format!("{script}\nplt.close('all')");
         match self.run(&closed(&at_dpi(wrapped)))? {
             Err((FailureKind::Limit, _)) => self.run(&closed(wrapped)),
@@ -87,7 +86,7 @@ impl<'a> Pictures<'a> {
 
     fn run(&self, script: &str) -> Result<Result<Image, (FailureKind, String)>> {
         Ok(match self.renderer.render(&Source::new(script, Language::Python))? {
-            // The benchmark's judge sees the picture that was saved last.
+            // The benchmark's judge gets the picture that was saved last.
             Outcome::Rendered(mut rendered) => match rendered.pages.pop() {
                 Some(page) => Ok(page.image),
                 None => Err((FailureKind::NoFigure, "the script left no picture".into())),
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn white_is_white() {
+    fn pictures_without_a_coloured_pixel_are_white() {
         let of =
             |rgba: &[u8]| is_white(&Image { width: 1, height: rgba.len() as u32 / 4, rgba: rgba.into() });
         assert!(of(&[255, 255, 255, 255, 0, 0, 0, 0]));

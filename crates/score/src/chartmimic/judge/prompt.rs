@@ -1,4 +1,4 @@
-//! What a judge is asked (docs/specs/chartmimic.md, 9): the benchmark's six criteria with their
+//! The prompt of a judge (docs/specs/chartmimic.md, 9): the benchmark's six criteria with their
 //! points, in our words.
 
 use base64::Engine;
@@ -29,7 +29,7 @@ Comments:
 
 Score: <sum of the points>/100";
 
-/// Decoding of the benchmark's judge.
+/// Sampling settings of the benchmark's judge.
 pub const TEMPERATURE: f64 = 0.1;
 const TOP_P: f64 = 0.95;
 const MAX_TOKENS: u32 = 4096;
@@ -47,7 +47,7 @@ pub fn request(model: &str, reference: &[u8], prediction: &[u8]) -> Value {
     })
 }
 
-/// Everything beside the pictures and the model that decides a reply.
+/// Identifies everything besides the pictures and the model that decides a reply.
 pub fn identity() -> String {
     format!("{PROMPT}\n{TEMPERATURE} {TOP_P} {MAX_TOKENS}")
 }

@@ -1,6 +1,6 @@
 //! The score in a judge's reply (docs/specs/chartmimic.md, 9): `Score: N/100` first, else the last
-//! `Score: N`. Marks of emphasis are ignored, and so is case. A fraction is cut off. A reply
-//! without a score from 0 to 100 has none; it is not 0.
+//! `Score: N`. Marks of emphasis and case are ignored, and fractions are truncated. A reply
+//! without a number from 0 to 100 has no score; that is not 0.
 
 /// The score, from 0 to 100.
 pub fn score(reply: &str) -> Option<u32> {
@@ -9,7 +9,7 @@ pub fn score(reply: &str) -> Option<u32> {
     let found: Vec<(u32, Option<u32>)> =
         plain.match_indices("score").filter_map(|(at, _)| after(&plain, at)).collect();
     let of_hundred = found.iter().find(|(_, of)| *of == Some(100));
-    // Points of a criterion, as `Score: 15/20`, are no score.
+    // `Score: 15/20` gives the points of one criterion, not the score.
     let last = || found.iter().rfind(|(_, of)| of.is_none());
     of_hundred.or_else(last).map(|(score, _)| *score).filter(|score| *score <= 100)
 }

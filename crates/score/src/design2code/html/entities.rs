@@ -3,7 +3,7 @@
 use super::PageError;
 use std::borrow::Cow;
 
-/// What the numbers 0x80 to 0x9F stand for: bytes of windows-1252, or themselves where it has none.
+/// The characters of the numbers 0x80 to 0x9F: those of windows-1252, or the code point itself.
 const WINDOWS: [char; 32] = [
     '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}',
     '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
@@ -13,7 +13,7 @@ fn windows(code: u32) -> Option<char> {
     WINDOWS.get(code.checked_sub(0x80)? as usize).copied()
 }
 
-/// What `&name;` stands for, if the whole name is known.
+/// The text of `&name;`, if the whole name is known.
 pub(super) fn named(name: &str) -> Option<&'static str> {
     entity(&format!("&{name};"))
 }
@@ -23,7 +23,7 @@ fn entity(reference: &str) -> Option<&'static str> {
     htmlize::ENTITIES.get(reference.as_bytes()).and_then(|bytes| std::str::from_utf8(bytes).ok())
 }
 
-/// The digits of a number reference behind `&#`, and their base: all digits, and at least one.
+/// The digits of a numeric reference after `&#`, at least one, and their base.
 pub(super) fn digits(text: &str) -> Option<(&str, u32)> {
     let hex = text.strip_prefix(['x', 'X']);
     let (text, base) = hex.map_or((text, 10), |text| (text, 16));
@@ -31,7 +31,7 @@ pub(super) fn digits(text: &str) -> Option<(&str, u32)> {
     (end > 0).then(|| (&text[..end], base))
 }
 
-/// A number that no `u32` can hold is beyond all characters like the greatest that one can.
+/// Too large numbers become `u32::MAX`, which is no character either.
 fn number(digits: &str, base: u32) -> u32 {
     u32::from_str_radix(digits, base).unwrap_or(u32::MAX)
 }
@@ -45,7 +45,7 @@ pub(super) fn numbered(digits: &str, base: u32) -> Result<char, PageError> {
     Ok(windows(code).or(char::from_u32(code)).unwrap_or(char::REPLACEMENT_CHARACTER))
 }
 
-/// The same in the value of an attribute: another function of Python's, with other rules.
+/// The same in the value of an attribute, where Python uses another function with other rules.
 fn numbered_in_value(digits: &str, base: u32) -> Option<char> {
     let code = number(digits, base);
     if let Some(c) = windows(code) {
@@ -73,7 +73,7 @@ pub(super) fn unescaped(value: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Writes what the reference at the start of `text` stands for; the bytes that were read.
+/// Writes the text of the reference at the start of `text`; returns the bytes that were read.
 fn reference(text: &str, out: &mut String) -> usize {
     let semicolon = |end: usize| end + usize::from(text[end..].starts_with(';'));
     if let Some((digits, base)) = text[1..].strip_prefix('#').and_then(digits) {

@@ -32,18 +32,18 @@ const RAW: [&str; 2] = ["script", "style"];
 
 struct Cutter<'a> {
     page: &'a str,
-    /// Everything before is done.
+    /// Everything before this byte is done.
     at: usize,
     /// The open element of [`RAW`].
     raw: Option<&'static str>,
-    /// Marks of [`Cutter::closing`] that do not come any more.
+    /// Marks of [`Cutter::closing`] that do not occur in the rest of the page.
     unclosed: Vec<&'static str>,
     tokens: Vec<Token<'a>>,
 }
 
 impl<'a> Cutter<'a> {
-    /// Goes on until the page ends or something stands in the way. The last pass reads on behind
-    /// what has no end, and takes what stands in its way as text.
+    /// Reads until the page ends or incomplete markup is met. The last pass reads on after markup
+    /// without an end, and takes what it cannot read as text.
     fn pass(&mut self, last: bool) -> Result<(), PageError> {
         while self.at < self.page.len() {
             let going = match self.raw {
@@ -60,7 +60,7 @@ impl<'a> Cutter<'a> {
         Ok(())
     }
 
-    /// The text up to the end tag of a raw element, and that tag; `false` if it never comes.
+    /// The text up to the end tag of a raw element, and that tag; `false` if there is none.
     fn raw_text(&mut self, name: &str) -> bool {
         let page = self.page;
         let found = page[self.at..].match_indices("</").find_map(|(start, _)| {
@@ -122,8 +122,8 @@ impl<'a> Cutter<'a> {
 
     fn start_tag(&mut self) -> Option<usize> {
         let name_end = self.skip(self.at + 1, in_tag_name);
-        // Known at once, or else the time for a page full of such tags would grow with its square.
-        // Behind a NUL, what was read is text.
+        // Checked first: otherwise the time for a page full of such tags would be quadratic. After
+        // a NUL, what was read is text.
         if !self.page[name_end..].starts_with('\0') {
             self.find(name_end, '>')?;
         }
@@ -224,7 +224,7 @@ impl<'a> Cutter<'a> {
             return Ok(self.note(Kind::Comment, start + 2, self.find(start + 2, '>')));
         }
         let end = self.find(start + 9, '>');
-        // The character behind the word is dropped, whatever it is.
+        // The character after the word is dropped.
         let blank = rest[9..].chars().next().filter(|&c| c != '>').map_or(0, char::len_utf8);
         Ok(self.note(Kind::Doctype, start + 9 + blank, end))
     }
@@ -254,8 +254,8 @@ impl<'a> Cutter<'a> {
         Ok(self.note_until(Kind::Declaration, start, end))
     }
 
-    /// The first of these marks from `from` on that, but for space, stand together and before a
-    /// `>`: where they begin, and the end behind the `>`.
+    /// The first of these marks from `from` on that, except for space, are adjacent and directly
+    /// before a `>`: their start, and the end after the `>`.
     fn closing(&mut self, from: usize, marks: &'static str) -> Option<(usize, usize)> {
         if self.unclosed.contains(&marks) {
             return None;
@@ -270,7 +270,7 @@ impl<'a> Cutter<'a> {
         self.page[from..].match_indices(first).map(|(i, _)| from + i).find_map(|start| {
             let mut at = start;
             for mark in marks.chars() {
-                // Dashes stand side by side; brackets may stand apart.
+                // Dashes must be adjacent; brackets may have space between them.
                 at = if mark == ']' { self.skip(at, is_space) } else { at };
                 at += self.page[at..].starts_with(mark).then_some(1)?;
             }
@@ -284,14 +284,14 @@ impl<'a> Cutter<'a> {
         self.note_until(kind, from, close.map(|close| (close, close + 1)))
     }
 
-    /// A note from `from` to the first of these places; the second one.
+    /// A note from `from` to the first of these places; returns the second one.
     fn note_until(&mut self, kind: Kind, from: usize, end: Option<(usize, usize)>) -> Option<usize> {
         let (to, end) = end?;
         self.tokens.push(Token::Note(kind, &self.page[from..to]));
         Some(end)
     }
 
-    /// At `&#`. A number that is none stops the pass.
+    /// At `&#`. An invalid number stops the pass.
     fn number(&mut self) -> Result<bool, PageError> {
         let from = self.at + 2;
         if let Some((digits, base)) = digits(&self.page[from..]) {
@@ -320,7 +320,7 @@ impl<'a> Cutter<'a> {
         }
         let mut end = self.skip(start, |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'));
         if end == self.page.len() {
-            // The name needs a character behind it that is no letter and no digit.
+            // The name must be followed by a character that is neither a letter nor a digit.
             let Some(mark) = self.page[start..].rfind(['-', '.']) else {
                 // A lone letter loses its ampersand.
                 self.at += usize::from(last && end == start + 1);
@@ -349,7 +349,7 @@ impl<'a> Cutter<'a> {
         }
     }
 
-    /// The first place from `from` on whose character is another.
+    /// The first place from `from` on whose character does not match `of`.
     fn skip(&self, from: usize, of: impl Fn(char) -> bool) -> usize {
         self.page[from..].find(|c| !of(c)).map_or(self.page.len(), |n| from + n)
     }

@@ -90,7 +90,7 @@ impl Builder {
         }
     }
 
-    /// A string of nothing but space is one character, an empty one too.
+    /// A string of only space becomes one character, and so does an empty one.
     fn string(&mut self, kind: Kind, mut text: String) {
         let blank = text.chars().all(|c| matches!(c, ' ' | '\n' | '\t' | '\x0c' | '\r'));
         if blank && !self.opened("pre") && !self.opened("textarea") {
@@ -126,7 +126,7 @@ fn joined(list: &str) -> String {
     entries.join(" ")
 }
 
-/// Where a `meta` element names the page's encoding, it names the one that the page is written in.
+/// A `meta` element that names the page's encoding gets the name of the output encoding.
 fn name_utf8(attributes: &mut BTreeMap<String, String>) {
     if let Some(charset) = attributes.get_mut("charset") {
         *charset = "utf-8".to_owned();

@@ -12,7 +12,7 @@ impl std::fmt::Display for Document {
 }
 
 impl Document {
-    /// The page as text, and where in it each node stands.
+    /// The page as text, and the byte range of each node in it.
     pub(in crate::design2code) fn written(&self) -> (String, Vec<Range<usize>>) {
         let mut writer = Writer::default();
         for (at, node) in self.nodes.iter().enumerate() {

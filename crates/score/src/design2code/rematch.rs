@@ -1,35 +1,35 @@
-//! What SciPy's matching costs once two neighbouring rows are one, by matching anew.
+//! The costs of SciPy's matching after two neighbouring rows are joined, by matching again.
 //!
-//! SciPy takes the rows of a table in one after the other, so that what comes before a join is the
-//! same for every join behind it and is kept. Where the rows are more than the columns it goes by
-//! columns, and nothing is the same.
+//! SciPy adds the rows of a table one after the other, so the matching of the rows before a join is
+//! kept for all later joins. If there are more rows than columns, SciPy adds columns instead, and
+//! nothing can be kept.
 
 use super::assign::{Matching, Row};
 
 /// A table whose joins are tried from the first to the last.
-pub(super) struct Anew<'a> {
+pub(super) struct Rematch<'a> {
     rows: &'a [Row<'a>],
     /// Columns of one kind are equal.
     columns: &'a [usize],
     /// Whether the rows are the candidate's, by which the costs are ordered.
     cand: bool,
-    /// The matching of the first so many rows.
+    /// The matching of the first `matched` rows.
     before: Matching,
     matched: usize,
 }
 
-impl<'a> Anew<'a> {
+impl<'a> Rematch<'a> {
     pub fn new(rows: &'a [Row<'a>], columns: &'a [usize], cand: bool) -> Self {
         let before = Matching::open(rows.len().saturating_sub(1), columns.len());
         Self { rows, columns, cand, before, matched: 0 }
     }
 
-    /// The costs of the matching with `joined` in the place of the rows `at` and `at + 1`, in order
-    /// of the candidate's blocks. `at` is not less than before.
+    /// The costs of the matching with `joined` in place of the rows `at` and `at + 1`, in order of
+    /// the candidate's blocks. `at` must not decrease from call to call.
     pub fn paid(&mut self, at: usize, joined: Row) -> Vec<f64> {
         let rows = [&self.rows[..at], &[joined], &self.rows[at + 2..]].concat();
-        // SciPy sees the candidate's blocks as rows, and turns the table if it has more rows than
-        // columns.
+        // SciPy gets the candidate's blocks as rows, and transposes the table if it has more rows
+        // than columns.
         let turned =
             if self.cand { self.columns.len() < rows.len() } else { self.columns.len() <= rows.len() };
         let (column_of, row_of) = if turned {
@@ -80,13 +80,13 @@ mod tests {
             let rows: Vec<Row> = kinds.iter().map(|&kind| Row { costs: &few[kind], kind }).collect();
             let columns: Vec<usize> = (0..m).collect();
             for cand in [true, false] {
-                let mut anew = Anew::new(&rows, &columns, cand);
+                let mut rematch = Rematch::new(&rows, &columns, cand);
                 for (at, costs) in &joined {
                     let mut table: Vec<Vec<f64>> = rows.iter().map(|row| row.costs.to_vec()).collect();
                     table[*at] = costs.clone();
                     table.remove(at + 1);
                     let want = if cand { paid(&table) } else { paid(&transposed(&table)) };
-                    assert_eq!(anew.paid(*at, Row { costs, kind: few.len() }), want);
+                    assert_eq!(rematch.paid(*at, Row { costs, kind: few.len() }), want);
                 }
             }
         }
