@@ -1,7 +1,5 @@
 //! `eval`: a model on a benchmark, with intervals.
 
-#[cfg(feature = "train")]
-mod answers;
 mod chartmimic;
 mod design2code;
 #[cfg(feature = "train")]
@@ -14,6 +12,11 @@ use clap::{Parser, ValueEnum};
 use std::path::{Path, PathBuf};
 use vsdpo_data::mini::World;
 use vsdpo_score::questions::Asked;
+#[cfg(feature = "train")]
+use {
+    crate::terminal::Terminal,
+    vsdpo_train::answers::{Answerer, answer},
+};
 
 /// Score a model on a benchmark, with 95 % confidence intervals over tasks.
 ///
@@ -152,8 +155,8 @@ pub fn run(args: &Args) -> Result<Exit> {
 fn asked(args: &Args, run: impl FnOnce(Option<&Asked>) -> Result<Exit>) -> Result<Exit> {
     let Some(model) = &args.model else { return run(None) };
     let (sampling, seed) = (args.sampling.config(0.0, 4096), args.sampling.seed);
-    let answerer = answers::Answerer { model, sampling, seed };
-    run(Some(&Asked { model, answer: &|questions, out| answers::answer(&answerer, questions, out) }))
+    let answerer = Answerer { model, sampling, seed, reporter: &Terminal::default() };
+    run(Some(&Asked { model, answer: &|questions, out| answer(&answerer, questions, out) }))
 }
 
 #[cfg(not(feature = "train"))]
