@@ -100,8 +100,7 @@ impl Checked {
 
 /// The id under which a failure to run is reported, `exec/<kind>`.
 pub fn failure_rule(error: &ExecError) -> String {
-    let kind = serde_json::to_value(error.kind).ok().and_then(|v| v.as_str().map(str::to_owned));
-    format!("exec/{}", kind.unwrap_or_default())
+    format!("exec/{}", error.kind.name())
 }
 
 /// One thing to report, for the forms that know no pictures.

@@ -31,7 +31,7 @@ fn section(checked: &Checked, heading: bool) -> Result<Markup> {
     let d = &checked.diagnosis;
     let error = match &checked.outcome {
         Outcome::Failed { error } => Some(ErrorRecord {
-            kind: serde_json::to_value(error.kind)?.as_str().unwrap_or_default().to_owned(),
+            kind: error.kind.name().to_owned(),
             message: error.message.clone(),
             traceback: error.traceback.clone(),
         }),
