@@ -2,6 +2,8 @@
 //! characters, a closed pipe is no error, colour is used only where a person looks.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use serde_json::Value;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -10,10 +12,9 @@ use vsdpo_score::report::{Reporter, harmless};
 
 pub use vsdpo_score::report::{clean, clean_line};
 
-/// JSON in which control characters stand as `\u` escapes, so that it is safe on a terminal and
-/// still the same value. `serde_json` leaves those above U+007E as they are; inside a string they
-/// may only stand there.
-pub fn escaped_json(json: &str) -> Cow<'_, str> {
+/// JSON with control characters escaped as `\u`: safe on a terminal, and the same value.
+/// `serde_json` does not escape those above U+007E; they occur inside strings only.
+fn escaped(json: &str) -> Cow<'_, str> {
     if json.chars().all(harmless) {
         return Cow::Borrowed(json);
     }
@@ -25,6 +26,21 @@ pub fn escaped_json(json: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(text)
+}
+
+/// The value as one line of JSON that is safe on a terminal.
+pub fn json_line(value: &Value) -> String {
+    escaped(&value.to_string()).into_owned() + "\n"
+}
+
+/// The value as indented JSON that is safe on a terminal.
+pub fn json_pretty(value: &impl Serialize) -> serde_json::Result<String> {
+    Ok(escaped(&serde_json::to_string_pretty(value)?).into_owned() + "\n")
+}
+
+/// Writes a result to standard output: as indented JSON if `json` is set, otherwise as `text`.
+pub fn out_json_or(json: bool, value: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+    Ok(out(&if json { json_pretty(value)? } else { text() })?)
 }
 
 /// Writes to standard output. A closed pipe comes back as the `io::Error` that `main` takes for
@@ -115,7 +131,7 @@ mod tests {
     fn escaped_json_is_the_same_value() {
         let value = serde_json::json!({"text": "a\u{9b}\u{7f}\u{202e}\u{1b}"});
         let text = serde_json::to_string(&value).unwrap();
-        let safe = escaped_json(&text);
+        let safe = escaped(&text);
         assert!(safe.is_ascii());
         assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap(), value);
     }

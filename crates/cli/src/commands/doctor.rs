@@ -3,7 +3,7 @@
 use crate::{Exit, terminal};
 use anyhow::Result;
 use clap::Parser;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
 use vsdpo_artifact::Domain;
 use vsdpo_diagnose::axes;
@@ -37,7 +37,7 @@ pub fn run(args: &Args) -> Result<Exit> {
         .collect();
     bar.finish_and_clear();
     lines.extend(machine());
-    terminal::out(&if args.json { as_json(&lines)? } else { as_text(&lines) })?;
+    terminal::out_json_or(args.json, &as_json(&lines), || as_text(&lines))?;
     match lines.iter().find(|l| l.state == CheckState::Missing) {
         None => Ok(Exit::Fine),
         Some(line) => anyhow::bail!("{}: {}: {}", line.name, line.detail, line.help),
@@ -95,12 +95,10 @@ fn word(state: CheckState) -> &'static str {
     }
 }
 
-fn as_json(lines: &[Line]) -> Result<String> {
-    let objects: Vec<_> = lines
-        .iter()
-        .map(|l| json!({"name": l.name, "state": word(l.state), "detail": l.detail, "help": l.help}))
-        .collect();
-    Ok(terminal::escaped_json(&serde_json::to_string_pretty(&objects)?).into_owned() + "\n")
+fn as_json(lines: &[Line]) -> Value {
+    let object =
+        |l: &Line| json!({"name": l.name, "state": word(l.state), "detail": l.detail, "help": l.help});
+    lines.iter().map(object).collect()
 }
 
 fn as_text(lines: &[Line]) -> String {

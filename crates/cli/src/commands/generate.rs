@@ -65,7 +65,7 @@ pub fn run(args: &Args) -> Result<Exit> {
         let value = json!({
             "text": answer.text, "code": code, "tokens": answer.tokens.len(), "finished": answer.finished,
         });
-        terminal::out(&(terminal::escaped_json(&value.to_string()).into_owned() + "\n"))?;
+        terminal::out(&terminal::json_line(&value))?;
     } else {
         terminal::out(&shown(source))?;
     }

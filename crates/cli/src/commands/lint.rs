@@ -171,15 +171,14 @@ fn known(asked: &[String]) -> Result<Vec<&'static str>> {
 
 fn text(checked: &[Checked], format: Format) -> Result<String> {
     let values = || checked.iter().map(json::lint).collect::<Vec<Value>>();
-    let json = match format {
-        Format::Human => return Ok(human_text(checked)),
-        Format::Json if checked.len() == 1 => serde_json::to_string_pretty(&values()[0])? + "\n",
-        Format::Json => serde_json::to_string_pretty(&values())? + "\n",
-        Format::Sarif => serde_json::to_string_pretty(&sarif::lint(checked))? + "\n",
-        Format::Github => return Ok(checked.iter().map(github::lint).collect()),
-        Format::Jsonl => values().iter().map(|v| format!("{v}\n")).collect(),
-    };
-    Ok(terminal::escaped_json(&json).into_owned())
+    Ok(match format {
+        Format::Human => human_text(checked),
+        Format::Json if checked.len() == 1 => terminal::json_pretty(&values()[0])?,
+        Format::Json => terminal::json_pretty(&values())?,
+        Format::Sarif => terminal::json_pretty(&sarif::lint(checked))?,
+        Format::Github => checked.iter().map(github::lint).collect(),
+        Format::Jsonl => values().iter().map(terminal::json_line).collect(),
+    })
 }
 
 fn human_text(checked: &[Checked]) -> String {

@@ -48,6 +48,6 @@ pub fn run(args: &Args) -> Result<Exit> {
         .map(|((id, span), logp)| json!({"id": id, "start": span.start, "end": span.end, "logp": logp}))
         .collect();
     let sum: f64 = logprobs.iter().map(|&v| f64::from(v)).sum();
-    terminal::out(&format!("{}\n", json!({"tokens": tokens, "sum": sum})))?;
+    terminal::out(&terminal::json_line(&json!({"tokens": tokens, "sum": sum})))?;
     Ok(Exit::Fine)
 }

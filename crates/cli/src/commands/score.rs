@@ -2,7 +2,6 @@
 
 mod chartmimic;
 pub mod design2code;
-mod many;
 mod pairs;
 
 use crate::Exit;

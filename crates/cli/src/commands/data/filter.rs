@@ -140,7 +140,7 @@ fn summary(filtered: &Filtered, args: &Args) -> String {
     let rejected: u64 = reasons.values().sum();
     if args.json {
         let value = json!({"kept": kept, "rejected": rejected, "reasons": reasons});
-        return terminal::escaped_json(&value.to_string()).into_owned() + "\n";
+        return terminal::json_line(&value);
     }
     let rows = kept + rejected;
     let share = if rows > 0 { 100.0 * *kept as f64 / rows as f64 } else { 0.0 };

@@ -136,11 +136,6 @@ pub fn run(
         cache: &cache,
     };
     let summary = evaluate(&config, &terminal::Terminal::default())?;
-    let text = serde_json::to_string_pretty(&summary)? + "\n";
-    terminal::out(&if json {
-        terminal::escaped_json(&text).into_owned()
-    } else {
-        chartmimic::table(&summary)
-    })?;
+    terminal::out_json_or(json, &summary, || chartmimic::table(&summary))?;
     summary.judge.map_or(Ok(Exit::Fine), |j| j.complete().map(|()| Exit::Fine))
 }

@@ -40,12 +40,7 @@ pub fn run(args: &Options, places: &Places, model: Option<&Asked>, timeout: u64,
     let scorer = page_scorer_config(timeout, args.clip.as_deref(), Some(&cache))?;
     let config = EvalConfig { data, predictions, scorer, out: &out };
     let summary = evaluate(config, &terminal::Terminal::default())?;
-    let text = serde_json::to_string_pretty(&summary)? + "\n";
-    terminal::out(&if json {
-        terminal::escaped_json(&text).into_owned()
-    } else {
-        design2code::table(&summary)
-    })?;
+    terminal::out_json_or(json, &summary, || design2code::table(&summary))?;
     if summary.failed > 0 {
         bail!(
             "the screenshots of {} of {} examples failed, so they have no scores: the same command tries these again",

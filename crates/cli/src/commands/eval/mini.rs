@@ -49,7 +49,7 @@ pub fn run(
     let report = evaluate(&policy, &*renderer, &config);
     bar.finish_and_clear();
     let report = report?;
-    terminal::out(&if json { serde_json::to_string_pretty(&report)? + "\n" } else { table(&report) })?;
+    terminal::out_json_or(json, &report, || table(&report))?;
     Ok(Exit::Fine)
 }
 
