@@ -18,6 +18,7 @@ mod rollout;
 
 pub use lint::lint_page;
 
+use crate::terminal;
 use anyhow::{Context, Result, bail};
 use records::{ArmRecord, RolloutEntry, RolloutRecord};
 use serde_json::{Map, Value};
@@ -65,15 +66,13 @@ struct Shown {
 pub fn write(run: &Path) -> Result<Written> {
     let out = run.join("report");
     let run = read(run, &out)?;
-    let save = |path: PathBuf, text: String| {
-        fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))
-    };
     for (i, shown) in run.shown.iter().enumerate() {
         let (before, after) = (i.checked_sub(1).and_then(|j| run.shown.get(j)), run.shown.get(i + 1));
-        save(out.join("rollouts").join(&shown.page), rollout::page(&run.name, shown, before, after))?;
+        let page = rollout::page(&run.name, shown, before, after);
+        terminal::write(&out.join("rollouts").join(&shown.page), page.as_bytes())?;
     }
     let index = out.join("index.html");
-    save(index.clone(), index::page(&run))?;
+    terminal::write(&index, index::page(&run).as_bytes())?;
     Ok(Written { index, pages: run.shown.len() })
 }
 

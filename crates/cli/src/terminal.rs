@@ -1,11 +1,13 @@
 //! The one way to the terminal: text of models, scripts and files is stripped of control
 //! characters, a closed pipe is no error, colour is used only where a person looks.
 
+use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use vsdpo_score::report::{Reporter, harmless};
@@ -51,7 +53,13 @@ pub fn out(text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Writes a remark to standard error; nobody is left to tell if that fails.
+/// Writes an output file.
+pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    std::fs::write(path, bytes).with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+/// Writes a remark to standard error. A failure is ignored, because there is no other place to
+/// report it.
 pub fn remark(text: &str) {
     let _ = writeln!(io::stderr(), "{}", clean(text));
 }

@@ -5,20 +5,20 @@ mod config;
 mod ignore;
 mod reference;
 
+use super::explain::rules_named;
 use super::input::{File, Rendering};
 use super::source;
 use crate::emit::{Checked, github, human, json, sarif};
 use crate::{Exit, report, terminal};
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use config::{Configs, Rules};
 use reference::Reference;
 use serde_json::Value;
-use std::fs;
 use std::path::PathBuf;
 use vsdpo_artifact::{Defect, Outcome, Task};
 use vsdpo_credit::{CreditConfig, credit};
-use vsdpo_diagnose::{all_rules, diagnose};
+use vsdpo_diagnose::diagnose;
 
 /// Check matplotlib scripts and HTML pages: render each in a sandbox and say what is wrong in its
 /// picture.
@@ -95,8 +95,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     }
     let checked = if sources.is_empty() { Vec::new() } else { check(sources, args)? };
     if let Some(out) = &args.html {
-        let page = report::lint_page(&checked)?;
-        fs::write(out, page).with_context(|| format!("cannot write `{}`", out.display()))?;
+        terminal::write(out, report::lint_page(&checked)?.as_bytes())?;
     }
     terminal::out(&text(&checked, args.format)?)?;
     match unread {
@@ -155,16 +154,11 @@ fn diagnosed(file: &File, rules: &Rules, outcome: Outcome, reference: Option<&Re
     Ok(checked)
 }
 
-/// The full ids of rules given by id, or by the part after the slash, which may name one of charts
-/// and one of pages.
+/// The ids of the rules with these names.
 fn known(asked: &[String]) -> Result<Vec<&'static str>> {
     let mut found = Vec::new();
     for name in asked {
-        let before = found.len();
-        found.extend(all_rules().map(|r| r.id).filter(|id| id == name || id.ends_with(&format!("/{name}"))));
-        if found.len() == before {
-            bail!("there is no rule `{name}`: `visual-sdpo explain` lists them");
-        }
+        found.extend(rules_named(name)?.iter().map(|rule| rule.id));
     }
     Ok(found)
 }

@@ -1,5 +1,6 @@
 //! `logprobs`: what a model thinks of a text that is given.
 
+use super::source;
 use crate::{Exit, terminal};
 use anyhow::{Context, Result, bail};
 use clap::Parser;
@@ -32,9 +33,9 @@ pub fn run(args: &Args) -> Result<Exit> {
     let messages = read_messages(&args.messages)?;
     let shown = args.completion.display();
     let bytes = fs::read(&args.completion).with_context(|| format!("cannot read `{shown}`"))?;
-    let Ok(text) = String::from_utf8(bytes) else { bail!("`{shown}` is not UTF-8: save it as UTF-8") };
+    let text = source::utf8(&shown.to_string(), bytes)?;
     if text.is_empty() {
-        bail!("`{shown}` is empty: give the text to score");
+        bail!("`{shown}` is empty; help: give the text to score");
     }
     let policy = Policy::load(&args.model)?;
     let prompt = policy.encode(&messages)?;

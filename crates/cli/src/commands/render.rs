@@ -3,9 +3,8 @@
 use super::input::Rendering;
 use super::source;
 use crate::{Exit, terminal};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
-use std::fs;
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::{Image, Page};
 use vsdpo_score::files::png;
@@ -39,7 +38,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     let written = write_pages(&args.output, &rendered.pages)?;
     if let Some(path) = &args.elements {
         let table = serde_json::to_string_pretty(&rendered.elements)? + "\n";
-        write(path, table.as_bytes())?;
+        terminal::write(path, table.as_bytes())?;
     }
     for (i, (path, page)) in written.iter().zip(&rendered.pages).enumerate() {
         let Image { width, height, .. } = &page.image;
@@ -62,13 +61,8 @@ pub fn write_pages(path: &Path, pages: &[Page]) -> Result<Vec<PathBuf>> {
             0 => path.to_path_buf(),
             _ => path.with_file_name(format!("{stem}-{}{suffix}", i + 1)),
         };
-        write(&path, &png(&page.image)?)?;
+        terminal::write(&path, &png(&page.image)?)?;
         written.push(path);
     }
     Ok(written)
-}
-
-/// Writes a file that a person asked for.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    fs::write(path, bytes).with_context(|| format!("cannot write `{}`", path.display()))
 }

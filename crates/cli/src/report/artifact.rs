@@ -1,7 +1,7 @@
 //! One artifact on a page: the picture with the boxes of its defects beside the code that drew it.
 //! The rollout pages and `lint --html` share it.
 
-use super::code::{CodeView, legend};
+use super::code::{CodeView, ids, legend};
 use super::curve::value;
 use super::records::{AxisRecord, Bytes, DefectRecord, ErrorRecord, StatementRecord, TokenRecord};
 use maud::{Markup, html};
@@ -74,7 +74,7 @@ pub fn boxes(defects: &[DefectRecord], page: usize, picture: &Picture) -> Markup
     html! {
         svg.boxes viewBox={ "0 0 " (width) " " (height) } preserveAspectRatio="none" aria-hidden="true" {
             @for (i, defect) in defects.iter().enumerate().filter(|(_, d)| d.page == page) {
-                g.remark[defect.severity <= 0.0] data-d=(i) data-e=(elements(defect)) {
+                g.remark[defect.severity <= 0.0] data-d=(i) data-e=(ids(&defect.elements)) {
                     @for (j, [x0, y0, x1, y1]) in defect.regions.iter().enumerate() {
                         rect x=(x0) y=(y0) width=((x1 - x0).max(0.0)) height=((y1 - y0).max(0.0)) {
                             title { (defect.rule) ": " (defect.message) }
@@ -97,10 +97,6 @@ fn badge(number: usize, x: f64, y: f64, r: f64) -> Markup {
     }
 }
 
-fn elements(defect: &DefectRecord) -> String {
-    defect.elements.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
-}
-
 fn failure(error: &ErrorRecord) -> Markup {
     html! {
         div.failure {
@@ -115,7 +111,7 @@ fn findings(defects: &[DefectRecord]) -> Markup {
         @if !defects.is_empty() {
             ol.findings {
                 @for (i, defect) in defects.iter().enumerate() {
-                    li.remark[defect.severity <= 0.0] data-d=(i) data-e=(elements(defect)) {
+                    li.remark[defect.severity <= 0.0] data-d=(i) data-e=(ids(&defect.elements)) {
                         code { (defect.rule) } " " (defect.message)
                     }
                 }

@@ -82,7 +82,8 @@ fn token_title(t: &TokenRecord) -> String {
     words.join(" · ")
 }
 
-fn ids(elements: &[u32]) -> String {
+/// Element ids as an attribute, separated by spaces.
+pub fn ids(elements: &[u32]) -> String {
     elements.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
 }
 
