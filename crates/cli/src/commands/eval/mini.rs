@@ -1,11 +1,9 @@
 //! `eval --benchmark mini-chart` and `mini-web`: a model on the held-out tasks of an embedded
 //! world.
 
-use super::Sampling;
-use crate::commands::Sandbox;
+use super::Args;
 use crate::{Exit, terminal};
 use anyhow::Result;
-use clap::Args;
 use std::path::Path;
 use vsdpo_data::mini::web::WINDOW;
 use vsdpo_data::mini::{Split, World};
@@ -13,7 +11,7 @@ use vsdpo_policy::Policy;
 use vsdpo_render::{RenderConfig, open};
 use vsdpo_train::eval::{EvalConfig, evaluate, table};
 
-#[derive(Args)]
+#[derive(clap::Args)]
 #[command(next_help_heading = "mini-chart, mini-web")]
 #[group(skip)]
 pub struct Options {
@@ -26,30 +24,24 @@ pub struct Options {
     feedback: bool,
 }
 
-pub fn run(
-    world: World,
-    model: &Path,
-    (args, sampling): (&Options, &Sampling),
-    sandbox: &Sandbox,
-    json: bool,
-) -> Result<Exit> {
+pub fn run(args: &Args, world: World, model: &Path) -> Result<Exit> {
     let policy = Policy::load(model)?;
     let domain = world.domain();
-    let config = RenderConfig { window: WINDOW, ..sandbox.config() };
+    let config = RenderConfig { window: WINDOW, ..args.rendering(10) };
     let renderer = open(domain, domain.default_language(), config)?;
     let config = EvalConfig {
         world,
         split: Split::Heldout,
-        tasks: args.tasks as usize,
-        sampling: sampling.config(1.0, 256),
-        seed: sampling.seed,
+        tasks: args.mini.tasks as usize,
+        sampling: args.sampling.config(1.0, 256),
+        seed: args.sampling.seed,
         constant: true,
-        feedback: args.feedback,
+        feedback: args.mini.feedback,
     };
     let bar = terminal::progress("sampling and rendering", 0);
     let report = evaluate(&policy, &*renderer, &config);
     bar.finish_and_clear();
     let report = report?;
-    terminal::out_json_or(json, &report, || table(&report))?;
+    terminal::out_json_or(args.json, &report, || table(&report))?;
     Ok(Exit::Fine)
 }

@@ -14,8 +14,8 @@ use vsdpo_score::chartmimic::print;
 
 /// Score chart code by ChartMimic's low-level metrics: text, layout, chart type and colour.
 ///
-/// The code of a prediction is taken as it stood in its fence, before any processing; an empty file
-/// stands for a response without a fence. Code runs in a sandbox.
+/// The code of a prediction is the unprocessed text between the fences; an empty file stands for a
+/// response without a fence. Code runs in a sandbox.
 ///
 /// Examples: visual-sdpo score chartmimic prediction.py truth.py --name bar_12;
 /// visual-sdpo score chartmimic --pairs pairs.jsonl
@@ -24,11 +24,11 @@ pub struct Args {
     /// The predicted code.
     #[arg(required_unless_present = "pairs", conflicts_with = "pairs")]
     pred: Option<PathBuf>,
-    /// The code of the chart that was to be reproduced.
+    /// The code of the chart to reproduce.
     #[arg(required_unless_present = "pairs", conflicts_with = "pairs")]
     gt: Option<PathBuf>,
-    /// The chart's name in the benchmark, which changes two rules (`graph…`, `…box…`); else the
-    /// file's stem.
+    /// The chart's name in the benchmark; two metrics depend on it (`graph…`, `…box…`). Default:
+    /// the stem of the reference's file name.
     #[arg(long, value_name = "STEM", conflicts_with = "pairs")]
     name: Option<String>,
     /// `official` gives the benchmark's own numbers, `fixed` fixes its known bugs.
@@ -37,11 +37,11 @@ pub struct Args {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
-    /// Score many: lines of {"pred": PATH, "gt": PATH, "name": STEM}, paths from the file's folder.
-    /// Prints a JSON line for each, in the same order.
+    /// Score many pairs: lines of {"pred": PATH, "gt": PATH, "name": STEM}, with paths relative to
+    /// this file. Prints one JSON line per pair, in the same order.
     #[arg(long, value_name = "FILE.jsonl")]
     pairs: Option<PathBuf>,
-    /// Seconds that a script may take. The benchmark has no limit.
+    /// Time limit of a script in seconds. The benchmark has no limit.
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
     /// Run scripts even where the kernel offers no landlock or seccomp. They may then read your

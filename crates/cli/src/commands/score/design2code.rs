@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use vsdpo_score::design2code::print::{as_json, error, table};
 use vsdpo_score::design2code::scorer::{self as pages, PageScorer, Unscored};
 
-/// Score a page by Design2Code's metrics: block match, text, position, colour, and CLIP where
+/// Score a page by Design2Code's metrics: block match, text, position, colour, and CLIP if its
 /// weights are given.
 ///
-/// The candidate is cleaned as the benchmark does; neither file is changed. Pages are drawn by
-/// Chromium without a network; pictures beside them are shown.
+/// The candidate is cleaned as the benchmark does; neither file is changed. Pages are rendered by
+/// Chromium without a network; they may use the pictures beside them.
 ///
 /// Examples: visual-sdpo score design2code candidate.html reference.html --clip
 /// models/clip-vit-base-patch32; visual-sdpo score design2code --pairs pairs.jsonl
@@ -23,7 +23,7 @@ pub struct Args {
     /// The predicted page.
     #[arg(required_unless_present = "pairs", conflicts_with = "pairs")]
     cand: Option<PathBuf>,
-    /// The page that was to be reproduced.
+    /// The page to reproduce.
     #[arg(required_unless_present = "pairs", conflicts_with = "pairs")]
     reference: Option<PathBuf>,
     /// Folder of openai/clip-vit-base-patch32 in safetensors form.
@@ -32,14 +32,15 @@ pub struct Args {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
-    /// Score many: lines of {"cand": PATH, "ref": PATH}, paths from the file's folder. Prints a
-    /// JSON line for each, in the same order; a pair that cannot be scored has an `error`.
+    /// Score many pairs: lines of {"cand": PATH, "ref": PATH}, with paths relative to this file.
+    /// Prints one JSON line per pair, in the same order; a pair that cannot be scored has an
+    /// `error`.
     #[arg(long, value_name = "FILE.jsonl")]
     pairs: Option<PathBuf>,
-    /// Where the text blocks of references are kept for later runs.
+    /// Folder that keeps the text blocks of references for later runs.
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
-    /// Seconds that a screenshot may take, as in the benchmark.
+    /// Time limit of a screenshot in seconds; the default is the benchmark's.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
 }
