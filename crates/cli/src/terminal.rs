@@ -1,5 +1,5 @@
-//! The one way to the terminal: text of models, scripts and files is stripped of control
-//! characters, a closed pipe is no error, colour is used only where a person looks.
+//! All output to the terminal: text of models, scripts and files is stripped of control characters,
+//! a closed pipe is no error, and colour is used only on a terminal.
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -45,7 +45,7 @@ pub fn out_json_or(json: bool, value: &impl Serialize, text: impl FnOnce() -> St
     Ok(out(&if json { json_pretty(value)? } else { text() })?)
 }
 
-/// Writes to standard output. A closed pipe comes back as the `io::Error` that `main` takes for
+/// Writes to standard output. Returns a closed pipe as an `io::Error`, which `main` treats as
 /// success.
 pub fn out(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
@@ -64,14 +64,15 @@ pub fn remark(text: &str) {
     let _ = writeln!(io::stderr(), "{}", clean(text));
 }
 
-/// Whether standard output takes colour.
+/// Whether standard output shows colour.
 pub fn colour() -> bool {
     io::stdout().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
         && std::env::var_os("TERM").is_none_or(|v| v != "dumb")
 }
 
-/// A bar or a spinner on a terminal, nothing elsewhere. `total` 0 means unknown.
+/// A progress bar on standard error if that is a terminal. A `total` of 0 means unknown, and gives
+/// a spinner.
 pub fn progress(what: &str, total: u64) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
@@ -128,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_drives_a_terminal_gets_through() {
+    fn control_characters_are_replaced() {
         assert_eq!(clean("a\x1b[31mb\u{9b}2Jc\r\nd\te"), "a\u{fffd}[31mb\u{fffd}2Jc\nd\te");
         assert_eq!(clean("if a\u{202e}b"), "if a\u{fffd}b");
         assert!(matches!(clean("é ✓ 好"), Cow::Borrowed(_)));

@@ -1,4 +1,4 @@
-//! `doctor`: what is there, what is missing, what to type.
+//! `doctor`: checks the installation and the sandbox, and says how to fix what is missing.
 
 use crate::{Exit, terminal};
 use anyhow::Result;
@@ -9,19 +9,19 @@ use vsdpo_artifact::Domain;
 use vsdpo_diagnose::axes;
 use vsdpo_render::CheckState;
 
-/// Say what is installed, which layers of the sandbox are active and what is missing.
+/// Check what is installed and which layers of the sandbox are active.
 ///
-/// Exit status: 0 charts can be rendered, 2 something needed is missing.
+/// Exit status: 0 charts can be rendered, 2 a requirement is missing.
 ///
 /// Example: visual-sdpo doctor
 #[derive(Parser)]
 pub struct Args {
-    /// Print an array of `{name, state, detail, help}`.
+    /// Print a JSON array of `{name, state, detail, help}`.
     #[arg(long)]
     json: bool,
 }
 
-/// A line of the answer; `state` is `ok`, `off` or `missing`.
+/// One check.
 struct Line {
     name: String,
     state: CheckState,
@@ -40,11 +40,11 @@ pub fn run(args: &Args) -> Result<Exit> {
     terminal::out_json_or(args.json, &as_json(&lines), || as_text(&lines))?;
     match lines.iter().find(|l| l.state == CheckState::Missing) {
         None => Ok(Exit::Fine),
-        Some(line) => anyhow::bail!("{}: {}: {}", line.name, line.detail, line.help),
+        Some(line) => anyhow::bail!("{}: {}; help: {}", line.name, line.detail, line.help),
     }
 }
 
-/// The machine itself, and which domains this version renders.
+/// The resources of the machine, and the features of this build.
 fn machine() -> Vec<Line> {
     let line = |name: &str, state, detail: String, help: &str| Line {
         name: name.into(),
@@ -77,7 +77,7 @@ fn machine() -> Vec<Line> {
     lines
 }
 
-/// Available and total memory, where the system tells.
+/// Available and total memory in GiB, if the system reports it.
 fn memory_gib() -> Option<(f64, f64)> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let of = |key: &str| {

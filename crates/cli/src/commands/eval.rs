@@ -47,15 +47,14 @@ pub struct Args {
     model: Option<PathBuf>,
     #[command(flatten)]
     places: Places,
-    /// Print one JSON object.
+    /// Print the result as one JSON object.
     #[arg(long)]
     json: bool,
     /// Time limit of a script or a screenshot in seconds. Default: 30 for chartmimic (the benchmark
     /// has no limit), 60 for design2code (the benchmark's limit), otherwise 10.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: Option<u64>,
-    /// Run scripts even where the kernel offers no landlock or seccomp. They may then read your
-    /// files.
+    /// Run scripts even if the kernel has no landlock or seccomp. They can then read your files.
     #[arg(long)]
     unsafe_no_sandbox: bool,
     #[cfg(feature = "train")]

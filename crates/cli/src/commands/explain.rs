@@ -1,16 +1,16 @@
-//! `explain`: the page of a rule.
+//! `explain`: prints the page of a rule.
 
 use crate::{Exit, terminal};
 use anyhow::{Result, bail};
 use clap::Parser;
 use vsdpo_diagnose::{Rule, all_rules};
 
-/// Print the page of a rule; without a rule, list them all.
+/// Print the page of a rule; without a rule, list all rules.
 ///
 /// Example: visual-sdpo explain chart/legend-covers-data
 #[derive(Parser)]
 pub struct Args {
-    /// The rule's id, as `lint` prints it.
+    /// The rule's id, as `lint` prints it, or the part after the slash.
     rule: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! `logprobs`: what a model thinks of a text that is given.
+//! `logprobs`: the log-probabilities of a given text under a model.
 
 use super::source;
 use crate::{Exit, terminal};
@@ -11,9 +11,8 @@ use vsdpo_policy::{Policy, read_messages};
 
 /// Print the log-probability of every token of a completion.
 ///
-/// Prints `{"tokens": [{"id", "start", "end", "logp"}], "sum"}`: byte offsets into the completion's
-/// file, natural logarithms at temperature 1. The end token is not added: what is in the file is
-/// scored.
+/// Prints `{"tokens": [{"id", "start", "end", "logp"}], "sum"}` with byte offsets into the file of
+/// the completion and natural logarithms at temperature 1. No end token is added.
 ///
 /// Example: visual-sdpo logprobs --model assets/mini --messages chat.json --completion answer.txt
 #[derive(Parser)]
@@ -21,10 +20,10 @@ pub struct Args {
     /// A Hugging Face folder.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// The conversation before the completion: `[{"role": "user", "content": "..."}]`.
+    /// The conversation before the completion, as JSON: `[{"role": "user", "content": "..."}]`.
     #[arg(long, value_name = "FILE.json")]
     messages: PathBuf,
-    /// The text to score, as it stands in the file.
+    /// The file of the text to score; it is scored unchanged.
     #[arg(long, value_name = "FILE")]
     completion: PathBuf,
 }

@@ -1,4 +1,4 @@
-//! `render`: the picture and the element table of one script or page.
+//! `render`: writes the picture and the element table of one script or page.
 
 use super::input::Rendering;
 use super::source;
@@ -11,8 +11,8 @@ use vsdpo_score::files::png;
 
 /// Render a matplotlib script or an HTML page in the sandbox and write its picture.
 ///
-/// A page has no network: it may use the files beside it and the style sheets, scripts and fonts of
-/// public servers that are kept in this program. What it asked for in vain is told.
+/// A page has no network: it may use the files beside it, and the style sheets, scripts and fonts of
+/// public servers that are built into this program. Requests for other files are reported.
 ///
 /// Examples: visual-sdpo render chart.py -o chart.png --elements chart.json; visual-sdpo render
 /// page.html -o page.png
@@ -20,12 +20,12 @@ use vsdpo_score::files::png;
 pub struct Args {
     /// A Python script that draws a chart, or a page (.html).
     file: PathBuf,
-    /// The picture to write, as PNG; of several pages the first, the others beside it as
-    /// NAME-2.png.
+    /// The PNG file to write; with several pages it is the first one, and the others are NAME-2.png
+    /// and so on.
     #[arg(short, long, value_name = "PNG")]
     output: PathBuf,
-    /// Also write the table of everything drawn: kind, box, text, colour and the calls that drew
-    /// it.
+    /// Also write the table of drawn elements: kind, box, text, colour and the calls that drew
+    /// each.
     #[arg(long, value_name = "JSON")]
     elements: Option<PathBuf>,
     #[command(flatten)]

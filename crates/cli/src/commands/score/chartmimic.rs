@@ -34,7 +34,7 @@ pub struct Args {
     /// `official` gives the benchmark's own numbers, `fixed` fixes its known bugs.
     #[arg(long, value_enum, default_value = "official")]
     mode: Mode,
-    /// Print one JSON object.
+    /// Print the result as one JSON object.
     #[arg(long)]
     json: bool,
     /// Score many pairs: lines of {"pred": PATH, "gt": PATH, "name": STEM}, with paths relative to
@@ -44,8 +44,7 @@ pub struct Args {
     /// Time limit of a script in seconds. The benchmark has no limit.
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
-    /// Run scripts even where the kernel offers no landlock or seccomp. They may then read your
-    /// files.
+    /// Run scripts even if the kernel has no landlock or seccomp. They can then read your files.
     #[arg(long)]
     unsafe_no_sandbox: bool,
 }

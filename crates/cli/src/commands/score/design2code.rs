@@ -29,7 +29,7 @@ pub struct Args {
     /// Folder of openai/clip-vit-base-patch32 in safetensors form.
     #[arg(long, value_name = "DIR")]
     clip: Option<PathBuf>,
-    /// Print one JSON object.
+    /// Print the result as one JSON object.
     #[arg(long)]
     json: bool,
     /// Score many pairs: lines of {"cand": PATH, "ref": PATH}, with paths relative to this file.
