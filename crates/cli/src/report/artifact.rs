@@ -6,48 +6,48 @@ use super::curve::value;
 use super::records::{AxisRecord, Bytes, DefectRecord, ErrorRecord, StatementRecord, TokenRecord};
 use maud::{Markup, html};
 
-/// The picture: where a browser finds it, and its size in pixels.
+/// A picture on a page.
 pub struct Picture {
-    /// A relative address or a `data:` one.
+    /// A relative or a `data:` URL.
     pub href: String,
-    /// Pixels in a row.
+    /// Width in pixels.
     pub width: u32,
-    /// Rows.
+    /// Height in pixels.
     pub height: u32,
 }
 
-/// What is shown of one artifact.
+/// The parts of one artifact that a page shows.
 pub struct ArtifactView<'a> {
     /// The whole answer.
     pub text: &'a str,
-    /// The part that was run.
+    /// The bytes of `text` that were run.
     pub code: Bytes,
     /// The pages of the render.
     pub pictures: Vec<Picture>,
-    /// Why there are none.
+    /// The error of code that failed.
     pub error: Option<&'a ErrorRecord>,
-    /// Findings.
+    /// The findings.
     pub defects: &'a [DefectRecord],
-    /// Axis by axis.
+    /// The score of each axis, by name.
     pub rubric: Vec<(&'a str, AxisRecord)>,
-    /// Offsets in `text`.
+    /// The statements, with offsets into `text`.
     pub statements: &'a [StatementRecord],
-    /// Offsets in `text`.
+    /// The tokens, with offsets into `text`.
     pub tokens: &'a [TokenRecord],
 }
 
 impl ArtifactView<'_> {
-    /// Two columns: picture with findings and rubric, code with blame.
+    /// Two columns: picture with findings and rubric, code with responsibilities.
     pub fn markup(&self) -> Markup {
         html! {
             div.artifact {
-                div.seen {
+                div.render {
                     (self.picture_markup())
                     @if let Some(error) = self.error { (failure(error)) }
                     (findings(self.defects))
                     (rubric(&self.rubric))
                 }
-                div.written {
+                div.source {
                     (legend(self.tokens))
                     (CodeView { text: self.text, code: self.code, statements: self.statements, tokens: self.tokens }.markup())
                 }
@@ -87,8 +87,8 @@ pub fn boxes(defects: &[DefectRecord], page: usize, picture: &Picture) -> Markup
     }
 }
 
-/// The number of a finding at the corner of its first box, kept inside the picture; `r` in its
-/// pixels.
+/// The number of a finding at the corner of its first box, kept inside the picture; `r` is in
+/// pixels of the picture.
 fn badge(number: usize, x: f64, y: f64, r: f64) -> Markup {
     let (x, y) = ((x - 0.6 * r).max(r), (y - 0.6 * r).max(r));
     html! {
@@ -140,7 +140,7 @@ fn rubric(axes: &[(&str, AxisRecord)]) -> Markup {
     }
 }
 
-/// Whether an axis is satisfied, as a sign that does not depend on colour alone.
+/// Whether an axis is satisfied, as a sign that is readable without colour.
 pub fn mark(satisfied: Option<bool>) -> Markup {
     match satisfied {
         Some(true) => html! { span.ok title="satisfied" { "✓" } },

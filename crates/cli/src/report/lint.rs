@@ -1,4 +1,4 @@
-//! `lint --html`: one page that holds everything, pictures included, to be sent or kept.
+//! `lint --html`: one self-contained page, with the pictures inside.
 
 use super::artifact::{ArtifactView, Picture};
 use super::curve::value;
