@@ -126,6 +126,21 @@ pub enum FailureKind {
     Limit,
 }
 
+impl FailureKind {
+    /// The name in JSON and in summaries.
+    pub fn name(self) -> &'static str {
+        match self {
+            FailureKind::Syntax => "syntax",
+            FailureKind::Exception => "exception",
+            FailureKind::Timeout => "timeout",
+            FailureKind::Memory => "memory",
+            FailureKind::Crash => "crash",
+            FailureKind::NoFigure => "no-figure",
+            FailureKind::Limit => "limit",
+        }
+    }
+}
+
 /// Why a piece of code has no render.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecError {
@@ -139,4 +154,20 @@ pub struct ExecError {
     /// The place in the source, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub span: Option<Span>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::de::IntoDeserializer;
+    use serde::de::value::{Error, StrDeserializer};
+
+    #[test]
+    fn names_of_failures_are_those_of_their_json() {
+        use FailureKind::*;
+        for kind in [Syntax, Exception, Timeout, Memory, Crash, NoFigure, Limit] {
+            let name: StrDeserializer<Error> = kind.name().into_deserializer();
+            assert_eq!(FailureKind::deserialize(name), Ok(kind));
+        }
+    }
 }

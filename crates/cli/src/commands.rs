@@ -1,4 +1,4 @@
-//! The verbs, one file each: arguments, what they call, how it ends.
+//! The verbs, one file each: the arguments, the call and the exit code.
 
 mod data;
 mod doctor;
@@ -24,9 +24,9 @@ use clap::{Args, Parser, Subcommand};
 use std::time::Duration;
 use vsdpo_render::RenderConfig;
 
-/// Models that write charts, trained on seeing their own renders; and a linter for what they write.
+/// Trains models that write charts and pages on the renders of their own code, and lints such code.
 ///
-/// Exit status: 0 fine, 1 findings (lint), 2 could not do it, 130 interrupted.
+/// Exit status: 0 success, 1 findings (lint), 2 error, 130 interrupted.
 #[derive(Parser)]
 #[command(name = "visual-sdpo", version, max_term_width = 100)]
 pub struct Cli {
@@ -52,23 +52,22 @@ enum Verb {
     Logprobs(logprobs::Args),
 }
 
-/// Up to here a drawing that warms up the renderer costs more than it saves.
+/// Up to this number of scripts, warming up the renderer costs more time than it saves.
 const FEW: usize = 8;
 
 /// How scripts are run.
 #[derive(Args)]
 struct Sandbox {
-    /// Seconds that a script or a page may take.
+    /// Time limit of a script or a page in seconds.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
-    /// Run scripts even where the kernel offers no landlock or seccomp. They may then read your
-    /// files.
+    /// Run scripts even if the kernel has no landlock or seccomp. They can then read your files.
     #[arg(long)]
     unsafe_no_sandbox: bool,
 }
 
 impl Sandbox {
-    /// For a verb that runs this many scripts.
+    /// The configuration for this number of scripts.
     fn config_for(&self, scripts: usize) -> RenderConfig {
         RenderConfig { warm_up: scripts > FEW, ..self.config() }
     }
@@ -82,19 +81,19 @@ impl Sandbox {
     }
 }
 
-/// Calls `then` on Ctrl-C and on a polite kill.
+/// Calls `then` on Ctrl-C and on SIGTERM.
 fn on_interrupt(then: impl FnMut() + Send + 'static) -> Result<()> {
-    ctrlc::set_handler(then).context("cannot listen for Ctrl-C")
+    ctrlc::set_handler(then).context("cannot install the handler of Ctrl-C")
 }
 
-/// Runs the verb that was typed.
+/// Runs the verb of the command line.
 pub fn run(cli: Cli) -> Result<Exit> {
     #[cfg(feature = "train")]
     let saves = matches!(cli.verb, Verb::Train(_) | Verb::Data(_));
     #[cfg(not(feature = "train"))]
     let saves = matches!(cli.verb, Verb::Data(_));
     if !saves {
-        // Nothing to save; the renderer's processes end with us.
+        // There is nothing to save; the renderer's processes end with this one.
         on_interrupt(|| std::process::exit(Exit::Interrupted as i32))?;
     }
     match cli.verb {

@@ -1,4 +1,4 @@
-//! The output formats of `lint`. Each formats the same facts.
+//! The output formats of `lint`; each prints the same results.
 
 pub mod github;
 pub mod human;
@@ -11,31 +11,31 @@ use vsdpo_artifact::{
     Credit, CreditedStatement, Defect, Diagnosis, Domain, Element, ExecError, Language, Outcome, Region, Span,
 };
 
-/// One linted file with everything that is known about it.
+/// The results of one linted file.
 pub struct Checked {
     /// The path as it was typed.
     pub file: String,
-    /// What it is.
+    /// The domain, which decides the rules.
     pub domain: Domain,
-    /// How its source is read.
+    /// The language of the source.
     pub language: Language,
-    /// The script or page.
+    /// The text of the script or page.
     pub source: String,
-    /// What became of it.
+    /// The result of running the source.
     pub outcome: Outcome,
-    /// Findings (the selected rules only), rubric and reward (of all rules).
+    /// Findings (of the selected rules), rubric and reward (of all rules).
     pub diagnosis: Diagnosis,
-    /// Blame by the findings above.
+    /// The credit of the findings above.
     pub credit: Credit,
 }
 
 impl Checked {
-    /// Whether `lint` should end with 1: the script failed, or a finding has weight.
+    /// Whether `lint` exits with 1: the source failed, or a finding has a severity above 0.
     pub fn has_findings(&self) -> bool {
         !self.diagnosis.executed || self.findings() > 0
     }
 
-    /// Findings with a severity above 0; the others are remarks.
+    /// Number of findings with a severity above 0; the others are notes.
     pub fn findings(&self) -> usize {
         self.diagnosis.defects.iter().filter(|d| d.severity > 0.0).count()
     }
@@ -45,34 +45,34 @@ impl Checked {
         self.outcome.rendered()?.elements.get(id as usize)
     }
 
-    /// The statement that made an element: the smallest one around the innermost call of its stack,
-    /// as an index into the credit.
+    /// The statement that drew an element, as an index into the credit: the smallest one around the
+    /// innermost call of the element's stack.
     pub fn statement_of(&self, element: &Element) -> Option<usize> {
         let call = *element.stack.first()?;
         let spans = self.credit.statements.iter().map(|s| s.statement.span).enumerate();
         spans.filter(|(_, s)| s.contains(call)).min_by_key(|(_, s)| s.len()).map(|(i, _)| i)
     }
 
-    /// The statements that drew the elements at fault, and the style rules that decide what the
-    /// defect can come from; the most blamed first.
+    /// The statements that drew the elements at fault, and the style rules that set the properties
+    /// at fault, by falling responsibility.
     pub fn blamed(&self, defect: &Defect) -> Vec<&CreditedStatement> {
         let elements = defect.elements.iter().filter_map(|id| self.element(*id));
         let mut indices: BTreeSet<usize> = elements.filter_map(|e| self.statement_of(e)).collect();
         let styles = self.outcome.rendered().map_or(&[][..], |rendered| &rendered.styles);
         for rule in styles {
-            let guilty = rule.decides.iter().any(|(property, at)| {
+            let at_fault = rule.decides.iter().any(|(property, at)| {
                 defect.properties.contains(&property.as_str())
                     && at.iter().any(|id| defect.elements.contains(id))
             });
             let statement = self.credit.statements.iter().position(|s| s.statement.span == rule.span);
-            indices.extend(statement.filter(|_| guilty));
+            indices.extend(statement.filter(|_| at_fault));
         }
         let mut found: Vec<_> = indices.into_iter().map(|i| &self.credit.statements[i]).collect();
         found.sort_by(|a, b| b.resp.total_cmp(&a.resp));
         found
     }
 
-    /// Everything to report, in one form: findings, and the failure to run as one too.
+    /// The findings in one form, and a failure to run as another one.
     pub fn remarks(&self) -> Vec<Remark> {
         let failure = match &self.outcome {
             Outcome::Failed { error } => Some(self.failure(error)),
@@ -100,19 +100,18 @@ impl Checked {
 
 /// The id under which a failure to run is reported, `exec/<kind>`.
 pub fn failure_rule(error: &ExecError) -> String {
-    let kind = serde_json::to_value(error.kind).ok().and_then(|v| v.as_str().map(str::to_owned));
-    format!("exec/{}", kind.unwrap_or_default())
+    format!("exec/{}", error.kind.name())
 }
 
-/// One thing to report, for the forms that know no pictures.
+/// One finding, for the formats without pictures.
 pub struct Remark {
     /// Id of the rule, or `exec/<kind>`.
     pub rule: String,
-    /// One line.
+    /// The message, on one line.
     pub message: String,
-    /// Whether the script failed to run; else it is a warning.
+    /// Whether the source failed to run; otherwise it is a warning.
     pub error: bool,
-    /// The statement at fault.
+    /// The statement at fault with the largest responsibility.
     pub span: Option<Span>,
     /// The page of the boxes.
     pub page: u32,
@@ -120,7 +119,7 @@ pub struct Remark {
     pub boxes: Vec<Region>,
 }
 
-/// Line and column of a byte, both from 1; columns count characters.
+/// Line and column of a byte offset, both from 1; columns count characters.
 pub fn line_column(source: &str, byte: usize) -> (usize, usize) {
     let mut at = byte.min(source.len());
     while !source.is_char_boundary(at) {

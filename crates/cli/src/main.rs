@@ -1,5 +1,5 @@
-//! `visual-sdpo`: the command line. One file per verb in `commands`; this file only starts them and
-//! turns what comes back into an exit code and, on an error, one line.
+//! `visual-sdpo`: the command line. One file per verb in `commands`; this file runs the verb and
+//! turns its result into an exit code, and an error into one line.
 
 mod commands;
 mod emit;
@@ -10,19 +10,19 @@ use clap::Parser;
 use std::io;
 use std::process::ExitCode;
 
-/// How a verb ended well.
+/// The exit code of a verb that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exit {
-    /// Done, nothing to complain about.
+    /// Done, without findings.
     Fine = 0,
     /// Done, with findings.
     Findings = 1,
-    /// Interrupted; a training run has saved.
+    /// Interrupted; a training run has saved its state.
     Interrupted = 130,
 }
 
 fn main() -> ExitCode {
-    // A bug of ours ends in one line too; the place is what a report of it needs.
+    // A panic ends in one line too, with the place that a bug report needs.
     std::panic::set_hook(Box::new(|info| {
         #[cfg(feature = "train")]
         if vsdpo_data::reads_damaged_files() {
@@ -44,8 +44,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The chain of causes on one line. A library's message may already end in its cause; that is not
-/// said twice.
+/// The chain of causes on one line. A cause that an earlier message already contains is left out.
 fn one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain().map(|c| terminal::clean_line(&c.to_string())) {
@@ -58,12 +57,12 @@ fn one_line(error: &anyhow::Error) -> String {
     line
 }
 
-/// Whether the reader of our output went away, as `head` does.
+/// Whether the reader closed standard output, as `head` does.
 fn closed_pipe(error: &anyhow::Error) -> bool {
     let cause = |e: &(dyn std::error::Error + 'static)| {
         e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
     };
-    // Only output that was on its way to standard output: a pipe of a renderer that broke is an
+    // Errors of standard output have no context. A broken pipe of a renderer has one, and is an
     // error.
     error.chain().len() == 1 && error.chain().any(cause)
 }

@@ -1,8 +1,8 @@
-//! The run as pages, made from the records that machines read: `index.html`, a page per stored
-//! rollout and copies of the pictures, so that the folder opens from disk anywhere.
+//! The HTML report of a run folder: `index.html`, a page per stored rollout and copies of the
+//! pictures, so that the folder opens from disk on any machine.
 //!
-//! Not done: pages for every rollout of a very long run. [`MAX_PAGES`] bounds them; which ones were
-//! left out is said on the page.
+//! A very long run has pages for at most [`MAX_PAGES`] rollouts; `index.html` says how many were left
+//! out.
 
 mod artifact;
 mod code;
@@ -18,6 +18,7 @@ mod rollout;
 
 pub use lint::lint_page;
 
+use crate::terminal;
 use anyhow::{Context, Result, bail};
 use records::{ArmRecord, RolloutEntry, RolloutRecord};
 use serde_json::{Map, Value};
@@ -26,19 +27,19 @@ use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-/// Rollout pages at most; beyond, whole steps are left out evenly, the first and the last step
-/// never.
+/// Maximum number of rollout pages. Beyond it, whole steps are left out evenly; the first and the
+/// last step always stay.
 const MAX_PAGES: usize = 600;
 
-/// What was written.
+/// A written report.
 pub struct Written {
-    /// The page to open.
+    /// The page to open first.
     pub index: PathBuf,
-    /// How many rollouts have a page.
+    /// Number of rollouts with a page.
     pub pages: usize,
 }
 
-/// A run folder, read.
+/// The content of a run folder.
 struct Run {
     name: String,
     recipe: String,
@@ -55,9 +56,9 @@ struct Run {
 struct Shown {
     entry: RolloutEntry,
     record: RolloutRecord,
-    /// Name of its page inside `rollouts/`.
+    /// File name of the rollout's page in `rollouts/`.
     page: String,
-    /// Its pages inside `images/`, each with its size in pixels.
+    /// The pages of the render: file name in `images/`, width and height in pixels.
     pictures: Vec<(String, u32, u32)>,
 }
 
@@ -65,28 +66,26 @@ struct Shown {
 pub fn write(run: &Path) -> Result<Written> {
     let out = run.join("report");
     let run = read(run, &out)?;
-    let save = |path: PathBuf, text: String| {
-        fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))
-    };
     for (i, shown) in run.shown.iter().enumerate() {
         let (before, after) = (i.checked_sub(1).and_then(|j| run.shown.get(j)), run.shown.get(i + 1));
-        save(out.join("rollouts").join(&shown.page), rollout::page(&run.name, shown, before, after))?;
+        let page = rollout::page(&run.name, shown, before, after);
+        terminal::write(&out.join("rollouts").join(&shown.page), page.as_bytes())?;
     }
     let index = out.join("index.html");
-    save(index.clone(), index::page(&run))?;
+    terminal::write(&index, index::page(&run).as_bytes())?;
     Ok(Written { index, pages: run.shown.len() })
 }
 
 fn read(dir: &Path, out: &Path) -> Result<Run> {
     if !dir.is_dir() {
-        bail!("`{}` is no folder: give a run folder that `visual-sdpo train` wrote", dir.display());
+        bail!("`{}` is not a folder; help: give a run folder that `visual-sdpo train` wrote", dir.display());
     }
     let metrics: Vec<Map<String, Value>> = records::read_lines(&dir.join("metrics.jsonl"))?;
     let rollouts = dir.join("rollouts.jsonl");
     let entries = records::index_rollouts(&rollouts)?;
     if metrics.is_empty() && entries.is_empty() {
         bail!(
-            "`{}` holds no metrics.jsonl or rollouts.jsonl with a record: give a run folder",
+            "`{}` has no records in metrics.jsonl or rollouts.jsonl; help: give a run folder",
             dir.display()
         );
     }
@@ -107,14 +106,14 @@ fn read(dir: &Path, out: &Path) -> Result<Run> {
     })
 }
 
-/// The evaluations; a line that names no arm is none.
+/// The evaluations. Lines that name no arm are left out.
 fn evals_of(dir: &Path) -> Result<Vec<ArmRecord>> {
     let mut evals: Vec<ArmRecord> = records::read_lines(&dir.join("evals.jsonl"))?;
     evals.retain(|e| !e.arm.is_empty());
     Ok(evals)
 }
 
-/// At most `limit` rollouts by leaving out whole steps evenly.
+/// At most `limit` rollouts; whole steps are left out evenly.
 fn chosen(mut entries: Vec<RolloutEntry>, limit: usize) -> Vec<RolloutEntry> {
     entries.sort_by_key(|e| e.step);
     let mut sizes: BTreeMap<u64, usize> = BTreeMap::new();
@@ -140,7 +139,7 @@ fn load(file: &Path, entries: Vec<RolloutEntry>, run: &Path, out: &Path) -> Resu
     let mut shown = Vec::with_capacity(entries.len());
     for (i, entry) in entries.into_iter().enumerate() {
         let record = records::read_rollout(&mut reader, &entry)?;
-        // A run of an older version names one picture.
+        // A run of an older version has one picture per rollout, in `image`.
         let names = if record.images.is_empty() { record.image.as_slice() } else { &record.images[..] };
         let copy = |image: &String| copy_picture(run, image, &out.join("images"));
         let pictures = names.iter().filter_map(copy).collect();
@@ -149,8 +148,9 @@ fn load(file: &Path, entries: Vec<RolloutEntry>, run: &Path, out: &Path) -> Resu
     Ok(shown)
 }
 
-/// Brings a picture of the run into the report. One that is missing or is no picture is left out:
-/// the rollout is still worth a page. Only a plain path below the run folder is followed.
+/// Links or copies a picture of the run into the report; returns its file name, width and height. A
+/// file that is missing or not a picture is left out, and the rollout still gets its page. Only
+/// paths inside the run folder are read.
 fn copy_picture(run: &Path, image: &str, images: &Path) -> Option<(String, u32, u32)> {
     let relative = Path::new(image);
     if !relative.components().all(|c| matches!(c, std::path::Component::Normal(_))) {
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_run_keeps_its_ends_and_an_even_choice_between() {
+    fn a_long_run_keeps_its_first_and_last_step_and_even_steps_between() {
         let entry = |step| RolloutEntry {
             offset: 0,
             step,
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_outside_the_run_is_not_followed() {
+    fn a_picture_outside_the_run_folder_is_not_read() {
         let dir = tempfile::tempdir().unwrap();
         assert!(copy_picture(dir.path(), "../secret.png", dir.path()).is_none());
         assert!(copy_picture(dir.path(), "/etc/hostname", dir.path()).is_none());

@@ -1,19 +1,22 @@
-//! The one way to the terminal: text of models, scripts and files is stripped of control
-//! characters, a closed pipe is no error, colour is used only where a person looks.
+//! All output to the terminal: text of models, scripts and files is stripped of control characters,
+//! a closed pipe is no error, and colour is used only on a terminal.
 
+use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use serde_json::Value;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use vsdpo_score::report::{Reporter, harmless};
 
 pub use vsdpo_score::report::{clean, clean_line};
 
-/// JSON in which control characters stand as `\u` escapes, so that it is safe on a terminal and
-/// still the same value. `serde_json` leaves those above U+007E as they are; inside a string they
-/// may only stand there.
-pub fn escaped_json(json: &str) -> Cow<'_, str> {
+/// JSON with control characters escaped as `\u`: safe on a terminal, and the same value.
+/// `serde_json` does not escape those above U+007E; they occur inside strings only.
+fn escaped(json: &str) -> Cow<'_, str> {
     if json.chars().all(harmless) {
         return Cow::Borrowed(json);
     }
@@ -27,7 +30,22 @@ pub fn escaped_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// Writes to standard output. A closed pipe comes back as the `io::Error` that `main` takes for
+/// The value as one line of JSON that is safe on a terminal.
+pub fn json_line(value: &Value) -> String {
+    escaped(&value.to_string()).into_owned() + "\n"
+}
+
+/// The value as indented JSON that is safe on a terminal.
+pub fn json_pretty(value: &impl Serialize) -> serde_json::Result<String> {
+    Ok(escaped(&serde_json::to_string_pretty(value)?).into_owned() + "\n")
+}
+
+/// Writes a result to standard output: as indented JSON if `json` is set, otherwise as `text`.
+pub fn out_json_or(json: bool, value: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+    Ok(out(&if json { json_pretty(value)? } else { text() })?)
+}
+
+/// Writes to standard output. Returns a closed pipe as an `io::Error`, which `main` treats as
 /// success.
 pub fn out(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
@@ -35,19 +53,26 @@ pub fn out(text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Writes a remark to standard error; nobody is left to tell if that fails.
+/// Writes an output file.
+pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    std::fs::write(path, bytes).with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+/// Writes a remark to standard error. A failure is ignored, because there is no other place to
+/// report it.
 pub fn remark(text: &str) {
     let _ = writeln!(io::stderr(), "{}", clean(text));
 }
 
-/// Whether standard output takes colour.
+/// Whether standard output shows colour.
 pub fn colour() -> bool {
     io::stdout().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
         && std::env::var_os("TERM").is_none_or(|v| v != "dumb")
 }
 
-/// A bar or a spinner on a terminal, nothing elsewhere. `total` 0 means unknown.
+/// A progress bar on standard error if that is a terminal. A `total` of 0 means unknown, and gives
+/// a spinner.
 pub fn progress(what: &str, total: u64) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
@@ -104,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_drives_a_terminal_gets_through() {
+    fn control_characters_are_replaced() {
         assert_eq!(clean("a\x1b[31mb\u{9b}2Jc\r\nd\te"), "a\u{fffd}[31mb\u{fffd}2Jc\nd\te");
         assert_eq!(clean("if a\u{202e}b"), "if a\u{fffd}b");
         assert!(matches!(clean("é ✓ 好"), Cow::Borrowed(_)));
@@ -115,7 +140,7 @@ mod tests {
     fn escaped_json_is_the_same_value() {
         let value = serde_json::json!({"text": "a\u{9b}\u{7f}\u{202e}\u{1b}"});
         let text = serde_json::to_string(&value).unwrap();
-        let safe = escaped_json(&text);
+        let safe = escaped(&text);
         assert!(safe.is_ascii());
         assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap(), value);
     }

@@ -35,6 +35,7 @@ mod dataset;
 pub mod eval;
 mod example;
 mod judge;
+pub mod pairs;
 pub mod print;
 pub(crate) mod reference;
 mod responses;

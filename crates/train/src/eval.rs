@@ -11,6 +11,8 @@
 //! Intervals are percentile bootstraps over tasks (2000 resamples, seeded): they hold the spread
 //! over tasks and samples, not the spread over training seeds.
 
+mod table;
+
 use crate::context::{Channels, Feedback, student_prompt, teacher_prompt};
 use crate::error::TrainError;
 use crate::stages::{self, Sampling};
@@ -22,6 +24,7 @@ use vsdpo_diagnose::{axes, diagnose, rubric_json};
 use vsdpo_policy::{Message, Policy, SampleConfig};
 use vsdpo_render::Renderer;
 
+pub use table::table;
 pub use vsdpo_stats::{Estimate, bootstrap};
 
 /// Prompts that are sampled together; bounds the memory of the key-value cache.

@@ -18,6 +18,7 @@
 //!
 //! Not done here: rollouts from remote engines, more than one process, LoRA.
 
+pub mod answers;
 pub mod batch;
 pub mod checkpoint;
 pub mod context;

@@ -1,7 +1,6 @@
-//! `data`: what is done to a corpus before training.
+//! `data`: prepares corpora for training.
 
 mod filter;
-mod outputs;
 
 use crate::Exit;
 use anyhow::Result;

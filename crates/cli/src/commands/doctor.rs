@@ -1,27 +1,27 @@
-//! `doctor`: what is there, what is missing, what to type.
+//! `doctor`: checks the installation and the sandbox, and says how to fix what is missing.
 
 use crate::{Exit, terminal};
 use anyhow::Result;
 use clap::Parser;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
 use vsdpo_artifact::Domain;
 use vsdpo_diagnose::axes;
 use vsdpo_render::CheckState;
 
-/// Say what is installed, which layers of the sandbox are active and what is missing.
+/// Check what is installed and which layers of the sandbox are active.
 ///
-/// Exit status: 0 charts can be rendered, 2 something needed is missing.
+/// Exit status: 0 charts can be rendered, 2 a requirement is missing.
 ///
 /// Example: visual-sdpo doctor
 #[derive(Parser)]
 pub struct Args {
-    /// Print an array of `{name, state, detail, help}`.
+    /// Print a JSON array of `{name, state, detail, help}`.
     #[arg(long)]
     json: bool,
 }
 
-/// A line of the answer; `state` is `ok`, `off` or `missing`.
+/// One check.
 struct Line {
     name: String,
     state: CheckState,
@@ -37,14 +37,14 @@ pub fn run(args: &Args) -> Result<Exit> {
         .collect();
     bar.finish_and_clear();
     lines.extend(machine());
-    terminal::out(&if args.json { as_json(&lines)? } else { as_text(&lines) })?;
+    terminal::out_json_or(args.json, &as_json(&lines), || as_text(&lines))?;
     match lines.iter().find(|l| l.state == CheckState::Missing) {
         None => Ok(Exit::Fine),
-        Some(line) => anyhow::bail!("{}: {}: {}", line.name, line.detail, line.help),
+        Some(line) => anyhow::bail!("{}: {}; help: {}", line.name, line.detail, line.help),
     }
 }
 
-/// The machine itself, and which domains this version renders.
+/// The resources of the machine, and the features of this build.
 fn machine() -> Vec<Line> {
     let line = |name: &str, state, detail: String, help: &str| Line {
         name: name.into(),
@@ -77,7 +77,7 @@ fn machine() -> Vec<Line> {
     lines
 }
 
-/// Available and total memory, where the system tells.
+/// Available and total memory in GiB, if the system reports it.
 fn memory_gib() -> Option<(f64, f64)> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let of = |key: &str| {
@@ -95,12 +95,10 @@ fn word(state: CheckState) -> &'static str {
     }
 }
 
-fn as_json(lines: &[Line]) -> Result<String> {
-    let objects: Vec<_> = lines
-        .iter()
-        .map(|l| json!({"name": l.name, "state": word(l.state), "detail": l.detail, "help": l.help}))
-        .collect();
-    Ok(terminal::escaped_json(&serde_json::to_string_pretty(&objects)?).into_owned() + "\n")
+fn as_json(lines: &[Line]) -> Value {
+    let object =
+        |l: &Line| json!({"name": l.name, "state": word(l.state), "detail": l.detail, "help": l.help});
+    lines.iter().map(object).collect()
 }
 
 fn as_text(lines: &[Line]) -> String {

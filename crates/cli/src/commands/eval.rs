@@ -1,7 +1,5 @@
-//! `eval`: a model on a benchmark, with intervals.
+//! `eval`: scores a model on a benchmark, with confidence intervals.
 
-#[cfg(feature = "train")]
-mod answers;
 mod chartmimic;
 mod design2code;
 #[cfg(feature = "train")]
@@ -13,21 +11,27 @@ use anyhow::{Result, bail};
 use clap::{Parser, ValueEnum};
 use std::path::{Path, PathBuf};
 use vsdpo_data::mini::World;
+use vsdpo_render::RenderConfig;
 use vsdpo_score::questions::Asked;
+#[cfg(feature = "train")]
+use {
+    crate::terminal::Terminal,
+    vsdpo_train::answers::{Answerer, answer},
+};
 
 /// Score a model on a benchmark, with 95 % confidence intervals over tasks.
 ///
-/// chartmimic: responses of any model against the benchmark's folder, as a row of its table. What
-/// is known of an example is kept at once, so that a run that was interrupted goes on where it
-/// stopped. With a judge, the pictures are compared, too. With --model the answers are asked for
-/// first.
+/// chartmimic: scores the responses of any model against the benchmark's folder and prints a row of
+/// the benchmark's table. Each example is saved as soon as it is scored, so an interrupted run
+/// resumes where it stopped. With a judge, a language model also compares the pictures. With
+/// --model, the model is asked for its responses first.
 ///
-/// design2code: a folder of predicted pages against the benchmark's folder, as a row of its table,
-/// in the same way. Without the weights of CLIP that column stays empty.
+/// design2code: the same for a folder of predicted pages. Without the weights of CLIP, that column
+/// stays empty.
 ///
-/// mini-chart, mini-web: a model of this project on held-out charts or pages. The best constant
-/// layout is scored beside it: what can be had without reading the prompt. With --feedback the
-/// model is also shown feedback on its own answers, true and shuffled.
+/// mini-chart, mini-web: scores a model on held-out charts or pages of the embedded world, and
+/// beside it the best constant layout, which is the score without reading the prompt. With
+/// --feedback, the model is also scored with feedback on its own answers and with shuffled feedback.
 ///
 /// Examples: visual-sdpo eval --benchmark chartmimic --data dataset/direct_600 --responses
 /// results.json; visual-sdpo eval --benchmark design2code --data testset_final --predictions
@@ -35,7 +39,7 @@ use vsdpo_score::questions::Asked;
 /// mini-chart
 #[derive(Parser)]
 pub struct Args {
-    /// What to ask.
+    /// The benchmark.
     #[arg(long, value_enum)]
     benchmark: Benchmark,
     /// A Hugging Face folder: the model that answers.
@@ -43,15 +47,14 @@ pub struct Args {
     model: Option<PathBuf>,
     #[command(flatten)]
     places: Places,
-    /// Print one JSON object.
+    /// Print the result as one JSON object.
     #[arg(long)]
     json: bool,
-    /// Seconds that a script or a screenshot may take; 30 for chartmimic (which has no limit of its
-    /// own), 60 for design2code (the benchmark's), else 10.
+    /// Time limit of a script or a screenshot in seconds. Default: 30 for chartmimic (the benchmark
+    /// has no limit), 60 for design2code (the benchmark's limit), otherwise 10.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: Option<u64>,
-    /// Run scripts even where the kernel offers no landlock or seccomp. They may then read your
-    /// files.
+    /// Run scripts even if the kernel has no landlock or seccomp. They can then read your files.
     #[arg(long)]
     unsafe_no_sandbox: bool,
     #[cfg(feature = "train")]
@@ -66,23 +69,23 @@ pub struct Args {
     design2code: design2code::Options,
 }
 
-/// Where a benchmark lies and where its results go; the embedded world needs none of it.
+/// The folders of a benchmark and of its results; the embedded world needs none of them.
 #[derive(clap::Args)]
 #[group(skip)]
 struct Places {
     /// The benchmark's folder: STEM.py and STEM.png (chartmimic), N.html and N.png (design2code).
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Where results go; a run into the same folder goes on. Default: beside what is scored.
+    /// Folder of the results; a run with the same folder resumes. Default: beside the input.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Where what is known of references and what judges replied is kept for later runs. Default:
-    /// the user's cache folder.
+    /// Folder that keeps the records of references and the replies of judges for later runs.
+    /// Default: the user's cache folder.
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
 }
 
-/// `x.jsonl` or the folder `x` -> `x.scored`.
+/// The default folder of results: `x.scored` for the file `x.jsonl` or the folder `x`.
 fn beside(what: &Path) -> PathBuf {
     let mut name =
         if what.is_dir() { what.file_name() } else { what.file_stem() }.unwrap_or_default().to_owned();
@@ -90,17 +93,18 @@ fn beside(what: &Path) -> PathBuf {
     what.with_file_name(name)
 }
 
-/// How a model answers.
+/// How answers are sampled.
 #[cfg(feature = "train")]
 #[derive(clap::Args)]
 pub struct Sampling {
-    /// Softmax temperature; 0 takes the likeliest token every time. 1 for the mini worlds, else 0.
+    /// Softmax temperature; 0 takes the most likely token. Default: 1 for the mini worlds,
+    /// otherwise 0.
     #[arg(long)]
     temperature: Option<f32>,
     /// Seed of tasks and answers.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Tokens after which an answer is cut; 256 for the mini worlds, else 4096.
+    /// Maximum number of tokens of an answer. Default: 256 for the mini worlds, otherwise 4096.
     #[arg(long, value_name = "N")]
     max_tokens: Option<usize>,
 }
@@ -118,9 +122,9 @@ impl Sampling {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Benchmark {
-    /// Charts to be reproduced, in the benchmark's own layout.
+    /// ChartMimic: charts to reproduce, in the benchmark's own folder layout.
     Chartmimic,
-    /// Pages to be reproduced, in the benchmark's own layout; the hard set, too.
+    /// Design2Code and Design2Code-HARD: pages to reproduce, in the benchmark's own folder layout.
     Design2code,
     /// Held-out charts of the embedded world.
     MiniChart,
@@ -128,49 +132,52 @@ enum Benchmark {
     MiniWeb,
 }
 
-pub fn run(args: &Args) -> Result<Exit> {
-    let sandbox = |seconds: u64| Sandbox {
-        timeout: args.timeout.unwrap_or(seconds),
-        unsafe_no_sandbox: args.unsafe_no_sandbox,
-    };
-    match args.benchmark {
-        Benchmark::Chartmimic => {
-            let (places, sandbox) = (&args.places, sandbox(30));
-            asked(args, |asked| chartmimic::run(&args.chartmimic, places, asked, &sandbox, args.json))
-        }
-        Benchmark::Design2code => {
-            let (places, timeout) = (&args.places, args.timeout.unwrap_or(60));
-            asked(args, |asked| design2code::run(&args.design2code, places, asked, timeout, args.json))
-        }
-        Benchmark::MiniChart => mini(args, World::Chart, &sandbox(10)),
-        Benchmark::MiniWeb => mini(args, World::Web, &sandbox(10)),
+impl Args {
+    fn timeout(&self, default: u64) -> u64 {
+        self.timeout.unwrap_or(default)
+    }
+
+    fn rendering(&self, default_timeout: u64) -> RenderConfig {
+        let timeout = self.timeout(default_timeout);
+        Sandbox { timeout, unsafe_no_sandbox: self.unsafe_no_sandbox }.config()
     }
 }
 
-/// Runs a benchmark with the model that is to be asked, if one is named.
+pub fn run(args: &Args) -> Result<Exit> {
+    match args.benchmark {
+        Benchmark::Chartmimic => asked(args, |asked| chartmimic::run(args, asked)),
+        Benchmark::Design2code => asked(args, |asked| design2code::run(args, asked)),
+        Benchmark::MiniChart => mini(args, World::Chart),
+        Benchmark::MiniWeb => mini(args, World::Web),
+    }
+}
+
+/// Runs a benchmark with the model of --model, if it is given.
 #[cfg(feature = "train")]
 fn asked(args: &Args, run: impl FnOnce(Option<&Asked>) -> Result<Exit>) -> Result<Exit> {
     let Some(model) = &args.model else { return run(None) };
     let (sampling, seed) = (args.sampling.config(0.0, 4096), args.sampling.seed);
-    let answerer = answers::Answerer { model, sampling, seed };
-    run(Some(&Asked { model, answer: &|questions, out| answers::answer(&answerer, questions, out) }))
+    let answerer = Answerer { model, sampling, seed, reporter: &Terminal::default() };
+    run(Some(&Asked { model, answer: &|questions, out| answer(&answerer, questions, out) }))
 }
 
 #[cfg(not(feature = "train"))]
 fn asked(args: &Args, run: impl FnOnce(Option<&Asked>) -> Result<Exit>) -> Result<Exit> {
     if args.model.is_some() {
-        bail!("--model needs the build with models: build without `--no-default-features`");
+        bail!("--model is not in this build; help: build without `--no-default-features`");
     }
     run(None)
 }
 
 #[cfg(feature = "train")]
-fn mini(args: &Args, world: World, sandbox: &Sandbox) -> Result<Exit> {
-    let Some(model) = &args.model else { bail!("{} asks a model: give --model DIR", world.benchmark()) };
-    mini::run(world, model, (&args.mini, &args.sampling), sandbox, args.json)
+fn mini(args: &Args, world: World) -> Result<Exit> {
+    let Some(model) = &args.model else {
+        bail!("{} needs a model; help: give --model DIR", world.benchmark())
+    };
+    mini::run(args, world, model)
 }
 
 #[cfg(not(feature = "train"))]
-fn mini(_: &Args, world: World, _: &Sandbox) -> Result<Exit> {
-    bail!("{} needs the build with models: build without `--no-default-features`", world.benchmark())
+fn mini(_: &Args, world: World) -> Result<Exit> {
+    bail!("{} is not in this build; help: build without `--no-default-features`", world.benchmark())
 }

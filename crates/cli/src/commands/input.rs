@@ -1,4 +1,4 @@
-//! The files that a person names: what they are, and rendering them.
+//! The files of the command line: their domain, and rendering them.
 
 use super::Sandbox;
 use anyhow::{Context, Result, bail};
@@ -13,11 +13,11 @@ use vsdpo_render::{RenderConfig, Renderer, open};
 pub struct Rendering {
     #[command(flatten)]
     sandbox: Sandbox,
-    /// What the files are; without it their suffix decides, or the first character of what has
-    /// none.
+    /// Domain of the files. Default: by the suffix, and by the first character of files with
+    /// another suffix.
     #[arg(long, value_enum)]
     domain: Option<Kind>,
-    /// Size of the browser window that pages are rendered in, in pixels.
+    /// Size of the browser window for pages, in pixels.
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1280x720", value_parser = window)]
     window: (u32, u32),
 }
@@ -42,31 +42,31 @@ impl From<Kind> for Domain {
 
 /// One file to render.
 pub struct File {
-    /// The path as it was typed, or what stands for it.
+    /// The path as it was typed, or a description of another source.
     pub name: String,
-    /// Decides rules and axes.
+    /// The domain, which decides the rules and axes.
     pub domain: Domain,
-    /// Its text and language, and the folder whose files it may use.
+    /// The text, its language, and the folder whose files it may use.
     pub source: Source,
 }
 
 impl Rendering {
-    /// Renderers for a verb that renders this many files.
+    /// Renderers for this number of files.
     pub fn renderers(&self, files: usize) -> Renderers<'_> {
         Renderers { how: self, files, open: BTreeMap::new() }
     }
 
-    /// Seconds that one file may take.
+    /// Time limit of one file in seconds.
     pub fn timeout(&self) -> u64 {
         self.sandbox.timeout
     }
 
-    /// What files are, if the user says it.
+    /// The domain, if --domain is given.
     pub fn domain(&self) -> Option<Domain> {
         self.domain.map(Domain::from)
     }
 
-    /// A file that was read, as name and text. A page may use what lies beside it.
+    /// The file at `path` with this name and text. A page may use the files beside it.
     pub fn file(&self, path: &Path, (name, text): (String, String)) -> File {
         let domain = self.domain().unwrap_or_else(|| domain_of(path, &text));
         let language = domain.default_language();
@@ -80,7 +80,7 @@ impl Rendering {
         File { name, domain, source: Source { text, language, folder } }
     }
 
-    /// Renders one file; code that does not run is an error here, with the line it stopped at.
+    /// Renders one file. Code that fails is an error that names the line.
     pub fn render(&self, file: &File) -> Result<Rendered> {
         let name = &file.name;
         match self.renderers(1).render(std::slice::from_ref(file))?.pop() {
@@ -96,7 +96,7 @@ impl Rendering {
     }
 }
 
-/// Renders files; each renderer starts when the first file of its kind comes.
+/// Renders files. The renderer of a domain and language starts with the first file that needs it.
 pub struct Renderers<'a> {
     how: &'a Rendering,
     files: usize,
@@ -108,7 +108,7 @@ impl Renderers<'_> {
         RenderConfig { window: self.how.window, ..self.how.sandbox.config_for(self.files) }
     }
 
-    /// Files that are rendered at the same time.
+    /// Files that are rendered in parallel.
     pub fn workers(&self) -> usize {
         self.config().workers
     }
@@ -125,7 +125,7 @@ impl Renderers<'_> {
                 self.open.insert(kind, open(kind.0, kind.1, self.config())?);
             }
             let sources: Vec<Source> = places.iter().map(|&i| files[i].source.clone()).collect();
-            let renderer = self.open.get(&kind).context("a renderer that was just opened")?;
+            let renderer = self.open.get(&kind).context("the renderer is not open")?;
             let first = &files[places[0]].name;
             let rendered =
                 renderer.render_all(&sources).with_context(|| format!("cannot render `{first}`"))?;
@@ -135,7 +135,7 @@ impl Renderers<'_> {
     }
 }
 
-/// The domain of a file by its suffix; of one without a telling suffix by its first character.
+/// The domain of a file by its suffix, and by its first character if the suffix is another one.
 fn domain_of(path: &Path, text: &str) -> Domain {
     let suffix = path.extension().map_or(String::new(), |end| end.to_string_lossy().to_ascii_lowercase());
     match suffix.as_str() {
@@ -150,7 +150,7 @@ fn window(text: &str) -> Result<(u32, u32), String> {
     let sides = text.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
     sides
         .filter(|(w, h)| [w, h].iter().all(|side| (16..=8192).contains(*side)))
-        .ok_or_else(|| "write WIDTHxHEIGHT in pixels, 16 to 8192 each, as in 1280x720".into())
+        .ok_or_else(|| "write WIDTHxHEIGHT in pixels, 16 to 8192 each, such as 1280x720".into())
 }
 
 #[cfg(test)]
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_told_apart_by_their_names_and_then_by_their_text() {
+    fn the_suffix_decides_the_domain_then_the_text() {
         assert_eq!(domain_of(Path::new("a/b.HTML"), ""), Domain::Web);
         assert_eq!(domain_of(Path::new("a.py"), "<p>"), Domain::Chart);
         assert_eq!(domain_of(Path::new("-"), "\u{feff} \n<!doctype html>"), Domain::Web);
@@ -172,13 +172,13 @@ mod tests {
         let file = |kind, path: &str| rendering(kind).file(Path::new(path), Default::default());
         assert_eq!(file(None, "a.html").source.folder, Some(".".into()));
         assert_eq!(file(None, "-").source.folder, None);
-        let told = file(Some(Kind::Web), "a.txt");
-        assert_eq!((told.domain, told.source.language), (Domain::Web, Language::Html));
+        let page = file(Some(Kind::Web), "a.txt");
+        assert_eq!((page.domain, page.source.language), (Domain::Web, Language::Html));
         assert_eq!(file(Some(Kind::Chart), "a.html").domain, Domain::Chart);
     }
 
     #[test]
-    fn a_window_has_two_sides() {
+    fn a_window_is_two_sides_within_the_limits() {
         assert_eq!(window("320x240"), Ok((320, 240)));
         for wrong in ["320", "x", "320x", "0x240", "320x99999", "320 x 240"] {
             assert!(window(wrong).is_err(), "{wrong}");

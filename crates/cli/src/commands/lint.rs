@@ -1,37 +1,37 @@
-//! `lint`: render, diagnose, credit; say what is wrong, where in the picture and in which
-//! statement.
+//! `lint`: renders, diagnoses and credits files, and prints each finding with its place in the
+//! picture and its statement.
 
 mod config;
 mod ignore;
 mod reference;
 
+use super::explain::rules_named;
 use super::input::{File, Rendering};
 use super::source;
 use crate::emit::{Checked, github, human, json, sarif};
 use crate::{Exit, report, terminal};
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use config::{Configs, Rules};
 use reference::Reference;
 use serde_json::Value;
-use std::fs;
 use std::path::PathBuf;
 use vsdpo_artifact::{Defect, Outcome, Task};
 use vsdpo_credit::{CreditConfig, credit};
-use vsdpo_diagnose::{all_rules, diagnose};
+use vsdpo_diagnose::diagnose;
 
-/// Check matplotlib scripts and HTML pages: render each in a sandbox and say what is wrong in its
-/// picture.
+/// Check matplotlib scripts and HTML pages: render each file in a sandbox and report the defects of
+/// its picture.
 ///
-/// Every finding names the rule, the boxes in the picture and the statements that drew them: of a
-/// page its elements, and the style rules that decide what the finding can come from. No model is
-/// needed. Exit status: 0 nothing found, 1 findings or a script that does not run, 2 could not
-/// check.
+/// Every finding names the rule, the boxes in the picture and the statements that drew them; in a
+/// page these are the elements, and the style rules that set the properties at fault. No model is
+/// needed. Exit status: 0 no findings, 1 findings or a script that fails, 2 a file could not be
+/// checked.
 ///
 /// A project may choose its rules in `visual-sdpo.toml`, or in the table `[tool.visual-sdpo]` of
 /// `pyproject.toml`, with the keys `select` and `ignore`. A comment `# vsdpo: ignore[RULE]` in a
-/// statement, in a page `<!-- vsdpo: ignore[RULE] -->`, silences the findings that the statement
-/// answers for.
+/// statement, or `<!-- vsdpo: ignore[RULE] -->` in a page, silences the findings of that
+/// statement.
 ///
 /// Examples: visual-sdpo lint chart.py --html chart.html; visual-sdpo lint page.html
 #[derive(Parser)]
@@ -39,21 +39,22 @@ pub struct Args {
     /// Python scripts that draw a chart, and pages (.html); `-` is standard input.
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// How to print; `json` is one object for one file and an array for several, `jsonl` a line per
-    /// file, `sarif` for code hosts and editors, `github` for workflow logs.
+    /// Output format; `json` is one object for one file and an array for several, `jsonl` a line per
+    /// file, `sarif` is for code hosts and editors, `github` for workflow logs.
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
-    /// Report these rules only, whatever the project says (rubric and reward still speak of all).
+    /// Report only these rules, and not those that the project selects. Rubric and reward still
+    /// cover all rules.
     #[arg(long, value_delimiter = ',', value_name = "RULES")]
     select: Vec<String>,
-    /// Do not report these rules, beside those that the project ignores.
+    /// Do not report these rules, in addition to those that the project ignores.
     #[arg(long, value_delimiter = ',', value_name = "RULES")]
     ignore: Vec<String>,
-    /// A page that the pages are to look like: also report its texts that are missing, moved or
-    /// recoloured, and those that it has not, by the text blocks of Design2Code.
+    /// The page to reproduce: also report its text blocks that are missing, moved or recoloured, and
+    /// extra ones, as Design2Code matches them.
     #[arg(long, value_name = "PAGE", conflicts_with = "window")]
     reference: Option<PathBuf>,
-    /// Also write one page with pictures and code.
+    /// Also write an HTML page with the pictures, the findings and the code.
     #[arg(long, value_name = "OUT")]
     html: Option<PathBuf>,
     #[command(flatten)]
@@ -85,7 +86,7 @@ pub fn run(args: &Args) -> Result<Exit> {
         };
         match read() {
             Ok(read) => sources.push(read),
-            // The other files are still checked; the last error is left for `main` to print.
+            // The other files are still checked; `main` prints the last error.
             Err(e) => {
                 if let Some(earlier) = unread.replace(e) {
                     terminal::remark(&format!("error: {}", terminal::clean_line(&format!("{earlier:#}"))));
@@ -95,8 +96,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     }
     let checked = if sources.is_empty() { Vec::new() } else { check(sources, args)? };
     if let Some(out) = &args.html {
-        let page = report::lint_page(&checked)?;
-        fs::write(out, page).with_context(|| format!("cannot write `{}`", out.display()))?;
+        terminal::write(out, report::lint_page(&checked)?.as_bytes())?;
     }
     terminal::out(&text(&checked, args.format)?)?;
     match unread {
@@ -127,8 +127,8 @@ fn check(sources: Vec<(File, Rules)>, args: &Args) -> Result<Vec<Checked>> {
     Ok(checked)
 }
 
-/// The diagnosis and the credit of one file, without the findings that the project or a comment
-/// silences.
+/// The diagnosis and the credit of one file, without the findings that the project's configuration
+/// or a comment silences.
 fn diagnosed(file: &File, rules: &Rules, outcome: Outcome, reference: Option<&Reference>) -> Result<Checked> {
     let (domain, language) = (file.domain, file.source.language);
     let comparison = match (reference, outcome.rendered()) {
@@ -155,31 +155,25 @@ fn diagnosed(file: &File, rules: &Rules, outcome: Outcome, reference: Option<&Re
     Ok(checked)
 }
 
-/// The full ids of rules given by id, or by the part after the slash, which may name one of charts
-/// and one of pages.
+/// The ids of the rules with these names.
 fn known(asked: &[String]) -> Result<Vec<&'static str>> {
     let mut found = Vec::new();
     for name in asked {
-        let before = found.len();
-        found.extend(all_rules().map(|r| r.id).filter(|id| id == name || id.ends_with(&format!("/{name}"))));
-        if found.len() == before {
-            bail!("there is no rule `{name}`: `visual-sdpo explain` lists them");
-        }
+        found.extend(rules_named(name)?.iter().map(|rule| rule.id));
     }
     Ok(found)
 }
 
 fn text(checked: &[Checked], format: Format) -> Result<String> {
     let values = || checked.iter().map(json::lint).collect::<Vec<Value>>();
-    let json = match format {
-        Format::Human => return Ok(human_text(checked)),
-        Format::Json if checked.len() == 1 => serde_json::to_string_pretty(&values()[0])? + "\n",
-        Format::Json => serde_json::to_string_pretty(&values())? + "\n",
-        Format::Sarif => serde_json::to_string_pretty(&sarif::lint(checked))? + "\n",
-        Format::Github => return Ok(checked.iter().map(github::lint).collect()),
-        Format::Jsonl => values().iter().map(|v| format!("{v}\n")).collect(),
-    };
-    Ok(terminal::escaped_json(&json).into_owned())
+    Ok(match format {
+        Format::Human => human_text(checked),
+        Format::Json if checked.len() == 1 => terminal::json_pretty(&values()[0])?,
+        Format::Json => terminal::json_pretty(&values())?,
+        Format::Sarif => terminal::json_pretty(&sarif::lint(checked))?,
+        Format::Github => checked.iter().map(github::lint).collect(),
+        Format::Jsonl => values().iter().map(terminal::json_line).collect(),
+    })
 }
 
 fn human_text(checked: &[Checked]) -> String {

@@ -1,5 +1,6 @@
-//! `logprobs`: what a model thinks of a text that is given.
+//! `logprobs`: the log-probabilities of a given text under a model.
 
+use super::source;
 use crate::{Exit, terminal};
 use anyhow::{Context, Result, bail};
 use clap::Parser;
@@ -10,9 +11,8 @@ use vsdpo_policy::{Policy, read_messages};
 
 /// Print the log-probability of every token of a completion.
 ///
-/// Prints `{"tokens": [{"id", "start", "end", "logp"}], "sum"}`: byte offsets into the completion's
-/// file, natural logarithms at temperature 1. The end token is not added: what is in the file is
-/// scored.
+/// Prints `{"tokens": [{"id", "start", "end", "logp"}], "sum"}` with byte offsets into the file of
+/// the completion and natural logarithms at temperature 1. No end token is added.
 ///
 /// Example: visual-sdpo logprobs --model assets/mini --messages chat.json --completion answer.txt
 #[derive(Parser)]
@@ -20,10 +20,10 @@ pub struct Args {
     /// A Hugging Face folder.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// The conversation before the completion: `[{"role": "user", "content": "..."}]`.
+    /// The conversation before the completion, as JSON: `[{"role": "user", "content": "..."}]`.
     #[arg(long, value_name = "FILE.json")]
     messages: PathBuf,
-    /// The text to score, as it stands in the file.
+    /// The file of the text to score; it is scored unchanged.
     #[arg(long, value_name = "FILE")]
     completion: PathBuf,
 }
@@ -32,9 +32,9 @@ pub fn run(args: &Args) -> Result<Exit> {
     let messages = read_messages(&args.messages)?;
     let shown = args.completion.display();
     let bytes = fs::read(&args.completion).with_context(|| format!("cannot read `{shown}`"))?;
-    let Ok(text) = String::from_utf8(bytes) else { bail!("`{shown}` is not UTF-8: save it as UTF-8") };
+    let text = source::utf8(&shown.to_string(), bytes)?;
     if text.is_empty() {
-        bail!("`{shown}` is empty: give the text to score");
+        bail!("`{shown}` is empty; help: give the text to score");
     }
     let policy = Policy::load(&args.model)?;
     let prompt = policy.encode(&messages)?;
@@ -48,6 +48,6 @@ pub fn run(args: &Args) -> Result<Exit> {
         .map(|((id, span), logp)| json!({"id": id, "start": span.start, "end": span.end, "logp": logp}))
         .collect();
     let sum: f64 = logprobs.iter().map(|&v| f64::from(v)).sum();
-    terminal::out(&format!("{}\n", json!({"tokens": tokens, "sum": sum})))?;
+    terminal::out(&terminal::json_line(&json!({"tokens": tokens, "sum": sum})))?;
     Ok(Exit::Fine)
 }

@@ -1,19 +1,18 @@
-//! `render`: the picture and the element table of one script or page.
+//! `render`: writes the picture and the element table of one script or page.
 
 use super::input::Rendering;
 use super::source;
 use crate::{Exit, terminal};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
-use std::fs;
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::{Image, Page};
 use vsdpo_score::files::png;
 
 /// Render a matplotlib script or an HTML page in the sandbox and write its picture.
 ///
-/// A page has no network: it may use the files beside it and the style sheets, scripts and fonts of
-/// public servers that are kept in this program. What it asked for in vain is told.
+/// A page has no network: it may use the files beside it, and the style sheets, scripts and fonts of
+/// public servers that are built into this program. Requests for other files are reported.
 ///
 /// Examples: visual-sdpo render chart.py -o chart.png --elements chart.json; visual-sdpo render
 /// page.html -o page.png
@@ -21,12 +20,12 @@ use vsdpo_score::files::png;
 pub struct Args {
     /// A Python script that draws a chart, or a page (.html).
     file: PathBuf,
-    /// The picture to write, as PNG; of several pages the first, the others beside it as
-    /// NAME-2.png.
+    /// The PNG file to write; with several pages it is the first one, and the others are NAME-2.png
+    /// and so on.
     #[arg(short, long, value_name = "PNG")]
     output: PathBuf,
-    /// Also write the table of everything drawn: kind, box, text, colour and the calls that drew
-    /// it.
+    /// Also write the table of drawn elements: kind, box, text, colour and the calls that drew
+    /// each.
     #[arg(long, value_name = "JSON")]
     elements: Option<PathBuf>,
     #[command(flatten)]
@@ -39,7 +38,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     let written = write_pages(&args.output, &rendered.pages)?;
     if let Some(path) = &args.elements {
         let table = serde_json::to_string_pretty(&rendered.elements)? + "\n";
-        write(path, table.as_bytes())?;
+        terminal::write(path, table.as_bytes())?;
     }
     for (i, (path, page)) in written.iter().zip(&rendered.pages).enumerate() {
         let Image { width, height, .. } = &page.image;
@@ -62,13 +61,8 @@ pub fn write_pages(path: &Path, pages: &[Page]) -> Result<Vec<PathBuf>> {
             0 => path.to_path_buf(),
             _ => path.with_file_name(format!("{stem}-{}{suffix}", i + 1)),
         };
-        write(&path, &png(&page.image)?)?;
+        terminal::write(&path, &png(&page.image)?)?;
         written.push(path);
     }
     Ok(written)
-}
-
-/// Writes a file that a person asked for.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    fs::write(path, bytes).with_context(|| format!("cannot write `{}`", path.display()))
 }

@@ -1,19 +1,20 @@
-//! `report`: a run folder as pages.
+//! `report`: writes the HTML report of a run folder.
 
 use crate::{Exit, report, terminal};
 use anyhow::Result;
 use clap::Parser;
 use std::path::PathBuf;
 
-/// Turn a run folder into pages that open from disk.
+/// Write the report of a run folder, as HTML pages that open from disk.
 ///
-/// Writes RUN_DIR/report/index.html with a page per stored rollout and copies of the pictures;
-/// nothing is fetched from a network. Run it again at any time, also while the run goes on.
+/// Writes RUN_DIR/report/index.html with a page per stored rollout and copies of the pictures. The
+/// pages load nothing from a network. The report may be written again at any time, also while the
+/// run continues.
 ///
 /// Example: visual-sdpo report runs/chart-visual-sdpo
 #[derive(Parser)]
 pub struct Args {
-    /// A folder that `train` wrote.
+    /// The run folder that `train` wrote.
     run_dir: PathBuf,
 }
 

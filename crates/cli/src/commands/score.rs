@@ -1,8 +1,7 @@
-//! `score`: a prediction against its reference, by the arithmetic of a benchmark.
+//! `score`: scores a prediction against its reference with the metrics of a benchmark.
 
 mod chartmimic;
 pub mod design2code;
-mod many;
 mod pairs;
 
 use crate::Exit;
@@ -35,7 +34,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     }
 }
 
-/// Whose arithmetic, as it is typed.
+/// Which variant of the benchmark's metrics is computed.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
     Official,
@@ -51,7 +50,7 @@ impl From<Mode> for Rules {
     }
 }
 
-/// A scorer of pages with the weights of CLIP in `clip`, if given.
+/// A scorer of pages; `clip` is the folder of CLIP's weights.
 pub fn page_scorer(timeout: u64, clip: Option<&Path>, cache: Option<&Path>) -> Result<PageScorer> {
     PageScorer::start(page_scorer_config(timeout, clip, cache)?)
 }
@@ -78,5 +77,5 @@ fn load_clip(folder: &Path) -> Result<Clip> {
 
 #[cfg(not(feature = "train"))]
 fn load_clip(_: &Path) -> Result<Clip> {
-    anyhow::bail!("this build has no networks: leave --clip out, or build with them")
+    anyhow::bail!("--clip is not in this build; help: leave it out, or build without `--no-default-features`")
 }

@@ -1,4 +1,4 @@
-//! `train`: a run folder from a recipe.
+//! `train`: trains a policy as a recipe says, and writes its run folder and report.
 
 use crate::{Exit, report, terminal};
 use anyhow::Result;
@@ -13,18 +13,18 @@ use vsdpo_train::{End, Environment, RunOptions, RunSummary, StepReport};
 /// Train a policy as a recipe says.
 ///
 /// Writes a run folder: resolved recipe, manifest, metrics, rollouts with pictures, checkpoints in
-/// Hugging Face form, and a report that opens from disk. Ctrl-C ends the step, saves and exits with
-/// 130; --resume goes on from there, bit for bit. A second Ctrl-C does not wait.
+/// Hugging Face format, and a report that opens from disk. Ctrl-C finishes the step, saves and exits
+/// with 130; --resume continues from there, bit for bit. A second Ctrl-C exits without saving.
 ///
 /// Example: visual-sdpo train recipes/chart-visual-sdpo.toml --set steps=40
 #[derive(Parser)]
 pub struct Args {
-    /// A TOML file; unknown keys are errors.
+    /// The recipe, a TOML file; unknown keys are errors.
     recipe: PathBuf,
     /// Override a value of the recipe; may be given several times.
     #[arg(long, value_name = "A.B=C")]
     set: Vec<String>,
-    /// Go on with the run that is in the output folder.
+    /// Continue the run in the output folder.
     #[arg(long)]
     resume: bool,
 }
@@ -42,21 +42,21 @@ pub fn run(args: &Args) -> Result<Exit> {
     bar.finish_and_clear();
     let summary = summary?;
     let page = report::write(&summary.folder)?.index;
-    terminal::out(&last_words(&summary, &page.display().to_string()))?;
+    terminal::out(&closing_lines(&summary, &page.display().to_string()))?;
     match summary.end {
         End::Interrupted => Ok(Exit::Interrupted),
         End::Finished | End::Fell => Ok(Exit::Fine),
     }
 }
 
-/// The first Ctrl-C asks the run to save, the second one ends the program.
+/// The first Ctrl-C asks the run to save; the second one exits at once.
 fn save_on_interrupt(stop: &Arc<AtomicBool>) -> Result<()> {
     let stop = stop.clone();
     super::on_interrupt(move || {
         if stop.swap(true, Ordering::Relaxed) {
             std::process::exit(Exit::Interrupted as i32);
         }
-        terminal::remark("interrupted: saving; once more to leave at once");
+        terminal::remark("interrupted, saving; help: press Ctrl-C again to exit without saving");
     })
 }
 
@@ -101,11 +101,11 @@ fn step_line(report: &StepReport) -> String {
     format!("step {}/{}: {}", report.step, report.steps, values.collect::<Vec<_>>().join(", "))
 }
 
-fn last_words(summary: &RunSummary, page: &str) -> String {
+fn closing_lines(summary: &RunSummary, page: &str) -> String {
     let end = match summary.end {
         End::Finished => "finished",
-        End::Interrupted => "interrupted and saved; --resume goes on",
-        End::Fell => "ended early because evaluation fell; the best weights are kept",
+        End::Interrupted => "interrupted and saved; help: continue with --resume",
+        End::Fell => "stopped early because the evaluation fell; the best weights are kept",
     };
     let mut text = format!(
         "after {} steps: {end}\ncheckpoint {}\n",

@@ -15,7 +15,7 @@ pub fn lint(checked: &Checked) -> String {
                 let (line, column) = line_column(&checked.source, span.start);
                 let (end, end_column) = line_column(&checked.source, span.end);
                 keys.push(format!("line={line},endLine={end}"));
-                // Columns are only understood within one line.
+                // Columns are valid only within one line.
                 if line == end {
                     keys.push(format!("col={column},endColumn={end_column}"));
                 }
@@ -26,12 +26,12 @@ pub fn lint(checked: &Checked) -> String {
         .collect()
 }
 
-/// The text of a command, with what would end it escaped.
+/// The message of a command, with the characters escaped that would end it.
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// A value in the head of a command.
+/// The value of a property of a command.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_ends_a_command_early() {
+    fn characters_that_end_a_command_are_escaped() {
         assert_eq!(data("50% of\nit"), "50%25 of%0Ait");
         assert_eq!(property("a:b,c"), "a%3Ab%2Cc");
     }

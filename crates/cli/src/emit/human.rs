@@ -1,5 +1,5 @@
-//! `lint` for people: rustc's manner, the statement at fault under a caret and the place in the
-//! picture.
+//! `lint` for people, in the style of rustc: the statements at fault with carets, and the place in
+//! the picture.
 
 use super::{Checked, failure_rule};
 use crate::terminal::{clean, clean_line};
@@ -8,10 +8,10 @@ use std::ops::Range;
 use vsdpo_artifact::{Defect, ExecError, Language, Outcome, Region, Span};
 use vsdpo_diagnose::all_rules;
 
-/// Statements under a caret, and boxes in the note, at most.
+/// Maximum number of statements with a caret, and of boxes in the note.
 const MANY: usize = 4;
 
-/// The findings of one file, then its line of result.
+/// The findings of one file, then a line with its result.
 pub fn lint(checked: &Checked, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let shown = Shown { checked, file: clean_line(&checked.file), source: same_length(&checked.source) };
@@ -28,7 +28,7 @@ pub fn lint(checked: &Checked, colour: bool) -> String {
     text + &shown.result()
 }
 
-/// The line after several files.
+/// The last line for several files.
 pub fn total(all: &[Checked]) -> String {
     let bad = all.iter().filter(|c| c.has_findings()).count();
     let findings: usize = all.iter().map(Checked::findings).sum();
@@ -38,7 +38,7 @@ pub fn total(all: &[Checked]) -> String {
 struct Shown<'a> {
     checked: &'a Checked,
     file: String,
-    /// The script, harmless, with every byte offset unchanged.
+    /// The source with control characters replaced and every byte offset unchanged.
     source: String,
 }
 
@@ -64,7 +64,7 @@ impl Shown<'_> {
         self.snippet(title, &blamed)
     }
 
-    /// The title over the statements at fault; without one, over the file's name.
+    /// The title above the statements at fault, or above the file's name if there are none.
     fn snippet<'a>(&'a self, title: Title<'a>, blamed: &[(Range<usize>, Option<String>)]) -> Group<'a> {
         let fits = |r: &Range<usize>| r.start < r.end && self.source.get(r.clone()).is_some();
         let blamed: Vec<_> = blamed.iter().filter(|(range, _)| fits(range)).take(MANY).collect();
@@ -78,14 +78,14 @@ impl Shown<'_> {
         title.element(Snippet::source(self.source.as_str()).path(self.file.as_str()).annotations(annotations))
     }
 
-    /// The statements at fault with their share of the blame.
+    /// The statements at fault with their responsibility and weight.
     fn statements(&self, defect: &Defect) -> Vec<(Range<usize>, Option<String>)> {
         let label = |resp: f32, weight: f32| format!("resp {resp:.2}, weight {weight:.2}");
         let blamed = self.checked.blamed(defect).into_iter();
         blamed.map(|s| (self.pointed_at(s.statement.span), Some(label(s.resp, s.weight)))).collect()
     }
 
-    /// What the caret points at: a statement, of an element of a page its start tag only.
+    /// The bytes that the caret marks: a statement, and of an element of a page its start tag.
     fn pointed_at(&self, span: Span) -> Range<usize> {
         let tag = match self.checked.language {
             Language::Html => span.text(&self.source).filter(|text| text.starts_with('<')),
@@ -138,8 +138,7 @@ fn region(r: Region) -> String {
     format!("[{:.0},{:.0},{:.0},{:.0}]", r.x0, r.y0, r.x1, r.y1)
 }
 
-/// The source with every character that could drive a terminal replaced by as many `?` as it has
-/// bytes.
+/// The source with every control character replaced by as many `?` as it has bytes.
 fn same_length(source: &str) -> String {
     let harmless = |c: char| {
         matches!(c, '\r') || matches!(clean(c.encode_utf8(&mut [0; 4])), std::borrow::Cow::Borrowed(_))

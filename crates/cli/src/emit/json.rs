@@ -1,5 +1,5 @@
-//! `lint` for machines. Names are stable; regions are `[x0,y0,x1,y1]` in pixels of the page's
-//! image, spans are byte offsets into the file, `statement` is an index into `statements`.
+//! `lint` as JSON. Names are stable; regions are `[x0,y0,x1,y1]` in pixels of the page's image, spans
+//! are byte offsets into the file, `statement` is an index into `statements`.
 
 use super::Checked;
 use serde_json::{Value, json};
@@ -67,7 +67,7 @@ fn statement(s: &CreditedStatement, source: &str) -> Value {
     })
 }
 
-/// The shortest decimal of an `f32`: 0.1 and not 0.10000000149011612.
+/// The shortest decimal of an `f32`: 0.1 instead of 0.10000000149011612.
 fn rounded(v: f32) -> f64 {
     v.to_string().parse().unwrap_or(f64::from(v))
 }

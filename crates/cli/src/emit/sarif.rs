@@ -1,5 +1,5 @@
-//! `lint` in SARIF 2.1.0, the form that code hosts and editors import. One run, one rule per kind
-//! of finding, one result per finding, with its place in the text and its boxes in the picture.
+//! `lint` in SARIF 2.1.0, the format that code hosts and editors import: one run with all rules, and
+//! one result per finding with its place in the text and its boxes in the picture.
 
 use super::{Checked, Remark, line_column};
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ fn result(checked: &Checked, remark: &Remark) -> Value {
         value["ruleIndex"] = index.into();
     }
     if !remark.boxes.is_empty() {
-        // `attachments` would need a picture on disk; the boxes alone still tell where to look.
+        // `attachments` would need a picture on disk; the boxes alone still give the place.
         value["properties"] = json!({"page": remark.page, "pictureBoxes": remark.boxes});
     }
     value
@@ -66,14 +66,14 @@ fn region(source: &str, span: Span) -> Value {
     })
 }
 
-/// Stays the same when lines are added above: rule and text of the statement.
+/// A hash of the rule and the statement's text, which does not change if lines are added above.
 fn fingerprint(checked: &Checked, remark: &Remark) -> String {
     let statement = remark.span.and_then(|s| s.text(&checked.source)).unwrap_or_default();
     let digest = Sha256::digest(format!("{}\0{statement}", remark.rule));
     digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A relative reference: forward slashes, everything unusual percent-encoded.
+/// The path as a relative URI reference: forward slashes, reserved bytes percent-encoded.
 fn uri(file: &str) -> String {
     let mut text = String::new();
     for byte in file.replace('\\', "/").bytes() {
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_become_references() {
+    fn paths_become_uri_references() {
         assert_eq!(uri("./a b/c.py"), "a%20b/c.py");
         assert_eq!(uri("é.py"), "%C3%A9.py");
     }

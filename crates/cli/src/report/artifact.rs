@@ -1,53 +1,53 @@
 //! One artifact on a page: the picture with the boxes of its defects beside the code that drew it.
 //! The rollout pages and `lint --html` share it.
 
-use super::code::{CodeView, legend};
+use super::code::{CodeView, ids, legend};
 use super::curve::value;
 use super::records::{AxisRecord, Bytes, DefectRecord, ErrorRecord, StatementRecord, TokenRecord};
 use maud::{Markup, html};
 
-/// The picture: where a browser finds it, and its size in pixels.
+/// A picture on a page.
 pub struct Picture {
-    /// A relative address or a `data:` one.
+    /// A relative or a `data:` URL.
     pub href: String,
-    /// Pixels in a row.
+    /// Width in pixels.
     pub width: u32,
-    /// Rows.
+    /// Height in pixels.
     pub height: u32,
 }
 
-/// What is shown of one artifact.
+/// The parts of one artifact that a page shows.
 pub struct ArtifactView<'a> {
     /// The whole answer.
     pub text: &'a str,
-    /// The part that was run.
+    /// The bytes of `text` that were run.
     pub code: Bytes,
     /// The pages of the render.
     pub pictures: Vec<Picture>,
-    /// Why there are none.
+    /// The error of code that failed.
     pub error: Option<&'a ErrorRecord>,
-    /// Findings.
+    /// The findings.
     pub defects: &'a [DefectRecord],
-    /// Axis by axis.
+    /// The score of each axis, by name.
     pub rubric: Vec<(&'a str, AxisRecord)>,
-    /// Offsets in `text`.
+    /// The statements, with offsets into `text`.
     pub statements: &'a [StatementRecord],
-    /// Offsets in `text`.
+    /// The tokens, with offsets into `text`.
     pub tokens: &'a [TokenRecord],
 }
 
 impl ArtifactView<'_> {
-    /// Two columns: picture with findings and rubric, code with blame.
+    /// Two columns: picture with findings and rubric, code with responsibilities.
     pub fn markup(&self) -> Markup {
         html! {
             div.artifact {
-                div.seen {
+                div.render {
                     (self.picture_markup())
                     @if let Some(error) = self.error { (failure(error)) }
                     (findings(self.defects))
                     (rubric(&self.rubric))
                 }
-                div.written {
+                div.source {
                     (legend(self.tokens))
                     (CodeView { text: self.text, code: self.code, statements: self.statements, tokens: self.tokens }.markup())
                 }
@@ -74,7 +74,7 @@ pub fn boxes(defects: &[DefectRecord], page: usize, picture: &Picture) -> Markup
     html! {
         svg.boxes viewBox={ "0 0 " (width) " " (height) } preserveAspectRatio="none" aria-hidden="true" {
             @for (i, defect) in defects.iter().enumerate().filter(|(_, d)| d.page == page) {
-                g.remark[defect.severity <= 0.0] data-d=(i) data-e=(elements(defect)) {
+                g.remark[defect.severity <= 0.0] data-d=(i) data-e=(ids(&defect.elements)) {
                     @for (j, [x0, y0, x1, y1]) in defect.regions.iter().enumerate() {
                         rect x=(x0) y=(y0) width=((x1 - x0).max(0.0)) height=((y1 - y0).max(0.0)) {
                             title { (defect.rule) ": " (defect.message) }
@@ -87,18 +87,14 @@ pub fn boxes(defects: &[DefectRecord], page: usize, picture: &Picture) -> Markup
     }
 }
 
-/// The number of a finding at the corner of its first box, kept inside the picture; `r` in its
-/// pixels.
+/// The number of a finding at the corner of its first box, kept inside the picture; `r` is in
+/// pixels of the picture.
 fn badge(number: usize, x: f64, y: f64, r: f64) -> Markup {
     let (x, y) = ((x - 0.6 * r).max(r), (y - 0.6 * r).max(r));
     html! {
         circle cx=(x) cy=(y) r=(r) {}
         text x=(x) y=(y + 0.42 * r) font-size=(1.25 * r) { (number) }
     }
-}
-
-fn elements(defect: &DefectRecord) -> String {
-    defect.elements.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
 }
 
 fn failure(error: &ErrorRecord) -> Markup {
@@ -115,7 +111,7 @@ fn findings(defects: &[DefectRecord]) -> Markup {
         @if !defects.is_empty() {
             ol.findings {
                 @for (i, defect) in defects.iter().enumerate() {
-                    li.remark[defect.severity <= 0.0] data-d=(i) data-e=(elements(defect)) {
+                    li.remark[defect.severity <= 0.0] data-d=(i) data-e=(ids(&defect.elements)) {
                         code { (defect.rule) } " " (defect.message)
                     }
                 }
@@ -144,7 +140,7 @@ fn rubric(axes: &[(&str, AxisRecord)]) -> Markup {
     }
 }
 
-/// Whether an axis is satisfied, as a sign that does not depend on colour alone.
+/// Whether an axis is satisfied, as a sign that is readable without colour.
 pub fn mark(satisfied: Option<bool>) -> Markup {
     match satisfied {
         Some(true) => html! { span.ok title="satisfied" { "✓" } },

@@ -1,28 +1,28 @@
-//! The text of an answer as numbered lines, statements shaded by their blame and tokens marked by
-//! the distance between student and teacher. Everything is escaped; offsets that do not fit are
+//! The text of an answer as numbered lines: statements are shaded by their responsibility, and tokens
+//! marked by the KL between student and teacher. All text is escaped; offsets outside the text are
 //! ignored.
 
 use super::curve::value;
 use super::records::{Bytes, StatementRecord, TokenRecord};
 use maud::{Markup, PreEscaped, html};
 
-/// No statement or no token at a byte.
+/// Marks a byte without a statement or without a token.
 const NONE: u32 = u32::MAX;
 
-/// What is shown.
+/// The text and its annotations.
 pub struct CodeView<'a> {
     /// The whole answer.
     pub text: &'a str,
-    /// The part that was run; the rest is dimmed.
+    /// The bytes that were run; the others are dimmed.
     pub code: Bytes,
-    /// Offsets in `text`.
+    /// The statements, with offsets into `text`.
     pub statements: &'a [StatementRecord],
-    /// Offsets in `text`; may be empty.
+    /// The tokens, with offsets into `text`; may be empty.
     pub tokens: &'a [TokenRecord],
 }
 
 impl CodeView<'_> {
-    /// The lines. Hover texts carry the numbers; `data-e` names the elements of a statement.
+    /// The lines. Titles show the values; `data-e` names the elements of a statement.
     pub fn markup(&self) -> Markup {
         let statement = fill(self.text.len(), self.statements.iter().map(|s| (s.start, s.end)), true);
         let token = fill(self.text.len(), self.tokens.iter().map(|t| (t.start, t.end)), false);
@@ -62,8 +62,8 @@ impl CodeView<'_> {
     }
 }
 
-/// The KL value that is drawn at full strength: the 98th percentile, and at least 0.1 nats, so that
-/// a calm answer does not look alarmed.
+/// The KL that is drawn at full strength: the 98th percentile, and at least 0.1 nats, so that small
+/// differences stay pale.
 pub fn kl_scale(tokens: &[TokenRecord]) -> f64 {
     let mut values: Vec<f64> = tokens.iter().filter_map(|t| t.kl).filter(|v| v.is_finite()).collect();
     values.sort_by(f64::total_cmp);
@@ -82,7 +82,8 @@ fn token_title(t: &TokenRecord) -> String {
     words.join(" · ")
 }
 
-fn ids(elements: &[u32]) -> String {
+/// Element ids as an attribute, separated by spaces.
+pub fn ids(elements: &[u32]) -> String {
     elements.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
 }
 
@@ -92,7 +93,7 @@ struct Piece<'a> {
     token: u32,
 }
 
-/// (byte offset, line without its end), a last empty line left out.
+/// The lines as (byte offset, text without the line end), without a last empty line.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.split_inclusive('\n').scan(0, |at, line| {
         let start = *at;
@@ -101,7 +102,7 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// For each byte the index of its span; where spans nest and `innermost` is set, of the shortest.
+/// For each byte the index of its span. With `innermost`, the shortest span wins where spans nest.
 fn fill(len: usize, spans: impl Iterator<Item = (usize, usize)>, innermost: bool) -> Vec<u32> {
     let mut owner = vec![NONE; len];
     let mut spans: Vec<(u32, usize, usize)> =
@@ -115,8 +116,8 @@ fn fill(len: usize, spans: impl Iterator<Item = (usize, usize)>, innermost: bool
     owner
 }
 
-/// The line cut wherever statement or token changes. A character belongs to the span of its first
-/// byte.
+/// The line split wherever the statement or the token changes. A character belongs to the span of
+/// its first byte.
 fn pieces<'a>(line: &'a str, start: usize, statement: &[u32], token: &[u32]) -> Vec<Piece<'a>> {
     let mut found: Vec<Piece<'a>> = Vec::new();
     let mut from = 0;
@@ -132,7 +133,7 @@ fn pieces<'a>(line: &'a str, start: usize, statement: &[u32], token: &[u32]) -> 
     found
 }
 
-/// A key to the shading, with the toggles that the script serves.
+/// The legend of the shading, with toggles for the script.
 pub fn legend(tokens: &[TokenRecord]) -> Markup {
     let has_kl = tokens.iter().any(|t| t.kl.is_some());
     html! {
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_model_wrote_is_escaped() {
+    fn text_of_a_model_is_escaped() {
         let page = view("x = '<script>alert(1)</script>'", &[], &[]);
         assert!(!page.contains("<script>") && page.contains("&lt;script&gt;"), "{page}");
     }

@@ -1,26 +1,26 @@
-//! Curves as inline SVG: no script is needed to read them; with script, a pointer shows the values.
+//! Curves as inline SVG. They need no script; with the script, the pointer shows the values.
 
 use maud::{Markup, html};
 
 const WIDTH: f64 = 320.0;
 const HEIGHT: f64 = 150.0;
-/// Space for the y labels, the end of the line, the top and the x labels.
+/// Margins in pixels.
 const LEFT: f64 = 38.0;
 const RIGHT: f64 = 10.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 20.0;
-/// From this many points on a running mean is drawn over the raw values.
+/// The number of points from which a running mean is drawn over the raw values.
 const SMOOTH_FROM: usize = 16;
 
 /// One line of a panel.
 pub struct Series {
-    /// What the legend says.
+    /// The label in the legend.
     pub label: String,
-    /// The CSS class of its colour, `c0` to `c5`.
+    /// The colour, 0 to 5, as the CSS class `c0` to `c5`.
     pub class: usize,
-    /// (x, y) by rising x; gaps are simply missing.
+    /// (x, y) by rising x; missing values have no point.
     pub points: Vec<(f64, f64)>,
-    /// 95 % intervals at some x, drawn as bars: (x, low, high).
+    /// 95 % intervals, drawn as bars: (x, low, high).
     pub bars: Vec<(f64, f64, f64)>,
 }
 
@@ -28,15 +28,15 @@ pub struct Series {
 pub struct Panel {
     /// Heading.
     pub title: String,
-    /// One line under the heading that says what good looks like.
+    /// One line under the heading that defines the values.
     pub note: String,
     /// The lines.
     pub series: Vec<Series>,
-    /// Fixed range of y (rates: 0 to 1); else the data decide.
+    /// Fixed range of y (0 to 1 for rates); `None` takes the range of the data.
     pub range: Option<(f64, f64)>,
 }
 
-/// The panel as a figure. Empty series are left out; a panel with none gives nothing.
+/// The panel as a figure. Empty series are left out; a panel without a series is empty.
 pub fn panel(panel: &Panel) -> Markup {
     let series: Vec<&Series> = panel.series.iter().filter(|s| !s.points.is_empty()).collect();
     if series.is_empty() {
@@ -87,12 +87,12 @@ pub fn panel(panel: &Panel) -> Markup {
     }
 }
 
-/// Every height that a series draws at.
+/// All y values of a series, with the ends of its intervals.
 fn heights(s: &Series) -> impl Iterator<Item = f64> {
     s.points.iter().map(|p| p.1).chain(s.bars.iter().flat_map(|b| [b.1, b.2]))
 }
 
-/// At most three significant digits, no needless zeros: `0.123`, `12.3`, `1234`.
+/// Three significant digits without trailing zeros, all digits from 1000: `0.123`, `12.3`, `1234`.
 pub fn value(v: f64) -> String {
     if v == 0.0 {
         return "0".into();
@@ -127,12 +127,12 @@ fn extent(values: impl Iterator<Item = f64>) -> (f64, f64) {
     values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
 }
 
-/// A range with room: a constant gets one around it.
+/// The range, or a range around a constant.
 fn padded((low, high): (f64, f64)) -> (f64, f64) {
     if high > low { (low, high) } else { (low - low.abs().max(1.0) * 0.5, high + high.abs().max(1.0) * 0.5) }
 }
 
-/// The range widened to whole ticks; zero is kept as an end when it is near.
+/// The range widened to whole ticks, and to zero if zero is near.
 fn rounded((low, high): (f64, f64)) -> (f64, f64) {
     let low = if low > 0.0 && low < 0.5 * high { 0.0 } else { low };
     let step = tick_step(low, high);
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_short_and_true() {
+    fn values_have_three_significant_digits() {
         for (v, want) in [
             (0.0, "0"),
             (0.12345, "0.123"),
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn ticks_are_round_and_lie_inside() {
+    fn ticks_are_round_numbers_inside_the_range() {
         assert_eq!(ticks(0.0, 1.0), [0.0, 0.25, 0.5, 0.75, 1.0]);
         assert_eq!(ticks(0.0, 60.0), [0.0, 20.0, 40.0, 60.0]);
         assert_eq!(rounded((3.0, 58.0)), (0.0, 60.0));
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_running_mean_keeps_a_line_straight() {
+    fn the_running_mean_of_a_straight_line_is_the_line() {
         let line: Vec<(f64, f64)> = (0..40).map(|i| (i as f64, 3.0 * i as f64)).collect();
         for (a, b) in running_mean(&line).iter().zip(&line) {
             assert!((a.1 - b.1).abs() < 1e-9);

@@ -1,4 +1,4 @@
-//! Which metrics become which panel.
+//! The panels of curves and their metrics.
 
 use super::Run;
 use super::curve::{Panel, Series, panel};
@@ -7,17 +7,16 @@ use maud::{Markup, html};
 
 const RATE: Option<(f64, f64)> = Some((0.0, 1.0));
 
-/// title, note, fixed range, (metric, label).
+/// Title, note, fixed range, and for each line (metric, label).
 type Spec = (&'static str, &'static str, Option<(f64, f64)>, &'static [(&'static str, &'static str)]);
 
-/// The panels that every run may have, in reading order. A metric that a run did not write gives no
-/// line.
+/// The panels that every run may have, in order. A metric that a run did not write has no line.
 const SPECS: &[Spec] = &[
     (
         "Reward",
-        "executes × looks right; training prompts",
+        "mean over axes, 0 for code that fails; training prompts",
         RATE,
-        &[("reward", "mean"), ("reward_std", "spread in a group")],
+        &[("reward", "mean"), ("reward_std", "standard deviation in a group")],
     ),
     (
         "Defect-free",
@@ -48,10 +47,10 @@ const SPECS: &[Spec] = &[
         None,
         &[("completions/mean_length", "mean"), ("completions/max_length", "longest")],
     ),
-    ("Cut at the limit", "share of answers", RATE, &[("completions/clipped_ratio", "clipped")]),
+    ("Cut at the token limit", "share of answers", RATE, &[("completions/clipped_ratio", "cut")]),
     (
         "Loss",
-        "parts as weighted in the sum",
+        "weighted terms of the sum",
         None,
         &[
             ("loss", "total"),
@@ -64,7 +63,7 @@ const SPECS: &[Spec] = &[
     ("Distance to the base", "KL, nats per token", None, &[("drift/kl_base", "KL to base")]),
     (
         "Credit",
-        "how much of an answer is blamed",
+        "share of an answer that is blamed",
         None,
         &[
             ("credit/flagged_token_fraction", "blamed tokens"),
@@ -73,7 +72,7 @@ const SPECS: &[Spec] = &[
     ),
 ];
 
-/// The grid of curves; empty when the run logged nothing.
+/// The grid of curves; empty if the run logged nothing.
 pub fn curves(run: &Run) -> Markup {
     let mut panels = held_out(run);
     panels.extend(SPECS.iter().map(|(title, note, range, metrics)| Panel {
@@ -89,7 +88,7 @@ pub fn curves(run: &Run) -> Markup {
     }
     html! {
         h2 { "Curves" }
-        p.note { "Per step; the bold line is a running mean. Move the pointer over a panel to read values." }
+        p.note { "Values per step; the bold line is a running mean. Move the pointer over a panel to read values." }
         div.curves { @for p in &panels { (panel(p)) } }
     }
 }
@@ -103,7 +102,7 @@ fn series(run: &Run, key: &str, label: &str, class: usize) -> Series {
     Series { label: label.into(), class: class % 6, points, bars: Vec::new() }
 }
 
-/// A panel of every metric under a prefix, the six with the largest last value.
+/// A panel of the metrics with a prefix: at most six, those with the largest last value.
 fn prefixed(run: &Run, prefix: &str, title: &str, note: &str, range: Option<(f64, f64)>) -> Panel {
     let mut keys: Vec<&str> = Vec::new();
     for key in run.metrics.iter().flat_map(|m| m.keys()) {

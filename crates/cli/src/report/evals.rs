@@ -1,4 +1,4 @@
-//! The answer first: base against final on held-out tasks, then every arm in a table.
+//! The evaluations: base beside final on held-out tasks as a headline, and a table of all arms.
 
 use super::Run;
 use super::records::{ArmRecord, Interval};
@@ -13,11 +13,11 @@ pub fn headline(run: &Run) -> Markup {
     match (base, last) {
         (Some(base), Some(last)) if base.step < last.step => html! {
             p.note {
-                "Held-out tasks (" (last.benchmark) ", " (last.tasks) " tasks), the student alone, nothing else in view: step "
-                (base.step) " against step " (last.step) ". Bars are 95 % intervals."
+                "Held-out tasks (" (last.benchmark) ", " (last.tasks) " tasks), the student without feedback: step "
+                (base.step) " and step " (last.step) ". Bars are 95 % intervals."
             }
             div.headline {
-                (card("free of defects", base.defect_free, last.defect_free, true))
+                (card("defect-free", base.defect_free, last.defect_free, true))
                 (card("executes", base.exec, last.exec, true))
                 (card("reward", base.reward, last.reward, false))
             }
@@ -26,8 +26,7 @@ pub fn headline(run: &Run) -> Markup {
     }
 }
 
-/// Without two evaluations: the training rollouts, and the page says that they are no held-out
-/// result.
+/// The cards of a run without two evaluations: training rollouts, with a note that says so.
 fn training(run: &Run) -> Markup {
     let ends = |key: &str| -> Option<(Interval, Interval)> {
         let values: Vec<f64> = run.metrics.iter().filter_map(|m| m.get(key)?.as_f64()).collect();
@@ -39,12 +38,12 @@ fn training(run: &Run) -> Markup {
         (values.len() >= 2).then(|| (mean(&values[..n]), mean(&values[values.len() - n..])))
     };
     let cards = [
-        ("free of defects", "defect_free", true),
+        ("defect-free", "defect_free", true),
         ("executes", "exec/success", true),
         ("reward", "reward", false),
     ];
     html! {
-        p.note { "This run holds no pair of held-out evaluations; these are training prompts, first steps against last." }
+        p.note { "This run has no two held-out evaluations; these are training prompts, the first and the last steps." }
         div.headline {
             @for (name, key, percent) in cards {
                 @if let Some((from, to)) = ends(key) { (card(name, Some(from), Some(to), percent)) }
@@ -87,7 +86,7 @@ fn shown(v: f64, percent: bool) -> String {
     if percent { format!("{:.0} %", 100.0 * v) } else { format!("{v:.2}") }
 }
 
-/// Every evaluation: the student at its steps, then the arms that keep the result honest.
+/// All evaluations: the student at its steps, then the arms to compare it with.
 pub fn table(run: &Run) -> Markup {
     let (students, others): (Vec<_>, Vec<_>) = run.evals.iter().partition(|a| a.is_student());
     if run.evals.is_empty() {
@@ -97,7 +96,7 @@ pub fn table(run: &Run) -> Markup {
     let axes: BTreeSet<&str> = run.evals.iter().flat_map(|a| a.axes.keys()).map(String::as_str).collect();
     html! {
         h2 { "Evaluation" }
-        p.note { "Share of held-out tasks, with 95 % intervals. An axis counts the answers that satisfy it." }
+        p.note { "Share of held-out tasks, with 95 % intervals. The column of an axis is the share of answers that satisfy it." }
         div.scroll {
             table.arms {
                 thead { tr {
@@ -116,18 +115,18 @@ pub fn table(run: &Run) -> Markup {
     }
 }
 
-/// Arms in words; an unknown one keeps its name.
+/// The label of an arm; an unknown arm keeps its name.
 fn name(a: &ArmRecord) -> &str {
     match a.arm.as_str() {
         "student" if a.step == 0 => "base",
         "best-constant" => "best constant layout",
-        "given-feedback" => "shown its own feedback (teacher)",
-        "shuffled-feedback" => "control: somebody else's feedback",
+        "given-feedback" => "with feedback on its own answers (teacher)",
+        "shuffled-feedback" => "control: with feedback on other tasks",
         other => other,
     }
 }
 
-/// An end of an interval: two digits, without a unit.
+/// An end of an interval, without a unit.
 fn bound(v: f64, percent: bool) -> String {
     if percent { format!("{:.0}", 100.0 * v) } else { format!("{v:.2}") }
 }

@@ -1,7 +1,7 @@
-//! Renders before and after, and the list of stored rollouts.
+//! Renders of the first and last steps, and the list of stored rollouts.
 //!
-//! Nobody chose the pictures: they are the first and the last, and among several answers to a task
-//! the one of median reward.
+//! The pictures are not selected by hand: they are the first and the last ones, and among several
+//! answers to a task the one with the median reward.
 
 use super::artifact::{Picture, boxes};
 use super::curve::value;
@@ -9,10 +9,11 @@ use super::{Run, Shown};
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 
-/// Pairs, or pictures of a strip, at most.
+/// Maximum number of pairs, and of pictures in a strip.
 const MANY: usize = 8;
 
-/// Early against late answers: of the same task where the run met one twice, else one strip each.
+/// Early beside late answers: to the same tasks if the run drew a task twice, otherwise a strip of
+/// each.
 pub fn before_and_after(run: &Run) -> Markup {
     let steps: Vec<u64> = run.shown.iter().map(|s| s.entry.step).collect();
     let (Some(first), Some(last)) = (steps.iter().min(), steps.iter().max()) else { return html! {} };
@@ -23,13 +24,13 @@ pub fn before_and_after(run: &Run) -> Markup {
     html! {
         h2 { "Before and after" }
         @if pairs.is_empty() {
-            p.note { "No stored task came twice, so these are different tasks: the first answers that the run stored and the last ones, not chosen." }
+            p.note { "No task was stored twice, so these are different tasks: the first and the last stored answers of the run, not selected." }
             h3 { "First" }
             div.strip { @for s in run.shown.iter().take(MANY) { (shot(s, "")) } }
             h3 { "Last" }
             div.strip { @for s in run.shown.iter().skip(run.shown.len().saturating_sub(MANY)) { (shot(s, "")) } }
         } @else {
-            p.note { "The same task answered early and late in the run. Where a step stored several answers to it, the one of median reward stands here." }
+            p.note { "The same task, answered early and late in the run. If a step stored several answers, this is the one with the median reward." }
             div.pairs {
                 @for (early, late) in pairs.into_iter().take(MANY) {
                     div.pair {
@@ -42,7 +43,7 @@ pub fn before_and_after(run: &Run) -> Markup {
     }
 }
 
-/// Every step with its stored rollouts, folded.
+/// Every step with its stored rollouts, collapsed.
 pub fn all(run: &Run) -> Markup {
     let mut steps: BTreeMap<u64, Vec<&Shown>> = BTreeMap::new();
     run.shown.iter().for_each(|s| steps.entry(s.entry.step).or_default().push(s));
@@ -51,15 +52,15 @@ pub fn all(run: &Run) -> Markup {
             h2 { "Rollouts" }
             p.note {
                 (run.stored) " stored" @if run.shown.len() < run.stored {
-                    ", of which " (run.shown.len()) " have a page here (an even choice of steps, first and last included)"
-                } ". A page shows the picture with the boxes of its defects beside the code, shaded by blame."
+                    ", of which " (run.shown.len()) " have a page here (evenly spaced steps, with the first and the last one)"
+                } ". A page shows the picture with the boxes of its defects beside the code, shaded by responsibility."
             }
             @for (step, shown) in &steps {
                 details.step {
                     summary {
                         b { "Step " (step) } " · " (shown.len()) " rollouts · mean reward "
                         (value(shown.iter().map(|s| s.entry.reward).sum::<f64>() / shown.len() as f64))
-                        " · " (shown.iter().filter(|s| s.entry.clean).count()) " free of defects"
+                        " · " (shown.iter().filter(|s| s.entry.clean).count()) " defect-free"
                     }
                     div.strip { @for s in shown { (shot(s, &s.entry.task)) } }
                 }
@@ -68,7 +69,7 @@ pub fn all(run: &Run) -> Markup {
     }
 }
 
-/// A small picture that leads to its page.
+/// A small picture that links to the rollout's page.
 fn shot(shown: &Shown, name: &str) -> Markup {
     let entry = &shown.entry;
     html! {
@@ -100,8 +101,8 @@ fn state(shown: &Shown) -> Markup {
     }
 }
 
-/// Tasks met in both halves of the run: the answers at their first and last step, widest span
-/// first.
+/// Tasks with answers in both halves of the run: the answers at their first and last step, by
+/// falling distance between the steps.
 fn pairs(run: &Run, first: u64, last: u64) -> Vec<(&Shown, &Shown)> {
     let middle = first + (last - first) / 2;
     let mut tasks: BTreeMap<&str, Vec<&Shown>> = BTreeMap::new();
@@ -111,7 +112,7 @@ fn pairs(run: &Run, first: u64, last: u64) -> Vec<(&Shown, &Shown)> {
     found
 }
 
-/// The answers of one task at its first and last step, if they lie in different halves of the run.
+/// The answers to one task at its first and last step, if these are in different halves of the run.
 fn ends<'a>(group: &[&'a Shown], middle: u64) -> Option<(&'a Shown, &'a Shown)> {
     let early = group.iter().map(|s| s.entry.step).min()?;
     let late = group.iter().map(|s| s.entry.step).max()?;
@@ -119,7 +120,7 @@ fn ends<'a>(group: &[&'a Shown], middle: u64) -> Option<(&'a Shown, &'a Shown)> 
     if early <= middle && late > middle { Some((at(early)?, at(late)?)) } else { None }
 }
 
-/// The answer of median reward.
+/// The answer with the median reward.
 fn median(mut group: Vec<&Shown>) -> Option<&Shown> {
     group.sort_by(|a, b| a.entry.reward.total_cmp(&b.entry.reward));
     group.get(group.len() / 2).copied()

@@ -1,4 +1,4 @@
-//! The first page: the answer, the table, the curves, the pictures, the facts.
+//! `index.html`: headline, table of evaluations, curves, pictures, recipe and manifest.
 
 use super::{Run, curves, evals, gallery, page};
 use maud::{Markup, html};
@@ -24,7 +24,7 @@ pub fn page(run: &Run) -> String {
     page::page(&run.name, &body)
 }
 
-/// The line under the name: what the manifest says in single words.
+/// The short facts under the name: counts, seed, revision and host.
 fn facts(run: &Run) -> Vec<String> {
     let mut facts = Vec::new();
     if let Some(step) = run.metrics.iter().filter_map(|m| m.get("step")?.as_u64()).max() {
@@ -36,7 +36,7 @@ fn facts(run: &Run) -> Vec<String> {
     let manifest = Value::Object(run.manifest.clone());
     for (name, place) in known {
         if let Some(value) = manifest.pointer(place).filter(|v| !v.is_null()) {
-            // A commit is known by its first characters.
+            // The first characters identify a commit.
             let value: String = text(value).chars().take(if name == "revision" { 10 } else { 60 }).collect();
             facts.push(format!("{name} {value}"));
         }
@@ -47,9 +47,9 @@ fn facts(run: &Run) -> Vec<String> {
 fn provenance(run: &Run) -> Markup {
     let manifest = serde_json::to_string_pretty(&run.manifest).unwrap_or_default();
     html! {
-        h2 { "How it was made" }
-        @if !run.recipe.is_empty() { details { summary { b { "recipe.toml" } " as resolved" } pre { (run.recipe.trim()) } } }
+        h2 { "Recipe and manifest" }
+        @if !run.recipe.is_empty() { details { summary { b { "recipe.toml" } ", resolved" } pre { (run.recipe.trim()) } } }
         @if !run.manifest.is_empty() { details { summary { b { "manifest.json" } } pre { (manifest) } } }
-        p.note { "The same records for machines: metrics.jsonl, evals.jsonl and rollouts.jsonl in the run folder." }
+        p.note { "The same records as JSON: metrics.jsonl, evals.jsonl and rollouts.jsonl in the run folder." }
     }
 }

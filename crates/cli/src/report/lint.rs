@@ -1,4 +1,4 @@
-//! `lint --html`: one page that holds everything, pictures included, to be sent or kept.
+//! `lint --html`: one self-contained page, with the pictures inside.
 
 use super::artifact::{ArtifactView, Picture};
 use super::curve::value;
@@ -31,7 +31,7 @@ fn section(checked: &Checked, heading: bool) -> Result<Markup> {
     let d = &checked.diagnosis;
     let error = match &checked.outcome {
         Outcome::Failed { error } => Some(ErrorRecord {
-            kind: serde_json::to_value(error.kind)?.as_str().unwrap_or_default().to_owned(),
+            kind: error.kind.name().to_owned(),
             message: error.message.clone(),
             traceback: error.traceback.clone(),
         }),

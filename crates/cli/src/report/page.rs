@@ -1,10 +1,10 @@
-//! The frame around every page: one style sheet and one script, both inline, nothing from a
+//! The frame of every page: an inline style sheet and an inline script; nothing is loaded from a
 //! network.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-/// A whole page. The policy in the header forbids every address but the page's own and `data:`, so
-/// that text that slipped through could still load nothing.
+/// A whole page. Its content security policy allows only the page's own files and `data:` URLs, so
+/// that even unescaped text of a model could not load anything.
 pub fn page(title: &str, body: &Markup) -> String {
     html! {
         (DOCTYPE)

@@ -1,6 +1,6 @@
-//! What a run folder holds, read back with patience: a field that a run did not write is a default,
-//! a last line cut by a kill is left out. The writer is `vsdpo_train::log`; this reader shares no
-//! type with it, so that the report works in a build without the trainer.
+//! Reads the records of a run folder. A field that the run did not write has its default, and an
+//! incomplete last line is left out. The writer is `vsdpo_train::log`; this reader shares no type
+//! with it, so that the report works in a build without the trainer.
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::path::Path;
 
-/// One stored rollout. Byte offsets count in `text`.
+/// One stored rollout. Byte offsets are into `text`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct RolloutRecord {
@@ -29,7 +29,7 @@ pub struct RolloutRecord {
     pub statements: Vec<StatementRecord>,
     pub tokens: Vec<TokenRecord>,
     pub image: Option<String>,
-    /// The pages of the render; the first one is `image`.
+    /// Paths of the pages of the render; the first one is `image`.
     pub images: Vec<String>,
 }
 
@@ -41,7 +41,7 @@ pub struct Bytes {
     pub end: usize,
 }
 
-/// Why a rollout has no picture.
+/// The error of code that failed.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct ErrorRecord {
@@ -50,7 +50,7 @@ pub struct ErrorRecord {
     pub traceback: String,
 }
 
-/// A finding with its boxes in pixels of the picture.
+/// A finding, with its boxes `[x0, y0, x1, y1]` in pixels of the picture.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct DefectRecord {
@@ -62,7 +62,7 @@ pub struct DefectRecord {
     pub message: String,
 }
 
-/// A statement with its share of the blame.
+/// A statement with its responsibility and weight.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct StatementRecord {
@@ -73,7 +73,7 @@ pub struct StatementRecord {
     pub elements: Vec<u32>,
 }
 
-/// A token with what the loss saw of it.
+/// A token with its values in the loss.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct TokenRecord {
@@ -85,7 +85,7 @@ pub struct TokenRecord {
     pub logp_teacher: Option<f64>,
 }
 
-/// The score of one axis, from the loose rubric object.
+/// The score of one axis.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct AxisRecord {
@@ -118,19 +118,19 @@ pub struct ArmRecord {
 }
 
 impl ArmRecord {
-    /// Whether it is the policy under training, by itself.
+    /// Whether this is the policy without feedback.
     pub fn is_student(&self) -> bool {
         self.arm == "student"
     }
 }
 
 impl RolloutRecord {
-    /// No finding that counts and no failure.
+    /// Whether the code ran and no axis has a defect.
     pub fn clean(&self) -> bool {
         self.executed && self.axes().all(|(_, v)| v.satisfied != Some(false))
     }
 
-    /// The rubric in its written order.
+    /// The scores of the rubric in the order of the file.
     pub fn axes(&self) -> impl Iterator<Item = (&str, AxisRecord)> {
         self.rubric
             .iter()
@@ -138,7 +138,7 @@ impl RolloutRecord {
     }
 }
 
-/// Where one rollout lies in `rollouts.jsonl`, and what the report needs to choose among them.
+/// The byte offset of a rollout in `rollouts.jsonl`, and the fields that select and list it.
 #[derive(Clone, Debug)]
 pub struct RolloutEntry {
     pub offset: u64,
@@ -149,7 +149,7 @@ pub struct RolloutEntry {
     pub clean: bool,
 }
 
-/// Every object of a JSON lines file that parses; `Ok` and empty when there is no such file.
+/// All lines of a JSONL file that parse; empty if there is no such file.
 pub fn read_lines<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Vec<T>> {
     let mut found = Vec::new();
     for_each_line(path, |_, line| {
@@ -160,7 +160,7 @@ pub fn read_lines<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Vec<T>> {
     Ok(found)
 }
 
-/// A pass over `rollouts.jsonl` that keeps a few words per rollout: the file may be larger than
+/// The entries of `rollouts.jsonl`. Only entries are kept, because the file may be larger than
 /// memory.
 pub fn index_rollouts(path: &Path) -> Result<Vec<RolloutEntry>> {
     let mut found = Vec::new();
@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_cut_by_a_kill_is_left_out_and_the_others_are_found_again() {
+    fn an_incomplete_last_line_is_left_out() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("rollouts.jsonl");
         std::fs::write(
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn clean_needs_execution_and_no_axis_against_it() {
+    fn clean_needs_execution_and_no_axis_with_a_defect() {
         let record = |json: &str| serde_json::from_str::<RolloutRecord>(json).unwrap();
         assert!(
             record(r#"{"executed":true,"rubric":{"a":{"satisfied":null},"b":{"satisfied":true}}}"#).clean()

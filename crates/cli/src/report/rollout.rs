@@ -7,7 +7,7 @@ use super::page;
 use super::records::Bytes;
 use maud::{Markup, html};
 
-/// The page, with links to its neighbours.
+/// The page, with links to the previous and the next rollout.
 pub fn page(run: &str, shown: &Shown, before: Option<&Shown>, after: Option<&Shown>) -> String {
     let title = format!("{} at step {}", shown.record.task, shown.record.step);
     page::page(&title, &body(run, shown, before, after))
@@ -45,7 +45,7 @@ fn body(run: &str, shown: &Shown, before: Option<&Shown>, after: Option<&Shown>)
                 span { "reward " b { (value(r.reward)) } }
                 @if let Some(a) = r.advantage { span { "advantage " (value(a)) } }
                 span { (r.tokens.len()) " tokens" }
-                @if r.finished == Some(false) { span { "cut at the length limit" } }
+                @if r.finished == Some(false) { span { "cut at the token limit" } }
             }
         }
         main {

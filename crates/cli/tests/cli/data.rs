@@ -41,7 +41,7 @@ fn rows_that_run_are_kept_and_read_back() {
     assert_eq!(ids, ["row-1", "row-4"]);
     let why = fs::read_to_string(path("why.jsonl")).unwrap();
     assert!(why.contains("ZeroDivisionError") && why.contains("\"row\":3"), "{why}");
-    assert_one_line(&filter(), &["kept.jsonl", "is there already"]);
+    assert_one_line(&filter(), &["kept.jsonl", "exists already"]);
 
     // As an interruption after the first row leaves it: the files ran ahead of the state.
     let first = kept.find('\n').unwrap() + 1;

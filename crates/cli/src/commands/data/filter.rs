@@ -1,58 +1,57 @@
-//! `data filter`: the rows of a corpus whose code can be drawn and whose pictures can be read.
+//! `data filter`: keeps the rows of a corpus whose reference renders and whose pictures decode.
 
-use super::outputs::{Outputs, State};
 use crate::{Exit, terminal};
 use anyhow::{Context, Result};
 use clap::Parser;
 use serde_json::json;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use vsdpo_artifact::{Domain, ExecError, Source};
-use vsdpo_data::{Corpus, DataConfig, DataSet, Record, Skipped, decode_picture};
+use vsdpo_data::{DataConfig, DataSet, Filter, Filtered};
 use vsdpo_render::{RenderConfig, RenderError, Renderer, open as open_renderer, spread};
 
-/// Rows per worker between two saved states: what an interruption costs at most.
+/// Rows per worker between two saved states: an interruption loses at most these.
 const CHUNK: u64 = 8;
 
-/// Keep the rows of a corpus whose reference scripts run in the sandbox, or whose pages can be
-/// drawn.
+/// Keep the rows of a corpus whose reference scripts run in the sandbox, or whose reference pages
+/// render.
 ///
 /// Writes the kept rows in trl's conversational form, which `[data] type = "jsonl"` reads; pictures
-/// out of an archive or a Parquet file are written to a folder beside. Interrupted, the same
-/// command goes on where it stopped.
+/// from an archive or a Parquet file are written to a folder beside it. After an interruption,
+/// rerunning the same command resumes where it stopped.
 ///
 /// Example: visual-sdpo data filter --type chart2code --path data/chart2code --out kept.jsonl
 #[derive(Parser)]
 pub struct Args {
-    /// The form of the corpus: chart2code, chartmimic, websight, webcode2m, design2code or jsonl
+    /// The format of the corpus: chart2code, chartmimic, websight, webcode2m, design2code or jsonl
     /// (of charts).
     #[arg(long = "type", value_name = "TYPE")]
     dataset: DataSet,
-    /// Its folder or file.
+    /// The folder or file of the corpus.
     #[arg(long, value_name = "DIR")]
     path: PathBuf,
-    /// Its part, where it has several.
+    /// The split of the corpus, if it has several.
     #[arg(long, default_value = "train")]
     split: String,
-    /// The kept rows, to be written.
+    /// The file to write the kept rows to.
     #[arg(long, value_name = "JSONL")]
     out: PathBuf,
-    /// The other rows, to be written: number, id, kind and message.
+    /// The file to write the other rows to: number, id, kind and message.
     #[arg(long, value_name = "JSONL")]
     rejected: Option<PathBuf>,
-    /// Scripts or pages that are drawn at the same time; one per core if not given.
+    /// Scripts or pages that are rendered in parallel. Default: one per core.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
     workers: Option<u64>,
-    /// Only the first so many well-formed rows; 0 is all.
+    /// Filter only the first N well-formed rows; 0 means all.
     #[arg(long, value_name = "N", default_value_t = 0)]
     limit: u64,
-    /// Only pages with at least this score (webcode2m).
+    /// Keep only pages with at least this score (webcode2m).
     #[arg(long, value_name = "N")]
     min_score: Option<i64>,
-    /// Only pages in these languages (webcode2m).
+    /// Keep only pages in these languages (webcode2m).
     #[arg(long, value_name = "LANG", value_delimiter = ',')]
     lang: Vec<String>,
-    /// Only pages of at most so many GPT-2 tokens, CSS and HTML together (webcode2m).
+    /// Keep only pages of at most N GPT-2 tokens, CSS and HTML together (webcode2m).
     #[arg(long, value_name = "N")]
     max_tokens: Option<u64>,
     /// Print the summary as JSON.
@@ -79,13 +78,13 @@ impl Args {
     fn renderer(&self, domain: Domain) -> Result<Box<dyn Renderer>, RenderError> {
         let config = self.sandbox.config();
         let workers = self.workers.map_or(config.workers, |n| n as usize);
-        // Every source is rendered once: a cache would only grow.
+        // Every source is rendered once, so a cache would never hit.
         let config = RenderConfig { workers, cache_entries: 0, ..config };
         open_renderer(domain, domain.default_language(), config)
     }
 }
 
-/// Why each of these sources cannot be rendered.
+/// The error of each source that does not render.
 fn failures(
     renderer: &dyn Renderer,
     domain: Domain,
@@ -105,104 +104,49 @@ fn failures(
 
 pub fn run(args: &Args) -> Result<Exit> {
     crate::commands::on_interrupt(|| {
-        terminal::remark("interrupted: the same command goes on");
+        terminal::remark("interrupted; help: rerun the same command to resume");
         std::process::exit(Exit::Interrupted as i32)
     })?;
     let config = args.data();
+    let domain = config.domain;
     vsdpo_data::prepare(&config, &mut |note| terminal::remark(note))?;
-    let mut outputs = Outputs::open(&args.out, args.rejected.as_deref(), json!(config))?;
-    let corpus = open(&config, &mut outputs)?;
-    let chunk = CHUNK * args.workers.unwrap_or(args.sandbox.config().workers as u64);
-    let renderer = args.renderer(config.domain)?;
-    let bar = terminal::progress("running", corpus.len());
-    let mut told = std::time::Instant::now();
-    while outputs.state.done < corpus.len() {
-        let first = outputs.state.done;
-        let rows = first..corpus.len().min(first + chunk);
-        bar.set_position(first);
-        if bar.is_hidden() && told.elapsed() > Duration::from_secs(10) {
-            told = std::time::Instant::now();
-            terminal::remark(&format!("{first} of {} rows", corpus.len()));
-        }
-        filter(&corpus, &*renderer, config.domain, rows, &mut outputs)?;
-        outputs.save()?;
-    }
+    let filter = Filter::open(config, &args.out, args.rejected.as_deref())?;
+    let renderer = args.renderer(domain)?;
+    let chunk = CHUNK * renderer.workers() as u64;
+    let total = filter.total();
+    let bar = terminal::progress("rendering", total);
+    let mut noted = Instant::now();
+    let filtered = filter.run(
+        chunk,
+        |rows, sources| {
+            failures(&*renderer, domain, sources)
+                .with_context(|| format!("cannot render rows {} to {}", rows.start(), rows.end()))
+        },
+        |done| {
+            bar.set_position(done);
+            if bar.is_hidden() && noted.elapsed() > Duration::from_secs(10) {
+                noted = Instant::now();
+                terminal::remark(&format!("{done} of {total} rows"));
+            }
+        },
+    )?;
     bar.finish_and_clear();
-    outputs.finish()?;
-    terminal::out(&summary(&outputs.state, args)?)?;
+    terminal::out(&summary(&filtered, args))?;
     Ok(Exit::Fine)
 }
 
-/// Opens the corpus. The first time, the rows that are malformed go to the rejected ones.
-fn open(config: &DataConfig, outputs: &mut Outputs) -> Result<Corpus> {
-    let fresh = !outputs.state.opened;
-    let mut failed = None;
-    let corpus = Corpus::open(config, &mut |skipped: &Skipped| {
-        if fresh && failed.is_none() {
-            failed = outputs.reject(skipped.row, None, skipped.reason.name(), &skipped.message).err();
-        }
-    })?;
-    if let Some(error) = failed {
-        return Err(error);
-    }
-    outputs.state.opened = true;
-    outputs.save()?;
-    Ok(corpus)
-}
-
-/// Draws the references of some rows and writes each row to where it belongs, in the order of the
-/// file.
-fn filter(
-    corpus: &Corpus,
-    renderer: &dyn Renderer,
-    domain: Domain,
-    rows: std::ops::Range<u64>,
-    outputs: &mut Outputs,
-) -> Result<()> {
-    let records = corpus.records(&rows.clone().collect::<Vec<u64>>())?;
-    let language = domain.default_language();
-    let source = |r: &Record| Source::new(r.reference.as_deref().unwrap_or(""), language);
-    let sources: Vec<Source> = records.iter().map(source).collect();
-    let failures = failures(renderer, domain, &sources).with_context(|| {
-        format!("cannot render rows {} to {}", corpus.number(rows.start), corpus.number(rows.end - 1))
-    })?;
-    for ((i, record), failure) in rows.zip(&records).zip(failures) {
-        let number = corpus.number(i);
-        let id = Some(record.id.as_str());
-        if record.reference.is_none() {
-            outputs.reject(number, id, "no-code", "the row has no answer")?;
-        } else if let Some(error) = failure {
-            let kind = serde_json::to_value(error.kind)?;
-            outputs.reject(number, id, kind.as_str().unwrap_or("failed"), &error.message)?;
-        } else if let Some(problem) = bad_picture(corpus, record) {
-            outputs.reject(number, id, "bad-image", &problem)?;
-        } else {
-            outputs.keep(corpus, number, record)?;
-        }
-        outputs.state.done = i + 1;
-    }
-    Ok(())
-}
-
-/// What is wrong with the first picture that cannot be read.
-fn bad_picture(corpus: &Corpus, record: &Record) -> Option<String> {
-    record.pictures.iter().find_map(|picture| match corpus.picture(picture) {
-        Ok(bytes) => decode_picture(&bytes).err(),
-        Err(error) => Some(error.to_string()),
-    })
-}
-
-fn summary(state: &State, args: &Args) -> Result<String> {
-    let rejected: u64 = state.reasons.values().sum();
+fn summary(filtered: &Filtered, args: &Args) -> String {
+    let Filtered { kept, rejected: reasons } = filtered;
+    let rejected: u64 = reasons.values().sum();
     if args.json {
-        let value = json!({"kept": state.kept, "rejected": rejected, "reasons": state.reasons});
-        return Ok(terminal::escaped_json(&value.to_string()).into_owned() + "\n");
+        let value = json!({"kept": kept, "rejected": rejected, "reasons": reasons});
+        return terminal::json_line(&value);
     }
-    let rows = state.kept + rejected;
-    let share = if rows > 0 { 100.0 * state.kept as f64 / rows as f64 } else { 0.0 };
-    let mut text = format!("kept {} of {rows} rows ({share:.1} %) in {}\n", state.kept, args.out.display());
-    for (reason, n) in &state.reasons {
+    let rows = kept + rejected;
+    let share = if rows > 0 { 100.0 * *kept as f64 / rows as f64 } else { 0.0 };
+    let mut text = format!("kept {kept} of {rows} rows ({share:.1} %) in {}\n", args.out.display());
+    for (reason, n) in reasons {
         text.push_str(&format!("{n:>8} {reason}\n"));
     }
-    Ok(terminal::clean(&text).into_owned())
+    terminal::clean(&text).into_owned()
 }

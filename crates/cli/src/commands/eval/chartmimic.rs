@@ -1,18 +1,17 @@
-//! `eval --benchmark chartmimic`: the responses of any model, scored as the benchmark does.
+//! `eval --benchmark chartmimic`: scores the responses of any model as the benchmark does.
 
-use super::{Places, beside};
-use crate::commands::Sandbox;
+use super::{Args, beside};
 use crate::commands::score::Mode;
 use crate::{Exit, terminal};
 use anyhow::{Result, bail};
-use clap::{Args, ValueEnum};
+use clap::ValueEnum;
 use std::path::PathBuf;
 use vsdpo_score::chartmimic::eval::{Answers, EvalConfig, evaluate};
 use vsdpo_score::chartmimic::{self, JudgeConfig};
 use vsdpo_score::files;
 use vsdpo_score::questions::Asked;
 
-#[derive(Args)]
+#[derive(clap::Args)]
 #[command(next_help_heading = "chartmimic")]
 #[group(skip)]
 pub struct Options {
@@ -20,10 +19,10 @@ pub struct Options {
     /// "response"}.
     #[arg(long, value_name = "FILE")]
     responses: Option<PathBuf>,
-    /// What a response is; `auto` tells completions by their shape.
+    /// The format of a response; `auto` detects it.
     #[arg(long, value_enum, default_value = "auto")]
     format: Format,
-    /// D, by which sums are divided. Default: the number of examples in the folder.
+    /// The number D that sums are divided by. Default: the number of examples in the folder.
     #[arg(long, value_name = "D")]
     total: Option<usize>,
     /// `official` gives the benchmark's own numbers, `fixed` fixes its known bugs.
@@ -33,10 +32,10 @@ pub struct Options {
     judge: Judge,
 }
 
-/// What a response is.
+/// The format of a response.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// By shape, and `idefics2` by the file's name.
+    /// By the form of the responses, and `idefics2` by the file's name.
     Auto,
     /// Text.
     Plain,
@@ -44,7 +43,7 @@ enum Format {
     Gpt,
     /// A chat completion as an object.
     Claude,
-    /// Text; without a fence, all after the first "Assistant: " is code.
+    /// Text; without a fence, everything after the first "Assistant: " is code.
     Idefics2,
 }
 
@@ -60,33 +59,33 @@ impl From<Format> for chartmimic::Format {
     }
 }
 
-#[derive(Args)]
+#[derive(clap::Args)]
 #[command(next_help_heading = "chartmimic judge (High)")]
 #[group(skip)]
 struct Judge {
-    /// An OpenAI-compatible server, such as http://127.0.0.1:8000/v1.
+    /// URL of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1.
     #[arg(long, value_name = "URL", requires = "judge_model")]
     judge_url: Option<String>,
-    /// The model that judges. Give it again for a second opinion; the first one makes the row's
-    /// High.
+    /// The model that judges. May be given several times: the first one decides the row's High,
+    /// the others are compared with it.
     #[arg(long, value_name = "MODEL", requires = "judge_url")]
     judge_model: Vec<String>,
-    /// The environment variable that holds the key.
+    /// Name of the environment variable that holds the API key.
     #[arg(long, value_name = "NAME", requires = "judge_url")]
     judge_key_env: Option<String>,
-    /// Calls at most in this run, retries included.
+    /// Maximum number of calls in this run, retries included.
     #[arg(long, value_name = "N", default_value_t = 5000)]
     judge_budget: u64,
-    /// Tries for each pair.
+    /// Maximum number of tries per pair.
     #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=50))]
     judge_tries: u32,
-    /// Seconds before the second try; each further wait is twice as long.
+    /// Seconds before the second try; doubled before each further try.
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
     judge_wait: f64,
-    /// Pairs that are judged at the same time.
+    /// Pairs that are judged in parallel.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
     judge_parallel: u16,
-    /// Seconds that a call may take.
+    /// Time limit of a call in seconds.
     #[arg(long, value_name = "SECONDS", default_value = "180", value_parser = clap::value_parser!(u64).range(1..=3600))]
     judge_timeout: u64,
 }
@@ -106,41 +105,33 @@ impl Judge {
     }
 }
 
-pub fn run(
-    args: &Options,
-    places: &Places,
-    model: Option<&Asked>,
-    sandbox: &Sandbox,
-    json: bool,
-) -> Result<Exit> {
-    let Some(data) = &places.data else { bail!("chartmimic needs --data DIR: the benchmark's folder") };
-    let (whose, answers) = match (&args.responses, model) {
-        (Some(file), None) => (file.as_path(), Answers::File(file, args.format.into())),
+pub fn run(args: &Args, model: Option<&Asked>) -> Result<Exit> {
+    let (options, places) = (&args.chartmimic, &args.places);
+    let Some(data) = &places.data else {
+        bail!("chartmimic needs its data; help: give --data DIR, the benchmark's folder")
+    };
+    let (input, answers) = match (&options.responses, model) {
+        (Some(file), None) => (file.as_path(), Answers::File(file, options.format.into())),
         (None, Some(asked)) => (asked.model, Answers::Model(asked)),
-        (Some(_), Some(_)) => bail!("--responses and --model exclude each other: who is to be scored?"),
+        (Some(_), Some(_)) => bail!("--responses and --model exclude each other; help: give one of them"),
         (None, None) => {
-            bail!("chartmimic needs --responses FILE (a model's answers) or --model DIR (to be asked)")
+            bail!("chartmimic has nothing to score; help: give --responses FILE or --model DIR")
         }
     };
-    let out = places.out.clone().unwrap_or_else(|| beside(whose));
+    let out = places.out.clone().unwrap_or_else(|| beside(input));
     let cache = files::cache_folder(places.cache.as_deref(), &out);
-    let judge = args.judge.config();
+    let judge = options.judge.config();
     let config = EvalConfig {
         data,
         answers,
-        total: args.total,
-        rules: args.mode.into(),
-        rendering: sandbox.config(),
+        total: options.total,
+        rules: options.mode.into(),
+        rendering: args.rendering(30),
         judge: judge.as_ref(),
         out: &out,
         cache: &cache,
     };
     let summary = evaluate(&config, &terminal::Terminal::default())?;
-    let text = serde_json::to_string_pretty(&summary)? + "\n";
-    terminal::out(&if json {
-        terminal::escaped_json(&text).into_owned()
-    } else {
-        chartmimic::table(&summary)
-    })?;
+    terminal::out_json_or(args.json, &summary, || chartmimic::table(&summary))?;
     summary.judge.map_or(Ok(Exit::Fine), |j| j.complete().map(|()| Exit::Fine))
 }

@@ -1,4 +1,4 @@
-//! What a project says about `lint`: `visual-sdpo.toml`, or the table `[tool.visual-sdpo]` of
+//! The project's configuration of `lint`: `visual-sdpo.toml`, or the table `[tool.visual-sdpo]` of
 //! `pyproject.toml`.
 
 use super::known;
@@ -24,9 +24,9 @@ struct Keys {
 /// The rules to report for one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
-    /// These only; empty means all.
+    /// Only these rules; empty means all.
     pub select: Vec<&'static str>,
-    /// All but these.
+    /// Not these rules.
     pub ignore: Vec<&'static str>,
 }
 
@@ -37,14 +37,14 @@ impl Rules {
     }
 }
 
-/// The configurations of folders that were asked for, each read once.
+/// The configurations of folders, each read once.
 #[derive(Default)]
 pub struct Configs {
     of_folder: HashMap<PathBuf, Rules>,
 }
 
 impl Configs {
-    /// The rules that hold for a file: those of the nearest configuration at or above its folder.
+    /// The rules for a file: those of the nearest configuration at or above its folder.
     pub fn of(&mut self, file: &Path) -> Result<Rules> {
         let here = std::path::absolute(file).with_context(|| format!("cannot find `{}`", file.display()))?;
         let folder = here.parent().unwrap_or(&here).to_owned();
@@ -63,7 +63,7 @@ impl Configs {
     }
 }
 
-/// The configuration that lies in a folder, if any does.
+/// The configuration in a folder, if it has one.
 fn in_folder(folder: &Path) -> Result<Option<Rules>> {
     let (own, python) = (folder.join("visual-sdpo.toml"), folder.join("pyproject.toml"));
     if own.is_file() {
@@ -93,7 +93,7 @@ fn keys(file: &Path, path: &[&str]) -> Result<Option<Rules>> {
         let inner = e.inner().to_string();
         let why = inner.lines().next().unwrap_or_default();
         anyhow!(
-            "`{shown}`: {}{why}; the keys are `select` and `ignore`, lists of rules",
+            "`{shown}`: {}{why}; help: the keys are `select` and `ignore`, lists of rules",
             if path.is_empty() { String::new() } else { path.join(".") + ": " }
         )
     })?;
@@ -116,7 +116,11 @@ mod tests {
         assert_eq!(of(&mut configs, "a/b/x.py").ignore, ["chart/tiny-text", "web/tiny-text"]);
         fs::write(dir.path().join("a/pyproject.toml"), "[project]\nname = \"x\"\n").unwrap();
         let mut configs = Configs::default();
-        assert_eq!(of(&mut configs, "a/b/x.py").ignore.len(), 2, "no table of ours");
+        assert_eq!(
+            of(&mut configs, "a/b/x.py").ignore.len(),
+            2,
+            "a pyproject.toml without the table is skipped"
+        );
         let table = "[tool.visual-sdpo]\nselect = [\"chart/text-overlap\"]\n";
         fs::write(dir.path().join("a/pyproject.toml"), table).unwrap();
         let rules = of(&mut Configs::default(), "a/b/x.py");
@@ -126,13 +130,13 @@ mod tests {
     #[test]
     fn a_wrong_key_is_named_with_its_file() {
         let dir = tempfile::tempdir().unwrap();
-        let said = |text: &str| {
+        let error = |text: &str| {
             fs::write(dir.path().join("visual-sdpo.toml"), text).unwrap();
             format!("{:#}", Configs::default().of(&dir.path().join("x.py")).unwrap_err())
         };
-        assert!(said("slect = []\n").contains("unknown field `slect`"));
-        assert!(said("select = \"a\"\n").contains("select"));
-        assert!(said("ignore = [\"nothing\"]\n").contains("there is no rule `nothing`"));
-        assert!(said("x = [\n").contains("line 1") || said("x = [\n").contains("line 2"));
+        assert!(error("slect = []\n").contains("unknown field `slect`"));
+        assert!(error("select = \"a\"\n").contains("select"));
+        assert!(error("ignore = [\"nothing\"]\n").contains("there is no rule `nothing`"));
+        assert!(error("x = [\n").contains("line 1") || error("x = [\n").contains("line 2"));
     }
 }

@@ -1,5 +1,5 @@
-//! `# vsdpo: ignore[rule, ...]`, in pages `<!-- vsdpo: ignore[rule, ...] -->`: a comment in the
-//! lines of a statement at fault silences its findings.
+//! `# vsdpo: ignore[rule, ...]`, in pages `<!-- vsdpo: ignore[rule, ...] -->`: a comment within the
+//! lines of a statement silences the findings of that statement.
 
 use super::known;
 use crate::commands::input::File;
@@ -12,11 +12,11 @@ use vsdpo_credit::comments;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ignore {
     line: usize,
-    /// The rules; empty means all.
+    /// The silenced rules; empty means all.
     rules: Vec<&'static str>,
 }
 
-/// The comments of a file that silence something. A rule that does not exist is remarked on.
+/// The comments of a file that silence rules. Prints a warning for a rule that does not exist.
 pub fn ignores(file: &File) -> Vec<Ignore> {
     let mut found = Vec::new();
     for (line, text) in comments(file.source.language, &file.source.text) {
@@ -31,7 +31,7 @@ pub fn ignores(file: &File) -> Vec<Ignore> {
     found
 }
 
-/// The rules that a comment names; `None` if it is no such comment.
+/// The rules that a comment names; `None` for any other comment.
 fn asked(comment: &str) -> Option<Vec<String>> {
     let inner = comment.strip_prefix("<!--").map_or(comment, |c| c.strip_suffix("-->").unwrap_or(c));
     let rest = inner.trim_start_matches('#').trim_start().strip_prefix("vsdpo:")?;
@@ -43,7 +43,7 @@ fn asked(comment: &str) -> Option<Vec<String>> {
     Some(names.split(',').map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned).collect())
 }
 
-/// Whether a finding is silenced: a statement at fault has a comment that names its rule.
+/// Whether a statement at fault has a comment that silences the rule of the finding.
 pub fn silenced(ignores: &[Ignore], defect: &Defect, checked: &Checked) -> bool {
     let named = |ignore: &&Ignore| ignore.rules.is_empty() || ignore.rules.contains(&defect.rule);
     let blamed = checked.blamed(defect);

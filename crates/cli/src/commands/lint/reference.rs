@@ -1,4 +1,4 @@
-//! `--reference`: pages compared with the page that they are to look like.
+//! `--reference`: compares pages with the page that they should reproduce.
 
 use crate::commands::input::File;
 use crate::commands::score::page_scorer;
@@ -9,20 +9,20 @@ use vsdpo_score::design2code::pair::compare;
 use vsdpo_score::design2code::scorer::{self as pages, PageScorer};
 use vsdpo_score::design2code::unscored::Unscored;
 
-/// The page that others are to look like.
+/// The page to reproduce.
 pub struct Reference {
     scorer: PageScorer,
     blocks: Vec<TextBlock>,
 }
 
 impl Reference {
-    /// Renders the reference of these files, all of which must be pages.
+    /// Renders the reference; all files must be pages.
     pub fn open(path: &Path, files: &[File], timeout: u64) -> Result<Self> {
         for file in files {
             match file.domain {
                 Domain::Web => (),
                 Domain::Chart | Domain::Slide => bail!(
-                    "--reference compares pages, and `{}` is a {}: `visual-sdpo score chartmimic` compares charts",
+                    "--reference compares pages, and `{}` is a {}; help: compare charts with `visual-sdpo score chartmimic`",
                     file.name,
                     file.domain.name()
                 ),
@@ -31,13 +31,13 @@ impl Reference {
         let name = path.display().to_string();
         let page = pages::read(path)?.map_err(|e| unscored(&name, &e))?;
         let scorer = page_scorer(timeout, None, None)?;
-        // Cleaned like the pages that it is compared with: unlike the benchmark's references, this
-        // one may be a part of a page.
+        // Cleaned like the other pages, because unlike the benchmark's references this one may be a
+        // fragment of a page.
         let blocks = scorer.blocks(&page)?.map_err(|e| unscored(&name, &e))?;
         Ok(Self { scorer, blocks })
     }
 
-    /// A file compared with the reference.
+    /// Compares a file with the reference.
     pub fn compare(&self, file: &File) -> Result<Comparison> {
         let blocks = self.scorer.blocks(&file.source)?.map_err(|e| unscored(&file.name, &e))?;
         Ok(Comparison::Web(compare(blocks, self.blocks.clone()).comparison))

@@ -1,23 +1,21 @@
 //! `score design2code`: the automatic metrics of a pair of pages, or of many.
 
-use super::many;
-use super::page_scorer;
-use crate::commands::source;
+use super::{page_scorer, pairs};
 use crate::{Exit, terminal};
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::Parser;
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use vsdpo_score::design2code::print::{as_json, error};
-use vsdpo_score::design2code::scorer::{self as pages, PageScorer, Scored};
+use vsdpo_score::design2code::print::{as_json, error, table};
+use vsdpo_score::design2code::scorer::{self as pages, PageScorer};
 use vsdpo_score::design2code::unscored::Unscored;
 
-/// Score a page by Design2Code's metrics: block match, text, position, colour, and CLIP where
+/// Score a page by Design2Code's metrics: block match, text, position, colour, and CLIP if its
 /// weights are given.
 ///
-/// The candidate is cleaned as the benchmark does; neither file is changed. Pages are drawn by
-/// Chromium without a network; pictures beside them are shown.
+/// The candidate is cleaned as the benchmark does; neither file is changed. Pages are rendered by
+/// Chromium without a network; they may use the pictures beside them.
 ///
 /// Examples: visual-sdpo score design2code candidate.html reference.html --clip
 /// models/clip-vit-base-patch32; visual-sdpo score design2code --pairs pairs.jsonl
@@ -26,23 +24,24 @@ pub struct Args {
     /// The predicted page.
     #[arg(required_unless_present = "pairs", conflicts_with = "pairs")]
     cand: Option<PathBuf>,
-    /// The page that was to be reproduced.
+    /// The page to reproduce.
     #[arg(required_unless_present = "pairs", conflicts_with = "pairs")]
     reference: Option<PathBuf>,
     /// Folder of openai/clip-vit-base-patch32 in safetensors form.
     #[arg(long, value_name = "DIR")]
     clip: Option<PathBuf>,
-    /// Print one JSON object.
+    /// Print the result as one JSON object.
     #[arg(long)]
     json: bool,
-    /// Score many: lines of {"cand": PATH, "ref": PATH}, paths from the file's folder. Prints a
-    /// JSON line for each, in the same order; a pair that cannot be scored has an `error`.
+    /// Score many pairs: lines of {"cand": PATH, "ref": PATH}, with paths relative to this file.
+    /// Prints one JSON line per pair, in the same order; a pair that cannot be scored has an
+    /// `error`.
     #[arg(long, value_name = "FILE.jsonl")]
     pairs: Option<PathBuf>,
-    /// Where the text blocks of references are kept for later runs.
+    /// Folder that keeps the text blocks of references for later runs.
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
-    /// Seconds that a screenshot may take, as in the benchmark.
+    /// Time limit of a screenshot in seconds; the default is the benchmark's.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
 }
@@ -51,27 +50,21 @@ pub fn run(args: &Args) -> Result<Exit> {
     let pairs = match (&args.pairs, &args.cand, &args.reference) {
         (Some(list), ..) => read(list)?,
         (None, Some(cand), Some(reference)) => vec![(cand.clone(), reference.clone())],
-        _ => bail!("give CAND and REF, or --pairs FILE.jsonl"),
+        _ => bail!("no pair is given; help: give CAND and REF, or --pairs FILE.jsonl"),
     };
     let scorer = page_scorer(args.timeout, args.clip.as_deref(), args.cache.as_deref())?;
     if args.pairs.is_some() {
-        let line = |i: usize| Ok(line(&scorer, &pairs[i])?.to_string());
-        many::print_lines(pairs.len(), scorer.workers(), line)?;
+        pairs::print_lines(pairs.len(), scorer.workers(), |i| line(&scorer, &pairs[i]))?;
         return Ok(Exit::Fine);
     }
     let (cand, reference) = &pairs[0];
     let scored = scorer.score(&pages::read(cand)?, &pages::read(reference)?)?;
     let scored = scored.map_err(|unscored| anyhow!(unscored.why))?;
-    let text = if args.json {
-        terminal::escaped_json(&(serde_json::to_string_pretty(&as_json(&scored))? + "\n")).into_owned()
-    } else {
-        table(&scored)
-    };
-    terminal::out(&text)?;
+    terminal::out_json_or(args.json, &as_json(&scored), || table(&scored))?;
     Ok(Exit::Fine)
 }
 
-/// The line of a pair; a pair that cannot be scored is no reason to end.
+/// The line of a pair. A pair that cannot be scored is a line with an `error`.
 fn line(scorer: &PageScorer, (cand, reference): &(PathBuf, PathBuf)) -> Result<Value> {
     let sources = pages::read(cand).and_then(|cand| Ok((cand, pages::read(reference)?)));
     Ok(match sources {
@@ -89,66 +82,9 @@ struct Line {
     r#ref: PathBuf,
 }
 
-/// The pairs of a JSONL file.
+/// The paths of a list of pairs.
 fn read(list: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
-    let shown = list.display();
-    let bytes = std::fs::read(list).with_context(|| format!("cannot read `{shown}`"))?;
-    let text = source::utf8(&shown.to_string(), bytes)?;
     let folder = list.parent().unwrap_or(Path::new(""));
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let pair = |(i, line): (usize, &str)| {
-        let line: Line = serde_json::from_str(line).map_err(|e| {
-            anyhow!("`{shown}` line {}: {e}: write {{\"cand\": PATH, \"ref\": PATH}} on each line", i + 1)
-        })?;
-        Ok((folder.join(line.cand), folder.join(line.r#ref)))
-    };
-    let pairs: Vec<_> = lines.map(pair).collect::<Result<_>>()?;
-    if pairs.is_empty() {
-        bail!("`{shown}` names no pairs: write {{\"cand\": PATH, \"ref\": PATH}} on each line");
-    }
-    Ok(pairs)
-}
-
-fn table(scored: &Scored) -> String {
-    let s = &scored.scores;
-    let mut text = String::new();
-    let rows =
-        [("block match", s.block_match), ("text", s.text), ("position", s.position), ("color", s.color)];
-    for (name, value) in rows {
-        text.push_str(&format!("{name:22} {value:.4}\n"));
-    }
-    match scored.clip {
-        Ok(clip) => {
-            text.push_str(&format!("{:22} {clip:.4}\n{:22} {:.4}\n", "clip", "overall", s.overall(clip)));
-        }
-        Err(why) => {
-            let without = s.overall(0.0);
-            text.push_str(&format!(
-                "{:22} not judged: {why}\n{:22} {without:.4}\n",
-                "clip", "overall without clip"
-            ));
-        }
-    }
-    let (cand, reference) = (scored.blocks.cand, scored.blocks.r#ref);
-    text.push_str(&format!(
-        "{:22} {cand} of the candidate, {reference} of the reference, {} matched\n",
-        "text blocks", scored.matched
-    ));
-    let sides = [("candidate", cand, &scored.unmet.cand), ("reference", reference, &scored.unmet.r#ref)];
-    for (side, blocks, urls) in sides {
-        // A page may show texts and have none for the metric (docs/specs/design2code.md, 6 and 7).
-        if blocks == 0 {
-            text.push_str(&format!(
-                "note: the metric finds no text on the {side}: it sees that of <body> whose colour it can set; so all is 0\n"
-            ));
-        }
-        for url in urls {
-            text.push_str(&terminal::clean_line(&format!("note: the {side} did not get {url}")));
-            text.push('\n');
-        }
-    }
-    if scored.retried > 0 {
-        text.push_str(&format!("note: {} screenshots failed and were taken again\n", scored.retried));
-    }
-    text
+    let lines = pairs::read::<Line>(list, "{\"cand\": PATH, \"ref\": PATH}")?;
+    Ok(lines.into_iter().map(|(_, line)| (folder.join(line.cand), folder.join(line.r#ref))).collect())
 }

@@ -1,8 +1,8 @@
-//! A model's own answers to a benchmark's pictures, as lines of `{"name", "response"}` with a key
-//! beside: what decides an answer. A line is believed on the next run if its key still says the
-//! same.
+//! A policy's answers to the questions of a benchmark, as lines of `{"name", "response", "key"}`.
+//! The key is a hash of everything that decides the answer: the next run reuses the lines whose key
+//! is unchanged.
 
-use crate::terminal;
+use crate::context::student_prompt;
 use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,16 +14,21 @@ use vsdpo_data::decode_picture;
 use vsdpo_policy::{Policy, SampleConfig};
 use vsdpo_score::files::{folder_identity, hash, hash_bytes, make_folder, retain_lines};
 use vsdpo_score::questions::{Question, Questions};
-use vsdpo_train::context::student_prompt;
+use vsdpo_score::report::Reporter;
 
-/// Pictures answered at a time: what an interruption costs at most.
+/// Questions answered in one batch: an interruption loses at most these answers.
 const BLOCK: usize = 8;
 
-/// Who answers, and how.
+/// The model that answers, and how it samples.
 pub struct Answerer<'a> {
+    /// A Hugging Face folder.
     pub model: &'a Path,
+    /// Sampling of the answers.
     pub sampling: SampleConfig,
+    /// Seed of the first block; block `k` uses `seed + k * 8`.
     pub seed: u64,
+    /// Shows notes and progress.
+    pub reporter: &'a dyn Reporter,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -33,7 +38,12 @@ struct Line {
     key: String,
 }
 
-/// Asks for what `responses.jsonl` in `out` does not hold yet; gives the file.
+/// Answers the questions whose answers `out/responses.jsonl` does not hold yet, and returns that
+/// file. The model is loaded only if an answer is missing.
+///
+/// # Errors
+/// Returns an error if the model cannot be loaded, a question cannot be read or the file cannot be
+/// written.
 pub fn answer(asked: &Answerer, questions: &Questions, out: &Path) -> Result<PathBuf> {
     make_folder(out)?;
     let path = out.join("responses.jsonl");
@@ -49,13 +59,13 @@ pub fn answer(asked: &Answerer, questions: &Questions, out: &Path) -> Result<Pat
     if left == 0 {
         return Ok(path);
     }
-    let bar = terminal::progress("answering", left as u64);
+    asked.reporter.begin("answering", left as u64);
     let policy = Policy::load(asked.model)?;
     let mut file = OpenOptions::new().append(true).create(true).open(&path).with_context(|| cannot(&path))?;
     let (mut first, mut cut) = (0, 0);
     for block in wanted.chunks(BLOCK) {
         if block.iter().any(open) {
-            // The whole block, so that its random draws do not depend on what was known.
+            // Always the whole block, so that its random draws do not depend on the known answers.
             let prompt = |i: usize| Ok(policy.encode(&student_prompt(&task((questions.get)(i)?)?))?);
             let prompts = (first..first + block.len()).map(prompt).collect::<Result<Vec<_>>>()?;
             let seed = asked.seed.wrapping_add(first as u64);
@@ -65,23 +75,22 @@ pub fn answer(asked: &Answerer, questions: &Questions, out: &Path) -> Result<Pat
                 cut += usize::from(!answer.finished);
                 let line = Line { name: name.clone(), response: answer.text, key: key.clone() };
                 lines.push_str(&(serde_json::to_string(&line)? + "\n"));
-                bar.inc(1);
+                asked.reporter.advance();
             }
             file.write_all(lines.as_bytes()).with_context(|| cannot(&path))?;
         }
         first += block.len();
     }
-    bar.finish_and_clear();
+    asked.reporter.end();
     if cut > 0 {
         let limit = asked.sampling.max_completion_tokens;
-        terminal::remark(&format!(
-            "note: {cut} answers were cut after {limit} tokens; --max-tokens gives more room"
-        ));
+        let help = "raise the limit with --max-tokens";
+        asked.reporter.note(&format!("note: {cut} answers were cut after {limit} tokens; help: {help}"));
     }
     Ok(path)
 }
 
-/// A question as the policy is asked in training.
+/// The question as a task, so that the prompt is the one of training.
 fn task(question: Question) -> Result<Task> {
     let images = question.pictures.iter().map(|bytes| {
         decode_picture(bytes).map_err(|why| anyhow!("the picture of `{}`: {why}", question.name))
@@ -92,21 +101,21 @@ fn task(question: Question) -> Result<Task> {
     Ok(Task { id, prompt, images, ..Task::unspecified(question.domain, language) })
 }
 
-/// Names the model and the settings.
+/// Identifies the model and the settings of sampling.
 fn identity(asked: &Answerer) -> Result<String> {
     let s = &asked.sampling;
     let settings = format!("{} {} {} {}", s.temperature, s.top_p, s.max_completion_tokens, asked.seed);
     Ok(hash(&[&folder_identity(asked.model)?, &settings]))
 }
 
-/// What decides an answer.
+/// A hash of everything that decides an answer.
 fn key(identity: &str, question: &Question) -> String {
     let mut parts = vec![identity.as_bytes(), question.name.as_bytes(), question.prompt.as_bytes()];
     parts.extend(question.pictures.iter().map(Vec::as_slice));
     hash_bytes(&parts)
 }
 
-/// Names of the lines that still hold; the others are taken out of the file.
+/// The names of the lines with the right key; all other lines are deleted from the file.
 fn kept(path: &Path, keys: &BTreeMap<&str, &str>) -> Result<BTreeSet<String>> {
     let mut known = BTreeSet::new();
     retain_lines(path, |line| {

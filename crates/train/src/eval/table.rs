@@ -1,0 +1,38 @@
+//! An evaluation as a table for people.
+
+use super::{Arm, Estimate, EvalReport};
+
+/// The report as a table: one row per arm.
+pub fn table(report: &EvalReport) -> String {
+    let wide = report.arms.iter().map(|a| a.arm.len()).max().unwrap_or(0);
+    let axes: Vec<&String> = report.arms.first().map_or(Vec::new(), |a| a.axes.keys().collect());
+    let mut text = format!(
+        "{}, {} tasks, temperature {}, seed {}; share of tasks in %, [95 % interval]\n{:wide$}  {:16} {:16} {:18}",
+        report.benchmark,
+        report.student().tasks,
+        report.temperature,
+        report.seed,
+        "",
+        "executes",
+        "defect-free",
+        "reward"
+    );
+    axes.iter().for_each(|axis| text.push_str(&format!(" {axis:>9}")));
+    text.push('\n');
+    for arm in &report.arms {
+        text.push_str(&row(arm, wide));
+    }
+    text
+}
+
+fn row(arm: &Arm, wide: usize) -> String {
+    let share = |e: &Estimate| {
+        let [mean, low, high] = [e.mean, e.low, e.high].map(|v| 100.0 * v);
+        format!("{mean:5.1} [{low:.0}, {high:.0}]")
+    };
+    let reward = format!("{:.3} [{:.2}, {:.2}]", arm.reward.mean, arm.reward.low, arm.reward.high);
+    let mut text =
+        format!("{:wide$}  {:16} {:16} {:18}", arm.arm, share(&arm.exec), share(&arm.defect_free), reward);
+    arm.axes.values().for_each(|e| text.push_str(&format!(" {:9.1}", 100.0 * e.mean)));
+    text + "\n"
+}
