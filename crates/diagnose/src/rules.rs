@@ -43,14 +43,31 @@ impl Rule {
     }
 }
 
-/// The rules of a domain, in the order of its axes, then those without; empty for a domain without
-/// rules yet.
-pub fn rules(domain: Domain) -> &'static [Rule] {
+/// The rules and axes of one domain.
+pub(crate) struct Tables {
+    /// In the order of `axes`, then the rules without an axis.
+    pub rules: &'static [Rule],
+    /// Rules that need a reference, which a scene does not hold.
+    pub reference_rules: &'static [Rule],
+    /// In the order of rubrics.
+    pub axes: &'static [Axis],
+    /// The further axes of a render that is compared with a reference, in the order of rubrics.
+    pub reference_axes: &'static [Axis],
+}
+
+/// The one place that maps a domain to its rules.
+fn tables(domain: Domain) -> &'static Tables {
+    const NONE: Tables = Tables { rules: &[], reference_rules: &[], axes: &[], reference_axes: &[] };
     match domain {
-        Domain::Chart => &chart::RULES,
-        Domain::Web => &web::RULES,
-        Domain::Slide => &[],
+        Domain::Chart => &chart::TABLES,
+        Domain::Web => &web::TABLES,
+        Domain::Slide => &NONE,
     }
+}
+
+/// The rules of a domain, in the order of its axes, then those without an axis.
+pub fn rules(domain: Domain) -> &'static [Rule] {
+    tables(domain).rules
 }
 
 /// The rules of every domain that need no reference.
@@ -60,29 +77,17 @@ pub fn all_rules() -> impl Iterator<Item = &'static Rule> {
 
 /// The rules of a domain that need a reference.
 pub fn reference_rules(domain: Domain) -> &'static [Rule] {
-    match domain {
-        Domain::Chart | Domain::Slide => &[],
-        Domain::Web => &web::REFERENCE_RULES,
-    }
+    tables(domain).reference_rules
 }
 
-/// The axes of a domain that need no reference, in the order of rubrics; empty for a domain without
-/// rules yet.
+/// The axes of a domain that need no reference, in the order of rubrics.
 pub fn axes(domain: Domain) -> &'static [Axis] {
-    match domain {
-        Domain::Chart => &chart::AXES,
-        Domain::Web => &web::AXES,
-        Domain::Slide => &[],
-    }
+    tables(domain).axes
 }
 
 /// The further axes of a render that is compared with a reference, in the order of rubrics.
 pub fn reference_axes(domain: Domain) -> &'static [Axis] {
-    match domain {
-        Domain::Chart => &chart::REFERENCE_AXES,
-        Domain::Web => &web::REFERENCE_AXES,
-        Domain::Slide => &[],
-    }
+    tables(domain).reference_axes
 }
 
 /// What a rule finds in a scene.

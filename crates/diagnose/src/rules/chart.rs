@@ -16,7 +16,7 @@ mod tick_crowding;
 mod tiny_text;
 mod unreadable_colors;
 
-use super::{Rule, RuleResult, defect};
+use super::{Rule, RuleResult, Tables, defect};
 use vsdpo_artifact::{Axis, Domain};
 
 const fn axis(name: &'static str) -> Axis {
@@ -48,10 +48,14 @@ const COLOR: Axis = axis("color");
 const VISUAL: Axis = axis("visual");
 
 /// The axes that need no reference, in the order of rubrics; each has one rule.
-pub(crate) static AXES: [Axis; 6] = [CONTENT, OVERLAP, LEGEND, CLIPPING, TICKS, CONTRAST];
+static AXES: [Axis; 6] = [CONTENT, OVERLAP, LEGEND, CLIPPING, TICKS, CONTRAST];
 
 /// The axes of a render that is compared with a reference, in the order of rubrics.
-pub(crate) static REFERENCE_AXES: [Axis; 5] = [TEXT, LAYOUT, CHART_TYPE, COLOR, VISUAL];
+static REFERENCE_AXES: [Axis; 5] = [TEXT, LAYOUT, CHART_TYPE, COLOR, VISUAL];
+
+/// The rules and axes of this domain.
+pub(super) static TABLES: Tables =
+    Tables { rules: &RULES, reference_rules: &[], axes: &AXES, reference_axes: &REFERENCE_AXES };
 
 /// The table entry of the rule in module `$module`, with the axis that it scores.
 macro_rules! rule {
@@ -73,7 +77,7 @@ macro_rules! rule {
     };
 }
 
-pub(super) static RULES: [Rule; 12] = [
+static RULES: [Rule; 12] = [
     rule!(missing_content, "missing-content", CONTENT),
     rule!(text_overlap, "text-overlap", OVERLAP),
     rule!(legend_covers_data, "legend-covers-data", LEGEND),

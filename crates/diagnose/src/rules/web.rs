@@ -14,7 +14,7 @@ mod text_clipped;
 mod tiny_text;
 mod visible;
 
-use super::{Rule, RuleResult, defect};
+use super::{Rule, RuleResult, Tables, defect};
 use vsdpo_artifact::{Axis, Domain};
 
 const fn axis(name: &'static str) -> Axis {
@@ -46,10 +46,14 @@ const COLOR: Axis = axis("color");
 const CLIP: Axis = axis("clip");
 
 /// The axes that need no reference, in the order of rubrics; each has one rule.
-pub(crate) static AXES: [Axis; 6] = [CONTENT, OVERLAP, CLIPPING, OVERFLOW, CONTRAST, ALIGNMENT];
+static AXES: [Axis; 6] = [CONTENT, OVERLAP, CLIPPING, OVERFLOW, CONTRAST, ALIGNMENT];
 
 /// The axes of a render that is compared with a reference, in the order of rubrics.
-pub(crate) static REFERENCE_AXES: [Axis; 5] = [BLOCK_MATCH, TEXT, POSITION, COLOR, CLIP];
+static REFERENCE_AXES: [Axis; 5] = [BLOCK_MATCH, TEXT, POSITION, COLOR, CLIP];
+
+/// The rules and axes of this domain.
+pub(super) static TABLES: Tables =
+    Tables { rules: &RULES, reference_rules: &REFERENCE_RULES, axes: &AXES, reference_axes: &REFERENCE_AXES };
 
 /// The table entry of the rule in module `$module`, with the axis that it scores.
 macro_rules! rule {
@@ -71,7 +75,7 @@ macro_rules! rule {
     };
 }
 
-pub(super) static RULES: [Rule; 10] = [
+static RULES: [Rule; 10] = [
     rule!(missing_content, "missing-content", CONTENT),
     rule!(overlap, "overlap", OVERLAP),
     rule!(text_clipped, "text-clipped", CLIPPING),
@@ -98,7 +102,7 @@ macro_rules! reference_rule {
     };
 }
 
-pub(super) static REFERENCE_RULES: [Rule; 4] = [
+static REFERENCE_RULES: [Rule; 4] = [
     reference_rule!("missing-block", "missing_block.md", "a text of the reference has no counterpart", &[]),
     reference_rule!("extra-block", "extra_block.md", "a text has no counterpart in the reference", &[]),
     reference_rule!(
