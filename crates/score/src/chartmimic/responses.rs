@@ -118,7 +118,7 @@ impl Responses {
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             bail!(
                 "`{shown}` answers charts that `{}` does not hold: {names}{more}; help: give the folder that the \
-                 model was asked from, or remove these lines",
+                 model was asked from, or take these lines out",
                 data.folder.display()
             );
         }
