@@ -1,6 +1,8 @@
-//! The statistics that evaluations share: means with bootstrap intervals, and how far two judges
-//! agree. It knows nothing of models or charts, so that the build without tensors reports the same
-//! intervals.
+//! The statistics that evaluations share: means with bootstrap intervals, the agreement of two
+//! raters, and precision and recall. The crate depends on no model, so that the build without
+//! tensors reports the same intervals.
+
+pub mod detection;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -20,8 +22,8 @@ pub struct Estimate {
     pub high: f64,
 }
 
-/// The mean of `values` with a percentile bootstrap interval over them. Of no values, everything is
-/// NaN-free 0.
+/// The mean of `values` with a percentile bootstrap interval over them. Returns zeros for an empty
+/// slice.
 pub fn bootstrap(values: &[f64], seed: u64) -> Estimate {
     if values.is_empty() {
         return Estimate { mean: 0.0, low: 0.0, high: 0.0 };

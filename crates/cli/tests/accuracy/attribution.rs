@@ -61,7 +61,7 @@ fn present<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Option<usize
 }
 
 impl Choice {
-    /// The elements that it selects, by position.
+    /// The positions of the elements that it selects.
     fn of(&self, elements: &[Element]) -> Vec<usize> {
         let axes: Vec<u32> = elements.iter().filter(|e| e.kind == ElementKind::Axes).map(|e| e.id).collect();
         let hit = |e: &Element| {
@@ -79,10 +79,10 @@ impl Choice {
     }
 }
 
-/// (right, all) of a class of elements.
+/// (right, all) for each class of elements.
 type Counts = BTreeMap<String, (usize, usize)>;
 
-/// What the goals are set for.
+/// The classes that have goals.
 fn class(kind: ElementKind) -> &'static str {
     use ElementKind::*;
     match kind {
@@ -93,7 +93,7 @@ fn class(kind: ElementKind) -> &'static str {
 }
 
 #[test]
-fn elements_lead_to_their_statements() {
+fn elements_are_attributed_to_the_labelled_statements() {
     let scripts = scripts(&fixtures("attribution"));
     assert!(scripts.len() >= 60);
     let mut kinds = Counts::new();
@@ -117,9 +117,8 @@ fn elements_lead_to_their_statements() {
                 let kind = serde_json::to_value(elements[i].kind).unwrap().as_str().unwrap().to_owned();
                 if !right {
                     let name = path.file_name().unwrap().to_string_lossy();
-                    let said = found.map_or("nothing".to_string(), |(line, _)| format!("line {line}"));
-                    *wrong.entry(format!("{name}: {kind}: {said}, not line {}", entry.line)).or_default() +=
-                        1;
+                    let got = found.map_or("nothing".to_string(), |(line, _)| format!("line {line}"));
+                    *wrong.entry(format!("{name}: {kind}: {got}, not line {}", entry.line)).or_default() += 1;
                 }
                 for (counts, key) in [(&mut kinds, kind), (&mut classes, class(elements[i].kind).to_owned())]
                 {
@@ -142,7 +141,7 @@ fn elements_lead_to_their_statements() {
     assert!(share("ticks, grid, spines") >= 0.90);
 }
 
-/// Line and column, from 1, of the statement that answers for an element.
+/// Line and column, from 1, of the statement that drew an element.
 fn place(source: &str, statements: &[Statement], element: &Element) -> Option<(usize, usize)> {
     let statement = &statements[smallest_around(statements, *element.stack.first()?)?];
     let line_start = source[..statement.span.start].rfind('\n').map_or(0, |i| i + 1);

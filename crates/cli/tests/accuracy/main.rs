@@ -1,6 +1,5 @@
-//! How often `lint` is right, against labels that people made by hand: `fixtures/attribution`
-//! (which statement answers for which element) and `fixtures/lint` (which rules find something in
-//! which picture).
+//! The accuracy of `lint` against labels made by hand: `fixtures/attribution` (the statement that
+//! drew each element) and `fixtures/lint` (the rules that find a defect in each picture).
 //!
 //! `cargo test --release --workspace --test accuracy -- --nocapture` prints the tables of
 //! `docs/accuracy.md`.
@@ -30,13 +29,13 @@ fn scripts(folder: &Path) -> Vec<(PathBuf, String)> {
 fn render(scripts: &[(PathBuf, String)]) -> Vec<Outcome> {
     let config = RenderConfig { timeout: std::time::Duration::from_secs(60), ..RenderConfig::default() };
     let renderer = open(Domain::Chart, Language::Python, config)
-        .unwrap_or_else(|e| panic!("these tests render for real: {e}"));
+        .unwrap_or_else(|e| panic!("these tests need the renderer: {e}"));
     let sources: Vec<Source> =
         scripts.iter().map(|(_, source)| Source::new(source, Language::Python)).collect();
     let outcomes = renderer.render_all(&sources).unwrap();
     for ((path, _), outcome) in scripts.iter().zip(&outcomes) {
         if let Outcome::Failed { error } = outcome {
-            panic!("{} does not run: {}", path.display(), error.message);
+            panic!("{} fails: {}", path.display(), error.message);
         }
     }
     outcomes

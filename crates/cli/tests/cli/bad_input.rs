@@ -1,4 +1,4 @@
-//! Bad input ends with 2 and one line that says what, where, and the help.
+//! Bad input exits with 2 and one line that names the problem, the place and the help.
 
 use crate::common::{assert_one_line, binary, chart, run};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
 #[test]
-fn files_that_are_no_scripts() {
+fn unreadable_scripts_are_errors() {
     let dir = tempfile::tempdir().unwrap();
     let file = |name: &str, bytes: &[u8]| {
         let path = dir.path().join(name);
@@ -21,22 +21,22 @@ fn files_that_are_no_scripts() {
     check(&file("empty.py", b" \n"), &["empty.py", "is empty"]);
     check(&file("page.svg", b"<p>"), &["page.svg", "neither a chart script nor a page", ".html"]);
     check(&file("empty.html", b""), &["empty.html", "is empty", "or a page"]);
-    check("/dev/zero", &["/dev/zero", "no regular file"]);
+    check("/dev/zero", &["/dev/zero", "not a regular file"]);
     check(&file("evil\x1b[2J.py", b"\xff"), &["not UTF-8"]);
 }
 
 #[test]
-fn rules_and_runs_that_do_not_exist() {
+fn unknown_rules_and_runs_are_errors() {
     let chart = chart("clean.py");
     assert_one_line(&run(&["lint", &chart, "--select", "pretty"]), &["no rule `pretty`", "explain"]);
     assert_one_line(&run(&["explain", "chart/nope"]), &["no rule `chart/nope`"]);
-    assert_one_line(&run(&["report", "no-such-run"]), &["`no-such-run` is no folder"]);
+    assert_one_line(&run(&["report", "no-such-run"]), &["`no-such-run` is not a folder"]);
     let dir = tempfile::tempdir().unwrap();
     assert_one_line(&run(&["report", dir.path().to_str().unwrap()]), &["metrics.jsonl", "run folder"]);
 }
 
 #[test]
-fn no_python() {
+fn a_missing_python_environment_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let lint = |home: &std::path::Path| {
         binary().args(["lint", &chart("clean.py")]).env("VSDPO_HOME", home).output().unwrap()
@@ -44,9 +44,9 @@ fn no_python() {
     assert_one_line(&lint(dir.path()), &[".venv/bin/python is missing", "cargo xtask setup", "VSDPO_HOME"]);
 }
 
-/// A kernel without landlock, played by a filter that answers ENOSYS.
+/// A seccomp filter that answers ENOSYS simulates a kernel without landlock.
 #[test]
-fn no_sandbox() {
+fn a_kernel_without_landlock_is_an_error() {
     let rules = [(libc::SYS_landlock_create_ruleset, vec![])].into_iter().collect();
     let refuse = SeccompAction::Errno(libc::ENOSYS as u32);
     let arch = std::env::consts::ARCH.try_into().unwrap();
@@ -63,7 +63,7 @@ fn no_sandbox() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_error() {
+fn a_closed_pipe_is_no_error() {
     let mut child = binary().args(["explain"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::fs;
 
 #[test]
-fn rows_that_run_are_kept_and_read_back() {
+fn rows_that_run_are_kept_and_an_interrupted_filter_resumes() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let row = |code: &str| json!({"prompt": "Draw.", "completion": code}).to_string();
@@ -43,7 +43,7 @@ fn rows_that_run_are_kept_and_read_back() {
     assert!(why.contains("ZeroDivisionError") && why.contains("\"row\":3"), "{why}");
     assert_one_line(&filter(), &["kept.jsonl", "exists already"]);
 
-    // As an interruption after the first row leaves it: the files ran ahead of the state.
+    // The state after the first row, with outputs that contain more rows than the state.
     let first = kept.find('\n').unwrap() + 1;
     let (path_in, domain) = (path("train.jsonl"), "chart");
     let job = json!({"type": "jsonl", "path": path_in, "domain": domain, "split": "train", "limit": 0});
@@ -62,7 +62,7 @@ fn rows_that_run_are_kept_and_read_back() {
 }
 
 #[test]
-fn pages_that_can_be_drawn_are_kept() {
+fn pages_with_a_readable_picture_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     fs::create_dir(path("pages")).unwrap();
@@ -87,7 +87,7 @@ fn pages_that_can_be_drawn_are_kept() {
 }
 
 #[test]
-fn corpora_that_cannot_be_filtered() {
+fn unknown_corpora_are_errors() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("kept.jsonl").to_str().unwrap().to_owned();
     let filter =

@@ -1,4 +1,4 @@
-//! `score design2code` from files to numbers, with the real browser.
+//! `score design2code` from files to printed scores, with the real browser.
 
 use crate::common::{assert_one_line, binary};
 use serde_json::{Value, json};
@@ -11,9 +11,9 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/design2code").canonicalize().unwrap()
 }
 
-/// The fixtures' numbers come from the same build of Chromium; another one may differ by 0.02.
+/// The expected scores come from one build of Chromium; another build may differ by 0.02.
 #[test]
-fn pairs_have_the_benchmarks_numbers() {
+fn fixtures_have_the_scores_of_the_official_evaluator() {
     let cases = ["01", "07", "14", "18", "25"];
     let folder = tempfile::tempdir().unwrap();
     let line = |case: &&str| {
@@ -57,9 +57,9 @@ fn a_page_that_cannot_be_scored_is_an_error_and_not_a_zero() {
     assert_one_line(&output, &["line 1", "\"ref\""]);
 }
 
-/// Each bad pair is one line with its reason, in its place, and costs no other pair its scores.
+/// A pair that cannot be scored is a line with its error, and the other pairs keep their scores.
 #[test]
-fn bad_pairs_among_good_ones_keep_their_places() {
+fn pairs_that_cannot_be_scored_keep_their_place_in_the_output() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
     write("a.html", b"<body><p>the first of some texts</p></body>");
@@ -104,9 +104,9 @@ fn bad_pairs_among_good_ones_keep_their_places() {
     }
 }
 
-/// Equal pages get 0 if the metric sees no text on them: the reader is told why.
+/// Identical pages get 0 if the metric finds no text on them, and a note explains it.
 #[test]
-fn a_page_whose_text_the_metric_cannot_see_is_told() {
+fn a_note_explains_a_page_without_text_for_the_metric() {
     let folder = tempfile::tempdir().unwrap();
     let page = folder.path().join("page.html");
     fs::write(&page, "<p>text without a body").unwrap();
@@ -116,10 +116,9 @@ fn a_page_whose_text_the_metric_cannot_see_is_told() {
     assert!(out.contains("finds no text on the reference") && !out.contains("on the candidate:"), "{out}");
 }
 
-/// The page's script never ends until it is replaced, which is while the first screenshot waits for
-/// it.
+/// The script of the page runs forever. The test replaces it while the first screenshot waits.
 #[test]
-fn a_screenshot_that_fails_once_is_taken_again_in_a_fresh_browser() {
+fn a_failed_screenshot_is_retried_in_a_new_browser() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     fs::write(path("page.html"), "<html><body><p>text</p><script src='run.js'></script></body></html>")
@@ -130,9 +129,9 @@ fn a_screenshot_that_fails_once_is_taken_again_in_a_fresh_browser() {
     command.args(["score", "design2code", "--json", "--timeout", "10"]);
     let mut child =
         command.arg(path("page.html")).arg(path("ref.html")).stdout(Stdio::piped()).spawn().unwrap();
-    // No process of a browser is busy for seconds but that of a page that does not end.
+    // Only the process of a page that runs forever is busy for seconds.
     while busiest(child.id()) < 3 * TICKS {
-        assert!(child.try_wait().unwrap().is_none(), "it ended before its page was busy");
+        assert!(child.try_wait().unwrap().is_none(), "the command ended before its page was busy");
         std::thread::sleep(Duration::from_millis(20));
     }
     fs::write(path("run.js"), "1").unwrap();
@@ -141,16 +140,16 @@ fn a_screenshot_that_fails_once_is_taken_again_in_a_fresh_browser() {
     assert_eq!((&json["retried"], &json["text"]), (&json!(1), &json!(1.0)), "{json}");
 }
 
-/// Parts of a second in which the kernel counts.
+/// Clock ticks per second of the kernel's process times.
 const TICKS: u64 = 100;
 
-/// The most that a process, or one that it started, has computed by itself.
+/// The largest CPU time, in ticks, of a process and the processes that it started.
 fn busiest(pid: u32) -> u64 {
     let read = |file: String| fs::read_to_string(file).unwrap_or_default();
     let stat = read(format!("/proc/{pid}/stat"));
     let mut after_name = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
     let own = after_name.nth(11).and_then(|ticks| ticks.parse().ok()).unwrap_or(0);
-    // Every thread has a list of the processes that it started.
+    // The kernel lists the children of each thread separately.
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let started: String =
         tasks.map(|task| read(format!("{}/children", task.path().display())) + " ").collect();

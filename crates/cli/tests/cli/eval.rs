@@ -1,5 +1,5 @@
-//! `eval --benchmark chartmimic` from folders of pairs to the row of the table, and its judge
-//! against a server of our own.
+//! `eval --benchmark chartmimic` from a folder of pairs to the row of the table, with a local
+//! server as its judge.
 
 use crate::common::{assert_one_line, binary};
 use crate::stub::Stub;
@@ -17,7 +17,7 @@ fn fixture(id: &str, file: &str) -> String {
     fs::read_to_string(folder.join(id).join(file)).unwrap()
 }
 
-/// A benchmark's folder, the responses, and where results go.
+/// A benchmark's folder, the responses, and the folders of results.
 struct World(tempfile::TempDir);
 
 impl World {
@@ -75,7 +75,7 @@ fn summary(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {err}"))
 }
 
-fn said(output: &Output) -> String {
+fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -94,7 +94,7 @@ fn near(got: &Value, want: f64) {
 /// | 14 heatmap_2 | 1 | the colour evaluator raises: the example is lost | | | |
 /// | bar_9 | | no response | | | |
 #[test]
-fn the_row_by_hand_and_an_interrupted_run() {
+fn the_row_is_the_one_computed_by_hand_and_a_run_resumes() {
     let pairs =
         [("01", "bar_1"), ("10", "box_1"), ("40", "scatter_3"), ("44", "line_10"), ("14", "heatmap_2")];
     let truths: Vec<(&str, String)> = pairs.iter().map(|(id, stem)| (*stem, fixture(id, "gt.py"))).collect();
@@ -103,7 +103,7 @@ fn the_row_by_hand_and_an_interrupted_run() {
     let answer = |(id, stem): &(&str, &str)| json!({"file": format!("x/ori_500/{stem}.pdf"), "response": fenced(&fixture(id, "pred.py"))});
     let world = World::new(&truths, &pairs.iter().map(answer).collect::<Vec<_>>());
     let output = world.eval(&["--json"]);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let first = summary(&output);
     let row = &first["row"];
     for (column, sum) in [
@@ -126,12 +126,12 @@ fn the_row_by_hand_and_an_interrupted_run() {
     assert_eq!(failed, ["bar_9", "heatmap_2", "line_10"]);
     official_files(&world);
 
-    // Two lines and half a third are left of the first run; ground truths come from the cache.
+    // Keep two and a half lines of the first run; ground truths come from the cache.
     let kept = fs::read_to_string(world.path("out/examples.jsonl")).unwrap();
     let cut: usize = kept.split_inclusive('\n').take(2).map(str::len).sum();
     fs::write(world.path("out/examples.jsonl"), &kept[..cut + 30]).unwrap();
     let output = world.eval(&["--total", "12"]);
-    assert!(said(&output).contains("4 examples scored now, 2 known from before"), "{}", said(&output));
+    assert!(stderr(&output).contains("4 examples scored now, 2 known from before"), "{}", stderr(&output));
     let again = fs::read_to_string(world.path("out/summary.json")).unwrap();
     let again: Value = serde_json::from_str(&again).unwrap();
     near(&again["row"]["text"]["mean"], 25.0);
@@ -143,14 +143,14 @@ fn the_row_by_hand_and_an_interrupted_run() {
         "{table}"
     );
     let output = world.eval(&["--json"]);
-    assert!(said(&output).contains("0 examples scored now, 6 known"), "{}", said(&output));
+    assert!(stderr(&output).contains("0 examples scored now, 6 known"), "{}", stderr(&output));
     assert_eq!(summary(&output)["row"], first["row"]);
 }
 
-/// A run that is killed in the middle has kept every example it was done with, and the next one
-/// ends where an undisturbed one does.
+/// A killed run has saved every finished example, and the resumed run has the row of an
+/// uninterrupted one.
 #[test]
-fn a_killed_run_goes_on() {
+fn a_killed_run_resumes() {
     let names: Vec<String> = (0..12).map(|i| format!("line_{i}")).collect();
     let code = |i: usize| format!("{PLOT}plt.xlabel('{i}')\n{SAVE}");
     let truths: Vec<String> = (0..12).map(code).collect();
@@ -164,26 +164,26 @@ fn a_killed_run_goes_on() {
     let done = || fs::read_to_string(world.path("out/examples.jsonl")).unwrap_or_default().lines().count();
     let mut running = world.command(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     while done() < 2 {
-        assert!(running.try_wait().unwrap().is_none(), "it ended before it could be killed");
+        assert!(running.try_wait().unwrap().is_none(), "the run ended before it was killed");
         std::thread::sleep(Duration::from_millis(5));
     }
     running.kill().unwrap();
     running.wait().unwrap();
     let kept = done();
-    assert!(kept < 12, "it was over before it could be killed");
+    assert!(kept < 12, "the run ended before it was killed");
     let output = world.eval(&["--json"]);
     let (now, known) = (12 - kept, kept);
     assert!(
-        said(&output).contains(&format!("{now} examples scored now, {known} known")),
+        stderr(&output).contains(&format!("{now} examples scored now, {known} known")),
         "{}",
-        said(&output)
+        stderr(&output)
     );
     fs::remove_dir_all(world.path("out")).unwrap();
     let whole = world.eval(&["--json"]);
     assert_eq!(summary(&output)["row"], summary(&whole)["row"]);
     near(&summary(&whole)["row"]["exec"]["mean"], 100.0);
     let text = summary(&whole)["row"]["text"]["mean"].as_f64().unwrap();
-    assert!(text > 80.0 && text < 100.0, "the answers are not told apart: {text}");
+    assert!(text > 80.0 && text < 100.0, "right and wrong answers have the same score: {text}");
 }
 
 fn official_files(world: &World) {
@@ -198,7 +198,7 @@ fn official_files(world: &World) {
 }
 
 #[test]
-fn bad_input_is_reported_with_its_help() {
+fn input_errors_name_the_place_and_the_help() {
     let world = World::new(&[("bar_1", PLOT)], &[]);
     let answers = |text: &str| fs::write(world.path("answers.json"), text).unwrap();
     let good = json!({"name": "bar_1", "response": "x"}).to_string();
@@ -220,7 +220,7 @@ fn bad_input_is_reported_with_its_help() {
     assert!(!world.path("out/summary.json").exists());
 }
 
-/// Two charts to be judged, a white one and one that does not run.
+/// Two charts to judge, a blank one and one whose code fails.
 fn judged_world() -> World {
     let truth = format!("{PLOT}{SAVE}");
     let stems = ["bar_1", "bar_2", "line_3", "line_4"];
@@ -238,10 +238,10 @@ fn judged_world() -> World {
 }
 
 #[test]
-fn two_judges_and_the_cache() {
+fn two_judges_are_compared_and_their_replies_cached() {
     let world = judged_world();
     let server = Stub::start(|model, n| match (model, n) {
-        // The first call fails in passing, and one reply holds no score.
+        // The first call fails once, and one reply contains no score.
         ("a", 0) => (503, "busy".into()),
         ("a", 1) => (200, "Comments: fine\n**Score: 90/100**".into()),
         ("a", 2) => (200, "Let me see.".into()),
@@ -252,7 +252,7 @@ fn two_judges_and_the_cache() {
     let args = ["--judge-url", &server.url, "--judge-model", "a", "--judge-model", "b", "--json"];
     let args = [&args[..], &["--judge-wait", "0", "--judge-parallel", "1"]].concat();
     let output = world.eval(&args);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let first = summary(&output);
     near(&first["row"]["high"]["mean"], (90.0 + 60.0) / 4.0);
     let low = first["row"]["low"]["mean"].as_f64().unwrap();
@@ -288,7 +288,7 @@ fn two_judges_and_the_cache() {
 }
 
 #[test]
-fn calls_that_fail_are_errors_and_not_zeros() {
+fn failed_calls_of_a_judge_are_missing_scores_and_not_zeros() {
     let world = judged_world();
     let server =
         Stub::start(|_, n| if n < 3 { (500, "overloaded".into()) } else { (200, "Score: 50/100".into()) });
@@ -297,10 +297,10 @@ fn calls_that_fail_are_errors_and_not_zeros() {
             ["--judge-url", &server.url, "--judge-model", "a", "--judge-wait", "0", "--judge-parallel", "1"];
         world.eval(&[&args[..], more, &["--json"]].concat())
     };
-    // Two calls for the first chart and one for the second, then the budget is spent.
+    // Two calls for the first chart and one for the second use up the budget.
     let output = with(&["--judge-tries", "2", "--judge-budget", "3"]);
     assert_eq!(output.status.code(), Some(2));
-    let (err, json) = (said(&output), summary(&output));
+    let (err, json) = (stderr(&output), summary(&output));
     assert!(err.contains("2 judgements are missing") && err.contains("bar_1 by a: HTTP 500"), "{err}");
     assert!(err.contains("bar_2 by a: HTTP 500"), "{err}");
     assert!(
@@ -309,24 +309,24 @@ fn calls_that_fail_are_errors_and_not_zeros() {
     );
     let rows = world.lines("out/judged.jsonl");
     assert_eq!(rows.iter().filter(|r| r["score"].is_null() && r["error"].is_string()).count(), 2);
-    // One more call: one score, and the other chart waits.
+    // One more call gives one score; the other chart has none.
     let output = with(&["--judge-budget", "1"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("bar_2 by a: the budget of calls is spent"), "{}", said(&output));
+    assert!(stderr(&output).contains("bar_2 by a: the budget of calls is spent"), "{}", stderr(&output));
     let output = with(&[]);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let json = summary(&output);
     assert_eq!(json["judge"]["calls"], 1);
     near(&json["row"]["high"]["mean"], 25.0);
 }
 
 #[test]
-fn a_refused_key_ends_all_calls() {
+fn a_refused_key_stops_all_calls() {
     let world = judged_world();
     let server = Stub::start(|_, _| (401, "who are you?".into()));
     let output = world.eval(&["--judge-url", &server.url, "--judge-model", "a", "--judge-parallel", "1"]);
     assert_eq!(output.status.code(), Some(2));
-    let err = said(&output);
+    let err = stderr(&output);
     assert!(err.contains("HTTP 401: who are you?") && err.contains("refuses all calls"), "{err}");
     assert_eq!(server.asked().len(), 1);
 }

@@ -17,7 +17,7 @@ fn page(text: &str) -> String {
     format!("<html><body><h1>Page {text}</h1><p>The text of page {text}.</p></body></html>")
 }
 
-/// The benchmark's folder, the predictions, and where results go.
+/// The benchmark's folder, the predictions, and the folders of results.
 struct World(tempfile::TempDir);
 
 impl World {
@@ -53,11 +53,11 @@ impl World {
         self.command(more).output().unwrap()
     }
 
-    /// Runs to a good end; the summary and what was said.
+    /// The summary and the standard error of a run that must succeed.
     fn summary(&self) -> (Value, String) {
         let output = self.eval(&["--json"]);
-        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-        (serde_json::from_slice(&output.stdout).unwrap(), said(&output))
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        (serde_json::from_slice(&output.stdout).unwrap(), stderr(&output))
     }
 
     fn lines(&self) -> Vec<Value> {
@@ -66,7 +66,7 @@ impl World {
     }
 }
 
-fn said(output: &Output) -> String {
+fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -74,10 +74,10 @@ fn near(got: &Value, want: f64, tolerance: f64) {
     assert!((got.as_f64().unwrap() - want).abs() < tolerance, "{got} is not {want}");
 }
 
-/// Three pairs of the fixtures under names of both sets, a page without a prediction and three that
-/// cannot be scored. Another build of Chromium than the fixtures' may differ by 0.02 in a score.
+/// Three pairs of the fixtures with names of both sets, a page without a prediction and three that
+/// cannot be scored. Another build of Chromium may differ by 0.02 from a score of the fixtures.
 #[test]
-fn the_row_by_hand_and_an_interrupted_run() {
+fn the_row_is_the_mean_of_the_fixtures_and_a_run_resumes() {
     let world = World::new();
     let cases = [("01", "2"), ("14", "10"), ("25", "g3")];
     for (case, name) in cases {
@@ -131,14 +131,14 @@ fn the_row_by_hand_and_an_interrupted_run() {
         assert!((*name, *status) == (n, s) && why.contains(w), "{name} {status} {why}");
     }
 
-    // Two lines and half a third are left; references come from the cache.
+    // Keep two and a half lines of the first run; references come from the cache.
     let kept = fs::read_to_string(world.path("out/examples.jsonl")).unwrap();
     let scored = kept.split_inclusive('\n').filter(|l| l.contains("\"scored\"")).collect::<Vec<_>>();
     world.write("out/examples.jsonl", scored[..2].concat() + &scored[2][..50]);
-    let (again, said) = world.summary();
+    let (again, err) = world.summary();
     assert!(
-        said.contains("5 examples scored now, 2 known from before; 1 references were in the cache"),
-        "{said}"
+        err.contains("5 examples scored now, 2 known from before; 1 references were in the cache"),
+        "{err}"
     );
     assert_eq!(again, first);
     let table = String::from_utf8(world.eval(&[]).stdout).unwrap();
@@ -149,10 +149,10 @@ fn the_row_by_hand_and_an_interrupted_run() {
     }
 }
 
-/// A run that is killed in the middle has kept every example it was done with, and the next one
-/// ends where an undisturbed one does.
+/// A killed run has saved every finished example, and the resumed run has the summary of an
+/// uninterrupted one.
 #[test]
-fn a_killed_run_goes_on() {
+fn a_killed_run_resumes() {
     let world = World::new();
     for i in 0..10 {
         world.write(&format!("data/{i}.html"), page(&i.to_string()));
@@ -160,29 +160,29 @@ fn a_killed_run_goes_on() {
     }
     let mut running = world.command(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     while world.lines().len() < 2 {
-        assert!(running.try_wait().unwrap().is_none(), "it ended before it could be killed");
+        assert!(running.try_wait().unwrap().is_none(), "the run ended before it was killed");
         std::thread::sleep(Duration::from_millis(5));
     }
     running.kill().unwrap();
     running.wait().unwrap();
     let kept = world.lines().len();
-    assert!(kept < 10, "it was over before it could be killed");
-    let (first, said) = world.summary();
+    assert!(kept < 10, "the run ended before it was killed");
+    let (first, err) = world.summary();
     let now = 10 - kept;
-    assert!(said.contains(&format!("{now} examples scored now, {kept} known from before")), "{said}");
+    assert!(err.contains(&format!("{now} examples scored now, {kept} known from before")), "{err}");
     for folder in ["out", "cache"] {
         fs::remove_dir_all(world.path(folder)).unwrap();
     }
-    let (whole, said) = world.summary();
-    assert!(said.contains("10 examples scored now, 0 known from before; 0 references"), "{said}");
+    let (whole, err) = world.summary();
+    assert!(err.contains("10 examples scored now, 0 known from before; 0 references"), "{err}");
     assert_eq!(first, whole);
     let text = whole["row"]["text"]["mean"].as_f64().unwrap();
-    assert!(text > 80.0 && text < 100.0, "the predictions are not told apart: {text}");
+    assert!(text > 80.0 && text < 100.0, "right and wrong predictions have the same score: {text}");
 }
 
-/// What a page shows from beside it decides its picture, and so its line.
+/// The files beside a page decide its picture, so a line depends on them.
 #[test]
-fn a_changed_picture_is_looked_at_again_and_a_missing_one_is_told() {
+fn an_example_is_scored_again_if_a_picture_of_its_page_changes() {
     let world = World::new();
     let shows = |text: &str| page(text).replace("</h1>", "</h1><img src='rick.jpg'>");
     let picture = |name: &str, side: u32| {
@@ -194,26 +194,26 @@ fn a_changed_picture_is_looked_at_again_and_a_missing_one_is_told() {
         world.write(&format!("pages/{name}.html"), &html);
     }
     picture("data/rick.jpg", 300);
-    let (first, said) = world.summary();
-    assert!(said.contains("holds no rick.jpg"), "{said}");
+    let (first, err) = world.summary();
+    assert!(err.contains("holds no rick.jpg"), "{err}");
     assert_eq!(first["unmet"], json!({"rick.jpg": 1}));
     assert!(first["row"]["position"]["mean"].as_f64().unwrap() < 99.0, "{first}");
     picture("pages/rick.jpg", 300);
-    let (second, said) = world.summary();
-    assert!(said.contains("1 examples scored now, 1 known from before; 1 references"), "{said}");
+    let (second, err) = world.summary();
+    assert!(err.contains("1 examples scored now, 1 known from before; 1 references"), "{err}");
     near(&second["row"]["position"]["mean"], 100.0, 1e-9);
     assert_eq!(second["unmet"], json!({}));
     picture("data/rick.jpg", 200);
-    let (third, said) = world.summary();
-    assert!(said.contains("1 examples scored now, 1 known from before; 0 references"), "{said}");
+    let (third, err) = world.summary();
+    assert!(err.contains("1 examples scored now, 1 known from before; 0 references"), "{err}");
     assert!(third["row"]["position"]["mean"].as_f64().unwrap() < 100.0);
 }
 
-/// Rows of a Parquet file are the examples 1, 2, ... of a folder; what their pages show lies beside
+/// The rows of a Parquet file are the examples 1, 2, ...; the pictures of their pages lie beside
 /// the file.
 #[cfg(feature = "train")]
 #[test]
-fn the_benchmark_in_parquet() {
+fn rows_of_a_parquet_file_are_scored_like_a_folder() {
     use arrow_array::{ArrayRef, BinaryArray, RecordBatch, StringArray, StructArray};
     use parquet::arrow::ArrowWriter;
     use std::sync::Arc;
@@ -245,14 +245,14 @@ fn the_benchmark_in_parquet() {
     assert!(text("1") > 0.999 && text("2") < 0.99, "{lines:?}");
     assert_eq!(summary["unmet"], json!({}));
     assert_eq!(fs::read(world.path("out/testset/2.png")).unwrap(), png.into_inner());
-    let (_, said) = world.summary();
-    assert!(said.contains("0 examples scored now, 2 known from before"), "{said}");
+    let (_, err) = world.summary();
+    assert!(err.contains("0 examples scored now, 2 known from before"), "{err}");
 }
 
-/// A screenshot that fails is no blank page: the example has no scores, the command says so at its
-/// end, and the next run tries it alone.
+/// An example with a failed screenshot has no scores. The command ends with an error that says so,
+/// and the next run retries this example only.
 #[test]
-fn a_page_that_never_loads_is_an_error_among_scores() {
+fn an_example_with_a_failed_screenshot_has_no_scores() {
     let world = World::new();
     for name in ["1", "2", "3"] {
         world.write(&format!("data/{name}.html"), page(name));
@@ -261,7 +261,7 @@ fn a_page_that_never_loads_is_an_error_among_scores() {
     world.write("pages/2.html", "<p>x</p><script>while (true) {}</script>");
     let output = world.eval(&["--json", "--timeout", "8"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("the screenshots of 1 of 3 examples failed"), "{}", said(&output));
+    assert!(stderr(&output).contains("the screenshots of 1 of 3 examples failed"), "{}", stderr(&output));
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&summary["scored"], &summary["failed"]), (&json!(2), &json!(1)));
     near(&summary["row"]["text"]["mean"], 100.0, 1e-9);
@@ -271,16 +271,16 @@ fn a_page_that_never_loads_is_an_error_among_scores() {
     let line = world.lines().into_iter().find(|l| l["name"] == "2").unwrap();
     assert!(line["block_match"].is_null() && line["status"] == "failed", "{line}");
     let output = world.eval(&["--timeout", "4"]);
-    assert!(said(&output).contains("1 examples scored now, 2 known"), "{}", said(&output));
+    assert!(stderr(&output).contains("1 examples scored now, 2 known"), "{}", stderr(&output));
     world.write("pages/2.html", page("2"));
     let (summary, _) = world.summary();
     assert_eq!(summary["scored"], 3);
 }
 
 #[test]
-fn bad_input_is_reported_with_its_help() {
+fn input_errors_name_the_place_and_the_help() {
     let world = World::new();
-    let no_browser = |output: &Output| !said(output).contains("browser");
+    let no_browser = |output: &Output| !stderr(output).contains("browser");
     let output = world.eval(&[]);
     assert_one_line(&output, &["data", "holds no N.html", "testset_final"]);
     world.write("data/7.html", page("7"));

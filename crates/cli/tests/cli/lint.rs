@@ -17,7 +17,7 @@ fn rules(file: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn a_clean_chart_ends_with_0_and_has_every_name() {
+fn a_clean_chart_exits_with_0_and_has_every_json_key() {
     let (code, file) = lint(&[&chart("clean.py")]);
     assert_eq!(code, Some(0), "{file}");
     let names: Vec<&String> = file.as_object().unwrap().keys().collect();
@@ -42,7 +42,11 @@ fn a_clean_chart_ends_with_0_and_has_every_name() {
     assert_eq!((file["image"]["width"].as_u64(), file["image"]["height"].as_u64()), (Some(640), Some(480)));
     assert!(rules(&file).is_empty());
     assert_eq!(file["reward"], 1.0);
-    assert_eq!(file["rubric"]["content"]["satisfied"], Value::Null, "no task, so content is not judged");
+    assert_eq!(
+        file["rubric"]["content"]["satisfied"],
+        Value::Null,
+        "without a task the content axis is not evaluated"
+    );
     assert_eq!(file["rubric"]["overlap"]["satisfied"], true);
     let title = file["elements"].as_array().unwrap().iter().find(|e| e["kind"] == "title").unwrap();
     let statement = &file["statements"][title["statement"].as_u64().unwrap() as usize];
@@ -51,7 +55,7 @@ fn a_clean_chart_ends_with_0_and_has_every_name() {
 }
 
 #[test]
-fn defects_lead_to_the_statement_that_drew_them() {
+fn defects_blame_the_statements_that_drew_them() {
     let (code, file) = lint(&[&chart("crowded.py")]);
     assert_eq!(code, Some(1));
     assert!(rules(&file).contains(&"chart/legend-covers-data"), "{:?}", rules(&file));
@@ -74,17 +78,17 @@ fn defects_lead_to_the_statement_that_drew_them() {
 }
 
 #[test]
-fn rules_can_be_chosen_and_left_out() {
+fn rules_are_selected_and_ignored() {
     let (_, file) = lint(&[&chart("crowded.py"), "--select", "legend-covers-data"]);
     assert_eq!(rules(&file), ["chart/legend-covers-data"]);
     let all = "chart/legend-covers-data,text-overlap,text-clipped,tick-crowding,low-contrast";
     let (code, file) = lint(&[&chart("crowded.py"), "--ignore", all]);
     assert_eq!((code, rules(&file).len()), (Some(0), 0));
-    assert!(file["reward"].as_f64().unwrap() < 1.0, "the reward still speaks of all rules");
+    assert!(file["reward"].as_f64().unwrap() < 1.0, "the reward covers all rules");
 }
 
 #[test]
-fn a_script_that_fails_is_a_finding_with_its_place() {
+fn a_failing_script_is_a_finding_at_its_statement() {
     let (code, file) = lint(&[&chart("broken.py")]);
     assert_eq!(code, Some(1));
     assert_eq!(
@@ -103,7 +107,7 @@ fn a_script_that_fails_is_a_finding_with_its_place() {
 }
 
 #[test]
-fn several_files_are_an_array_and_lines_are_objects() {
+fn json_of_several_files_is_an_array_and_jsonl_has_one_object_per_line() {
     let (clean, broken) = (chart("clean.py"), chart("broken.py"));
     let (code, files) = lint(&[&clean, &broken]);
     assert_eq!(code, Some(1));
@@ -115,7 +119,7 @@ fn several_files_are_an_array_and_lines_are_objects() {
 }
 
 #[test]
-fn people_see_the_line_the_caret_and_the_place_in_the_picture() {
+fn human_output_has_the_line_the_caret_and_the_place_in_the_picture() {
     let output = run(&["lint", &chart("crowded.py"), "--select", "legend-covers-data"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -127,11 +131,11 @@ fn people_see_the_line_the_caret_and_the_place_in_the_picture() {
         "{text}"
     );
     assert!(text.contains("in the picture (480x360 px) at ["), "{text}");
-    assert!(!text.contains('\u{1b}'), "no colour where nobody looks");
+    assert!(!text.contains('\u{1b}'), "colour is for terminals only");
 }
 
 #[test]
-fn what_a_script_says_cannot_drive_the_terminal() {
+fn control_characters_of_a_script_do_not_reach_the_terminal() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("evil.py");
     std::fs::write(&file, "raise ValueError('\\x1b[2J\\x9b31m' + '\u{202e}')  # \u{9b}31m\n").unwrap();
@@ -143,7 +147,7 @@ fn what_a_script_says_cannot_drive_the_terminal() {
 }
 
 #[test]
-fn the_page_is_whole_and_escaped() {
+fn the_html_page_is_self_contained_and_escaped() {
     let dir = tempfile::tempdir().unwrap();
     let (file, page) = (dir.path().join("a.py"), dir.path().join("a.html"));
     let source = std::fs::read_to_string(chart("crowded.py")).unwrap() + "# <script>alert(1)</script>\n";
@@ -177,7 +181,7 @@ fn render_writes_the_picture_and_the_table() {
 }
 
 #[test]
-fn standard_input_is_a_script() {
+fn a_script_is_read_from_standard_input() {
     let mut command = crate::common::binary();
     command.args(["lint", "-", "--format", "json"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -191,7 +195,7 @@ fn standard_input_is_a_script() {
 }
 
 #[test]
-fn workflow_logs_get_a_command_per_finding() {
+fn github_output_has_a_command_per_finding() {
     let select = ["--select", "legend-covers-data"];
     let output =
         run(&[&["lint", "--format", "github", &chart("crowded.py"), &chart("broken.py")], &select[..]]
@@ -208,7 +212,7 @@ fn workflow_logs_get_a_command_per_finding() {
 }
 
 #[test]
-fn code_hosts_get_one_log_with_places() {
+fn sarif_output_is_one_log_with_places() {
     let output = run(&["lint", "--format", "sarif", &chart("crowded.py"), &chart("clean.py")]);
     let log: Value = serde_json::from_slice(&output.stdout).unwrap();
     let run = &log["runs"][0];

@@ -1,5 +1,5 @@
-//! The command line as people meet it: black-box tests through the binary, in one program so that
-//! it is linked once. They need `cargo xtask setup`, as rendering does.
+//! Black-box tests of the binary, in one test program so that it is linked once. They render, so
+//! they need `cargo xtask setup`.
 
 mod bad_input;
 mod common;

@@ -1,4 +1,4 @@
-//! The verbs that need a model, with one that is small enough to be made here.
+//! The verbs that need a model, with a small random model.
 
 use crate::common::{assert_one_line, run};
 use serde_json::Value;
@@ -69,7 +69,7 @@ impl World {
 }
 
 #[test]
-fn logprobs_cover_the_file_byte_by_byte() {
+fn logprobs_cover_every_byte_of_the_file() {
     let world = World::new();
     let messages = world.file("m.json", br#"[{"role": "user", "content": "a chart"}]"#);
     let text = "ax.plot([1, 2])  # \u{e9}\n";
@@ -95,10 +95,10 @@ fn logprobs_cover_the_file_byte_by_byte() {
 }
 
 #[test]
-fn generate_is_repeatable() {
+fn generate_depends_on_the_seed_only() {
     let world = World::new();
     let model = world.path("model");
-    let draw = |seed| {
+    let sample = |seed| {
         let args = [
             "generate",
             "--model",
@@ -116,13 +116,13 @@ fn generate_is_repeatable() {
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice::<Value>(&output.stdout).unwrap()
     };
-    assert_eq!(draw("3"), draw("3"));
-    assert_ne!(draw("3")["text"], draw("4")["text"]);
-    assert_eq!(draw("3")["tokens"], 12);
+    assert_eq!(sample("3"), sample("3"));
+    assert_ne!(sample("3")["text"], sample("4")["text"]);
+    assert_eq!(sample("3")["tokens"], 12);
 }
 
 #[test]
-fn model_folders_that_cannot_be_read() {
+fn unreadable_model_folders_are_errors() {
     let world = World::new();
     let generate = |model: &str| run(&["generate", "--model", model, "a chart"]);
     assert_one_line(&generate("no-such-model"), &["no-such-model"]);
@@ -140,7 +140,7 @@ fn model_folders_that_cannot_be_read() {
 }
 
 #[test]
-fn inputs_of_a_model_that_cannot_be_read() {
+fn unreadable_inputs_of_a_model_are_errors() {
     let world = World::new();
     let model = world.path("model");
     let image = world.file("no.png", b"this is no picture");
@@ -159,7 +159,7 @@ fn inputs_of_a_model_that_cannot_be_read() {
 }
 
 #[test]
-fn recipes_that_cannot_be_used() {
+fn invalid_recipes_are_errors() {
     let world = World::new();
     let recipe = world.file("r.toml", b"name = \"x\"\ndomain = \"chart\"\n[optim]\nlearning_rate = 1.0\n");
     assert_one_line(&run(&["train", &recipe]), &["optim", "learning_rate"]);
@@ -182,7 +182,7 @@ fn recipes_that_cannot_be_used() {
 /// Three examples, one of them without a picture. A random model writes no code, so every score is
 /// 0.
 #[test]
-fn a_model_answers_the_benchmark_and_goes_on_where_it_stopped() {
+fn the_answers_of_a_model_to_chartmimic_are_resumed() {
     let world = World::new();
     fs::create_dir(world.path("data")).unwrap();
     for stem in ["bar_1", "bar_2", "line_1"] {
@@ -232,23 +232,23 @@ fn a_model_answers_the_benchmark_and_goes_on_where_it_stopped() {
     let names: Vec<Value> =
         first.lines().map(|l| serde_json::from_str::<Value>(l).unwrap()["name"].clone()).collect();
     assert_eq!(names, ["bar_1", "bar_2"]);
-    // The second answer is lost and half of a line is left: only that one is asked for again.
+    // With the second line cut, only the second answer is sampled again.
     fs::write(world.path("out/responses.jsonl"), &first[..first.len() - 20]).unwrap();
     assert!(eval("3").1.contains("1 answers were cut"));
     assert_eq!(answers(), first);
     assert!(!eval("3").1.contains("were cut"));
     eval("4");
-    assert_ne!(answers(), first, "another seed, other answers");
+    assert_ne!(answers(), first, "another seed gives other answers");
     let both = world.file("a.jsonl", b"{\"name\": \"bar_1\", \"response\": \"x\"}\n");
     let args =
         ["eval", "--benchmark", "chartmimic", "--data", &data, "--model", &model, "--responses", &both];
     assert_one_line(&run(&args), &["--responses", "--model", "exclude"]);
 }
 
-/// Two pages to be reproduced and one without a picture. A random model writes no page, but what it
-/// writes is one.
+/// Two pages to reproduce and one without a picture. Any text is a page, also that of a random
+/// model.
 #[test]
-fn a_model_answers_with_pages() {
+fn a_model_answers_design2code_with_pages() {
     let world = World::new();
     fs::create_dir(world.path("data")).unwrap();
     for name in ["2", "10", "g1"] {

@@ -18,7 +18,7 @@ body { margin: 10px; background: white }
 ";
 
 /// Exit code, standard output and standard error.
-fn told(output: Output) -> (Option<i32>, String, String) {
+fn parts(output: Output) -> (Option<i32>, String, String) {
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
@@ -28,7 +28,7 @@ fn lint(text: &str, more: &[&str]) -> (Option<i32>, Value) {
     let path = dir.path().join("page.html");
     fs::write(&path, text).unwrap();
     let words = ["lint", path.to_str().unwrap(), "--format", "json"];
-    let (code, out, err) = told(run(&[&words[..], more].concat()));
+    let (code, out, err) = parts(run(&[&words[..], more].concat()));
     (code, serde_json::from_str(&out).unwrap_or_else(|e| panic!("{e}: {err}")))
 }
 
@@ -37,40 +37,44 @@ fn rules(found: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn elements_and_style_rules_answer_for_what_is_wrong() {
+fn defects_blame_elements_and_style_rules() {
     let (code, found) = lint(PAGE, &[]);
     assert_eq!((code, &found["domain"], &found["executed"]), (Some(1), &"web".into(), &true.into()));
     assert_eq!(rules(&found), ["web/text-clipped", "web/low-contrast"]);
     assert_eq!(found["image"], serde_json::json!({ "width": 1280, "height": 720 }));
-    let guilty: Vec<&str> = found["statements"]
+    let blamed: Vec<&str> = found["statements"]
         .as_array()
         .unwrap()
         .iter()
         .filter(|s| s["resp"].as_f64() == Some(1.0))
         .map(|s| s["text"].as_str().unwrap())
         .collect();
-    let [rule, pale, cut] = guilty[..] else { panic!("{guilty:?}") };
+    let [rule, pale, cut] = blamed[..] else { panic!("{blamed:?}") };
     assert_eq!(rule, ".pale { color: #d8dce0 }");
-    assert!(pale.starts_with("<p class=\"pale\">") && cut.starts_with("<p style="), "{guilty:?}");
+    assert!(pale.starts_with("<p class=\"pale\">") && cut.starts_with("<p style="), "{blamed:?}");
     let clean = "<!doctype html><h1>Orders</h1><p>All is well</p>";
     assert_eq!(lint(clean, &[]).0, Some(0));
 }
 
 #[test]
-fn findings_of_pages_are_selected_and_silenced() {
+fn findings_of_pages_are_ignored_and_silenced() {
     assert_eq!(rules(&lint(PAGE, &["--ignore", "text-clipped"]).1), ["web/low-contrast"]);
     let silenced = PAGE.replace("Cut off", "<!-- vsdpo: ignore[text-clipped] -->Cut off");
     assert_eq!(rules(&lint(&silenced, &[]).1), ["web/low-contrast"]);
     let both = PAGE.replace("</h1>", "</h1><!-- vsdpo: ignore -->");
-    assert_eq!(rules(&lint(&both, &[]).1).len(), 2, "a comment beside the statements at fault");
+    assert_eq!(
+        rules(&lint(&both, &[]).1).len(),
+        2,
+        "a comment outside the statements at fault silences nothing"
+    );
 }
 
 #[test]
-fn people_see_the_tag_and_the_rule() {
+fn human_output_has_the_tag_and_the_style_rule() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("page.html"), PAGE).unwrap();
     let input = fs::File::open(dir.path().join("page.html")).unwrap();
-    let (code, out, err) = told(binary().args(["lint", "-"]).stdin(input).output().unwrap());
+    let (code, out, err) = parts(binary().args(["lint", "-"]).stdin(input).output().unwrap());
     assert_eq!(code, Some(1), "{err}");
     for shown in [
         "warning[web/low-contrast]",
@@ -81,8 +85,8 @@ fn people_see_the_tag_and_the_rule() {
     ] {
         assert!(out.contains(shown), "{shown:?} not in\n{out}");
     }
-    assert!(told(run(&["explain", "web/low-contrast"])).1.starts_with("# web/low-contrast"));
-    let listed = told(run(&["explain"])).1;
+    assert!(parts(run(&["explain", "web/low-contrast"])).1.starts_with("# web/low-contrast"));
+    let listed = parts(run(&["explain"])).1;
     assert!(listed.contains("chart/text-clipped") && listed.contains("web/text-clipped"));
 }
 
@@ -93,7 +97,7 @@ fn a_page_is_rendered_in_its_window_with_the_files_beside_it() {
     fs::write(at("style.css"), "body { margin: 0; background: #336699 }").unwrap();
     fs::write(at("page.html"), "<link rel=stylesheet href=style.css><p>x</p><img src=none.png>").unwrap();
     let words = ["render", &at("page.html"), "-o", &at("out.png"), "--window", "320x240"];
-    let (code, out, err) = told(run(&words));
+    let (code, out, err) = parts(run(&words));
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("320x240 px"), "{out}");
     assert!(err.contains("no answer for none.png"), "{err}");
@@ -101,8 +105,7 @@ fn a_page_is_rendered_in_its_window_with_the_files_beside_it() {
     assert_eq!(picture.get_pixel(300, 200).0, [0x33, 0x66, 0x99]);
 }
 
-/// A text that moved, one that changed its colour, one that is gone and one that came, each with
-/// its element.
+/// A moved, a recoloured, a missing and an extra text, each with its element.
 #[test]
 fn pages_are_compared_with_a_reference() {
     let dir = tempfile::tempdir().unwrap();
@@ -130,28 +133,28 @@ fn pages_are_compared_with_a_reference() {
     let (reference, candidate) =
         (page("ref.html", &reference.concat()), page("cand.html", &candidate.concat()));
     let words = ["lint", &candidate, "--reference", &reference, "--format", "json"];
-    let (code, out, err) = told(run(&words));
+    let (code, out, err) = parts(run(&words));
     assert_eq!(code, Some(1), "{err}");
     let found: Value = serde_json::from_str(&out).unwrap();
-    let mut told_of: Vec<(&str, usize)> = found["defects"]
+    let mut found_rules: Vec<(&str, usize)> = found["defects"]
         .as_array()
         .unwrap()
         .iter()
         .map(|d| (d["rule"].as_str().unwrap(), d["elements"].as_array().unwrap().len()))
         .collect();
-    told_of.sort();
+    found_rules.sort();
     let want = [
         ("web/extra-block", 1),
         ("web/missing-block", 1),
         ("web/moved-block", 1),
         ("web/recoloured-block", 1),
     ];
-    assert_eq!(told_of, want, "{out}");
+    assert_eq!(found_rules, want, "{out}");
     assert_eq!(found["rubric"]["position"]["satisfied"], false);
     let part = dir.path().join("part.html").to_str().unwrap().to_owned();
     fs::write(&part, "<style>p{font-size:24px}</style><p>A page need not be whole</p>").unwrap();
     for page in [&reference, &part] {
-        let (code, _, err) = told(run(&["lint", page, "--reference", page]));
+        let (code, _, err) = parts(run(&["lint", page, "--reference", page]));
         assert_eq!(code, Some(0), "{err}");
     }
     let chart = dir.path().join("a.py");

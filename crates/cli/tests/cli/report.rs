@@ -25,15 +25,15 @@ fn write_run(dir: &Path) {
 }
 
 #[test]
-fn a_run_becomes_pages_that_stand_alone() {
+fn the_report_of_a_run_is_escaped_and_self_contained() {
     let dir = tempfile::tempdir().unwrap();
     write_run(dir.path());
     let output = run(&["report", dir.path().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let report = dir.path().join("report");
     let index = fs::read_to_string(report.join("index.html")).unwrap();
-    assert!(index.contains("25 %") && index.contains("62 %"), "the headline counts");
-    assert!(index.contains("1 have a page") || index.contains("2 stored"), "the cut line is left out");
+    assert!(index.contains("25 %") && index.contains("62 %"), "the headline has both shares");
+    assert!(index.contains("1 have a page") || index.contains("2 stored"), "the incomplete line is left out");
     assert!(report.join("images/1.png").is_file());
     let page = fs::read_to_string(report.join("rollouts/00001-0000.html")).unwrap();
     assert!(
@@ -44,7 +44,7 @@ fn a_run_becomes_pages_that_stand_alone() {
     for text in [&index, &page] {
         assert!(
             !text.contains("<script>alert") && !text.contains("http:") && !text.contains("https:"),
-            "escaped, and nothing from a network"
+            "text is escaped, and nothing is loaded from a network"
         );
     }
     let failed = fs::read_to_string(report.join("rollouts/00002-0001.html")).unwrap();

@@ -1,4 +1,4 @@
-//! `score chartmimic` from the files of the fixtures to the printed numbers.
+//! `score chartmimic` from the files of the fixtures to the printed scores.
 
 use crate::common::{assert_one_line, run};
 use serde_json::Value;
@@ -31,9 +31,9 @@ fn agrees(got: &Value, want: &Value) -> bool {
     ["precision", "recall", "f1"].iter().all(|part| near(&got[part], &want[part]))
 }
 
-/// Every number of every pair, through the list form.
+/// Every score of every fixture, through --pairs.
 #[test]
-fn the_pairs_of_the_benchmark() {
+fn fixtures_have_the_scores_of_the_official_evaluator() {
     let expected = expected();
     let list = tempfile::NamedTempFile::new().unwrap();
     let line = |(folder, e): &(PathBuf, Value)| {
@@ -70,7 +70,7 @@ fn the_pairs_of_the_benchmark() {
 }
 
 #[test]
-fn one_pair_for_machines_and_for_people() {
+fn one_pair_is_printed_as_json_and_as_a_table() {
     let of = |file: &str| fixtures().join("44").join(file).to_str().unwrap().to_owned();
     let (pred, gt) = (of("pred.py"), of("gt.py"));
     let output = run(&["score", "chartmimic", &pred, &gt, "--json", "--timeout", "300"]);
@@ -87,7 +87,7 @@ fn one_pair_for_machines_and_for_people() {
 
 /// Scripts that end badly are scored, too, and leave nothing behind.
 #[test]
-fn hostile_predictions() {
+fn hostile_predictions_score_zero_and_leave_no_file() {
     let dir = tempfile::tempdir().unwrap();
     let plot = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.title('t')\n";
     let bad = [
@@ -120,7 +120,7 @@ fn hostile_predictions() {
 }
 
 #[test]
-fn bad_input_is_told_with_its_place() {
+fn input_errors_name_the_place_and_the_help() {
     let dir = tempfile::tempdir().unwrap();
     let file = |name: &str, bytes: &[u8]| {
         let path = dir.path().join(name);

@@ -1,4 +1,4 @@
-//! A server that answers chat completions as a test says.
+//! A local server of chat completions; the test chooses the answers.
 
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// One request.
+/// One received request.
 #[derive(Clone)]
 pub struct Asked {
     pub body: Value,
@@ -30,20 +30,20 @@ pub struct Stub {
 }
 
 impl Stub {
-    /// Answers with the status and text that `answer` gives for a model and how often it was asked
-    /// before.
+    /// Answers with the status and text that `answer` returns for a model and the number of its
+    /// earlier requests.
     pub fn start(answer: impl Fn(&str, usize) -> (u16, String) + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&asked);
-        // Ends with the test program.
+        let log = Arc::clone(&asked);
+        // The thread ends with the test program.
         std::thread::spawn(move || {
             let mut counts: HashMap<String, usize> = HashMap::new();
             for stream in listener.incoming().flatten() {
                 let Some(body) = read(&stream) else { continue };
                 let model = body["model"].as_str().unwrap().to_owned();
-                seen.lock().unwrap().push(Asked { body });
+                log.lock().unwrap().push(Asked { body });
                 let count = counts.entry(model.clone()).or_default();
                 let (status, text) = answer(&model, *count);
                 *count += 1;

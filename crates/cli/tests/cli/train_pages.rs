@@ -18,31 +18,31 @@ fn train(folder: &Path, sets: &[&str]) -> Vec<Value> {
     rows.lines().map(|row| serde_json::from_str(row).unwrap()).collect()
 }
 
-/// Axis by axis, the names and scores of a rubric.
+/// The names and scores of a rubric's axes.
 fn scores(row: &Value) -> Vec<(&str, Option<f64>)> {
     let axes = row["rubric"].as_object().into_iter().flatten();
-    axes.map(|(name, verdict)| (name.as_str(), verdict["score"].as_f64())).collect()
+    axes.map(|(name, axis)| (name.as_str(), axis["score"].as_f64())).collect()
 }
 
 #[test]
-fn references_add_the_benchmarks_axes_to_the_reward_of_a_page() {
+fn references_add_the_axes_of_design2code_to_the_reward() {
     let folder = tempfile::tempdir().unwrap();
     let rows = train(folder.path(), &["reward.reference=true"]);
     assert_eq!(rows.len(), 4, "the first rollout of every group is kept");
-    let drawn: Vec<&Value> = rows.iter().filter(|row| row["executed"] == true).collect();
-    assert!(!drawn.is_empty());
-    for row in drawn {
+    let executed: Vec<&Value> = rows.iter().filter(|row| row["executed"] == true).collect();
+    assert!(!executed.is_empty());
+    for row in executed {
         let scores = scores(row);
         let of =
             |name: &str| scores.iter().find(|(n, _)| *n == name).unwrap_or_else(|| panic!("no {name}")).1;
-        // An axis without a score has no part in the reward: there are no weights of CLIP.
+        // There are no weights of CLIP; an axis without a score is left out of the reward.
         assert_eq!(of("clip"), None);
         assert_eq!(row["rubric"]["clip"]["observed"], "no weights");
-        let judged: Vec<f64> = scores.iter().filter_map(|(_, score)| *score).collect();
-        let mean = judged.iter().sum::<f64>() / judged.len() as f64;
+        let scored: Vec<f64> = scores.iter().filter_map(|(_, score)| *score).collect();
+        let mean = scored.iter().sum::<f64>() / scored.len() as f64;
         let reward = row["reward"].as_f64().unwrap();
         assert!((reward - mean).abs() < 1e-5, "{reward} {mean} {scores:?}");
-        // The base writes the texts that the task names, so that much is the same.
+        // The base policy writes the texts of the task, so some blocks match.
         assert!(of("block_match").is_some_and(|score| score > 0.0 && score <= 1.0), "{scores:?}");
     }
 }
