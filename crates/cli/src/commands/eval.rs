@@ -31,7 +31,8 @@ use {
 ///
 /// mini-chart, mini-web: scores a model on held-out charts or pages of the embedded world, and
 /// beside it the best constant layout, which is the score without reading the prompt. With
-/// --feedback, the model is also scored with feedback on its own answers and with shuffled feedback.
+/// --feedback, the model is also scored with feedback on its own answers and with shuffled
+/// feedback.
 ///
 /// Examples: visual-sdpo eval --benchmark chartmimic --data dataset/direct_600 --responses
 /// results.json; visual-sdpo eval --benchmark design2code --data testset_final --predictions

@@ -39,8 +39,8 @@ pub struct Args {
     /// Python scripts that draw a chart, and pages (.html); `-` is standard input.
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// Output format; `json` is one object for one file and an array for several, `jsonl` a line per
-    /// file, `sarif` is for code hosts and editors, `github` for workflow logs.
+    /// Output format; `json` is one object for one file and an array for several, `jsonl` a line
+    /// per file, `sarif` is for code hosts and editors, `github` for workflow logs.
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
     /// Report only these rules, and not those that the project selects. Rubric and reward still
@@ -50,8 +50,8 @@ pub struct Args {
     /// Do not report these rules, in addition to those that the project ignores.
     #[arg(long, value_delimiter = ',', value_name = "RULES")]
     ignore: Vec<String>,
-    /// The page to reproduce: also report its text blocks that are missing, moved or recoloured, and
-    /// extra ones, as Design2Code matches them.
+    /// The page to reproduce: also report its text blocks that are missing, moved or recoloured,
+    /// and extra ones, as Design2Code matches them.
     #[arg(long, value_name = "PAGE", conflicts_with = "window")]
     reference: Option<PathBuf>,
     /// Also write an HTML page with the pictures, the findings and the code.

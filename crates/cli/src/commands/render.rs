@@ -11,8 +11,8 @@ use vsdpo_score::files::png;
 
 /// Render a matplotlib script or an HTML page in the sandbox and write its picture.
 ///
-/// A page has no network: it may use the files beside it, and the style sheets, scripts and fonts of
-/// public servers that are built into this program. Requests for other files are reported.
+/// A page has no network: it may use the files beside it, and the style sheets, scripts and fonts
+/// of public servers that are built into this program. Requests for other files are reported.
 ///
 /// Examples: visual-sdpo render chart.py -o chart.png --elements chart.json; visual-sdpo render
 /// page.html -o page.png

@@ -13,8 +13,9 @@ use vsdpo_train::{End, Environment, RunOptions, RunSummary, StepReport};
 /// Train a policy as a recipe says.
 ///
 /// Writes a run folder: resolved recipe, manifest, metrics, rollouts with pictures, checkpoints in
-/// Hugging Face format, and a report that opens from disk. Ctrl-C finishes the step, saves and exits
-/// with 130; --resume continues from there, bit for bit. A second Ctrl-C exits without saving.
+/// Hugging Face format, and a report that opens from disk. Ctrl-C finishes the step, saves and
+/// exits with 130; --resume continues from there, bit for bit. A second Ctrl-C exits without
+/// saving.
 ///
 /// Example: visual-sdpo train recipes/chart-visual-sdpo.toml --set steps=40
 #[derive(Parser)]

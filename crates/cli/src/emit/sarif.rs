@@ -1,5 +1,5 @@
-//! `lint` in SARIF 2.1.0, the format that code hosts and editors import: one run with all rules, and
-//! one result per finding with its place in the text and its boxes in the picture.
+//! `lint` in SARIF 2.1.0, the format that code hosts and editors import: one run with all rules,
+//! and one result per finding with its place in the text and its boxes in the picture.
 
 use super::{Checked, Remark, line_column};
 use serde_json::{Value, json};

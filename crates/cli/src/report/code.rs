@@ -1,6 +1,6 @@
-//! The text of an answer as numbered lines: statements are shaded by their responsibility, and tokens
-//! marked by the KL between student and teacher. All text is escaped; offsets outside the text are
-//! ignored.
+//! The text of an answer as numbered lines: statements are shaded by their responsibility, and
+//! tokens marked by the KL between student and teacher. All text is escaped; offsets outside the
+//! text are ignored.
 
 use super::curve::value;
 use super::records::{Bytes, StatementRecord, TokenRecord};

@@ -1,5 +1,5 @@
-//! The accuracy of `lint` against labels made by hand: `fixtures/attribution` (the statement that drew
-//! each element) and `fixtures/lint` (the rules that find a defect in each picture).
+//! The accuracy of `lint` against labels made by hand: `fixtures/attribution` (the statement that
+//! drew each element) and `fixtures/lint` (the rules that find a defect in each picture).
 //!
 //! `cargo test --release --workspace --test accuracy -- --nocapture` prints the tables of
 //! `docs/accuracy.md`.

@@ -1,5 +1,5 @@
-//! `eval --benchmark chartmimic` from a folder of pairs to the row of the table, with a local server
-//! as its judge.
+//! `eval --benchmark chartmimic` from a folder of pairs to the row of the table, with a local
+//! server as its judge.
 
 use crate::common::{assert_one_line, binary};
 use crate::stub::Stub;

@@ -209,8 +209,8 @@ fn an_example_is_scored_again_if_a_picture_of_its_page_changes() {
     assert!(third["row"]["position"]["mean"].as_f64().unwrap() < 100.0);
 }
 
-/// The rows of a Parquet file are the examples 1, 2, ...; the pictures of their pages lie beside the
-/// file.
+/// The rows of a Parquet file are the examples 1, 2, ...; the pictures of their pages lie beside
+/// the file.
 #[cfg(feature = "train")]
 #[test]
 fn rows_of_a_parquet_file_are_scored_like_a_folder() {

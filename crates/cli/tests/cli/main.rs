@@ -1,5 +1,5 @@
-//! Black-box tests of the binary, in one test program so that it is linked once. They render, so they
-//! need `cargo xtask setup`.
+//! Black-box tests of the binary, in one test program so that it is linked once. They render, so
+//! they need `cargo xtask setup`.
 
 mod bad_input;
 mod common;
