@@ -8,7 +8,7 @@
 //!
 //! | `[data] type` | data set | domain | `path` | `split` |
 //! |---|---|---|---|---|
-//! | `mini` | generated, see [`mini`] | chart, web | - | `train`, `heldout`, `feedback` |
+//! | `mini` | generated, see [`mini`] | chart, web | - | `train`, `dev`, `test`, `feedback` |
 //! | `chart2code` | Chart2Code-160K as published | chart | its folder | `train` |
 //! | `chartmimic` | ChartMimic's Direct task | chart | its folder | `ori_500`, `direct_600`, `direct_1800` |
 //! | `websight` | WebSight, v0.1 and v0.2 | web | a `.parquet` file, or a folder of them | `train` |
@@ -61,7 +61,7 @@ pub use record::Record;
 pub use shards::reads_damaged_files;
 
 use error::quoted_list;
-use mini::{Split, World};
+use mini::{Split, UnknownSplit, World};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -238,11 +238,8 @@ impl TaskStream {
 }
 
 fn mini_split(name: &str) -> Result<Split, DataError> {
-    Split::ALL.into_iter().find(|s| s.name() == name).ok_or_else(|| DataError::Key {
-        key: "split",
-        problem: format!("\"mini\" has no split {name:?}"),
-        help: "use \"train\", \"heldout\" or \"feedback\"",
-    })
+    let key = |UnknownSplit { problem, help }| DataError::Key { key: "split", problem, help };
+    name.parse().map_err(key)
 }
 
 /// Unpacks the archives of a data set, unless that was done before. Calls `note` with one line

@@ -2,10 +2,12 @@
 //! the content.
 //!
 //! A task fixes a *content*, all of which is in its prompt; an answer adds a *layout*. No single
-//! layout is good for more than a fifth of the contents of a world (tested), so a policy must read
-//! its prompt. Contents are divided into three disjoint sets, see [`Split`]. A world implements
-//! [`Content`], [`Layout`] and [`Slip`]; [`World`] selects one at run time.
+//! layout is good for more than a tenth of the contents of a world, and no set of rules that read
+//! one field per choice for more than a fifth (tested), so a policy must read its prompt. Contents
+//! are divided into four disjoint sets, see [`Split`]. A world implements [`Content`], [`Layout`] and
+//! [`Slip`]; [`World`] selects one at run time.
 
+mod baselines;
 pub mod chart;
 mod colors;
 mod design;
@@ -13,8 +15,9 @@ mod split;
 pub mod web;
 mod world;
 
-pub use design::{Content, Layout, Slip, best_constant, task};
-pub use split::{Split, stream};
+pub use baselines::{SingleFieldRules, best_constant, best_single_field_rules};
+pub use design::{Content, Good, Layout, Slip, task};
+pub use split::{Split, UnknownSplit, stream};
 pub use world::World;
 
 /// The part of `text` between the first `open` and the next `close`.

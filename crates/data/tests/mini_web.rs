@@ -24,24 +24,33 @@ fn diagnosed(pages: Vec<(&Content, String)>) -> Vec<(Diagnosis, Option<FailureKi
     pages.iter().zip(&outcomes).map(check).collect()
 }
 
-/// Every second layout is repaired, because few random layouts are good.
+/// Every second layout is repaired, because few random layouts are good. At least 97 % must agree;
+/// the held-back choice must agree always.
 #[test]
 fn geometry_agrees_with_browser_and_rules() {
     let draw = |i: u64| {
-        let split = Split::ALL[i as usize % 3];
+        let split = Split::ALL[(i / 2) as usize % 4];
         let mut rng = stream(split, 21, i);
         let (content, layout) = (Content::draw(split, &mut rng), Layout::random(&mut rng));
         let repaired = i.is_multiple_of(2).then(|| content.repair(&layout, &mut rng));
         (content, repaired.unwrap_or(layout))
     };
     let drawn: Vec<(Content, Layout)> =
-        (0..std::env::var("N").map_or(90, |n| n.parse().unwrap())).map(draw).collect();
+        (0..std::env::var("N").map_or(96, |n| n.parse().unwrap())).map(draw).collect();
     let results = diagnosed(drawn.iter().map(|(c, l)| (c, c.code(l, None))).collect());
+    let mut differ = 0;
     for ((content, layout), (diagnosis, error)) in drawn.iter().zip(results) {
         assert_eq!(error, None);
         let (rubric, page) = (rubric_json(&diagnosis.rubric), content.code(layout, None));
-        assert_eq!(diagnosis.defect_free(), content.good(layout), "{rubric}\n{page}");
+        let tiny = diagnosis.defects.iter().any(|d| d.rule == "web/tiny-text");
+        assert_eq!(!tiny, content.held_back_ok(layout), "{page}");
+        if diagnosis.defect_free() != content.good(layout) {
+            differ += 1;
+            println!("good by geometry: {}\n{rubric}\n{page}", content.good(layout));
+        }
     }
+    println!("{differ} of {} differ", drawn.len());
+    assert!(differ * 100 <= drawn.len() * 3, "{differ} of {} differ", drawn.len());
 }
 
 #[test]

@@ -102,14 +102,7 @@ mod tests {
             choice_entropy: Default::default(),
         };
         let benchmark = "mini-chart".into();
-        EvalReport {
-            benchmark,
-            split: Split::Heldout,
-            seed: 0,
-            temperature: 1.0,
-            arms: vec![arm],
-            shown: vec![],
-        }
+        EvalReport { benchmark, split: Split::Dev, seed: 0, temperature: 1.0, arms: vec![arm], shown: vec![] }
     }
 
     #[test]

@@ -176,7 +176,7 @@ impl<'a, 'o> Trainer<'a, 'o> {
         let (recipe, step) = (self.recipe, self.state.progress.step);
         let config = EvalConfig {
             world: recipe.eval.benchmark.world(),
-            split: Split::Heldout,
+            split: Split::Dev,
             tasks: recipe.eval.tasks,
             sampling: SampleConfig {
                 max_completion_tokens: recipe.rollout.max_completion_tokens,

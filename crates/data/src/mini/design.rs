@@ -19,6 +19,12 @@ pub trait Content: Clone + Debug + Send + Sync {
     /// Draws a content, from any split or none.
     fn draw_any(rng: &mut impl Rng) -> Self;
 
+    /// The same fields that [`Content::split`] reads, with new words and values.
+    fn with_new_words(self, rng: &mut impl Rng) -> Self;
+
+    /// What the prompt says, one fact each, as names and numbers.
+    fn fields(&self) -> Vec<(&'static str, usize)>;
+
     /// The split of this content; `None` for the combinations that are in no split.
     fn split(&self) -> Option<Split>;
 
@@ -36,8 +42,11 @@ pub trait Content: Clone + Debug + Send + Sync {
     /// The texts, series and background that the render must show.
     fn requirements(&self) -> Requirements;
 
-    /// Whether a layout is good, computed from simple geometry.
+    /// Whether a layout is good, computed from simple geometry: what the rewarded axes cover.
     fn good(&self, layout: &Self::Layout) -> bool;
+
+    /// Whether the held-back choice is good: one that neither reward nor rubric covers.
+    fn held_back_ok(&self, layout: &Self::Layout) -> bool;
 
     /// The nearest good layout for a usable content: choices that fit are kept, the others are
     /// drawn from the good ones.
@@ -49,13 +58,18 @@ pub trait Content: Clone + Debug + Send + Sync {
     /// A description of the held-out combinations for a run's manifest.
     fn held_out() -> serde_json::Value;
 
-    /// Draws a usable content of a split.
+    /// Draws a usable content of a split. A content that is not usable gets new words and values,
+    /// so that the fields which define the splits keep their shares.
     fn draw(split: Split, rng: &mut impl Rng) -> Self {
         loop {
-            let content = Self::draw_any(rng);
-            if content.split() == Some(split) && content.usable() {
-                return content;
+            let mut content = Self::draw_any(rng);
+            if content.split() != Some(split) {
+                continue;
             }
+            while !content.usable() {
+                content = content.with_new_words(rng);
+            }
+            return content;
         }
     }
 
@@ -68,6 +82,17 @@ pub trait Content: Clone + Debug + Send + Sync {
     /// A random good layout for a usable content; neutral choices are random too.
     fn good_layout(&self, rng: &mut impl Rng) -> Self::Layout {
         self.repair(&Self::Layout::random(rng), rng)
+    }
+
+    /// What geometry says about code that answers the task of this content; `None` if its layout
+    /// cannot be read.
+    fn evaluate(&self, code: &str) -> Option<Good> {
+        let layout = Self::Layout::read(code)?;
+        Some(Good {
+            layout: self.good(&layout),
+            held_back: self.held_back_ok(&layout),
+            exact: self.code(&layout, None).trim_end() == code.trim_end(),
+        })
     }
 
     /// The task of this content, with the code of `layout` as reference.
@@ -84,13 +109,41 @@ pub trait Content: Clone + Debug + Send + Sync {
     }
 }
 
+/// What geometry says about an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Good {
+    /// Whether the layout is good on everything that the rewarded axes cover.
+    pub layout: bool,
+    /// Whether the held-back choice is good, which neither reward nor rubric covers.
+    pub held_back: bool,
+    /// Whether the code is exactly that of the task's content with this layout: nothing is missing,
+    /// added or changed.
+    pub exact: bool,
+}
+
 /// The part of a page or chart that an answer chooses.
 pub trait Layout: Clone + Debug + PartialEq + Send + Sync {
     /// A layout independent of the content: every choice is uniform.
     fn random(rng: &mut impl Rng) -> Self;
 
-    /// Every layout, with neutral choices at their first value.
-    fn every() -> Vec<Self>;
+    /// The choices that decide whether a layout is good: their names, and how many values they have.
+    const CHOICES: &'static [(&'static str, usize)];
+
+    /// The layout with these values of [`Layout::CHOICES`], and all other choices at their first
+    /// value.
+    ///
+    /// # Panics
+    /// If a value is missing or too large.
+    fn of(values: &[usize]) -> Self;
+
+    /// Every layout, with all other choices at their first value. The last choice changes first.
+    fn every() -> Vec<Self> {
+        let mut all = vec![Vec::new()];
+        for (_, count) in Self::CHOICES {
+            all = all.iter().flat_map(|head| (0..*count).map(|v| [&head[..], &[v]].concat())).collect();
+        }
+        all.iter().map(|values| Self::of(values)).collect()
+    }
 
     /// Takes each choice from `random` with probability 1/3, else from `good`; neutral ones from
     /// `good`.
@@ -100,7 +153,8 @@ pub trait Layout: Clone + Debug + PartialEq + Send + Sync {
     /// missing.
     fn read(code: &str) -> Option<Self>;
 
-    /// The choices as names and numbers, to track each of them during training.
+    /// All choices as names and numbers, those of [`Layout::CHOICES`] first, to track each of them
+    /// during training.
     fn choices(&self) -> Vec<(&'static str, usize)>;
 }
 
@@ -119,18 +173,4 @@ pub fn task<C: Content>(split: Split, seed: u64, index: u64) -> Task {
     let content = C::draw(split, &mut rng);
     let layout = content.good_layout(&mut rng);
     content.task(format!("mini-{}/{}/{seed}/{index}", C::DOMAIN.name(), split.name()), &layout)
-}
-
-/// The best constant policy: the layout that is good for the most of the first `n` contents of a
-/// split, and the share of contents that it is good for. The search is exhaustive and uses geometry
-/// only; to score the policy like any other, render its answers.
-///
-/// # Panics
-/// Never: every world has layouts.
-pub fn best_constant<C: Content>(split: Split, seed: u64, n: u64) -> (C::Layout, f64) {
-    let contents: Vec<C> = (0..n).map(|i| C::draw(split, &mut stream(split, seed, i))).collect();
-    let good = |layout: &C::Layout| contents.iter().filter(|c| c.good(layout)).count();
-    let best = C::Layout::every().into_iter().max_by_key(good).expect("there are layouts");
-    let share = good(&best) as f64 / n as f64;
-    (best, share)
 }

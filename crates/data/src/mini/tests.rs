@@ -2,16 +2,63 @@
 
 use super::*;
 
-/// The choices of a layout that do not affect whether it is good.
-fn neutral(layout: &impl Layout) -> Vec<(&'static str, usize)> {
-    layout.choices().into_iter().filter(|(name, _)| name.ends_with("(neutral)")).collect()
+/// The choices of a layout that do not affect whether it is good, the held-back ones included.
+fn free(layout: &impl Layout) -> Vec<(&'static str, usize)> {
+    layout.choices().into_iter().filter(|(name, _)| name.ends_with(')')).collect()
 }
 
-fn no_constant_layout_is_good_for_more_than_a_fifth_of_the_contents<C: Content>() {
+fn reading_less_than_two_fields_per_choice_is_not_enough<C: Content>() {
+    const N: u64 = 5000;
+    let (_, constant) = best_constant::<C>(Split::Test, 7, N);
+    let rules = best_single_field_rules::<C>(7, N);
+    println!("{}: best constant on test {constant}, {rules:?}", C::DOMAIN.name());
+    assert!(constant <= 0.10, "a constant layout is good for {constant}");
+    assert!(rules.test <= 0.20, "{rules:?}");
+    assert_eq!(rules, best_single_field_rules::<C>(7, N), "the search is deterministic");
+}
+
+/// Counts of a field's values in each split.
+type Counts = std::collections::BTreeMap<(&'static str, usize), [f64; 4]>;
+
+fn every_field_has_the_same_shares_in_all_splits<C: Content>() {
+    const N: u64 = 20_000;
+    let mut counts = Counts::new();
+    for (s, split) in Split::ALL.into_iter().enumerate() {
+        for i in 0..N {
+            for field in C::draw(split, &mut stream(split, 13, i)).fields() {
+                counts.entry(field).or_default()[s] += 1.0;
+            }
+        }
+    }
+    // The largest difference from the share over all splits, chi-square, and degrees of freedom.
+    let mut fields: std::collections::BTreeMap<&str, (f64, f64, f64)> = Default::default();
+    for ((name, value), counts) in counts {
+        let mean = counts.iter().sum::<f64>() / 4.0;
+        let entry = fields.entry(name).or_insert((0.0, 0.0, -3.0));
+        for count in counts {
+            let off = (count - mean).abs() / N as f64;
+            assert!(off <= 0.02, "{name} {value}: {counts:?}");
+            entry.0 = entry.0.max(off);
+            entry.1 += (count - mean).powi(2) / mean;
+        }
+        entry.2 += 3.0;
+    }
+    for (name, (off, chi, freedom)) in fields {
+        println!("{} {name}: {:.2} points, chi-square {chi:.1} / {freedom}", C::DOMAIN.name(), 100.0 * off);
+        assert!(chi <= freedom + 5.0 * (2.0 * freedom).sqrt(), "{name}: chi-square {chi} / {freedom}");
+    }
+}
+
+fn splits_share_no_combination<C: Content>() {
+    assert!(Split::ALL.iter().all(|s| C::held_out()["splits"][s.name()]["first"].is_array()));
+    let mut seen: std::collections::HashMap<String, Split> = Default::default();
     for split in Split::ALL {
-        let (best, share) = best_constant::<C>(split, 7, 1000);
-        println!("{}/{}: {share} {best:?}", C::DOMAIN.name(), split.name());
-        assert!(share <= 0.20, "{}: {best:?} is good for {share}", split.name());
+        for i in 0..5000 {
+            let content = C::draw(split, &mut stream(split, 7, i));
+            assert_eq!(content.split(), Some(split));
+            let other = *seen.entry(content.prompt()).or_insert(split);
+            assert_eq!(other, split, "two splits share a prompt: {}", content.prompt());
+        }
     }
 }
 
@@ -24,7 +71,7 @@ fn random_layouts_are_rarely_good_and_repaired_ones_always<C: Content>() {
         good += usize::from(content.good(&layout));
         let repaired = content.repair(&layout, &mut rng);
         assert!(content.good(&repaired), "{content:?} {repaired:?}");
-        assert_eq!(neutral(&repaired), neutral(&layout), "neutral choices are kept");
+        assert_eq!(free(&repaired), free(&layout), "other choices are kept");
         if content.good(&layout) {
             assert_eq!(repaired, layout, "a good layout is kept");
         }
@@ -46,6 +93,39 @@ fn layouts_are_read_back_from_code<C: Content>() {
         }
     }
     assert_eq!(C::Layout::read("print(1)"), None);
+}
+
+fn choices_are_read_and_made_from_numbers<C: Content>() {
+    let all = C::Layout::every();
+    for (i, layout) in all.iter().enumerate() {
+        let choices = layout.choices();
+        let names: Vec<_> = C::Layout::CHOICES.iter().map(|c| c.0).collect();
+        assert_eq!(choices[..names.len()].iter().map(|c| c.0).collect::<Vec<_>>(), names);
+        assert!(choices[names.len()..].iter().all(|(name, _)| name.ends_with(')')));
+        let values: Vec<usize> = choices[..names.len()].iter().map(|c| c.1).collect();
+        assert_eq!(&C::Layout::of(&values), layout);
+        assert_eq!(all.iter().position(|l| l == layout), Some(i));
+    }
+}
+
+fn answers_are_evaluated_by_geometry<C: Content>() {
+    let world = World::of(C::DOMAIN).unwrap();
+    let (mut held_back, n) = (0, 400);
+    for i in 0..n {
+        let task = world.task(Split::Dev, 5, i);
+        let code = task.reference.unwrap();
+        let good = world.good(Split::Dev, 5, i, &code).unwrap();
+        assert!(good.layout && good.exact, "{good:?}\n{code}");
+        held_back += u64::from(good.held_back);
+        let content = C::draw(Split::Dev, &mut stream(Split::Dev, 5, i));
+        let other = C::Layout::random(&mut stream(Split::Dev, 6, i));
+        let good = world.good(Split::Dev, 5, i, &content.code(&other, None)).unwrap();
+        assert_eq!((good.layout, good.held_back), (content.good(&other), content.held_back_ok(&other)));
+        assert!(!world.good(Split::Dev, 5, i, &format!("{code}\nx")).unwrap().exact);
+    }
+    println!("{}: held-back choice good in {held_back} of {n} references", C::DOMAIN.name());
+    assert!((n / 2..n * 9 / 10).contains(&held_back), "{held_back} of {n}");
+    assert_eq!(world.good(Split::Dev, 5, 0, "print(1)"), None);
 }
 
 fn tasks_are_functions_of_split_seed_and_index<C: Content>() {
@@ -71,9 +151,13 @@ macro_rules! tests_of {
 macro_rules! every_test_of {
     ($($world:ident)*) => {
         $(tests_of! { $world:
-            no_constant_layout_is_good_for_more_than_a_fifth_of_the_contents
+            reading_less_than_two_fields_per_choice_is_not_enough
+            every_field_has_the_same_shares_in_all_splits
+            splits_share_no_combination
             random_layouts_are_rarely_good_and_repaired_ones_always
             layouts_are_read_back_from_code
+            choices_are_read_and_made_from_numbers
+            answers_are_evaluated_by_geometry
             tasks_are_functions_of_split_seed_and_index
         })*
     };
@@ -85,12 +169,22 @@ every_test_of! { chart web }
 fn every_world_has_tasks_of_its_domain_and_constant_answers() {
     for world in [World::Chart, World::Web] {
         assert_eq!(World::of(world.domain()), Some(world));
-        let task = world.task(Split::Heldout, 3, 0);
+        let task = world.task(Split::Test, 3, 0);
         assert_eq!(task.domain, world.domain());
         assert!(task.id.starts_with(world.benchmark()), "{}", task.id);
-        let constant = world.constant_answers(Split::Heldout, 3, 20);
+        let constant = world.constant_answers(Split::Test, 3, 20);
         let choices: Vec<_> = constant.iter().map(|code| world.choices(code)).collect();
         assert!(choices[0].is_some() && choices.iter().all(|c| *c == choices[0]), "one layout for all");
         assert_ne!(constant[0], constant[1]);
     }
+}
+
+#[test]
+fn the_old_name_of_the_evaluation_split_names_the_new_ones() {
+    for split in Split::ALL {
+        assert_eq!(split.name().parse(), Ok(split));
+    }
+    let error = "heldout".parse::<Split>().unwrap_err().to_string();
+    assert!(error.contains("\"dev\"") && error.contains("\"test\"") && !error.contains('\n'), "{error}");
+    assert!("none".parse::<Split>().unwrap_err().to_string().contains("; help: use"));
 }

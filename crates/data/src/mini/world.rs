@@ -1,6 +1,7 @@
 //! Selects a world at run time.
 
-use super::design::{Content, Layout, best_constant, task};
+use super::baselines::best_constant;
+use super::design::{Content, Good, Layout, task};
 use super::split::{Split, stream};
 use super::{chart, web};
 use vsdpo_artifact::{Domain, Task};
@@ -17,7 +18,42 @@ pub enum World {
     Web,
 }
 
+/// The functions of one world, without its types.
+struct Table {
+    domain: Domain,
+    benchmark: &'static str,
+    task: fn(Split, u64, u64) -> Task,
+    constant_answers: fn(Split, u64, u64) -> Vec<String>,
+    choices: fn(&str) -> Option<Vec<(&'static str, usize)>>,
+    good: fn(Split, u64, u64, &str) -> Option<Good>,
+    held_out: fn() -> serde_json::Value,
+}
+
+impl Table {
+    const fn of<C: Content>(benchmark: &'static str) -> Table {
+        Table {
+            domain: C::DOMAIN,
+            benchmark,
+            task: task::<C>,
+            constant_answers: constant_answers::<C>,
+            choices: |code| C::Layout::read(code).map(|l| l.choices()),
+            good: |split, seed, index, code| C::draw(split, &mut stream(split, seed, index)).evaluate(code),
+            held_out: C::held_out,
+        }
+    }
+}
+
 impl World {
+    /// The one place that maps a world to its types.
+    const fn table(self) -> &'static Table {
+        const CHART: Table = Table::of::<chart::Content>("mini-chart");
+        const WEB: Table = Table::of::<web::Content>("mini-web");
+        match self {
+            World::Chart => &CHART,
+            World::Web => &WEB,
+        }
+    }
+
     /// The world of a domain, if it has one.
     pub fn of(domain: Domain) -> Option<World> {
         match domain {
@@ -29,51 +65,39 @@ impl World {
 
     /// The domain of its tasks.
     pub fn domain(self) -> Domain {
-        match self {
-            World::Chart => Domain::Chart,
-            World::Web => Domain::Web,
-        }
+        self.table().domain
     }
 
-    /// The name of the benchmark on its held-out tasks.
+    /// The name of the benchmark on its dev and test tasks.
     pub fn benchmark(self) -> &'static str {
-        match self {
-            World::Chart => "mini-chart",
-            World::Web => "mini-web",
-        }
+        self.table().benchmark
     }
 
     /// Task `index` of a split.
     pub fn task(self, split: Split, seed: u64, index: u64) -> Task {
-        match self {
-            World::Chart => task::<chart::Content>(split, seed, index),
-            World::Web => task::<web::Content>(split, seed, index),
-        }
+        (self.table().task)(split, seed, index)
     }
 
     /// The answers of the best constant policy to the first `n` tasks of a split. Its layout is
     /// chosen on contents of the training split.
     pub fn constant_answers(self, split: Split, seed: u64, n: u64) -> Vec<String> {
-        match self {
-            World::Chart => constant_answers::<chart::Content>(split, seed, n),
-            World::Web => constant_answers::<web::Content>(split, seed, n),
-        }
+        (self.table().constant_answers)(split, seed, n)
     }
 
     /// The layout choices in code as names and numbers; `None` if any cannot be read.
     pub fn choices(self, code: &str) -> Option<Vec<(&'static str, usize)>> {
-        match self {
-            World::Chart => chart::Layout::read(code).map(|l| l.choices()),
-            World::Web => web::Layout::read(code).map(|l| l.choices()),
-        }
+        (self.table().choices)(code)
+    }
+
+    /// Whether an answer to task `index` of a split is good by geometry: a score that is
+    /// independent of renderer, rules and reward. `None` if the layout cannot be read.
+    pub fn good(self, split: Split, seed: u64, index: u64, code: &str) -> Option<Good> {
+        (self.table().good)(split, seed, index, code)
     }
 
     /// A description of the held-out combinations for a run's manifest.
     pub fn held_out(self) -> serde_json::Value {
-        match self {
-            World::Chart => chart::Content::held_out(),
-            World::Web => web::Content::held_out(),
-        }
+        (self.table().held_out)()
     }
 }
 

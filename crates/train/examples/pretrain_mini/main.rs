@@ -261,7 +261,7 @@ fn forward(
 fn report(policy: &Policy, world: World, renderer: &dyn Renderer) -> Result<()> {
     let cfg = EvalConfig {
         world,
-        split: Split::Heldout,
+        split: Split::Dev,
         tasks: 256,
         sampling: SampleConfig { max_completion_tokens: 320, temperature: 1.0, top_p: 1.0 },
         seed: 99,

@@ -1,4 +1,4 @@
-//! `eval --benchmark mini-chart` and `mini-web`: a model on the held-out tasks of an embedded
+//! `eval --benchmark mini-chart` and `mini-web`: a model on the dev or test tasks of an embedded
 //! world.
 
 use super::Args;
@@ -18,6 +18,9 @@ pub struct Options {
     /// Number of tasks, one answer each.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     tasks: u32,
+    /// Tasks to score: dev, or test for a final report.
+    #[arg(long, default_value = "dev", value_name = "SPLIT")]
+    split: Split,
     /// Also score the model when it is shown the feedback on its own answers, and when it is shown
     /// the feedback on the answers to other tasks.
     #[arg(long)]
@@ -31,7 +34,7 @@ pub fn run(args: &Args, world: World, model: &Path) -> Result<Exit> {
     let renderer = open(domain, domain.default_language(), config)?;
     let config = EvalConfig {
         world,
-        split: Split::Heldout,
+        split: args.mini.split,
         tasks: args.mini.tasks as usize,
         sampling: args.sampling.config(1.0, 256),
         seed: args.sampling.seed,

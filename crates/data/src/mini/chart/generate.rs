@@ -1,11 +1,11 @@
 //! The world of mini charts: how contents and layouts are drawn, and prompts and code written.
 
-use super::content::{Content, Kind, Mark, Shape};
+use super::content::{Content, Kind, Mark, Shape, Ticks};
 use super::layout::{Align, Layout, Location, ROTATIONS};
 use super::script::{Slip, read_layout, script};
 use super::words::{HUES, LABELS, NOTES, PAIRS, SHORT_FAMILIES, TITLES};
 use crate::mini::colors::{GROUNDS, INKS};
-use crate::mini::split::pick;
+use crate::mini::split::{pick, pick_weighted};
 use crate::mini::{self, Split};
 use rand::Rng;
 use vsdpo_artifact::{Domain, Requirements};
@@ -18,29 +18,61 @@ impl mini::Content for Content {
 
     fn draw_any(rng: &mut impl Rng) -> Content {
         let shapes = [pick(&Shape::ALL, rng), pick(&Shape::ALL, rng)];
-        let values = shapes.map(|s| s.levels().map(|v| (v + rng.random_range(-1..=1)).clamp(1, 9)));
-        let labels = rng.random_range(0..LABELS.len());
-        // Long labels need a wide bottom margin and dense y ticks need height. A picture of this
-        // size has no space for both.
-        let dense = labels < SHORT_FAMILIES && rng.random_bool(0.6);
-        Content {
+        let ticks = pick_weighted(&Ticks::DRAWN, rng);
+        let labels = Content::first_family(ticks.long) + rng.random_range(0..SHORT_FAMILIES);
+        let content = Content {
             kind: pick(&[Kind::Lines, Kind::Bars], rng),
             shapes,
-            values,
-            names: pick(&PAIRS, rng),
+            values: [[0; 5]; 2],
+            names: PAIRS[0],
+            reversed: rng.random_bool(0.5),
             labels,
-            dense,
+            ticks,
             ground: rng.random_range(0..GROUNDS.len()),
-            title: pick(&TITLES, rng),
-            note: pick(&NOTES, rng),
-            mark: pick(&Mark::ALL, rng),
-        }
+            patch: rng.random_range(0..GROUNDS.len()),
+            boxed: rng.random_bool(0.5),
+            title: TITLES[0],
+            note: NOTES[0],
+            mark: pick_weighted(&Mark::DRAWN, rng),
+        };
+        content.with_new_words(rng)
+    }
+
+    fn with_new_words(mut self, rng: &mut impl Rng) -> Content {
+        let value =
+            |v: i32, rng: &mut _| (v + Rng::random_range(rng, -1..=1)).clamp(1, 10) * self.ticks.scale;
+        self.values = self.shapes.map(|s| s.levels(self.ticks.dense()).map(|v| value(v, rng)));
+        (self.names, self.title, self.note) = (pick(&PAIRS, rng), pick(&TITLES, rng), pick(&NOTES, rng));
+        self
     }
 
     fn split(&self) -> Option<Split> {
-        let first = ((self.kind as usize * 6 + self.shapes[0] as usize) * 6 + self.shapes[1] as usize) * 4
-            + self.mark as usize;
-        Split::of(first, self.ground * LABELS.len() + self.labels)
+        let legend = self.shapes[0] as usize + self.shapes[1] as usize + self.mark as usize;
+        Split::of(
+            legend + 2 * self.kind as usize + 3 * usize::from(self.reversed),
+            6,
+            self.ground + self.patch,
+        )
+    }
+
+    fn fields(&self) -> Vec<(&'static str, usize)> {
+        let index = |of: &[&str], word: &str| of.iter().position(|w| *w == word).unwrap_or(of.len());
+        vec![
+            ("kind", self.kind as usize),
+            ("first shape", self.shapes[0] as usize),
+            ("second shape", self.shapes[1] as usize),
+            ("marked point", self.mark as usize),
+            ("direction", usize::from(self.reversed)),
+            ("ground", self.ground),
+            ("box", if self.boxed { 1 + self.patch } else { 0 }),
+            ("labels", self.labels),
+            ("labelled points", self.ticks.every),
+            ("end of y", self.ticks.scale as usize),
+            ("y step", self.ticks.step),
+            ("names", PAIRS.iter().position(|p| *p == self.names).unwrap_or(PAIRS.len())),
+            ("title", index(&TITLES, self.title)),
+            ("note", index(&NOTES, self.note)),
+        ]
     }
 
     fn usable(&self) -> bool {
@@ -62,32 +94,39 @@ impl mini::Content for Content {
             Kind::Lines => format!("{a} and {b} as lines"),
             Kind::Bars => format!("{a} as bars and {b} as a line"),
         };
+        let order = if self.reversed { "right to left" } else { "left to right" };
+        let every = if self.ticks.every == 1 { "every point" } else { "every second point" };
         format!(
-            "Draw '{}' with matplotlib: {how}, on a {} plot area.\n{}; {}\n{noun}: {}\nLabel the y axis every {}. \
-             Above the {} point write '{}'.",
+            "Draw '{}' with matplotlib: {how}, on a {} plot area.\n{}; {}\n{noun} from {order}: {}\nLabel {every}, and the \
+             y axis every {} up to {}. Above the {} point write '{}' (box: {}).",
             self.title,
             GROUNDS[self.ground].0,
             series(0),
             series(1),
             labels.join(","),
-            self.y_step(),
+            self.ticks.step,
+            self.ticks.top(),
             self.mark.word(),
             self.note,
+            self.patch_name(),
         )
     }
 
     fn requirements(&self) -> Requirements {
-        let labels = LABELS[self.labels].1;
         let mut texts = vec![self.title.to_string(), self.note.to_string()];
         texts.extend(self.names.iter().map(|s| s.to_string()));
-        texts.extend(labels.iter().map(|s| s.to_string()));
-        texts.extend((0..=12).step_by(self.y_step()).map(|y| y.to_string()));
+        texts.extend(self.shown_labels().map(str::to_string));
+        texts.extend((0..=self.ticks.top()).step_by(self.ticks.step).map(|y| y.to_string()));
         let series = self.values.iter().map(|v| v.iter().map(|&x| x as f64).collect()).collect();
-        Requirements { texts, series, background: Some(GROUNDS[self.ground].1) }
+        Requirements { texts, series, background: Some(GROUNDS[self.ground].1), ..Requirements::default() }
     }
 
     fn good(&self, layout: &Layout) -> bool {
         self.suits(layout)
+    }
+
+    fn held_back_ok(&self, layout: &Layout) -> bool {
+        self.hues_differ(layout.hues)
     }
 
     fn repair(&self, layout: &Layout, rng: &mut impl Rng) -> Layout {
@@ -100,9 +139,9 @@ impl mini::Content for Content {
 
     fn held_out() -> serde_json::Value {
         serde_json::json!({
-            "combinations": ["kind x first shape x second shape x marked point", "plot colour x tick labels"],
-            "heldout": "both combinations are held out: neither occurs in feedback pairs or in training prompts",
-            "feedback_and_train": "differ in the first combination",
+            "first": "first shape + second shape + marked point + 2 kind + 3 direction, modulo 6",
+            "second": "colour of the plot area + colour of the note's box, modulo 4",
+            "splits": Split::residues(6),
         })
     }
 }
@@ -120,22 +159,19 @@ impl mini::Layout for Layout {
         }
     }
 
-    fn every() -> Vec<Layout> {
-        let cells = Location::ALL.into_iter().flat_map(|l| Align::ALL.into_iter().map(move |a| (l, a)));
-        let cells = cells.flat_map(|(l, a)| ROTATIONS.into_iter().map(move |r| (l, a, r)));
-        let cells = cells.flat_map(|c| [false, true].into_iter().map(move |m| (c, m)));
-        let layouts = cells.flat_map(|((location, align, rotation), wide_margin)| {
-            (0..INKS.len()).map(move |ink| Layout {
-                location,
-                wide_margin,
-                rotation,
-                align,
-                ink,
-                hues: [0, 1],
-                grid: false,
-            })
-        });
-        layouts.collect()
+    const CHOICES: &'static [(&'static str, usize)] =
+        &[("legend", 8), ("margin", 2), ("rotation", 3), ("align", 3), ("ink", INKS.len())];
+
+    fn of(values: &[usize]) -> Layout {
+        Layout {
+            location: Location::ALL[values[0]],
+            wide_margin: values[1] == 1,
+            rotation: ROTATIONS[values[2]],
+            align: Align::ALL[values[3]],
+            ink: values[4],
+            hues: [0, 1],
+            grid: false,
+        }
     }
 
     fn mixed(good: &Layout, random: &Layout, rng: &mut impl Rng) -> Layout {
@@ -164,9 +200,11 @@ impl mini::Layout for Layout {
         vec![
             ("legend", self.location as usize),
             ("margin", self.wide_margin as usize),
-            ("rotation", self.rotation as usize),
+            ("rotation", ROTATIONS.iter().position(|r| *r == self.rotation).unwrap_or(0)),
             ("align", self.align as usize),
             ("ink", self.ink),
+            ("first colour (held back)", self.hues[0]),
+            ("second colour (held back)", self.hues[1]),
             ("grid (neutral)", self.grid as usize),
         ]
     }

@@ -1,9 +1,10 @@
 //! The layout of a mini chart, and which layouts are good for a content: simple geometry of a
 //! picture of 320 x 240 pixels.
 
-use super::content::{Content, Kind, Mark};
+use super::content::{Content, Kind};
 use crate::mini::colors::{made_readable, readable};
 use rand::Rng;
+use rand::seq::SliceRandom;
 use vsdpo_artifact::Region;
 
 /// Position of the legend, with matplotlib's names.
@@ -79,7 +80,7 @@ impl Align {
 pub struct Layout {
     /// Position of the legend.
     pub location: Location,
-    /// Whether the bottom margin is wide (0.45 of the height instead of 0.15).
+    /// Whether the bottom margin is wide (0.42 of the height instead of 0.15).
     pub wide_margin: bool,
     /// Rotation of the x tick labels in degrees: 0, 45 or 90.
     pub rotation: u32,
@@ -87,11 +88,15 @@ pub struct Layout {
     pub align: Align,
     /// Index into the text colours, for the note.
     pub ink: usize,
-    /// Neutral: indices into the colours of the series.
+    /// Held back: indices into the colours of the series.
     pub hues: [usize; 2],
     /// Neutral: whether a grid is drawn.
     pub grid: bool,
 }
+
+/// Pairs of series colours that `chart/unreadable-colors` calls too similar. Teal and gray are the
+/// same for people who lack the cones for red.
+const ALIKE: [[usize; 2]; 5] = [[0, 0], [1, 1], [2, 2], [3, 3], [0, 3]];
 
 /// The possible rotations of the x tick labels in degrees.
 pub const ROTATIONS: [u32; 3] = [0, 45, 90];
@@ -99,7 +104,7 @@ pub const ROTATIONS: [u32; 3] = [0, 45, 90];
 impl Layout {
     /// The bottom margin as a fraction of the figure's height.
     pub fn bottom(&self) -> f32 {
-        if self.wide_margin { 0.45 } else { 0.15 }
+        if self.wide_margin { 0.42 } else { 0.15 }
     }
 }
 
@@ -113,42 +118,50 @@ const LEGEND_HEIGHT: f32 = 33.0;
 const NOTE_CHAR: f32 = 5.9;
 /// Extra distance in pixels that a good layout keeps, so that a pixel more or less never decides.
 const MARGIN: f32 = 3.0;
+/// The limits of the x axis, left and right of the points 0 and 4.
+pub(super) const SIDE: f32 = 0.45;
 
 impl Content {
     pub(super) fn suits(&self, layout: &Layout) -> bool {
-        self.margin_fits(layout.wide_margin)
-            && self.rotation_fits(layout.rotation)
+        self.labels_fit(layout.wide_margin, layout.rotation)
             && self.align_fits(layout.align)
-            && readable(layout.ink, self.ground)
+            && readable(layout.ink, self.note_ground())
             && self.legend_fits(layout)
     }
 
-    /// Whether any good layout exists.
+    /// Whether the legend tells the two series apart. Bars and a line differ in form.
+    pub(super) fn hues_differ(&self, hues: [usize; 2]) -> bool {
+        self.kind == Kind::Bars || !ALIKE.contains(&hues) && !ALIKE.contains(&[hues[1], hues[0]])
+    }
+
+    /// Whether a good layout exists.
     pub(super) fn feasible(&self) -> bool {
         let mut any = self.template();
-        Align::ALL.iter().any(|&align| {
-            any.align = align;
-            self.align_fits(align)
-                && Location::ALL.iter().any(|&l| self.legend_fits(&Layout { location: l, ..any.clone() }))
+        self.margins_and_rotations().any(|(margin, _)| {
+            any.wide_margin = margin;
+            Align::ALL.into_iter().filter(|&a| self.align_fits(a)).any(|align| {
+                any.align = align;
+                Location::ALL.iter().any(|&l| self.legend_fits(&Layout { location: l, ..any.clone() }))
+            })
         })
     }
 
     /// The nearest good layout; `None` if no position of the legend fits.
     pub(super) fn repaired(&self, layout: &Layout, rng: &mut impl Rng) -> Option<Layout> {
         let mut good = layout.clone();
-        if !self.rotation_fits(good.rotation) {
-            good.rotation = if rng.random_bool(0.5) { 45 } else { 90 };
-        }
-        good.ink = made_readable(good.ink, self.ground);
-        // Other margins and alignments are tried only if the legend fits nowhere with the kept
-        // ones.
-        let margins = [layout.wide_margin, !layout.wide_margin].into_iter().filter(|&m| self.margin_fits(m));
+        good.ink = made_readable(good.ink, self.note_ground());
+        // Nearest first: kept margin and alignment, then other alignments, then the other margin.
+        let mut axes: Vec<(bool, u32)> = self.margins_and_rotations().collect();
+        axes.shuffle(rng);
+        axes.sort_by_key(|&(margin, rotation)| {
+            (margin != layout.wide_margin) as u8 + (rotation != layout.rotation) as u8
+        });
         let turn = rng.random_range(1..3);
         let aligns = [0, turn, 3 - turn].map(|k| Align::ALL[(layout.align as usize + k) % 3]);
-        for (margin, align) in
-            margins.flat_map(|m| aligns.map(|a| (m, a))).filter(|&(_, a)| self.align_fits(a))
+        for ((margin, rotation), align) in
+            axes.into_iter().flat_map(|m| aligns.map(|a| (m, a))).filter(|&(_, a)| self.align_fits(a))
         {
-            (good.wide_margin, good.align) = (margin, align);
+            (good.wide_margin, good.rotation, good.align) = (margin, rotation, align);
             if self.legend_fits(&good) {
                 return Some(good);
             }
@@ -165,8 +178,8 @@ impl Content {
     fn template(&self) -> Layout {
         Layout {
             location: Location::UpperLeft,
-            wide_margin: self.long_labels(),
-            rotation: 90,
+            wide_margin: false,
+            rotation: 0,
             align: Align::Left,
             ink: 0,
             hues: [0, 1],
@@ -174,32 +187,33 @@ impl Content {
         }
     }
 
-    fn margin_fits(&self, wide: bool) -> bool {
-        if self.long_labels() { wide } else { !self.dense || !wide }
+    /// Whether the tick labels of both axes have room.
+    fn labels_fit(&self, wide: bool, rotation: u32) -> bool {
+        let crowded = self.ticks.long && self.ticks.every == 1 && rotation == 0;
+        let cut = rotation != 0 && !wide;
+        !crowded && !cut && !(self.ticks.dense() && wide)
     }
 
-    fn rotation_fits(&self, rotation: u32) -> bool {
-        !self.long_labels() || rotation != 0
+    fn margins_and_rotations(&self) -> impl Iterator<Item = (bool, u32)> {
+        let all = [false, true].into_iter().flat_map(|wide| ROTATIONS.map(|r| (wide, r)));
+        all.filter(|&(wide, rotation)| self.labels_fit(wide, rotation))
     }
 
     fn align_fits(&self, align: Align) -> bool {
-        match self.mark {
-            Mark::First => align == Align::Left,
-            Mark::Second => align != Align::Right,
-            Mark::Fourth => align != Align::Left,
-            Mark::Last => align == Align::Right,
+        match self.place(self.mark.x()) {
+            0 => align == Align::Left,
+            1 => align != Align::Right,
+            3 => align != Align::Left,
+            _ => align == Align::Right,
         }
     }
 
-    /// The x coordinate of point `i` in pixels.
+    /// The x coordinate in pixels of the place `i` from the left.
     fn column(&self, i: f32) -> f32 {
-        let (first, last) = match self.kind {
-            Kind::Lines => (-0.2, 4.2),
-            Kind::Bars => (-0.64, 4.64),
-        };
-        LEFT + (i - first) / (last - first) * (RIGHT - LEFT)
+        LEFT + (i + SIDE) / (4.0 + 2.0 * SIDE) * (RIGHT - LEFT)
     }
 
+    /// The y coordinate in pixels; the axis ends at 12.
     fn row(&self, y: f32, layout: &Layout) -> f32 {
         let bottom = HEIGHT * (1.0 - layout.bottom());
         bottom - y / 12.0 * (bottom - TOP)
@@ -207,7 +221,8 @@ impl Content {
 
     fn note_box(&self, layout: &Layout) -> Region {
         let width = self.note.len() as f32 * NOTE_CHAR;
-        let x = self.column(self.mark.x() as f32) - [0.0, 0.5, 1.0][layout.align as usize] * width;
+        let x =
+            self.column(self.place(self.mark.x()) as f32) - [0.0, 0.5, 1.0][layout.align as usize] * width;
         let base = self.row(10.7, layout);
         Region::new(x, base - 11.0, x + width, base + 3.0)
     }
@@ -224,7 +239,8 @@ impl Content {
     fn legend_fits(&self, layout: &Layout) -> bool {
         let legend = self.legend_box(layout).grow(MARGIN);
         let apart = |r: Region| legend.intersect(r).is_empty();
-        let point = |s: usize, i: usize| (self.column(i as f32), self.row(self.values[s][i] as f32, layout));
+        let value = |s: usize, i: usize| (self.values[s][self.place(i)] / self.ticks.scale) as f32;
+        let point = |s: usize, i: usize| (self.column(i as f32), self.row(value(s, i), layout));
         let line_apart = |s: usize| (0..4).all(|i| !intersects(legend, point(s, i), point(s, i + 1)));
         let bars_apart = || {
             (0..5).all(|i| {

@@ -55,6 +55,7 @@ fn statements(c: &Content, l: &Layout) -> Vec<String> {
     let quoted = |words: &[&str]| words.iter().map(|w| format!("'{w}'")).collect::<Vec<_>>().join(",");
     let numbers = |s: usize| c.values[s].iter().map(i32::to_string).collect::<Vec<_>>().join(",");
     let first = if c.kind == Kind::Bars { "bar" } else { "plot" };
+    let top = c.ticks.top();
     let hue = |s: usize| HUES[l.hues[s]];
     let mut lines = vec![
         "import matplotlib.pyplot as plt".to_string(),
@@ -64,8 +65,10 @@ fn statements(c: &Content, l: &Layout) -> Vec<String> {
         format!("x = [{}]", quoted(&LABELS[c.labels].1)),
         format!("ax.{first}(x, [{}], color='{}', label='{}')", numbers(0), hue(0), c.names[0]),
         format!("ax.plot(x, [{}], color='{}', label='{}')", numbers(1), hue(1), c.names[1]),
-        "ax.set_ylim(0, 12)".to_string(),
-        format!("ax.set_yticks(range(0, 13, {}))", c.y_step()),
+        format!("ax.set_xlim({})", if c.reversed { "4.45, -0.45" } else { "-0.45, 4.45" }),
+        format!("ax.set_xticks(range(0, 5, {}))", c.ticks.every),
+        format!("ax.set_ylim(0, {top})"),
+        format!("ax.set_yticks(range(0, {}, {}))", top + 1, c.ticks.step),
         format!("ax.tick_params(axis='x', rotation={})", l.rotation),
         format!("ax.set_title('{}')", c.title),
     ];
@@ -73,11 +76,13 @@ fn statements(c: &Content, l: &Layout) -> Vec<String> {
         lines.push("ax.grid(True)".to_string());
     }
     lines.push(format!(
-        "ax.text({}, 10.7, '{}', ha='{}', color='{}')",
+        "ax.text({}, {:.1}, '{}', ha='{}', color='{}', backgroundcolor='{}')",
         c.mark.x(),
+        10.7 * f64::from(c.ticks.scale),
         c.note,
         l.align.name(),
-        INKS[l.ink]
+        INKS[l.ink],
+        c.patch_name(),
     ));
     lines.push(format!("ax.legend(fontsize=8, loc='{}')", l.location.name()));
     lines.push("plt.savefig('chart.png')".to_string());
@@ -87,15 +92,15 @@ fn statements(c: &Content, l: &Layout) -> Vec<String> {
 /// Reads the layout of a script; `None` if any choice is missing.
 pub(super) fn read_layout(text: &str) -> Option<Layout> {
     let (head, body) = text.split_once("ax.set_facecolor(")?;
-    let (series, tail) = body.split_once("ax.set_ylim(")?;
+    let (series, tail) = body.split_once("ax.set_xlim(")?;
     let mut hues = series.split("color='").skip(1).map(|rest| position(&HUES, rest));
     let note = between(tail, "ax.text(", "\n")?;
     Some(Layout {
         location: *Location::ALL.iter().find(|l| Some(l.name()) == between(tail, "loc='", "'"))?,
-        wide_margin: between(head, "bottom=", ")")? == "0.45",
+        wide_margin: between(head, "bottom=", ")")? == "0.42",
         rotation: *ROTATIONS.iter().find(|r| between(tail, "rotation=", ")") == Some(&r.to_string()))?,
         align: *Align::ALL.iter().find(|a| Some(a.name()) == between(note, "ha='", "'"))?,
-        ink: position(&INKS, note.split_once("color='")?.1)?,
+        ink: position(&INKS, note.split_once(" color='")?.1)?,
         hues: [hues.next()??, hues.next()??],
         grid: tail.contains("ax.grid(True)"),
     })

@@ -29,16 +29,19 @@ pub const PAIRS: [[&str; 2]; 8] = [
     ["rail", "road"],
 ];
 
-/// Tick labels, with the noun that the prompt uses for them: four short families, then three long
-/// ones.
-pub const LABELS: [(&str, [&str; 5]); 7] = [
-    ("days", ["Mon", "Tue", "Wed", "Thu", "Fri"]),
-    ("months", ["Jan", "Feb", "Mar", "Apr", "May"]),
-    ("years", ["2021", "2022", "2023", "2024", "2025"]),
-    ("rooms", ["A1", "A2", "A3", "A4", "A5"]),
+/// Tick labels, with the noun that the prompt uses for them: four short families, then four long
+/// ones. Horizontal labels of the short families fit under every point; the longest label of each is
+/// too long for a narrow margin when it is rotated. Horizontal labels of the long families fit only
+/// under every second point.
+pub const LABELS: [(&str, [&str; 5]); 8] = [
+    ("cities", ["London", "Madrid", "Vienna", "Dublin", "Oslo"]),
+    ("metals", ["Copper", "Nickel", "Silver", "Cobalt", "Tin"]),
+    ("animals", ["Horses", "Ducks", "Sheep", "Goats", "Geese"]),
+    ("planets", ["Venus", "Mars", "Saturn", "Uranus", "Pluto"]),
     ("sectors", ["Manufacturing", "Construction", "Agriculture", "Public health", "Retail trade"]),
     ("regions", ["Scandinavia", "Mediterranean", "British Isles", "Central Europe", "Balkan states"]),
     ("products", ["Refrigerators", "Loudspeakers", "Coffee makers", "Power drills", "Lawn sprinklers"]),
+    ("jobs", ["Receptionists", "Electricians", "Photographers", "Bus drivers", "Accountants"]),
 ];
 
 /// How many families of [`LABELS`] are short.
@@ -46,12 +49,12 @@ pub const SHORT_FAMILIES: usize = 4;
 
 /// Notes, so long that a note centred on an end point leaves the picture.
 pub const NOTES: [&str; 6] = [
-    "new record this week",
-    "measured by hand only",
-    "after the storm hit",
-    "closed for the winter",
-    "first results came in",
-    "system under repair",
+    "a new record for this week",
+    "measured by one hand only",
+    "shortly after the big storm",
+    "closed for the whole winter",
+    "first results from the north",
+    "system was under repair",
 ];
 
 /// Colours of the series: a neutral choice.

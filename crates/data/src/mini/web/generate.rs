@@ -1,11 +1,11 @@
 //! The world of mini pages: how contents and layouts are drawn, and prompts and code written.
 
-use super::content::{Card, Content, Side};
-use super::layout::{CARD_WIDTHS, Corner, Items, Layout, RADII, TITLE_SIZES};
+use super::content::{Card, Content, Heading, Row, Side};
+use super::layout::{CARD_WIDTHS, Corner, Items, Layout, NOTE_SIZES, RADII, SMALLEST_TEXT, TITLE_SIZES};
 use super::markup::{Slip, page, read_layout};
-use super::words::{ACCENTS, BUTTONS, FAMILIES, LABELS, NOTES, TITLES};
-use crate::mini::colors::{GROUNDS, INKS};
-use crate::mini::split::pick;
+use super::words::{ACCENTS, BUTTONS, FAMILIES, GROUNDS, LABELS, NOTES, TITLE_COLORS, TITLES};
+use crate::mini::colors::{self, INKS};
+use crate::mini::split::{pick, pick_weighted};
 use crate::mini::{self, Split};
 use rand::Rng;
 use vsdpo_artifact::{Domain, Requirements};
@@ -17,36 +17,66 @@ impl mini::Content for Content {
     type Slip = Slip;
 
     fn draw_any(rng: &mut impl Rng) -> Content {
-        let count = rng.random_range(2..=4);
-        // Fewer cards have longer labels, except for a quarter of the contents, where space is
-        // left.
-        let labels = (4 - count) - usize::from(count < 4 && rng.random_bool(0.25));
-        let family = rng.random_range(FAMILIES[labels]..FAMILIES[labels + 1]);
-        let first = rng.random_range(0..4);
-        let card =
-            |i: usize| Card { label: LABELS[family][(first + i) % 4], number: rng.random_range(10..1000) };
-        let cards: Vec<Card> = (0..count).map(card).collect();
-        let length = pick(&[0, 0, 1, 2], rng);
-        Content {
+        let row = pick_weighted(&Row::DRAWN, rng);
+        let family = rng.random_range(FAMILIES[row.length]..FAMILIES[row.length + 1]);
+        let heading = pick_weighted(&Heading::DRAWN, rng);
+        let content = Content {
             ground: rng.random_range(0..GROUNDS.len()),
-            length,
-            title: pick(&TITLES[length], rng),
-            title_side: pick(&[Side::Left, Side::Left, Side::Center, Side::Right, Side::Right], rng),
+            heading,
+            title: TITLES[0][0],
+            title_side: pick(&Side::ALL, rng),
+            shade: rng.random_range(0..2),
+            row,
             family,
-            cards,
-            large: rng.random_bool(0.75).then(|| rng.random_range(0..count)),
-            button: pick(&BUTTONS, rng),
-            button_side: pick(&[Side::Left, Side::Right], rng),
+            cards: Vec::new(),
+            large: rng.random_bool(0.75).then(|| rng.random_range(0..row.count)),
+            fill: rng.random_range(0..colors::GROUNDS.len()),
+            filled: rng.random_bool(0.5),
+            button: BUTTONS[0][0],
+            button_side: pick(&Side::ALL, rng),
             note: pick(&NOTES, rng),
-        }
+        };
+        content.with_new_words(rng)
+    }
+
+    fn with_new_words(mut self, rng: &mut impl Rng) -> Content {
+        let first = rng.random_range(0..4);
+        let card = |i: usize| Card {
+            label: LABELS[self.family][(first + i) % 4],
+            number: rng.random_range(10..1000),
+        };
+        self.cards = (0..self.row.count).map(card).collect();
+        self.title = pick(&TITLES[self.heading.length], rng);
+        self.button = pick(&BUTTONS[usize::from(self.heading.wide_button)], rng);
+        self
     }
 
     fn split(&self) -> Option<Split> {
-        let sides =
-            (self.title_side as usize * 3 + self.length) * 2 + (self.button_side == Side::Right) as usize;
-        let first = (sides * 3 + self.cards.len() - 2) * 5 + self.large.map_or(0, |k| k + 1);
-        // With these offsets every value of every single field occurs in all splits.
-        Split::of(first + 2815, self.ground * LABELS.len() + self.family + 3690)
+        let sides = self.title_side as usize + 2 * self.button_side as usize;
+        let note = NOTES.iter().position(|n| *n == self.note).unwrap_or(0);
+        Split::of(self.heading.form() + sides + note, 4, self.ground + self.fill)
+    }
+
+    fn fields(&self) -> Vec<(&'static str, usize)> {
+        let index = |of: &[&str], word: &str| of.iter().position(|w| *w == word).unwrap_or(of.len());
+        let heading = self.heading;
+        let (title, button) = (TITLES[heading.length], BUTTONS[usize::from(heading.wide_button)]);
+        vec![
+            ("ground", self.ground),
+            ("title", index(&title, self.title) + 8 * heading.length),
+            ("title letters", usize::from(heading.spaced)),
+            ("title colour", self.title_color()),
+            ("title side", self.title_side as usize),
+            ("number of cards", self.row.count),
+            ("gap", self.row.gap as usize),
+            ("labels", self.family),
+            ("font of cards", self.row.font as usize),
+            ("card colour", if self.filled { 1 + self.fill } else { 0 }),
+            ("large number", self.large.map_or(0, |k| k + 1)),
+            ("button", index(&button, self.button) + 8 * usize::from(heading.wide_button)),
+            ("button side", self.button_side as usize),
+            ("note", index(&NOTES, self.note)),
+        ]
     }
 
     fn usable(&self) -> bool {
@@ -63,18 +93,25 @@ impl mini::Content for Content {
             Some(k) => format!(" The {} number is large.", ["first", "second", "third", "fourth"][k]),
             None => String::new(),
         };
+        let letters = if self.heading.spaced { "spaced" } else { "plain" };
         format!(
-            "Write an HTML page for a window of {} x {} pixels, on {} ground: the title '{}' ({}), a button '{}' at \
-             the bottom ({}), a note '{}' in a free corner.\n{} cards: {}.{large}",
+            "Write an HTML page for a window of {} x {} pixels, on {} ground: the title '{}' ({}, {letters}, {}), \
+             a button '{}' at the bottom ({}), a note '{}' ({}) in a free corner.\n{} {} cards, gap {}, font {}: \
+             {}.{large}",
             super::WINDOW.0,
             super::WINDOW.1,
-            GROUNDS[self.ground].0,
+            self.ground_name(),
             self.title,
+            TITLE_COLORS[self.title_color()],
             self.title_side.name(),
             self.button,
             self.button_side.name(),
             self.note,
+            self.plain_ink(),
             self.cards.len(),
+            if self.filled { self.fill_name() } else { "plain" },
+            self.row.gap,
+            self.row.font,
             cards.join("; "),
         )
     }
@@ -83,11 +120,16 @@ impl mini::Content for Content {
         let mut texts = vec![self.title.to_string()];
         texts.extend(self.cards.iter().flat_map(|c| [c.label.to_string(), c.number.to_string()]));
         texts.extend([self.button.to_string(), self.note.to_string()]);
-        Requirements { texts, series: Vec::new(), background: Some(GROUNDS[self.ground].1) }
+        let ground = colors::GROUNDS.iter().find(|g| g.0 == self.ground_name());
+        Requirements { texts, background: ground.map(|g| g.1), ..Requirements::default() }
     }
 
     fn good(&self, layout: &Layout) -> bool {
         self.suits(layout)
+    }
+
+    fn held_back_ok(&self, layout: &Layout) -> bool {
+        NOTE_SIZES[layout.note_size] >= SMALLEST_TEXT
     }
 
     fn repair(&self, layout: &Layout, rng: &mut impl Rng) -> Layout {
@@ -100,12 +142,9 @@ impl mini::Content for Content {
 
     fn held_out() -> serde_json::Value {
         serde_json::json!({
-            "combinations": [
-                "title side x title length x button side x number of cards x large number",
-                "page colour x labels",
-            ],
-            "heldout": "both combinations are held out: neither occurs in feedback pairs or in training prompts",
-            "feedback_and_train": "differ in the first combination",
+            "first": "length of the title + 3 spaced title + title side + 2 button side + note, modulo 4",
+            "second": "colour of the page + colour of the cards, modulo 4",
+            "splits": Split::residues(4),
         })
     }
 }
@@ -120,26 +159,29 @@ impl mini::Layout for Layout {
             corner: pick(&Corner::ALL, rng),
             radius: rng.random_range(0..RADII.len()),
             accent: rng.random_range(0..ACCENTS.len()),
+            note_size: rng.random_range(0..NOTE_SIZES.len()),
         }
     }
 
-    fn every() -> Vec<Layout> {
-        let cells = (0..INKS.len()).flat_map(|ink| (0..TITLE_SIZES.len()).map(move |size| (ink, size)));
-        let cells = cells.flat_map(|c| Items::ALL.into_iter().map(move |items| (c, items)));
-        let cells = cells.flat_map(|c| (0..CARD_WIDTHS.len()).map(move |width| (c, width)));
-        let layouts = cells.flat_map(|(((ink, title_size), items), card_width)| {
-            let corners = Corner::ALL.into_iter();
-            corners.map(move |corner| Layout {
-                ink,
-                title_size,
-                items,
-                card_width,
-                corner,
-                radius: 0,
-                accent: 0,
-            })
-        });
-        layouts.collect()
+    const CHOICES: &'static [(&'static str, usize)] = &[
+        ("ink", INKS.len()),
+        ("title size", TITLE_SIZES.len()),
+        ("items", Items::ALL.len()),
+        ("card width", CARD_WIDTHS.len()),
+        ("corner", Corner::ALL.len()),
+    ];
+
+    fn of(values: &[usize]) -> Layout {
+        Layout {
+            ink: values[0],
+            title_size: values[1],
+            items: Items::ALL[values[2]],
+            card_width: values[3],
+            corner: Corner::ALL[values[4]],
+            note_size: 0,
+            radius: 0,
+            accent: 0,
+        }
     }
 
     fn mixed(good: &Layout, random: &Layout, rng: &mut impl Rng) -> Layout {
@@ -152,6 +194,7 @@ impl mini::Layout for Layout {
             corner: if third() { random.corner } else { good.corner },
             radius: good.radius,
             accent: good.accent,
+            note_size: good.note_size,
         }
     }
 
@@ -166,6 +209,7 @@ impl mini::Layout for Layout {
             ("items", self.items as usize),
             ("card width", self.card_width),
             ("corner", self.corner as usize),
+            ("note size (held back)", self.note_size),
             ("radius (neutral)", self.radius),
             ("accent (neutral)", self.accent),
         ]

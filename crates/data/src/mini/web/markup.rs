@@ -1,11 +1,11 @@
 //! Mini pages as HTML: writes them, optionally with a mistake, and reads their layout.
 
 use super::content::Content;
-use super::layout::{CARD_WIDTHS, Corner, Items, Layout, RADII, TITLE_SIZES};
-use super::words::ACCENTS;
+use super::layout::{CARD_WIDTHS, Corner, Items, Layout, NOTE_SIZES, RADII, SPACING, TITLE_SIZES};
+use super::words::{ACCENTS, TITLE_COLORS};
 use crate::mini;
 use crate::mini::between;
-use crate::mini::colors::{GROUNDS, INKS};
+use crate::mini::colors::INKS;
 use rand::Rng;
 
 /// A mistake in a page.
@@ -37,17 +37,24 @@ pub(super) fn page(c: &Content, l: &Layout, slip: Option<Slip>) -> String {
 fn rules(c: &Content, l: &Layout) -> String {
     format!(
         "body{{margin:0;background:{};color:{};font:14px Arial}}\n\
-         h1{{margin:9px;font-size:{}px;text-align:{};white-space:nowrap}}\n\
-         main{{display:flex;gap:8px;margin:9px;align-items:{}}}\n\
-         div{{flex:none;width:{}em;height:5em;padding:4px;border:1px solid;border-radius:{}px;overflow:hidden}}\n\
+         h1{{margin:9px;color:{};text-align:{};letter-spacing:{}px;font-size:{}px;white-space:nowrap}}\n\
+         main{{display:flex;gap:{}px;margin:9px;align-items:{}}}\n\
+         div{{flex:none;font-size:{}px;width:{}px;height:5em;padding:4px;background:{};color:{};border:1px solid;\
+         border-radius:{}px;overflow:hidden}}\n\
          button,span{{position:absolute;padding:4px;font:inherit}}\n\
          button{{border:0;background:{};color:white}}\n",
-        GROUNDS[c.ground].0,
-        INKS[l.ink],
-        TITLE_SIZES[l.title_size],
+        c.ground_name(),
+        c.plain_ink(),
+        TITLE_COLORS[c.title_color()],
         c.title_side.name(),
+        if c.heading.spaced { SPACING } else { 0 },
+        TITLE_SIZES[l.title_size],
+        c.row.gap,
         l.items.name(),
+        c.row.font,
         CARD_WIDTHS[l.card_width],
+        c.fill_name(),
+        INKS[l.ink],
         RADII[l.radius],
         ACCENTS[l.accent],
     )
@@ -67,9 +74,10 @@ fn elements(c: &Content, l: &Layout, slip: Option<Slip>) -> String {
     }
     let (edge, side) = l.corner.name();
     text += &format!(
-        "</main>\n<button style=\"bottom:9px;{}:9px\">{}</button>\n<span style=\"{edge}:9px;{side}:9px\">{}</span>\n",
+        "</main>\n<button style=\"bottom:9px;{}:9px\">{}</button>\n<span style=\"{edge}:9px;{side}:9px;font-size:{}px\">{}</span>\n",
         c.button_side.name(),
         c.button,
+        NOTE_SIZES[l.note_size],
         c.note,
     );
     text
@@ -82,8 +90,7 @@ pub(super) fn read_layout(text: &str) -> Option<Layout> {
         let of = |declaration: &str| declaration.strip_prefix(property)?.strip_prefix(':').map(str::to_owned);
         rule.split(';').find_map(of)
     };
-    let (body, h1, main, div, button) =
-        (rule("body")?, rule("h1")?, rule("main")?, rule("div")?, rule("button")?);
+    let (h1, main, div, button) = (rule("h1")?, rule("main")?, rule("div")?, rule("button")?);
     let note = between(text, "<span style=\"", "\"")?;
     let number = |of: &[u32], rule: &str, property: &str, unit: &str| {
         let number: u32 = value(rule, property)?.strip_suffix(unit)?.parse().ok()?;
@@ -95,11 +102,12 @@ pub(super) fn read_layout(text: &str) -> Option<Layout> {
     };
     let at = |c: &&Corner| value(note, c.name().0).is_some() && value(note, c.name().1).is_some();
     Some(Layout {
-        ink: word(&INKS, body, "color")?,
+        ink: word(&INKS, div, "color")?,
         title_size: number(&TITLE_SIZES, h1, "font-size", "px")?,
         items: Items::ALL[word(&Items::ALL.map(Items::name), main, "align-items")?],
-        card_width: number(&CARD_WIDTHS, div, "width", "em")?,
+        card_width: number(&CARD_WIDTHS, div, "width", "px")?,
         corner: *Corner::ALL.iter().find(at)?,
+        note_size: number(&NOTE_SIZES, note, "font-size", "px")?,
         radius: number(&RADII, div, "border-radius", "px")?,
         accent: word(&ACCENTS, button, "background")?,
     })

@@ -3,50 +3,9 @@ use super::words::{LABELS, NOTES, TITLES};
 use super::*;
 use crate::mini::colors::{GROUNDS, INKS, readable};
 use crate::mini::{Content as _, Layout as _, Slip as _, Split, stream, task};
-use std::collections::HashSet;
 
 fn contents(split: Split, n: u64) -> impl Iterator<Item = Content> {
     (0..n).map(move |i| Content::draw(split, &mut stream(split, 7, i)))
-}
-
-#[test]
-fn splits_share_no_combination() {
-    let first = |split| -> HashSet<_> {
-        let combination = |c: Content| {
-            let large = c.large.map_or(0, |k| k + 1);
-            (c.title_side as usize, c.length, c.button_side as usize, c.cards.len(), large)
-        };
-        contents(split, 800).map(combination).collect()
-    };
-    let second = |split| -> HashSet<_> { contents(split, 800).map(|c| (c.ground, c.family)).collect() };
-    let [f, t, h] = Split::ALL.map(first);
-    println!("{} {} {}", f.len(), t.len(), h.len());
-    assert!(f.is_disjoint(&t) && f.is_disjoint(&h) && t.is_disjoint(&h));
-    assert!(f.len() > 20 && t.len() > 20 && h.len() > 10, "{} {} {}", f.len(), t.len(), h.len());
-    let [f, t, h] = Split::ALL.map(second);
-    assert!(h.is_disjoint(&f) && h.is_disjoint(&t));
-}
-
-/// The splits differ only in combinations: each value of each field occurs in all of them.
-#[test]
-fn splits_share_every_single_value() {
-    let values = |split| -> HashSet<String> {
-        let of = |c: Content| {
-            [
-                format!("title {:?}", c.title_side),
-                format!("length {}", c.length),
-                format!("button {:?}", c.button_side),
-                format!("cards {}", c.cards.len()),
-                format!("large {:?}", c.large),
-                format!("ground {}", c.ground),
-                format!("family {}", c.family),
-            ]
-        };
-        contents(split, 1500).flat_map(of).collect()
-    };
-    let [f, t, h] = Split::ALL.map(values);
-    assert_eq!(f, t);
-    assert_eq!(f, h);
 }
 
 #[test]
@@ -60,10 +19,10 @@ fn pages_are_short_and_contain_the_required_texts() {
             assert!(page.contains(&format!(">{text}<")), "{text} in\n{page}");
             assert!(prompt.contains(text), "{text} in\n{prompt}");
         }
-        assert!(prompt.contains(GROUNDS[content.ground].0) && page.contains(GROUNDS[content.ground].0));
+        assert!(prompt.contains(content.ground_name()) && page.contains(content.ground_name()));
     }
     println!("longest page {longest} bytes, longest prompt {longest_prompt} bytes");
-    assert!(longest <= 800 && longest_prompt <= 320, "{longest} {longest_prompt}");
+    assert!(longest <= 880 && longest_prompt <= 380, "{longest} {longest_prompt}");
 }
 
 #[test]
@@ -102,7 +61,7 @@ fn tasks_are_those_of_the_trained_policy() {
             take(&content.code(&content.repair(&layout, &mut rng), None));
         }
     }
-    assert_eq!(hash, 6_341_565_379_809_334_617);
+    assert_eq!(hash, 3_270_692_889_847_696_164);
 }
 
 /// The expected widths were measured in Chromium with Liberation Sans in place of Arial.

@@ -1,55 +1,84 @@
 //! The words of the mini pages. The lists are short because the policy is small and is meant to
 //! learn layout.
 
-/// Titles: short ones fit into the window in every size, medium ones in all but the largest, long
-/// ones only in the smallest.
+/// Background colours of pages: two light ones, then two dark ones.
+pub const GROUNDS: [&str; 4] = ["white", "ivory", "black", "navy"];
+/// How many of [`GROUNDS`] are light.
+pub const LIGHT_GROUNDS: usize = 2;
+
+/// Colours of titles. On light pages the contrast of the first two is between 3 and 4.5 and that of
+/// the others above 4.5; on dark pages it is the other way round.
+pub const TITLE_COLORS: [&str; 4] = ["orangered", "dodgerblue", "crimson", "teal"];
+
+/// Titles: short ones fit into the window in every size; medium ones, and long ones with plain
+/// letters, in all but the largest; long ones with spaced letters only in the smallest.
 pub const TITLES: [[&str; 8]; 3] = [
-    ["Sales", "Visitors", "Our garden", "Harvest", "City news", "Book club", "Bike rental", "Open shop"],
+    ["Sales", "Visitors", "Harvest", "City news", "Book club", "Concerts", "Timetable", "Rainfall"],
     [
-        "Downloads per month",
-        "News from the library",
-        "Results of the season",
-        "Members of our choir",
-        "Visitors of the museum",
-        "Orders of this summer",
-        "Books read this winter",
-        "Sales in the first week",
+        "The summer camp",
+        "Our bus timetable",
+        "Guests of the inn",
+        "Games of the club",
+        "Songs of the choir",
+        "Trains on Sundays",
+        "Museum of clocks",
+        "Harvest in autumn",
     ],
     [
-        "Energy use of public buildings",
-        "Harvest reports from all farms",
-        "Results of the winter season",
-        "Bicycles counted on main roads",
-        "Downloads of the last release",
-        "Sales of books by region in May",
-        "New members of the sports club",
-        "Overview of orders and returns",
+        "Visitors of the museum",
+        "Books read this winter",
+        "Guests of the old hotel",
+        "Trains on the main line",
+        "Bicycles on main roads",
+        "Songs of the new choir",
+        "Members of a new choir",
+        "Walks around the lakes",
     ],
 ];
 
-/// Families of labels.
+/// Families of labels: four of short words, three of medium and three of long ones.
 pub const LABELS: [[&str; 4]; 10] = [
     ["Sun", "Moon", "Mars", "Venus"],
     ["Bread", "Milk", "Eggs", "Rice"],
     ["North", "South", "East", "West"],
     ["Cats", "Dogs", "Birds", "Fish"],
-    ["Notebooks", "Magazines", "Keyboards", "Bookcases"],
-    ["Carpenters", "Gardeners", "Mechanics", "Employees"],
-    ["Downloads", "Customers", "Purchases", "Reminders"],
-    ["Subscriptions", "Cancellations", "Reservations", "Recommendations"],
-    ["Manufacturing", "Transportation", "Communication", "Administration"],
+    ["Notebooks", "Keyboards", "Envelopes", "Sculptures"],
+    ["Gardeners", "Mechanics", "Musicians", "Librarians"],
+    ["Purchases", "Messages", "Questions", "Volunteers"],
+    ["Subscriptions", "Cancellations", "Reservations", "Contributions"],
+    ["Manufacturing", "Transportation", "Administration", "Competitions"],
     ["Archaeologists", "Photographers", "Veterinarians", "Receptionists"],
 ];
 
 /// Indices in [`LABELS`] where the families of short, medium and long words begin, and the end.
 pub const FAMILIES: [usize; 4] = [0, 4, 7, 10];
 
-/// Texts of the button.
-pub const BUTTONS: [&str; 8] =
-    ["Buy now", "Sign up", "Order", "Details", "Contact us", "Join us", "Read more", "Start here"];
+/// Texts of the button: narrow ones, and ones that fill the bottom of the window.
+pub const BUTTONS: [[&str; 8]; 2] = [
+    ["Buy now", "Sign up", "Order", "Details", "Contact us", "Join us", "Read more", "Start here"],
+    [
+        "Subscribe to the weekly letter of our museum",
+        "Write to the office of the new city museum",
+        "Read the full report of the last winter season",
+        "Order tickets for the summer concert in May",
+        "Find out more about the new public library",
+        "Sign up here for the next reading evening",
+        "Book your table for the big summer festival",
+        "Show all the results of the last reading week",
+    ],
+];
 
 /// Texts of the note.
-pub const NOTES: [&str; 8] = ["New", "Sale", "Beta", "Popular", "Limited", "Updated", "Premium", "Tested"];
+pub const NOTES: [&str; 8] = [
+    "Updated today",
+    "New this week",
+    "Only until May",
+    "Beta version",
+    "Almost sold out",
+    "Popular choice",
+    "Tested by us",
+    "Free delivery",
+];
 
 /// Background colours of the button, all dark enough for white text: a neutral choice.
 pub const ACCENTS: [&str; 4] = ["teal", "crimson", "purple", "sienna"];
