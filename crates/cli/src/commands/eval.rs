@@ -29,7 +29,7 @@ use {
 /// design2code: the same for a folder of predicted pages. Without the weights of CLIP, that column
 /// stays empty.
 ///
-/// mini-chart, mini-web: scores a model on held-out charts or pages of the embedded world, and
+/// mini-chart, mini-web: scores a model on dev or test tasks of the embedded world, and
 /// beside it the best constant layout, which is the score without reading the prompt. With
 /// --feedback, the model is also scored with feedback on its own answers and with shuffled
 /// feedback.

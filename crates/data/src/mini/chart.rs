@@ -1,20 +1,21 @@
 //! Mini charts: two series, a legend, a note and tick labels that fit only if the layout matches
 //! the content.
 //!
-//! A task fixes the *content*: kind of chart, shapes of the two series, tick labels, spacing of the
-//! y ticks, colour of the plot area, the note and the point that it annotates. A script adds the
-//! *layout*: position of the legend, rotation of the tick labels and margin below them, alignment
-//! and colour of the note.
+//! A task fixes the *content*: kind of chart, shapes of the two series, direction of the x axis,
+//! tick labels and which of them are drawn, end and spacing of the y axis, colour of the plot area,
+//! the note, its box and the point that it annotates. A script adds the *layout*: position of the
+//! legend, rotation of the tick labels and margin below them, alignment and colour of the note.
 //!
 //! | layout choice | what it depends on |
 //! |---|---|
-//! | legend location | kind, shapes of both series, position of the note, height of the axes |
-//! | bottom margin, label rotation | length of the tick labels, density of the y ticks |
-//! | alignment of the note | the annotated point: notes at the ends could leave the picture |
-//! | colour of the note | the plot area |
-//! | colours of the series, grid | nothing: neutral choices, which show drift during training |
+//! | legend location | kind, shapes of both series, direction of x, position of the note, height of the axes |
+//! | bottom margin, label rotation | length of the labels, which of them are drawn, end and step of y |
+//! | alignment of the note | the annotated point, direction of x: notes at the ends could leave the picture |
+//! | colour of the note | whether it has a box, colour of the box, colour of the plot area |
+//! | colours of the series | each other: held back, evaluated by geometry only |
+//! | grid | nothing: neutral, shows drift during training |
 //!
-//! Whether a layout is good is computed from simple geometry. A test of the crate `vsdpo-cli`
+//! Whether a layout is good is computed from simple geometry. `crates/data/tests/mini_chart.rs`
 //! checks that this agrees with the renderer and the rules.
 
 mod content;

@@ -18,13 +18,15 @@ pub enum World {
     Web,
 }
 
+type Choices = Vec<(&'static str, usize)>;
+
 /// The functions of one world, without its types.
 struct Table {
     domain: Domain,
     benchmark: &'static str,
     task: fn(Split, u64, u64) -> Task,
     constant_answers: fn(Split, u64, u64) -> Vec<String>,
-    choices: fn(&str) -> Option<Vec<(&'static str, usize)>>,
+    choices: fn(&str) -> Option<Choices>,
     good: fn(Split, u64, u64, &str) -> Option<Good>,
     held_out: fn() -> serde_json::Value,
 }

@@ -191,7 +191,8 @@ impl Content {
     fn labels_fit(&self, wide: bool, rotation: u32) -> bool {
         let crowded = self.ticks.long && self.ticks.every == 1 && rotation == 0;
         let cut = rotation != 0 && !wide;
-        !crowded && !cut && !(self.ticks.dense() && wide)
+        let flat = self.ticks.dense() && wide;
+        !(crowded || cut || flat)
     }
 
     fn margins_and_rotations(&self) -> impl Iterator<Item = (bool, u32)> {

@@ -57,5 +57,5 @@ pub const NOTES: [&str; 6] = [
     "system was under repair",
 ];
 
-/// Colours of the series: a neutral choice.
+/// Colours of the series: the held-back choice.
 pub const HUES: [&str; 4] = ["teal", "orange", "crimson", "gray"];

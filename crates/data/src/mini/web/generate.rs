@@ -1,7 +1,7 @@
 //! The world of mini pages: how contents and layouts are drawn, and prompts and code written.
 
 use super::content::{Card, Content, Heading, Row, Side};
-use super::layout::{CARD_WIDTHS, Corner, Items, Layout, NOTE_SIZES, RADII, SMALLEST_TEXT, TITLE_SIZES};
+use super::layout::{CARD_WIDTHS, Corner, Items, Layout, NOTE_SIZES, SMALLEST_TEXT, TITLE_SIZES};
 use super::markup::{Slip, page, read_layout};
 use super::words::{ACCENTS, BUTTONS, FAMILIES, GROUNDS, LABELS, NOTES, TITLE_COLORS, TITLES};
 use crate::mini::colors::{self, INKS};
@@ -80,7 +80,9 @@ impl mini::Content for Content {
     }
 
     fn usable(&self) -> bool {
-        self.unambiguous()
+        // If two cards had the same number, a page without one of them would show it all the same.
+        let distinct = |i: usize| self.cards[..i].iter().all(|c| c.number != self.cards[i].number);
+        (0..self.cards.len()).all(distinct) && self.unambiguous()
     }
 
     fn copy_words_to(&self, other: Self) -> Self {
@@ -157,7 +159,6 @@ impl mini::Layout for Layout {
             items: pick(&Items::ALL, rng),
             card_width: rng.random_range(0..CARD_WIDTHS.len()),
             corner: pick(&Corner::ALL, rng),
-            radius: rng.random_range(0..RADII.len()),
             accent: rng.random_range(0..ACCENTS.len()),
             note_size: rng.random_range(0..NOTE_SIZES.len()),
         }
@@ -179,7 +180,6 @@ impl mini::Layout for Layout {
             card_width: values[3],
             corner: Corner::ALL[values[4]],
             note_size: 0,
-            radius: 0,
             accent: 0,
         }
     }
@@ -192,7 +192,6 @@ impl mini::Layout for Layout {
             items: if third() { random.items } else { good.items },
             card_width: if third() { random.card_width } else { good.card_width },
             corner: if third() { random.corner } else { good.corner },
-            radius: good.radius,
             accent: good.accent,
             note_size: good.note_size,
         }
@@ -210,7 +209,6 @@ impl mini::Layout for Layout {
             ("card width", self.card_width),
             ("corner", self.corner as usize),
             ("note size (held back)", self.note_size),
-            ("radius (neutral)", self.radius),
             ("accent (neutral)", self.accent),
         ]
     }

@@ -61,8 +61,6 @@ pub const NOTE_SIZES: [u32; 3] = [8, 11, 14];
 pub const SMALLEST_TEXT: u32 = 9;
 /// The smallest bold font size that counts as large text in WCAG 2, rounded up to pixels.
 const LARGE_TEXT: u32 = 19;
-/// Radii of a card's corners, in pixels.
-pub const RADII: [u32; 3] = [0, 6, 12];
 
 /// One layout: the choices of a page. Numbers are indices into lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,8 +77,6 @@ pub struct Layout {
     pub corner: Corner,
     /// Held back: index into the font sizes of the note.
     pub note_size: usize,
-    /// Neutral: index into the radii of a card's corners.
-    pub radius: usize,
     /// Neutral: index into the background colours of the button.
     pub accent: usize,
 }

@@ -1,7 +1,7 @@
 //! Mini pages as HTML: writes them, optionally with a mistake, and reads their layout.
 
 use super::content::Content;
-use super::layout::{CARD_WIDTHS, Corner, Items, Layout, NOTE_SIZES, RADII, SPACING, TITLE_SIZES};
+use super::layout::{CARD_WIDTHS, Corner, Items, Layout, NOTE_SIZES, SPACING, TITLE_SIZES};
 use super::words::{ACCENTS, TITLE_COLORS};
 use crate::mini;
 use crate::mini::between;
@@ -40,7 +40,7 @@ fn rules(c: &Content, l: &Layout) -> String {
          h1{{margin:9px;color:{};text-align:{};letter-spacing:{}px;font-size:{}px;white-space:nowrap}}\n\
          main{{display:flex;gap:{}px;margin:9px;align-items:{}}}\n\
          div{{flex:none;font-size:{}px;width:{}px;height:5em;padding:4px;background:{};color:{};border:1px solid;\
-         border-radius:{}px;overflow:hidden}}\n\
+         overflow:hidden}}\n\
          button,span{{position:absolute;padding:4px;font:inherit}}\n\
          button{{border:0;background:{};color:white}}\n",
         c.ground_name(),
@@ -55,7 +55,6 @@ fn rules(c: &Content, l: &Layout) -> String {
         CARD_WIDTHS[l.card_width],
         c.fill_name(),
         INKS[l.ink],
-        RADII[l.radius],
         ACCENTS[l.accent],
     )
 }
@@ -108,7 +107,6 @@ pub(super) fn read_layout(text: &str) -> Option<Layout> {
         card_width: number(&CARD_WIDTHS, div, "width", "px")?,
         corner: *Corner::ALL.iter().find(at)?,
         note_size: number(&NOTE_SIZES, note, "font-size", "px")?,
-        radius: number(&RADII, div, "border-radius", "px")?,
         accent: word(&ACCENTS, button, "background")?,
     })
 }
