@@ -4,8 +4,8 @@
 //! A task fixes a *content*, all of which is in its prompt; an answer adds a *layout*. No single
 //! layout is good for more than a tenth of the contents of a world, and no set of rules that read
 //! one field per choice for more than a fifth (tested), so a policy must read its prompt. Contents
-//! are divided into four disjoint sets, see [`Split`]. A world implements [`Content`], [`Layout`] and
-//! [`Slip`]; [`World`] selects one at run time.
+//! are divided into four disjoint sets, see [`Split`]. A world implements [`Content`], [`Layout`]
+//! and [`Slip`]; [`World`] selects one at run time.
 
 mod baselines;
 pub mod chart;

@@ -33,6 +33,27 @@ mod tests {
     use super::*;
     use crate::mini::{Content as _, Layout as _, Slip as _, Split, stream, task};
 
+    /// Otherwise the fields would not have the same shares in all splits.
+    #[test]
+    fn every_combination_of_fields_is_usable_with_some_values() {
+        use std::collections::HashMap;
+        let mut rng = stream(Split::Train, 12, 0);
+        let mut cells: HashMap<String, Content> = HashMap::new();
+        for _ in 0..100_000 {
+            let c = Content::draw_any(&mut rng);
+            let cell = format!("{:?} {:?} {:?} {} {:?}", c.kind, c.shapes, c.mark, c.reversed, c.ticks);
+            cells.entry(cell).or_insert(c);
+        }
+        assert!(cells.len() > 3300, "{} of 3456 combinations", cells.len());
+        for (cell, mut content) in cells {
+            let draws = (0..5000).take_while(|_| {
+                content = content.clone().with_new_words(&mut rng);
+                !content.usable()
+            });
+            assert!(draws.count() < 5000, "{cell}");
+        }
+    }
+
     /// The embedded policy was trained on these tasks, so they must not change.
     #[test]
     fn tasks_are_those_of_the_trained_policy() {

@@ -7,8 +7,8 @@ use std::str::FromStr;
 
 /// The four disjoint sets of contents.
 ///
-/// Every world computes two sums of field indices for a content, and the residues of the sums decide
-/// on its split. A value of one field is therefore equally frequent in all splits, while
+/// Every world computes two sums of field indices for a content, and the residues of the sums
+/// decide on its split. A value of one field is therefore equally frequent in all splits, while
 /// combinations of fields differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -41,10 +41,10 @@ impl Split {
 
     /// The split of a content by two sums of field indices; `None` if it is in no split.
     ///
-    /// The residue of `first` modulo `modulus` separates all splits. The residue of `second` modulo 4
-    /// separates dev, test and the other two. These are Latin squares: if at least two of the
-    /// summed indices are uniform modulo `modulus` (or 4), each single index is uniform in each
-    /// split.
+    /// The residue of `first` modulo `modulus` separates all splits. The residue of `second` modulo
+    /// 4 separates dev, test and the other two. These are Latin squares: if at least two of the
+    /// summed indices are uniform modulo `modulus` (or 4), each single index has the same shares in
+    /// all splits.
     pub(super) fn of(first: usize, modulus: usize, second: usize) -> Option<Split> {
         let split = Split::of_first(first % modulus, modulus);
         let agrees = match split {

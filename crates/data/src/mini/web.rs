@@ -2,9 +2,9 @@
 //! the layout matches the content.
 //!
 //! A task fixes the *content*: colours of page, title and cards, the title with its side and letter
-//! spacing, cards with labels and numbers, their gap and font size, which number is large, the button
-//! and its side, the text of the note. A page adds the *layout*, partly in style rules and partly in
-//! `style` attributes.
+//! spacing, cards with labels and numbers, their gap and font size, which number is large, the
+//! button and its side, the text of the note. A page adds the *layout*, partly in style rules and
+//! partly in `style` attributes.
 //!
 //! | layout choice | what it depends on | possible defect |
 //! |---|---|---|

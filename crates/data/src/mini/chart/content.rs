@@ -89,8 +89,8 @@ impl Mark {
 /// What determines the bottom margin and the rotation of the tick labels.
 ///
 /// Long labels under every point must be rotated, which needs a wide margin. Dense y ticks need
-/// height, so the margin must be narrow; then the x labels must be horizontal, which long labels can
-/// be only under every second point.
+/// height, so the margin must be narrow; then the x labels must be horizontal, which long labels
+/// can be only under every second point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticks {
     /// Whether the x tick labels are long.

@@ -30,9 +30,9 @@ pub const PAIRS: [[&str; 2]; 8] = [
 ];
 
 /// Tick labels, with the noun that the prompt uses for them: four short families, then four long
-/// ones. Horizontal labels of the short families fit under every point; the longest label of each is
-/// too long for a narrow margin when it is rotated. Horizontal labels of the long families fit only
-/// under every second point.
+/// ones. Horizontal labels of the short families fit under every point; the longest label of each
+/// is too long for a narrow margin when it is rotated. Horizontal labels of the long families fit
+/// only under every second point.
 pub const LABELS: [(&str, [&str; 5]); 8] = [
     ("cities", ["London", "Madrid", "Vienna", "Dublin", "Oslo"]),
     ("metals", ["Copper", "Nickel", "Silver", "Cobalt", "Tin"]),
