@@ -23,9 +23,9 @@ impl Side {
 
 /// What determines the size of the title and the corner of the note.
 ///
-/// Long titles with spaced letters fit only in the smallest size. Some title colours have
-/// enough contrast only in large sizes (WCAG 2 requires 4.5, and 3 for large text); whether a colour
-/// has, depends on the colour of the page.
+/// Long titles with spaced letters fit only in the smallest size. WCAG 2 requires a contrast of 4.5,
+/// and 3 for large text: some colours are readable only in large sizes. Which ones, depends on the
+/// colour of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heading {
     /// Length of the title: 0 short, 1 medium, 2 long.
@@ -39,8 +39,8 @@ pub struct Heading {
 }
 
 impl Heading {
-    /// The combinations that contents are drawn from, each with its weight. Long titles leave no room
-    /// for the note at the top, and wide buttons none at the bottom.
+    /// The combinations that contents are drawn from, each with its weight. Medium and long titles
+    /// leave no room for the note at the top, and wide buttons none at the bottom.
     pub(super) const DRAWN: [(Heading, u32); 6] = {
         const fn heading(length: usize, spaced: bool, soft: bool) -> Heading {
             Heading { length, spaced, soft, wide_button: length == 0 }
@@ -143,12 +143,13 @@ impl Content {
         self.ground < LIGHT_GROUNDS
     }
 
-    /// Index into the title colours. The first two are soft on light pages, the others on dark ones.
+    /// Index into the title colours. The first two are soft on light pages, the others on dark
+    /// pages.
     pub(super) fn title_color(&self) -> usize {
         self.shade + 2 * usize::from(self.heading.soft != self.light())
     }
 
-    /// The colour of button-free text on the page itself, the note.
+    /// The colour of the text that stands on the page itself: the note.
     pub(super) fn plain_ink(&self) -> &'static str {
         if self.light() { INKS[0] } else { INKS[DARK_INKS] }
     }
