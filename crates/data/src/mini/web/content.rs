@@ -23,9 +23,9 @@ impl Side {
 
 /// What determines the size of the title and the corner of the note.
 ///
-/// Long titles with spaced letters fit only in the smallest size. WCAG 2 requires a contrast of 4.5,
-/// and 3 for large text: some colours are readable only in large sizes. Which ones, depends on the
-/// colour of the page.
+/// Long titles with spaced letters fit only in the smallest size. WCAG 2 requires a contrast of
+/// 4.5, and 3 for large text: some colours are readable only in large sizes. Which ones, depends on
+/// the colour of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heading {
     /// Length of the title: 0 short, 1 medium, 2 long.
