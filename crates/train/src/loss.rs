@@ -137,12 +137,34 @@ pub struct HeadInput<'a> {
     pub head: &'a [f32],
     /// The teacher's head where it differs, `[V, dim]`; `None` for the student's.
     pub head_t: Option<&'a [f32]>,
+    /// A second teacher, whose logits are mixed into those of the first.
+    pub mix: Option<Mix<'a>>,
     /// Width of the hidden states.
     pub dim: usize,
     /// The tokens that the positions score, `[T]`.
     pub targets: &'a [u32],
     /// What each token weighs.
     pub streams: Streams<'a>,
+}
+
+/// A second teacher: U = (1 - rate) U_1 + rate U_2, where U_1 are the logits of `hidden_t` and U_2
+/// the ones of this teacher, both after the temperature and before the log-softmax.
+///
+/// Both are constants, so the gradients of docs/specs/training.md, 2.4, hold with q = softmax(U).
+/// Mixing logits is a geometric mean of the two distributions, renormalised.
+///
+/// # Reading of the paper
+/// The paper's teacher has the current weights and nothing holds it near the base. This mixture is
+/// the trust region of SDPO (docs/specs/training.md, 1.5): U_1 of the base, U_2 of the student's
+/// weights. Rate 1 is the paper's teacher, rate 0 the frozen one.
+#[derive(Clone, Copy, Debug)]
+pub struct Mix<'a> {
+    /// Final-norm hidden states, `[T, dim]`.
+    pub hidden: &'a [f32],
+    /// Its head, `[V, dim]`; `None` for the student's.
+    pub head: Option<&'a [f32]>,
+    /// Its share of the logits, in `[0, 1]`.
+    pub rate: f32,
 }
 
 /// Output of [`fused_head`].

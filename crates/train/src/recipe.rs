@@ -13,9 +13,11 @@
 //! ```
 
 mod check;
+mod distill;
 mod measure;
 mod sections;
 
+pub use distill::*;
 pub use measure::*;
 pub use sections::*;
 

@@ -10,7 +10,7 @@ use vsdpo_policy::Policy;
 pub enum Teacher {
     /// The student's own, at every step: the paper's teacher.
     Live,
-    /// A frozen copy of the weights that training began with.
+    /// Frozen.
     Base(Box<Policy>),
     /// theta_T <- (1 - rate) theta_T + rate theta after every step.
     Ema {
@@ -19,6 +19,10 @@ pub enum Teacher {
         /// Share of the student's weights.
         rate: f64,
     },
+    /// Frozen weights and the student's own, their logits mixed (see
+    /// [`Mix`](crate::loss::Mix)); the share of the student's is
+    /// [`trust_rate_at`](crate::recipe::DistillSection::trust_rate_at).
+    TrustRegion(Box<Policy>),
 }
 
 impl Teacher {
@@ -34,14 +38,31 @@ impl Teacher {
             TeacherKind::Live => Teacher::Live,
             TeacherKind::Base => Teacher::Base(copy()?),
             TeacherKind::Ema => Teacher::Ema { policy: copy()?, rate: recipe.distill.ema_rate },
+            TeacherKind::TrustRegion => Teacher::TrustRegion(copy()?),
         })
     }
 
-    /// The policy that scores.
+    /// The policy that scores; of the trust region, the frozen one.
     pub fn policy<'a>(&'a self, student: &'a Policy) -> &'a Policy {
         match self {
             Teacher::Live => student,
-            Teacher::Base(policy) | Teacher::Ema { policy, .. } => policy,
+            Teacher::Base(policy) | Teacher::Ema { policy, .. } | Teacher::TrustRegion(policy) => policy,
+        }
+    }
+
+    /// Whether the student's weights score as well, mixed into the logits of [`policy`](Self::policy).
+    pub fn is_mixed(&self) -> bool {
+        match self {
+            Teacher::TrustRegion(_) => true,
+            Teacher::Live | Teacher::Base(_) | Teacher::Ema { .. } => false,
+        }
+    }
+
+    /// The frozen weights that distillation began with, where they are kept.
+    pub fn base(&self) -> Option<&Policy> {
+        match self {
+            Teacher::Base(policy) | Teacher::TrustRegion(policy) => Some(policy),
+            Teacher::Live | Teacher::Ema { .. } => None,
         }
     }
 
@@ -65,7 +86,7 @@ impl Teacher {
     pub fn save(&self, dir: &Path) -> Result<(), TrainError> {
         match self {
             Teacher::Ema { policy, .. } => Ok(policy.save(dir)?),
-            Teacher::Live | Teacher::Base(_) => Ok(()),
+            Teacher::Live | Teacher::Base(_) | Teacher::TrustRegion(_) => Ok(()),
         }
     }
 
@@ -76,7 +97,7 @@ impl Teacher {
     pub fn restore(&self, dir: &Path) -> Result<(), TrainError> {
         match self {
             Teacher::Ema { policy, .. } => copy_weights(&Policy::load(dir)?, policy),
-            Teacher::Live | Teacher::Base(_) => Ok(()),
+            Teacher::Live | Teacher::Base(_) | Teacher::TrustRegion(_) => Ok(()),
         }
     }
 }

@@ -249,6 +249,7 @@ fn forward(
         hidden_t: None,
         head: &head,
         head_t: None,
+        mix: None,
         dim: hidden.dim(1)?,
         targets: &targets,
         streams: Streams { ce: &ce, ..Streams::default() },

@@ -10,6 +10,8 @@ pub(super) fn check(r: &Recipe) -> Result<(), RecipeError> {
     run(r)?;
     sampling(r)?;
     losses(r)?;
+    distill(r)?;
+    optim(r)?;
     together(r)
 }
 
@@ -22,6 +24,11 @@ fn need(
 ) -> Result<(), RecipeError> {
     let problem = format!("{value:?} cannot be used");
     if ok { Ok(()) } else { Err(RecipeError::Value { key, problem, help }) }
+}
+
+/// Whether a factor of a loss can be used.
+fn weight(w: f32) -> bool {
+    w >= 0.0 && w.is_finite()
 }
 
 fn run(r: &Recipe) -> Result<(), RecipeError> {
@@ -70,17 +77,23 @@ fn sampling(r: &Recipe) -> Result<(), RecipeError> {
 }
 
 fn losses(r: &Recipe) -> Result<(), RecipeError> {
-    let weight = |w: f32| w >= 0.0 && w.is_finite();
-    let (d, g, o) = (&r.distill, &r.grpo, &r.optim);
+    let g = &r.grpo;
     need(
         r.credit.amplify >= 1.0 && r.credit.amplify.is_finite(),
         "credit.amplify",
         r.credit.amplify,
         "write at least 1 (1 is uniform)",
     )?;
-    need(weight(d.weight), "distill.weight", d.weight, "write at least 0 (0 is off)")?;
     need(weight(g.weight), "grpo.weight", g.weight, "write at least 0 (0 is off)")?;
     need(weight(r.sft.weight), "sft.weight", r.sft.weight, "write at least 0 (0 is off)")?;
+    need((0.0..1.0).contains(&g.clip_low), "grpo.clip_low", g.clip_low, "write a number in [0, 1)")?;
+    need(g.clip_high >= 0.0, "grpo.clip_high", g.clip_high, "write at least 0")?;
+    need(g.dual_clip > 1.0, "grpo.dual_clip", g.dual_clip, "write a number above 1")
+}
+
+fn distill(r: &Recipe) -> Result<(), RecipeError> {
+    let d = &r.distill;
+    need(weight(d.weight), "distill.weight", d.weight, "write at least 0 (0 is off)")?;
     need(!d.channels.is_empty(), "distill.channels", &d.channels, "name \"image\", \"rubric\" or both")?;
     let mixed = match d.divergence {
         Divergence::ReverseKl | Divergence::ForwardKl => true,
@@ -90,12 +103,18 @@ fn losses(r: &Recipe) -> Result<(), RecipeError> {
     let some = d.support != Support::TopK(0);
     need(some, "distill.support", d.support, "write top_k of at least 1, or \"full\"")?;
     need(d.ema_rate > 0.0 && d.ema_rate <= 1.0, "distill.ema_rate", d.ema_rate, "write a number in (0, 1]")?;
+    let rates = [("distill.trust_rate", Some(d.trust_rate)), ("distill.trust_rate_end", d.trust_rate_end)];
+    for (key, rate) in rates {
+        let rate = rate.unwrap_or_default();
+        need((0.0..=1.0).contains(&rate), key, rate, "write a number in [0, 1]")?;
+    }
     need(d.is_clip >= 1.0, "distill.is_clip", d.is_clip, "write at least 1")?;
     need(weight(d.outlier), "distill.outlier", d.outlier, "write at least 0 (0 is off)")?;
-    need(d.max_prompt_tokens >= 1, "distill.max_prompt_tokens", d.max_prompt_tokens, "write at least 1")?;
-    need((0.0..1.0).contains(&g.clip_low), "grpo.clip_low", g.clip_low, "write a number in [0, 1)")?;
-    need(g.clip_high >= 0.0, "grpo.clip_high", g.clip_high, "write at least 0")?;
-    need(g.dual_clip > 1.0, "grpo.dual_clip", g.dual_clip, "write a number above 1")?;
+    need(d.max_prompt_tokens >= 1, "distill.max_prompt_tokens", d.max_prompt_tokens, "write at least 1")
+}
+
+fn optim(r: &Recipe) -> Result<(), RecipeError> {
+    let o = &r.optim;
     need(o.lr > 0.0 && o.lr.is_finite(), "optim.lr", o.lr, "write a number above 0")?;
     need(o.max_grad_norm > 0.0, "optim.max_grad_norm", o.max_grad_norm, "write a number above 0")?;
     need((0.0..1.0).contains(&o.beta1), "optim.beta1", o.beta1, "write a number in [0, 1)")?;

@@ -48,6 +48,8 @@ fn every_problem_is_one_line_with_the_key() {
     check("", &["name.x=1"], "--set name.x=1: not a section");
     check("", &["optim.lr=0"], "optim.lr: 0.0 cannot be used; help: write a number above 0");
     check("", &["credit.amplify=0.5"], "credit.amplify: 0.5 cannot be used; help: write at least 1");
+    check("", &["distill.trust_rate=1.5"], "distill.trust_rate: 1.5 cannot be used; help: write a number in");
+    check("", &["distill.trust_rate_end=-1"], "distill.trust_rate_end: -1.0 cannot be used");
     check("", &["rollout.group_size=1"], "rollout.group_size: 1 cannot be used; help: a group of one");
     check("", &["name=a/b"], "name: \"a/b\" cannot be used");
     check("", &["domain=slide"], "domain: \"slide\" cannot be used; help: \"chart\" and \"web\"");
@@ -103,6 +105,18 @@ fn divergence_and_support_are_those_of_the_loss() {
         let error = parse(&format!("[distill]\n{wrong}\n"), &[]).unwrap_err().to_string();
         assert!(error.starts_with(key), "{error}");
     }
+}
+
+#[test]
+fn the_trust_rate_moves_linearly_over_the_steps() {
+    let rates = |keys: &str| {
+        let recipe = parse(&format!("[distill]\nteacher = \"trust_region\"\n{keys}"), &[]).unwrap();
+        assert_eq!(Recipe::parse(&recipe.to_toml(), &[]).unwrap(), recipe);
+        [0, 2, 4].map(|step| recipe.distill.trust_rate_at(step, 5))
+    };
+    assert_eq!(rates(""), [0.5; 3]);
+    assert_eq!(rates("trust_rate = 0.25\ntrust_rate_end = 0.75\n"), [0.25, 0.5, 0.75]);
+    assert_eq!(parse("", &[]).unwrap().distill.trust_rate_at(0, 1), 0.5);
 }
 
 #[test]

@@ -1,4 +1,6 @@
 use super::*;
+use crate::batch::Item;
+use crate::loss::Components;
 use crate::stages::Experience;
 use crate::testing::{batch, experience, recipe, write_policy};
 
@@ -24,8 +26,9 @@ fn gradients(
 ) -> (Components, Vec<f32>, usize) {
     let recipe = recipe(world.folder.path(), &["sft.weight=0.5"]);
     let batch = batch(&world.policy, experience, &recipe);
-    let config = loss_config(&StepContext::new(&recipe, 0));
-    let mut sum = Gradients::new(&world.policy, teacher, &config).unwrap();
+    let context = StepContext::new(&recipe, 0);
+    let config = loss_config(&context);
+    let mut sum = Gradients::new(&world.policy, teacher, &config, &context).unwrap();
     let cuts = micro_batches(&batch.items, budget);
     for cut in &cuts {
         sum.add(&batch.items[cut.clone()]).unwrap();
@@ -74,9 +77,10 @@ fn a_teacher_with_the_same_weights_and_prompt_agrees() {
     let experience = experience(&world.policy, &recipe);
     let mut batch = batch(&world.policy, &experience, &recipe);
     batch.items.iter_mut().for_each(|i| i.teacher = i.teacher.take().map(|_| i.prompt.clone()));
-    let config = loss_config(&StepContext::new(&recipe, 0));
+    let context = StepContext::new(&recipe, 0);
+    let config = loss_config(&context);
     for teacher in [Teacher::Live, Teacher::Base(Box::new(world.policy.frozen_copy().unwrap()))] {
-        let mut sum = Gradients::new(&world.policy, &teacher, &config).unwrap();
+        let mut sum = Gradients::new(&world.policy, &teacher, &config, &context).unwrap();
         sum.add(&batch.items).unwrap();
         assert!(sum.losses.distill.abs() < 1e-9, "{:?}", sum.losses);
     }
@@ -96,8 +100,9 @@ fn a_frozen_teacher_scores_with_its_own_head() {
     for (_, var) in world.policy.trainable() {
         var.set(&(var.as_tensor() * 1.5).unwrap()).unwrap();
     }
-    let config = loss_config(&StepContext::new(&recipe, 0));
-    let mut sum = Gradients::new(&world.policy, &teacher, &config).unwrap();
+    let context = StepContext::new(&recipe, 0);
+    let config = loss_config(&context);
+    let mut sum = Gradients::new(&world.policy, &teacher, &config, &context).unwrap();
     sum.add(&batch.items).unwrap();
     let got = &sum.scores[item].logp_teacher;
     let worst = got.iter().zip(&want).fold(0f32, |m, (a, b)| m.max((a - b).abs()));
@@ -123,4 +128,46 @@ fn a_step_lowers_the_loss_it_was_taken_on() {
     // A random policy of 420 ids begins near ln 420 = 6.04.
     assert!((losses[0] - 6.04).abs() < 0.2, "{losses:?}");
     assert!(losses[11] < losses[0] - 0.5, "{losses:?}");
+}
+
+/// Losses, gradients and the teacher's log-probabilities of one batch with a teacher.
+fn one_batch(world: &World, sets: &[&str], teacher: &Teacher) -> (f64, Vec<f32>, Vec<f32>) {
+    let recipe = recipe(world.folder.path(), sets);
+    let experience = experience(&world.policy, &recipe);
+    let batch = batch(&world.policy, &experience, &recipe);
+    let context = StepContext::new(&recipe, 0);
+    let config = loss_config(&context);
+    let mut sum = Gradients::new(&world.policy, teacher, &config, &context).unwrap();
+    sum.add(&batch.items).unwrap();
+    let grads = sum.grads.iter().flatten().flat_map(|g| g.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+    let taught = sum.scores.iter().flat_map(|s| s.logp_teacher.clone()).filter(|q| !q.is_nan());
+    (sum.losses.distill, grads.collect(), taught.collect())
+}
+
+#[test]
+fn a_trust_region_of_rate_0_is_the_base_and_of_rate_1_the_live_teacher() {
+    let world = world();
+    let frozen = |scale: f64| {
+        let copy = Box::new(world.policy.frozen_copy().unwrap());
+        copy.parameters().iter().for_each(|(_, var)| var.set(&(var.as_tensor() * scale).unwrap()).unwrap());
+        copy
+    };
+    let trust = |rate: &str| {
+        let sets = ["grpo.weight=0", "distill.teacher=trust_region", rate];
+        one_batch(&world, &sets, &Teacher::TrustRegion(frozen(1.3)))
+    };
+    let alone = |teacher: &Teacher| one_batch(&world, &["grpo.weight=0"], teacher);
+    let (base, live) = (alone(&Teacher::Base(frozen(1.3))), alone(&Teacher::Live));
+    assert!(trust("distill.trust_rate=0") == base, "rate 0 is the frozen teacher bit for bit");
+    assert!(trust("distill.trust_rate=1") == live, "rate 1 is the live teacher bit for bit");
+    assert!(base.0 != live.0, "the two teachers differ");
+    // Weights that are on no tape give the same gradient: the live half of the teacher is a
+    // constant.
+    assert!(live == alone(&Teacher::Base(frozen(1.0))), "a frozen copy of the same weights");
+    // Between the ends, the teacher is between the two.
+    let half = trust("distill.trust_rate=0.5");
+    assert!(half.0 != base.0 && half.0 != live.0);
+    let between = half.2.iter().zip(base.2.iter().zip(&live.2));
+    let inside = between.filter(|(h, (b, l))| **h >= b.min(**l) - 1e-4).count();
+    assert_eq!(inside, half.2.len(), "the normaliser of mixed logits is never above the mixed normalisers");
 }
