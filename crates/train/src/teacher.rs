@@ -66,7 +66,7 @@ impl Teacher {
         }
     }
 
-    /// Moves the average after a step of the student.
+    /// Moves the average after the student has moved; a step that changed nothing is not followed.
     ///
     /// # Errors
     /// The tensor library refuses.
@@ -106,4 +106,49 @@ impl Teacher {
 pub(crate) fn copy_weights(from: &Policy, to: &Policy) -> Result<(), TrainError> {
     let set = |((_, from), (_, to)): (&(String, Var), &(String, Var))| to.set(&from.as_detached_tensor());
     Ok(from.parameters().iter().zip(to.parameters()).try_for_each(set)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{recipe, write_policy};
+
+    /// A student whose first parameter is 1 everywhere.
+    fn student(folder: &Path) -> Policy {
+        std::fs::create_dir(folder.join("model")).unwrap();
+        write_policy(&folder.join("model"));
+        let policy = Policy::load(&folder.join("model")).unwrap();
+        set(&policy, 1.0);
+        policy
+    }
+
+    fn set(policy: &Policy, value: f32) {
+        let var = &policy.parameters()[0].1;
+        var.set(&var.as_tensor().ones_like().unwrap().affine(value.into(), 0.0).unwrap()).unwrap();
+    }
+
+    fn values(policy: &Policy) -> Vec<f32> {
+        policy.parameters()[0].1.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    #[test]
+    fn the_average_of_two_updates_by_hand() {
+        let folder = tempfile::tempdir().unwrap();
+        let student = student(folder.path());
+        let recipe = recipe(folder.path(), &["distill.teacher=ema", "distill.ema_rate=0.25"]);
+        let teacher = Teacher::begin(&recipe, &student).unwrap();
+        let average = || values(teacher.policy(&student));
+        // 1, then 0.75 * 1 + 0.25 * 2 = 1.25, then 0.75 * 1.25 + 0.25 * 4 = 1.9375.
+        for (moved, want) in [(1.0, 1.0), (2.0, 1.25), (4.0, 1.9375)] {
+            set(&student, moved);
+            teacher.follow(&student).unwrap();
+            assert!(average().iter().all(|&v| v == want), "{want}");
+        }
+        assert!(values(&student).iter().all(|&v| v == 4.0), "the student does not follow");
+        let saved = folder.path().join("ema");
+        teacher.save(&saved).unwrap();
+        let again = Teacher::begin(&recipe, &student).unwrap();
+        again.restore(&saved).unwrap();
+        assert!(values(again.policy(&student)).iter().all(|&v| v == 1.9375));
+    }
 }
