@@ -11,7 +11,8 @@ use crate::context::{Channels, Feedback, teacher_prompt};
 use crate::error::TrainError;
 use crate::loss::grpo::group_advantages;
 use crate::loss::{ce, distill};
-use crate::recipe::{Channel, ContextKind, FeedbackKind, TruncatedKind};
+use crate::metrics::flagged;
+use crate::recipe::{Channel, ContextKind, FeedbackKind, GateKind, TruncatedKind};
 use crate::stages::Experience;
 use crate::step::StepContext;
 use std::borrow::Cow;
@@ -60,6 +61,8 @@ pub struct Counts {
     pub truncated: usize,
     /// Rollouts whose teacher prompt does not fit: not distilled.
     pub overlong: usize,
+    /// Rollouts without a flagged token where only those are distilled.
+    pub unflagged: usize,
     /// Rollouts or tasks without the reference that their stream needs.
     pub unreferenced: usize,
 }
@@ -111,13 +114,14 @@ impl<'a> Batch<'a> {
         context: &StepContext,
     ) -> Result<(), TrainError> {
         let weights_of = context.weights;
+        let gate = context.recipe.distill.gate;
         let tokens: usize = experience.rollouts.iter().map(|y| y.tokens.len()).sum();
         for (i, y) in experience.rollouts.iter().enumerate().filter(|(_, y)| !y.tokens.is_empty()) {
             let teacher = match weights_of.distill > 0.0 {
                 true => self.teacher_of(policy, experience, context, i)?,
                 false => None,
             };
-            let weights = teacher.as_ref().map_or_else(Vec::new, |_| token_weights(experience, i));
+            let weights = teacher.as_ref().map_or_else(Vec::new, |_| token_weights(experience, i, gate));
             self.items.push(Item {
                 prompt: &experience.prompts[y.task],
                 tokens: Cow::Borrowed(&y.tokens),
@@ -152,6 +156,10 @@ impl<'a> Batch<'a> {
         let recipe = context.recipe;
         if !experience.rollouts[i].finished && recipe.distill.truncated == TruncatedKind::Drop {
             self.counts.truncated += 1;
+            return Ok(None);
+        }
+        if token_weights(experience, i, recipe.distill.gate).iter().all(|&w| w == 0.0) {
+            self.counts.unflagged += 1;
             return Ok(None);
         }
         let shown = match recipe.distill.feedback {
@@ -224,10 +232,17 @@ fn reference_tokens(policy: &Policy, task: &Task) -> Result<Option<Vec<u32>>, Tr
     Ok(Some(tokens))
 }
 
-/// w_t of a rollout's tokens.
-fn token_weights(experience: &Experience, i: usize) -> Vec<f32> {
+/// w_t of a rollout's tokens, at least 1; 0 for the tokens that the gate leaves out.
+fn token_weights(experience: &Experience, i: usize, gate: GateKind) -> Vec<f32> {
     let y: &Rollout = &experience.rollouts[i];
-    vsdpo_credit::token_weights(&experience.credits[i], y.source(), y.code, &y.token_spans)
+    let weights = vsdpo_credit::token_weights(&experience.credits[i], y.source(), y.code, &y.token_spans);
+    match gate {
+        GateKind::All => weights,
+        GateKind::Flagged => {
+            let flags = flagged(experience, i);
+            weights.into_iter().zip(flags).map(|(w, flag)| if flag { w } else { 0.0 }).collect()
+        }
+    }
 }
 
 /// The rollout at the same place of the next group, or the next of the same group where there is

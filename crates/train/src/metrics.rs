@@ -150,9 +150,10 @@ fn tokens(m: &mut Metrics, experience: &Experience, batch: &Batch, report: &Upda
     let (mut gaps, mut weights) = (Vec::new(), Vec::new());
     let (mut entropies, mut drifts) = (Vec::new(), Vec::new());
     for (item, scores) in batch.items.iter().zip(&report.scores) {
-        entropies.extend(scores.entropy.iter().map(|&h| f64::from(h)));
+        // NaN marks a token on which no stream acts.
+        entropies.extend(scores.entropy.iter().map(|&h| f64::from(h)).filter(|h| !h.is_nan()));
         let pairs = scores.logp.iter().zip(item.logprobs);
-        drifts.extend(pairs.map(|(now, then)| f64::from(now - then)));
+        drifts.extend(pairs.map(|(now, then)| f64::from(now - then)).filter(|d| !d.is_nan()));
         let Some(rollout) = item.rollout.filter(|_| item.teacher.is_some()) else { continue };
         let flags = flagged(experience, rollout);
         kl.extend(scores.kl.iter().zip(&flags).map(|(&k, &f)| (f64::from(k), f)));
@@ -160,6 +161,9 @@ fn tokens(m: &mut Metrics, experience: &Experience, batch: &Batch, report: &Upda
         gaps.extend(gap.zip(flags));
         weights.extend(item.weights.iter().map(|&w| f64::from(w)));
     }
+    let flagged_tokens: Vec<f64> = kl.iter().map(|&(_, f)| flag(f)).collect();
+    kl.retain(|(kl, _)| !kl.is_nan());
+    gaps.retain(|(gap, _): &(f64, bool)| !gap.is_nan());
     put_mean(m, "entropy", entropies);
     put_mean(m, "sampling/sampling_logp_difference/mean", drifts.iter().map(|d| d.abs()));
     put_mean(m, "sampling/importance_sampling_ratio/mean", drifts.iter().map(|d| d.exp()));
@@ -175,10 +179,11 @@ fn tokens(m: &mut Metrics, experience: &Experience, batch: &Batch, report: &Upda
         put(m, "distill/signal_fraction", batch.counts.distilled as f64 / rollouts as f64);
         put(m, "distill/dropped_truncated", batch.counts.truncated as f64);
         put(m, "distill/dropped_overlong", batch.counts.overlong as f64);
+        put(m, "distill/dropped_unflagged", batch.counts.unflagged as f64);
         put(m, "distill/dropped_unreferenced", batch.counts.unreferenced as f64);
     }
     put_mean(m, "credit/w_mean", weights);
-    put_mean(m, "credit/flagged_token_fraction", kl.iter().map(|&(_, f)| flag(f)));
+    put_mean(m, "credit/flagged_token_fraction", flagged_tokens);
     let of = |list: &[(f64, bool)], want: bool| -> Vec<f64> {
         list.iter().filter(|(_, f)| *f == want).map(|&(v, _)| v).collect()
     };

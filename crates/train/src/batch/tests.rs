@@ -33,7 +33,7 @@ fn multipliers_hold_every_denominator() {
     let batch = batch(&policy, &experience, &recipe);
     assert_eq!(batch.rewards[..3], [0.9, 0.0, 0.3], "the second rollout is truncated");
     assert!((batch.advantages[0] - 0.5).abs() < 1e-6);
-    let counts = Counts { distilled: 6, truncated: 3, overlong: 0, unreferenced: 0 };
+    let counts = Counts { distilled: 6, truncated: 3, ..Counts::default() };
     assert_eq!(batch.counts, counts);
     // Nine rollouts and three references; truncated rollouts stay for the policy gradient.
     assert_eq!(batch.items.len(), 12);
@@ -84,7 +84,7 @@ fn prompts_that_do_not_fit_are_dropped_and_counted() {
     let recipe = recipe(folder.path(), &["distill.max_prompt_tokens=10"]);
     let experience = experience(&policy, &recipe);
     let batch = batch(&policy, &experience, &recipe);
-    let counts = Counts { distilled: 0, truncated: 3, overlong: 6, unreferenced: 0 };
+    let counts = Counts { truncated: 3, overlong: 6, ..Counts::default() };
     assert_eq!(batch.counts, counts);
 }
 
@@ -127,4 +127,36 @@ fn reference_context_shows_the_reference() {
     assert_eq!((batch.counts.distilled, batch.counts.unreferenced), (4, 2));
     let shown = policy.tokenizer().decode(&batch.items[0].teacher.as_ref().unwrap().ids).0;
     assert!(shown.contains(experience.tasks[0].reference.as_ref().unwrap().trim_end()));
+}
+
+/// The stub's failures are flagged at their first statement and its renders have no elements, so
+/// that no statement of theirs is.
+#[test]
+fn a_gate_distils_flagged_tokens_only() {
+    let (folder, policy) = world();
+    let recipe = recipe(folder.path(), &["distill.gate=flagged", "distill.truncated=keep", "grpo.weight=0"]);
+    let mut experience = experience(&policy, &recipe);
+    // A statement begins each code, so that the place of the error is inside one.
+    for (i, y) in experience.rollouts.iter_mut().enumerate() {
+        y.text = "a = 1\nb = 2\n".into();
+        y.code = vsdpo_artifact::Span::new(0, 12);
+        y.token_spans = (0..y.tokens.len()).map(|t| vsdpo_artifact::Span::new(t, t + 1)).collect();
+        assert_eq!(y.tokens.len(), 12, "rollout {i}");
+    }
+    experience.credits = crate::stages::credit(&experience, &recipe.credit.config());
+    let failed = |i: usize| matches!(experience.outcomes[i], Outcome::Failed { .. });
+    let failures = (0..9).filter(|&i| failed(i)).count();
+    assert!(0 < failures && failures < 9, "{failures} of 9");
+    let batch = batch(&policy, &experience, &recipe);
+    let want = Counts { distilled: failures, unflagged: 9 - failures, ..Counts::default() };
+    assert_eq!(batch.counts, want);
+    assert_eq!(batch.items.len(), failures);
+    for item in &batch.items {
+        assert!(failed(item.rollout.unwrap()));
+        // `a = 1` and its line end weigh amplify; `b = 2` weighs nothing.
+        let share = 1.0 / (6.0 * failures as f32);
+        let want: Vec<f32> = (0..12).map(|t| if t < 6 { share } else { 0.0 }).collect();
+        assert!(item.ref_kl.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-6), "{:?}", item.ref_kl);
+        assert_eq!((item.weights[0], item.weights[11]), (3.0, 0.0));
+    }
 }

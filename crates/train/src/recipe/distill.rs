@@ -36,6 +36,8 @@ pub struct DistillSection {
     pub context: ContextKind,
     /// Whose feedback the teacher sees.
     pub feedback: FeedbackKind,
+    /// Which tokens are distilled.
+    pub gate: GateKind,
     /// What becomes of rollouts that met the length limit.
     pub truncated: TruncatedKind,
     /// Tokens of a teacher's prompt at most; a rollout whose prompt is longer is not distilled.
@@ -67,6 +69,7 @@ impl Default for DistillSection {
             outlier: 0.0,
             context: ContextKind::Feedback,
             feedback: FeedbackKind::Own,
+            gate: GateKind::All,
             truncated: TruncatedKind::Drop,
             max_prompt_tokens: 8192,
         }
@@ -116,6 +119,18 @@ pub enum FeedbackKind {
     /// Another rollout's, of another task where there is one: the control. A gain that survives it
     /// does not come from reading the feedback.
     Shuffled,
+}
+
+/// Which tokens of a rollout are distilled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GateKind {
+    /// Every token, with the weight of its statement (the paper's).
+    All,
+    /// The tokens of statements with resp > 0: those that answer for a defect, or in which the
+    /// execution failed. All other tokens weigh 0. A rollout without such a token is not distilled
+    /// and is counted.
+    Flagged,
 }
 
 /// What becomes of rollouts that met the length limit. Their reward is 0 either way.
