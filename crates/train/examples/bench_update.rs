@@ -51,7 +51,7 @@ fn main() -> Result<()> {
     let items = items(&lengths, &prompts, taught)?;
     let batch = Batch { items, rewards: Vec::new(), advantages: Vec::new(), counts: Counts::default() };
     let ours = before.measure(1, 5, || {
-        update(&policy, &teacher, &batch, &mut optimizer, &StepContext::new(&recipe, 0))?;
+        update(&policy, &teacher, &batch, &mut optimizer, &StepContext::new(&recipe, 1))?;
         Ok(())
     })?;
     println!("ours: {ours}");

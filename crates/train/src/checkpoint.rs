@@ -49,7 +49,7 @@ pub fn save(state: &State, recipe: &Recipe) -> Result<PathBuf, TrainError> {
     let resume = beside.join("resume");
     std::fs::create_dir_all(&resume).map_err(TrainError::io(&resume))?;
     candle_core::safetensors::save(&state.optimizer.state()?, resume.join(MOMENTS))?;
-    state.teacher.save(&resume.join("ema"))?;
+    state.teacher.save(&resume)?;
     let progress = serde_json::to_string_pretty(&state.progress).unwrap_or_default();
     write(&resume.join("progress.json"), &progress)?;
     write(&resume.join("recipe.toml"), &recipe.to_toml())?;
@@ -96,7 +96,7 @@ pub fn restore(state: &mut State, recipe: &Recipe) -> Result<bool, TrainError> {
     copy_weights(&Policy::load(&place)?, &state.policy)?;
     let moments = candle_core::safetensors::load(resume.join(MOMENTS), &Device::Cpu)?;
     state.optimizer.restore(&moments)?;
-    state.teacher.restore(&resume.join("ema"))?;
+    state.teacher.restore(&resume)?;
     let path = resume.join("progress.json");
     let text = std::fs::read_to_string(&path).map_err(TrainError::io(&path))?;
     state.progress = serde_json::from_str(&text)

@@ -141,6 +141,9 @@ pub struct Recipe {
     /// The optimizer.
     #[serde(default)]
     pub optim: OptimSection,
+    /// What is watched besides the values of every step.
+    #[serde(default)]
+    pub monitor: MonitorSection,
     /// Evaluation during training.
     #[serde(default)]
     pub eval: EvalSection,
@@ -204,6 +207,11 @@ impl Recipe {
     /// unchanged.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).unwrap_or_else(|e| format!("# cannot be written as TOML: {e}\n"))
+    }
+
+    /// Whether something besides the teacher reads the weights that distillation began with.
+    pub fn reads_base(&self) -> bool {
+        self.monitor.drift && (self.distill.weight > 0.0 || self.grpo.weight > 0.0)
     }
 
     /// The factors of the loss terms at a step (from 0), as in equation 7.

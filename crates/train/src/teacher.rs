@@ -6,63 +6,76 @@ use candle_core::Var;
 use std::path::Path;
 use vsdpo_policy::Policy;
 
-/// The teacher's weights. Nothing here is ever on a tape.
+/// The teacher's weights, and the frozen weights that distillation began with (the base). Nothing
+/// here is ever on a tape.
+///
+/// The base is kept where the teacher scores with it, and where the drift of the student or a KL to
+/// it is asked for; each is a second copy of the weights.
 pub enum Teacher {
     /// The student's own, at every step: the paper's teacher.
-    Live,
-    /// Frozen.
+    Live {
+        /// The base, if something else reads it.
+        base: Option<Box<Policy>>,
+    },
+    /// The base.
     Base(Box<Policy>),
     /// theta_T <- (1 - rate) theta_T + rate theta after every step.
     Ema {
         /// The average.
-        policy: Box<Policy>,
+        average: Box<Policy>,
         /// Share of the student's weights.
         rate: f64,
+        /// The base, if something else reads it.
+        base: Option<Box<Policy>>,
     },
-    /// Frozen weights and the student's own, their logits mixed (see
-    /// [`Mix`](crate::loss::Mix)); the share of the student's is
-    /// [`trust_rate_at`](crate::recipe::DistillSection::trust_rate_at).
+    /// The base and the student's own, their logits mixed (see [`Mix`](crate::loss::Mix)); the
+    /// share of the student's is [`trust_rate_at`](crate::recipe::DistillSection::trust_rate_at).
     TrustRegion(Box<Policy>),
 }
 
 impl Teacher {
-    /// The teacher of a run that begins with these weights. A recipe that never distils keeps no
-    /// copy.
+    /// The teacher of a run that begins with these weights.
     ///
     /// # Errors
     /// The copy cannot be made.
-    pub fn begin(recipe: &Recipe, base: &Policy) -> Result<Self, TrainError> {
+    pub fn begin(recipe: &Recipe, student: &Policy) -> Result<Self, TrainError> {
         let kind = if recipe.distill.weight > 0.0 { recipe.distill.teacher } else { TeacherKind::Live };
-        let copy = || Ok::<_, TrainError>(Box::new(base.frozen_copy()?));
+        let copy = || Ok::<_, TrainError>(Box::new(student.frozen_copy()?));
+        let base = || recipe.reads_base().then(copy).transpose();
         Ok(match kind {
-            TeacherKind::Live => Teacher::Live,
+            TeacherKind::Live => Teacher::Live { base: base()? },
             TeacherKind::Base => Teacher::Base(copy()?),
-            TeacherKind::Ema => Teacher::Ema { policy: copy()?, rate: recipe.distill.ema_rate },
+            TeacherKind::Ema => {
+                Teacher::Ema { average: copy()?, rate: recipe.distill.ema_rate, base: base()? }
+            }
             TeacherKind::TrustRegion => Teacher::TrustRegion(copy()?),
         })
     }
 
-    /// The policy that scores; of the trust region, the frozen one.
+    /// The policy that scores; of the trust region, the base.
     pub fn policy<'a>(&'a self, student: &'a Policy) -> &'a Policy {
         match self {
-            Teacher::Live => student,
-            Teacher::Base(policy) | Teacher::Ema { policy, .. } | Teacher::TrustRegion(policy) => policy,
+            Teacher::Live { .. } => student,
+            Teacher::Base(policy) | Teacher::Ema { average: policy, .. } | Teacher::TrustRegion(policy) => {
+                policy
+            }
         }
     }
 
-    /// Whether the student's weights score as well, mixed into the logits of [`policy`](Self::policy).
+    /// Whether the student's weights score as well, mixed into the logits of
+    /// [`policy`](Self::policy).
     pub fn is_mixed(&self) -> bool {
         match self {
             Teacher::TrustRegion(_) => true,
-            Teacher::Live | Teacher::Base(_) | Teacher::Ema { .. } => false,
+            Teacher::Live { .. } | Teacher::Base(_) | Teacher::Ema { .. } => false,
         }
     }
 
-    /// The frozen weights that distillation began with, where they are kept.
+    /// The base, where it is kept.
     pub fn base(&self) -> Option<&Policy> {
         match self {
             Teacher::Base(policy) | Teacher::TrustRegion(policy) => Some(policy),
-            Teacher::Live | Teacher::Ema { .. } => None,
+            Teacher::Live { base } | Teacher::Ema { base, .. } => base.as_deref(),
         }
     }
 
@@ -71,22 +84,22 @@ impl Teacher {
     /// # Errors
     /// The tensor library refuses.
     pub fn follow(&self, student: &Policy) -> Result<(), TrainError> {
-        let Teacher::Ema { policy, rate } = self else { return Ok(()) };
-        for ((_, ours), (_, theirs)) in policy.parameters().iter().zip(student.parameters()) {
+        let Teacher::Ema { average, rate, .. } = self else { return Ok(()) };
+        for ((_, ours), (_, theirs)) in average.parameters().iter().zip(student.parameters()) {
             let (old, new) = (ours.as_detached_tensor(), theirs.as_detached_tensor());
             ours.set(&((old * (1.0 - rate))? + (new * *rate)?)?)?;
         }
         Ok(())
     }
 
-    /// Writes what a resumed run cannot find elsewhere: the average.
+    /// Writes what a resumed run cannot find elsewhere: the average, in `ema`.
     ///
     /// # Errors
     /// The disk refuses.
-    pub fn save(&self, dir: &Path) -> Result<(), TrainError> {
+    pub fn save(&self, resume: &Path) -> Result<(), TrainError> {
         match self {
-            Teacher::Ema { policy, .. } => Ok(policy.save(dir)?),
-            Teacher::Live | Teacher::Base(_) | Teacher::TrustRegion(_) => Ok(()),
+            Teacher::Ema { average, .. } => Ok(average.save(&resume.join("ema"))?),
+            Teacher::Live { .. } | Teacher::Base(_) | Teacher::TrustRegion(_) => Ok(()),
         }
     }
 
@@ -94,10 +107,10 @@ impl Teacher {
     ///
     /// # Errors
     /// The folder is missing or belongs to another model.
-    pub fn restore(&self, dir: &Path) -> Result<(), TrainError> {
+    pub fn restore(&self, resume: &Path) -> Result<(), TrainError> {
         match self {
-            Teacher::Ema { policy, .. } => copy_weights(&Policy::load(dir)?, policy),
-            Teacher::Live | Teacher::Base(_) | Teacher::TrustRegion(_) => Ok(()),
+            Teacher::Ema { average, .. } => copy_weights(&Policy::load(&resume.join("ema"))?, average),
+            Teacher::Live { .. } | Teacher::Base(_) | Teacher::TrustRegion(_) => Ok(()),
         }
     }
 }
@@ -145,7 +158,8 @@ mod tests {
             assert!(average().iter().all(|&v| v == want), "{want}");
         }
         assert!(values(&student).iter().all(|&v| v == 4.0), "the student does not follow");
-        let saved = folder.path().join("ema");
+        let saved = folder.path().join("resume");
+        std::fs::create_dir(&saved).unwrap();
         teacher.save(&saved).unwrap();
         let again = Teacher::begin(&recipe, &student).unwrap();
         again.restore(&saved).unwrap();

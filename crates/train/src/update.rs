@@ -75,7 +75,7 @@ pub fn update(
 ) -> Result<UpdateReport, TrainError> {
     let config = loss_config(context);
     let mut sum = Gradients::new(policy, teacher, &config, context)?;
-    sum.monitor = optimizer.steps().is_multiple_of(monitor::EVERY).then(Monitor::default);
+    sum.monitor = context.step.is_multiple_of(monitor::EVERY).then(Monitor::default);
     let cuts = micro_batches(&batch.items, context.recipe.optim.micro_batch_tokens);
     for cut in &cuts {
         sum.add(&batch.items[cut.clone()])?;

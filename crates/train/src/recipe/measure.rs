@@ -1,4 +1,4 @@
-//! The sections that say when a run is measured and kept.
+//! The sections that say when a run is measured and kept, and what is watched.
 
 use serde::{Deserialize, Serialize};
 use vsdpo_data::mini::World;
@@ -43,6 +43,22 @@ impl Benchmark {
             Benchmark::MiniChart => World::Chart,
             Benchmark::MiniWeb => World::Web,
         }
+    }
+}
+
+/// `[monitor]`: what is watched every tenth step because it costs passes of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MonitorSection {
+    /// KL(student || base) of the sampled tokens, in nats per token (`drift/kl_base`), for every
+    /// teacher. The teachers `base` and `trust_region` have the base's weights anyway; for all
+    /// others it costs one more copy of the weights in memory.
+    pub drift: bool,
+}
+
+impl Default for MonitorSection {
+    fn default() -> Self {
+        Self { drift: true }
     }
 }
 

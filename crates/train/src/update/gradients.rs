@@ -158,7 +158,8 @@ impl<'a> Gradients<'a> {
     ) -> Result<Option<Monitor>, TrainError> {
         let Some(mut monitor) = self.monitor else { return Ok(None) };
         monitor.components(input, self.config)?;
-        if let Some(base) = self.base {
+        let any = sampled.iter().any(|&s| s != 0.0);
+        if let Some(base) = self.base.filter(|_| any) {
             let hidden = base.completion_hidden(sequences, Mode::Infer)?.flatten_all()?.to_vec1::<f32>()?;
             let head = head_of(base)?;
             let from = HeadInput { hidden_t: Some(&hidden), head_t: Some(&head), mix: None, ..*input };

@@ -41,12 +41,12 @@ fn gradients(
 fn loss_and_gradient_do_not_depend_on_micro_batches() {
     let world = world();
     let experience = experience(&world.policy, &recipe(world.folder.path(), &[]));
-    let (whole, want, one) = gradients(&world, &Teacher::Live, &experience, usize::MAX);
+    let (whole, want, one) = gradients(&world, &Teacher::Live { base: None }, &experience, usize::MAX);
     assert_eq!(one, 1);
     assert!(want.len() > 10_000 && whole.distill > 0.0 && whole.ce > 1.0, "{whole:?}");
     let scale = want.iter().fold(0f32, |m, g| m.max(g.abs()));
     for budget in [1, 400, 900] {
-        let (losses, got, cuts) = gradients(&world, &Teacher::Live, &experience, budget);
+        let (losses, got, cuts) = gradients(&world, &Teacher::Live { base: None }, &experience, budget);
         assert!(cuts > 1);
         let close = |a: f64, b: f64| (a - b).abs() <= 1e-5 * b.abs().max(1e-3);
         assert!(close(losses.distill, whole.distill), "{losses:?} {whole:?}");
@@ -79,7 +79,9 @@ fn a_teacher_with_the_same_weights_and_prompt_agrees() {
     batch.items.iter_mut().for_each(|i| i.teacher = i.teacher.take().map(|_| i.prompt.clone()));
     let context = StepContext::new(&recipe, 0);
     let config = loss_config(&context);
-    for teacher in [Teacher::Live, Teacher::Base(Box::new(world.policy.frozen_copy().unwrap()))] {
+    for teacher in
+        [Teacher::Live { base: None }, Teacher::Base(Box::new(world.policy.frozen_copy().unwrap()))]
+    {
         let mut sum = Gradients::new(&world.policy, &teacher, &config, &context).unwrap();
         sum.add(&batch.items).unwrap();
         assert!(sum.losses.distill.abs() < 1e-9, "{:?}", sum.losses);
@@ -121,7 +123,8 @@ fn a_step_lowers_the_loss_it_was_taken_on() {
     let mut adam = optimizer(&recipe, &world.policy).unwrap();
     let mut losses = Vec::new();
     for _ in 0..12 {
-        let report = update(&world.policy, &Teacher::Live, &batch, &mut adam, &context).unwrap();
+        let report =
+            update(&world.policy, &Teacher::Live { base: None }, &batch, &mut adam, &context).unwrap();
         assert_eq!(report.loss, report.loss_ce);
         losses.push(report.loss);
     }
@@ -157,7 +160,7 @@ fn a_trust_region_of_rate_0_is_the_base_and_of_rate_1_the_live_teacher() {
         one_batch(&world, &sets, &Teacher::TrustRegion(frozen(1.3)))
     };
     let alone = |teacher: &Teacher| one_batch(&world, &["grpo.weight=0"], teacher);
-    let (base, live) = (alone(&Teacher::Base(frozen(1.3))), alone(&Teacher::Live));
+    let (base, live) = (alone(&Teacher::Base(frozen(1.3))), alone(&Teacher::Live { base: None }));
     assert!(trust("distill.trust_rate=0") == base, "rate 0 is the frozen teacher bit for bit");
     assert!(trust("distill.trust_rate=1") == live, "rate 1 is the live teacher bit for bit");
     assert!(base.0 != live.0, "the two teachers differ");
@@ -170,4 +173,37 @@ fn a_trust_region_of_rate_0_is_the_base_and_of_rate_1_the_live_teacher() {
     let between = half.2.iter().zip(base.2.iter().zip(&live.2));
     let inside = between.filter(|(h, (b, l))| **h >= b.min(**l) - 1e-4).count();
     assert_eq!(inside, half.2.len(), "the normaliser of mixed logits is never above the mixed normalisers");
+}
+
+/// The drift is measured in the student's context, for every teacher, and is the same number.
+#[test]
+fn every_teacher_reports_the_drift_from_the_base() {
+    let world = world();
+    let recipe = |more: &str| recipe(world.folder.path(), &["grpo.weight=0", more]);
+    let plain = recipe("steps=4");
+    let experience = experience(&world.policy, &plain);
+    let kinds = ["live", "base", "ema", "trust_region"].map(|kind| format!("distill.teacher={kind}"));
+    let begun: Vec<Teacher> =
+        kinds.iter().map(|kind| Teacher::begin(&recipe(kind), &world.policy).unwrap()).collect();
+    let batch = batch(&world.policy, &experience, &plain);
+    let drift = |teacher: &Teacher, recipe: &Recipe| {
+        let context = StepContext::new(recipe, 0);
+        // The update moves the weights; they are put back for the next teacher.
+        let mut adam = optimizer(recipe, &world.policy).unwrap();
+        let before = world.policy.frozen_copy().unwrap();
+        let report = update(&world.policy, teacher, &batch, &mut adam, &context).unwrap();
+        crate::teacher::copy_weights(&before, &world.policy).unwrap();
+        report.watched.get("drift/kl_base").copied()
+    };
+    for (teacher, kind) in begun.iter().zip(&kinds) {
+        let drift = drift(teacher, &recipe(kind));
+        assert!(drift.is_some_and(|kl| kl < 1e-9), "{kind} before the first step: {drift:?}");
+    }
+    for (_, var) in world.policy.trainable() {
+        var.set(&(var.as_tensor() * 1.5).unwrap()).unwrap();
+    }
+    let moved: Vec<Option<f64>> = begun.iter().zip(&kinds).map(|(t, k)| drift(t, &recipe(k))).collect();
+    assert!(moved[0] > Some(0.01) && moved.iter().all(|m| *m == moved[0]), "{moved:?}");
+    let off = recipe("monitor.drift=false");
+    assert_eq!(drift(&Teacher::begin(&off, &world.policy).unwrap(), &off), None);
 }
