@@ -40,6 +40,7 @@ fn same_recipe(recipe: &Recipe, saved: &Path) -> Result<(), TrainError> {
     before.output_dir = recipe.output_dir.clone();
     before.checkpoint = recipe.checkpoint.clone();
     before.eval = recipe.eval.clone();
+    before.stop = recipe.stop.clone();
     before.render = recipe.render.clone();
     if before == *recipe {
         return Ok(());

@@ -141,6 +141,9 @@ pub struct Recipe {
     /// The optimizer.
     #[serde(default)]
     pub optim: OptimSection,
+    /// When a collapsed run ends.
+    #[serde(default)]
+    pub stop: StopSection,
     /// What is watched besides the values of every step.
     #[serde(default)]
     pub monitor: MonitorSection,

@@ -49,15 +49,15 @@ pub struct StepReport<'a> {
 }
 
 /// Why a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     /// All steps are done.
     Finished,
     /// It was asked to stop; `resume` goes on.
     Interrupted,
-    /// Evaluation fell: execution by 0.1 from its best, or the defect-free share twice in a row and
-    /// below its best.
-    Fell,
+    /// A rule of the recipe's `[stop]` ended it: the reason in one line, with the rule, its value and
+    /// its limit. `resume` reports the same again, and goes on with `stop.enabled = false`.
+    Fell(String),
 }
 
 /// What a run came to.
@@ -92,7 +92,6 @@ pub(crate) struct Trainer<'a, 'o> {
     log: RunLog,
     /// The renderer's counters when the step began.
     rendered: RenderStats,
-    fell: bool,
 }
 
 impl<'a, 'o> Trainer<'a, 'o> {
@@ -112,10 +111,13 @@ impl<'a, 'o> Trainer<'a, 'o> {
         let optimizer = optimizer(recipe, &policy)?;
         let mut state = State { policy, teacher, optimizer, progress: Progress::default() };
         let resumed = options.resume && checkpoint::restore(&mut state, recipe)?;
+        if !recipe.stop.enabled {
+            state.progress.fell = None;
+        }
         let done = resumed.then_some(state.progress.step);
         let log = RunLog::open(&recipe.output_dir, done)?;
         let rendered = RenderStats::default();
-        let mut trainer = Self { state, tasks, recipe, renderer, options, log, rendered, fell: false };
+        let mut trainer = Self { state, tasks, recipe, renderer, options, log, rendered };
         let untested = trainer.state.progress == Progress::default();
         if untested && recipe.eval.every > 0 && !trainer.stopped() {
             trainer.evaluate()?;
@@ -128,7 +130,7 @@ impl<'a, 'o> Trainer<'a, 'o> {
     /// The next step, if there is one.
     pub fn next_step(&self) -> Option<StepContext<'a>> {
         let step = self.state.progress.step;
-        let more = step < self.recipe.steps && !self.fell && !self.stopped();
+        let more = step < self.recipe.steps && self.state.progress.fell.is_none() && !self.stopped();
         more.then(|| StepContext::new(self.recipe, step))
     }
 
@@ -155,6 +157,7 @@ impl<'a, 'o> Trainer<'a, 'o> {
         let mut m = metrics(experience, batch, report, recipe);
         rendering(&mut m, &self.rendered, &self.renderer.stats());
         clock.finish(progress, &mut m);
+        progress.stepped(&m, &recipe.stop);
         let step = progress.step;
         self.log.step(step, &m)?;
         self.log.rollouts(&StepRecord { step, experience, batch, report })?;
@@ -164,14 +167,14 @@ impl<'a, 'o> Trainer<'a, 'o> {
         if due(recipe.eval.every) || (last && recipe.eval.every > 0) {
             self.evaluate()?;
         }
-        if due(recipe.checkpoint.every) && !last && !self.fell {
+        if due(recipe.checkpoint.every) && !last && self.state.progress.fell.is_none() {
             checkpoint::save(&self.state, recipe)?;
         }
         self.rendered = self.renderer.stats();
         Ok(())
     }
 
-    /// Scores the student on held-out tasks; keeps the best weights, and notices a fall.
+    /// Scores the student on held-out tasks and keeps the best weights.
     fn evaluate(&mut self) -> Result<(), TrainError> {
         let (recipe, step) = (self.recipe, self.state.progress.step);
         let config = EvalConfig {
@@ -189,11 +192,9 @@ impl<'a, 'o> Trainer<'a, 'o> {
         };
         let report = evaluate(&self.state.policy, self.renderer, &config)?;
         self.log.eval(step, &report)?;
-        let standing = self.state.progress.evaluated(&report);
-        if standing.best {
+        if self.state.progress.evaluated(&report, &recipe.stop) {
             checkpoint::save_best(&self.state.policy, step, recipe)?;
         }
-        self.fell = standing.fell && recipe.eval.stop_on_fall;
         let metrics = &Metrics::new();
         (self.options.on_step)(&StepReport { step, steps: recipe.steps, metrics, eval: Some(&report) });
         Ok(())
@@ -202,7 +203,7 @@ impl<'a, 'o> Trainer<'a, 'o> {
     /// Saves and says what the run came to.
     pub fn finish(self, end: End) -> Result<RunSummary, TrainError> {
         let checkpoint = checkpoint::save(&self.state, self.recipe)?;
-        let end = if self.fell { End::Fell } else { end };
+        let end = self.state.progress.fell.clone().map_or(end, End::Fell);
         let folder = self.recipe.output_dir.clone();
         Ok(RunSummary { folder, checkpoint, progress: self.state.progress, end })
     }

@@ -12,6 +12,7 @@ pub(super) fn check(r: &Recipe) -> Result<(), RecipeError> {
     losses(r)?;
     distill(r)?;
     optim(r)?;
+    stop(r)?;
     together(r)
 }
 
@@ -122,6 +123,25 @@ fn optim(r: &Recipe) -> Result<(), RecipeError> {
     need(o.eps > 0.0, "optim.eps", o.eps, "write a number above 0")?;
     need(o.weight_decay >= 0.0, "optim.weight_decay", o.weight_decay, "write at least 0")?;
     need(o.micro_batch_tokens >= 1, "optim.micro_batch_tokens", o.micro_batch_tokens, "write at least 1")
+}
+
+fn stop(r: &Recipe) -> Result<(), RecipeError> {
+    let s = &r.stop;
+    need(s.window >= 1, "stop.window", s.window, "write at least 1")?;
+    need(s.eval_falls >= 1, "stop.eval_falls", s.eval_falls, "write at least 1")?;
+    for (key, fall) in [("stop.exec_fall", s.exec_fall), ("stop.eval_exec_fall", s.eval_exec_fall)] {
+        need(fall > 0.0 && fall <= 1.0, key, fall, "write a number in (0, 1]; 1 is never")?;
+    }
+    let least = [
+        ("stop.exec_min", s.exec_min),
+        ("stop.length_min", s.length_min),
+        ("stop.entropy_min", s.entropy_min),
+    ];
+    for (key, share) in least {
+        need((0.0..=1.0).contains(&share), key, share, "write a number in [0, 1]; 0 is never")?;
+    }
+    need(s.length_max >= 1.0, "stop.length_max", s.length_max, "write at least 1; inf is never")?;
+    need(s.logp_gap > 0.0, "stop.logp_gap", s.logp_gap, "write a number above 0; inf is never")
 }
 
 fn together(r: &Recipe) -> Result<(), RecipeError> {

@@ -50,6 +50,9 @@ fn every_problem_is_one_line_with_the_key() {
     check("", &["credit.amplify=0.5"], "credit.amplify: 0.5 cannot be used; help: write at least 1");
     check("", &["distill.trust_rate=1.5"], "distill.trust_rate: 1.5 cannot be used; help: write a number in");
     check("", &["distill.trust_rate_end=-1"], "distill.trust_rate_end: -1.0 cannot be used");
+    check("", &["stop.window=0"], "stop.window: 0 cannot be used; help: write at least 1");
+    check("", &["stop.length_min=2"], "stop.length_min: 2.0 cannot be used; help: write a number in [0, 1]");
+    check("", &["eval.stop_on_fall=false"], "eval.stop_on_fall: unknown field `stop_on_fall`");
     check("", &["rollout.group_size=1"], "rollout.group_size: 1 cannot be used; help: a group of one");
     check("", &["name=a/b"], "name: \"a/b\" cannot be used");
     check("", &["domain=slide"], "domain: \"slide\" cannot be used; help: \"chart\" and \"web\"");

@@ -36,17 +36,12 @@ fn model() -> tempfile::TempDir {
 #[test]
 fn a_resumed_run_is_the_straight_run_bit_for_bit() {
     let folder = model();
-    let sets = [
-        "distill.teacher=ema",
-        "eval.every=2",
-        "eval.tasks=2",
-        "eval.stop_on_fall=false",
-        "distill.ema_rate=0.5",
-    ];
+    let sets =
+        ["distill.teacher=ema", "eval.every=2", "eval.tasks=2", "stop.enabled=false", "distill.ema_rate=0.5"];
     let mut straight = recipe(folder.path(), &sets);
     straight.output_dir = folder.path().join("straight");
     let whole = go(&straight, false, usize::MAX).unwrap();
-    assert_eq!((whole.end, whole.progress.step), (End::Finished, 4));
+    assert_eq!((&whole.end, whole.progress.step), (&End::Finished, 4));
 
     let mut cut = straight.clone();
     cut.output_dir = folder.path().join("cut");
@@ -198,4 +193,36 @@ fn a_task_with_a_picture_trains_end_to_end() {
     assert!(with > without, "{with} tokens with the picture, {without} without");
     let manifest = std::fs::read_to_string(recipe.output_dir.join("manifest.json")).unwrap();
     assert!(manifest.contains("\"rows\": 2"), "{manifest}");
+}
+
+/// A learning rate that rises until it ruins the weights: the entropy of the tokens goes to 0.
+#[test]
+fn a_run_that_collapses_ends_within_20_steps_and_says_why() {
+    let folder = model();
+    let sets =
+        ["steps=80", "optim.lr=0.5", "optim.warmup_steps=2000", "stop.window=5", "checkpoint.every=10"];
+    let collapsing = recipe(folder.path(), &sets);
+    let summary = go(&collapsing, false, usize::MAX).unwrap();
+    let End::Fell(why) = &summary.end else { panic!("{:?}", summary.end) };
+    assert!(why.starts_with("over the last 5 steps, ") && why.contains("(stop."), "{why}");
+    let entropies: Vec<f64> = lines(&collapsing.output_dir, "metrics.jsonl")
+        .iter()
+        .map(|l| l["entropy"].as_f64().unwrap())
+        .collect();
+    println!("{why} {entropies:?}");
+    let first = entropies[..5].iter().sum::<f64>() / 5.0;
+    let collapse = entropies.iter().position(|&h| h < 0.3 * first).unwrap();
+    assert!(collapse > 5 && entropies.len() <= collapse + 20, "{collapse}: {entropies:?}");
+
+    let again = go(&collapsing, true, usize::MAX).unwrap();
+    assert_eq!(
+        (&again.end, again.progress.step),
+        (&summary.end, summary.progress.step),
+        "resumed, it stays ended"
+    );
+    let more = summary.progress.step + 2;
+    let steps = format!("steps={more}");
+    let on = recipe(folder.path(), &[&sets[1..], &[steps.as_str(), "stop.enabled=false"]].concat());
+    let on = go(&on, true, usize::MAX).unwrap();
+    assert_eq!((on.end, on.progress.step), (End::Finished, more), "without the rules it goes on");
 }
