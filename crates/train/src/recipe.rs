@@ -217,6 +217,11 @@ impl Recipe {
         self.monitor.drift && (self.distill.weight > 0.0 || self.grpo.weight > 0.0)
     }
 
+    /// Whether a warm start is over after so many steps; false without one.
+    pub fn warmed_up(&self, steps: usize) -> bool {
+        (1..=steps).contains(&self.sft.warm_start_steps)
+    }
+
     /// The factors of the loss terms at a step (from 0), as in equation 7.
     pub fn loss_weights(&self, step: usize) -> Weights {
         if step < self.sft.warm_start_steps {

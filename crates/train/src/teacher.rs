@@ -6,6 +6,11 @@ use candle_core::Var;
 use std::path::Path;
 use vsdpo_policy::Policy;
 
+/// The average's folder in a `resume/` folder.
+const AVERAGE: &str = "ema";
+/// The base's.
+const BASE: &str = "base";
+
 /// The teacher's weights, and the frozen weights that distillation began with (the base). Nothing
 /// here is ever on a tape.
 ///
@@ -92,14 +97,31 @@ impl Teacher {
         Ok(())
     }
 
-    /// Writes what a resumed run cannot find elsewhere: the average, in `ema`.
+    /// Copies the student again: at the end of a warm start, distillation begins with its weights.
+    ///
+    /// # Errors
+    /// The copy cannot be made.
+    pub fn copy_again(&mut self, student: &Policy) -> Result<(), TrainError> {
+        let copies = match self {
+            Teacher::Live { base } => [base.as_mut(), None],
+            Teacher::Base(base) | Teacher::TrustRegion(base) => [Some(base), None],
+            Teacher::Ema { average, base, .. } => [Some(average), base.as_mut()],
+        };
+        copies.into_iter().flatten().try_for_each(|copy| copy_weights(student, copy))
+    }
+
+    /// Writes what a resumed run cannot find elsewhere: the average in `ema`, and after a warm start
+    /// the base in `base`.
     ///
     /// # Errors
     /// The disk refuses.
-    pub fn save(&self, resume: &Path) -> Result<(), TrainError> {
-        match self {
-            Teacher::Ema { average, .. } => Ok(average.save(&resume.join("ema"))?),
-            Teacher::Live { .. } | Teacher::Base(_) | Teacher::TrustRegion(_) => Ok(()),
+    pub fn save(&self, resume: &Path, warmed_up: bool) -> Result<(), TrainError> {
+        if let Teacher::Ema { average, .. } = self {
+            average.save(&resume.join(AVERAGE))?;
+        }
+        match self.base().filter(|_| warmed_up) {
+            Some(base) => Ok(base.save(&resume.join(BASE))?),
+            None => Ok(()),
         }
     }
 
@@ -107,10 +129,13 @@ impl Teacher {
     ///
     /// # Errors
     /// The folder is missing or belongs to another model.
-    pub fn restore(&self, resume: &Path) -> Result<(), TrainError> {
-        match self {
-            Teacher::Ema { average, .. } => copy_weights(&Policy::load(&resume.join("ema"))?, average),
-            Teacher::Live { .. } | Teacher::Base(_) | Teacher::TrustRegion(_) => Ok(()),
+    pub fn restore(&self, resume: &Path, warmed_up: bool) -> Result<(), TrainError> {
+        if let Teacher::Ema { average, .. } = self {
+            copy_weights(&Policy::load(&resume.join(AVERAGE))?, average)?;
+        }
+        match self.base().filter(|_| warmed_up) {
+            Some(base) => copy_weights(&Policy::load(&resume.join(BASE))?, base),
+            None => Ok(()),
         }
     }
 }
@@ -160,9 +185,9 @@ mod tests {
         assert!(values(&student).iter().all(|&v| v == 4.0), "the student does not follow");
         let saved = folder.path().join("resume");
         std::fs::create_dir(&saved).unwrap();
-        teacher.save(&saved).unwrap();
+        teacher.save(&saved, false).unwrap();
         let again = Teacher::begin(&recipe, &student).unwrap();
-        again.restore(&saved).unwrap();
+        again.restore(&saved, false).unwrap();
         assert!(values(again.policy(&student)).iter().all(|&v| v == 1.9375));
     }
 }

@@ -159,6 +159,9 @@ impl<'a, 'o> Trainer<'a, 'o> {
         clock.finish(progress, &mut m);
         progress.stepped(&m, &recipe.stop);
         let step = progress.step;
+        if step == recipe.sft.warm_start_steps {
+            self.state.end_warm_start()?;
+        }
         self.log.step(step, &m)?;
         self.log.rollouts(&StepRecord { step, experience, batch, report })?;
         (self.options.on_step)(&StepReport { step, steps: recipe.steps, metrics: &m, eval: None });

@@ -82,7 +82,7 @@ pub fn update(
     }
     let (losses, scores, grads) = (sum.losses, sum.scores, sum.grads);
     let watched = sum.monitor.map(|m| m.metrics()).unwrap_or_default();
-    let moved = optimizer.step(&grads)?;
+    let moved = optimizer.step_at(&grads, context.step + 1)?;
     Ok(UpdateReport {
         loss: total(&losses, &config.weights),
         loss_distill: losses.distill,

@@ -187,7 +187,8 @@ impl Default for GrpoSection {
 pub struct SftSection {
     /// Factor of the cross-entropy; 0 turns it off.
     pub weight: f32,
-    /// Steps at the start that are cross-entropy alone, at factor 1.
+    /// Steps at the start that are cross-entropy alone, at factor 1. After them the teacher is copied
+    /// from the student again and Adam's moments begin anew; the schedule of the learning rate goes on.
     pub warm_start_steps: usize,
 }
 

@@ -142,7 +142,24 @@ fn a_run_is_never_overwritten_or_mixed() {
     assert!(again.contains("there is a run already; help: give --resume"), "{again}");
     let other = recipe(folder.path(), &["steps=1", "optim.lr=0.5"]);
     let mixed = go(&other, true, usize::MAX).unwrap_err().to_string();
-    assert!(mixed.contains("another recipe (there: lr = 0.001)"), "{mixed}");
+    assert!(
+        mixed.contains("the run was begun with optim.lr = 0.001, now 0.5; help: resume with the"),
+        "{mixed}"
+    );
+    for (set, want) in [
+        ("render.window=[320,240]", "render.window = [1280, 720], now [320, 240]"),
+        ("optim.decay_steps=1", "optim.decay_steps = 0, now 1"),
+        ("optim.warmup_steps=0", "optim.warmup_steps = 2, now 0"),
+        ("data.limit=7", "data.limit = 0, now 7"),
+        ("data.split=feedback", "data.split = \"train\", now \"feedback\""),
+        ("distill.trust_rate_end=1", "distill.trust_rate_end = nothing, now 1.0"),
+    ] {
+        let sets = ["steps=3", set];
+        let refused = go(&recipe(folder.path(), &sets), true, usize::MAX).unwrap_err().to_string();
+        assert!(refused.contains(want) && !refused.contains('\n'), "{refused}");
+    }
+    let faster = recipe(folder.path(), &["steps=1", "render.timeout_s=3", "render.workers=1"]);
+    assert_eq!(go(&faster, true, usize::MAX).unwrap().progress.step, 1, "limits of renders may change");
     let longer = recipe(folder.path(), &["steps=2"]);
     assert_eq!(go(&longer, true, usize::MAX).unwrap().progress.step, 2, "a run may be made longer");
 }
@@ -225,4 +242,59 @@ fn a_run_that_collapses_ends_within_20_steps_and_says_why() {
     let on = recipe(folder.path(), &[&sets[1..], &[steps.as_str(), "stop.enabled=false"]].concat());
     let on = go(&on, true, usize::MAX).unwrap();
     assert_eq!((on.end, on.progress.step), (End::Finished, more), "without the rules it goes on");
+}
+
+#[test]
+fn a_run_whose_schedule_depends_on_its_length_keeps_it() {
+    for (set, key) in
+        [("optim.decay_steps=1", "optim.decay_steps"), ("distill.trust_rate_end=1", "distill.trust_rate_end")]
+    {
+        let folder = model();
+        let of = |steps: &str| {
+            recipe(folder.path(), &["distill.teacher=trust_region", "optim.warmup_steps=0", set, steps])
+        };
+        go(&of("steps=2"), false, usize::MAX).unwrap();
+        let longer = go(&of("steps=3"), true, usize::MAX).unwrap_err().to_string();
+        assert!(longer.contains(&format!("steps = 2, now 3 ({key} depends on it); help: ")), "{longer}");
+    }
+}
+
+/// Every moment in a checkpoint, and the number of Adam's steps.
+fn moments(checkpoint: &Path) -> (Vec<f32>, i64) {
+    let file = checkpoint.join("resume/optimizer.safetensors");
+    let state = candle_core::safetensors::load(file, &candle_core::Device::Cpu).unwrap();
+    let steps = state["steps"].to_vec1::<i64>().unwrap()[0];
+    let moments = state.iter().filter(|(name, _)| name.contains("exp_avg"));
+    (moments.flat_map(|(_, t)| t.flatten_all().unwrap().to_vec1::<f32>().unwrap()).collect(), steps)
+}
+
+#[test]
+fn after_a_warm_start_the_teacher_is_the_student_and_adam_begins_anew() {
+    for teacher in ["base", "ema", "trust_region", "live"] {
+        let folder = model();
+        let kind = format!("distill.teacher={teacher}");
+        let sets = [&kind, "sft.warm_start_steps=2", "checkpoint.every=1", "checkpoint.keep=9"];
+        let straight = recipe(folder.path(), &sets);
+        let whole = go(&straight, false, usize::MAX).unwrap();
+        let at = |n: usize| straight.output_dir.join(format!("checkpoints/step-{n}"));
+        let base = |n: usize| weights(&at(n).join("resume/base"));
+        assert!(!at(1).join("resume/base").exists(), "{teacher}: not before the switch");
+        assert!(
+            base(2) == weights(&at(2)) && base(4) == base(2),
+            "{teacher}: the base is the student of step 2"
+        );
+        assert!(base(2) != weights(&straight.policy.model), "{teacher}: the warm start taught something");
+        if teacher == "ema" {
+            assert!(weights(&at(2).join("resume/ema")) == base(2), "the average begins there");
+        }
+        let counts: Vec<i64> = (1..=4).map(|n| moments(&at(n)).1).collect();
+        assert_eq!(counts, [1, 0, 1, 2], "{teacher}");
+        assert!(moments(&at(2)).0.iter().all(|&m| m == 0.0) && moments(&at(3)).0.iter().any(|&m| m != 0.0));
+        // Cut after the switch, it is the same run.
+        let mut cut = straight.clone();
+        cut.output_dir = folder.path().join("cut");
+        go(&cut, false, 3).unwrap();
+        let rest = go(&cut, true, usize::MAX).unwrap();
+        assert!(weights(&rest.checkpoint) == weights(&whole.checkpoint), "{teacher}: resumed");
+    }
 }
