@@ -78,7 +78,7 @@ impl Default for StopSection {
         Self {
             enabled: true,
             window: 10,
-            exec_fall: 0.25,
+            exec_fall: 0.3,
             exec_min: 0.05,
             length_min: 0.6,
             length_max: 2.0,

@@ -154,7 +154,7 @@ fn a_run_is_never_overwritten_or_mixed() {
         ("data.split=feedback", "data.split = \"train\", now \"feedback\""),
         ("distill.trust_rate_end=1", "distill.trust_rate_end = nothing, now 1.0"),
     ] {
-        let sets = ["steps=3", set];
+        let sets = ["steps=3", "data.type=mini", set];
         let refused = go(&recipe(folder.path(), &sets), true, usize::MAX).unwrap_err().to_string();
         assert!(refused.contains(want) && !refused.contains('\n'), "{refused}");
     }
@@ -216,8 +216,15 @@ fn a_task_with_a_picture_trains_end_to_end() {
 #[test]
 fn a_run_that_collapses_ends_within_20_steps_and_says_why() {
     let folder = model();
-    let sets =
-        ["steps=80", "optim.lr=0.5", "optim.warmup_steps=2000", "stop.window=5", "checkpoint.every=10"];
+    let sets = [
+        "steps=80",
+        "optim.lr=4",
+        "optim.warmup_steps=2000",
+        "stop.window=5",
+        "stop.exec_fall=1",
+        "checkpoint.every=10",
+        "distill.truncated=keep",
+    ];
     let collapsing = recipe(folder.path(), &sets);
     let summary = go(&collapsing, false, usize::MAX).unwrap();
     let End::Fell(why) = &summary.end else { panic!("{:?}", summary.end) };
@@ -226,7 +233,6 @@ fn a_run_that_collapses_ends_within_20_steps_and_says_why() {
         .iter()
         .map(|l| l["entropy"].as_f64().unwrap())
         .collect();
-    println!("{why} {entropies:?}");
     let first = entropies[..5].iter().sum::<f64>() / 5.0;
     let collapse = entropies.iter().position(|&h| h < 0.3 * first).unwrap();
     assert!(collapse > 5 && entropies.len() <= collapse + 20, "{collapse}: {entropies:?}");
@@ -273,7 +279,13 @@ fn after_a_warm_start_the_teacher_is_the_student_and_adam_begins_anew() {
     for teacher in ["base", "ema", "trust_region", "live"] {
         let folder = model();
         let kind = format!("distill.teacher={teacher}");
-        let sets = [&kind, "sft.warm_start_steps=2", "checkpoint.every=1", "checkpoint.keep=9"];
+        let sets = [
+            &kind,
+            "sft.warm_start_steps=2",
+            "distill.truncated=keep",
+            "checkpoint.every=1",
+            "checkpoint.keep=9",
+        ];
         let straight = recipe(folder.path(), &sets);
         let whole = go(&straight, false, usize::MAX).unwrap();
         let at = |n: usize| straight.output_dir.join(format!("checkpoints/step-{n}"));

@@ -55,7 +55,7 @@ fn a_noisy_healthy_run_goes_on() {
 fn each_rule_of_a_step_ends_a_run_within_20_steps_and_names_itself() {
     for (name, value, key) in [
         ("exec/success", 0.0, "stop.exec_fall"),
-        ("exec/success", 0.6, "stop.exec_fall"),
+        ("exec/success", 0.5, "stop.exec_fall"),
         ("completions/mean_length", 20.0, "stop.length_min"),
         ("completions/mean_length", 256.0, "stop.length_max"),
         ("entropy", 0.01, "stop.entropy_min"),
@@ -70,7 +70,7 @@ fn each_rule_of_a_step_ends_a_run_within_20_steps_and_names_itself() {
     }
     let (_, why) = after(30, "exec/success", 0.0).unwrap();
     assert!(
-        why.contains("of the rollouts executed, 9") && why.contains("the limit is a fall of 0.25"),
+        why.contains("of the rollouts executed, 9") && why.contains("the limit is a fall of 0.3"),
         "{why}"
     );
 }
