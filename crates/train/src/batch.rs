@@ -5,7 +5,7 @@
 //! other two), so that the loss is a plain sum over tokens, and cutting the batch into
 //! micro-batches cannot change it. The factors of equation 7 come later, in `update.rs`.
 //!
-//! Not done: more than one update per batch, counts over several machines.
+//! Not done: counts over several machines.
 
 use crate::context::{Channels, Feedback, teacher_prompt};
 use crate::error::TrainError;
@@ -140,8 +140,9 @@ impl<'a> Batch<'a> {
         for item in &mut self.items {
             item.ref_kl = distill::weighted_kl(&item.weights, self.counts.distilled);
         }
-        let graded = weights_of.grpo > 0.0;
-        self.items.retain(|item| item.teacher.is_some() || (graded && item.advantage != 0.0));
+        let (graded, penalised) = (weights_of.grpo > 0.0, context.recipe.grpo.kl_ref > 0.0);
+        let acts = |item: &Item| penalised || item.advantage != 0.0;
+        self.items.retain(|item| item.teacher.is_some() || (graded && acts(item)));
         Ok(())
     }
 

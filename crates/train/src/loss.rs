@@ -10,7 +10,7 @@
 //! can carry a gradient; and all denominators are counted over the whole step by the caller, so the
 //! result does not depend on how a batch is cut into micro-batches.
 //!
-//! Not done: a penalty towards a reference model, an entropy bonus, sequence-level ratios.
+//! Not done: an entropy bonus, sequence-level ratios (docs/specs/training.md, 2.1).
 
 pub mod ce;
 pub mod distill;
@@ -88,6 +88,8 @@ pub struct LossConfig {
     pub outlier: Option<f32>,
     /// Clipping of the policy gradient.
     pub clip: ClipBounds,
+    /// Factor of the penalty k3 towards the reference weights, inside L_GRPO; 0 is off.
+    pub kl_ref: f32,
 }
 
 impl Default for LossConfig {
@@ -101,6 +103,7 @@ impl Default for LossConfig {
             is_clip: 2.0,
             outlier: None,
             clip: ClipBounds::default(),
+            kl_ref: 0.0,
         }
     }
 }
@@ -124,6 +127,8 @@ pub struct Streams<'a> {
     pub logp_old: &'a [f32],
     /// log p of the token as the sampler reported it. Empty: the same as `logp_old`.
     pub logp_engine: &'a [f32],
+    /// log p of the token under the reference weights; needed if [`LossConfig::kl_ref`] is not 0.
+    pub logp_ref: &'a [f32],
 }
 
 /// Input of [`fused_head`]: T completion positions of any number of sequences, row-major.
@@ -202,6 +207,8 @@ pub struct TokenStats {
     pub tis: Vec<f32>,
     /// Which bound took the token out of the policy gradient.
     pub clipped: Vec<Clipped>,
+    /// The penalty k3 towards the reference weights; NaN without one.
+    pub k3: Vec<f32>,
     /// Tokens scaled down by [`LossConfig::outlier`].
     pub outlier_scaled: usize,
     /// Teacher log-probabilities that were raised to the floor of -100.

@@ -214,7 +214,8 @@ impl Recipe {
 
     /// Whether something besides the teacher reads the weights that distillation began with.
     pub fn reads_base(&self) -> bool {
-        self.monitor.drift && (self.distill.weight > 0.0 || self.grpo.weight > 0.0)
+        let samples = self.distill.weight > 0.0 || self.grpo.weight > 0.0;
+        samples && (self.monitor.drift || self.grpo.kl_ref > 0.0)
     }
 
     /// Whether a warm start is over after so many steps; false without one.

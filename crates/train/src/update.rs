@@ -1,5 +1,5 @@
-//! One optimizer step: micro-batches through student and teacher, the fused head, gradients added
-//! up.
+//! One step of a run: micro-batches through student and teacher, the fused head, gradients added up,
+//! and the optimizer; several times if a batch has several updates.
 //!
 //! The student's states are on the tape and the teacher's are not; what the head returns for the
 //! student's states enters the tape as a constant. So nothing of the teacher can carry a gradient.
@@ -7,16 +7,17 @@
 //! micro-batches, which only bounds memory, changes nothing but the rounding.
 
 mod gradients;
+mod plan;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Item};
 use crate::error::TrainError;
-use crate::loss::{ClipBounds, LossConfig, total};
-use crate::monitor::{self, Monitor};
-use crate::optim::{AdamW, AdamWConfig, Schedule};
+use crate::loss::{ClipBounds, Components, LossConfig, total};
+use crate::optim::{AdamW, AdamWConfig, Schedule, StepInfo};
 use crate::recipe::Recipe;
 use crate::step::StepContext;
 use crate::teacher::Teacher;
-use gradients::{Gradients, micro_batches};
+use gradients::{Bounds, Gradients, Part, micro_batches};
+use plan::Update;
 use std::collections::BTreeMap;
 use vsdpo_policy::Policy;
 
@@ -46,7 +47,7 @@ pub struct UpdateReport {
     pub loss_grpo: f64,
     /// Cross-entropy, not weighted.
     pub loss_ce: f64,
-    /// Global norm of the gradient before clipping.
+    /// Global norm of the gradient before clipping; the mean over the updates.
     pub grad_norm: f64,
     /// Of this step.
     pub learning_rate: f64,
@@ -58,11 +59,12 @@ pub struct UpdateReport {
     pub scores: Vec<Scores>,
     /// Tokens whose divergence was scaled down.
     pub outliers: usize,
-    /// What is watched in every tenth step only, by the name of its metric.
+    /// What is not known in every step, by the name of its metric.
     pub watched: BTreeMap<String, f64>,
 }
 
-/// Runs the batch through student and teacher and moves the student's weights.
+/// Runs the batch through student and teacher and moves the student's weights: once, or as often as
+/// `optim.updates_per_batch` and `optim.mini_batches` say.
 ///
 /// # Errors
 /// A sequence that does not fit the model; the tensor library.
@@ -74,28 +76,93 @@ pub fn update(
     context: &StepContext,
 ) -> Result<UpdateReport, TrainError> {
     let config = loss_config(context);
-    let mut sum = Gradients::new(policy, teacher, &config, context)?;
-    sum.monitor = context.step.is_multiple_of(monitor::EVERY).then(Monitor::default);
-    let cuts = micro_batches(&batch.items, context.recipe.optim.micro_batch_tokens);
-    for cut in &cuts {
-        sum.add(&batch.items[cut.clone()])?;
+    let updates = plan::updates(&batch.items, context);
+    let several = updates.len() > 1;
+    let old = match several {
+        true => gradients::logp_now(policy, &batch.items, context.recipe)?,
+        false => vec![Vec::new(); batch.items.len()],
+    };
+    let mut all = Sum { skipped: true, scores: vec![Scores::default(); batch.items.len()], ..Sum::default() };
+    for (k, update) in updates.iter().enumerate() {
+        let mut sum = Gradients::new(policy, teacher, &config, context)?;
+        sum.scale = update.scale;
+        sum.monitor = sum.monitor.filter(|_| k == 0);
+        let parts: Vec<Part> =
+            update.items.iter().map(|&i| Part { item: &batch.items[i], old: &old[i] }).collect();
+        let items: Vec<&Item> = parts.iter().map(|part| part.item).collect();
+        for cut in micro_batches(&items, context.recipe.optim.micro_batch_tokens) {
+            sum.add(&parts[cut])?;
+            all.micro_batches += 1;
+        }
+        let moved = optimizer.step_at(&sum.grads, context.step + 1)?;
+        all.take(sum, update, moved);
     }
-    let (losses, scores, grads) = (sum.losses, sum.scores, sum.grads);
-    let watched = sum.monitor.map(|m| m.metrics()).unwrap_or_default();
-    let moved = optimizer.step_at(&grads, context.step + 1)?;
-    Ok(UpdateReport {
-        loss: total(&losses, &config.weights),
-        loss_distill: losses.distill,
-        loss_grpo: losses.grpo,
-        loss_ce: losses.ce,
-        grad_norm: moved.grad_norm,
-        learning_rate: moved.lr,
-        skipped: moved.skipped,
-        micro_batches: cuts.len(),
-        outliers: sum.outliers,
-        scores,
-        watched,
-    })
+    // The gap to the sampler is that of the weights that sampled.
+    for (scores, old) in all.scores.iter_mut().zip(old).filter(|_| several) {
+        scores.logp = old;
+    }
+    Ok(all.report(&config, updates.len()))
+}
+
+/// The updates of a step, added up.
+#[derive(Default)]
+struct Sum {
+    losses: Components,
+    grad_norm: f64,
+    learning_rate: f64,
+    skipped: bool,
+    micro_batches: usize,
+    /// Of the first pass.
+    scores: Vec<Scores>,
+    outliers: usize,
+    bounds: Bounds,
+    watched: BTreeMap<String, f64>,
+}
+
+impl Sum {
+    fn take(&mut self, sum: Gradients, update: &Update, moved: StepInfo) {
+        self.losses += sum.losses;
+        self.grad_norm += moved.grad_norm;
+        self.learning_rate = moved.lr;
+        self.skipped &= moved.skipped;
+        self.outliers += sum.outliers;
+        self.bounds += sum.bounds;
+        self.watched.extend(sum.monitor.map(|m| m.metrics()).unwrap_or_default());
+        if update.pass == 0 {
+            for (&i, scores) in update.items.iter().zip(sum.scores) {
+                self.scores[i] = scores;
+            }
+        }
+    }
+
+    /// Losses and norms are means over the updates.
+    fn report(mut self, config: &LossConfig, updates: usize) -> UpdateReport {
+        let n = updates.max(1) as f64;
+        let Components { ce, distill, grpo } = self.losses;
+        let losses = Components { ce: ce / n, distill: distill / n, grpo: grpo / n };
+        let Bounds { tokens, low, high, k3, penalised } = self.bounds;
+        if updates > 1 && tokens > 0 {
+            let share = |count: usize| count as f64 / tokens as f64;
+            let named = [("low_mean", low), ("high_mean", high), ("region_mean", low + high)];
+            self.watched.extend(named.map(|(name, n)| (format!("clip_ratio/{name}"), share(n))));
+        }
+        if penalised > 0 {
+            self.watched.insert("kl".to_owned(), k3 / penalised as f64);
+        }
+        UpdateReport {
+            loss: total(&losses, &config.weights),
+            loss_distill: losses.distill,
+            loss_grpo: losses.grpo,
+            loss_ce: losses.ce,
+            grad_norm: self.grad_norm / n,
+            learning_rate: self.learning_rate,
+            skipped: self.skipped,
+            micro_batches: self.micro_batches,
+            outliers: self.outliers,
+            scores: self.scores,
+            watched: self.watched,
+        }
+    }
 }
 
 /// The optimizer of a recipe over what trains of a policy.
@@ -131,6 +198,7 @@ fn loss_config(context: &StepContext) -> LossConfig {
         is_clip: d.is_clip,
         outlier: (d.outlier > 0.0).then_some(d.outlier),
         clip: ClipBounds { low: g.clip_low, high: g.clip_high, dual: g.dual_clip, ..ClipBounds::default() },
+        kl_ref: g.kl_ref,
     }
 }
 

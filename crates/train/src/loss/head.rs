@@ -90,7 +90,8 @@ pub fn token_logprobs(
 impl Streams<'_> {
     fn is_live(&self, t: usize) -> bool {
         let on = |s: &[f32]| get(s, t).is_some_and(|w| w != 0.0);
-        on(self.ce) || on(self.ref_kl) || (on(self.rl) && on(self.advantage))
+        let penalised = !self.logp_ref.is_empty();
+        on(self.ce) || on(self.ref_kl) || (on(self.rl) && (penalised || on(self.advantage)))
     }
 }
 
@@ -107,7 +108,7 @@ impl HeadInput<'_> {
             ("mix.hidden", second),
         ];
         let optional = [("ce", s.ce), ("ref_kl", s.ref_kl), ("rl", s.rl), ("advantage", s.advantage)];
-        let logps = [("logp_old", s.logp_old), ("logp_engine", s.logp_engine)];
+        let logps = [("logp_old", s.logp_old), ("logp_engine", s.logp_engine), ("logp_ref", s.logp_ref)];
         let lengths = full.map(|(n, x)| (n, x.len(), rows * self.dim)).into_iter();
         let streams = optional.into_iter().chain(logps).filter(|(_, x)| !x.is_empty());
         let head = ("head", self.head.len(), vocabulary * self.dim);
@@ -168,6 +169,7 @@ impl TokenStats {
             ratio: nan(),
             tis: nan(),
             clipped: vec![Clipped::No; rows],
+            k3: nan(),
             outlier_scaled: 0,
             floored: 0,
         }

@@ -20,6 +20,8 @@ struct Case {
     advantage: Vec<f32>,
     old: Vec<f32>,
     engine: Vec<f32>,
+    /// log p of the reference weights; empty without a penalty.
+    reference: Vec<f32>,
 }
 
 impl Case {
@@ -54,6 +56,7 @@ impl Case {
             advantage,
             old,
             engine,
+            reference: Vec::new(),
         }
     }
 
@@ -77,6 +80,7 @@ impl Case {
                 advantage: &self.advantage,
                 logp_old: &self.old,
                 logp_engine: &self.engine,
+                logp_ref: &self.reference,
             },
         }
     }
@@ -96,6 +100,7 @@ impl Case {
                 advantage: &s.advantage[from..to],
                 logp_old: &s.logp_old[from..to],
                 logp_engine: &s.logp_engine[from..to],
+                logp_ref: s.logp_ref.get(from..to).unwrap_or_default(),
             },
             ..all
         }
@@ -134,6 +139,10 @@ impl Case {
                 objective = objective.max(clip.dual as f64 * a);
             }
             losses.grpo -= self.rl[t] as f64 * tis * objective;
+            if let Some(&reference) = self.reference.get(t) {
+                let d = reference as f64 - lp[y];
+                losses.grpo += self.rl[t] as f64 * cfg.kl_ref as f64 * (d.exp() - d - 1.0);
+            }
             let rho = match cfg.importance {
                 Importance::Behaviour => (base[y] - self.engine[t] as f64).exp().min(cfg.is_clip as f64),
                 Importance::Context => {
@@ -260,6 +269,28 @@ fn gradients_with_a_teacher_of_other_weights() {
     let mut case = Case::random(9, 5, 12, 20);
     case.head_t = Some(Case::random(9, 5, 12, 21).head);
     check_case(&case, &only(0.2, 1.0, 1.0));
+}
+
+#[test]
+fn gradients_with_a_penalty_towards_the_reference() {
+    let mut case = Case::random(9, 5, 12, 50);
+    case.reference = Case::random(9, 5, 12, 50).old.iter().map(|l| l - 0.2).collect();
+    // It acts where the advantage is 0 as well.
+    case.advantage[3] = 0.0;
+    for weight in [0.0, 0.7] {
+        check_case(&case, &LossConfig { kl_ref: 0.3, ..only(0.0, weight, 2.0) });
+    }
+}
+
+#[test]
+fn the_penalty_towards_the_reference_by_hand() {
+    // d = ln 2: 2 - ln 2 - 1 and 1 - 2; d = -ln 2: 1/2 + ln 2 - 1 and 1 - 1/2.
+    for (reference, value, slope) in
+        [(2f32.ln(), 0.306_853, -1.0), (-(2f32.ln()), 0.193_147, 0.5), (0.0, 0.0, 0.0)]
+    {
+        let (got, by) = grpo::k3(0.0, reference);
+        assert!((got - value).abs() < 1e-6 && (by - slope).abs() < 1e-6, "{reference}: {got} {by}");
+    }
 }
 
 #[test]

@@ -89,7 +89,10 @@ fn losses(r: &Recipe) -> Result<(), RecipeError> {
     need(weight(r.sft.weight), "sft.weight", r.sft.weight, "write at least 0 (0 is off)")?;
     need((0.0..1.0).contains(&g.clip_low), "grpo.clip_low", g.clip_low, "write a number in [0, 1)")?;
     need(g.clip_high >= 0.0, "grpo.clip_high", g.clip_high, "write at least 0")?;
-    need(g.dual_clip > 1.0, "grpo.dual_clip", g.dual_clip, "write a number above 1")
+    need(g.dual_clip > 1.0, "grpo.dual_clip", g.dual_clip, "write a number above 1")?;
+    need(weight(g.kl_ref), "grpo.kl_ref", g.kl_ref, "write at least 0 (0 is off)")?;
+    let read = g.kl_ref == 0.0 || g.weight > 0.0;
+    need(read, "grpo.kl_ref", g.kl_ref, "it is a part of L_GRPO: give grpo.weight a value above 0 as well")
 }
 
 fn distill(r: &Recipe) -> Result<(), RecipeError> {
@@ -122,6 +125,14 @@ fn optim(r: &Recipe) -> Result<(), RecipeError> {
     need((0.0..1.0).contains(&o.beta2), "optim.beta2", o.beta2, "write a number in [0, 1)")?;
     need(o.eps > 0.0, "optim.eps", o.eps, "write a number above 0")?;
     need(o.weight_decay >= 0.0, "optim.weight_decay", o.weight_decay, "write at least 0")?;
+    let (updates, parts) = (o.updates_per_batch, o.mini_batches);
+    need(updates >= 1, "optim.updates_per_batch", updates, "write at least 1")?;
+    need(
+        (1..=r.rollout.prompts_per_step).contains(&parts),
+        "optim.mini_batches",
+        parts,
+        "write at least 1 and at most rollout.prompts_per_step",
+    )?;
     need(o.micro_batch_tokens >= 1, "optim.micro_batch_tokens", o.micro_batch_tokens, "write at least 1")
 }
 

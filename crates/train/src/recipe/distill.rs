@@ -26,7 +26,8 @@ pub struct DistillSection {
     /// The same at the last step; linear in between. `trust_rate` if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trust_rate_end: Option<f32>,
-    /// The ratio behind the importance weight.
+    /// The ratio behind the importance weight rho. `behaviour` is 1 with one update per batch
+    /// (`optim.updates_per_batch`), so that `behaviour` and `none` are then the same run.
     pub is_kind: Importance,
     /// Cap of the importance weight.
     pub is_clip: f32,

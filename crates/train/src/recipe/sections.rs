@@ -173,11 +173,22 @@ pub struct GrpoSection {
     pub dual_clip: f32,
     /// What the reward is measured against.
     pub advantage: Baseline,
+    /// Factor of the penalty k3 = e^d - d - 1, d = log p of the base - log p of the student, of every
+    /// sampled token; a part of L_GRPO, so that `weight` multiplies it as well. 0 is off. With several
+    /// updates per batch it is not corrected for tokens of older weights. Costs a copy of the weights.
+    pub kl_ref: f32,
 }
 
 impl Default for GrpoSection {
     fn default() -> Self {
-        Self { weight: 1.0, clip_low: 0.2, clip_high: 0.28, dual_clip: 3.0, advantage: Baseline::Mean }
+        Self {
+            weight: 1.0,
+            clip_low: 0.2,
+            clip_high: 0.28,
+            dual_clip: 3.0,
+            advantage: Baseline::Mean,
+            kl_ref: 0.0,
+        }
     }
 }
 
@@ -212,6 +223,14 @@ pub struct OptimSection {
     pub eps: f64,
     /// Decoupled weight decay.
     pub weight_decay: f64,
+    /// Updates that each rollout takes part in: passes over the batch, at least 1. From the second
+    /// update on, the weights are not the ones that sampled: the ratio of the policy gradient is then
+    /// measured from the weights at the start of the batch, and its bounds act. With 1 (and one mini
+    /// batch) this ratio is exactly 1.
+    pub updates_per_batch: usize,
+    /// Updates of one pass: its prompts are shuffled and split into as many parts, at least 1 and at
+    /// most `rollout.prompts_per_step`.
+    pub mini_batches: usize,
     /// Tokens (prompt and completion) that are on the tape at once. Memory only: the loss does not
     /// depend on it.
     pub micro_batch_tokens: usize,
@@ -228,6 +247,8 @@ impl Default for OptimSection {
             beta2: 0.999,
             eps: 1e-8,
             weight_decay: 0.0,
+            updates_per_batch: 1,
+            mini_batches: 1,
             micro_batch_tokens: 4096,
         }
     }

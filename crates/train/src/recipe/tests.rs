@@ -50,6 +50,17 @@ fn every_problem_is_one_line_with_the_key() {
     check("", &["credit.amplify=0.5"], "credit.amplify: 0.5 cannot be used; help: write at least 1");
     check("", &["distill.trust_rate=1.5"], "distill.trust_rate: 1.5 cannot be used; help: write a number in");
     check("", &["distill.trust_rate_end=-1"], "distill.trust_rate_end: -1.0 cannot be used");
+    check("", &["optim.updates_per_batch=0"], "optim.updates_per_batch: 0 cannot be used; help: write at");
+    check(
+        "",
+        &["optim.mini_batches=17"],
+        "optim.mini_batches: 17 cannot be used; help: write at least 1 and",
+    );
+    check(
+        "",
+        &["grpo.kl_ref=0.1", "grpo.weight=0"],
+        "grpo.kl_ref: 0.1 cannot be used; help: it is a part of",
+    );
     check("", &["stop.window=0"], "stop.window: 0 cannot be used; help: write at least 1");
     check("", &["stop.length_min=2"], "stop.length_min: 2.0 cannot be used; help: write a number in [0, 1]");
     check("", &["eval.stop_on_fall=false"], "eval.stop_on_fall: unknown field `stop_on_fall`");
