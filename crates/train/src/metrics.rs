@@ -45,10 +45,10 @@ pub fn rendering(m: &mut Metrics, before: &RenderStats, after: &RenderStats) {
     }
 }
 
-/// Writes the mean of the values, if there are any.
+/// Writes the mean of the values, if there are any. NaN marks a token on which no stream acts.
 fn put_mean(m: &mut Metrics, name: &str, values: impl IntoIterator<Item = f64>) {
     let (mut sum, mut n) = (0.0, 0usize);
-    for value in values {
+    for value in values.into_iter().filter(|v| !v.is_nan()) {
         sum += value;
         n += 1;
     }
@@ -150,10 +150,9 @@ fn tokens(m: &mut Metrics, experience: &Experience, batch: &Batch, report: &Upda
     let (mut gaps, mut weights) = (Vec::new(), Vec::new());
     let (mut entropies, mut drifts) = (Vec::new(), Vec::new());
     for (item, scores) in batch.items.iter().zip(&report.scores) {
-        // NaN marks a token on which no stream acts.
-        entropies.extend(scores.entropy.iter().map(|&h| f64::from(h)).filter(|h| !h.is_nan()));
+        entropies.extend(scores.entropy.iter().map(|&h| f64::from(h)));
         let pairs = scores.logp.iter().zip(item.logprobs);
-        drifts.extend(pairs.map(|(now, then)| f64::from(now - then)).filter(|d| !d.is_nan()));
+        drifts.extend(pairs.map(|(now, then)| f64::from(now - then)));
         let Some(rollout) = item.rollout.filter(|_| item.teacher.is_some()) else { continue };
         let flags = flagged(experience, rollout);
         kl.extend(scores.kl.iter().zip(&flags).map(|(&k, &f)| (f64::from(k), f)));
@@ -161,9 +160,6 @@ fn tokens(m: &mut Metrics, experience: &Experience, batch: &Batch, report: &Upda
         gaps.extend(gap.zip(flags));
         weights.extend(item.weights.iter().map(|&w| f64::from(w)));
     }
-    let flagged_tokens: Vec<f64> = kl.iter().map(|&(_, f)| flag(f)).collect();
-    kl.retain(|(kl, _)| !kl.is_nan());
-    gaps.retain(|(gap, _): &(f64, bool)| !gap.is_nan());
     put_mean(m, "entropy", entropies);
     put_mean(m, "sampling/sampling_logp_difference/mean", drifts.iter().map(|d| d.abs()));
     put_mean(m, "sampling/importance_sampling_ratio/mean", drifts.iter().map(|d| d.exp()));
@@ -183,7 +179,7 @@ fn tokens(m: &mut Metrics, experience: &Experience, batch: &Batch, report: &Upda
         put(m, "distill/dropped_unreferenced", batch.counts.unreferenced as f64);
     }
     put_mean(m, "credit/w_mean", weights);
-    put_mean(m, "credit/flagged_token_fraction", flagged_tokens);
+    put_mean(m, "credit/flagged_token_fraction", kl.iter().map(|&(_, f)| flag(f)));
     let of = |list: &[(f64, bool)], want: bool| -> Vec<f64> {
         list.iter().filter(|(_, f)| *f == want).map(|&(v, _)| v).collect()
     };
@@ -191,7 +187,7 @@ fn tokens(m: &mut Metrics, experience: &Experience, batch: &Batch, report: &Upda
         put_mean(m, &format!("distill/kl_{name}"), of(&kl, want));
         put_mean(m, &format!("distill/gap_{name}"), of(&gaps, want));
     }
-    let mut all: Vec<f64> = kl.into_iter().map(|(k, _)| k).collect();
+    let mut all: Vec<f64> = kl.into_iter().map(|(k, _)| k).filter(|k| !k.is_nan()).collect();
     put_mean(m, "distill/kl_mean", all.iter().copied());
     if !all.is_empty() {
         all.sort_by(f64::total_cmp);

@@ -151,8 +151,8 @@ impl AdamW {
         self.step_at(gradients, self.steps + 1)
     }
 
-    /// The same with the learning rate of step `at` of the schedule, from 1: where one step of a run
-    /// takes several of these, or moments began anew in the middle of it.
+    /// The same with the learning rate of step `at` of the schedule, from 1: where one step of a
+    /// run takes several of these, or moments began anew in the middle of it.
     ///
     /// # Errors
     /// As [`step`](Self::step).

@@ -46,8 +46,8 @@ pub struct Best {
 }
 
 impl Progress {
-    /// Takes in an evaluation; the answer is whether these are the best weights so far. The loss has
-    /// no say: in a run that dies, loss and KL go to 0.
+    /// Takes in an evaluation; the answer is whether these are the best weights so far. The loss
+    /// has no say: in a run that dies, loss and KL go to 0.
     pub fn evaluated(&mut self, report: &EvalReport, limits: &StopSection) -> bool {
         let student = report.student();
         let now = Best {

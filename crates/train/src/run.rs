@@ -56,9 +56,6 @@ pub fn run(recipe: &Recipe, env: &Environment, options: RunOptions) -> Result<Ru
         // Equations 3, 6 and 7, and the step.
         let state = &mut trainer.state;
         let report = update(&state.policy, &state.teacher, &batch, &mut state.optimizer, &context)?;
-        if !report.skipped {
-            state.teacher.follow(&state.policy)?;
-        }
         clock.lap("update_actor");
         trainer.finish_step(&experience, &batch, &report, clock)?;
     }

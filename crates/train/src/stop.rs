@@ -1,9 +1,9 @@
 //! When a run ends before its last step because it has collapsed.
 //!
 //! Collapses of self-distillation show in what is sampled long before an evaluation: rollouts stop
-//! executing, become endless or shrink to a few lines, and the entropy goes to 0. The losses have no
-//! say, because in a collapsed run loss and KL go to 0 as well. So the rules of a step compare means
-//! over a window of steps with the first or the best window of the run, and the rules of an
+//! executing, become endless or shrink to a few lines, and the entropy goes to 0. The losses have
+//! no say, because in a collapsed run loss and KL go to 0 as well. So the rules of a step compare
+//! means over a window of steps with the first or the best window of the run, and the rules of an
 //! evaluation compare it with the best one. The limits are [`StopSection`].
 
 use crate::metrics::Metrics;

@@ -110,8 +110,8 @@ impl Teacher {
         copies.into_iter().flatten().try_for_each(|copy| copy_weights(student, copy))
     }
 
-    /// Writes what a resumed run cannot find elsewhere: the average in `ema`, and after a warm start
-    /// the base in `base`.
+    /// Writes what a resumed run cannot find elsewhere: the average in `ema`, and after a warm
+    /// start the base in `base`.
     ///
     /// # Errors
     /// The disk refuses.

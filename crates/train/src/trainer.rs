@@ -55,8 +55,8 @@ pub enum End {
     Finished,
     /// It was asked to stop; `resume` goes on.
     Interrupted,
-    /// A rule of the recipe's `[stop]` ended it: the reason in one line, with the rule, its value and
-    /// its limit. `resume` reports the same again, and goes on with `stop.enabled = false`.
+    /// A rule of the recipe's `[stop]` ended it: the reason in one line, with the rule, its value
+    /// and its limit. `resume` reports the same again; with `stop.enabled = false` it goes on.
     Fell(String),
 }
 

@@ -1,5 +1,5 @@
-//! One step of a run: micro-batches through student and teacher, the fused head, gradients added up,
-//! and the optimizer; several times if a batch has several updates.
+//! One step of a run: micro-batches through student and teacher, the fused head, gradients added
+//! up, and the optimizer; several times if a batch has several updates.
 //!
 //! The student's states are on the tape and the teacher's are not; what the head returns for the
 //! student's states enters the tape as a constant. So nothing of the teacher can carry a gradient.
@@ -64,7 +64,7 @@ pub struct UpdateReport {
 }
 
 /// Runs the batch through student and teacher and moves the student's weights: once, or as often as
-/// `optim.updates_per_batch` and `optim.mini_batches` say.
+/// `optim.updates_per_batch` and `optim.mini_batches` say. A teacher that averages follows once.
 ///
 /// # Errors
 /// A sequence that does not fit the model; the tensor library.
@@ -100,6 +100,9 @@ pub fn update(
     // The gap to the sampler is that of the weights that sampled.
     for (scores, old) in all.scores.iter_mut().zip(old).filter(|_| several) {
         scores.logp = old;
+    }
+    if !all.skipped {
+        teacher.follow(policy)?;
     }
     Ok(all.report(&config, updates.len()))
 }

@@ -47,7 +47,7 @@ pub enum Support {
 #[serde(rename_all = "snake_case")]
 pub enum Importance {
     /// pi_student(y) / pi_sampler(y): corrects for tokens sampled by older weights. With one update
-    /// per batch (`optim.updates_per_batch` and `optim.mini_batches` of 1) the tokens are fresh, and
+    /// per batch (`optim.updates_per_batch` and `optim.mini_batches` of 1) the tokens are fresh and
     /// rho is 1 up to the rounding between sampler and trainer: this setting then changes nothing.
     #[default]
     Behaviour,

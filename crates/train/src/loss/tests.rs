@@ -329,7 +329,7 @@ fn mixed_logits_by_hand() {
         assert!((got - want).abs() < 1e-5, "{:?}", quarter.dh);
     }
     // log q_0 = 1.5 - ln 7.130410.
-    assert!((quarter.tokens.logp_teacher[0] - (1.5 - 7.130_410f32.ln())).abs() < 1e-5);
+    assert!((quarter.tokens.logp_teacher[0] - (1.5 - 7.130_41_f32.ln())).abs() < 1e-5);
 }
 
 #[test]

@@ -17,8 +17,8 @@ pub struct DistillSection {
     pub channels: Vec<Channel>,
     /// Whose weights the teacher has.
     pub teacher: TeacherKind,
-    /// Of the teacher `ema`: share of the student's weights that enters the average after each step,
-    /// in (0, 1].
+    /// Of the teacher `ema`: share of the student's weights that enters the average after each
+    /// step, in (0, 1].
     pub ema_rate: f64,
     /// Of the teacher `trust_region`: share of the live teacher's logits at the first step, in
     /// [0, 1]. 0 is the teacher `base`, 1 the teacher `live`.

@@ -43,8 +43,8 @@ impl Benchmark {
     }
 }
 
-/// `[stop]`: a run that has collapsed ends. The rules of a step compare means over a window of steps
-/// that sample; the rules of an evaluation need `eval.every`. The best weights stay in
+/// `[stop]`: a run that has collapsed ends. The rules of a step compare means over a window of
+/// steps that sample; the rules of an evaluation need `eval.every`. The best weights stay in
 /// `checkpoints/best` either way, and `--resume --set stop.enabled=false` continues the run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -67,9 +67,9 @@ pub struct StopSection {
     pub logp_gap: f64,
     /// Fall of the execution rate of an evaluation below that of the best one, in (0, 1].
     pub eval_exec_fall: f64,
-    /// Evaluations in a row with a falling defect-free share (which ends the run if the share is then
-    /// below the interval of the best one: with a hundred tasks it goes up and down by some points
-    /// on its own), or with a share of 0 after one above 0; at least 1.
+    /// Evaluations in a row with a falling defect-free share (which ends the run if the share is
+    /// then below the interval of the best one: with a hundred tasks it goes up and down by some
+    /// points on its own), or with a share of 0 after one above 0; at least 1.
     pub eval_falls: usize,
 }
 

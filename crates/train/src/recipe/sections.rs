@@ -173,9 +173,10 @@ pub struct GrpoSection {
     pub dual_clip: f32,
     /// What the reward is measured against.
     pub advantage: Baseline,
-    /// Factor of the penalty k3 = e^d - d - 1, d = log p of the base - log p of the student, of every
-    /// sampled token; a part of L_GRPO, so that `weight` multiplies it as well. 0 is off. With several
-    /// updates per batch it is not corrected for tokens of older weights. Costs a copy of the weights.
+    /// Factor of the penalty k3 = e^d - d - 1, d = log p of the base - log p of the student, of
+    /// every sampled token; a part of L_GRPO, so that `weight` multiplies it as well. 0 is off.
+    /// With several updates per batch it is not corrected for tokens of older weights. Costs a copy
+    /// of the weights.
     pub kl_ref: f32,
 }
 
@@ -198,8 +199,9 @@ impl Default for GrpoSection {
 pub struct SftSection {
     /// Factor of the cross-entropy; 0 turns it off.
     pub weight: f32,
-    /// Steps at the start that are cross-entropy alone, at factor 1. After them the teacher is copied
-    /// from the student again and Adam's moments begin anew; the schedule of the learning rate goes on.
+    /// Steps at the start that are cross-entropy alone, at factor 1. After them the teacher is
+    /// copied from the student again and Adam's moments begin anew; the schedule of the learning
+    /// rate goes on.
     pub warm_start_steps: usize,
 }
 
@@ -224,12 +226,12 @@ pub struct OptimSection {
     /// Decoupled weight decay.
     pub weight_decay: f64,
     /// Updates that each rollout takes part in: passes over the batch, at least 1. From the second
-    /// update on, the weights are not the ones that sampled: the ratio of the policy gradient is then
-    /// measured from the weights at the start of the batch, and its bounds act. With 1 (and one mini
-    /// batch) this ratio is exactly 1.
+    /// update on, the weights are not the ones that sampled: the ratio of the policy gradient is
+    /// then measured from the weights at the start of the batch, and its bounds act. With 1 (and
+    /// one mini batch) this ratio is exactly 1.
     pub updates_per_batch: usize,
-    /// Updates of one pass: its prompts are shuffled and split into as many parts, at least 1 and at
-    /// most `rollout.prompts_per_step`.
+    /// Updates of one pass: its prompts are shuffled and split into as many parts, at least 1 and
+    /// at most `rollout.prompts_per_step`.
     pub mini_batches: usize,
     /// Tokens (prompt and completion) that are on the tape at once. Memory only: the loss does not
     /// depend on it.
