@@ -23,6 +23,7 @@ use crate::loss::Weights;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::Domain;
+use vsdpo_diagnose::AxisWeights;
 
 /// Why a recipe cannot be used; always one line with the key or the file, and the help.
 #[derive(Debug, thiserror::Error)]
@@ -202,6 +203,16 @@ impl Recipe {
     /// unchanged.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).unwrap_or_else(|e| format!("# cannot be written as TOML: {e}\n"))
+    }
+
+    /// The weights of the axes in equation 8; equal ones if the recipe gives none, or ones that
+    /// cannot be used, which [`Recipe::parse`] refuses.
+    pub fn axis_weights(&self) -> AxisWeights {
+        let equal = || AxisWeights::equal(self.domain);
+        match self.reward.weights.is_empty() {
+            true => equal(),
+            false => AxisWeights::named(self.domain, &self.reward.weights).unwrap_or_else(|_| equal()),
+        }
     }
 
     /// The factors of the loss terms at a step (from 0), as in equation 7.

@@ -4,8 +4,10 @@
 use crate::loss::grpo::Baseline;
 use crate::loss::{Divergence, Importance, Support};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use vsdpo_credit::{CreditConfig, Overlap};
+use vsdpo_diagnose::RubricDetail;
 
 /// `[policy]`: the model that is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -125,6 +127,11 @@ pub struct RewardSection {
     /// structure alone otherwise, and an axis of its own of a page, "not judged" otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<PathBuf>,
+    /// Weight of each axis of the domain in the reward, not negative, with the sum 1; without it
+    /// all axes weigh the same. An axis that is not named is evaluated, but in neither reward nor
+    /// rubric.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub weights: BTreeMap<String, f32>,
 }
 
 /// `[credit]`: equations 4 and 5.
@@ -172,6 +179,9 @@ pub struct DistillSection {
     pub support: Support,
     /// Parts of the feedback on a render; the text of an error is always shown.
     pub channels: Vec<Channel>,
+    /// How much of the rubric the teacher is shown: `binary` as in the paper, `observed` values
+    /// too, or `full`, which also names a choice that would do.
+    pub rubric: RubricDetail,
     /// Whose weights the teacher has.
     pub teacher: TeacherKind,
     /// Share of the new weights in the EMA teacher per step.
@@ -199,6 +209,7 @@ impl Default for DistillSection {
             divergence: Divergence::ReverseKl,
             support: Support::Full,
             channels: vec![Channel::Image, Channel::Rubric],
+            rubric: RubricDetail::Binary,
             teacher: TeacherKind::Live,
             ema_rate: 0.05,
             is_kind: Importance::Behaviour,
