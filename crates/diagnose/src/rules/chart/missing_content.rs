@@ -28,7 +28,8 @@ pub(super) fn demands(scene: &Scene) -> Option<Demands> {
         + usize::from(r.background.is_some())
         + usize::from(!r.legend.is_empty())
         + usize::from(!r.ticks.is_empty());
-    let readable: Vec<&Element> = scene.texts().filter(|e| is_readable(scene, e)).collect();
+    let large = large_enough(scene);
+    let readable: Vec<&Element> = scene.texts().filter(|e| large && is_readable(scene, e)).collect();
     let drawn: Vec<String> = readable.iter().map(|e| one_line(content(e))).collect();
     let mut unmet: Vec<Unmet> =
         r.texts.iter().filter(|t| !drawn.contains(&one_line(t))).map(|t| no_text(t)).collect();

@@ -12,14 +12,18 @@ const LEAST_CONTRAST: f32 = 1.2;
 /// Share of a text's box that must have ink, and how far a pixel with ink is from the ground, as a
 /// share of the distance of the text's colour.
 const INK: (f32, f32) = (0.01, 0.25);
+/// Share of a text's box that must lie inside the picture.
+const LEAST_INSIDE: f32 = 0.75;
 /// Steps of a channel by which data must differ from what is behind it.
 const LEAST_STEP: u8 = 16;
 /// Share of the picture that the axes must cover together.
 const LEAST_AXES: f32 = 0.1;
 
-/// Whether a text is large enough, has contrast, and is not painted over.
+/// Whether a text is large enough, has contrast, and is neither cut off nor painted over.
 pub(super) fn is_readable(scene: &Scene, text: &Element) -> bool {
-    let large = text.font_px.is_none_or(|size| size >= LEAST_FONT);
+    let whole = text.layout.unwrap_or(text.region);
+    let inside = whole.intersect(scene.bounds()).area() >= LEAST_INSIDE * whole.area();
+    let large = inside && text.font_px.is_none_or(|size| size >= LEAST_FONT);
     let Some(found) = low_contrast::of(scene, text) else { return large };
     let far = distance(found.ink, found.ground);
     let (mut all, mut inked) = (0usize, 0usize);
@@ -39,7 +43,8 @@ pub(super) fn is_shown(scene: &Scene, data: &Element) -> bool {
     !data.region.is_empty() && distance(over(color, ground), ground) >= LEAST_STEP
 }
 
-/// Whether the axes together take enough of the picture to be read; true without axes.
+/// Whether the axes together take enough of the picture for the chart to be read; true without
+/// axes.
 pub(super) fn large_enough(scene: &Scene) -> bool {
     let axes: Vec<Region> = scene.of_kind(ElementKind::Axes).map(|e| e.region).collect();
     let area: f32 = axes.iter().map(|r| r.intersect(scene.bounds()).area()).sum();
