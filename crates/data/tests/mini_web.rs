@@ -3,7 +3,7 @@
 use vsdpo_artifact::{Axis, Diagnosis, Domain, FailureKind, Language, Outcome, Source, Task};
 use vsdpo_data::mini::web::{Content, Layout, Slip, WINDOW};
 use vsdpo_data::mini::{Content as _, Layout as _, Slip as _, Split, stream};
-use vsdpo_diagnose::{axes, diagnose, rubric_json};
+use vsdpo_diagnose::{AxisWeights, RubricDetail, axes, diagnose, rubric_json};
 use vsdpo_render::{RenderConfig, open};
 
 const CONTENT: Axis = Axis { domain: Domain::Web, name: "content" };
@@ -39,7 +39,10 @@ fn geometry_agrees_with_browser_and_rules() {
     let results = diagnosed(drawn.iter().map(|(c, l)| (c, c.code(l, None))).collect());
     for ((content, layout), (diagnosis, error)) in drawn.iter().zip(results) {
         assert_eq!(error, None);
-        let (rubric, page) = (rubric_json(&diagnosis.rubric), content.code(layout, None));
+        let (rubric, page) = (
+            rubric_json(&diagnosis.rubric, RubricDetail::Full, &AxisWeights::equal(Domain::Web)),
+            content.code(layout, None),
+        );
         assert_eq!(diagnosis.defect_free(), content.good(layout), "{rubric}\n{page}");
     }
 }

@@ -72,8 +72,6 @@ pub struct Counts {
 pub struct Batch<'a> {
     /// Completions on which some stream acts.
     pub items: Vec<Item<'a>>,
-    /// Rewards as the policy gradient sees them, one per rollout.
-    pub rewards: Vec<f32>,
     /// A, one per rollout.
     pub advantages: Vec<f32>,
     /// What was left out.
@@ -83,8 +81,9 @@ pub struct Batch<'a> {
 impl<'a> Batch<'a> {
     /// Weighs every token of the step.
     ///
-    /// A truncated rollout has reward 0, and is distilled if the recipe keeps it. A rollout whose
-    /// teacher prompt is too long is not distilled; what is left out is counted.
+    /// A truncated rollout is distilled if the recipe keeps it. A rollout whose teacher prompt is
+    /// too long is not distilled, and one without a reward has no policy gradient; what is left out
+    /// is counted.
     ///
     /// # Errors
     /// A prompt that the policy's front end refuses, or no completion at all to train on.
@@ -93,13 +92,10 @@ impl<'a> Batch<'a> {
         experience: &'a Experience,
         context: &StepContext,
     ) -> Result<Self, TrainError> {
-        let reward =
-            |i: usize| if experience.rollouts[i].finished { experience.diagnoses[i].reward } else { 0.0 };
-        let rewards: Vec<f32> = (0..experience.rollouts.len()).map(reward).collect();
-        let scored: Vec<Option<f32>> = rewards.iter().copied().map(Some).collect();
         let recipe = context.recipe;
-        let advantages = group_advantages(&scored, recipe.rollout.group_size, recipe.grpo.advantage);
-        let mut batch = Batch { items: Vec::new(), rewards, advantages, counts: Counts::default() };
+        let (size, baseline) = (recipe.rollout.group_size, recipe.grpo.advantage);
+        let advantages = group_advantages(&experience.rewards, size, baseline);
+        let mut batch = Batch { items: Vec::new(), advantages, counts: Counts::default() };
         batch.add_rollouts(policy, experience, context)?;
         if context.weights.ce > 0.0 {
             batch.add_references(policy, experience)?;
@@ -115,7 +111,9 @@ impl<'a> Batch<'a> {
     ) -> Result<(), TrainError> {
         let weights_of = context.weights;
         let gate = context.recipe.distill.gate;
-        let tokens: usize = experience.rollouts.iter().map(|y| y.tokens.len()).sum();
+        let scored = |i: usize| experience.rewards[i].is_some();
+        let rollouts = experience.rollouts.iter().enumerate();
+        let tokens: usize = rollouts.filter(|(i, _)| scored(*i)).map(|(_, y)| y.tokens.len()).sum();
         for (i, y) in experience.rollouts.iter().enumerate().filter(|(_, y)| !y.tokens.is_empty()) {
             let teacher = match weights_of.distill > 0.0 {
                 true => self.teacher_of(policy, experience, context, i)?,
@@ -130,7 +128,7 @@ impl<'a> Batch<'a> {
                 ce: Vec::new(),
                 // Filled in below, when N_d is known.
                 ref_kl: Vec::new(),
-                rl: ce::mean_over(&vec![weights_of.grpo > 0.0; y.tokens.len()], tokens),
+                rl: ce::mean_over(&vec![weights_of.grpo > 0.0 && scored(i); y.tokens.len()], tokens),
                 advantage: self.advantages[i],
                 teacher,
                 weights,
@@ -169,7 +167,8 @@ impl<'a> Batch<'a> {
                 of_another_task(i, experience.rollouts.len(), recipe.rollout.group_size)
             }
         };
-        let rubric = vsdpo_diagnose::rubric_json(&experience.diagnoses[shown].rubric);
+        let (detail, weights) = (recipe.distill.rubric, recipe.axis_weights());
+        let rubric = vsdpo_diagnose::rubric_json(&experience.diagnoses[shown].rubric, detail, &weights);
         let feedback = match recipe.distill.context {
             ContextKind::Feedback => Feedback::on(&experience.outcomes[shown], &rubric),
             ContextKind::Reference => match &experience.task_of(shown).reference {

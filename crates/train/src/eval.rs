@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vsdpo_artifact::{Axis, Diagnosis, Outcome, Rollout, Source, Task};
 use vsdpo_data::mini::{Split, World};
-use vsdpo_diagnose::{axes, diagnose, rubric_json};
+use vsdpo_diagnose::{AxisWeights, RubricDetail, axes, diagnose, reward, rubric_json};
 use vsdpo_policy::{Message, Policy, SampleConfig};
 use vsdpo_render::Renderer;
 
@@ -49,6 +49,10 @@ pub struct EvalConfig {
     pub constant: bool,
     /// Also score the policy when it is shown feedback on its own attempts, true and shuffled.
     pub feedback: bool,
+    /// How much of the rubric that feedback shows.
+    pub rubric: RubricDetail,
+    /// Weights of the axes in the reward.
+    pub weights: AxisWeights,
 }
 
 /// The scores of one arm.
@@ -107,6 +111,8 @@ pub struct Attempt {
     pub outcome: Outcome,
     /// What the rules say of it.
     pub diagnosis: Diagnosis,
+    /// Equation 8, of this attempt by itself.
+    pub reward: f32,
 }
 
 /// Scores a policy on an embedded world.
@@ -127,7 +133,7 @@ pub fn evaluate(
     }
     if cfg.feedback {
         for (name, shift) in [("given-feedback", 0), ("shuffled-feedback", 1)] {
-            let prompts = feedback_prompts(&tasks, &attempts, shift);
+            let prompts = feedback_prompts(&tasks, &attempts, shift, cfg);
             arms.push(score(name, &attempt(policy, renderer, &tasks, &prompts, cfg)?, cfg));
         }
     }
@@ -168,17 +174,23 @@ fn attempt(
             task: tasks[y.task].clone(),
             code: y.source().to_owned(),
             outcome,
+            reward: reward(&diagnosis, &cfg.weights),
             diagnosis,
         })
         .collect())
 }
 
 /// The prompts of a teacher that sees the feedback on attempt `i + shift` with task `i`.
-fn feedback_prompts(tasks: &[Task], attempts: &[Attempt], shift: usize) -> Vec<Vec<Message>> {
+fn feedback_prompts(
+    tasks: &[Task],
+    attempts: &[Attempt],
+    shift: usize,
+    cfg: &EvalConfig,
+) -> Vec<Vec<Message>> {
     let both = Channels { image: true, rubric: true };
     let prompt = |(i, task): (usize, &Task)| {
         let shown = &attempts[(i + shift) % attempts.len()];
-        let rubric = rubric_json(&shown.diagnosis.rubric);
+        let rubric = rubric_json(&shown.diagnosis.rubric, cfg.rubric, &cfg.weights);
         teacher_prompt(task, &Feedback::on(&shown.outcome, &rubric), both)
     };
     tasks.iter().enumerate().map(prompt).collect()
@@ -192,7 +204,8 @@ fn constant_arm(renderer: &dyn Renderer, tasks: &[Task], cfg: &EvalConfig) -> Re
     let outcomes = renderer.render_all(&sources)?;
     let attempts = tasks.iter().zip(codes).zip(outcomes).map(|((task, code), outcome)| {
         let diagnosis = diagnose(task, &outcome, None);
-        Attempt { task: task.clone(), code, outcome, diagnosis }
+        let reward = reward(&diagnosis, &cfg.weights);
+        Attempt { task: task.clone(), code, outcome, diagnosis, reward }
     });
     Ok(score("best-constant", &attempts.collect::<Vec<_>>(), cfg))
 }
@@ -211,7 +224,7 @@ fn score(arm: &str, attempts: &[Attempt], cfg: &EvalConfig) -> Arm {
         tasks: attempts.len(),
         exec: estimate(&|a| a.diagnosis.executed as u8 as f64),
         defect_free: estimate(&|a| a.diagnosis.defect_free() as u8 as f64),
-        reward: estimate(&|a| a.diagnosis.reward as f64),
+        reward: estimate(&|a| f64::from(a.reward)),
         axes: axes(cfg.world.domain())
             .iter()
             .map(|&x| (x.name.to_string(), estimate(&satisfied(x))))

@@ -20,7 +20,7 @@ pub fn metrics(experience: &Experience, batch: &Batch, report: &UpdateReport, re
     let mut m = report.watched.clone();
     losses(&mut m, report);
     if !experience.rollouts.is_empty() {
-        rewards(&mut m, experience, batch);
+        rewards(&mut m, experience);
         lengths(&mut m, experience);
         outcomes(&mut m, experience);
         credit(&mut m, experience);
@@ -76,11 +76,12 @@ fn losses(m: &mut Metrics, r: &UpdateReport) {
     put(m, "update/micro_batches", r.micro_batches as f64);
 }
 
-fn rewards(m: &mut Metrics, experience: &Experience, batch: &Batch) {
-    put_mean(m, "reward", batch.rewards.iter().map(|&r| f64::from(r)));
+fn rewards(m: &mut Metrics, experience: &Experience) {
+    put_mean(m, "reward", experience.rewards.iter().flatten().map(|&r| f64::from(r)));
+    put(m, "reward/unscored", experience.rewards.iter().filter(|r| r.is_none()).count() as f64);
     let mut groups: Vec<Vec<f32>> = vec![Vec::new(); experience.tasks.len()];
-    for (y, &reward) in experience.rollouts.iter().zip(&batch.rewards) {
-        groups[y.task].push(reward);
+    for (y, reward) in experience.rollouts.iter().zip(&experience.rewards) {
+        groups[y.task].extend(reward);
     }
     let stds: Vec<f64> = groups.iter().map(|group| deviation(group)).collect();
     put_mean(m, "reward_std", stds.iter().copied());
@@ -118,8 +119,7 @@ fn outcomes(m: &mut Metrics, experience: &Experience) {
     put_mean(m, "defect_free", experience.diagnoses.iter().map(|d| flag(d.defect_free())));
     for outcome in &experience.outcomes {
         if let Outcome::Failed { error } = outcome {
-            let class = serde_json::to_value(error.kind).unwrap_or_default();
-            let name = format!("exec/error/{}", class.as_str().unwrap_or("unknown"));
+            let name = format!("exec/error/{}", error.kind.name());
             *m.entry(name).or_default() += 1.0 / experience.outcomes.len() as f64;
         }
     }

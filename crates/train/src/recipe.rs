@@ -25,6 +25,7 @@ use crate::loss::Weights;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::Domain;
+use vsdpo_diagnose::AxisWeights;
 
 /// Why a recipe cannot be used; always one line with the key or the file, and the help.
 #[derive(Debug, thiserror::Error)]
@@ -221,6 +222,16 @@ impl Recipe {
     /// Whether a warm start is over after so many steps; false without one.
     pub fn warmed_up(&self, steps: usize) -> bool {
         (1..=steps).contains(&self.sft.warm_start_steps)
+    }
+
+    /// The weights of the axes in equation 8; equal ones if the recipe gives none, or ones that
+    /// cannot be used, which [`Recipe::parse`] refuses.
+    pub fn axis_weights(&self) -> AxisWeights {
+        let equal = || AxisWeights::equal(self.domain);
+        match self.reward.weights.is_empty() {
+            true => equal(),
+            false => AxisWeights::named(self.domain, &self.reward.weights).unwrap_or_else(|_| equal()),
+        }
     }
 
     /// The factors of the loss terms at a step (from 0), as in equation 7.

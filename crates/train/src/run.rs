@@ -4,7 +4,7 @@ use crate::batch::Batch;
 use crate::error::TrainError;
 use crate::recipe::Recipe;
 use crate::setup::Environment;
-use crate::stages::{Experience, compare, credit, diagnose, encode, render, sample};
+use crate::stages::{Experience, compare, credit, diagnose, encode, render, reward, sample};
 use crate::trainer::{Clock, End, RunOptions, RunSummary, Trainer};
 use crate::update::update;
 
@@ -35,13 +35,15 @@ pub fn run(recipe: &Recipe, env: &Environment, options: RunOptions) -> Result<Ru
             clock.lap("render");
             experience.comparisons = compare(env.renderer(), env.references(), &experience)?;
             clock.lap("compare");
-            // D, v and r: equation 8.
+            // D and v.
             experience.diagnoses = diagnose(
                 &experience.tasks,
                 &experience.rollouts,
                 &experience.outcomes,
                 &experience.comparisons,
             );
+            // r: equation 8.
+            experience.rewards = reward(&experience, &recipe.axis_weights());
             clock.lap("diagnose");
             // resp(s) and w_s: equations 4 and 5.
             experience.credits = credit(&experience, &recipe.credit.config());

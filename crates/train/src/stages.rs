@@ -4,6 +4,7 @@ use crate::context::student_prompt;
 use crate::error::TrainError;
 use vsdpo_artifact::{Comparison, Credit, Diagnosis, Outcome, Rollout, Source, Task, extract_code};
 use vsdpo_credit::CreditConfig;
+use vsdpo_diagnose::{AxisWeights, rewards};
 use vsdpo_policy::{Completion, Policy, Prompt, SampleConfig};
 use vsdpo_render::Renderer;
 use vsdpo_score::{Candidate, Embed, ReferenceScorer};
@@ -23,6 +24,8 @@ pub struct Experience {
     pub comparisons: Vec<Option<Comparison>>,
     /// D, v and r, one per rollout.
     pub diagnoses: Vec<Diagnosis>,
+    /// r, one per rollout; `None` for a rollout that could not be scored.
+    pub rewards: Vec<Option<f32>>,
     /// resp and w, one per rollout.
     pub credits: Vec<Credit>,
 }
@@ -79,7 +82,8 @@ pub fn sample(
     Ok(completions.into_iter().enumerate().map(rollout).collect())
 }
 
-/// R(y) of every rollout; code that fails is an outcome.
+/// R(y) of every rollout; code that fails is an outcome. A failure that a busy machine can cause is
+/// rendered a second time, alone.
 ///
 /// # Errors
 /// Returns an error if the renderer itself fails.
@@ -89,7 +93,18 @@ pub fn render(
     rollouts: &[Rollout],
 ) -> Result<Vec<Outcome>, TrainError> {
     let source = |y: &Rollout| Source::new(y.source(), tasks[y.task].language);
-    Ok(renderer.render_all(&rollouts.iter().map(source).collect::<Vec<_>>())?)
+    let sources: Vec<Source> = rollouts.iter().map(source).collect();
+    let mut outcomes = renderer.render_all(&sources)?;
+    for (outcome, source) in outcomes.iter_mut().zip(&sources) {
+        if depends_on_load(outcome) {
+            *outcome = renderer.render(source)?;
+        }
+    }
+    Ok(outcomes)
+}
+
+fn depends_on_load(outcome: &Outcome) -> bool {
+    outcome.error().is_some_and(|error| error.kind.depends_on_load())
 }
 
 /// What compares renders with references, where the recipe asks for it.
@@ -125,7 +140,7 @@ pub fn compare(
     Ok(scorer.compare(renderer, embed, &candidates.collect::<Vec<_>>())?)
 }
 
-/// D, v and r (equation 8) of every rollout.
+/// D and v of every rollout.
 pub fn diagnose(
     tasks: &[Task],
     rollouts: &[Rollout],
@@ -134,6 +149,23 @@ pub fn diagnose(
 ) -> Vec<Diagnosis> {
     let all = rollouts.iter().zip(outcomes).zip(comparisons);
     all.map(|((y, outcome), with)| vsdpo_diagnose::diagnose(&tasks[y.task], outcome, with.as_ref())).collect()
+}
+
+/// r (equation 8) of every rollout, from the rollouts of its task.
+///
+/// A rollout that met the token limit has reward 0. A time-out, a lack of memory or a crash that
+/// happened twice may still come from the machine, so it is not scored: `None`.
+pub fn reward(experience: &Experience, weights: &AxisWeights) -> Vec<Option<f32>> {
+    let scored = |i: usize| !depends_on_load(&experience.outcomes[i]);
+    let mut out: Vec<Option<f32>> =
+        (0..experience.rollouts.len()).map(|i| scored(i).then_some(0.0)).collect();
+    for task in 0..experience.tasks.len() {
+        let of_task = |&i: &usize| experience.rollouts[i].task == task && experience.rollouts[i].finished;
+        let group: Vec<usize> = (0..out.len()).filter(of_task).filter(|&i| scored(i)).collect();
+        let diagnoses: Vec<&Diagnosis> = group.iter().map(|&i| &experience.diagnoses[i]).collect();
+        group.iter().zip(rewards(&diagnoses, weights)).for_each(|(&i, r)| out[i] = Some(r));
+    }
+    out
 }
 
 /// resp(s) and w_s (equations 4 and 5) of every rollout's statements.

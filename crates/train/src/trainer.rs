@@ -192,6 +192,8 @@ impl<'a, 'o> Trainer<'a, 'o> {
             seed: EVAL_SEED,
             constant: step == 0,
             feedback: step == 0,
+            rubric: recipe.distill.rubric,
+            weights: recipe.axis_weights(),
         };
         let report = evaluate(&self.state.policy, self.renderer, &config)?;
         self.log.eval(step, &report)?;

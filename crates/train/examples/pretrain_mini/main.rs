@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 use vsdpo_artifact::{Domain, Language};
 use vsdpo_data::mini::{Split, World, web};
+use vsdpo_diagnose::{AxisWeights, RubricDetail};
 use vsdpo_policy::{
     Config, Content, FrontSpec, FrontSummary, Mode, Policy, Prompt, SampleConfig, Sequence, TextConfig,
     VisionConfig, ops, write_front_files,
@@ -268,6 +269,8 @@ fn report(policy: &Policy, world: World, renderer: &dyn Renderer) -> Result<()> 
         seed: 99,
         constant: true,
         feedback: true,
+        rubric: RubricDetail::Full,
+        weights: AxisWeights::equal(world.domain()),
     };
     for arm in evaluate(policy, renderer, &cfg)?.arms {
         println!(

@@ -27,11 +27,13 @@ fn multipliers_hold_every_denominator() {
     let recipe = recipe(folder.path(), &["sft.weight=1"]);
     let mut experience = experience(&policy, &recipe);
     // Rewards by hand: the first group differs, the others are level.
-    for (i, d) in experience.diagnoses.iter_mut().enumerate() {
-        d.reward = if i == 0 { 0.9 } else { 0.3 };
-    }
+    let rewards = [Some(0.9), Some(0.0), Some(0.3)].repeat(3);
+    experience.rewards = rewards
+        .into_iter()
+        .enumerate()
+        .map(|(i, r)| if i > 3 && i % 3 != 1 { Some(0.3) } else { r })
+        .collect();
     let batch = batch(&policy, &experience, &recipe);
-    assert_eq!(batch.rewards[..3], [0.9, 0.0, 0.3], "the second rollout is truncated");
     assert!((batch.advantages[0] - 0.5).abs() < 1e-6);
     let counts = Counts { distilled: 6, truncated: 3, ..Counts::default() };
     assert_eq!(batch.counts, counts);
@@ -57,8 +59,22 @@ fn truncated_rollouts_that_are_kept_are_distilled_with_reward_0() {
     let batch = batch(&policy, &experience, &recipe);
     assert_eq!(batch.counts, Counts { distilled: 9, ..Counts::default() });
     let cut = batch.items.iter().find(|i| i.rollout == Some(1)).unwrap();
-    assert!(!experience.rollouts[1].finished && batch.rewards[1] == 0.0);
+    assert!(!experience.rollouts[1].finished && experience.rewards[1] == Some(0.0));
     assert!((sum(&cut.ref_kl) - 1.0 / 9.0).abs() < 1e-6);
+}
+
+#[test]
+fn rollouts_without_a_reward_have_no_policy_gradient() {
+    let (folder, policy) = world();
+    let recipe = recipe(folder.path(), &["distill.weight=0"]);
+    let mut experience = experience(&policy, &recipe);
+    experience.rewards = [Some(0.9), None, Some(0.3)].repeat(3);
+    let batch = batch(&policy, &experience, &recipe);
+    // The two scored rollouts of a group are 0.3 above and below their mean.
+    assert!((batch.advantages[0] - 0.3).abs() < 1e-6 && batch.advantages[1] == 0.0);
+    assert!(batch.items.iter().all(|item| item.rollout.unwrap() % 3 != 1));
+    let scored = (0..9).filter(|i| i % 3 != 1).map(|i| experience.rollouts[i].tokens.len()).sum::<usize>();
+    assert_eq!(batch.items[0].rl[0], 1.0 / scored as f32);
 }
 
 #[test]
@@ -67,9 +83,7 @@ fn level_groups_are_left_out_where_only_the_reward_counts() {
     let recipe = recipe(folder.path(), &["distill.weight=0"]);
     let mut experience = experience(&policy, &recipe);
     experience.rollouts.iter_mut().for_each(|y| y.finished = true);
-    for (i, d) in experience.diagnoses.iter_mut().enumerate() {
-        d.reward = if i == 0 { 0.9 } else { 0.3 };
-    }
+    experience.rewards = (0..9).map(|i| Some(if i == 0 { 0.9 } else { 0.3 })).collect();
     let batch = batch(&policy, &experience, &recipe);
     let kept: Vec<Option<usize>> = batch.items.iter().map(|i| i.rollout).collect();
     assert_eq!(kept, [Some(0), Some(1), Some(2)]);

@@ -4,6 +4,7 @@ use super::{Recipe, RecipeError};
 use crate::loss::{Divergence, Support};
 use vsdpo_artifact::Domain;
 use vsdpo_data::mini::World;
+use vsdpo_diagnose::AxisWeights;
 
 /// The first value that cannot be used.
 pub(super) fn check(r: &Recipe) -> Result<(), RecipeError> {
@@ -173,6 +174,12 @@ fn together(r: &Recipe) -> Result<(), RecipeError> {
         r.render.window,
         "the embedded world's pages, also those of [eval], are made for [320, 240]: write that, or eval.every = 0",
     )?;
+    let weights = &r.reward.weights;
+    if !weights.is_empty()
+        && let Err(error) = AxisWeights::named(r.domain, weights)
+    {
+        return Err(RecipeError::Key { key: "reward.weights".into(), message: error.to_string() });
+    }
     need(
         r.reward.clip.is_none() || r.reward.reference,
         "reward.clip",

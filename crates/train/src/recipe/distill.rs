@@ -2,6 +2,7 @@
 
 use crate::loss::{Divergence, Importance, Support};
 use serde::{Deserialize, Serialize};
+use vsdpo_diagnose::RubricDetail;
 
 /// `[distill]`: the KL to the teacher, equations 3 and 6.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,6 +16,9 @@ pub struct DistillSection {
     pub support: Support,
     /// Parts of the feedback on a render; the text of an error is always shown.
     pub channels: Vec<Channel>,
+    /// How much of the rubric the teacher is shown: `binary` as in the paper, `observed` values
+    /// too, or `full`, which also names a choice that would do.
+    pub rubric: RubricDetail,
     /// Whose weights the teacher has.
     pub teacher: TeacherKind,
     /// Of the teacher `ema`: share of the student's weights that enters the average after each
@@ -61,6 +65,7 @@ impl Default for DistillSection {
             divergence: Divergence::ReverseKl,
             support: Support::Full,
             channels: vec![Channel::Image, Channel::Rubric],
+            rubric: RubricDetail::Binary,
             teacher: TeacherKind::Live,
             ema_rate: 0.05,
             trust_rate: 0.5,

@@ -3,6 +3,7 @@
 
 use crate::loss::grpo::Baseline;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use vsdpo_credit::{CreditConfig, Overlap};
 
@@ -124,6 +125,11 @@ pub struct RewardSection {
     /// structure alone otherwise, and an axis of its own of a page, "not judged" otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<PathBuf>,
+    /// Weight of each axis of the domain in the reward, not negative, with the sum 1; without it
+    /// all axes weigh the same. An axis that is not named is evaluated, but in neither reward nor
+    /// rubric.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub weights: BTreeMap<String, f32>,
 }
 
 /// `[credit]`: equations 4 and 5.

@@ -217,10 +217,8 @@ fn every_teacher_reports_the_drift_from_the_base() {
 fn graded(world: &World, sets: &[&str]) -> (Recipe, Experience) {
     let recipe = recipe(world.folder.path(), &[&["distill.truncated=keep"], sets].concat());
     let mut experience = experience(&world.policy, &recipe);
-    for (i, d) in experience.diagnoses.iter_mut().enumerate() {
-        experience.rollouts[i].finished = true;
-        d.reward = (i % 3) as f32 / 2.0;
-    }
+    experience.rollouts.iter_mut().for_each(|y| y.finished = true);
+    experience.rewards = (0..9).map(|i| Some((i % 3) as f32 / 2.0)).collect();
     (recipe, experience)
 }
 
@@ -322,7 +320,7 @@ fn a_penalty_towards_the_base_acts_on_every_rollout() {
     let sets = ["distill.weight=0", "grpo.kl_ref=0.5", "monitor.drift=false"];
     let (recipe, mut experience) = graded(&world, &sets);
     // No advantage anywhere: the penalty alone moves the weights.
-    experience.diagnoses.iter_mut().for_each(|d| d.reward = 0.5);
+    experience.rewards = vec![Some(0.5); 9];
     let batch = batch(&world.policy, &experience, &recipe);
     assert_eq!(batch.items.len(), 9);
     let teacher = Teacher::begin(&recipe, &world.policy).unwrap();

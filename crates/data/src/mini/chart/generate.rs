@@ -83,7 +83,14 @@ impl mini::Content for Content {
         texts.extend(labels.iter().map(|s| s.to_string()));
         texts.extend((0..=12).step_by(self.y_step()).map(|y| y.to_string()));
         let series = self.values.iter().map(|v| v.iter().map(|&x| x as f64).collect()).collect();
-        Requirements { texts, series, background: Some(GROUNDS[self.ground].1) }
+        let strings = |words: &[&str]| words.iter().map(|s| s.to_string()).collect();
+        Requirements {
+            texts,
+            series,
+            background: Some(GROUNDS[self.ground].1),
+            legend: strings(&self.names),
+            ticks: strings(&labels),
+        }
     }
 
     fn good(&self, layout: &Layout) -> bool {

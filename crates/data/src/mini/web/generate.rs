@@ -83,7 +83,7 @@ impl mini::Content for Content {
         let mut texts = vec![self.title.to_string()];
         texts.extend(self.cards.iter().flat_map(|c| [c.label.to_string(), c.number.to_string()]));
         texts.extend([self.button.to_string(), self.note.to_string()]);
-        Requirements { texts, series: Vec::new(), background: Some(GROUNDS[self.ground].1) }
+        Requirements { texts, background: Some(GROUNDS[self.ground].1), ..Requirements::default() }
     }
 
     fn good(&self, layout: &Layout) -> bool {
