@@ -36,9 +36,9 @@ pub(crate) trait Rows: Debug + Send + Sync {
     /// The encoded bytes of a picture.
     fn bytes(&self, picture: &Picture) -> Result<Vec<u8>, DataError>;
 
-    /// The row at a position of the endless stream of epochs.
-    fn at(&self, seed: u64, position: u64) -> u64 {
-        order::row_at(seed, position, self.len())
+    /// The row at a position of the endless stream of epochs over the first `n` rows.
+    fn at(&self, seed: u64, position: u64, n: u64) -> u64 {
+        order::row_at(seed, position, n)
     }
 }
 

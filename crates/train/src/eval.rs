@@ -15,12 +15,12 @@ mod table;
 
 use crate::context::{Channels, Feedback, student_prompt, teacher_prompt};
 use crate::error::TrainError;
-use crate::stages::{self, Sampling};
+use crate::stages::{self, Experience, References, Sampling};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vsdpo_artifact::{Axis, Diagnosis, Outcome, Rollout, Source, Task};
 use vsdpo_data::mini::{Split, World};
-use vsdpo_diagnose::{AxisWeights, RubricDetail, axes, diagnose, reward, rubric_json};
+use vsdpo_diagnose::{AxisWeights, RubricDetail, axes, diagnose, reference_axes, reward, rubric_json};
 use vsdpo_policy::{Message, Policy, SampleConfig};
 use vsdpo_render::Renderer;
 
@@ -34,12 +34,16 @@ const SHOWN: usize = 8;
 
 /// What to evaluate on.
 #[derive(Clone, Debug)]
-pub struct EvalConfig {
+pub struct EvalConfig<'a> {
     /// The world to draw tasks from; the renderer must be one of its domain.
     pub world: World,
+    /// Tasks of the run's own corpus, in the place of the world's.
+    pub own: Option<&'a [Task]>,
+    /// What compares renders with the references of these tasks.
+    pub references: Option<References<'a>>,
     /// Contents to draw tasks from.
     pub split: Split,
-    /// Number of tasks; one sample each.
+    /// Number of tasks of the world; one sample each.
     pub tasks: usize,
     /// Sampling of the policy.
     pub sampling: SampleConfig,
@@ -78,7 +82,7 @@ pub struct Arm {
 /// All arms of one evaluation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EvalReport {
-    /// `mini-chart` or `mini-web`.
+    /// `mini-chart`, `mini-web` or `own`.
     pub benchmark: String,
     /// Contents that tasks were drawn from.
     pub split: Split,
@@ -115,7 +119,7 @@ pub struct Attempt {
     pub reward: f32,
 }
 
-/// Scores a policy on an embedded world.
+/// Scores a policy on an embedded world, or on tasks of its own corpus.
 ///
 /// # Errors
 /// The policy or the renderer does not work; attempts that fail are scores, not errors.
@@ -124,7 +128,8 @@ pub fn evaluate(
     renderer: &dyn Renderer,
     cfg: &EvalConfig,
 ) -> Result<EvalReport, TrainError> {
-    let tasks: Vec<Task> = (0..cfg.tasks as u64).map(|i| cfg.world.task(cfg.split, cfg.seed, i)).collect();
+    let of_world = || (0..cfg.tasks as u64).map(|i| cfg.world.task(cfg.split, cfg.seed, i)).collect();
+    let tasks: Vec<Task> = cfg.own.map_or_else(of_world, <[Task]>::to_vec);
     let prompts: Vec<Vec<Message>> = tasks.iter().map(student_prompt).collect();
     let attempts = attempt(policy, renderer, &tasks, &prompts, cfg)?;
     let mut arms = vec![score("student", &attempts, cfg)];
@@ -140,7 +145,7 @@ pub fn evaluate(
     let temperature = cfg.sampling.temperature;
     let shown = attempts.into_iter().take(SHOWN).collect();
     Ok(EvalReport {
-        benchmark: cfg.world.benchmark().into(),
+        benchmark: if cfg.own.is_some() { "own" } else { cfg.world.benchmark() }.into(),
         split: cfg.split,
         seed: cfg.seed,
         temperature,
@@ -167,7 +172,10 @@ fn attempt(
         rollouts.extend(sampled.into_iter().map(|y| Rollout { task: first + y.task, ..y }));
     }
     let outcomes = stages::render(renderer, tasks, &rollouts)?;
-    let diagnoses = stages::diagnose(tasks, &rollouts, &outcomes, &vec![None; rollouts.len()]);
+    let drawn = Experience { tasks: tasks.to_vec(), rollouts, outcomes, ..Experience::default() };
+    let comparisons = stages::compare(renderer, cfg.references, &drawn)?;
+    let Experience { rollouts, outcomes, .. } = drawn;
+    let diagnoses = stages::diagnose(tasks, &rollouts, &outcomes, &comparisons);
     let all = rollouts.iter().zip(outcomes).zip(diagnoses);
     Ok(all
         .map(|((y, outcome), diagnosis)| Attempt {
@@ -218,7 +226,9 @@ fn score(arm: &str, attempts: &[Attempt], cfg: &EvalConfig) -> Arm {
     let satisfied = |axis: Axis| {
         move |a: &Attempt| (a.diagnosis.rubric.get(axis).and_then(|v| v.satisfied) == Some(true)) as u8 as f64
     };
-    let choices: Vec<_> = attempts.iter().filter_map(|a| cfg.world.choices(&a.code)).collect();
+    let of_world = attempts.iter().filter(|_| cfg.own.is_none());
+    let choices: Vec<_> = of_world.filter_map(|a| cfg.world.choices(&a.code)).collect();
+    let compared = cfg.references.map_or(&[][..], |_| reference_axes(cfg.world.domain()));
     Arm {
         arm: arm.into(),
         tasks: attempts.len(),
@@ -227,6 +237,7 @@ fn score(arm: &str, attempts: &[Attempt], cfg: &EvalConfig) -> Arm {
         reward: estimate(&|a| f64::from(a.reward)),
         axes: axes(cfg.world.domain())
             .iter()
+            .chain(compared)
             .map(|&x| (x.name.to_string(), estimate(&satisfied(x))))
             .collect(),
         choice_entropy: choice_entropy(&choices),

@@ -2,7 +2,7 @@
 //! in it.
 
 use crate::error::TrainError;
-use crate::recipe::{Recipe, RenderSection, TeacherKind};
+use crate::recipe::{EvalSection, Recipe, RenderSection, TeacherKind};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -43,7 +43,7 @@ fn same_recipe(recipe: &Recipe, saved: &Path) -> Result<(), TrainError> {
     }
     before.output_dir = recipe.output_dir.clone();
     before.checkpoint = recipe.checkpoint.clone();
-    before.eval = recipe.eval.clone();
+    before.eval = EvalSection { rows: before.eval.rows, ..recipe.eval.clone() };
     before.stop = recipe.stop.clone();
     before.render = RenderSection { window: before.render.window, ..recipe.render.clone() };
     if before == *recipe {

@@ -14,7 +14,7 @@ use crate::update::update;
 /// Returns an error if the run cannot continue. Generated code that fails is an `Outcome`, not an
 /// error.
 pub fn run(recipe: &Recipe, env: &Environment, options: RunOptions) -> Result<RunSummary, TrainError> {
-    let mut trainer = Trainer::begin(recipe, env.renderer(), options)?;
+    let mut trainer = Trainer::begin(recipe, env, options)?;
     while let Some(context) = trainer.next_step() {
         let (mut clock, mut experience) = (Clock::start(), Experience::default());
         let policy = &trainer.state.policy;

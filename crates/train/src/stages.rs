@@ -116,6 +116,12 @@ pub struct References<'a> {
     pub embed: Option<&'a Embed<'a>>,
 }
 
+impl std::fmt::Debug for References<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("References").finish_non_exhaustive()
+    }
+}
+
 /// Every render compared with its task's reference; `None` where there is nothing to compare, and
 /// everywhere without `references`.
 ///

@@ -9,6 +9,7 @@ use crate::log::{RunLog, StepRecord};
 use crate::metrics::{Metrics, metrics, rendering};
 use crate::progress::{Best, Progress};
 use crate::recipe::{Recipe, Trainable};
+use crate::setup::Environment;
 use crate::stages::Experience;
 use crate::step::StepContext;
 use crate::teacher::Teacher;
@@ -17,9 +18,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-use vsdpo_data::{TaskStream, mini::Split};
+use vsdpo_data::TaskStream;
+use vsdpo_data::mini::{Split, World};
 use vsdpo_policy::{Policy, SampleConfig};
-use vsdpo_render::{RenderStats, Renderer};
+use vsdpo_render::RenderStats;
 
 /// Seed of the tasks and samples of evaluations: one for all runs, so that runs are comparable.
 const EVAL_SEED: u64 = 1_000_003;
@@ -87,7 +89,7 @@ pub(crate) struct Trainer<'a, 'o> {
     /// Where tasks come from.
     pub tasks: TaskStream,
     recipe: &'a Recipe,
-    renderer: &'a dyn Renderer,
+    env: &'a Environment,
     options: RunOptions<'o>,
     log: RunLog,
     /// The renderer's counters when the step began.
@@ -98,10 +100,10 @@ impl<'a, 'o> Trainer<'a, 'o> {
     /// Creates or reopens the run folder and restores the state of the run.
     pub fn begin(
         recipe: &'a Recipe,
-        renderer: &'a dyn Renderer,
+        env: &'a Environment,
         options: RunOptions<'o>,
     ) -> Result<Self, TrainError> {
-        let tasks = TaskStream::open(&recipe.data)?;
+        let tasks = TaskStream::open(&recipe.data)?.set_apart(recipe.eval.rows)?;
         let mut policy = Policy::load(&recipe.policy.model)?;
         if recipe.policy.trainable == Trainable::All {
             policy.set_trainable(|_| true);
@@ -117,13 +119,13 @@ impl<'a, 'o> Trainer<'a, 'o> {
         let done = resumed.then_some(state.progress.step);
         let log = RunLog::open(&recipe.output_dir, done)?;
         let rendered = RenderStats::default();
-        let mut trainer = Self { state, tasks, recipe, renderer, options, log, rendered };
+        let mut trainer = Self { state, tasks, recipe, env, options, log, rendered };
         let untested = trainer.state.progress == Progress::default();
         if untested && recipe.eval.every > 0 && !trainer.stopped() {
             trainer.evaluate()?;
             checkpoint::save(&trainer.state, recipe)?;
         }
-        trainer.rendered = renderer.stats();
+        trainer.rendered = env.renderer().stats();
         Ok(trainer)
     }
 
@@ -155,7 +157,7 @@ impl<'a, 'o> Trainer<'a, 'o> {
         progress.num_tokens +=
             batch.items.iter().map(|i| (i.prompt.ids.len() + i.tokens.len()) as u64).sum::<u64>();
         let mut m = metrics(experience, batch, report, recipe);
-        rendering(&mut m, &self.rendered, &self.renderer.stats());
+        rendering(&mut m, &self.rendered, &self.env.renderer().stats());
         clock.finish(progress, &mut m);
         progress.stepped(&m, &recipe.stop);
         let step = progress.step;
@@ -173,15 +175,22 @@ impl<'a, 'o> Trainer<'a, 'o> {
         if due(recipe.checkpoint.every) && !last && self.state.progress.fell.is_none() {
             checkpoint::save(&self.state, recipe)?;
         }
-        self.rendered = self.renderer.stats();
+        self.rendered = self.env.renderer().stats();
         Ok(())
     }
 
     /// Scores the student on held-out tasks and keeps the best weights.
     fn evaluate(&mut self) -> Result<(), TrainError> {
         let (recipe, step) = (self.recipe, self.state.progress.step);
+        let own = match recipe.eval.benchmark.world() {
+            Some(_) => None,
+            None => Some(self.tasks.apart(recipe.eval.tasks)?),
+        };
+        let Some(world) = World::of(recipe.domain) else { return Ok(()) };
         let config = EvalConfig {
-            world: recipe.eval.benchmark.world(),
+            world,
+            references: own.as_ref().and(self.env.references()),
+            own: own.as_deref(),
             split: Split::Heldout,
             tasks: recipe.eval.tasks,
             sampling: SampleConfig {
@@ -190,12 +199,12 @@ impl<'a, 'o> Trainer<'a, 'o> {
                 top_p: recipe.rollout.top_p,
             },
             seed: EVAL_SEED,
-            constant: step == 0,
+            constant: step == 0 && own.is_none(),
             feedback: step == 0,
             rubric: recipe.distill.rubric,
             weights: recipe.axis_weights(),
         };
-        let report = evaluate(&self.state.policy, self.renderer, &config)?;
+        let report = evaluate(&self.state.policy, self.env.renderer(), &config)?;
         self.log.eval(step, &report)?;
         if self.state.progress.evaluated(&report, &recipe.stop) {
             checkpoint::save_best(&self.state.policy, step, recipe)?;

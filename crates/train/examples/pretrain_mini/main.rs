@@ -263,6 +263,8 @@ fn forward(
 fn report(policy: &Policy, world: World, renderer: &dyn Renderer) -> Result<()> {
     let cfg = EvalConfig {
         world,
+        own: None,
+        references: None,
         split: Split::Heldout,
         tasks: 256,
         sampling: SampleConfig { max_completion_tokens: 320, temperature: 1.0, top_p: 1.0 },

@@ -40,17 +40,34 @@ fn run(r: &Recipe) -> Result<(), RecipeError> {
     need(world.is_some(), "domain", r.domain.name(), "\"chart\" and \"web\" can be trained so far")?;
     need(i64::try_from(r.seed).is_ok(), "seed", r.seed, "write a number below 2^63")?;
     need(r.steps >= 1, "steps", r.steps, "write at least 1")?;
-    let evaluated = r.eval.benchmark.world();
-    need(
-        r.eval.every == 0 || Some(evaluated) == world,
-        "eval.benchmark",
-        evaluated.benchmark(),
-        "name the benchmark of the recipe's own domain; eval.every = 0 turns it off",
-    )?;
+    match r.eval.benchmark.world().filter(|_| r.eval.every > 0) {
+        Some(evaluated) => need(
+            Some(evaluated) == world,
+            "eval.benchmark",
+            evaluated.benchmark(),
+            "name the benchmark of the recipe's own domain; eval.every = 0 turns it off",
+        )?,
+        None => own_rows(r)?,
+    }
     need(r.eval.tasks >= 1, "eval.tasks", r.eval.tasks, "write at least 1; eval.every = 0 turns it off")?;
     let t = r.eval.temperature;
     need(t >= 0.0 && t.is_finite(), "eval.temperature", t, "write at least 0 (0 is greedy)")?;
+    let generated = r.data.dataset.is_generated();
+    need(
+        !generated || r.eval.rows == 0,
+        "eval.rows",
+        r.eval.rows,
+        "write 0: \"mini\" has a split for evaluation",
+    )?;
     need(r.checkpoint.keep >= 1, "checkpoint.keep", r.checkpoint.keep, "write at least 1")
+}
+
+/// The rows of a corpus that are set apart for its evaluation.
+fn own_rows(r: &Recipe) -> Result<(), RecipeError> {
+    let (e, generated) = (&r.eval, r.data.dataset.is_generated());
+    let own = e.every > 0 && e.benchmark.world().is_none();
+    need(!own || !generated, "eval.benchmark", "own", "\"mini\" has tasks without end: name its benchmark")?;
+    need(!own || e.rows >= e.tasks as u64, "eval.rows", e.rows, "write at least eval.tasks")
 }
 
 fn sampling(r: &Recipe) -> Result<(), RecipeError> {
@@ -165,14 +182,17 @@ fn together(r: &Recipe) -> Result<(), RecipeError> {
     )?;
     let small = <[u32; 2]>::from(vsdpo_data::mini::web::WINDOW);
     let embedded = match r.domain {
-        Domain::Web => r.data.dataset.is_generated() || r.eval.every > 0,
+        Domain::Web => {
+            let evaluated = r.eval.every > 0 && r.eval.benchmark.world().is_some();
+            r.data.dataset.is_generated() || evaluated
+        }
         Domain::Chart | Domain::Slide => false,
     };
     need(
         !embedded || r.render.window == small,
         "render.window",
         r.render.window,
-        "the embedded world's pages, also those of [eval], are made for [320, 240]: write that, or eval.every = 0",
+        "the embedded world's pages, also those of [eval], are made for [320, 240]: write that, or eval.benchmark = \"own\"",
     )?;
     let weights = &r.reward.weights;
     if !weights.is_empty()

@@ -13,13 +13,16 @@ pub struct EvalSection {
     pub every: usize,
     /// Tasks of one evaluation, one sample each.
     pub tasks: usize,
+    /// Last rows of the run's corpus that are set apart: training never draws them, whatever the
+    /// benchmark, and `own` evaluates on the first `tasks` of them. 0 sets none apart.
+    pub rows: u64,
     /// Softmax temperature of these samples; 0 is greedy.
     pub temperature: f32,
 }
 
 impl Default for EvalSection {
     fn default() -> Self {
-        Self { benchmark: Benchmark::MiniChart, every: 20, tasks: 64, temperature: 1.0 }
+        Self { benchmark: Benchmark::MiniChart, every: 20, tasks: 64, rows: 0, temperature: 1.0 }
     }
 }
 
@@ -31,14 +34,18 @@ pub enum Benchmark {
     MiniChart,
     /// The held-out tasks of the embedded world's pages.
     MiniWeb,
+    /// Rows of the run's own corpus that training does not draw: execution, the axes of the rubric
+    /// and the reward, with the references if `reward.reference` says so.
+    Own,
 }
 
 impl Benchmark {
-    /// The world of its tasks.
-    pub fn world(self) -> World {
+    /// The world of its tasks; `None` for a corpus.
+    pub fn world(self) -> Option<World> {
         match self {
-            Benchmark::MiniChart => World::Chart,
-            Benchmark::MiniWeb => World::Web,
+            Benchmark::MiniChart => Some(World::Chart),
+            Benchmark::MiniWeb => Some(World::Web),
+            Benchmark::Own => None,
         }
     }
 }

@@ -175,24 +175,60 @@ fn cross_entropy_alone_samples_nothing() {
     assert!(metrics[0]["loss"].as_f64() > Some(5.0) && metrics[0].get("reward").is_none(), "{}", metrics[0]);
 }
 
-/// A corpus of two rows with a picture each, drawn by a student that sees it.
-#[test]
-fn a_task_with_a_picture_trains_end_to_end() {
-    let folder = model();
-    let data = folder.path().join("data");
-    std::fs::create_dir(&data).unwrap();
+/// A corpus of rows with a picture each, drawn by a student that sees it.
+fn picture_corpus(folder: &Path, count: u8) {
+    std::fs::create_dir(folder).unwrap();
     let mut rows = String::new();
-    for i in 0..2u8 {
-        let grey = image::RgbaImage::from_pixel(64, 48, image::Rgba([90 * i, 90, 90, 255]));
-        grey.save(data.join(format!("{i}.png"))).unwrap();
-        let content = serde_json::json!([{"type": "image"}, {"type": "text", "text": "Redraw it."}]);
+    for i in 0..count {
+        let grey = image::RgbaImage::from_pixel(64, 48, image::Rgba([40 * i, 90, 90, 255]));
+        grey.save(folder.join(format!("{i}.png"))).unwrap();
+        let content =
+            serde_json::json!([{"type": "image"}, {"type": "text", "text": format!("Redraw {i}.")}]);
         let row = serde_json::json!({
             "prompt": [{"role": "user", "content": content}], "images": [format!("{i}.png")],
             "completion": [{"role": "assistant", "content": "plt.plot([1, 2])"}],
         });
         rows.push_str(&format!("{row}\n"));
     }
-    std::fs::write(data.join("train.jsonl"), rows).unwrap();
+    std::fs::write(folder.join("train.jsonl"), rows).unwrap();
+}
+
+#[test]
+fn a_run_on_a_corpus_is_watched_on_rows_that_it_never_draws() {
+    let folder = model();
+    let data = folder.path().join("data");
+    picture_corpus(&data, 5);
+    let path = format!("data.path={data:?}");
+    let more =
+        ["eval.every=2", "eval.benchmark=own", "eval.rows=2", "eval.tasks=2", "rollout.prompts_per_step=3"];
+    let recipe = recipe(folder.path(), &[&["steps=2", "data.type=jsonl", &path][..], &more].concat());
+    go(&recipe, false, usize::MAX).unwrap();
+    let evals = lines(&recipe.output_dir, "evals.jsonl");
+    let student: Vec<_> = evals.iter().filter(|l| l["arm"] == "student").collect();
+    assert_eq!(student.len(), 2);
+    assert!(student.iter().all(|l| l["benchmark"] == "own" && l["tasks"] == 2 && l["exec"]["mean"].is_f64()));
+    assert!(evals.iter().all(|l| l["arm"] != "best-constant"), "a corpus has no constant layout");
+    let shown = lines(&recipe.output_dir, "rollouts.jsonl");
+    // Only the lines of a step have tokens.
+    let asked = |step: bool| -> std::collections::BTreeSet<&str> {
+        let lines = shown.iter().filter(|l| l["tokens"].is_array() == step);
+        lines.map(|l| l["prompt"].as_str().unwrap()).collect()
+    };
+    assert_eq!(asked(false), ["Redraw 3.", "Redraw 4."].into());
+    assert_eq!(asked(true), ["Redraw 0.", "Redraw 1.", "Redraw 2."].into());
+    let wider = self::recipe(
+        folder.path(),
+        &[&["steps=2", "data.type=jsonl", &path][..], &more, &["eval.rows=3"]].concat(),
+    );
+    let refused = go(&wider, true, usize::MAX).unwrap_err().to_string();
+    assert!(refused.contains("eval.rows = 2, now 3"), "{refused}");
+}
+
+#[test]
+fn a_task_with_a_picture_trains_end_to_end() {
+    let folder = model();
+    let data = folder.path().join("data");
+    picture_corpus(&data, 2);
     let path = format!("data.path={data:?}");
     let sets = ["steps=1", "data.type=jsonl", &path, "sft.weight=1", "rollout.prompts_per_step=2"];
     let recipe = recipe(folder.path(), &sets);

@@ -35,6 +35,8 @@ pub fn run(args: &Args, world: World, model: &Path) -> Result<Exit> {
     let renderer = open(domain, domain.default_language(), config)?;
     let config = EvalConfig {
         world,
+        own: None,
+        references: None,
         split: Split::Heldout,
         tasks: args.mini.tasks as usize,
         sampling: args.sampling.config(1.0, 256),
