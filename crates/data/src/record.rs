@@ -1,6 +1,6 @@
 //! Rows with their pictures not decoded yet.
 
-use crate::error::{DataError, Fault, Reason};
+use crate::error::{DataError, Reason, Rejection};
 use crate::order;
 use crate::picture::Picture;
 use serde::de::DeserializeOwned;
@@ -58,7 +58,7 @@ pub struct Record {
 }
 
 /// Parses the JSON text of a row.
-pub(crate) fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
+pub(crate) fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, Rejection> {
     let value: Value = serde_json::from_str(text).map_err(|e| (Reason::NotJson, e.to_string()))?;
     serde_json::from_value(value).map_err(|e| (Reason::Form, e.to_string()))
 }

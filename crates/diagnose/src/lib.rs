@@ -18,7 +18,8 @@
 //! let task = Task::unspecified(Domain::Chart, Language::Python);
 //! let diagnosis = vsdpo_diagnose::diagnose(&task, &Outcome::Failed { error }, None);
 //! assert!(!diagnosis.executed);
-//! assert_eq!(vsdpo_diagnose::reward(&diagnosis, &vsdpo_diagnose::AxisWeights::equal(Domain::Chart)), 0.0);
+//! let weights = vsdpo_diagnose::AxisWeights::equal(Domain::Chart);
+//! assert_eq!(vsdpo_diagnose::reward(&diagnosis, &weights), 0.0);
 //! ```
 
 mod color;

@@ -48,8 +48,8 @@ impl AxisWeights {
         Self { domain, of: axes.into_iter().map(|axis| (axis, weight)).collect() }
     }
 
-    /// AxisWeights by the names of axes; an axis that is not named has weight 0: it is evaluated, but in
-    /// neither reward nor rubric.
+    /// Weights by the names of axes; an axis that is not named has weight 0: it is evaluated, but
+    /// in neither reward nor rubric.
     ///
     /// # Errors
     /// Returns an error for an unknown axis, a negative weight, or a sum that is not 1 (within

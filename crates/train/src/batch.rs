@@ -12,7 +12,7 @@ use crate::error::TrainError;
 use crate::loss::grpo::group_advantages;
 use crate::loss::{ce, distill};
 use crate::metrics::flagged;
-use crate::recipe::{Channel, ContextKind, FeedbackKind, GateKind, TruncatedKind};
+use crate::recipe::{Channel, ContextKind, FeedbackKind, GateKind, SftTarget, TruncatedKind};
 use crate::stages::Experience;
 use crate::step::StepContext;
 use std::borrow::Cow;
@@ -42,6 +42,24 @@ pub struct Item<'a> {
     pub rl: Vec<f32>,
     /// A of the rollout; 0 for a reference.
     pub advantage: f32,
+}
+
+impl<'a> Item<'a> {
+    /// A completion for the cross-entropy, whose multipliers are not set yet.
+    fn imitated(prompt: &'a Prompt, tokens: Cow<'a, [u32]>) -> Self {
+        Self {
+            prompt,
+            teacher: None,
+            tokens,
+            rollout: None,
+            logprobs: &[],
+            weights: Vec::new(),
+            ce: Vec::new(),
+            ref_kl: Vec::new(),
+            rl: Vec::new(),
+            advantage: 0.0,
+        }
+    }
 }
 
 impl Item<'_> {
@@ -98,7 +116,10 @@ impl<'a> Batch<'a> {
         let mut batch = Batch { items: Vec::new(), advantages, counts: Counts::default() };
         batch.add_rollouts(policy, experience, context)?;
         if context.weights.ce > 0.0 {
-            batch.add_references(policy, experience)?;
+            match recipe.sft.on {
+                SftTarget::References => batch.add_references(policy, experience)?,
+                SftTarget::CleanRollouts => batch.add_clean_rollouts(experience),
+            }
         }
         Ok(batch)
     }
@@ -188,6 +209,26 @@ impl<'a> Batch<'a> {
         Ok(Some(prompt))
     }
 
+    /// The policy's own rollouts that ended and are free of defects (rejection fine-tuning).
+    fn add_clean_rollouts(&mut self, experience: &'a Experience) {
+        let first = self.items.len();
+        let clean = experience.rollouts.iter().zip(&experience.diagnoses);
+        for (y, _) in clean.filter(|(y, d)| y.finished && d.defect_free() && !y.tokens.is_empty()) {
+            self.items.push(Item::imitated(&experience.prompts[y.task], Cow::Borrowed(&y.tokens)));
+        }
+        self.weigh_imitated(first);
+    }
+
+    /// Gives every token of the items from `first` on the same share of the cross-entropy; returns
+    /// their number.
+    fn weigh_imitated(&mut self, first: usize) -> usize {
+        let total: usize = self.items[first..].iter().map(|item| item.tokens.len()).sum();
+        for item in &mut self.items[first..] {
+            item.ce = ce::mean_over(&vec![true; item.tokens.len()], total);
+        }
+        total
+    }
+
     fn add_references(&mut self, policy: &Policy, experience: &'a Experience) -> Result<(), TrainError> {
         let first = self.items.len();
         for (task, prompt) in experience.tasks.iter().zip(&experience.prompts) {
@@ -195,24 +236,9 @@ impl<'a> Batch<'a> {
                 self.counts.unreferenced += 1;
                 continue;
             };
-            self.items.push(Item {
-                prompt,
-                teacher: None,
-                tokens: Cow::Owned(tokens),
-                rollout: None,
-                logprobs: &[],
-                weights: Vec::new(),
-                ce: Vec::new(),
-                ref_kl: Vec::new(),
-                rl: Vec::new(),
-                advantage: 0.0,
-            });
+            self.items.push(Item::imitated(prompt, Cow::Owned(tokens)));
         }
-        let total: usize = self.items[first..].iter().map(|item| item.tokens.len()).sum();
-        for item in &mut self.items[first..] {
-            item.ce = ce::mean_over(&vec![true; item.tokens.len()], total);
-        }
-        match total {
+        match self.weigh_imitated(first) {
             0 => Err(TrainError::Empty {
                 key: "sft.weight",
                 problem: "no task of this step has reference code".into(),

@@ -115,8 +115,10 @@ pub struct Attempt {
     pub outcome: Outcome,
     /// What the rules say of it.
     pub diagnosis: Diagnosis,
-    /// Equation 8, of this attempt by itself.
+    /// Equation 8, of this attempt by itself; 0 if it did not end.
     pub reward: f32,
+    /// Whether the completion ended before the token limit.
+    pub finished: bool,
 }
 
 /// Scores a policy on an embedded world, or on tasks of its own corpus.
@@ -172,17 +174,19 @@ fn attempt(
         rollouts.extend(sampled.into_iter().map(|y| Rollout { task: first + y.task, ..y }));
     }
     let outcomes = stages::render(renderer, tasks, &rollouts)?;
-    let drawn = Experience { tasks: tasks.to_vec(), rollouts, outcomes, ..Experience::default() };
-    let comparisons = stages::compare(renderer, cfg.references, &drawn)?;
+    let mut drawn = Experience { tasks: tasks.to_vec(), rollouts, outcomes, ..Experience::default() };
+    drawn.comparisons = stages::compare(renderer, cfg.references, &drawn)?;
+    let diagnoses = stages::diagnose(&drawn);
     let Experience { rollouts, outcomes, .. } = drawn;
-    let diagnoses = stages::diagnose(tasks, &rollouts, &outcomes, &comparisons);
     let all = rollouts.iter().zip(outcomes).zip(diagnoses);
     Ok(all
         .map(|((y, outcome), diagnosis)| Attempt {
             task: tasks[y.task].clone(),
             code: y.source().to_owned(),
             outcome,
-            reward: reward(&diagnosis, &cfg.weights),
+            // As in training: a completion that met the token limit has no reward.
+            reward: if y.finished { reward(&diagnosis, &cfg.weights) } else { 0.0 },
+            finished: y.finished,
             diagnosis,
         })
         .collect())
@@ -213,7 +217,7 @@ fn constant_arm(renderer: &dyn Renderer, tasks: &[Task], cfg: &EvalConfig) -> Re
     let attempts = tasks.iter().zip(codes).zip(outcomes).map(|((task, code), outcome)| {
         let diagnosis = diagnose(task, &outcome, None);
         let reward = reward(&diagnosis, &cfg.weights);
-        Attempt { task: task.clone(), code, outcome, diagnosis, reward }
+        Attempt { task: task.clone(), code, outcome, diagnosis, reward, finished: true }
     });
     Ok(score("best-constant", &attempts.collect::<Vec<_>>(), cfg))
 }
@@ -233,7 +237,7 @@ fn score(arm: &str, attempts: &[Attempt], cfg: &EvalConfig) -> Arm {
         arm: arm.into(),
         tasks: attempts.len(),
         exec: estimate(&|a| a.diagnosis.executed as u8 as f64),
-        defect_free: estimate(&|a| a.diagnosis.defect_free() as u8 as f64),
+        defect_free: estimate(&|a| (a.finished && a.diagnosis.defect_free()) as u8 as f64),
         reward: estimate(&|a| f64::from(a.reward)),
         axes: axes(cfg.world.domain())
             .iter()

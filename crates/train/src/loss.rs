@@ -62,12 +62,7 @@ pub struct Weights {
     pub grpo: f64,
 }
 
-impl Weights {
-    /// Whether the policy has to sample at all.
-    pub fn sampling(&self) -> bool {
-        self.distill > 0.0 || self.grpo > 0.0
-    }
-}
+impl Weights {}
 
 /// How the components are computed. The default is the table of docs/specs/training.md, 2.3.
 #[derive(Clone, Copy, Debug, PartialEq)]

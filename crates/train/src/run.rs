@@ -22,7 +22,7 @@ pub fn run(recipe: &Recipe, env: &Environment, options: RunOptions) -> Result<Ru
         experience.tasks = context.draw(&trainer.tasks)?;
         experience.prompts = encode(policy, &experience.tasks)?;
         clock.lap("encode");
-        if context.weights.sampling() {
+        if context.samples() {
             // y ~ pi_theta(. | x)
             experience.rollouts =
                 sample(policy, &experience.tasks, &experience.prompts, &context.sampling())?;
@@ -36,17 +36,12 @@ pub fn run(recipe: &Recipe, env: &Environment, options: RunOptions) -> Result<Ru
             experience.comparisons = compare(env.renderer(), env.references(), &experience)?;
             clock.lap("compare");
             // D and v.
-            experience.diagnoses = diagnose(
-                &experience.tasks,
-                &experience.rollouts,
-                &experience.outcomes,
-                &experience.comparisons,
-            );
+            experience.diagnoses = diagnose(&experience);
             // r: equation 8.
             experience.rewards = reward(&experience, &recipe.axis_weights());
             clock.lap("diagnose");
             // resp(s) and w_s: equations 4 and 5.
-            experience.credits = credit(&experience, &recipe.credit.config());
+            experience.credits = credit(&experience, &context);
             clock.lap("credit");
         }
         if trainer.stopped() {

@@ -2,8 +2,12 @@
 
 use crate::context::student_prompt;
 use crate::error::TrainError;
+use crate::recipe::Placement;
+use crate::step::StepContext;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
 use vsdpo_artifact::{Comparison, Credit, Diagnosis, Outcome, Rollout, Source, Task, extract_code};
-use vsdpo_credit::CreditConfig;
 use vsdpo_diagnose::{AxisWeights, rewards};
 use vsdpo_policy::{Completion, Policy, Prompt, SampleConfig};
 use vsdpo_render::Renderer;
@@ -147,14 +151,10 @@ pub fn compare(
 }
 
 /// D and v of every rollout.
-pub fn diagnose(
-    tasks: &[Task],
-    rollouts: &[Rollout],
-    outcomes: &[Outcome],
-    comparisons: &[Option<Comparison>],
-) -> Vec<Diagnosis> {
-    let all = rollouts.iter().zip(outcomes).zip(comparisons);
-    all.map(|((y, outcome), with)| vsdpo_diagnose::diagnose(&tasks[y.task], outcome, with.as_ref())).collect()
+pub fn diagnose(experience: &Experience) -> Vec<Diagnosis> {
+    let all = experience.outcomes.iter().zip(&experience.comparisons).enumerate();
+    all.map(|(i, (outcome, with))| vsdpo_diagnose::diagnose(experience.task_of(i), outcome, with.as_ref()))
+        .collect()
 }
 
 /// r (equation 8) of every rollout, from the rollouts of its task.
@@ -174,17 +174,27 @@ pub fn reward(experience: &Experience, weights: &AxisWeights) -> Vec<Option<f32>
     out
 }
 
-/// resp(s) and w_s (equations 4 and 5) of every rollout's statements.
-pub fn credit(experience: &Experience, config: &CreditConfig) -> Vec<Credit> {
+/// resp(s) and w_s (equations 4 and 5) of every rollout's statements, placed as the recipe says.
+pub fn credit(experience: &Experience, context: &StepContext) -> Vec<Credit> {
+    let section = &context.recipe.credit;
     let of = |i: usize| {
         let (y, defects) = (&experience.rollouts[i], &experience.diagnoses[i].defects);
-        vsdpo_credit::credit(
-            experience.task_of(i).language,
-            y.source(),
-            &experience.outcomes[i],
-            defects,
-            config,
-        )
+        let (language, outcome) = (experience.task_of(i).language, &experience.outcomes[i]);
+        let credit = vsdpo_credit::credit(language, y.source(), outcome, defects, &section.config());
+        match section.placement {
+            Placement::Own => credit,
+            Placement::Shuffled => shuffled(credit, context.seed() ^ i as u64),
+        }
     };
     (0..experience.rollouts.len()).map(of).collect()
+}
+
+/// The same responsibilities and weights, each at a random statement.
+fn shuffled(mut credit: Credit, seed: u64) -> Credit {
+    let mut blame: Vec<(f32, f32)> = credit.statements.iter().map(|s| (s.resp, s.weight)).collect();
+    blame.shuffle(&mut StdRng::seed_from_u64(seed));
+    for (statement, (resp, weight)) in credit.statements.iter_mut().zip(blame) {
+        (statement.resp, statement.weight) = (resp, weight);
+    }
+    credit
 }

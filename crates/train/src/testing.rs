@@ -121,11 +121,11 @@ pub fn experience(policy: &Policy, recipe: &Recipe) -> Experience {
     }
     let outcomes = render(&StubRenderer, &tasks, &rollouts).unwrap();
     let comparisons = vec![None; outcomes.len()];
-    let diagnoses = diagnose(&tasks, &rollouts, &outcomes, &comparisons);
     let mut experience =
-        Experience { tasks, prompts, rollouts, outcomes, comparisons, diagnoses, ..Experience::default() };
+        Experience { tasks, prompts, rollouts, outcomes, comparisons, ..Experience::default() };
+    experience.diagnoses = diagnose(&experience);
     experience.rewards = reward(&experience, &recipe.axis_weights());
-    experience.credits = credit(&experience, &recipe.credit.config());
+    experience.credits = credit(&experience, &StepContext::new(recipe, 0));
     experience
 }
 

@@ -7,6 +7,35 @@ fn neutral(layout: &impl Layout) -> Vec<(&'static str, usize)> {
     layout.choices().into_iter().filter(|(name, _)| name.ends_with("(neutral)")).collect()
 }
 
+/// Hashes of the tasks of charts and of pages.
+const HASHES: (u64, u64) = (10_446_496_158_413_170_112, 23_191_945_169_567_241);
+
+/// The embedded policy was trained on these tasks, so they must not change.
+#[test]
+fn tasks_are_those_of_the_trained_policy() {
+    assert_eq!((task_hash::<super::chart::Content>(), task_hash::<super::web::Content>()), HASHES);
+}
+
+/// FNV-1a of prompts, references, random answers with a mistake, and repaired answers.
+fn task_hash<C: Content>() -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    let mut take = |text: &str| {
+        hash = text.bytes().fold(hash, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+    };
+    for split in Split::ALL {
+        for (seed, index) in (1..4).flat_map(|seed| (0..40).map(move |index| (seed, index))) {
+            let task = task::<C>(split, seed, index);
+            take(&format!("{} {} {:?}", task.id, task.prompt, task.reference));
+            let mut rng = stream(split, seed, index);
+            let content = C::draw_not_held_out(&mut rng);
+            let layout = C::Layout::random(&mut rng);
+            take(&content.code(&layout, Some(C::Slip::random(&mut rng))));
+            take(&content.code(&content.repair(&layout, &mut rng), None));
+        }
+    }
+    hash
+}
+
 fn no_constant_layout_is_good_for_more_than_a_fifth_of_the_contents<C: Content>() {
     for split in Split::ALL {
         let (best, share) = best_constant::<C>(split, 7, 1000);

@@ -1,7 +1,7 @@
 use super::*;
 use crate::recipe::Recipe;
 use crate::testing::{batch, experience, recipe, write_policy};
-use vsdpo_artifact::Outcome;
+use vsdpo_artifact::{AxisScore, Credit, Domain, Outcome};
 
 /// A folder with a policy in `model`.
 fn world() -> (tempfile::TempDir, Policy) {
@@ -74,6 +74,42 @@ fn rollouts_without_a_reward_have_no_policy_gradient() {
     assert!(batch.items.iter().all(|item| item.rollout.unwrap() % 3 != 1));
     let scored = (0..9).filter(|i| i % 3 != 1).map(|i| experience.rollouts[i].tokens.len()).sum::<usize>();
     assert_eq!(batch.items[0].rl[0], 1.0 / scored as f32);
+}
+
+#[test]
+fn rejection_fine_tuning_imitates_clean_rollouts_that_ended() {
+    let (folder, policy) = world();
+    let own = ["distill.weight=0", "grpo.weight=0", "sft.weight=1", "sft.on=clean_rollouts"];
+    let recipe = recipe(folder.path(), &own);
+    assert!(StepContext::new(&recipe, 0).samples());
+    let mut experience = experience(&policy, &recipe);
+    for (i, d) in experience.diagnoses.iter_mut().enumerate() {
+        // Only rollouts 0 and 1 are free of defects, and the second one met the token limit.
+        let ok = AxisScore { satisfied: Some(i < 2), score: None, observed: String::new(), remedy: None };
+        (d.executed, d.rubric.axes) = (true, vec![(vsdpo_diagnose::axes(Domain::Chart)[0], ok)]);
+    }
+    let batch = batch(&policy, &experience, &recipe);
+    assert_eq!(batch.items.len(), 1);
+    assert_eq!(*batch.items[0].tokens, *experience.rollouts[0].tokens);
+    assert!((sum(&batch.items[0].ce) - 1.0).abs() < 1e-6 && batch.items[0].rl.is_empty());
+}
+
+#[test]
+fn shuffled_weights_are_the_same_weights_at_other_statements() {
+    let (folder, policy) = world();
+    let world = experience(&policy, &recipe(folder.path(), &[]));
+    let shuffled = recipe(folder.path(), &["credit.placement=shuffled"]);
+    let credits = crate::stages::credit(&world, &StepContext::new(&shuffled, 0));
+    let sorted = |credit: &Credit| {
+        let mut weights: Vec<f32> = credit.statements.iter().map(|s| s.weight).collect();
+        weights.sort_by(f32::total_cmp);
+        weights
+    };
+    assert!(credits.iter().zip(&world.credits).all(|(a, b)| sorted(a) == sorted(b)));
+    assert_eq!(credits, crate::stages::credit(&world, &StepContext::new(&shuffled, 0)));
+    let blamed =
+        world.credits.iter().any(|c| c.statements.len() > 1 && c.statements.iter().any(|s| s.resp > 0.0));
+    assert_eq!(credits != world.credits, blamed, "some blame moved");
 }
 
 #[test]
@@ -156,7 +192,7 @@ fn a_gate_distils_flagged_tokens_only() {
         y.token_spans = (0..y.tokens.len()).map(|t| vsdpo_artifact::Span::new(t, t + 1)).collect();
         assert_eq!(y.tokens.len(), 12, "rollout {i}");
     }
-    experience.credits = crate::stages::credit(&experience, &recipe.credit.config());
+    experience.credits = crate::stages::credit(&experience, &StepContext::new(&recipe, 0));
     let failed = |i: usize| matches!(experience.outcomes[i], Outcome::Failed { .. });
     let failures = (0..9).filter(|&i| failed(i)).count();
     assert!(0 < failures && failures < 9, "{failures} of 9");

@@ -142,19 +142,40 @@ pub struct CreditSection {
     pub overlap: Overlap,
     /// Who says which statement drew an element.
     pub mapper: Mapper,
+    /// Whether the statement of an error answers for a failed execution.
+    pub blame_error: bool,
+    /// Which statements get the weights.
+    pub placement: Placement,
 }
 
 impl CreditSection {
     /// The settings of credit.
     pub fn config(&self) -> CreditConfig {
-        CreditConfig { amplify: self.amplify, overlap: self.overlap }
+        CreditConfig { amplify: self.amplify, overlap: self.overlap, blame_error: self.blame_error }
     }
 }
 
 impl Default for CreditSection {
     fn default() -> Self {
-        Self { amplify: 3.0, overlap: Overlap::Iou, mapper: Mapper::Runtime }
+        Self {
+            amplify: 3.0,
+            overlap: Overlap::Iou,
+            mapper: Mapper::Runtime,
+            blame_error: true,
+            placement: Placement::Own,
+        }
     }
+}
+
+/// Which statements of a rollout get the weights that equation 5 gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Placement {
+    /// Each its own.
+    Own,
+    /// The weights of a rollout are shuffled among its statements: the control. A gain that
+    /// survives it does not come from where the blame is.
+    Shuffled,
 }
 
 /// Who says which statement drew an element.
@@ -205,10 +226,24 @@ impl Default for GrpoSection {
 pub struct SftSection {
     /// Factor of the cross-entropy; 0 turns it off.
     pub weight: f32,
+    /// What it is computed on.
+    pub on: SftTarget,
     /// Steps at the start that are cross-entropy alone, at factor 1. After them the teacher is
     /// copied from the student again and Adam's moments begin anew; the schedule of the learning
     /// rate goes on.
     pub warm_start_steps: usize,
+}
+
+/// The completions of the cross-entropy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SftTarget {
+    /// The references of the data set (SFT).
+    #[default]
+    References,
+    /// The policy's own rollouts that are free of defects: rejection fine-tuning. A step without
+    /// one changes nothing.
+    CleanRollouts,
 }
 
 /// `[optim]`: AdamW.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::step::StepContext;
 
 const SMALL: &str = "name = \"a\"\ndomain = \"chart\"\n";
 
@@ -146,7 +147,8 @@ fn warm_start_is_cross_entropy_alone() {
     let recipe = parse("[sft]\nwarm_start_steps = 2\n", &[]).unwrap();
     assert_eq!(recipe.loss_weights(1), Weights { ce: 1.0, distill: 0.0, grpo: 0.0 });
     assert_eq!(recipe.loss_weights(2), Weights { ce: 0.0, distill: 1.0, grpo: 1.0 });
-    assert!(!recipe.loss_weights(1).sampling() && recipe.loss_weights(2).sampling());
+    let samples = |step| StepContext::new(&recipe, step).samples();
+    assert!(!samples(1) && samples(2));
 }
 
 /// The loss weights of each method, per shipped recipe; and every shipped file is read here.
@@ -165,7 +167,7 @@ fn shipped_recipes_parse_and_have_the_loss_weights_of_their_method() {
         let method = file.strip_suffix("-qwen3vl").unwrap_or(&file);
         assert_eq!(recipe.data.dataset.is_generated(), method == file, "{file}");
         let want = match method.split_once('-').unwrap().1 {
-            "sft" => (1.0, 0.0, 0.0),
+            "sft" | "rft" => (1.0, 0.0, 0.0),
             "opsd" => (0.0, 1.0, 0.0),
             "grpo" => (0.0, 0.0, 1.0),
             "visual-sdpo" | "visual-sdpo-shuffled" => (0.0, 1.0, 1.0),
@@ -182,6 +184,7 @@ fn shipped_recipes_parse_and_have_the_loss_weights_of_their_method() {
         "chart-grpo-qwen3vl",
         "chart-opsd",
         "chart-opsd-qwen3vl",
+        "chart-rft",
         "chart-sft",
         "chart-sft-qwen3vl",
         "chart-visual-sdpo",
@@ -189,6 +192,7 @@ fn shipped_recipes_parse_and_have_the_loss_weights_of_their_method() {
         "chart-visual-sdpo-shuffled",
         "web-grpo",
         "web-opsd",
+        "web-rft",
         "web-sft",
         "web-visual-sdpo",
         "web-visual-sdpo-qwen3vl",
