@@ -240,8 +240,8 @@ impl TaskStream {
         }
     }
 
-    /// Sets the last `rows` valid rows of a corpus apart: [`batch`](Self::batch) no longer draws them,
-    /// [`apart`](Self::apart) reads them. 0 changes nothing.
+    /// Sets the last `rows` valid rows of a corpus apart: [`batch`](Self::batch) no longer draws
+    /// them, [`apart`](Self::apart) reads them. 0 changes nothing.
     ///
     /// # Errors
     /// Returns an error if no row is left to draw, or if the tasks are generated.

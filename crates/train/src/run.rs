@@ -35,14 +35,13 @@ pub fn run(recipe: &Recipe, env: &Environment, options: RunOptions) -> Result<Ru
             clock.lap("render");
             experience.comparisons = compare(env.renderer(), env.references(), &experience)?;
             clock.lap("compare");
-            // D and v.
+            // D and v, then r: equation 8.
             experience.diagnoses = diagnose(
                 &experience.tasks,
                 &experience.rollouts,
                 &experience.outcomes,
                 &experience.comparisons,
             );
-            // r: equation 8.
             experience.rewards = reward(&experience, &recipe.axis_weights());
             clock.lap("diagnose");
             // resp(s) and w_s: equations 4 and 5.
