@@ -27,12 +27,11 @@ fn multipliers_hold_every_denominator() {
     let recipe = recipe(folder.path(), &["sft.weight=1"]);
     let mut experience = experience(&policy, &recipe);
     // Rewards by hand: the first group differs, the others are level.
-    let rewards = [Some(0.9), Some(0.0), Some(0.3)].repeat(3);
-    experience.rewards = rewards
-        .into_iter()
-        .enumerate()
-        .map(|(i, r)| if i > 3 && i % 3 != 1 { Some(0.3) } else { r })
-        .collect();
+    let reward = |i: usize| match i {
+        0 => 0.9,
+        _ => [0.3, 0.0, 0.3][i % 3],
+    };
+    experience.rewards = (0..9).map(|i| Some(reward(i))).collect();
     let batch = batch(&policy, &experience, &recipe);
     assert!((batch.advantages[0] - 0.5).abs() < 1e-6);
     let counts = Counts { distilled: 6, truncated: 3, ..Counts::default() };
