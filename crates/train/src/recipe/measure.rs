@@ -91,7 +91,7 @@ impl Default for StopSection {
             length_max: 2.0,
             entropy_min: 0.3,
             logp_gap: 0.03,
-            eval_exec_fall: 0.1,
+            eval_exec_fall: 0.3,
             eval_falls: 2,
         }
     }

@@ -120,7 +120,7 @@ fn evaluations_end_a_run_on_execution_falls_and_zeros() {
             None => assert_eq!(last, None, "{evals:?}"),
         }
     };
-    check(&[(0.9, 0.1), (0.95, 0.2), (0.86, 0.3), (0.85, 0.4)], Some("stop.eval_exec_fall"));
+    check(&[(0.9, 0.1), (0.95, 0.2), (0.66, 0.3), (0.65, 0.4)], Some("stop.eval_exec_fall"));
     check(&[(0.9, 0.3), (0.9, 0.2), (0.9, 0.25), (0.9, 0.2), (0.9, 0.1)], Some("stop.eval_falls"));
     check(&[(0.9, 0.3), (0.9, 0.2), (0.9, 0.2), (0.9, 0.1)], None);
     // Two falls that may be chance, and a third one that is not.
