@@ -58,8 +58,12 @@ pub struct AxisScore {
     pub satisfied: Option<bool>,
     /// Score in `[0, 1]`; `None` when it could not be evaluated, never 0 instead.
     pub score: Option<f32>,
-    /// The observed values in a few words, whether or not the axis is satisfied.
+    /// The observed values in a few words, whether or not the axis is satisfied; the reason where
+    /// it could not be evaluated.
     pub observed: String,
+    /// A choice that would satisfy the axis, where the rule knows one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
 }
 
 /// v: one score per axis, in the order of the domain's list.
@@ -97,8 +101,9 @@ pub struct Diagnosis {
     pub defects: Vec<Defect>,
     /// v: the score of each axis; empty after a failure.
     pub rubric: Rubric,
-    /// r, Eq. (8), in `[0, 1]`.
-    pub reward: f32,
+    /// Share of the task's requirements that the render meets, in `[0, 1]`; 1 without requirements,
+    /// 0 after a failure. Of several pages, the lowest.
+    pub content: f32,
 }
 
 impl Diagnosis {

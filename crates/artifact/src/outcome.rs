@@ -127,6 +127,17 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// Whether a busy machine can cause it: such a failure counts only if it happens again when the
+    /// source is rendered alone.
+    pub fn depends_on_load(self) -> bool {
+        match self {
+            FailureKind::Timeout | FailureKind::Memory | FailureKind::Crash => true,
+            FailureKind::Syntax | FailureKind::Exception | FailureKind::NoFigure | FailureKind::Limit => {
+                false
+            }
+        }
+    }
+
     /// The name in JSON and in summaries.
     pub fn name(self) -> &'static str {
         match self {

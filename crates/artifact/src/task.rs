@@ -121,6 +121,7 @@ impl Task {
 
 /// Checkable demands of an instruction.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Requirements {
     /// Texts that must be drawn, whole.
     pub texts: Vec<String>,
@@ -128,4 +129,8 @@ pub struct Requirements {
     pub series: Vec<Vec<f64>>,
     /// The colour of the plot area (the axes), or of a page at large, RGB.
     pub background: Option<[u8; 3]>,
+    /// Names that a legend must show. Charts only.
+    pub legend: Vec<String>,
+    /// Texts that must be tick labels. Charts only.
+    pub ticks: Vec<String>,
 }

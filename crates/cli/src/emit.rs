@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use vsdpo_artifact::{
     Credit, CreditedStatement, Defect, Diagnosis, Domain, Element, ExecError, Language, Outcome, Region, Span,
 };
+use vsdpo_diagnose::{AxisWeights, reward};
 
 /// The results of one linted file.
 pub struct Checked {
@@ -33,6 +34,11 @@ impl Checked {
     /// Whether `lint` exits with 1: the source failed, or a finding has a severity above 0.
     pub fn has_findings(&self) -> bool {
         !self.diagnosis.executed || self.findings() > 0
+    }
+
+    /// r of this file by itself, with equal weights of the axes.
+    pub fn reward(&self) -> f32 {
+        reward(&self.diagnosis, &AxisWeights::equal(self.domain))
     }
 
     /// Number of findings with a severity above 0; the others are notes.

@@ -71,11 +71,14 @@ pub struct CreditConfig {
     pub amplify: f32,
     /// The measure of equation 4.
     pub overlap: Overlap,
+    /// Whether the statement of an error answers for a failed execution; `false`: no statement
+    /// does.
+    pub blame_error: bool,
 }
 
 impl Default for CreditConfig {
     fn default() -> Self {
-        Self { amplify: 3.0, overlap: Overlap::Iou }
+        Self { amplify: 3.0, overlap: Overlap::Iou, blame_error: true }
     }
 }
 
@@ -86,7 +89,8 @@ impl Default for CreditConfig {
 /// # Reading of the paper
 /// A failed execution has no elements, so equation 4 gives 0 everywhere. The error's place is known
 /// as well as a defect's is, so the statement there gets resp 1: the one in which the error was
-/// raised (or where parsing stopped). Without a place no statement is singled out.
+/// raised (or where parsing stopped). Without a place no statement is singled out, nor with
+/// `blame_error = false`.
 pub fn credit(
     language: Language,
     source: &str,
@@ -98,7 +102,8 @@ pub fn credit(
     let statements = statements(language, source, rules);
     let blamed = match outcome {
         Outcome::Rendered(r) => blame_drawn(&statements, r, defects, cfg),
-        Outcome::Failed { error } => blame_failed(&statements, source, error),
+        Outcome::Failed { error } if cfg.blame_error => blame_failed(&statements, source, error),
+        Outcome::Failed { .. } => vec![(Vec::new(), 0.0); statements.len()],
     };
     let credited = statements.into_iter().zip(blamed).map(|(statement, (elements, resp))| {
         CreditedStatement { statement, elements, resp, weight: statement_weight(resp, cfg.amplify) }

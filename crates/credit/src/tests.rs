@@ -204,7 +204,7 @@ fn token_weights_follow_their_statement() {
     let source = "good()\nbad()";
     let elements = vec![element(0, vec![at(source, "bad()", 0)], [0.0, 0.0, 4.0, 4.0])];
     let defects = [defect(&[[0.0, 0.0, 8.0, 4.0]], 1.0)];
-    let cfg = CreditConfig { amplify: 5.0, overlap: Overlap::Iou };
+    let cfg = CreditConfig { amplify: 5.0, ..CreditConfig::default() };
     let credit = credit(Language::Python, source, &rendered(elements), &defects, &cfg);
     let code = Span::new(10, 10 + source.len());
     let spans =

@@ -13,7 +13,7 @@
 //! Not supported: rows with more than one picture or more than one answer.
 
 use crate::archive;
-use crate::error::{DataError, Fault, Reason, Skips};
+use crate::error::{DataError, Reason, Rejection, Skips};
 use crate::picture::{Picture, Store, plain};
 use crate::record::{Record, code_of, id_of, parsed};
 use crate::rows::RowFormat;
@@ -84,7 +84,7 @@ fn parts(folder: &Path, note: &mut dyn FnMut(&str)) -> Result<(PathBuf, Pictures
 }
 
 /// Parses the text of a row, or says why the row is skipped.
-fn record(text: &str, number: u64, context: &RowContext) -> Result<Record, Fault> {
+fn record(text: &str, number: u64, context: &RowContext) -> Result<Record, Rejection> {
     let form = |problem: String| (Reason::Form, problem);
     let raw: Raw = parsed(text)?;
     let [human, gpt] = raw.conversations.as_slice() else {
@@ -114,7 +114,7 @@ fn record(text: &str, number: u64, context: &RowContext) -> Result<Record, Fault
 }
 
 /// Finds the picture `images/NAME`. Some copies and archives of the data set omit the folder.
-fn picture(name: &str, store: &Store) -> Result<Picture, Fault> {
+fn picture(name: &str, store: &Store) -> Result<Picture, Rejection> {
     let name = plain(Path::new(name))
         .ok_or_else(|| (Reason::Form, format!("image: {name:?} is outside the folder")))?;
     let bare = name.strip_prefix("images/").unwrap_or(&name);

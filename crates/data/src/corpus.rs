@@ -94,15 +94,15 @@ impl Corpus {
         self.decoded(i, self.record(i)?)
     }
 
-    /// The tasks at these positions of the endless stream of epochs.
-    pub(crate) fn tasks(
-        &self,
-        seed: u64,
-        positions: impl Iterator<Item = u64>,
-    ) -> Result<Vec<Task>, DataError> {
-        let rows: Vec<u64> = positions.map(|position| self.rows.at(seed, position)).collect();
+    /// The tasks of these rows, in this order.
+    pub(crate) fn tasks(&self, rows: Vec<u64>) -> Result<Vec<Task>, DataError> {
         let records = self.records(&rows)?;
         rows.into_iter().zip(records).map(|(i, record)| self.decoded(i, record)).collect()
+    }
+
+    /// The row at a position of the endless stream of epochs over the first `n` rows.
+    pub(crate) fn at(&self, seed: u64, position: u64, n: u64) -> u64 {
+        self.rows.at(seed, position, n)
     }
 
     fn decoded(&self, i: u64, record: Record) -> Result<Task, DataError> {

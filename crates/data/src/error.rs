@@ -130,7 +130,7 @@ pub struct Skipped {
 }
 
 /// Why a row is skipped, before its number is known.
-pub(crate) type Fault = (Reason, String);
+pub(crate) type Rejection = (Reason, String);
 
 /// Counts the skipped rows and passes each to a listener, so that memory use does not grow with
 /// them.
@@ -140,7 +140,7 @@ pub(crate) struct Skips<'a> {
 }
 
 impl Skips<'_> {
-    pub fn add(&mut self, row: u64, (reason, message): Fault) {
+    pub fn add(&mut self, row: u64, (reason, message): Rejection) {
         *self.counts.entry(reason).or_default() += 1;
         (self.listener)(&Skipped { row, reason, message });
     }

@@ -16,7 +16,7 @@
 //! Not supported: more than one user turn, tool calls, pictures inside the JSON.
 
 use crate::DataConfig;
-use crate::error::{DataError, Fault, Reason, Skips};
+use crate::error::{DataError, Reason, Rejection, Skips};
 use crate::picture::{Picture, Store};
 use crate::record::{Record, code_of, id_of, parsed};
 use crate::rows::RowFormat;
@@ -118,7 +118,7 @@ fn file_of(path: &Path, split: &str) -> Result<PathBuf, DataError> {
 }
 
 /// Parses a line, or says why the row is skipped.
-fn record(text: &str, number: u64, context: &RowContext) -> Result<Record, Fault> {
+fn record(text: &str, number: u64, context: &RowContext) -> Result<Record, Rejection> {
     let form = |problem: String| (Reason::Form, problem);
     let mut raw: Raw = parsed(text)?;
     let turns = turns(&mut raw).map_err(form)?;
@@ -145,7 +145,7 @@ fn record(text: &str, number: u64, context: &RowContext) -> Result<Record, Fault
     Ok(Record {
         id: id_of(&raw.id, number),
         prompt: words.join("\n\n").trim().to_owned(),
-        pictures: raw.images.iter().map(find).collect::<Result<Vec<Picture>, Fault>>()?,
+        pictures: raw.images.iter().map(find).collect::<Result<Vec<Picture>, Rejection>>()?,
         reference,
         requirements: raw.requirements,
     })

@@ -179,8 +179,16 @@ pub struct TaskStream {
 
 #[derive(Clone, Debug)]
 enum Origin {
-    Generated { world: World, split: Split, limit: u64 },
-    Corpus(Arc<Corpus>),
+    Generated {
+        world: World,
+        split: Split,
+        limit: u64,
+    },
+    /// The last `apart` rows are never drawn.
+    Corpus {
+        corpus: Arc<Corpus>,
+        apart: u64,
+    },
 }
 
 impl TaskStream {
@@ -203,7 +211,9 @@ impl TaskStream {
             | DataSet::WebSight
             | DataSet::WebCode2M
             | DataSet::Design2Code
-            | DataSet::Jsonl => Origin::Corpus(Arc::new(Corpus::open(config, &mut |_| {})?)),
+            | DataSet::Jsonl => {
+                Origin::Corpus { corpus: Arc::new(Corpus::open(config, &mut |_| {})?), apart: 0 }
+            }
         };
         Ok(Self { origin })
     }
@@ -223,7 +233,49 @@ impl TaskStream {
                 let index = |position: u64| if *limit > 0 { position % limit } else { position };
                 Ok(positions.map(|position| world.task(*split, seed, index(position))).collect())
             }
-            Origin::Corpus(corpus) => corpus.tasks(seed, positions),
+            Origin::Corpus { corpus, apart } => {
+                let drawn = corpus.len() - apart;
+                corpus.tasks(positions.map(|position| corpus.at(seed, position, drawn)).collect())
+            }
+        }
+    }
+
+    /// Sets the last `rows` valid rows of a corpus apart: [`batch`](Self::batch) no longer draws
+    /// them, [`apart`](Self::apart) reads them. 0 changes nothing.
+    ///
+    /// # Errors
+    /// Returns an error if no row is left to draw, or if the tasks are generated.
+    pub fn set_apart(mut self, rows: u64) -> Result<Self, DataError> {
+        let error = |problem, help| DataError::Key { key: "limit", problem, help };
+        match &mut self.origin {
+            _ if rows == 0 => {}
+            Origin::Generated { .. } => {
+                let problem = format!("{rows} rows cannot be set apart from generated tasks");
+                return Err(error(
+                    problem,
+                    "write eval.rows = 0: \"mini\" has a split of its own for evaluation",
+                ));
+            }
+            Origin::Corpus { corpus, .. } if corpus.len() <= rows => {
+                let problem = format!("{rows} rows cannot be set apart from {}", corpus.len());
+                return Err(error(problem, "write a smaller eval.rows, or use more rows"));
+            }
+            Origin::Corpus { apart, .. } => *apart = rows,
+        }
+        Ok(self)
+    }
+
+    /// The first `n` tasks of the rows that were set apart, in file order.
+    ///
+    /// # Errors
+    /// Returns an error if a row or picture can no longer be read, or if a picture cannot be
+    /// decoded.
+    pub fn apart(&self, n: usize) -> Result<Vec<Task>, DataError> {
+        match &self.origin {
+            Origin::Generated { .. } => Ok(Vec::new()),
+            Origin::Corpus { corpus, apart } => {
+                corpus.tasks((corpus.len() - apart..corpus.len()).take(n).collect())
+            }
         }
     }
 
@@ -232,7 +284,13 @@ impl TaskStream {
     pub fn held_out(&self) -> serde_json::Value {
         match &self.origin {
             Origin::Generated { world, .. } => world.held_out(),
-            Origin::Corpus(corpus) => corpus.facts(),
+            Origin::Corpus { corpus, apart } => {
+                let mut facts = corpus.facts();
+                if *apart > 0 {
+                    facts["set_apart"] = (*apart).into();
+                }
+                facts
+            }
         }
     }
 }

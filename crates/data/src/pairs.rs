@@ -1,7 +1,7 @@
 //! A folder of examples, each a source and its picture under one name, such as `STEM.py` and
 //! `STEM.png`. Only the names are kept in memory; benchmarks have a few thousand at most.
 
-use crate::error::{DataError, Fault, Reason, Skips};
+use crate::error::{DataError, Reason, Rejection, Skips};
 use crate::picture::{Picture, Store};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -74,7 +74,7 @@ impl Pairs {
 }
 
 /// The source of an example, or why the example is skipped.
-fn source(folder: &Path, kind: &PairKind, stem: &str) -> Result<String, Fault> {
+fn source(folder: &Path, kind: &PairKind, stem: &str) -> Result<String, Rejection> {
     if !folder.join(format!("{stem}.png")).is_file() {
         return Err((Reason::MissingImage, format!("{stem}.png does not exist: {}", kind.help)));
     }

@@ -156,7 +156,9 @@ fn hash(name: &str) -> u64 {
     hasher.finish()
 }
 
-/// Decodes a PNG or JPEG to RGBA. The format is detected from the bytes, not from the name.
+/// Decodes a PNG or JPEG. The format is detected from the bytes, not from the name. Transparency is
+/// dropped, not composited: transformers' loader converts to RGB, which keeps the colours that lie
+/// under transparent pixels.
 ///
 /// # Errors
 /// Returns the decoder's message, in one line.
@@ -170,7 +172,8 @@ pub fn decode(bytes: &[u8]) -> Result<Image, String> {
     limits.max_image_height = Some(MAX_SIDE);
     limits.max_alloc = Some(MAX_DECODED);
     reader.limits(limits);
-    let decoded = reader.decode().map_err(|e| e.to_string().replace('\n', " "))?.to_rgba8();
+    let decoded = reader.decode().map_err(|e| e.to_string().replace('\n', " "))?.to_rgb8();
     let (width, height) = decoded.dimensions();
-    Ok(Image { width, height, rgba: Arc::from(decoded.into_raw()) })
+    let rgba: Vec<u8> = decoded.pixels().flat_map(|p| [p[0], p[1], p[2], 255]).collect();
+    Ok(Image { width, height, rgba: rgba.into() })
 }

@@ -1,6 +1,6 @@
 //! Rows with their pictures not decoded yet.
 
-use crate::error::{DataError, Fault, Reason};
+use crate::error::{DataError, Reason, Rejection};
 use crate::order;
 use crate::picture::Picture;
 use serde::de::DeserializeOwned;
@@ -36,9 +36,9 @@ pub(crate) trait Rows: Debug + Send + Sync {
     /// The encoded bytes of a picture.
     fn bytes(&self, picture: &Picture) -> Result<Vec<u8>, DataError>;
 
-    /// The row at a position of the endless stream of epochs.
-    fn at(&self, seed: u64, position: u64) -> u64 {
-        order::row_at(seed, position, self.len())
+    /// The row at a position of the endless stream of epochs over the first `n` rows.
+    fn at(&self, seed: u64, position: u64, n: u64) -> u64 {
+        order::row_at(seed, position, n)
     }
 }
 
@@ -58,7 +58,7 @@ pub struct Record {
 }
 
 /// Parses the JSON text of a row.
-pub(crate) fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
+pub(crate) fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, Rejection> {
     let value: Value = serde_json::from_str(text).map_err(|e| (Reason::NotJson, e.to_string()))?;
     serde_json::from_value(value).map_err(|e| (Reason::Form, e.to_string()))
 }

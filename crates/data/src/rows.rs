@@ -1,7 +1,7 @@
 //! Rows of a large file by byte offset: 16 bytes per row are kept in memory, and the row itself is
 //! read when it is drawn.
 
-use crate::error::{DataError, Fault, Reason, Skips};
+use crate::error::{DataError, Reason, Rejection, Skips};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::FileExt;
@@ -43,7 +43,7 @@ impl RowFile {
         format: RowFormat,
         limit: u64,
         skips: &mut Skips,
-        check: &mut dyn FnMut(&str) -> Result<(), Fault>,
+        check: &mut dyn FnMut(&str) -> Result<(), Rejection>,
     ) -> Result<Self, DataError> {
         let open = || File::open(path).map_err(DataError::io(path, "give an existing file"));
         let mut splitter = Splitter::new(format);
@@ -124,7 +124,7 @@ struct Piece<'a> {
 
 impl Piece<'_> {
     /// The row as text; `None` for a blank line.
-    fn text(&self) -> Result<Option<&str>, Fault> {
+    fn text(&self) -> Result<Option<&str>, Rejection> {
         if self.too_large {
             return Err((Reason::TooLarge, format!("more than {MAX_ROW} bytes")));
         }

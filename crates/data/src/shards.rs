@@ -206,8 +206,8 @@ impl Rows for Shards {
         self.store.bytes(picture)
     }
 
-    fn at(&self, seed: u64, position: u64) -> u64 {
-        order::blocked_row_at(seed, position, self.len)
+    fn at(&self, seed: u64, position: u64, n: u64) -> u64 {
+        order::blocked_row_at(seed, position, n)
     }
 
     fn record(&self, i: u64) -> Result<Record, DataError> {

@@ -1,6 +1,6 @@
 //! A corpus with all its rows in one file.
 
-use crate::error::{DataError, Fault, Skips};
+use crate::error::{DataError, Rejection, Skips};
 use crate::picture::{Picture, Store};
 use crate::record::{Record, Rows};
 use crate::rows::{RowFile, RowFormat};
@@ -8,7 +8,7 @@ use std::path::Path;
 use vsdpo_artifact::Domain;
 
 /// Turns the text and the number of a row into a record, or says why the row is skipped.
-pub(crate) type Parse = fn(&str, u64, &RowContext) -> Result<Record, Fault>;
+pub(crate) type Parse = fn(&str, u64, &RowContext) -> Result<Record, Rejection>;
 
 /// What parsing needs to know besides the row.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(crate) struct RowParser {
 }
 
 impl RowParser {
-    fn record(&self, text: &str, number: u64) -> Result<Record, Fault> {
+    fn record(&self, text: &str, number: u64) -> Result<Record, Rejection> {
         (self.parse)(text, number, &self.context)
     }
 }

@@ -97,6 +97,29 @@ fn the_limit_selects_the_first_rows_of_the_file() {
 }
 
 #[test]
+fn rows_that_are_set_apart_are_the_last_ones_and_never_drawn() {
+    let folder = chart2code(&rows(12), 12);
+    let config = config(DataSet::Chart2Code, folder.path());
+    let all = TaskStream::open(&config).unwrap();
+    let source = all.clone().set_apart(3).unwrap();
+    let apart: Vec<String> = source.apart(9).unwrap().into_iter().map(|task| task.id).collect();
+    let corpus = Corpus::open(&config, &mut |_| {}).unwrap();
+    let last: Vec<String> = (9..12).map(|i| corpus.record(i).unwrap().id).collect();
+    assert_eq!(apart, last);
+    assert_eq!(source.apart(2).unwrap().len(), 2);
+    // Two epochs of the other nine, each row twice.
+    let mut drawn = ids(&source, 1, 0, 18);
+    drawn.sort();
+    assert!(drawn.chunks(2).all(|pair| pair[0] == pair[1]) && !drawn.iter().any(|id| last.contains(id)));
+    assert_eq!(ids(&all.clone().set_apart(0).unwrap(), 1, 0, 12), ids(&all, 1, 0, 12));
+    assert_eq!(source.held_out()["set_apart"], 3);
+    let none = all.set_apart(12).unwrap_err().to_string();
+    assert!(none.contains("12 rows cannot be set apart from 12"), "{none}");
+    let mini = TaskStream::open(&DataConfig::default()).unwrap().set_apart(1).unwrap_err().to_string();
+    assert!(mini.contains("eval.rows = 0"), "{mini}");
+}
+
+#[test]
 fn malformed_rows_are_skipped_with_a_reason() {
     let text = |human: &str, gpt: &str| {
         json!({"image": "images/0.png", "conversations": [

@@ -3,7 +3,7 @@
 use vsdpo_artifact::{Domain, Language, Source, Task};
 use vsdpo_data::mini::chart::{Content, Layout};
 use vsdpo_data::mini::{Content as _, Layout as _, Split, stream};
-use vsdpo_diagnose::{diagnose, rubric_json};
+use vsdpo_diagnose::{AxisWeights, RubricDetail, diagnose, rubric_json};
 use vsdpo_render::{RenderConfig, open};
 
 /// Every second layout is repaired, because few random layouts are good. At least 97 % must agree;
@@ -34,7 +34,8 @@ fn geometry_agrees_with_renderer_and_rules() {
         assert_eq!(!alike, content.held_back_ok(layout), "{}", code(drawn));
         if diagnosis.defect_free() != content.good(layout) {
             differ += 1;
-            let rubric = rubric_json(&diagnosis.rubric);
+            let weights = AxisWeights::equal(Domain::Chart);
+            let rubric = rubric_json(&diagnosis.rubric, RubricDetail::Full, &weights);
             println!("good by geometry: {}\n{rubric}\n{}", content.good(layout), code(drawn));
         }
     }

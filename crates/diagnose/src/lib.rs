@@ -2,7 +2,7 @@
 //! one number (reward).
 //!
 //! ```text
-//! Outcome --rules--> D (defects)  --rubric--> v (a score per axis)  --reward--> r
+//! Outcome --rules--> D (defects), v (a score per axis)  --reward, per task--> r
 //! ```
 //!
 //! Rules read the element table and the pixels. They run no code, they do not infer from pixels
@@ -18,12 +18,14 @@
 //! let task = Task::unspecified(Domain::Chart, Language::Python);
 //! let diagnosis = vsdpo_diagnose::diagnose(&task, &Outcome::Failed { error }, None);
 //! assert!(!diagnosis.executed);
-//! assert_eq!(diagnosis.reward, 0.0);
+//! let weights = vsdpo_diagnose::AxisWeights::equal(Domain::Chart);
+//! assert_eq!(vsdpo_diagnose::reward(&diagnosis, &weights), 0.0);
 //! ```
 
 mod color;
 mod compared;
 mod contrast;
+mod demands;
 mod geometry;
 mod reward;
 mod rubric;
@@ -31,29 +33,29 @@ mod rules;
 mod scene;
 
 pub use compared::SATISFIED;
-pub use reward::reward;
-pub use rubric::rubric_json;
+pub use reward::{AxisWeights, WeightError, reward, rewards};
+pub use rubric::{RubricDetail, rubric_json};
 pub use rules::{Rule, all_rules, axes, reference_axes, reference_rules, rules};
 
 use rules::RuleResult;
 use scene::Scene;
 use vsdpo_artifact::{Axis, AxisScore, Comparison, Defect, Diagnosis, Outcome, Rendered, Rubric, Task};
 
-/// Returns the defects D, the rubric v and the reward r of one outcome.
+/// D and v of one outcome. (r of the rollouts of a task: [`rewards`].)
 ///
 /// Without requirements in the task the content axis is not evaluated. `reference` is the render
 /// compared with the task's reference; it adds axes and defects. After a failed execution there are
-/// no defects, the rubric is empty and the reward is 0.
+/// no defects and the rubric is empty.
 pub fn diagnose(task: &Task, outcome: &Outcome, reference: Option<&Comparison>) -> Diagnosis {
     let Some(rendered) = outcome.rendered() else {
-        return Diagnosis { executed: false, defects: vec![], rubric: Rubric::default(), reward: 0.0 };
+        return Diagnosis { executed: false, defects: vec![], rubric: Rubric::default(), content: 0.0 };
     };
-    let mut defects = Vec::new();
-    let mut pages = Vec::new();
+    let (mut defects, mut pages, mut content) = (Vec::new(), Vec::new(), 1.0f32);
     for page in 0..rendered.pages.len() {
-        let (axes, found) = diagnose_page(task, rendered, page);
-        pages.push(axes);
-        defects.extend(found);
+        let found = diagnose_page(task, rendered, page);
+        pages.push(found.axes);
+        defects.extend(found.defects);
+        content = content.min(found.content);
     }
     let mut rubric = rubric::over_pages(pages);
     if let Some(comparison) = reference {
@@ -64,17 +66,29 @@ pub fn diagnose(task: &Task, outcome: &Outcome, reference: Option<&Comparison>) 
         rubric.axes.extend(compared.axes);
         defects.extend(compared.defects);
     }
-    let reward = reward(true, &rubric);
-    Diagnosis { executed: true, defects, rubric, reward }
+    Diagnosis { executed: true, defects, rubric, content }
 }
 
-/// The axes and the defects of one page.
-fn diagnose_page(task: &Task, rendered: &Rendered, page: usize) -> (Vec<(Axis, AxisScore)>, Vec<Defect>) {
+/// One page of a diagnosis.
+struct PageDiagnosis {
+    axes: Vec<(Axis, AxisScore)>,
+    defects: Vec<Defect>,
+    /// Share of the requirements that it meets.
+    content: f32,
+}
+
+fn diagnose_page(task: &Task, rendered: &Rendered, page: usize) -> PageDiagnosis {
     let scene = Scene::new(rendered, page, task.requirements.as_ref());
+    let tables = rules::tables(task.domain);
     let results: Vec<(&Rule, RuleResult)> =
-        rules(task.domain).iter().map(|rule| (rule, rule.apply(&scene))).collect();
-    let axes = rubric::page_axes(task.domain, &results);
-    (axes, results.into_iter().flat_map(|(_, result)| result.defects).collect())
+        tables.rules.iter().map(|rule| (rule, rule.apply(&scene))).collect();
+    let mut axes = rubric::page_axes(task.domain, &results);
+    let demands = (tables.demands)(&scene);
+    if let Some(demands) = &demands {
+        demands.fail(tables.needs, &mut axes);
+    }
+    let defects = results.into_iter().flat_map(|(_, result)| result.defects).collect();
+    PageDiagnosis { axes, defects, content: demands.map_or(1.0, |demands| demands.share()) }
 }
 
 #[cfg(test)]

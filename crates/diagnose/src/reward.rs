@@ -1,39 +1,180 @@
 //! r: one number for one rollout (section 2.4 of the paper).
 
-use vsdpo_artifact::Rubric;
+use crate::rules::tables;
+use std::collections::BTreeMap;
+use vsdpo_artifact::{Axis, Diagnosis, Domain};
 
-/// Eq. (8): `r = r_exec * r_vis`, in `[0, 1]`. `r_exec` is 1 if the code ran and drew something,
-/// else 0; `r_vis` is the mean score of the rubric's axes.
+/// The weight of each axis of a domain in the reward: not negative, and together 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AxisWeights {
+    domain: Domain,
+    of: Vec<(Axis, f32)>,
+}
+
+/// AxisWeights that cannot be used.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum WeightError {
+    /// There is no such axis.
+    #[error("`{name}` is not an axis of {domain}s; the axes are {known}")]
+    Unknown {
+        /// The name that was given.
+        name: String,
+        /// The domain.
+        domain: &'static str,
+        /// Its axes.
+        known: String,
+    },
+    /// A weight is negative or not a number.
+    #[error("`{name}` has the weight {weight}; write 0 or more")]
+    Negative {
+        /// The axis.
+        name: String,
+        /// Its weight.
+        weight: f32,
+    },
+    /// They do not sum to 1.
+    #[error("the weights sum to {sum}; write weights that sum to 1")]
+    Sum {
+        /// Their sum.
+        sum: f32,
+    },
+}
+
+impl AxisWeights {
+    /// The same weight for every axis of a domain, those that compare with a reference included.
+    pub fn equal(domain: Domain) -> Self {
+        let axes: Vec<Axis> = all_axes(domain).collect();
+        let weight = 1.0 / axes.len().max(1) as f32;
+        Self { domain, of: axes.into_iter().map(|axis| (axis, weight)).collect() }
+    }
+
+    /// Weights by the names of axes; an axis that is not named has weight 0: it is evaluated, but
+    /// in neither reward nor rubric.
+    ///
+    /// # Errors
+    /// Returns an error for an unknown axis, a negative weight, or a sum that is not 1 (within
+    /// 0.001).
+    pub fn named(domain: Domain, weights: &BTreeMap<String, f32>) -> Result<Self, WeightError> {
+        for (name, &weight) in weights {
+            if !all_axes(domain).any(|axis| axis.name == name) {
+                let known = all_axes(domain).map(|axis| axis.name).collect::<Vec<_>>().join(", ");
+                return Err(WeightError::Unknown { name: name.clone(), domain: domain.name(), known });
+            }
+            if !weight.is_finite() || weight < 0.0 {
+                return Err(WeightError::Negative { name: name.clone(), weight });
+            }
+        }
+        let sum: f32 = weights.values().sum();
+        if (sum - 1.0).abs() > 1e-3 {
+            return Err(WeightError::Sum { sum });
+        }
+        let weight = |axis: &Axis| weights.get(axis.name).copied().unwrap_or(0.0);
+        Ok(Self { domain, of: all_axes(domain).map(|axis| (axis, weight(&axis))).collect() })
+    }
+
+    /// The weight of an axis; 0 for an axis of another domain.
+    pub fn of(&self, axis: Axis) -> f32 {
+        self.of.iter().find(|(other, _)| *other == axis).map_or(0.0, |(_, weight)| *weight)
+    }
+}
+
+fn all_axes(domain: Domain) -> impl Iterator<Item = Axis> {
+    let tables = tables(domain);
+    tables.axes.iter().chain(tables.reference_axes).copied()
+}
+
+/// Eq. (8): `r = r_exec * r_vis`, in `[0, 1]`, for the rollouts of one task. `r_exec` is 1 if the
+/// code ran and drew something, else 0. `r_vis` is the weighted share of satisfied axes, times the
+/// share of the task's requirements that the render meets.
 ///
 /// # Reading of the paper
-/// An axis that could not be evaluated counts neither for nor against: the mean is over the
-/// evaluated axes. If none was evaluated, `r_vis` is 0.
-pub fn reward(executed: bool, rubric: &Rubric) -> f32 {
-    let scores: Vec<f32> = rubric.axes.iter().filter_map(|(_, axis)| axis.score).collect();
-    if !executed || scores.is_empty() {
-        return 0.0;
+/// The paper has binary axes with non-negative weights that sum to one; it does not say what
+/// happens to an axis that cannot be evaluated. Here all rollouts of a task have the same
+/// denominator: the weights of the axes that were evaluated for at least one of them. A rollout for
+/// which such an axis was not evaluated gets the mean of the others on it, which neither raises nor
+/// lowers it within its group. The factor for the requirements is ours: without it a chart that
+/// leaves out what is hard to place is worth as much as one with a single defect. If no axis was
+/// evaluated, `r_vis` is 0.
+pub fn rewards(group: &[&Diagnosis], weights: &AxisWeights) -> Vec<f32> {
+    let satisfied =
+        |d: &Diagnosis, axis: Axis| d.rubric.get(axis)?.satisfied.map(|ok| f32::from(u8::from(ok)));
+    let mut total = 0.0;
+    let mut sums = vec![0.0; group.len()];
+    for &(axis, weight) in weights.of.iter().filter(|(_, weight)| *weight > 0.0) {
+        let scores: Vec<Option<f32>> = group.iter().map(|d| satisfied(d, axis)).collect();
+        let evaluated: Vec<f32> = scores.iter().copied().flatten().collect();
+        if evaluated.is_empty() {
+            continue;
+        }
+        let mean = evaluated.iter().sum::<f32>() / evaluated.len() as f32;
+        total += weight;
+        sums.iter_mut().zip(&scores).for_each(|(sum, score)| *sum += weight * score.unwrap_or(mean));
     }
-    scores.iter().sum::<f32>() / scores.len() as f32
+    let r_vis = |sum: f32, d: &Diagnosis| if total > 0.0 { d.content * sum / total } else { 0.0 };
+    let r_exec = |d: &Diagnosis| f32::from(u8::from(d.executed));
+    group.iter().zip(sums).map(|(d, sum)| r_exec(d) * r_vis(sum, d)).collect()
+}
+
+/// The reward of a rollout by itself: [`rewards`] of a group of one.
+pub fn reward(diagnosis: &Diagnosis, weights: &AxisWeights) -> f32 {
+    rewards(&[diagnosis], weights)[0]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::axes;
-    use vsdpo_artifact::{AxisScore, Domain};
+    use vsdpo_artifact::{AxisScore, Rubric};
 
-    fn check(executed: bool, scores: &[Option<f32>], want: f32) {
-        let of = |score| AxisScore { satisfied: None, score, observed: String::new() };
-        let axes = axes(Domain::Chart).iter().zip(scores).map(|(&a, &s)| (a, of(s))).collect();
-        assert!((reward(executed, &Rubric { axes }) - want).abs() < 1e-6);
+    fn of(executed: bool, axes_ok: &[Option<bool>], content: f32) -> Diagnosis {
+        let score = |satisfied| AxisScore { satisfied, score: None, observed: String::new(), remedy: None };
+        let axes = axes(Domain::Chart).iter().zip(axes_ok).map(|(&a, &ok)| (a, score(ok))).collect();
+        Diagnosis { executed, defects: vec![], rubric: Rubric { axes }, content }
+    }
+
+    fn close(got: &[f32], want: &[f32]) {
+        let equal = got.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-6);
+        assert!(equal && got.len() == want.len(), "{got:?}, want {want:?}");
     }
 
     #[test]
-    fn the_mean_is_over_evaluated_axes() {
-        check(true, &[Some(1.0), Some(0.5)], 0.75);
-        check(true, &[None, Some(0.5), None, Some(0.25)], 0.375);
-        check(true, &[None, None], 0.0);
-        check(true, &[], 0.0);
-        check(false, &[Some(1.0)], 0.0);
+    fn axes_count_once_and_by_their_weight() {
+        let equal = AxisWeights::equal(Domain::Chart);
+        close(&[reward(&of(true, &[Some(true), Some(false)], 1.0), &equal)], &[0.5]);
+        close(&[reward(&of(true, &[Some(true), Some(false)], 0.5), &equal)], &[0.25]);
+        close(&[reward(&of(true, &[None, None], 1.0), &equal)], &[0.0]);
+        close(&[reward(&of(false, &[Some(true)], 1.0), &equal)], &[0.0]);
+        let named = [("content".to_string(), 0.75), ("overlap".to_string(), 0.25)].into();
+        let weights = AxisWeights::named(Domain::Chart, &named).unwrap();
+        close(&[reward(&of(true, &[Some(true), Some(false), Some(false)], 1.0), &weights)], &[0.75]);
+        assert_eq!(weights.of(axes(Domain::Chart)[2]), 0.0);
+    }
+
+    #[test]
+    fn an_axis_that_is_not_evaluated_neither_raises_nor_lowers_a_rollout() {
+        let equal = AxisWeights::equal(Domain::Chart);
+        let full = of(true, &[Some(true), Some(true)], 1.0);
+        let poor = of(true, &[Some(true), Some(false)], 1.0);
+        let blind = of(true, &[Some(true), None], 1.0);
+        // The second axis: 1, 0, and their mean.
+        close(&rewards(&[&full, &poor, &blind], &equal), &[1.0, 0.5, 0.75]);
+        // Alone it is left out.
+        close(&rewards(&[&blind], &equal), &[1.0]);
+    }
+
+    #[test]
+    fn weights_that_cannot_be_used_say_why() {
+        let named = |list: &[(&str, f32)]| {
+            let weights = list.iter().map(|(name, w)| (name.to_string(), *w)).collect();
+            AxisWeights::named(Domain::Web, &weights).map_err(|e| e.to_string())
+        };
+        assert!(named(&[("overlap", 0.5), ("text", 0.5)]).is_ok());
+        let unknown = named(&[("legend", 1.0)]).unwrap_err();
+        assert!(
+            unknown.contains("`legend` is not an axis of webs")
+                || unknown.contains("`legend` is not an axis")
+        );
+        assert!(named(&[("overlap", -0.5), ("text", 1.5)]).unwrap_err().contains("write 0 or more"));
+        assert!(named(&[("overlap", 0.5)]).unwrap_err().contains("sum to 0.5"));
     }
 }

@@ -5,7 +5,10 @@
 //! give a finer score (content: the share of requirements met). Both are our choice; the paper does
 //! not say how an axis is scored.
 
+use crate::reward::AxisWeights;
 use crate::rules::{Rule, RuleResult, axes};
+use serde::{Deserialize, Serialize};
+use std::str::FromStr;
 use vsdpo_artifact::{Axis, AxisScore, Domain, Rubric};
 
 /// The axes of one page in the order of [`axes`], each by its rule.
@@ -55,12 +58,46 @@ fn rank(score: &AxisScore) -> (u8, f32) {
     (class, score.score.unwrap_or(0.0))
 }
 
-/// The rubric as the teacher reads it: compact JSON, `{"content":{"ok":true,"observed":"all"},...}`
-/// in the order of the axes. Axes that were not evaluated are left out.
-pub fn rubric_json(rubric: &Rubric) -> String {
+/// How much of a rubric the teacher is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RubricDetail {
+    /// Which axes are satisfied, as in the paper: `{"overlap":true,"legend":false}`.
+    #[default]
+    Binary,
+    /// Also the observed values: `{"legend":{"ok":false,"observed":"..."}}`.
+    Observed,
+    /// Also a choice that would satisfy the axis, where a rule knows one. This names the answer: a
+    /// teacher that reads it need not look at the picture.
+    Full,
+}
+
+impl FromStr for RubricDetail {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "binary" => Ok(RubricDetail::Binary),
+            "observed" => Ok(RubricDetail::Observed),
+            "full" => Ok(RubricDetail::Full),
+            _ => Err("use binary, observed or full"),
+        }
+    }
+}
+
+/// The rubric as the teacher reads it: compact JSON in the order of the axes. Axes that were not
+/// evaluated, and axes without weight, are left out.
+pub fn rubric_json(rubric: &Rubric, detail: RubricDetail, weights: &AxisWeights) -> String {
     let axis = |(axis, score): &(Axis, AxisScore)| {
-        let ok = score.satisfied?;
-        let value = serde_json::json!({ "ok": ok, "observed": score.observed });
+        let ok = score.satisfied.filter(|_| weights.of(*axis) > 0.0)?;
+        let remedy = score.remedy.as_ref().map(|remedy| format!(", {remedy}")).unwrap_or_default();
+        let value = match detail {
+            RubricDetail::Binary => serde_json::json!(ok),
+            RubricDetail::Observed => serde_json::json!({ "ok": ok, "observed": score.observed }),
+            RubricDetail::Full => {
+                serde_json::json!({ "ok": ok, "observed": format!("{}{remedy}", score.observed) })
+            }
+        };
         Some((axis.name.to_string(), value))
     };
     serde_json::Value::Object(rubric.axes.iter().filter_map(axis).collect()).to_string()

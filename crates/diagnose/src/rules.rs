@@ -7,7 +7,8 @@
 pub(crate) mod chart;
 pub(crate) mod web;
 
-use crate::scene::{Scene, and_others};
+use crate::demands::{Demand, Demands};
+use crate::scene::Scene;
 use vsdpo_artifact::{Axis, AxisScore, Defect, Domain, Element};
 
 /// One rule.
@@ -31,7 +32,8 @@ pub struct Rule {
 impl Rule {
     /// Applies the rule.
     pub(crate) fn apply(&self, scene: &Scene) -> RuleResult {
-        if scene.elements.is_empty() {
+        // Where something is required, an empty page lacks it; see `demands`.
+        if scene.elements.is_empty() && scene.requirements.is_none() {
             return RuleResult::not_evaluated("no elements");
         }
         let mut result = (self.check)(scene);
@@ -53,11 +55,22 @@ pub(crate) struct Tables {
     pub axes: &'static [Axis],
     /// The further axes of a render that is compared with a reference, in the order of rubrics.
     pub reference_axes: &'static [Axis],
+    /// The requirements that each axis is about: without them it fails.
+    pub needs: &'static [(Axis, &'static [Demand])],
+    /// The task's requirements on a page; `None` if there are none.
+    pub demands: fn(&Scene) -> Option<Demands>,
 }
 
 /// The one place that maps a domain to its rules.
-fn tables(domain: Domain) -> &'static Tables {
-    const NONE: Tables = Tables { rules: &[], reference_rules: &[], axes: &[], reference_axes: &[] };
+pub(crate) fn tables(domain: Domain) -> &'static Tables {
+    const NONE: Tables = Tables {
+        rules: &[],
+        reference_rules: &[],
+        axes: &[],
+        reference_axes: &[],
+        needs: &[],
+        demands: |_| None,
+    };
     match domain {
         Domain::Chart => &chart::TABLES,
         Domain::Web => &web::TABLES,
@@ -96,6 +109,8 @@ pub(crate) struct RuleResult {
     pub(crate) defects: Vec<Defect>,
     /// Short, because a small model reads it as a part of its prompt.
     pub(crate) observed: String,
+    /// A choice that would satisfy the axis.
+    pub(crate) remedy: Option<String>,
     /// `None` when the rule could not evaluate the scene.
     pub(crate) score: Option<f32>,
 }
@@ -104,17 +119,22 @@ impl RuleResult {
     /// A result scored by the number of findings of severity 1.
     pub(crate) fn counted(defects: Vec<Defect>, observed: String) -> Self {
         let n = defects.iter().filter(|d| d.severity > 0.0).count();
-        RuleResult { defects, observed, score: Some(1.0 / (1 + n) as f32) }
+        RuleResult { defects, observed, remedy: None, score: Some(1.0 / (1 + n) as f32) }
     }
 
     /// The scene has nothing that this rule could evaluate.
     pub(crate) fn not_evaluated(why: &str) -> Self {
-        RuleResult { defects: vec![], observed: why.into(), score: None }
+        RuleResult { defects: vec![], observed: why.into(), remedy: None, score: None }
     }
 
     pub(crate) fn axis_score(&self) -> AxisScore {
         let satisfied = self.score.map(|_| self.defects.iter().all(|d| d.severity <= 0.0));
-        AxisScore { satisfied, score: self.score, observed: self.observed.clone() }
+        AxisScore {
+            satisfied,
+            score: self.score,
+            observed: self.observed.clone(),
+            remedy: self.remedy.clone(),
+        }
     }
 }
 
@@ -130,16 +150,6 @@ pub(crate) fn defect(elements: &[&Element], message: String) -> Defect {
         properties: &[],
         message,
     }
-}
-
-/// The result for `all` requirements of a task. `missing` holds a short form and a sentence for
-/// each one that is not met. Missing content has no region.
-fn requirements_met(all: usize, missing: Vec<(String, String)>) -> RuleResult {
-    let observed =
-        missing.first().map_or("all".into(), |(short, _)| and_others(short.clone(), missing.len()));
-    let score = (all - missing.len().min(all)) as f32 / all.max(1) as f32;
-    let defects = missing.into_iter().map(|(_, sentence)| defect(&[], sentence)).collect();
-    RuleResult { defects, observed, score: Some(score) }
 }
 
 /// A text with its line breaks as spaces.

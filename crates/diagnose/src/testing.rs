@@ -124,6 +124,12 @@ pub(crate) fn with_scene<T>(
     run(&Scene::new(&rendered, 0, requirements))
 }
 
+/// The observed values, and the remedy if there is one.
+pub(crate) fn with_remedy(result: &RuleResult) -> String {
+    let remedy = result.remedy.as_ref().map(|remedy| format!(", {remedy}")).unwrap_or_default();
+    format!("{}{remedy}", result.observed)
+}
+
 /// Checks the result of a rule that scores by count on a white picture of 200 x 100 pixels: the
 /// observed value, the elements of each defect, and the score that follows from their number.
 pub(crate) fn counts(
@@ -133,7 +139,7 @@ pub(crate) fn counts(
     involved: &[&[u32]],
 ) {
     let result = with_scene(elements, None, check);
-    assert_eq!(result.observed, observed);
+    assert_eq!(with_remedy(&result), observed);
     let got: Vec<&[u32]> = result.defects.iter().map(|d| d.elements.as_slice()).collect();
     assert_eq!(got, involved);
     assert_eq!(result.score, Some(1.0 / (1.0 + involved.len() as f32)));

@@ -42,7 +42,13 @@ fn task(domain: Domain, requirements: Option<Requirements>) -> Task {
 }
 
 fn requirements() -> Requirements {
-    Requirements { texts: vec!["Visitors".into()], series: vec![vec![1.0, 9.0]], background: None }
+    Requirements { texts: vec!["Visitors".into()], series: vec![vec![1.0, 9.0]], ..Requirements::default() }
+}
+
+/// The whole rubric, and the reward with equal weights.
+fn rubric_and_reward(domain: Domain, diagnosis: &Diagnosis) -> (String, f32) {
+    let weights = AxisWeights::equal(domain);
+    (rubric_json(&diagnosis.rubric, RubricDetail::Full, &weights), reward(diagnosis, &weights))
 }
 
 #[test]
@@ -52,18 +58,19 @@ fn every_axis_has_an_observation_and_a_score() {
     let axes: Vec<Axis> = diagnosis.rubric.axes.iter().map(|(axis, _)| *axis).collect();
     assert_eq!(axes, super::axes(Domain::Chart));
     assert_eq!(
-        rubric_json(&diagnosis.rubric),
+        rubric_and_reward(Domain::Chart, &diagnosis).0,
         concat!(
             r#"{"content":{"ok":false,"observed":"no 'Visitors'"},"#,
-            r#""overlap":{"ok":true,"observed":"none"},"#,
+            r#""overlap":{"ok":false,"observed":"no 'Visitors'; none"},"#,
             r#""legend":{"ok":false,"observed":"legend loc='upper right', covers 1 line, free: 'upper left', 'lower right'"},"#,
-            r#""clipping":{"ok":false,"observed":"'Visitors of the lo..' left right"},"#,
+            r#""clipping":{"ok":false,"observed":"no 'Visitors'; 'Visitors of the lo..' left right"},"#,
             r#""ticks":{"ok":false,"observed":"x 2 rotation=0 gap -5"},"#,
-            r##""contrast":{"ok":true,"observed":"'label' #000000 on #ffffff 21.0"}}"##,
+            r##""contrast":{"ok":false,"observed":"no 'Visitors'; 'label' #000000 on #ffffff 21.0"}}"##,
         )
     );
-    // 0.5 of the requirements, 1, 1/2, 1/2, 1/2, 1.
-    assert!((diagnosis.reward - 4.0 / 6.0).abs() < 1e-6);
+    // The text that is missing fails every axis about texts.
+    assert_eq!(rubric_and_reward(Domain::Chart, &diagnosis).1, 0.0);
+    assert_eq!(diagnosis.content, 0.5);
     let rules: Vec<_> = diagnosis.defects.iter().map(|d| (d.rule, d.elements.as_slice())).collect();
     let want: [(&str, &[u32]); 4] = [
         ("chart/missing-content", &[]),
@@ -79,20 +86,32 @@ fn without_requirements_the_content_is_left_out() {
     let diagnosis = diagnose(&task(Domain::Chart, None), &poor_chart(), None);
     let content = diagnosis.rubric.get(axes(Domain::Chart)[0]).expect("listed");
     assert_eq!((content.satisfied, content.score), (None, None));
-    assert!(!rubric_json(&diagnosis.rubric).contains("content"));
-    assert!((diagnosis.reward - 3.5 / 5.0).abs() < 1e-6);
+    let (json, reward) = rubric_and_reward(Domain::Chart, &diagnosis);
+    assert!(!json.contains("content"));
+    // Overlap and contrast hold; legend, clipping and ticks do not.
+    assert!((reward - 2.0 / 5.0).abs() < 1e-6);
+    let binary = rubric_json(&diagnosis.rubric, RubricDetail::Binary, &AxisWeights::equal(Domain::Chart));
+    let want = r#"{"overlap":true,"legend":false,"clipping":false,"ticks":false,"contrast":true}"#;
+    assert_eq!(binary, want);
 }
 
 #[test]
-fn an_outcome_without_elements_is_not_evaluated() {
+fn an_outcome_without_elements_lacks_what_is_required() {
     let image = Image { width: 0, height: 0, rgba: [].into() };
     let blank = Outcome::Rendered(Rendered::of_page(image, vec![]));
     let diagnosis = diagnose(&task(Domain::Chart, Some(requirements())), &blank, None);
     assert!(diagnosis.executed && !diagnosis.defect_free());
-    assert!(diagnosis.rubric.axes.iter().all(|(_, v)| v.satisfied.is_none() && v.score.is_none()));
-    assert_eq!((rubric_json(&diagnosis.rubric).as_str(), diagnosis.reward), ("{}", 0.0));
-    let web = diagnose(&task(Domain::Web, Some(requirements())), &blank, None);
-    assert!(web.rubric.axes.iter().all(|(_, v)| v.satisfied.is_none() && v.score.is_none()));
+    assert_eq!((diagnosis.content, rubric_and_reward(Domain::Chart, &diagnosis).1), (0.0, 0.0));
+    for domain in [Domain::Chart, Domain::Web] {
+        let lacking = diagnose(&task(domain, Some(requirements())), &blank, None);
+        let fails = |axis: &str| {
+            lacking.rubric.axes.iter().any(|(a, v)| a.name == axis && v.satisfied == Some(false))
+        };
+        assert!(["content", "overlap", "clipping", "contrast"].into_iter().all(fails), "{domain:?}");
+        let free = diagnose(&task(domain, None), &blank, None);
+        assert!(free.rubric.axes.iter().all(|(_, v)| v.satisfied.is_none() && v.score.is_none()));
+        assert_eq!(rubric_and_reward(domain, &free), ("{}".to_string(), 0.0));
+    }
     let slide = diagnose(&task(Domain::Slide, None), &blank, None);
     assert!(slide.rubric.axes.is_empty() && slide.defects.is_empty());
 }
@@ -119,8 +138,8 @@ fn an_axis_holds_when_it_holds_on_every_page() {
     for i in 0..6 {
         assert_eq!(score(&both, i), score(&alone, i), "the worse page counts on axis {i}");
     }
-    assert_eq!(both.rubric.axes[3].1.observed, "page 2: 'Visitors of the lo..' left right");
-    assert_eq!(both.reward, alone.reward);
+    assert_eq!(both.rubric.axes[3].1.observed, "page 1: no 'Visitors'");
+    assert_eq!(rubric_and_reward(Domain::Chart, &both).1, rubric_and_reward(Domain::Chart, &alone).1);
     let found: Vec<_> = both.defects.iter().map(|d| (d.rule, d.page, d.elements.as_slice())).collect();
     let want: [(&str, u32, &[u32]); 6] = [
         ("chart/missing-content", 0, &[]),
@@ -139,7 +158,7 @@ fn a_failure_has_no_defects_and_no_reward() {
         ExecError { kind: FailureKind::Syntax, message: "m".into(), traceback: String::new(), span: None };
     let diagnosis = diagnose(&task(Domain::Chart, Some(requirements())), &Outcome::Failed { error }, None);
     assert!(!diagnosis.executed && diagnosis.defects.is_empty() && diagnosis.rubric.axes.is_empty());
-    assert_eq!(diagnosis.reward, 0.0);
+    assert_eq!(rubric_and_reward(Domain::Chart, &diagnosis).1, 0.0);
 }
 
 #[test]
@@ -243,7 +262,7 @@ proptest! {
             let first = diagnose(&task(domain, Some(requirements.clone())), &rendered(), None);
             let second = diagnose(&task(domain, Some(requirements.clone())), &rendered(), None);
             assert_eq!(format!("{first:?}"), format!("{second:?}"));
-            assert!((0.0..=1.0).contains(&first.reward));
+            assert!((0.0..=1.0).contains(&rubric_and_reward(domain, &first).1));
             assert!(first.defects.iter().all(|d| d.elements.len() == d.regions.len() && !d.message.is_empty()));
             assert!(first.rubric.axes.iter().all(|(_, v)| v.satisfied.is_some() == v.score.is_some()));
         }

@@ -8,7 +8,6 @@
 use crate::FrontError;
 use serde::Deserialize;
 use std::path::Path;
-use std::sync::Arc;
 use vsdpo_artifact::Image;
 
 /// The author of a message.
@@ -90,7 +89,8 @@ pub fn read_messages(file: &Path) -> Result<Vec<Message>, FrontError> {
     messages.into_iter().map(|m| m.load(folder)).collect()
 }
 
-/// Reads an image file as RGBA.
+/// Reads an image file. Transparency is dropped, not composited: transformers' loader converts to
+/// RGB, which keeps the colours that lie under transparent pixels.
 ///
 /// # Errors
 /// A file that cannot be read or is not PNG or JPEG.
@@ -98,9 +98,10 @@ pub fn read_image(file: &Path) -> Result<Image, FrontError> {
     let bytes = std::fs::read(file).map_err(|e| FrontError::read(file, e))?;
     let decoded = image::load_from_memory(&bytes)
         .map_err(|e| FrontError::Image { path: file.into(), message: e.to_string() })?
-        .to_rgba8();
+        .to_rgb8();
     let (width, height) = decoded.dimensions();
-    Ok(Image { width, height, rgba: Arc::from(decoded.into_raw()) })
+    let rgba: Vec<u8> = decoded.pixels().flat_map(|p| [p[0], p[1], p[2], 255]).collect();
+    Ok(Image { width, height, rgba: rgba.into() })
 }
 
 #[derive(Deserialize)]

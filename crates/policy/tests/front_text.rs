@@ -139,7 +139,7 @@ fn conversations_are_read_in_the_format_of_trl() {
     let image = image::RgbaImage::from_pixel(2, 1, image::Rgba([1, 2, 3, 4]));
     image.save(folder.path().join("a.png")).unwrap();
     let user = r#"{"role": "user", "content": [{"type": "image", "image": "a.png"}, {"type": "text", "text": "t"}]}"#;
-    let want = Image { width: 2, height: 1, rgba: Arc::from([1, 2, 3, 4, 1, 2, 3, 4]) };
+    let want = Image { width: 2, height: 1, rgba: Arc::from([1, 2, 3, 255, 1, 2, 3, 255]) };
     let want = Message::new(Role::User, vec![Content::Image(want), Content::Text("t".into())]);
     assert_eq!(read(&format!("[{user}]")).unwrap(), std::slice::from_ref(&want));
     let system = r#"{"role": "system", "content": "s"}"#;

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
-use vsdpo_artifact::{Element, FailureKind, Outcome};
+use vsdpo_artifact::{Element, Outcome};
 
 /// Pixels and records kept at most, in bytes.
 const MAX_BYTES: usize = 512 << 20;
@@ -69,10 +69,8 @@ impl Cache {
     }
 }
 
-/// Time, memory and sudden death depend on what else the machine does.
 fn repeatable(outcome: &Outcome) -> bool {
-    use FailureKind::{Crash, Memory, Timeout};
-    !matches!(outcome, Outcome::Failed { error } if matches!(error.kind, Timeout | Memory | Crash))
+    !outcome.error().is_some_and(|error| error.kind.depends_on_load())
 }
 
 fn size(outcome: &Outcome) -> usize {
@@ -92,6 +90,7 @@ fn size(outcome: &Outcome) -> usize {
 mod tests {
     use super::*;
     use vsdpo_artifact::ExecError;
+    use vsdpo_artifact::FailureKind;
 
     fn failure(kind: FailureKind) -> Outcome {
         Outcome::Failed {

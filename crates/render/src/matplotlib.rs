@@ -18,7 +18,7 @@ use imports::needs_full;
 pub use recorder::{ChartRecorder, Recordable};
 use std::collections::HashMap;
 use std::sync::Mutex;
-use vsdpo_artifact::{ExecError, FailureKind, Outcome, Source};
+use vsdpo_artifact::{ExecError, Outcome, Source};
 
 /// Renders matplotlib scripts in forked, sandboxed processes. Thread safe; share it by reference.
 pub struct ChartRenderer {
@@ -99,8 +99,7 @@ impl Renderer for ChartRenderer {
 
     fn screenshot(&self, source: &Source) -> Result<Result<Screenshot, ExecError>, RenderError> {
         let mut outcome = self.render(source)?;
-        let passing = |kind| matches!(kind, FailureKind::Timeout | FailureKind::Memory | FailureKind::Crash);
-        let retried = outcome.error().is_some_and(|error| passing(error.kind));
+        let retried = outcome.error().is_some_and(|error| error.kind.depends_on_load());
         if retried {
             outcome = self.render(source)?;
         }

@@ -7,7 +7,7 @@ use vsdpo_artifact::{
     Axis, Comparison, Defect, Diagnosis, Domain, Element, ElementKind, HtmlFacts, Image, Language, Outcome,
     Region, Rendered, Task, TextBlock as Block, WebComparison,
 };
-use vsdpo_diagnose::{diagnose, reference_axes};
+use vsdpo_diagnose::{AxisWeights, diagnose, reference_axes, reward};
 use vsdpo_score::design2code::pair::compare;
 
 /// The blocks of the candidate and of the reference, and the size of the candidate's picture.
@@ -113,8 +113,9 @@ fn the_axes_are_the_five_scores_with_what_lowers_them() {
         ("clip", Some(false), "0.50"),
     ];
     assert_eq!(axes, want);
-    let scores: Vec<f32> = diagnosis.rubric.axes.iter().filter_map(|(_, axis)| axis.score).collect();
-    assert!((diagnosis.reward - scores.iter().sum::<f32>() / scores.len() as f32).abs() < 1e-6);
+    let ok: Vec<bool> = diagnosis.rubric.axes.iter().filter_map(|(_, axis)| axis.satisfied).collect();
+    let share = ok.iter().filter(|ok| **ok).count() as f32 / ok.len() as f32;
+    assert!((reward(&diagnosis, &AxisWeights::equal(Domain::Web)) - share).abs() < 1e-6);
 }
 
 #[test]

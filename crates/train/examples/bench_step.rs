@@ -56,6 +56,7 @@ fn step(
         hidden_t: None,
         head: &head,
         head_t: None,
+        mix: None,
         dim,
         targets: &completions.concat(),
         streams: Streams { ce: &ce, ..Streams::default() },

@@ -5,13 +5,14 @@
 //! other two), so that the loss is a plain sum over tokens, and cutting the batch into
 //! micro-batches cannot change it. The factors of equation 7 come later, in `update.rs`.
 //!
-//! Not done: more than one update per batch, counts over several machines.
+//! Not done: counts over several machines.
 
 use crate::context::{Channels, Feedback, teacher_prompt};
 use crate::error::TrainError;
 use crate::loss::grpo::group_advantages;
 use crate::loss::{ce, distill};
-use crate::recipe::{Channel, ContextKind, FeedbackKind, TruncatedKind};
+use crate::metrics::flagged;
+use crate::recipe::{Channel, ContextKind, FeedbackKind, GateKind, SftTarget, TruncatedKind};
 use crate::stages::Experience;
 use crate::step::StepContext;
 use std::borrow::Cow;
@@ -43,6 +44,24 @@ pub struct Item<'a> {
     pub advantage: f32,
 }
 
+impl<'a> Item<'a> {
+    /// A completion for the cross-entropy, whose multipliers are not set yet.
+    fn imitated(prompt: &'a Prompt, tokens: Cow<'a, [u32]>) -> Self {
+        Self {
+            prompt,
+            teacher: None,
+            tokens,
+            rollout: None,
+            logprobs: &[],
+            weights: Vec::new(),
+            ce: Vec::new(),
+            ref_kl: Vec::new(),
+            rl: Vec::new(),
+            advantage: 0.0,
+        }
+    }
+}
+
 impl Item<'_> {
     /// Tokens of the longer of the two sequences, student's or teacher's.
     pub fn cost(&self) -> usize {
@@ -60,6 +79,8 @@ pub struct Counts {
     pub truncated: usize,
     /// Rollouts whose teacher prompt does not fit: not distilled.
     pub overlong: usize,
+    /// Rollouts without a flagged token where only those are distilled.
+    pub unflagged: usize,
     /// Rollouts or tasks without the reference that their stream needs.
     pub unreferenced: usize,
 }
@@ -69,8 +90,6 @@ pub struct Counts {
 pub struct Batch<'a> {
     /// Completions on which some stream acts.
     pub items: Vec<Item<'a>>,
-    /// Rewards as the policy gradient sees them, one per rollout.
-    pub rewards: Vec<f32>,
     /// A, one per rollout.
     pub advantages: Vec<f32>,
     /// What was left out.
@@ -80,8 +99,9 @@ pub struct Batch<'a> {
 impl<'a> Batch<'a> {
     /// Weighs every token of the step.
     ///
-    /// A truncated rollout has reward 0, and is distilled if the recipe keeps it. A rollout whose
-    /// teacher prompt is too long is not distilled; what is left out is counted.
+    /// A truncated rollout is distilled if the recipe keeps it. A rollout whose teacher prompt is
+    /// too long is not distilled, and one without a reward has no policy gradient; what is left out
+    /// is counted.
     ///
     /// # Errors
     /// A prompt that the policy's front end refuses, or no completion at all to train on.
@@ -90,16 +110,16 @@ impl<'a> Batch<'a> {
         experience: &'a Experience,
         context: &StepContext,
     ) -> Result<Self, TrainError> {
-        let reward =
-            |i: usize| if experience.rollouts[i].finished { experience.diagnoses[i].reward } else { 0.0 };
-        let rewards: Vec<f32> = (0..experience.rollouts.len()).map(reward).collect();
-        let scored: Vec<Option<f32>> = rewards.iter().copied().map(Some).collect();
         let recipe = context.recipe;
-        let advantages = group_advantages(&scored, recipe.rollout.group_size, recipe.grpo.advantage);
-        let mut batch = Batch { items: Vec::new(), rewards, advantages, counts: Counts::default() };
+        let (size, baseline) = (recipe.rollout.group_size, recipe.grpo.advantage);
+        let advantages = group_advantages(&experience.rewards, size, baseline);
+        let mut batch = Batch { items: Vec::new(), advantages, counts: Counts::default() };
         batch.add_rollouts(policy, experience, context)?;
         if context.weights.ce > 0.0 {
-            batch.add_references(policy, experience)?;
+            match recipe.sft.on {
+                SftTarget::References => batch.add_references(policy, experience)?,
+                SftTarget::CleanRollouts => batch.add_clean_rollouts(experience),
+            }
         }
         Ok(batch)
     }
@@ -111,13 +131,16 @@ impl<'a> Batch<'a> {
         context: &StepContext,
     ) -> Result<(), TrainError> {
         let weights_of = context.weights;
-        let tokens: usize = experience.rollouts.iter().map(|y| y.tokens.len()).sum();
+        let gate = context.recipe.distill.gate;
+        let scored = |i: usize| experience.rewards[i].is_some();
+        let rollouts = experience.rollouts.iter().enumerate();
+        let tokens: usize = rollouts.filter(|(i, _)| scored(*i)).map(|(_, y)| y.tokens.len()).sum();
         for (i, y) in experience.rollouts.iter().enumerate().filter(|(_, y)| !y.tokens.is_empty()) {
             let teacher = match weights_of.distill > 0.0 {
                 true => self.teacher_of(policy, experience, context, i)?,
                 false => None,
             };
-            let weights = teacher.as_ref().map_or_else(Vec::new, |_| token_weights(experience, i));
+            let weights = teacher.as_ref().map_or_else(Vec::new, |_| token_weights(experience, i, gate));
             self.items.push(Item {
                 prompt: &experience.prompts[y.task],
                 tokens: Cow::Borrowed(&y.tokens),
@@ -126,7 +149,7 @@ impl<'a> Batch<'a> {
                 ce: Vec::new(),
                 // Filled in below, when N_d is known.
                 ref_kl: Vec::new(),
-                rl: ce::mean_over(&vec![weights_of.grpo > 0.0; y.tokens.len()], tokens),
+                rl: ce::mean_over(&vec![weights_of.grpo > 0.0 && scored(i); y.tokens.len()], tokens),
                 advantage: self.advantages[i],
                 teacher,
                 weights,
@@ -136,8 +159,9 @@ impl<'a> Batch<'a> {
         for item in &mut self.items {
             item.ref_kl = distill::weighted_kl(&item.weights, self.counts.distilled);
         }
-        let graded = weights_of.grpo > 0.0;
-        self.items.retain(|item| item.teacher.is_some() || (graded && item.advantage != 0.0));
+        let (graded, penalised) = (weights_of.grpo > 0.0, context.recipe.grpo.kl_ref > 0.0);
+        let acts = |item: &Item| penalised || item.advantage != 0.0;
+        self.items.retain(|item| item.teacher.is_some() || (graded && acts(item)));
         Ok(())
     }
 
@@ -154,13 +178,18 @@ impl<'a> Batch<'a> {
             self.counts.truncated += 1;
             return Ok(None);
         }
+        if token_weights(experience, i, recipe.distill.gate).iter().all(|&w| w == 0.0) {
+            self.counts.unflagged += 1;
+            return Ok(None);
+        }
         let shown = match recipe.distill.feedback {
             FeedbackKind::Own => i,
             FeedbackKind::Shuffled => {
                 of_another_task(i, experience.rollouts.len(), recipe.rollout.group_size)
             }
         };
-        let rubric = vsdpo_diagnose::rubric_json(&experience.diagnoses[shown].rubric);
+        let (detail, weights) = (recipe.distill.rubric, recipe.axis_weights());
+        let rubric = vsdpo_diagnose::rubric_json(&experience.diagnoses[shown].rubric, detail, &weights);
         let feedback = match recipe.distill.context {
             ContextKind::Feedback => Feedback::on(&experience.outcomes[shown], &rubric),
             ContextKind::Reference => match &experience.task_of(shown).reference {
@@ -180,6 +209,26 @@ impl<'a> Batch<'a> {
         Ok(Some(prompt))
     }
 
+    /// The policy's own rollouts that ended and are free of defects (rejection fine-tuning).
+    fn add_clean_rollouts(&mut self, experience: &'a Experience) {
+        let first = self.items.len();
+        let clean = experience.rollouts.iter().zip(&experience.diagnoses);
+        for (y, _) in clean.filter(|(y, d)| y.finished && d.defect_free() && !y.tokens.is_empty()) {
+            self.items.push(Item::imitated(&experience.prompts[y.task], Cow::Borrowed(&y.tokens)));
+        }
+        self.weigh_imitated(first);
+    }
+
+    /// Gives every token of the items from `first` on the same share of the cross-entropy; returns
+    /// their number.
+    fn weigh_imitated(&mut self, first: usize) -> usize {
+        let total: usize = self.items[first..].iter().map(|item| item.tokens.len()).sum();
+        for item in &mut self.items[first..] {
+            item.ce = ce::mean_over(&vec![true; item.tokens.len()], total);
+        }
+        total
+    }
+
     fn add_references(&mut self, policy: &Policy, experience: &'a Experience) -> Result<(), TrainError> {
         let first = self.items.len();
         for (task, prompt) in experience.tasks.iter().zip(&experience.prompts) {
@@ -187,24 +236,9 @@ impl<'a> Batch<'a> {
                 self.counts.unreferenced += 1;
                 continue;
             };
-            self.items.push(Item {
-                prompt,
-                teacher: None,
-                tokens: Cow::Owned(tokens),
-                rollout: None,
-                logprobs: &[],
-                weights: Vec::new(),
-                ce: Vec::new(),
-                ref_kl: Vec::new(),
-                rl: Vec::new(),
-                advantage: 0.0,
-            });
+            self.items.push(Item::imitated(prompt, Cow::Owned(tokens)));
         }
-        let total: usize = self.items[first..].iter().map(|item| item.tokens.len()).sum();
-        for item in &mut self.items[first..] {
-            item.ce = ce::mean_over(&vec![true; item.tokens.len()], total);
-        }
-        match total {
+        match self.weigh_imitated(first) {
             0 => Err(TrainError::Empty {
                 key: "sft.weight",
                 problem: "no task of this step has reference code".into(),
@@ -224,10 +258,17 @@ fn reference_tokens(policy: &Policy, task: &Task) -> Result<Option<Vec<u32>>, Tr
     Ok(Some(tokens))
 }
 
-/// w_t of a rollout's tokens.
-fn token_weights(experience: &Experience, i: usize) -> Vec<f32> {
+/// w_t of a rollout's tokens, at least 1; 0 for the tokens that the gate leaves out.
+fn token_weights(experience: &Experience, i: usize, gate: GateKind) -> Vec<f32> {
     let y: &Rollout = &experience.rollouts[i];
-    vsdpo_credit::token_weights(&experience.credits[i], y.source(), y.code, &y.token_spans)
+    let weights = vsdpo_credit::token_weights(&experience.credits[i], y.source(), y.code, &y.token_spans);
+    match gate {
+        GateKind::All => weights,
+        GateKind::Flagged => {
+            let flags = flagged(experience, i);
+            weights.into_iter().zip(flags).map(|(w, flag)| if flag { w } else { 0.0 }).collect()
+        }
+    }
 }
 
 /// The rollout at the same place of the next group, or the next of the same group where there is

@@ -30,6 +30,18 @@ pub struct State {
     pub progress: Progress,
 }
 
+impl State {
+    /// The end of a warm start: the teacher is copied from the student again, and Adam forgets the
+    /// gradients of the cross-entropy.
+    ///
+    /// # Errors
+    /// The copy cannot be made.
+    pub fn end_warm_start(&mut self) -> Result<(), TrainError> {
+        self.optimizer.reset();
+        self.teacher.copy_again(&self.policy)
+    }
+}
+
 /// Writes `checkpoints/step-N`, checks it, and removes all but the newest few. One of the same step
 /// that is there already stays: a run is the same bit for bit, so it would be replaced by its
 /// equal.
@@ -49,7 +61,7 @@ pub fn save(state: &State, recipe: &Recipe) -> Result<PathBuf, TrainError> {
     let resume = beside.join("resume");
     std::fs::create_dir_all(&resume).map_err(TrainError::io(&resume))?;
     candle_core::safetensors::save(&state.optimizer.state()?, resume.join(MOMENTS))?;
-    state.teacher.save(&resume.join("ema"))?;
+    state.teacher.save(&resume, recipe.warmed_up(state.progress.step))?;
     let progress = serde_json::to_string_pretty(&state.progress).unwrap_or_default();
     write(&resume.join("progress.json"), &progress)?;
     write(&resume.join("recipe.toml"), &recipe.to_toml())?;
@@ -96,11 +108,11 @@ pub fn restore(state: &mut State, recipe: &Recipe) -> Result<bool, TrainError> {
     copy_weights(&Policy::load(&place)?, &state.policy)?;
     let moments = candle_core::safetensors::load(resume.join(MOMENTS), &Device::Cpu)?;
     state.optimizer.restore(&moments)?;
-    state.teacher.restore(&resume.join("ema"))?;
     let path = resume.join("progress.json");
     let text = std::fs::read_to_string(&path).map_err(TrainError::io(&path))?;
     state.progress = serde_json::from_str(&text)
         .map_err(|e| TrainError::folder(&path, e.to_string(), "remove this checkpoint and resume again"))?;
+    state.teacher.restore(&resume, recipe.warmed_up(state.progress.step))?;
     Ok(true)
 }
 

@@ -15,12 +15,12 @@ mod table;
 
 use crate::context::{Channels, Feedback, student_prompt, teacher_prompt};
 use crate::error::TrainError;
-use crate::stages::{self, Sampling};
+use crate::stages::{self, Experience, References, Sampling};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vsdpo_artifact::{Axis, Diagnosis, Outcome, Rollout, Source, Task};
 use vsdpo_data::mini::{Split, World};
-use vsdpo_diagnose::{axes, diagnose, rubric_json};
+use vsdpo_diagnose::{AxisWeights, RubricDetail, axes, diagnose, reference_axes, reward, rubric_json};
 use vsdpo_policy::{Message, Policy, SampleConfig};
 use vsdpo_render::Renderer;
 
@@ -34,12 +34,16 @@ const SHOWN: usize = 8;
 
 /// What to evaluate on.
 #[derive(Clone, Debug)]
-pub struct EvalConfig {
+pub struct EvalConfig<'a> {
     /// The world to draw tasks from; the renderer must be one of its domain.
     pub world: World,
+    /// Tasks of the run's own corpus, in the place of the world's.
+    pub own: Option<&'a [Task]>,
+    /// What compares renders with the references of these tasks.
+    pub references: Option<References<'a>>,
     /// Contents to draw tasks from.
     pub split: Split,
-    /// Number of tasks; one sample each.
+    /// Number of tasks of the world; one sample each.
     pub tasks: usize,
     /// Sampling of the policy.
     pub sampling: SampleConfig,
@@ -49,6 +53,10 @@ pub struct EvalConfig {
     pub constant: bool,
     /// Also score the policy when it is shown feedback on its own attempts, true and shuffled.
     pub feedback: bool,
+    /// How much of the rubric that feedback shows.
+    pub rubric: RubricDetail,
+    /// Weights of the axes in the reward.
+    pub weights: AxisWeights,
 }
 
 /// The scores of one arm.
@@ -74,7 +82,7 @@ pub struct Arm {
 /// All arms of one evaluation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EvalReport {
-    /// `mini-chart` or `mini-web`.
+    /// `mini-chart`, `mini-web` or `own`.
     pub benchmark: String,
     /// Contents that tasks were drawn from.
     pub split: Split,
@@ -107,9 +115,13 @@ pub struct Attempt {
     pub outcome: Outcome,
     /// What the rules say of it.
     pub diagnosis: Diagnosis,
+    /// Equation 8, of this attempt by itself; 0 if it did not end.
+    pub reward: f32,
+    /// Whether the completion ended before the token limit.
+    pub finished: bool,
 }
 
-/// Scores a policy on an embedded world.
+/// Scores a policy on an embedded world, or on tasks of its own corpus.
 ///
 /// # Errors
 /// The policy or the renderer does not work; attempts that fail are scores, not errors.
@@ -118,7 +130,8 @@ pub fn evaluate(
     renderer: &dyn Renderer,
     cfg: &EvalConfig,
 ) -> Result<EvalReport, TrainError> {
-    let tasks: Vec<Task> = (0..cfg.tasks as u64).map(|i| cfg.world.task(cfg.split, cfg.seed, i)).collect();
+    let of_world = || (0..cfg.tasks as u64).map(|i| cfg.world.task(cfg.split, cfg.seed, i)).collect();
+    let tasks: Vec<Task> = cfg.own.map_or_else(of_world, <[Task]>::to_vec);
     let prompts: Vec<Vec<Message>> = tasks.iter().map(student_prompt).collect();
     let attempts = attempt(policy, renderer, &tasks, &prompts, cfg)?;
     let mut arms = vec![score("student", &attempts, cfg)];
@@ -127,14 +140,14 @@ pub fn evaluate(
     }
     if cfg.feedback {
         for (name, shift) in [("given-feedback", 0), ("shuffled-feedback", 1)] {
-            let prompts = feedback_prompts(&tasks, &attempts, shift);
+            let prompts = feedback_prompts(&tasks, &attempts, shift, cfg);
             arms.push(score(name, &attempt(policy, renderer, &tasks, &prompts, cfg)?, cfg));
         }
     }
     let temperature = cfg.sampling.temperature;
     let shown = attempts.into_iter().take(SHOWN).collect();
     Ok(EvalReport {
-        benchmark: cfg.world.benchmark().into(),
+        benchmark: if cfg.own.is_some() { "own" } else { cfg.world.benchmark() }.into(),
         split: cfg.split,
         seed: cfg.seed,
         temperature,
@@ -161,24 +174,35 @@ fn attempt(
         rollouts.extend(sampled.into_iter().map(|y| Rollout { task: first + y.task, ..y }));
     }
     let outcomes = stages::render(renderer, tasks, &rollouts)?;
-    let diagnoses = stages::diagnose(tasks, &rollouts, &outcomes, &vec![None; rollouts.len()]);
+    let mut drawn = Experience { tasks: tasks.to_vec(), rollouts, outcomes, ..Experience::default() };
+    drawn.comparisons = stages::compare(renderer, cfg.references, &drawn)?;
+    let diagnoses = stages::diagnose(&drawn);
+    let Experience { rollouts, outcomes, .. } = drawn;
     let all = rollouts.iter().zip(outcomes).zip(diagnoses);
     Ok(all
         .map(|((y, outcome), diagnosis)| Attempt {
             task: tasks[y.task].clone(),
             code: y.source().to_owned(),
             outcome,
+            // As in training: a completion that met the token limit has no reward.
+            reward: if y.finished { reward(&diagnosis, &cfg.weights) } else { 0.0 },
+            finished: y.finished,
             diagnosis,
         })
         .collect())
 }
 
 /// The prompts of a teacher that sees the feedback on attempt `i + shift` with task `i`.
-fn feedback_prompts(tasks: &[Task], attempts: &[Attempt], shift: usize) -> Vec<Vec<Message>> {
+fn feedback_prompts(
+    tasks: &[Task],
+    attempts: &[Attempt],
+    shift: usize,
+    cfg: &EvalConfig,
+) -> Vec<Vec<Message>> {
     let both = Channels { image: true, rubric: true };
     let prompt = |(i, task): (usize, &Task)| {
         let shown = &attempts[(i + shift) % attempts.len()];
-        let rubric = rubric_json(&shown.diagnosis.rubric);
+        let rubric = rubric_json(&shown.diagnosis.rubric, cfg.rubric, &cfg.weights);
         teacher_prompt(task, &Feedback::on(&shown.outcome, &rubric), both)
     };
     tasks.iter().enumerate().map(prompt).collect()
@@ -192,7 +216,8 @@ fn constant_arm(renderer: &dyn Renderer, tasks: &[Task], cfg: &EvalConfig) -> Re
     let outcomes = renderer.render_all(&sources)?;
     let attempts = tasks.iter().zip(codes).zip(outcomes).map(|((task, code), outcome)| {
         let diagnosis = diagnose(task, &outcome, None);
-        Attempt { task: task.clone(), code, outcome, diagnosis }
+        let reward = reward(&diagnosis, &cfg.weights);
+        Attempt { task: task.clone(), code, outcome, diagnosis, reward, finished: true }
     });
     Ok(score("best-constant", &attempts.collect::<Vec<_>>(), cfg))
 }
@@ -205,15 +230,18 @@ fn score(arm: &str, attempts: &[Attempt], cfg: &EvalConfig) -> Arm {
     let satisfied = |axis: Axis| {
         move |a: &Attempt| (a.diagnosis.rubric.get(axis).and_then(|v| v.satisfied) == Some(true)) as u8 as f64
     };
-    let choices: Vec<_> = attempts.iter().filter_map(|a| cfg.world.choices(&a.code)).collect();
+    let of_world = attempts.iter().filter(|_| cfg.own.is_none());
+    let choices: Vec<_> = of_world.filter_map(|a| cfg.world.choices(&a.code)).collect();
+    let compared = cfg.references.map_or(&[][..], |_| reference_axes(cfg.world.domain()));
     Arm {
         arm: arm.into(),
         tasks: attempts.len(),
         exec: estimate(&|a| a.diagnosis.executed as u8 as f64),
-        defect_free: estimate(&|a| a.diagnosis.defect_free() as u8 as f64),
-        reward: estimate(&|a| a.diagnosis.reward as f64),
+        defect_free: estimate(&|a| (a.finished && a.diagnosis.defect_free()) as u8 as f64),
+        reward: estimate(&|a| f64::from(a.reward)),
         axes: axes(cfg.world.domain())
             .iter()
+            .chain(compared)
             .map(|&x| (x.name.to_string(), estimate(&satisfied(x))))
             .collect(),
         choice_entropy: choice_entropy(&choices),

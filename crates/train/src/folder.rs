@@ -2,7 +2,7 @@
 //! in it.
 
 use crate::error::TrainError;
-use crate::recipe::Recipe;
+use crate::recipe::{EvalSection, Recipe, RenderSection, TeacherKind};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -33,21 +33,67 @@ pub fn prepare(recipe: &Recipe, held_out: Value, resume: bool) -> Result<(), Tra
     }
 }
 
-/// A resumed run may be longer and may save and evaluate at other times; nothing else may differ.
+/// A resumed run may save, evaluate and stop at other times and render with other limits; it may be
+/// longer if nothing depends on its length. Nothing else may differ.
 fn same_recipe(recipe: &Recipe, saved: &Path) -> Result<(), TrainError> {
     let mut before = Recipe::load(saved, &[])?;
-    before.steps = recipe.steps;
+    let paced = scheduled_over_steps(&before);
+    if paced.is_none() {
+        before.steps = recipe.steps;
+    }
     before.output_dir = recipe.output_dir.clone();
     before.checkpoint = recipe.checkpoint.clone();
-    before.eval = recipe.eval.clone();
-    before.render = recipe.render.clone();
+    before.eval = EvalSection { rows: before.eval.rows, ..recipe.eval.clone() };
+    before.stop = recipe.stop.clone();
+    before.render = RenderSection { window: before.render.window, ..recipe.render.clone() };
     if before == *recipe {
         return Ok(());
     }
-    let (old, new) = (before.to_toml(), recipe.to_toml());
-    let differs = old.lines().zip(new.lines()).find(|(a, b)| a != b).map_or("", |(a, _)| a);
-    let problem = format!("the run was begun with another recipe (there: {differs})");
+    let table = |recipe: &Recipe| recipe.to_toml().parse::<toml::Table>().unwrap_or_default();
+    let Some(Difference { key, was, is }) = difference(&table(&before), &table(recipe)) else {
+        return Ok(());
+    };
+    let why = match paced.filter(|_| key == "steps") {
+        Some(by) => format!(" ({by} depends on it)"),
+        None => String::new(),
+    };
+    let problem = format!("the run was begun with {key} = {was}, now {is}{why}");
     Err(TrainError::folder(saved, problem, "resume with the same recipe, or choose another output_dir"))
+}
+
+/// The key of a setting that is a function of the number of steps, if there is one.
+fn scheduled_over_steps(recipe: &Recipe) -> Option<&'static str> {
+    let (d, steps) = (&recipe.distill, recipe.steps);
+    let moves = match d.teacher {
+        TeacherKind::TrustRegion => d.trust_rate_at(0, steps) != d.trust_rate_at(steps, steps),
+        TeacherKind::Live | TeacherKind::Base | TeacherKind::Ema => false,
+    };
+    match (recipe.optim.decay_steps > 0, moves) {
+        (true, _) => Some("optim.decay_steps"),
+        (false, true) => Some("distill.trust_rate_end"),
+        (false, false) => None,
+    }
+}
+
+/// A key with two values.
+struct Difference {
+    key: String,
+    was: String,
+    is: String,
+}
+
+/// The first key, as `section.key`, that differs.
+fn difference(old: &toml::Table, new: &toml::Table) -> Option<Difference> {
+    let said = |value: Option<&toml::Value>| value.map_or("nothing".to_owned(), ToString::to_string);
+    let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
+    keys.sort();
+    keys.into_iter().find_map(|key| match (old.get(key), new.get(key)) {
+        (was, is) if was == is => None,
+        (Some(toml::Value::Table(was)), Some(toml::Value::Table(is))) => {
+            difference(was, is).map(|found| Difference { key: format!("{key}.{}", found.key), ..found })
+        }
+        (was, is) => Some(Difference { key: key.clone(), was: said(was), is: said(is) }),
+    })
 }
 
 /// What one has to know to repeat the run.

@@ -36,6 +36,7 @@ mod run;
 mod setup;
 pub mod stages;
 pub mod step;
+pub mod stop;
 pub mod teacher;
 #[cfg(test)]
 mod testing;

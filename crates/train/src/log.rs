@@ -149,10 +149,10 @@ impl RunLog {
 
 /// One line of `rollouts.jsonl` for an attempt of an evaluation: no group, no teacher, no tokens.
 fn shown(step: usize, i: usize, attempt: &Attempt, images: &[String]) -> Value {
-    let Attempt { task, code, outcome, diagnosis: d } = attempt;
+    let Attempt { task, code, outcome, diagnosis: d, reward, finished } = attempt;
     json!({
         "step": step, "index": i, "task": task.id, "prompt": task.prompt, "text": code,
-        "code": Span::new(0, code.len()), "executed": d.executed, "reward": d.reward, "error": outcome.error(),
+        "code": Span::new(0, code.len()), "finished": finished, "executed": d.executed, "reward": reward, "error": outcome.error(),
         "rubric": d.rubric, "defects": d.defects, "image": images.first(),
         "images": images,
     })
@@ -176,7 +176,7 @@ fn rollout(record: &StepRecord, i: usize, images: &[String]) -> Value {
     };
     json!({
         "step": step, "index": i, "task": task.id, "prompt": task.prompt, "text": y.text, "code": y.code,
-        "finished": y.finished, "executed": d.executed, "reward": batch.rewards[i],
+        "finished": y.finished, "executed": d.executed, "reward": experience.rewards[i],
         "advantage": batch.advantages[i], "error": experience.outcomes[i].error(), "rubric": d.rubric, "defects": d.defects,
         "statements": experience.credits[i].statements.iter().map(statement).collect::<Vec<_>>(),
         "tokens": tokens(record, i), "image": images.first(), "images": images,

@@ -10,7 +10,7 @@
 //! can carry a gradient; and all denominators are counted over the whole step by the caller, so the
 //! result does not depend on how a batch is cut into micro-batches.
 //!
-//! Not done: a penalty towards a reference model, an entropy bonus, sequence-level ratios.
+//! Not done: an entropy bonus, sequence-level ratios (docs/specs/training.md, 2.1).
 
 pub mod ce;
 pub mod distill;
@@ -62,12 +62,7 @@ pub struct Weights {
     pub grpo: f64,
 }
 
-impl Weights {
-    /// Whether the policy has to sample at all.
-    pub fn sampling(&self) -> bool {
-        self.distill > 0.0 || self.grpo > 0.0
-    }
-}
+impl Weights {}
 
 /// How the components are computed. The default is the table of docs/specs/training.md, 2.3.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -88,6 +83,8 @@ pub struct LossConfig {
     pub outlier: Option<f32>,
     /// Clipping of the policy gradient.
     pub clip: ClipBounds,
+    /// Factor of the penalty k3 towards the reference weights, inside L_GRPO; 0 is off.
+    pub kl_ref: f32,
 }
 
 impl Default for LossConfig {
@@ -101,6 +98,7 @@ impl Default for LossConfig {
             is_clip: 2.0,
             outlier: None,
             clip: ClipBounds::default(),
+            kl_ref: 0.0,
         }
     }
 }
@@ -124,6 +122,8 @@ pub struct Streams<'a> {
     pub logp_old: &'a [f32],
     /// log p of the token as the sampler reported it. Empty: the same as `logp_old`.
     pub logp_engine: &'a [f32],
+    /// log p of the token under the reference weights; needed if [`LossConfig::kl_ref`] is not 0.
+    pub logp_ref: &'a [f32],
 }
 
 /// Input of [`fused_head`]: T completion positions of any number of sequences, row-major.
@@ -137,12 +137,34 @@ pub struct HeadInput<'a> {
     pub head: &'a [f32],
     /// The teacher's head where it differs, `[V, dim]`; `None` for the student's.
     pub head_t: Option<&'a [f32]>,
+    /// A second teacher, whose logits are mixed into those of the first.
+    pub mix: Option<Mix<'a>>,
     /// Width of the hidden states.
     pub dim: usize,
     /// The tokens that the positions score, `[T]`.
     pub targets: &'a [u32],
     /// What each token weighs.
     pub streams: Streams<'a>,
+}
+
+/// A second teacher: U = (1 - rate) U_1 + rate U_2, where U_1 are the logits of `hidden_t` and U_2
+/// the ones of this teacher, both after the temperature and before the log-softmax.
+///
+/// Both are constants, so the gradients of docs/specs/training.md, 2.4, hold with q = softmax(U).
+/// Mixing logits is a geometric mean of the two distributions, renormalised.
+///
+/// # Reading of the paper
+/// The paper's teacher has the current weights and nothing holds it near the base. This mixture is
+/// the trust region of SDPO (docs/specs/training.md, 1.5): U_1 of the base, U_2 of the student's
+/// weights. Rate 1 is the paper's teacher, rate 0 the frozen one.
+#[derive(Clone, Copy, Debug)]
+pub struct Mix<'a> {
+    /// Final-norm hidden states, `[T, dim]`.
+    pub hidden: &'a [f32],
+    /// Its head, `[V, dim]`; `None` for the student's.
+    pub head: Option<&'a [f32]>,
+    /// Its share of the logits, in `[0, 1]`.
+    pub rate: f32,
 }
 
 /// Output of [`fused_head`].
@@ -180,6 +202,8 @@ pub struct TokenStats {
     pub tis: Vec<f32>,
     /// Which bound took the token out of the policy gradient.
     pub clipped: Vec<Clipped>,
+    /// The penalty k3 towards the reference weights; NaN without one.
+    pub k3: Vec<f32>,
     /// Tokens scaled down by [`LossConfig::outlier`].
     pub outlier_scaled: usize,
     /// Teacher log-probabilities that were raised to the floor of -100.

@@ -20,7 +20,7 @@ pub fn metrics(experience: &Experience, batch: &Batch, report: &UpdateReport, re
     let mut m = report.watched.clone();
     losses(&mut m, report);
     if !experience.rollouts.is_empty() {
-        rewards(&mut m, experience, batch);
+        rewards(&mut m, experience);
         lengths(&mut m, experience);
         outcomes(&mut m, experience);
         credit(&mut m, experience);
@@ -45,10 +45,10 @@ pub fn rendering(m: &mut Metrics, before: &RenderStats, after: &RenderStats) {
     }
 }
 
-/// Writes the mean of the values, if there are any.
+/// Writes the mean of the values, if there are any. NaN marks a token on which no stream acts.
 fn put_mean(m: &mut Metrics, name: &str, values: impl IntoIterator<Item = f64>) {
     let (mut sum, mut n) = (0.0, 0usize);
-    for value in values {
+    for value in values.into_iter().filter(|v| !v.is_nan()) {
         sum += value;
         n += 1;
     }
@@ -76,11 +76,12 @@ fn losses(m: &mut Metrics, r: &UpdateReport) {
     put(m, "update/micro_batches", r.micro_batches as f64);
 }
 
-fn rewards(m: &mut Metrics, experience: &Experience, batch: &Batch) {
-    put_mean(m, "reward", batch.rewards.iter().map(|&r| f64::from(r)));
+fn rewards(m: &mut Metrics, experience: &Experience) {
+    put_mean(m, "reward", experience.rewards.iter().flatten().map(|&r| f64::from(r)));
+    put(m, "reward/unscored", experience.rewards.iter().filter(|r| r.is_none()).count() as f64);
     let mut groups: Vec<Vec<f32>> = vec![Vec::new(); experience.tasks.len()];
-    for (y, &reward) in experience.rollouts.iter().zip(&batch.rewards) {
-        groups[y.task].push(reward);
+    for (y, reward) in experience.rollouts.iter().zip(&experience.rewards) {
+        groups[y.task].extend(reward);
     }
     let stds: Vec<f64> = groups.iter().map(|group| deviation(group)).collect();
     put_mean(m, "reward_std", stds.iter().copied());
@@ -118,8 +119,7 @@ fn outcomes(m: &mut Metrics, experience: &Experience) {
     put_mean(m, "defect_free", experience.diagnoses.iter().map(|d| flag(d.defect_free())));
     for outcome in &experience.outcomes {
         if let Outcome::Failed { error } = outcome {
-            let class = serde_json::to_value(error.kind).unwrap_or_default();
-            let name = format!("exec/error/{}", class.as_str().unwrap_or("unknown"));
+            let name = format!("exec/error/{}", error.kind.name());
             *m.entry(name).or_default() += 1.0 / experience.outcomes.len() as f64;
         }
     }
@@ -175,6 +175,7 @@ fn tokens(m: &mut Metrics, experience: &Experience, batch: &Batch, report: &Upda
         put(m, "distill/signal_fraction", batch.counts.distilled as f64 / rollouts as f64);
         put(m, "distill/dropped_truncated", batch.counts.truncated as f64);
         put(m, "distill/dropped_overlong", batch.counts.overlong as f64);
+        put(m, "distill/dropped_unflagged", batch.counts.unflagged as f64);
         put(m, "distill/dropped_unreferenced", batch.counts.unreferenced as f64);
     }
     put_mean(m, "credit/w_mean", weights);
@@ -186,7 +187,7 @@ fn tokens(m: &mut Metrics, experience: &Experience, batch: &Batch, report: &Upda
         put_mean(m, &format!("distill/kl_{name}"), of(&kl, want));
         put_mean(m, &format!("distill/gap_{name}"), of(&gaps, want));
     }
-    let mut all: Vec<f64> = kl.into_iter().map(|(k, _)| k).collect();
+    let mut all: Vec<f64> = kl.into_iter().map(|(k, _)| k).filter(|k| !k.is_nan()).collect();
     put_mean(m, "distill/kl_mean", all.iter().copied());
     if !all.is_empty() {
         all.sort_by(f64::total_cmp);

@@ -83,7 +83,7 @@ mod tests {
 
     fn input(streams: Streams<'_>) -> HeadInput<'_> {
         let (hidden_s, hidden_t, targets) = (&STUDENT[..], Some(&TEACHER[..]), &[2, 0, 3][..]);
-        HeadInput { hidden_s, hidden_t, head: &HEAD, head_t: None, dim: 2, targets, streams }
+        HeadInput { hidden_s, hidden_t, head: &HEAD, head_t: None, mix: None, dim: 2, targets, streams }
     }
 
     /// The gradient of the sum is the sum of the gradients: |d + g|^2 = |d|^2 + |g|^2 + 2 d.g.

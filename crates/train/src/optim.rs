@@ -143,11 +143,20 @@ impl AdamW {
         self.slots.iter().map(|s| store.get(&s.var).cloned()).collect()
     }
 
-    /// Moves every parameter that has a gradient.
+    /// Moves every parameter that has a gradient, at the next step of the schedule.
     ///
     /// # Errors
     /// If the gradients do not fit the parameters. Then nothing has changed.
     pub fn step(&mut self, gradients: &[Option<Tensor>]) -> Result<StepInfo, OptimError> {
+        self.step_at(gradients, self.steps + 1)
+    }
+
+    /// The same with the learning rate of step `at` of the schedule, from 1: where one step of a
+    /// run takes several of these, or moments began anew in the middle of it.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn step_at(&mut self, gradients: &[Option<Tensor>], at: usize) -> Result<StepInfo, OptimError> {
         let gradients = self.checked(gradients)?;
         let mut squares = 0.0;
         for grad in gradients.iter().flatten() {
@@ -155,7 +164,7 @@ impl AdamW {
         }
         let grad_norm = squares.sqrt();
         let k = self.steps + 1;
-        let lr = self.cfg.lr * self.cfg.schedule.share(k);
+        let lr = self.cfg.lr * self.cfg.schedule.share(at);
         if !grad_norm.is_finite() {
             self.skipped += 1;
             return Ok(StepInfo { grad_norm, lr, skipped: true });
@@ -172,7 +181,17 @@ impl AdamW {
         Ok(StepInfo { grad_norm, lr, skipped: false })
     }
 
-    /// Steps that moved the parameters.
+    /// Forgets both moments, as if no step had been made: where the loss changes, the second moment
+    /// of the old one would scale the steps of the new one.
+    pub fn reset(&mut self) {
+        for slot in &mut self.slots {
+            slot.first.fill(0.0);
+            slot.second.fill(0.0);
+        }
+        self.steps = 0;
+    }
+
+    /// Steps that moved the parameters, since the moments began.
     pub fn steps(&self) -> usize {
         self.steps
     }
@@ -456,6 +475,27 @@ mod tests {
         assert_eq!(v.to_vec1::<f32>().unwrap(), copy.to_vec1::<f32>().unwrap());
         // No gradient, no change.
         assert_eq!(w.to_vec1::<f32>().unwrap(), [4.0]);
+    }
+
+    #[test]
+    fn after_a_reset_the_first_step_is_that_of_a_new_optimizer() {
+        let (v, w) = (var(&[1.0, 2.0]), var(&[1.0, 2.0]));
+        let cfg = AdamWConfig { schedule: Schedule::Constant { warmup: 4 }, ..plain(0.1) };
+        let mut used = AdamW::new([("p", &v)], cfg).unwrap();
+        for _ in 0..3 {
+            used.step(&[grad(&[5.0, -5.0])]).unwrap();
+        }
+        v.set(&w.as_detached_tensor()).unwrap();
+        used.reset();
+        assert_eq!(used.steps(), 0);
+        let mut fresh = AdamW::new([("p", &w)], cfg).unwrap();
+        for k in [3, 4, 9] {
+            let gradient = [grad(&[0.01, 0.02])];
+            let info = used.step_at(&gradient, k).unwrap();
+            assert_eq!(info, fresh.step_at(&gradient, k).unwrap());
+            assert!((info.lr - 0.1 * (k as f64 / 4.0).min(1.0)).abs() < 1e-12);
+        }
+        assert_eq!(v.to_vec1::<f32>().unwrap(), w.to_vec1::<f32>().unwrap());
     }
 
     #[test]

@@ -1,14 +1,10 @@
 //! How far a run is, and whether it should go on: the state that neither weights nor recipe hold.
 
 use crate::eval::EvalReport;
+use crate::metrics::Metrics;
+use crate::recipe::StopSection;
+use crate::stop::StopRules;
 use serde::{Deserialize, Serialize};
-
-/// A fall of the execution rate below its best that ends a run.
-const EXEC_FALL: f64 = 0.1;
-/// Evaluations in a row with a falling defect-free share that end a run, if by then it is below the
-/// interval of the best one: with a hundred tasks the share goes up and down by some points on its
-/// own.
-const CLEAN_FALLS: usize = 2;
 
 /// Saved with every checkpoint. Tasks and random streams are functions of seed and step, so the
 /// step is the cursor of both.
@@ -27,12 +23,12 @@ pub struct Progress {
     pub seconds: f64,
     /// The step with the best evaluation, if there was any.
     pub best: Option<Best>,
-    /// Highest execution rate of any evaluation.
-    pub best_exec: f64,
-    /// Defect-free share of the last evaluation.
-    pub last_clean: Option<f64>,
-    /// Evaluations in a row, up to now, whose defect-free share fell.
-    pub falls: usize,
+    /// What the stop rules remember.
+    #[serde(default)]
+    pub stop: StopRules,
+    /// Why a stop rule ended the run, if one did.
+    #[serde(default)]
+    pub fell: Option<String>,
 }
 
 /// The best evaluation.
@@ -49,38 +45,37 @@ pub struct Best {
     pub reward: f64,
 }
 
-/// What an evaluation means for the run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// These are the best weights so far.
-    pub best: bool,
-    /// The run is falling and should end.
-    pub fell: bool,
-}
-
 impl Progress {
-    /// Takes in an evaluation. The loss has no say: in a run that dies, loss and KL go to 0.
-    pub fn evaluated(&mut self, report: &EvalReport) -> Standing {
+    /// Takes in an evaluation; the answer is whether these are the best weights so far. The loss
+    /// has no say: in a run that dies, loss and KL go to 0.
+    pub fn evaluated(&mut self, report: &EvalReport, limits: &StopSection) -> bool {
         let student = report.student();
-        let (exec, clean) = (student.exec.mean, student.defect_free.mean);
-        self.best_exec = self.best_exec.max(exec);
-        self.falls = if self.last_clean.is_some_and(|last| clean < last) { self.falls + 1 } else { 0 };
-        self.last_clean = Some(clean);
         let now = Best {
             step: self.step,
-            defect_free: clean,
+            defect_free: student.defect_free.mean,
             low: student.defect_free.low,
             reward: student.reward.mean,
         };
-        let better = |b: Best| (now.defect_free, now.reward) > (b.defect_free, b.reward);
-        let best = self.best.is_none_or(better);
-        if best {
-            self.best = Some(now);
+        let worse = |b: &Best| (b.defect_free, b.reward) >= (now.defect_free, now.reward);
+        let best = self.best.filter(worse).unwrap_or(now);
+        let is_best = self.best != Some(best);
+        self.best = Some(best);
+        let why = self.stop.evaluated(student.exec.mean, now.defect_free, best, limits);
+        self.note(why, limits);
+        is_best
+    }
+
+    /// Takes in the metrics of a finished step.
+    pub fn stepped(&mut self, metrics: &Metrics, limits: &StopSection) {
+        let why = self.stop.step(metrics, limits);
+        self.note(why, limits);
+    }
+
+    /// Keeps the first reason to end the run.
+    fn note(&mut self, why: Option<String>, limits: &StopSection) {
+        if limits.enabled && self.fell.is_none() {
+            self.fell = why;
         }
-        // The tolerance keeps 0.9 - 0.8 from counting as less than a tenth.
-        let breaks = self.best_exec - exec >= EXEC_FALL - 1e-9;
-        let fell = self.falls >= CLEAN_FALLS && self.best.is_some_and(|best| clean < best.low);
-        Standing { best, fell: breaks || fell }
     }
 }
 
@@ -106,20 +101,19 @@ mod tests {
     }
 
     #[test]
-    fn a_run_ends_on_execution_or_on_two_falls_in_a_row() {
-        let check = |evals: &[(f64, f64)], want: &[bool]| {
-            let mut progress = Progress::default();
-            let got: Vec<bool> = evals.iter().map(|&(e, c)| progress.evaluated(&report(e, c)).fell).collect();
-            assert_eq!(got, want, "{evals:?}");
-        };
-        check(&[(0.9, 0.1), (0.95, 0.2), (0.86, 0.3), (0.85, 0.4)], &[false, false, false, true]);
-        check(
-            &[(0.9, 0.3), (0.9, 0.2), (0.9, 0.25), (0.9, 0.2), (0.9, 0.1)],
-            &[false, false, false, false, true],
-        );
-        check(&[(0.9, 0.3), (0.9, 0.2), (0.9, 0.2), (0.9, 0.1)], &[false, false, false, false]);
-        // Two falls that may be chance, and a third one that is not.
-        check(&[(0.9, 0.3), (0.9, 0.28), (0.9, 0.26), (0.9, 0.24)], &[false, false, false, true]);
+    fn the_first_reason_is_kept_unless_the_rules_are_off() {
+        let limits = StopSection::default();
+        let mut progress = Progress::default();
+        for (exec, fell) in [(0.9, false), (0.5, true), (0.9, true)] {
+            progress.evaluated(&report(exec, 0.1), &limits);
+            assert_eq!(progress.fell.is_some(), fell, "{exec}");
+        }
+        assert!(progress.fell.as_ref().is_some_and(|why| why.contains("50 %")), "{progress:?}");
+        let mut off = Progress::default();
+        for exec in [0.9, 0.5] {
+            off.evaluated(&report(exec, 0.1), &StopSection { enabled: false, ..limits.clone() });
+        }
+        assert_eq!(off.fell, None);
     }
 
     #[test]
@@ -127,7 +121,7 @@ mod tests {
         let mut progress = Progress::default();
         let best = |p: &mut Progress, step, exec, clean| {
             p.step = step;
-            p.evaluated(&report(exec, clean)).best
+            p.evaluated(&report(exec, clean), &StopSection::default())
         };
         assert!(best(&mut progress, 0, 0.8, 0.1));
         assert!(!best(&mut progress, 20, 0.9, 0.05));

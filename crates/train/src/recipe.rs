@@ -13,9 +13,11 @@
 //! ```
 
 mod check;
+mod distill;
 mod measure;
 mod sections;
 
+pub use distill::*;
 pub use measure::*;
 pub use sections::*;
 
@@ -23,6 +25,7 @@ use crate::loss::Weights;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::Domain;
+use vsdpo_diagnose::AxisWeights;
 
 /// Why a recipe cannot be used; always one line with the key or the file, and the help.
 #[derive(Debug, thiserror::Error)]
@@ -139,6 +142,12 @@ pub struct Recipe {
     /// The optimizer.
     #[serde(default)]
     pub optim: OptimSection,
+    /// When a collapsed run ends.
+    #[serde(default)]
+    pub stop: StopSection,
+    /// What is watched besides the values of every step.
+    #[serde(default)]
+    pub monitor: MonitorSection,
     /// Evaluation during training.
     #[serde(default)]
     pub eval: EvalSection,
@@ -202,6 +211,27 @@ impl Recipe {
     /// unchanged.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).unwrap_or_else(|e| format!("# cannot be written as TOML: {e}\n"))
+    }
+
+    /// Whether something besides the teacher reads the weights that distillation began with.
+    pub fn reads_base(&self) -> bool {
+        let samples = self.distill.weight > 0.0 || self.grpo.weight > 0.0;
+        samples && (self.monitor.drift || self.grpo.kl_ref > 0.0)
+    }
+
+    /// Whether a warm start is over after so many steps; false without one.
+    pub fn warmed_up(&self, steps: usize) -> bool {
+        (1..=steps).contains(&self.sft.warm_start_steps)
+    }
+
+    /// The weights of the axes in equation 8; equal ones if the recipe gives none, or ones that
+    /// cannot be used, which [`Recipe::parse`] refuses.
+    pub fn axis_weights(&self) -> AxisWeights {
+        let equal = || AxisWeights::equal(self.domain);
+        match self.reward.weights.is_empty() {
+            true => equal(),
+            false => AxisWeights::named(self.domain, &self.reward.weights).unwrap_or_else(|_| equal()),
+        }
     }
 
     /// The factors of the loss terms at a step (from 0), as in equation 7.

@@ -4,7 +4,7 @@ use crate::batch::Batch;
 use crate::error::TrainError;
 use crate::recipe::Recipe;
 use crate::setup::Environment;
-use crate::stages::{Experience, compare, credit, diagnose, encode, render, sample};
+use crate::stages::{Experience, compare, credit, diagnose, encode, render, reward, sample};
 use crate::trainer::{Clock, End, RunOptions, RunSummary, Trainer};
 use crate::update::update;
 
@@ -14,7 +14,7 @@ use crate::update::update;
 /// Returns an error if the run cannot continue. Generated code that fails is an `Outcome`, not an
 /// error.
 pub fn run(recipe: &Recipe, env: &Environment, options: RunOptions) -> Result<RunSummary, TrainError> {
-    let mut trainer = Trainer::begin(recipe, env.renderer(), options)?;
+    let mut trainer = Trainer::begin(recipe, env, options)?;
     while let Some(context) = trainer.next_step() {
         let (mut clock, mut experience) = (Clock::start(), Experience::default());
         let policy = &trainer.state.policy;
@@ -22,7 +22,7 @@ pub fn run(recipe: &Recipe, env: &Environment, options: RunOptions) -> Result<Ru
         experience.tasks = context.draw(&trainer.tasks)?;
         experience.prompts = encode(policy, &experience.tasks)?;
         clock.lap("encode");
-        if context.weights.sampling() {
+        if context.samples() {
             // y ~ pi_theta(. | x)
             experience.rollouts =
                 sample(policy, &experience.tasks, &experience.prompts, &context.sampling())?;
@@ -35,16 +35,13 @@ pub fn run(recipe: &Recipe, env: &Environment, options: RunOptions) -> Result<Ru
             clock.lap("render");
             experience.comparisons = compare(env.renderer(), env.references(), &experience)?;
             clock.lap("compare");
-            // D, v and r: equation 8.
-            experience.diagnoses = diagnose(
-                &experience.tasks,
-                &experience.rollouts,
-                &experience.outcomes,
-                &experience.comparisons,
-            );
+            // D and v.
+            experience.diagnoses = diagnose(&experience);
+            // r: equation 8.
+            experience.rewards = reward(&experience, &recipe.axis_weights());
             clock.lap("diagnose");
             // resp(s) and w_s: equations 4 and 5.
-            experience.credits = credit(&experience, &recipe.credit.config());
+            experience.credits = credit(&experience, &context);
             clock.lap("credit");
         }
         if trainer.stopped() {
@@ -56,7 +53,6 @@ pub fn run(recipe: &Recipe, env: &Environment, options: RunOptions) -> Result<Ru
         // Equations 3, 6 and 7, and the step.
         let state = &mut trainer.state;
         let report = update(&state.policy, &state.teacher, &batch, &mut state.optimizer, &context)?;
-        state.teacher.follow(&state.policy)?;
         clock.lap("update_actor");
         trainer.finish_step(&experience, &batch, &report, clock)?;
     }

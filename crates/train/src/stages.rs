@@ -2,8 +2,13 @@
 
 use crate::context::student_prompt;
 use crate::error::TrainError;
+use crate::recipe::Placement;
+use crate::step::StepContext;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
 use vsdpo_artifact::{Comparison, Credit, Diagnosis, Outcome, Rollout, Source, Task, extract_code};
-use vsdpo_credit::CreditConfig;
+use vsdpo_diagnose::{AxisWeights, rewards};
 use vsdpo_policy::{Completion, Policy, Prompt, SampleConfig};
 use vsdpo_render::Renderer;
 use vsdpo_score::{Candidate, Embed, ReferenceScorer};
@@ -23,6 +28,8 @@ pub struct Experience {
     pub comparisons: Vec<Option<Comparison>>,
     /// D, v and r, one per rollout.
     pub diagnoses: Vec<Diagnosis>,
+    /// r, one per rollout; `None` for a rollout that could not be scored.
+    pub rewards: Vec<Option<f32>>,
     /// resp and w, one per rollout.
     pub credits: Vec<Credit>,
 }
@@ -79,7 +86,8 @@ pub fn sample(
     Ok(completions.into_iter().enumerate().map(rollout).collect())
 }
 
-/// R(y) of every rollout; code that fails is an outcome.
+/// R(y) of every rollout; code that fails is an outcome. A failure that a busy machine can cause is
+/// rendered a second time, alone.
 ///
 /// # Errors
 /// Returns an error if the renderer itself fails.
@@ -89,7 +97,18 @@ pub fn render(
     rollouts: &[Rollout],
 ) -> Result<Vec<Outcome>, TrainError> {
     let source = |y: &Rollout| Source::new(y.source(), tasks[y.task].language);
-    Ok(renderer.render_all(&rollouts.iter().map(source).collect::<Vec<_>>())?)
+    let sources: Vec<Source> = rollouts.iter().map(source).collect();
+    let mut outcomes = renderer.render_all(&sources)?;
+    for (outcome, source) in outcomes.iter_mut().zip(&sources) {
+        if depends_on_load(outcome) {
+            *outcome = renderer.render(source)?;
+        }
+    }
+    Ok(outcomes)
+}
+
+fn depends_on_load(outcome: &Outcome) -> bool {
+    outcome.error().is_some_and(|error| error.kind.depends_on_load())
 }
 
 /// What compares renders with references, where the recipe asks for it.
@@ -99,6 +118,12 @@ pub struct References<'a> {
     pub scorer: &'a ReferenceScorer,
     /// CLIP, if its weights are given.
     pub embed: Option<&'a Embed<'a>>,
+}
+
+impl std::fmt::Debug for References<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("References").finish_non_exhaustive()
+    }
 }
 
 /// Every render compared with its task's reference; `None` where there is nothing to compare, and
@@ -125,28 +150,51 @@ pub fn compare(
     Ok(scorer.compare(renderer, embed, &candidates.collect::<Vec<_>>())?)
 }
 
-/// D, v and r (equation 8) of every rollout.
-pub fn diagnose(
-    tasks: &[Task],
-    rollouts: &[Rollout],
-    outcomes: &[Outcome],
-    comparisons: &[Option<Comparison>],
-) -> Vec<Diagnosis> {
-    let all = rollouts.iter().zip(outcomes).zip(comparisons);
-    all.map(|((y, outcome), with)| vsdpo_diagnose::diagnose(&tasks[y.task], outcome, with.as_ref())).collect()
+/// D and v of every rollout.
+pub fn diagnose(experience: &Experience) -> Vec<Diagnosis> {
+    let all = experience.outcomes.iter().zip(&experience.comparisons).enumerate();
+    all.map(|(i, (outcome, with))| vsdpo_diagnose::diagnose(experience.task_of(i), outcome, with.as_ref()))
+        .collect()
 }
 
-/// resp(s) and w_s (equations 4 and 5) of every rollout's statements.
-pub fn credit(experience: &Experience, config: &CreditConfig) -> Vec<Credit> {
+/// r (equation 8) of every rollout, from the rollouts of its task.
+///
+/// A rollout that met the token limit has reward 0. A time-out, a lack of memory or a crash that
+/// happened twice may still come from the machine, so it is not scored: `None`.
+pub fn reward(experience: &Experience, weights: &AxisWeights) -> Vec<Option<f32>> {
+    let scored = |i: usize| !depends_on_load(&experience.outcomes[i]);
+    let mut out: Vec<Option<f32>> =
+        (0..experience.rollouts.len()).map(|i| scored(i).then_some(0.0)).collect();
+    for task in 0..experience.tasks.len() {
+        let of_task = |&i: &usize| experience.rollouts[i].task == task && experience.rollouts[i].finished;
+        let group: Vec<usize> = (0..out.len()).filter(of_task).filter(|&i| scored(i)).collect();
+        let diagnoses: Vec<&Diagnosis> = group.iter().map(|&i| &experience.diagnoses[i]).collect();
+        group.iter().zip(rewards(&diagnoses, weights)).for_each(|(&i, r)| out[i] = Some(r));
+    }
+    out
+}
+
+/// resp(s) and w_s (equations 4 and 5) of every rollout's statements, placed as the recipe says.
+pub fn credit(experience: &Experience, context: &StepContext) -> Vec<Credit> {
+    let section = &context.recipe.credit;
     let of = |i: usize| {
         let (y, defects) = (&experience.rollouts[i], &experience.diagnoses[i].defects);
-        vsdpo_credit::credit(
-            experience.task_of(i).language,
-            y.source(),
-            &experience.outcomes[i],
-            defects,
-            config,
-        )
+        let (language, outcome) = (experience.task_of(i).language, &experience.outcomes[i]);
+        let credit = vsdpo_credit::credit(language, y.source(), outcome, defects, &section.config());
+        match section.placement {
+            Placement::Own => credit,
+            Placement::Shuffled => shuffled(credit, context.seed() ^ i as u64),
+        }
     };
     (0..experience.rollouts.len()).map(of).collect()
+}
+
+/// The same responsibilities and weights, each at a random statement.
+fn shuffled(mut credit: Credit, seed: u64) -> Credit {
+    let mut blame: Vec<(f32, f32)> = credit.statements.iter().map(|s| (s.resp, s.weight)).collect();
+    blame.shuffle(&mut StdRng::seed_from_u64(seed));
+    for (statement, (resp, weight)) in credit.statements.iter_mut().zip(blame) {
+        (statement.resp, statement.weight) = (resp, weight);
+    }
+    credit
 }

@@ -1,7 +1,7 @@
 //! The context that every stage of one step gets.
 
 use crate::loss::Weights;
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, SftTarget};
 use crate::stages::Sampling;
 use vsdpo_artifact::Task;
 use vsdpo_data::{DataError, TaskStream};
@@ -32,16 +32,29 @@ impl<'a> StepContext<'a> {
         tasks.batch(self.recipe.seed, self.step as u64, self.recipe.rollout.prompts_per_step)
     }
 
+    /// Whether a loss term of this step needs rollouts.
+    pub fn samples(&self) -> bool {
+        let own = match self.recipe.sft.on {
+            SftTarget::CleanRollouts => self.weights.ce > 0.0,
+            SftTarget::References => false,
+        };
+        own || self.weights.distill > 0.0 || self.weights.grpo > 0.0
+    }
+
     /// How this step samples, with a seed of its own.
     pub fn sampling(&self) -> Sampling {
         let rollout = &self.recipe.rollout;
-        // The odd multiplier keeps runs with neighbouring seeds from sharing steps.
-        let seed = self.recipe.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(self.step as u64);
         let config = SampleConfig {
             max_completion_tokens: rollout.max_completion_tokens,
             temperature: rollout.temperature,
             top_p: rollout.top_p,
         };
-        Sampling { group_size: rollout.group_size, config, seed }
+        Sampling { group_size: rollout.group_size, config, seed: self.seed() }
+    }
+
+    /// The seed of this step's random draws.
+    pub fn seed(&self) -> u64 {
+        // The odd multiplier keeps runs with neighbouring seeds from sharing steps.
+        self.recipe.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(self.step as u64)
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::batch::Batch;
 use crate::recipe::Recipe;
-use crate::stages::{Experience, credit, diagnose, encode, render, sample};
+use crate::stages::{Experience, credit, diagnose, encode, render, reward, sample};
 use crate::step::StepContext;
 use std::path::Path;
 use vsdpo_artifact::{ExecError, FailureKind, Image, Outcome, Rendered, Source, Span};
@@ -121,10 +121,11 @@ pub fn experience(policy: &Policy, recipe: &Recipe) -> Experience {
     }
     let outcomes = render(&StubRenderer, &tasks, &rollouts).unwrap();
     let comparisons = vec![None; outcomes.len()];
-    let diagnoses = diagnose(&tasks, &rollouts, &outcomes, &comparisons);
     let mut experience =
-        Experience { tasks, prompts, rollouts, outcomes, comparisons, diagnoses, ..Experience::default() };
-    experience.credits = credit(&experience, &recipe.credit.config());
+        Experience { tasks, prompts, rollouts, outcomes, comparisons, ..Experience::default() };
+    experience.diagnoses = diagnose(&experience);
+    experience.rewards = reward(&experience, &recipe.axis_weights());
+    experience.credits = credit(&experience, &StepContext::new(recipe, 0));
     experience
 }
 

@@ -9,6 +9,7 @@ use crate::log::{RunLog, StepRecord};
 use crate::metrics::{Metrics, metrics, rendering};
 use crate::progress::{Best, Progress};
 use crate::recipe::{Recipe, Trainable};
+use crate::setup::Environment;
 use crate::stages::Experience;
 use crate::step::StepContext;
 use crate::teacher::Teacher;
@@ -17,9 +18,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-use vsdpo_data::{TaskStream, mini::Split};
+use vsdpo_data::TaskStream;
+use vsdpo_data::mini::{Split, World};
 use vsdpo_policy::{Policy, SampleConfig};
-use vsdpo_render::{RenderStats, Renderer};
+use vsdpo_render::RenderStats;
 
 /// Seed of the tasks and samples of evaluations: one for all runs, so that runs are comparable.
 const EVAL_SEED: u64 = 1_000_003;
@@ -49,15 +51,15 @@ pub struct StepReport<'a> {
 }
 
 /// Why a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     /// All steps are done.
     Finished,
     /// It was asked to stop; `resume` goes on.
     Interrupted,
-    /// Evaluation fell: execution by 0.1 from its best, or the defect-free share twice in a row and
-    /// below its best.
-    Fell,
+    /// A rule of the recipe's `[stop]` ended it: the reason in one line, with the rule, its value
+    /// and its limit. `resume` reports the same again; with `stop.enabled = false` it goes on.
+    Fell(String),
 }
 
 /// What a run came to.
@@ -87,22 +89,21 @@ pub(crate) struct Trainer<'a, 'o> {
     /// Where tasks come from.
     pub tasks: TaskStream,
     recipe: &'a Recipe,
-    renderer: &'a dyn Renderer,
+    env: &'a Environment,
     options: RunOptions<'o>,
     log: RunLog,
     /// The renderer's counters when the step began.
     rendered: RenderStats,
-    fell: bool,
 }
 
 impl<'a, 'o> Trainer<'a, 'o> {
     /// Creates or reopens the run folder and restores the state of the run.
     pub fn begin(
         recipe: &'a Recipe,
-        renderer: &'a dyn Renderer,
+        env: &'a Environment,
         options: RunOptions<'o>,
     ) -> Result<Self, TrainError> {
-        let tasks = TaskStream::open(&recipe.data)?;
+        let tasks = TaskStream::open(&recipe.data)?.set_apart(recipe.eval.rows)?;
         let mut policy = Policy::load(&recipe.policy.model)?;
         if recipe.policy.trainable == Trainable::All {
             policy.set_trainable(|_| true);
@@ -112,23 +113,26 @@ impl<'a, 'o> Trainer<'a, 'o> {
         let optimizer = optimizer(recipe, &policy)?;
         let mut state = State { policy, teacher, optimizer, progress: Progress::default() };
         let resumed = options.resume && checkpoint::restore(&mut state, recipe)?;
+        if !recipe.stop.enabled {
+            state.progress.fell = None;
+        }
         let done = resumed.then_some(state.progress.step);
         let log = RunLog::open(&recipe.output_dir, done)?;
         let rendered = RenderStats::default();
-        let mut trainer = Self { state, tasks, recipe, renderer, options, log, rendered, fell: false };
+        let mut trainer = Self { state, tasks, recipe, env, options, log, rendered };
         let untested = trainer.state.progress == Progress::default();
         if untested && recipe.eval.every > 0 && !trainer.stopped() {
             trainer.evaluate()?;
             checkpoint::save(&trainer.state, recipe)?;
         }
-        trainer.rendered = renderer.stats();
+        trainer.rendered = env.renderer().stats();
         Ok(trainer)
     }
 
     /// The next step, if there is one.
     pub fn next_step(&self) -> Option<StepContext<'a>> {
         let step = self.state.progress.step;
-        let more = step < self.recipe.steps && !self.fell && !self.stopped();
+        let more = step < self.recipe.steps && self.state.progress.fell.is_none() && !self.stopped();
         more.then(|| StepContext::new(self.recipe, step))
     }
 
@@ -153,9 +157,13 @@ impl<'a, 'o> Trainer<'a, 'o> {
         progress.num_tokens +=
             batch.items.iter().map(|i| (i.prompt.ids.len() + i.tokens.len()) as u64).sum::<u64>();
         let mut m = metrics(experience, batch, report, recipe);
-        rendering(&mut m, &self.rendered, &self.renderer.stats());
+        rendering(&mut m, &self.rendered, &self.env.renderer().stats());
         clock.finish(progress, &mut m);
+        progress.stepped(&m, &recipe.stop);
         let step = progress.step;
+        if step == recipe.sft.warm_start_steps {
+            self.state.end_warm_start()?;
+        }
         self.log.step(step, &m)?;
         self.log.rollouts(&StepRecord { step, experience, batch, report })?;
         (self.options.on_step)(&StepReport { step, steps: recipe.steps, metrics: &m, eval: None });
@@ -164,18 +172,25 @@ impl<'a, 'o> Trainer<'a, 'o> {
         if due(recipe.eval.every) || (last && recipe.eval.every > 0) {
             self.evaluate()?;
         }
-        if due(recipe.checkpoint.every) && !last && !self.fell {
+        if due(recipe.checkpoint.every) && !last && self.state.progress.fell.is_none() {
             checkpoint::save(&self.state, recipe)?;
         }
-        self.rendered = self.renderer.stats();
+        self.rendered = self.env.renderer().stats();
         Ok(())
     }
 
-    /// Scores the student on held-out tasks; keeps the best weights, and notices a fall.
+    /// Scores the student on held-out tasks and keeps the best weights.
     fn evaluate(&mut self) -> Result<(), TrainError> {
         let (recipe, step) = (self.recipe, self.state.progress.step);
+        let own = match recipe.eval.benchmark.world() {
+            Some(_) => None,
+            None => Some(self.tasks.apart(recipe.eval.tasks)?),
+        };
+        let Some(world) = World::of(recipe.domain) else { return Ok(()) };
         let config = EvalConfig {
-            world: recipe.eval.benchmark.world(),
+            world,
+            references: own.as_ref().and(self.env.references()),
+            own: own.as_deref(),
             split: Split::Dev,
             tasks: recipe.eval.tasks,
             sampling: SampleConfig {
@@ -184,16 +199,16 @@ impl<'a, 'o> Trainer<'a, 'o> {
                 top_p: recipe.rollout.top_p,
             },
             seed: EVAL_SEED,
-            constant: step == 0,
+            constant: step == 0 && own.is_none(),
             feedback: step == 0,
+            rubric: recipe.distill.rubric,
+            weights: recipe.axis_weights(),
         };
-        let report = evaluate(&self.state.policy, self.renderer, &config)?;
+        let report = evaluate(&self.state.policy, self.env.renderer(), &config)?;
         self.log.eval(step, &report)?;
-        let standing = self.state.progress.evaluated(&report);
-        if standing.best {
+        if self.state.progress.evaluated(&report, &recipe.stop) {
             checkpoint::save_best(&self.state.policy, step, recipe)?;
         }
-        self.fell = standing.fell && recipe.eval.stop_on_fall;
         let metrics = &Metrics::new();
         (self.options.on_step)(&StepReport { step, steps: recipe.steps, metrics, eval: Some(&report) });
         Ok(())
@@ -202,7 +217,7 @@ impl<'a, 'o> Trainer<'a, 'o> {
     /// Saves and says what the run came to.
     pub fn finish(self, end: End) -> Result<RunSummary, TrainError> {
         let checkpoint = checkpoint::save(&self.state, self.recipe)?;
-        let end = if self.fell { End::Fell } else { end };
+        let end = self.state.progress.fell.clone().map_or(end, End::Fell);
         let folder = self.recipe.output_dir.clone();
         Ok(RunSummary { folder, checkpoint, progress: self.state.progress, end })
     }

@@ -46,7 +46,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     terminal::out(&closing_lines(&summary, &page.display().to_string()))?;
     match summary.end {
         End::Interrupted => Ok(Exit::Interrupted),
-        End::Finished | End::Fell => Ok(Exit::Fine),
+        End::Finished | End::Fell(_) => Ok(Exit::Fine),
     }
 }
 
@@ -103,10 +103,12 @@ fn step_line(report: &StepReport) -> String {
 }
 
 fn closing_lines(summary: &RunSummary, page: &str) -> String {
-    let end = match summary.end {
+    let end = match &summary.end {
         End::Finished => "finished",
         End::Interrupted => "interrupted and saved; help: continue with --resume",
-        End::Fell => "stopped early because the evaluation fell; the best weights are kept",
+        End::Fell(why) => &format!(
+            "stopped because {why}; help: `--resume --set stop.enabled=false` continues all the same"
+        ),
     };
     let mut text = format!(
         "after {} steps: {end}\ncheckpoint {}\n",

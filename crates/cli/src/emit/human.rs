@@ -108,15 +108,17 @@ impl Shown<'_> {
 
     fn observed(&self, defect: &Defect) -> Option<String> {
         let axis = all_rules().find(|r| r.id == defect.rule)?.axis?;
-        let observed = clean_line(&self.checked.diagnosis.rubric.get(axis)?.observed);
-        (!observed.is_empty()).then(|| format!("{}: {observed}", axis.name))
+        let score = self.checked.diagnosis.rubric.get(axis)?;
+        let observed = clean_line(&score.observed);
+        let remedy = score.remedy.as_ref().map(|r| format!(", {}", clean_line(r))).unwrap_or_default();
+        (!observed.is_empty()).then(|| format!("{}: {observed}{remedy}", axis.name))
     }
 
     fn result(&self) -> String {
         let d = &self.checked.diagnosis;
         let file = &self.file;
         if !d.executed {
-            return format!("{file}: did not run, reward {:.2}\n", d.reward);
+            return format!("{file}: did not run, reward {:.2}\n", self.checked.reward());
         }
         let sign = |ok| if ok { "ok" } else { "defect" };
         let signs =
@@ -126,7 +128,7 @@ impl Shown<'_> {
             0 => "no defects".to_owned(),
             n => counted(n, "defect"),
         };
-        format!("{file}: {found}, reward {:.2} ({})\n", d.reward, axes.join(", "))
+        format!("{file}: {found}, reward {:.2} ({})\n", self.checked.reward(), axes.join(", "))
     }
 }
 

@@ -25,7 +25,7 @@ pub fn lint(checked: &Checked) -> Value {
         "elements": elements.iter().map(|e| element(e, checked)).collect::<Vec<_>>(),
         "defects": checked.diagnosis.defects.iter().map(defect).collect::<Vec<_>>(),
         "rubric": checked.diagnosis.rubric,
-        "reward": rounded(checked.diagnosis.reward),
+        "reward": rounded(checked.reward()),
         "statements": checked.credit.statements.iter().map(|s| statement(s, &checked.source)).collect::<Vec<_>>(),
         "notes": rendered.map_or(&[][..], |r| &r.notes[..]),
     })

@@ -68,7 +68,7 @@ fn section(checked: &Checked, heading: bool) -> Result<Markup> {
     };
     Ok(html! {
         @if heading { h2 { (checked.file) } }
-        p.facts { span { (checked.findings()) " defects" } span { "reward " (value(d.reward.into())) } }
+        p.facts { span { (checked.findings()) " defects" } span { "reward " (value(checked.reward().into())) } }
         (view.markup())
     })
 }

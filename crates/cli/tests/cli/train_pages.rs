@@ -38,10 +38,14 @@ fn references_add_the_axes_of_design2code_to_the_reward() {
         // There are no weights of CLIP; an axis without a score is left out of the reward.
         assert_eq!(of("clip"), None);
         assert_eq!(row["rubric"]["clip"]["observed"], "no weights");
-        let scored: Vec<f64> = scores.iter().filter_map(|(_, score)| *score).collect();
-        let mean = scored.iter().sum::<f64>() / scored.len() as f64;
+        let axes = row["rubric"].as_object().into_iter().flatten();
+        let ok: Vec<bool> = axes.filter_map(|(_, axis)| axis["satisfied"].as_bool()).collect();
+        // The share of satisfied axes, times the share of requirements that are met.
+        let most = ok.iter().filter(|ok| **ok).count() as f64 / ok.len() as f64;
         let reward = row["reward"].as_f64().unwrap();
-        assert!((reward - mean).abs() < 1e-5, "{reward} {mean} {scores:?}");
+        assert!((0.0..=most + 1e-5).contains(&reward), "{reward} {most} {scores:?}");
+        let content = scores[0].1.unwrap();
+        assert!((reward - most * content).abs() < 1e-5, "{reward} {most} {content}");
         // The base policy writes the texts of the task, so some blocks match.
         assert!(of("block_match").is_some_and(|score| score > 0.0 && score <= 1.0), "{scores:?}");
     }

@@ -7,6 +7,35 @@ fn free(layout: &impl Layout) -> Vec<(&'static str, usize)> {
     layout.choices().into_iter().filter(|(name, _)| name.ends_with(')')).collect()
 }
 
+/// Hashes of the tasks of charts and of pages.
+const HASHES: (u64, u64) = (4_419_363_721_399_373_932, 4_344_171_875_844_990_191);
+
+/// The embedded policy was trained on these tasks, so they must not change.
+#[test]
+fn tasks_are_those_of_the_trained_policy() {
+    assert_eq!((task_hash::<super::chart::Content>(), task_hash::<super::web::Content>()), HASHES);
+}
+
+/// FNV-1a of prompts, references, random answers with a mistake, and repaired answers.
+fn task_hash<C: Content>() -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    let mut take = |text: &str| {
+        hash = text.bytes().fold(hash, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+    };
+    for split in Split::ALL {
+        for (seed, index) in (1..4).flat_map(|seed| (0..40).map(move |index| (seed, index))) {
+            let task = task::<C>(split, seed, index);
+            take(&format!("{} {} {:?}", task.id, task.prompt, task.reference));
+            let mut rng = stream(split, seed, index);
+            let content = C::draw_not_held_out(&mut rng);
+            let layout = C::Layout::random(&mut rng);
+            take(&content.code(&layout, Some(C::Slip::random(&mut rng))));
+            take(&content.code(&content.repair(&layout, &mut rng), None));
+        }
+    }
+    hash
+}
+
 fn reading_less_than_two_fields_per_choice_is_not_enough<C: Content>() {
     const N: u64 = 5000;
     let (_, constant) = best_constant::<C>(Split::Test, 7, N);

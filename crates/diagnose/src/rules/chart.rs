@@ -15,8 +15,10 @@ mod text_overlap;
 mod tick_crowding;
 mod tiny_text;
 mod unreadable_colors;
+mod visible;
 
 use super::{Rule, RuleResult, Tables, defect};
+use crate::demands::Demand;
 use vsdpo_artifact::{Axis, Domain};
 
 const fn axis(name: &'static str) -> Axis {
@@ -53,9 +55,24 @@ static AXES: [Axis; 6] = [CONTENT, OVERLAP, LEGEND, CLIPPING, TICKS, CONTRAST];
 /// The axes of a render that is compared with a reference, in the order of rubrics.
 static REFERENCE_AXES: [Axis; 5] = [TEXT, LAYOUT, CHART_TYPE, COLOR, VISUAL];
 
+/// The requirements that each axis is about.
+static NEEDS: [(Axis, &[Demand]); 5] = [
+    (OVERLAP, &[Demand::Text]),
+    (LEGEND, &[Demand::Legend, Demand::Series]),
+    (CLIPPING, &[Demand::Text]),
+    (TICKS, &[Demand::Ticks]),
+    (CONTRAST, &[Demand::Text, Demand::Background]),
+];
+
 /// The rules and axes of this domain.
-pub(super) static TABLES: Tables =
-    Tables { rules: &RULES, reference_rules: &[], axes: &AXES, reference_axes: &REFERENCE_AXES };
+pub(super) static TABLES: Tables = Tables {
+    rules: &RULES,
+    reference_rules: &[],
+    axes: &AXES,
+    reference_axes: &REFERENCE_AXES,
+    needs: &NEEDS,
+    demands: missing_content::demands,
+};
 
 /// The table entry of the rule in module `$module`, with the axis that it scores.
 macro_rules! rule {

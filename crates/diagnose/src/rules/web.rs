@@ -15,6 +15,7 @@ mod tiny_text;
 mod visible;
 
 use super::{Rule, RuleResult, Tables, defect};
+use crate::demands::Demand;
 use vsdpo_artifact::{Axis, Domain};
 
 const fn axis(name: &'static str) -> Axis {
@@ -51,9 +52,24 @@ static AXES: [Axis; 6] = [CONTENT, OVERLAP, CLIPPING, OVERFLOW, CONTRAST, ALIGNM
 /// The axes of a render that is compared with a reference, in the order of rubrics.
 static REFERENCE_AXES: [Axis; 5] = [BLOCK_MATCH, TEXT, POSITION, COLOR, CLIP];
 
+/// The requirements that each axis is about.
+static NEEDS: [(Axis, &[Demand]); 5] = [
+    (OVERLAP, &[Demand::Text]),
+    (CLIPPING, &[Demand::Text]),
+    (OVERFLOW, &[Demand::Text]),
+    (CONTRAST, &[Demand::Text, Demand::Background]),
+    (ALIGNMENT, &[Demand::Text]),
+];
+
 /// The rules and axes of this domain.
-pub(super) static TABLES: Tables =
-    Tables { rules: &RULES, reference_rules: &REFERENCE_RULES, axes: &AXES, reference_axes: &REFERENCE_AXES };
+pub(super) static TABLES: Tables = Tables {
+    rules: &RULES,
+    reference_rules: &REFERENCE_RULES,
+    axes: &AXES,
+    reference_axes: &REFERENCE_AXES,
+    needs: &NEEDS,
+    demands: missing_content::demands,
+};
 
 /// The table entry of the rule in module `$module`, with the axis that it scores.
 macro_rules! rule {

@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use std::io::Cursor;
 use vsdpo_artifact::{ExecError, Image, Outcome, Page, Source, Task};
 use vsdpo_data::mini::{Content, Layout, Slip, Split, chart, stream, web};
-use vsdpo_diagnose::{diagnose, rubric_json};
+use vsdpo_diagnose::{AxisWeights, RubricDetail, diagnose, rubric_json};
 use vsdpo_policy::Message;
 use vsdpo_render::Renderer;
 use vsdpo_train::context::{Channels, Feedback, student_prompt, teacher_prompt};
@@ -209,7 +209,8 @@ impl<C: Content> Draft<C> {
             Outcome::Failed { error } => Err(error),
             Outcome::Rendered(ref r) => {
                 let diagnosis = diagnose(&self.content.task(String::new(), &self.repaired), &outcome, None);
-                let rubric_json = rubric_json(&diagnosis.rubric);
+                let rubric_json =
+                    rubric_json(&diagnosis.rubric, RubricDetail::Full, &AxisWeights::equal(C::DOMAIN));
                 Ok(Seen { png: to_png(&r.pages[0].image)?, rubric_json, clean: diagnosis.defect_free() })
             }
         };

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 use vsdpo_artifact::{Domain, Language};
 use vsdpo_data::mini::{Split, World, web};
+use vsdpo_diagnose::{AxisWeights, RubricDetail};
 use vsdpo_policy::{
     Config, Content, FrontSpec, FrontSummary, Mode, Policy, Prompt, SampleConfig, Sequence, TextConfig,
     VisionConfig, ops, write_front_files,
@@ -249,6 +250,7 @@ fn forward(
         hidden_t: None,
         head: &head,
         head_t: None,
+        mix: None,
         dim: hidden.dim(1)?,
         targets: &targets,
         streams: Streams { ce: &ce, ..Streams::default() },
@@ -261,12 +263,16 @@ fn forward(
 fn report(policy: &Policy, world: World, renderer: &dyn Renderer) -> Result<()> {
     let cfg = EvalConfig {
         world,
+        own: None,
+        references: None,
         split: Split::Dev,
         tasks: 256,
         sampling: SampleConfig { max_completion_tokens: 320, temperature: 1.0, top_p: 1.0 },
         seed: 99,
         constant: true,
         feedback: true,
+        rubric: RubricDetail::Full,
+        weights: AxisWeights::equal(world.domain()),
     };
     for arm in evaluate(policy, renderer, &cfg)?.arms {
         println!(

@@ -1,7 +1,7 @@
 use super::*;
 use crate::recipe::Recipe;
 use crate::testing::{batch, experience, recipe, write_policy};
-use vsdpo_artifact::Outcome;
+use vsdpo_artifact::{AxisScore, Credit, Domain, Outcome};
 
 /// A folder with a policy in `model`.
 fn world() -> (tempfile::TempDir, Policy) {
@@ -27,13 +27,14 @@ fn multipliers_hold_every_denominator() {
     let recipe = recipe(folder.path(), &["sft.weight=1"]);
     let mut experience = experience(&policy, &recipe);
     // Rewards by hand: the first group differs, the others are level.
-    for (i, d) in experience.diagnoses.iter_mut().enumerate() {
-        d.reward = if i == 0 { 0.9 } else { 0.3 };
-    }
+    let reward = |i: usize| match i {
+        0 => 0.9,
+        _ => [0.3, 0.0, 0.3][i % 3],
+    };
+    experience.rewards = (0..9).map(|i| Some(reward(i))).collect();
     let batch = batch(&policy, &experience, &recipe);
-    assert_eq!(batch.rewards[..3], [0.9, 0.0, 0.3], "the second rollout is truncated");
     assert!((batch.advantages[0] - 0.5).abs() < 1e-6);
-    let counts = Counts { distilled: 6, truncated: 3, overlong: 0, unreferenced: 0 };
+    let counts = Counts { distilled: 6, truncated: 3, ..Counts::default() };
     assert_eq!(batch.counts, counts);
     // Nine rollouts and three references; truncated rollouts stay for the policy gradient.
     assert_eq!(batch.items.len(), 12);
@@ -57,8 +58,58 @@ fn truncated_rollouts_that_are_kept_are_distilled_with_reward_0() {
     let batch = batch(&policy, &experience, &recipe);
     assert_eq!(batch.counts, Counts { distilled: 9, ..Counts::default() });
     let cut = batch.items.iter().find(|i| i.rollout == Some(1)).unwrap();
-    assert!(!experience.rollouts[1].finished && batch.rewards[1] == 0.0);
+    assert!(!experience.rollouts[1].finished && experience.rewards[1] == Some(0.0));
     assert!((sum(&cut.ref_kl) - 1.0 / 9.0).abs() < 1e-6);
+}
+
+#[test]
+fn rollouts_without_a_reward_have_no_policy_gradient() {
+    let (folder, policy) = world();
+    let recipe = recipe(folder.path(), &["distill.weight=0"]);
+    let mut experience = experience(&policy, &recipe);
+    experience.rewards = [Some(0.9), None, Some(0.3)].repeat(3);
+    let batch = batch(&policy, &experience, &recipe);
+    // The two scored rollouts of a group are 0.3 above and below their mean.
+    assert!((batch.advantages[0] - 0.3).abs() < 1e-6 && batch.advantages[1] == 0.0);
+    assert!(batch.items.iter().all(|item| item.rollout.unwrap() % 3 != 1));
+    let scored = (0..9).filter(|i| i % 3 != 1).map(|i| experience.rollouts[i].tokens.len()).sum::<usize>();
+    assert_eq!(batch.items[0].rl[0], 1.0 / scored as f32);
+}
+
+#[test]
+fn rejection_fine_tuning_imitates_clean_rollouts_that_ended() {
+    let (folder, policy) = world();
+    let own = ["distill.weight=0", "grpo.weight=0", "sft.weight=1", "sft.on=clean_rollouts"];
+    let recipe = recipe(folder.path(), &own);
+    assert!(StepContext::new(&recipe, 0).samples());
+    let mut experience = experience(&policy, &recipe);
+    for (i, d) in experience.diagnoses.iter_mut().enumerate() {
+        // Only rollouts 0 and 1 are free of defects, and the second one met the token limit.
+        let ok = AxisScore { satisfied: Some(i < 2), score: None, observed: String::new(), remedy: None };
+        (d.executed, d.rubric.axes) = (true, vec![(vsdpo_diagnose::axes(Domain::Chart)[0], ok)]);
+    }
+    let batch = batch(&policy, &experience, &recipe);
+    assert_eq!(batch.items.len(), 1);
+    assert_eq!(*batch.items[0].tokens, *experience.rollouts[0].tokens);
+    assert!((sum(&batch.items[0].ce) - 1.0).abs() < 1e-6 && batch.items[0].rl.is_empty());
+}
+
+#[test]
+fn shuffled_weights_are_the_same_weights_at_other_statements() {
+    let (folder, policy) = world();
+    let world = experience(&policy, &recipe(folder.path(), &[]));
+    let shuffled = recipe(folder.path(), &["credit.placement=shuffled"]);
+    let credits = crate::stages::credit(&world, &StepContext::new(&shuffled, 0));
+    let sorted = |credit: &Credit| {
+        let mut weights: Vec<f32> = credit.statements.iter().map(|s| s.weight).collect();
+        weights.sort_by(f32::total_cmp);
+        weights
+    };
+    assert!(credits.iter().zip(&world.credits).all(|(a, b)| sorted(a) == sorted(b)));
+    assert_eq!(credits, crate::stages::credit(&world, &StepContext::new(&shuffled, 0)));
+    let blamed =
+        world.credits.iter().any(|c| c.statements.len() > 1 && c.statements.iter().any(|s| s.resp > 0.0));
+    assert_eq!(credits != world.credits, blamed, "some blame moved");
 }
 
 #[test]
@@ -67,9 +118,7 @@ fn level_groups_are_left_out_where_only_the_reward_counts() {
     let recipe = recipe(folder.path(), &["distill.weight=0"]);
     let mut experience = experience(&policy, &recipe);
     experience.rollouts.iter_mut().for_each(|y| y.finished = true);
-    for (i, d) in experience.diagnoses.iter_mut().enumerate() {
-        d.reward = if i == 0 { 0.9 } else { 0.3 };
-    }
+    experience.rewards = (0..9).map(|i| Some(if i == 0 { 0.9 } else { 0.3 })).collect();
     let batch = batch(&policy, &experience, &recipe);
     let kept: Vec<Option<usize>> = batch.items.iter().map(|i| i.rollout).collect();
     assert_eq!(kept, [Some(0), Some(1), Some(2)]);
@@ -84,7 +133,7 @@ fn prompts_that_do_not_fit_are_dropped_and_counted() {
     let recipe = recipe(folder.path(), &["distill.max_prompt_tokens=10"]);
     let experience = experience(&policy, &recipe);
     let batch = batch(&policy, &experience, &recipe);
-    let counts = Counts { distilled: 0, truncated: 3, overlong: 6, unreferenced: 0 };
+    let counts = Counts { truncated: 3, overlong: 6, ..Counts::default() };
     assert_eq!(batch.counts, counts);
 }
 
@@ -127,4 +176,36 @@ fn reference_context_shows_the_reference() {
     assert_eq!((batch.counts.distilled, batch.counts.unreferenced), (4, 2));
     let shown = policy.tokenizer().decode(&batch.items[0].teacher.as_ref().unwrap().ids).0;
     assert!(shown.contains(experience.tasks[0].reference.as_ref().unwrap().trim_end()));
+}
+
+/// The stub's failures are flagged at their first statement and its renders have no elements, so
+/// that no statement of theirs is.
+#[test]
+fn a_gate_distils_flagged_tokens_only() {
+    let (folder, policy) = world();
+    let recipe = recipe(folder.path(), &["distill.gate=flagged", "distill.truncated=keep", "grpo.weight=0"]);
+    let mut experience = experience(&policy, &recipe);
+    // A statement begins each code, so that the place of the error is inside one.
+    for (i, y) in experience.rollouts.iter_mut().enumerate() {
+        y.text = "a = 1\nb = 2\n".into();
+        y.code = vsdpo_artifact::Span::new(0, 12);
+        y.token_spans = (0..y.tokens.len()).map(|t| vsdpo_artifact::Span::new(t, t + 1)).collect();
+        assert_eq!(y.tokens.len(), 12, "rollout {i}");
+    }
+    experience.credits = crate::stages::credit(&experience, &StepContext::new(&recipe, 0));
+    let failed = |i: usize| matches!(experience.outcomes[i], Outcome::Failed { .. });
+    let failures = (0..9).filter(|&i| failed(i)).count();
+    assert!(0 < failures && failures < 9, "{failures} of 9");
+    let batch = batch(&policy, &experience, &recipe);
+    let want = Counts { distilled: failures, unflagged: 9 - failures, ..Counts::default() };
+    assert_eq!(batch.counts, want);
+    assert_eq!(batch.items.len(), failures);
+    for item in &batch.items {
+        assert!(failed(item.rollout.unwrap()));
+        // `a = 1` and its line end weigh amplify; `b = 2` weighs nothing.
+        let share = 1.0 / (6.0 * failures as f32);
+        let want: Vec<f32> = (0..12).map(|t| if t < 6 { share } else { 0.0 }).collect();
+        assert!(item.ref_kl.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-6), "{:?}", item.ref_kl);
+        assert_eq!((item.weights[0], item.weights[11]), (3.0, 0.0));
+    }
 }

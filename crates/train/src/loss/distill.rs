@@ -46,8 +46,9 @@ pub enum Support {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Importance {
-    /// pi_student(y) / pi_sampler(y): corrects for tokens sampled by older weights; 1 on fresh
-    /// ones.
+    /// pi_student(y) / pi_sampler(y): corrects for tokens sampled by older weights. With one update
+    /// per batch (`optim.updates_per_batch` and `optim.mini_batches` of 1) the tokens are fresh and
+    /// rho is 1 up to the rounding between sampler and trainer: this setting then changes nothing.
     #[default]
     Behaviour,
     /// pi_teacher(y) / pi_student(y), the literal reading of "mismatch between contexts". It

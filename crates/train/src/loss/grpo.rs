@@ -76,6 +76,17 @@ pub fn surrogate(logp: f32, old: f32, engine: f32, advantage: f32, clip: &ClipBo
     Surrogate { ratio, tis, objective: tis * bounded * a, slope, clipped }
 }
 
+/// The penalty of one token towards the reference weights, k3 = e^d - d - 1 with d = log pi_ref -
+/// log pi, and its slope with respect to log pi, 1 - e^d (docs/specs/training.md, 2.1).
+///
+/// On a token sampled by pi, k3 is an unbiased estimate of KL(pi || pi_ref) that is never negative.
+/// Its gradient is not one of the KL's, and on tokens sampled by older weights the value is off as
+/// well: nothing here corrects either.
+pub fn k3(logp: f32, reference: f32) -> (f32, f32) {
+    let d = (reference - logp).clamp(-20.0, 20.0);
+    (d.exp_m1() - d, -d.exp_m1())
+}
+
 /// What a reward is measured against.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

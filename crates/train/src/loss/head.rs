@@ -7,7 +7,7 @@
 use super::distill::Divergence;
 use super::grpo::Clipped;
 use super::row::{Row, Rows, entropy, get, softmax};
-use super::{Components, HeadInput, HeadOutput, LossConfig, LossError, Streams, TokenStats};
+use super::{Components, HeadInput, HeadOutput, LossConfig, LossError, Mix, Streams, TokenStats};
 use rayon::prelude::*;
 use vsdpo_policy::ops::matrix::{Mat, Threads, matmul, matmul_add};
 use vsdpo_policy::ops::simd;
@@ -60,7 +60,8 @@ pub fn token_logprobs(
 ) -> Result<(Vec<f32>, Vec<f32>), LossError> {
     let cfg = LossConfig { temperature, ..LossConfig::default() };
     let streams = Streams::default();
-    let input = HeadInput { hidden_s: hidden, hidden_t: None, head, head_t: None, dim, targets, streams };
+    let input =
+        HeadInput { hidden_s: hidden, hidden_t: None, head, head_t: None, mix: None, dim, targets, streams };
     let vocabulary = input.check(&cfg)?;
     let all: Vec<usize> = (0..targets.len()).collect();
     let (mut logps, mut entropies) = (Vec::with_capacity(all.len()), Vec::with_capacity(all.len()));
@@ -89,7 +90,8 @@ pub fn token_logprobs(
 impl Streams<'_> {
     fn is_live(&self, t: usize) -> bool {
         let on = |s: &[f32]| get(s, t).is_some_and(|w| w != 0.0);
-        on(self.ce) || on(self.ref_kl) || (on(self.rl) && on(self.advantage))
+        let penalised = !self.logp_ref.is_empty();
+        on(self.ce) || on(self.ref_kl) || (on(self.rl) && (penalised || on(self.advantage)))
     }
 }
 
@@ -99,15 +101,23 @@ impl HeadInput<'_> {
         let (rows, dim) = (self.targets.len(), self.dim.max(1));
         let vocabulary = self.head.len() / dim;
         let s = &self.streams;
-        let full = [("hidden_s", self.hidden_s), ("hidden_t", self.hidden_t.unwrap_or(self.hidden_s))];
+        let second = self.mix.map_or(self.hidden_s, |mix| mix.hidden);
+        let full = [
+            ("hidden_s", self.hidden_s),
+            ("hidden_t", self.hidden_t.unwrap_or(self.hidden_s)),
+            ("mix.hidden", second),
+        ];
         let optional = [("ce", s.ce), ("ref_kl", s.ref_kl), ("rl", s.rl), ("advantage", s.advantage)];
-        let logps = [("logp_old", s.logp_old), ("logp_engine", s.logp_engine)];
+        let logps = [("logp_old", s.logp_old), ("logp_engine", s.logp_engine), ("logp_ref", s.logp_ref)];
         let lengths = full.map(|(n, x)| (n, x.len(), rows * self.dim)).into_iter();
         let streams = optional.into_iter().chain(logps).filter(|(_, x)| !x.is_empty());
         let head = ("head", self.head.len(), vocabulary * self.dim);
-        let head_t = ("head_t", self.head_t.map_or(self.head.len(), <[f32]>::len), self.head.len());
+        let as_head =
+            |name, head: Option<&[f32]>| (name, head.map_or(self.head.len(), <[f32]>::len), self.head.len());
+        let heads =
+            [head, as_head("head_t", self.head_t), as_head("mix.head", self.mix.and_then(|mix| mix.head))];
         let rl = ("advantage", s.advantage.len(), s.rl.len());
-        let mut all = lengths.chain(streams.map(|(n, x)| (n, x.len(), rows))).chain([head, head_t, rl]);
+        let mut all = lengths.chain(streams.map(|(n, x)| (n, x.len(), rows))).chain(heads).chain([rl]);
         if let Some((name, got, want)) = all.find(|(_, got, want)| got != want) {
             return Err(LossError::Length { name, got, want });
         }
@@ -118,6 +128,9 @@ impl HeadInput<'_> {
         }
         if self.hidden_t.is_none() && s.ref_kl.iter().any(|&w| w != 0.0) {
             return Err(LossError::NoTeacher);
+        }
+        if let Some(value) = self.mix.map(|mix| mix.rate).filter(|rate| !(0.0..=1.0).contains(rate)) {
+            return Err(LossError::Setting { name: "mix.rate", value, want: "0 to 1" });
         }
         cfg.check()?;
         Ok(vocabulary)
@@ -156,6 +169,7 @@ impl TokenStats {
             ratio: nan(),
             tis: nan(),
             clipped: vec![Clipped::No; rows],
+            k3: nan(),
             outlier_scaled: 0,
             floored: 0,
         }
@@ -189,14 +203,23 @@ impl Chunk<'_> {
         z
     }
 
+    /// The teacher's logits over the temperature, `[rows, V]`, if a row of the chunk is distilled.
+    fn teacher(&self) -> Option<Vec<f32>> {
+        let taught = |t: &usize| get(self.input.streams.ref_kl, *t).is_some_and(|w| w != 0.0);
+        let hidden = self.input.hidden_t.filter(|_| self.rows.iter().any(taught))?;
+        let mut u = self.logits(&self.gather(hidden), self.input.head_t.unwrap_or(self.input.head));
+        if let Some(Mix { hidden, head, rate }) = self.input.mix {
+            let second = self.logits(&self.gather(hidden), head.unwrap_or(self.input.head));
+            u.par_iter_mut().zip(&second).for_each(|(u, v)| *u = (1.0 - rate) * *u + rate * v);
+        }
+        Some(u)
+    }
+
     fn run(&self, out: &mut HeadOutput) {
         let (n, dim, vocabulary) = (self.rows.len(), self.input.dim, self.vocabulary);
         let h = self.gather(self.input.hidden_s);
         let mut g = self.logits(&h, self.input.head);
-        let taught = self.rows.iter().any(|&t| get(self.input.streams.ref_kl, t).is_some_and(|w| w != 0.0));
-        let head_t = self.input.head_t.unwrap_or(self.input.head);
-        let teacher =
-            self.input.hidden_t.filter(|_| taught).map(|hidden| self.logits(&self.gather(hidden), head_t));
+        let teacher = self.teacher();
         let rows = g.par_chunks_mut(vocabulary).zip(self.rows).enumerate().map_init(
             || vec![0.0; vocabulary],
             |p, (i, (z, &t))| {

@@ -19,6 +19,7 @@ pub(super) struct Row {
     /// (D, log q(y), rho, scaled as an outlier, floored entries).
     distill: Option<(f32, f32, f32, bool, usize)>,
     rl: Option<Surrogate>,
+    k3: Option<f32>,
 }
 
 /// Computes rows of one input.
@@ -36,8 +37,14 @@ impl Rows<'_> {
         let target = self.input.targets[t] as usize;
         let student = softmax(z, p);
         let logp = student.at(target);
-        let mut row =
-            Row { logp, entropy: entropy(p, student), loss: Components::default(), distill: None, rl: None };
+        let mut row = Row {
+            logp,
+            entropy: entropy(p, student),
+            loss: Components::default(),
+            distill: None,
+            rl: None,
+            k3: None,
+        };
         // dL/dlog p(y_t) of the components that act through the sampled token alone.
         let mut through_target = 0.0;
         if let Some(c) = get(s.ce, t).filter(|&c| c != 0.0) {
@@ -52,6 +59,12 @@ impl Rows<'_> {
             row.loss.grpo = -(c as f64 * surrogate.objective as f64);
             through_target -= cfg.weights.grpo as f32 * c * surrogate.slope;
             row.rl = Some(surrogate);
+            if let Some(reference) = get(s.logp_ref, t).filter(|_| cfg.kl_ref != 0.0) {
+                let (value, slope) = grpo::k3(logp, reference);
+                row.loss.grpo += c as f64 * cfg.kl_ref as f64 * value as f64;
+                through_target += cfg.weights.grpo as f32 * c * cfg.kl_ref * slope;
+                row.k3 = Some(value);
+            }
         }
         let lse = student.lse;
         let gradient = Gradient { target, through_target, inverse_temperature: 1.0 / cfg.temperature };
@@ -178,6 +191,9 @@ impl Row {
             (stats.kl[t], stats.logp_teacher[t], stats.rho[t]) = (d, logq, rho);
             stats.outlier_scaled += shrunk as usize;
             stats.floored += floored;
+        }
+        if let Some(k3) = self.k3 {
+            stats.k3[t] = k3;
         }
         if let Some(s) = self.rl {
             (stats.ratio[t], stats.tis[t], stats.clipped[t]) = (s.ratio, s.tis, s.clipped);

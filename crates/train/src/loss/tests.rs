@@ -11,6 +11,8 @@ struct Case {
     hidden_t: Vec<f32>,
     head: Vec<f32>,
     head_t: Option<Vec<f32>>,
+    /// Hidden states, head and rate of the second teacher.
+    second: Option<(Vec<f32>, Option<Vec<f32>>, f32)>,
     targets: Vec<u32>,
     ce: Vec<f32>,
     ref_kl: Vec<f32>,
@@ -18,6 +20,8 @@ struct Case {
     advantage: Vec<f32>,
     old: Vec<f32>,
     engine: Vec<f32>,
+    /// log p of the reference weights; empty without a penalty.
+    reference: Vec<f32>,
 }
 
 impl Case {
@@ -44,6 +48,7 @@ impl Case {
             hidden_t,
             head,
             head_t: None,
+            second: None,
             targets,
             ce,
             ref_kl,
@@ -51,6 +56,7 @@ impl Case {
             advantage,
             old,
             engine,
+            reference: Vec::new(),
         }
     }
 
@@ -60,6 +66,11 @@ impl Case {
             hidden_t: Some(&self.hidden_t),
             head: &self.head,
             head_t: self.head_t.as_deref(),
+            mix: self.second.as_ref().map(|(hidden, head, rate)| Mix {
+                hidden,
+                head: head.as_deref(),
+                rate: *rate,
+            }),
             dim: self.dim,
             targets: &self.targets,
             streams: Streams {
@@ -69,6 +80,7 @@ impl Case {
                 advantage: &self.advantage,
                 logp_old: &self.old,
                 logp_engine: &self.engine,
+                logp_ref: &self.reference,
             },
         }
     }
@@ -88,6 +100,7 @@ impl Case {
                 advantage: &s.advantage[from..to],
                 logp_old: &s.logp_old[from..to],
                 logp_engine: &s.logp_engine[from..to],
+                logp_ref: s.logp_ref.get(from..to).unwrap_or_default(),
             },
             ..all
         }
@@ -108,8 +121,14 @@ impl Case {
         for t in 0..self.rows {
             let y = self.targets[t] as usize;
             let (lp, base) = (self.logs(t, hidden, head, tau), self.logs(t, &base_h, &base_w, tau));
-            let lq =
-                self.logs(t, &teacher, self.head_t.as_deref().map(f64s).as_ref().unwrap_or(&base_w), tau);
+            let head = |own: Option<&Vec<f32>>| own.map_or_else(|| base_w.clone(), |w| f64s(w));
+            let mut lq = self.logs(t, &teacher, &head(self.head_t.as_ref()), tau);
+            if let Some((second, own, rate)) = &self.second {
+                let r = f64::from(*rate);
+                let more = self.logs(t, &f64s(second), &head(own.as_ref()), tau);
+                lq =
+                    log_softmax(&lq.iter().zip(more).map(|(a, b)| (1.0 - r) * a + r * b).collect::<Vec<_>>());
+            }
             losses.ce -= self.ce[t] as f64 * lp[y];
             let clip = cfg.clip;
             let (a, r) = (self.advantage[t] as f64, (lp[y] - self.old[t] as f64).exp());
@@ -120,6 +139,10 @@ impl Case {
                 objective = objective.max(clip.dual as f64 * a);
             }
             losses.grpo -= self.rl[t] as f64 * tis * objective;
+            if let Some(&reference) = self.reference.get(t) {
+                let d = reference as f64 - lp[y];
+                losses.grpo += self.rl[t] as f64 * cfg.kl_ref as f64 * (d.exp() - d - 1.0);
+            }
             let rho = match cfg.importance {
                 Importance::Behaviour => (base[y] - self.engine[t] as f64).exp().min(cfg.is_clip as f64),
                 Importance::Context => {
@@ -249,6 +272,89 @@ fn gradients_with_a_teacher_of_other_weights() {
 }
 
 #[test]
+fn gradients_with_a_penalty_towards_the_reference() {
+    let mut case = Case::random(9, 5, 12, 50);
+    case.reference = Case::random(9, 5, 12, 50).old.iter().map(|l| l - 0.2).collect();
+    // It acts where the advantage is 0 as well.
+    case.advantage[3] = 0.0;
+    for weight in [0.0, 0.7] {
+        check_case(&case, &LossConfig { kl_ref: 0.3, ..only(0.0, weight, 2.0) });
+    }
+}
+
+#[test]
+fn the_penalty_towards_the_reference_by_hand() {
+    // d = ln 2: 2 - ln 2 - 1 and 1 - 2; d = -ln 2: 1/2 + ln 2 - 1 and 1 - 1/2.
+    for (reference, value, slope) in
+        [(2f32.ln(), 0.306_853, -1.0), (-(2f32.ln()), 0.193_147, 0.5), (0.0, 0.0, 0.0)]
+    {
+        let (got, by) = grpo::k3(0.0, reference);
+        assert!((got - value).abs() < 1e-6 && (by - slope).abs() < 1e-6, "{reference}: {got} {by}");
+    }
+}
+
+#[test]
+fn gradients_with_two_teachers() {
+    for (seed, divergence) in DIVERGENCES.into_iter().enumerate() {
+        let mut case = Case::random(9, 5, 12, 30 + seed as u64);
+        let other = Case::random(9, 5, 12, 40 + seed as u64);
+        // As in the trust region: the first has other weights, the second the student's.
+        case.head_t = Some(other.head);
+        case.second = Some((other.hidden_t, None, 0.3));
+        check_case(&case, &LossConfig { divergence, temperature: 0.7, ..only(0.2, 1.0, 1.0) });
+    }
+}
+
+/// One row over three tokens: logits (2, 0, 0) and (0, 2, 0) of the teachers, the student uniform.
+#[test]
+fn mixed_logits_by_hand() {
+    let head = identity(3);
+    let input = HeadInput {
+        hidden_s: &[0.0; 3],
+        hidden_t: Some(&[2.0, 0.0, 0.0]),
+        head: &head,
+        head_t: None,
+        mix: Some(Mix { hidden: &[0.0, 2.0, 0.0], head: None, rate: 0.25 }),
+        dim: 3,
+        targets: &[0],
+        streams: Streams { ref_kl: &[1.0], ..Streams::default() },
+    };
+    let forward = LossConfig { divergence: Divergence::ForwardKl, ..only(0.0, 1.0, 0.0) };
+    let quarter = fused_head(&input, &forward, false).unwrap();
+    // A quarter: U = (1.5, 0.5, 0), q = e^U / 7.130410 = (0.628532, 0.231224, 0.140244), and the
+    // forward gradient is p - q.
+    for (got, want) in
+        quarter.dh.iter().zip([1.0 / 3.0 - 0.628_532, 1.0 / 3.0 - 0.231_224, 1.0 / 3.0 - 0.140_244])
+    {
+        assert!((got - want).abs() < 1e-5, "{:?}", quarter.dh);
+    }
+    // log q_0 = 1.5 - ln 7.130410.
+    assert!((quarter.tokens.logp_teacher[0] - (1.5 - 7.130_41_f32.ln())).abs() < 1e-5);
+}
+
+#[test]
+fn rates_0_and_1_are_the_two_teachers_alone() {
+    let mut case = Case::random(700, 16, 64, 22);
+    let other = Case::random(700, 16, 64, 23);
+    case.head_t = Some(other.head);
+    let cfg = only(0.0, 1.0, 0.0);
+    let of = |case: &Case| fused_head(&case.input(), &cfg, true).unwrap();
+    let same = |a: &HeadOutput, b: &HeadOutput| {
+        assert_eq!((&a.dh, &a.dhead, a.loss), (&b.dh, &b.dhead, b.loss));
+        assert_eq!(a.tokens.logp_teacher, b.tokens.logp_teacher);
+    };
+    let first = of(&case);
+    case.second = Some((other.hidden_t.clone(), None, 0.0));
+    same(&of(&case), &first);
+    case.second = Some((other.hidden_t.clone(), None, 1.0));
+    let mixed = of(&case);
+    (case.hidden_t, case.head_t, case.second) = (other.hidden_t, None, None);
+    let second = of(&case);
+    same(&mixed, &second);
+    assert!(first.dh != second.dh, "the two teachers differ");
+}
+
+#[test]
 fn gradients_of_mixtures() {
     for (seed, divergence) in DIVERGENCES.into_iter().enumerate() {
         let mixed = LossConfig { divergence, temperature: 0.7, outlier: Some(0.5), ..only(0.5, 2.0, 3.0) };
@@ -299,6 +405,7 @@ fn pair(divergence: Divergence) -> HeadOutput {
         hidden_t: Some(&t),
         head: &identity(2),
         head_t: None,
+        mix: None,
         dim: 2,
         targets: &[0],
         streams: Streams { ref_kl: &[1.0], ..Streams::default() },
@@ -478,6 +585,7 @@ fn an_impossible_token_costs_the_floor_and_is_counted() {
         hidden_t: Some(&[0.0, -500.0]),
         head: &identity(2),
         head_t: None,
+        mix: None,
         dim: 2,
         targets: &[1],
         streams: Streams { ref_kl: &[1.0], ..Streams::default() },
@@ -527,6 +635,12 @@ fn refusals() {
     assert_eq!(run(&HeadInput { hidden_t: None, ..case.input() }, &cfg), LossError::NoTeacher);
     let jsd = LossConfig { divergence: Divergence::Jsd { alpha: 1.0 }, ..cfg };
     assert!(run(&case.input(), &jsd).to_string().contains("above 0 and below 1"));
+    let mix = Some(Mix { hidden: &case.hidden_t, head: None, rate: 1.5 });
+    let outside = run(&HeadInput { mix, ..case.input() }, &cfg);
+    assert_eq!(outside, LossError::Setting { name: "mix.rate", value: 1.5, want: "0 to 1" });
+    let mix = Some(Mix { hidden: &case.hidden_t[1..], head: None, rate: 0.5 });
+    let short = run(&HeadInput { mix, ..case.input() }, &cfg);
+    assert_eq!(short, LossError::Length { name: "mix.hidden", got: 19, want: 20 });
     let streams = Streams { advantage: &[], ..case.input().streams };
     assert!(run(&HeadInput { streams, ..case.input() }, &cfg).to_string().contains("advantage"));
 }

@@ -4,12 +4,16 @@ use super::{Recipe, RecipeError};
 use crate::loss::{Divergence, Support};
 use vsdpo_artifact::Domain;
 use vsdpo_data::mini::World;
+use vsdpo_diagnose::AxisWeights;
 
 /// The first value that cannot be used.
 pub(super) fn check(r: &Recipe) -> Result<(), RecipeError> {
     run(r)?;
     sampling(r)?;
     losses(r)?;
+    distill(r)?;
+    optim(r)?;
+    stop(r)?;
     together(r)
 }
 
@@ -24,6 +28,11 @@ fn need(
     if ok { Ok(()) } else { Err(RecipeError::Value { key, problem, help }) }
 }
 
+/// Whether a factor of a loss can be used.
+fn weight(w: f32) -> bool {
+    w >= 0.0 && w.is_finite()
+}
+
 fn run(r: &Recipe) -> Result<(), RecipeError> {
     let plain = !r.name.is_empty() && !r.name.starts_with('.') && !r.name.contains(['/', '\\', '\0']);
     need(plain, "name", &r.name, "write a name without slashes that does not begin with a dot")?;
@@ -31,17 +40,34 @@ fn run(r: &Recipe) -> Result<(), RecipeError> {
     need(world.is_some(), "domain", r.domain.name(), "\"chart\" and \"web\" can be trained so far")?;
     need(i64::try_from(r.seed).is_ok(), "seed", r.seed, "write a number below 2^63")?;
     need(r.steps >= 1, "steps", r.steps, "write at least 1")?;
-    let evaluated = r.eval.benchmark.world();
-    need(
-        r.eval.every == 0 || Some(evaluated) == world,
-        "eval.benchmark",
-        evaluated.benchmark(),
-        "name the benchmark of the recipe's own domain; eval.every = 0 turns it off",
-    )?;
+    match r.eval.benchmark.world().filter(|_| r.eval.every > 0) {
+        Some(evaluated) => need(
+            Some(evaluated) == world,
+            "eval.benchmark",
+            evaluated.benchmark(),
+            "name the benchmark of the recipe's own domain; eval.every = 0 turns it off",
+        )?,
+        None => own_rows(r)?,
+    }
     need(r.eval.tasks >= 1, "eval.tasks", r.eval.tasks, "write at least 1; eval.every = 0 turns it off")?;
     let t = r.eval.temperature;
     need(t >= 0.0 && t.is_finite(), "eval.temperature", t, "write at least 0 (0 is greedy)")?;
+    let generated = r.data.dataset.is_generated();
+    need(
+        !generated || r.eval.rows == 0,
+        "eval.rows",
+        r.eval.rows,
+        "write 0: \"mini\" has a split for evaluation",
+    )?;
     need(r.checkpoint.keep >= 1, "checkpoint.keep", r.checkpoint.keep, "write at least 1")
+}
+
+/// The rows of a corpus that are set apart for its evaluation.
+fn own_rows(r: &Recipe) -> Result<(), RecipeError> {
+    let (e, generated) = (&r.eval, r.data.dataset.is_generated());
+    let own = e.every > 0 && e.benchmark.world().is_none();
+    need(!own || !generated, "eval.benchmark", "own", "\"mini\" has tasks without end: name its benchmark")?;
+    need(!own || e.rows >= e.tasks as u64, "eval.rows", e.rows, "write at least eval.tasks")
 }
 
 fn sampling(r: &Recipe) -> Result<(), RecipeError> {
@@ -70,17 +96,26 @@ fn sampling(r: &Recipe) -> Result<(), RecipeError> {
 }
 
 fn losses(r: &Recipe) -> Result<(), RecipeError> {
-    let weight = |w: f32| w >= 0.0 && w.is_finite();
-    let (d, g, o) = (&r.distill, &r.grpo, &r.optim);
+    let g = &r.grpo;
     need(
         r.credit.amplify >= 1.0 && r.credit.amplify.is_finite(),
         "credit.amplify",
         r.credit.amplify,
         "write at least 1 (1 is uniform)",
     )?;
-    need(weight(d.weight), "distill.weight", d.weight, "write at least 0 (0 is off)")?;
     need(weight(g.weight), "grpo.weight", g.weight, "write at least 0 (0 is off)")?;
     need(weight(r.sft.weight), "sft.weight", r.sft.weight, "write at least 0 (0 is off)")?;
+    need((0.0..1.0).contains(&g.clip_low), "grpo.clip_low", g.clip_low, "write a number in [0, 1)")?;
+    need(g.clip_high >= 0.0, "grpo.clip_high", g.clip_high, "write at least 0")?;
+    need(g.dual_clip > 1.0, "grpo.dual_clip", g.dual_clip, "write a number above 1")?;
+    need(weight(g.kl_ref), "grpo.kl_ref", g.kl_ref, "write at least 0 (0 is off)")?;
+    let read = g.kl_ref == 0.0 || g.weight > 0.0;
+    need(read, "grpo.kl_ref", g.kl_ref, "it is a part of L_GRPO: give grpo.weight a value above 0 as well")
+}
+
+fn distill(r: &Recipe) -> Result<(), RecipeError> {
+    let d = &r.distill;
+    need(weight(d.weight), "distill.weight", d.weight, "write at least 0 (0 is off)")?;
     need(!d.channels.is_empty(), "distill.channels", &d.channels, "name \"image\", \"rubric\" or both")?;
     let mixed = match d.divergence {
         Divergence::ReverseKl | Divergence::ForwardKl => true,
@@ -90,19 +125,52 @@ fn losses(r: &Recipe) -> Result<(), RecipeError> {
     let some = d.support != Support::TopK(0);
     need(some, "distill.support", d.support, "write top_k of at least 1, or \"full\"")?;
     need(d.ema_rate > 0.0 && d.ema_rate <= 1.0, "distill.ema_rate", d.ema_rate, "write a number in (0, 1]")?;
+    let rates = [("distill.trust_rate", Some(d.trust_rate)), ("distill.trust_rate_end", d.trust_rate_end)];
+    for (key, rate) in rates {
+        let rate = rate.unwrap_or_default();
+        need((0.0..=1.0).contains(&rate), key, rate, "write a number in [0, 1]")?;
+    }
     need(d.is_clip >= 1.0, "distill.is_clip", d.is_clip, "write at least 1")?;
     need(weight(d.outlier), "distill.outlier", d.outlier, "write at least 0 (0 is off)")?;
-    need(d.max_prompt_tokens >= 1, "distill.max_prompt_tokens", d.max_prompt_tokens, "write at least 1")?;
-    need((0.0..1.0).contains(&g.clip_low), "grpo.clip_low", g.clip_low, "write a number in [0, 1)")?;
-    need(g.clip_high >= 0.0, "grpo.clip_high", g.clip_high, "write at least 0")?;
-    need(g.dual_clip > 1.0, "grpo.dual_clip", g.dual_clip, "write a number above 1")?;
+    need(d.max_prompt_tokens >= 1, "distill.max_prompt_tokens", d.max_prompt_tokens, "write at least 1")
+}
+
+fn optim(r: &Recipe) -> Result<(), RecipeError> {
+    let o = &r.optim;
     need(o.lr > 0.0 && o.lr.is_finite(), "optim.lr", o.lr, "write a number above 0")?;
     need(o.max_grad_norm > 0.0, "optim.max_grad_norm", o.max_grad_norm, "write a number above 0")?;
     need((0.0..1.0).contains(&o.beta1), "optim.beta1", o.beta1, "write a number in [0, 1)")?;
     need((0.0..1.0).contains(&o.beta2), "optim.beta2", o.beta2, "write a number in [0, 1)")?;
     need(o.eps > 0.0, "optim.eps", o.eps, "write a number above 0")?;
     need(o.weight_decay >= 0.0, "optim.weight_decay", o.weight_decay, "write at least 0")?;
+    let (updates, parts) = (o.updates_per_batch, o.mini_batches);
+    need(updates >= 1, "optim.updates_per_batch", updates, "write at least 1")?;
+    need(
+        (1..=r.rollout.prompts_per_step).contains(&parts),
+        "optim.mini_batches",
+        parts,
+        "write at least 1 and at most rollout.prompts_per_step",
+    )?;
     need(o.micro_batch_tokens >= 1, "optim.micro_batch_tokens", o.micro_batch_tokens, "write at least 1")
+}
+
+fn stop(r: &Recipe) -> Result<(), RecipeError> {
+    let s = &r.stop;
+    need(s.window >= 1, "stop.window", s.window, "write at least 1")?;
+    need(s.eval_falls >= 1, "stop.eval_falls", s.eval_falls, "write at least 1")?;
+    for (key, fall) in [("stop.exec_fall", s.exec_fall), ("stop.eval_exec_fall", s.eval_exec_fall)] {
+        need(fall > 0.0 && fall <= 1.0, key, fall, "write a number in (0, 1]; 1 is never")?;
+    }
+    let least = [
+        ("stop.exec_min", s.exec_min),
+        ("stop.length_min", s.length_min),
+        ("stop.entropy_min", s.entropy_min),
+    ];
+    for (key, share) in least {
+        need((0.0..=1.0).contains(&share), key, share, "write a number in [0, 1]; 0 is never")?;
+    }
+    need(s.length_max >= 1.0, "stop.length_max", s.length_max, "write at least 1; inf is never")?;
+    need(s.logp_gap > 0.0, "stop.logp_gap", s.logp_gap, "write a number above 0; inf is never")
 }
 
 fn together(r: &Recipe) -> Result<(), RecipeError> {
@@ -114,15 +182,24 @@ fn together(r: &Recipe) -> Result<(), RecipeError> {
     )?;
     let small = <[u32; 2]>::from(vsdpo_data::mini::web::WINDOW);
     let embedded = match r.domain {
-        Domain::Web => r.data.dataset.is_generated() || r.eval.every > 0,
+        Domain::Web => {
+            let evaluated = r.eval.every > 0 && r.eval.benchmark.world().is_some();
+            r.data.dataset.is_generated() || evaluated
+        }
         Domain::Chart | Domain::Slide => false,
     };
     need(
         !embedded || r.render.window == small,
         "render.window",
         r.render.window,
-        "the embedded world's pages, also those of [eval], are made for [320, 240]: write that, or eval.every = 0",
+        "the embedded world's pages, also those of [eval], are made for [320, 240]: write that, or eval.benchmark = \"own\"",
     )?;
+    let weights = &r.reward.weights;
+    if !weights.is_empty()
+        && let Err(error) = AxisWeights::named(r.domain, weights)
+    {
+        return Err(RecipeError::Key { key: "reward.weights".into(), message: error.to_string() });
+    }
     need(
         r.reward.clip.is_none() || r.reward.reference,
         "reward.clip",

@@ -1,4 +1,4 @@
-//! The sections that say when a run is measured and kept.
+//! The sections that say when a run is measured and kept, and what is watched.
 
 use serde::{Deserialize, Serialize};
 use vsdpo_data::mini::World;
@@ -13,16 +13,16 @@ pub struct EvalSection {
     pub every: usize,
     /// Tasks of one evaluation, one sample each.
     pub tasks: usize,
+    /// Last rows of the run's corpus that are set apart: training never draws them, whatever the
+    /// benchmark, and `own` evaluates on the first `tasks` of them. 0 sets none apart.
+    pub rows: u64,
     /// Softmax temperature of these samples; 0 is greedy.
     pub temperature: f32,
-    /// End the run when evaluation falls: execution by 0.1 from its best, or the defect-free share
-    /// twice in a row. The best weights stay in `checkpoints/best` either way.
-    pub stop_on_fall: bool,
 }
 
 impl Default for EvalSection {
     fn default() -> Self {
-        Self { benchmark: Benchmark::MiniChart, every: 20, tasks: 64, temperature: 1.0, stop_on_fall: true }
+        Self { benchmark: Benchmark::MiniChart, every: 20, tasks: 64, rows: 0, temperature: 1.0 }
     }
 }
 
@@ -34,15 +34,82 @@ pub enum Benchmark {
     MiniChart,
     /// The held-out tasks of the embedded world's pages.
     MiniWeb,
+    /// Rows of the run's own corpus that training does not draw: execution, the axes of the rubric
+    /// and the reward, with the references if `reward.reference` says so.
+    Own,
 }
 
 impl Benchmark {
-    /// The world of its tasks.
-    pub fn world(self) -> World {
+    /// The world of its tasks; `None` for a corpus.
+    pub fn world(self) -> Option<World> {
         match self {
-            Benchmark::MiniChart => World::Chart,
-            Benchmark::MiniWeb => World::Web,
+            Benchmark::MiniChart => Some(World::Chart),
+            Benchmark::MiniWeb => Some(World::Web),
+            Benchmark::Own => None,
         }
+    }
+}
+
+/// `[stop]`: a run that has collapsed ends. The rules of a step compare means over a window of
+/// steps that sample; the rules of an evaluation need `eval.every`. The best weights stay in
+/// `checkpoints/best` either way, and `--resume --set stop.enabled=false` continues the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StopSection {
+    /// Whether the rules end the run.
+    pub enabled: bool,
+    /// Steps of a window, at least 1.
+    pub window: usize,
+    /// Fall of the execution rate below its best window, in (0, 1].
+    pub exec_fall: f64,
+    /// Execution rate that a window may not fall below once one has reached it, in [0, 1].
+    pub exec_min: f64,
+    /// Least mean length of a completion, as a factor of that of the first window, in [0, 1].
+    pub length_min: f64,
+    /// Largest mean length of a completion, as a factor of that of the first window, at least 1.
+    pub length_max: f64,
+    /// Least mean entropy of a token, as a factor of that of the first window, in [0, 1].
+    pub entropy_min: f64,
+    /// Largest mean |log p of the trainer - log p of the sampler| of a token, in nats, above 0.
+    pub logp_gap: f64,
+    /// Fall of the execution rate of an evaluation below that of the best one, in (0, 1].
+    pub eval_exec_fall: f64,
+    /// Evaluations in a row with a falling defect-free share (which ends the run if the share is
+    /// then below the interval of the best one: with a hundred tasks it goes up and down by some
+    /// points on its own), or with a share of 0 after one above 0; at least 1.
+    pub eval_falls: usize,
+}
+
+impl Default for StopSection {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            window: 10,
+            exec_fall: 0.3,
+            exec_min: 0.05,
+            length_min: 0.6,
+            length_max: 2.0,
+            entropy_min: 0.3,
+            logp_gap: 0.03,
+            eval_exec_fall: 0.3,
+            eval_falls: 2,
+        }
+    }
+}
+
+/// `[monitor]`: what is watched every tenth step because it costs passes of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MonitorSection {
+    /// KL(student || base) of the sampled tokens, in nats per token (`drift/kl_base`), for every
+    /// teacher. The teachers `base` and `trust_region` have the base's weights anyway; for all
+    /// others it costs one more copy of the weights in memory.
+    pub drift: bool,
+}
+
+impl Default for MonitorSection {
+    fn default() -> Self {
+        Self { drift: true }
     }
 }
 

@@ -2,8 +2,8 @@
 //! any.
 
 use crate::loss::grpo::Baseline;
-use crate::loss::{Divergence, Importance, Support};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use vsdpo_credit::{CreditConfig, Overlap};
 
@@ -125,6 +125,11 @@ pub struct RewardSection {
     /// structure alone otherwise, and an axis of its own of a page, "not judged" otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<PathBuf>,
+    /// Weight of each axis of the domain in the reward, not negative, with the sum 1; without it
+    /// all axes weigh the same. An axis that is not named is evaluated, but in neither reward nor
+    /// rubric.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub weights: BTreeMap<String, f32>,
 }
 
 /// `[credit]`: equations 4 and 5.
@@ -137,19 +142,40 @@ pub struct CreditSection {
     pub overlap: Overlap,
     /// Who says which statement drew an element.
     pub mapper: Mapper,
+    /// Whether the statement of an error answers for a failed execution.
+    pub blame_error: bool,
+    /// Which statements get the weights.
+    pub placement: Placement,
 }
 
 impl CreditSection {
     /// The settings of credit.
     pub fn config(&self) -> CreditConfig {
-        CreditConfig { amplify: self.amplify, overlap: self.overlap }
+        CreditConfig { amplify: self.amplify, overlap: self.overlap, blame_error: self.blame_error }
     }
 }
 
 impl Default for CreditSection {
     fn default() -> Self {
-        Self { amplify: 3.0, overlap: Overlap::Iou, mapper: Mapper::Runtime }
+        Self {
+            amplify: 3.0,
+            overlap: Overlap::Iou,
+            mapper: Mapper::Runtime,
+            blame_error: true,
+            placement: Placement::Own,
+        }
     }
+}
+
+/// Which statements of a rollout get the weights that equation 5 gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Placement {
+    /// Each its own.
+    Own,
+    /// The weights of a rollout are shuffled among its statements: the control. A gain that
+    /// survives it does not come from where the blame is.
+    Shuffled,
 }
 
 /// Who says which statement drew an element.
@@ -158,112 +184,6 @@ impl Default for CreditSection {
 pub enum Mapper {
     /// The instrumented renderer.
     Runtime,
-}
-
-/// `[distill]`: the KL to the teacher, equations 3 and 6.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DistillSection {
-    /// Factor of the distillation loss; 0 turns the teacher off.
-    pub weight: f32,
-    /// Divergence of student and teacher.
-    pub divergence: Divergence,
-    /// Support of the divergence: the whole vocabulary, or the top k and one bucket for the rest.
-    pub support: Support,
-    /// Parts of the feedback on a render; the text of an error is always shown.
-    pub channels: Vec<Channel>,
-    /// Whose weights the teacher has.
-    pub teacher: TeacherKind,
-    /// Share of the new weights in the EMA teacher per step.
-    pub ema_rate: f64,
-    /// The ratio behind the importance weight.
-    pub is_kind: Importance,
-    /// Cap of the importance weight.
-    pub is_clip: f32,
-    /// Tokens with a divergence above this many nats are scaled down to it; 0 is off.
-    pub outlier: f32,
-    /// What the teacher sees besides the prompt.
-    pub context: ContextKind,
-    /// Whose feedback the teacher sees.
-    pub feedback: FeedbackKind,
-    /// What becomes of rollouts that met the length limit.
-    pub truncated: TruncatedKind,
-    /// Tokens of a teacher's prompt at most; a rollout whose prompt is longer is not distilled.
-    pub max_prompt_tokens: usize,
-}
-
-impl Default for DistillSection {
-    fn default() -> Self {
-        Self {
-            weight: 1.0,
-            divergence: Divergence::ReverseKl,
-            support: Support::Full,
-            channels: vec![Channel::Image, Channel::Rubric],
-            teacher: TeacherKind::Live,
-            ema_rate: 0.05,
-            is_kind: Importance::Behaviour,
-            is_clip: 2.0,
-            outlier: 0.0,
-            context: ContextKind::Feedback,
-            feedback: FeedbackKind::Own,
-            truncated: TruncatedKind::Drop,
-            max_prompt_tokens: 8192,
-        }
-    }
-}
-
-/// Parts of the feedback on a render.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Channel {
-    /// The picture.
-    Image,
-    /// The rubric as JSON.
-    Rubric,
-}
-
-/// Whose weights the teacher has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TeacherKind {
-    /// The student's, at every step (the paper's).
-    Live,
-    /// The ones that training began with.
-    Base,
-    /// A moving average of the student's.
-    Ema,
-}
-
-/// What the teacher sees besides the prompt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ContextKind {
-    /// The render and the rubric, or the error text (Visual-SDPO).
-    Feedback,
-    /// The reference code (OPSD).
-    Reference,
-}
-
-/// Whose feedback the teacher sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FeedbackKind {
-    /// The rollout's own.
-    Own,
-    /// Another rollout's, of another task where there is one: the control. A gain that survives it
-    /// does not come from reading the feedback.
-    Shuffled,
-}
-
-/// What becomes of rollouts that met the length limit. Their reward is 0 either way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TruncatedKind {
-    /// They are not distilled: the error of a cut script says nothing about its picture.
-    Drop,
-    /// They are. A policy that repeats itself without end is then called back by its teacher, also
-    /// where all of a group do and the policy gradient is silent.
-    Keep,
 }
 
 /// `[grpo]`: the group-relative policy gradient.
@@ -280,11 +200,23 @@ pub struct GrpoSection {
     pub dual_clip: f32,
     /// What the reward is measured against.
     pub advantage: Baseline,
+    /// Factor of the penalty k3 = e^d - d - 1, d = log p of the base - log p of the student, of
+    /// every sampled token; a part of L_GRPO, so that `weight` multiplies it as well. 0 is off.
+    /// With several updates per batch it is not corrected for tokens of older weights. Costs a copy
+    /// of the weights.
+    pub kl_ref: f32,
 }
 
 impl Default for GrpoSection {
     fn default() -> Self {
-        Self { weight: 1.0, clip_low: 0.2, clip_high: 0.28, dual_clip: 3.0, advantage: Baseline::Mean }
+        Self {
+            weight: 1.0,
+            clip_low: 0.2,
+            clip_high: 0.28,
+            dual_clip: 3.0,
+            advantage: Baseline::Mean,
+            kl_ref: 0.0,
+        }
     }
 }
 
@@ -294,8 +226,24 @@ impl Default for GrpoSection {
 pub struct SftSection {
     /// Factor of the cross-entropy; 0 turns it off.
     pub weight: f32,
-    /// Steps at the start that are cross-entropy alone, at factor 1.
+    /// What it is computed on.
+    pub on: SftTarget,
+    /// Steps at the start that are cross-entropy alone, at factor 1. After them the teacher is
+    /// copied from the student again and Adam's moments begin anew; the schedule of the learning
+    /// rate goes on.
     pub warm_start_steps: usize,
+}
+
+/// The completions of the cross-entropy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SftTarget {
+    /// The references of the data set (SFT).
+    #[default]
+    References,
+    /// The policy's own rollouts that are free of defects: rejection fine-tuning. A step without
+    /// one changes nothing.
+    CleanRollouts,
 }
 
 /// `[optim]`: AdamW.
@@ -318,6 +266,14 @@ pub struct OptimSection {
     pub eps: f64,
     /// Decoupled weight decay.
     pub weight_decay: f64,
+    /// Updates that each rollout takes part in: passes over the batch, at least 1. From the second
+    /// update on, the weights are not the ones that sampled: the ratio of the policy gradient is
+    /// then measured from the weights at the start of the batch, and its bounds act. With 1 (and
+    /// one mini batch) this ratio is exactly 1.
+    pub updates_per_batch: usize,
+    /// Updates of one pass: its prompts are shuffled and split into as many parts, at least 1 and
+    /// at most `rollout.prompts_per_step`.
+    pub mini_batches: usize,
     /// Tokens (prompt and completion) that are on the tape at once. Memory only: the loss does not
     /// depend on it.
     pub micro_batch_tokens: usize,
@@ -334,6 +290,8 @@ impl Default for OptimSection {
             beta2: 0.999,
             eps: 1e-8,
             weight_decay: 0.0,
+            updates_per_batch: 1,
+            mini_batches: 1,
             micro_batch_tokens: 4096,
         }
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::step::StepContext;
 
 const SMALL: &str = "name = \"a\"\ndomain = \"chart\"\n";
 
@@ -48,6 +49,30 @@ fn every_problem_is_one_line_with_the_key() {
     check("", &["name.x=1"], "--set name.x=1: not a section");
     check("", &["optim.lr=0"], "optim.lr: 0.0 cannot be used; help: write a number above 0");
     check("", &["credit.amplify=0.5"], "credit.amplify: 0.5 cannot be used; help: write at least 1");
+    check("", &["distill.trust_rate=1.5"], "distill.trust_rate: 1.5 cannot be used; help: write a number in");
+    check("", &["distill.trust_rate_end=-1"], "distill.trust_rate_end: -1.0 cannot be used");
+    check("", &["optim.updates_per_batch=0"], "optim.updates_per_batch: 0 cannot be used; help: write at");
+    check(
+        "",
+        &["optim.mini_batches=17"],
+        "optim.mini_batches: 17 cannot be used; help: write at least 1 and",
+    );
+    check(
+        "",
+        &["grpo.kl_ref=0.1", "grpo.weight=0"],
+        "grpo.kl_ref: 0.1 cannot be used; help: it is a part of",
+    );
+    check(
+        "",
+        &["eval.benchmark=own"],
+        "eval.benchmark: \"own\" cannot be used; help: \"mini\" has tasks without",
+    );
+    check("", &["eval.rows=9"], "eval.rows: 9 cannot be used; help: write 0: \"mini\" has a split");
+    let corpus = ["data.type=jsonl", "data.path=x", "eval.benchmark=own", "eval.rows=63"];
+    check("", &corpus, "eval.rows: 63 cannot be used; help: write at least eval.tasks");
+    check("", &["stop.window=0"], "stop.window: 0 cannot be used; help: write at least 1");
+    check("", &["stop.length_min=2"], "stop.length_min: 2.0 cannot be used; help: write a number in [0, 1]");
+    check("", &["eval.stop_on_fall=false"], "eval.stop_on_fall: unknown field `stop_on_fall`");
     check("", &["rollout.group_size=1"], "rollout.group_size: 1 cannot be used; help: a group of one");
     check("", &["name=a/b"], "name: \"a/b\" cannot be used");
     check("", &["domain=slide"], "domain: \"slide\" cannot be used; help: \"chart\" and \"web\"");
@@ -106,11 +131,24 @@ fn divergence_and_support_are_those_of_the_loss() {
 }
 
 #[test]
+fn the_trust_rate_moves_linearly_over_the_steps() {
+    let rates = |keys: &str| {
+        let recipe = parse(&format!("[distill]\nteacher = \"trust_region\"\n{keys}"), &[]).unwrap();
+        assert_eq!(Recipe::parse(&recipe.to_toml(), &[]).unwrap(), recipe);
+        [0, 2, 4].map(|step| recipe.distill.trust_rate_at(step, 5))
+    };
+    assert_eq!(rates(""), [0.5; 3]);
+    assert_eq!(rates("trust_rate = 0.25\ntrust_rate_end = 0.75\n"), [0.25, 0.5, 0.75]);
+    assert_eq!(parse("", &[]).unwrap().distill.trust_rate_at(0, 1), 0.5);
+}
+
+#[test]
 fn warm_start_is_cross_entropy_alone() {
     let recipe = parse("[sft]\nwarm_start_steps = 2\n", &[]).unwrap();
     assert_eq!(recipe.loss_weights(1), Weights { ce: 1.0, distill: 0.0, grpo: 0.0 });
     assert_eq!(recipe.loss_weights(2), Weights { ce: 0.0, distill: 1.0, grpo: 1.0 });
-    assert!(!recipe.loss_weights(1).sampling() && recipe.loss_weights(2).sampling());
+    let samples = |step| StepContext::new(&recipe, step).samples();
+    assert!(!samples(1) && samples(2));
 }
 
 /// The loss weights of each method, per shipped recipe; and every shipped file is read here.
@@ -129,7 +167,7 @@ fn shipped_recipes_parse_and_have_the_loss_weights_of_their_method() {
         let method = file.strip_suffix("-qwen3vl").unwrap_or(&file);
         assert_eq!(recipe.data.dataset.is_generated(), method == file, "{file}");
         let want = match method.split_once('-').unwrap().1 {
-            "sft" => (1.0, 0.0, 0.0),
+            "sft" | "rft" => (1.0, 0.0, 0.0),
             "opsd" => (0.0, 1.0, 0.0),
             "grpo" => (0.0, 0.0, 1.0),
             "visual-sdpo" | "visual-sdpo-shuffled" => (0.0, 1.0, 1.0),
@@ -146,6 +184,7 @@ fn shipped_recipes_parse_and_have_the_loss_weights_of_their_method() {
         "chart-grpo-qwen3vl",
         "chart-opsd",
         "chart-opsd-qwen3vl",
+        "chart-rft",
         "chart-sft",
         "chart-sft-qwen3vl",
         "chart-visual-sdpo",
@@ -153,6 +192,7 @@ fn shipped_recipes_parse_and_have_the_loss_weights_of_their_method() {
         "chart-visual-sdpo-shuffled",
         "web-grpo",
         "web-opsd",
+        "web-rft",
         "web-sft",
         "web-visual-sdpo",
         "web-visual-sdpo-qwen3vl",

@@ -36,17 +36,12 @@ fn model() -> tempfile::TempDir {
 #[test]
 fn a_resumed_run_is_the_straight_run_bit_for_bit() {
     let folder = model();
-    let sets = [
-        "distill.teacher=ema",
-        "eval.every=2",
-        "eval.tasks=2",
-        "eval.stop_on_fall=false",
-        "distill.ema_rate=0.5",
-    ];
+    let sets =
+        ["distill.teacher=ema", "eval.every=2", "eval.tasks=2", "stop.enabled=false", "distill.ema_rate=0.5"];
     let mut straight = recipe(folder.path(), &sets);
     straight.output_dir = folder.path().join("straight");
     let whole = go(&straight, false, usize::MAX).unwrap();
-    assert_eq!((whole.end, whole.progress.step), (End::Finished, 4));
+    assert_eq!((&whole.end, whole.progress.step), (&End::Finished, 4));
 
     let mut cut = straight.clone();
     cut.output_dir = folder.path().join("cut");
@@ -147,7 +142,24 @@ fn a_run_is_never_overwritten_or_mixed() {
     assert!(again.contains("there is a run already; help: give --resume"), "{again}");
     let other = recipe(folder.path(), &["steps=1", "optim.lr=0.5"]);
     let mixed = go(&other, true, usize::MAX).unwrap_err().to_string();
-    assert!(mixed.contains("another recipe (there: lr = 0.001)"), "{mixed}");
+    assert!(
+        mixed.contains("the run was begun with optim.lr = 0.001, now 0.5; help: resume with the"),
+        "{mixed}"
+    );
+    for (set, want) in [
+        ("render.window=[320,240]", "render.window = [1280, 720], now [320, 240]"),
+        ("optim.decay_steps=1", "optim.decay_steps = 0, now 1"),
+        ("optim.warmup_steps=0", "optim.warmup_steps = 2, now 0"),
+        ("data.limit=7", "data.limit = 0, now 7"),
+        ("data.split=feedback", "data.split = \"train\", now \"feedback\""),
+        ("distill.trust_rate_end=1", "distill.trust_rate_end = nothing, now 1.0"),
+    ] {
+        let sets = ["steps=3", "data.type=mini", set];
+        let refused = go(&recipe(folder.path(), &sets), true, usize::MAX).unwrap_err().to_string();
+        assert!(refused.contains(want) && !refused.contains('\n'), "{refused}");
+    }
+    let faster = recipe(folder.path(), &["steps=1", "render.timeout_s=3", "render.workers=1"]);
+    assert_eq!(go(&faster, true, usize::MAX).unwrap().progress.step, 1, "limits of renders may change");
     let longer = recipe(folder.path(), &["steps=2"]);
     assert_eq!(go(&longer, true, usize::MAX).unwrap().progress.step, 2, "a run may be made longer");
 }
@@ -163,24 +175,60 @@ fn cross_entropy_alone_samples_nothing() {
     assert!(metrics[0]["loss"].as_f64() > Some(5.0) && metrics[0].get("reward").is_none(), "{}", metrics[0]);
 }
 
-/// A corpus of two rows with a picture each, drawn by a student that sees it.
-#[test]
-fn a_task_with_a_picture_trains_end_to_end() {
-    let folder = model();
-    let data = folder.path().join("data");
-    std::fs::create_dir(&data).unwrap();
+/// A corpus of rows with a picture each, drawn by a student that sees it.
+fn picture_corpus(folder: &Path, count: u8) {
+    std::fs::create_dir(folder).unwrap();
     let mut rows = String::new();
-    for i in 0..2u8 {
-        let grey = image::RgbaImage::from_pixel(64, 48, image::Rgba([90 * i, 90, 90, 255]));
-        grey.save(data.join(format!("{i}.png"))).unwrap();
-        let content = serde_json::json!([{"type": "image"}, {"type": "text", "text": "Redraw it."}]);
+    for i in 0..count {
+        let grey = image::RgbaImage::from_pixel(64, 48, image::Rgba([40 * i, 90, 90, 255]));
+        grey.save(folder.join(format!("{i}.png"))).unwrap();
+        let content =
+            serde_json::json!([{"type": "image"}, {"type": "text", "text": format!("Redraw {i}.")}]);
         let row = serde_json::json!({
             "prompt": [{"role": "user", "content": content}], "images": [format!("{i}.png")],
             "completion": [{"role": "assistant", "content": "plt.plot([1, 2])"}],
         });
         rows.push_str(&format!("{row}\n"));
     }
-    std::fs::write(data.join("train.jsonl"), rows).unwrap();
+    std::fs::write(folder.join("train.jsonl"), rows).unwrap();
+}
+
+#[test]
+fn a_run_on_a_corpus_is_watched_on_rows_that_it_never_draws() {
+    let folder = model();
+    let data = folder.path().join("data");
+    picture_corpus(&data, 5);
+    let path = format!("data.path={data:?}");
+    let more =
+        ["eval.every=2", "eval.benchmark=own", "eval.rows=2", "eval.tasks=2", "rollout.prompts_per_step=3"];
+    let recipe = recipe(folder.path(), &[&["steps=2", "data.type=jsonl", &path][..], &more].concat());
+    go(&recipe, false, usize::MAX).unwrap();
+    let evals = lines(&recipe.output_dir, "evals.jsonl");
+    let student: Vec<_> = evals.iter().filter(|l| l["arm"] == "student").collect();
+    assert_eq!(student.len(), 2);
+    assert!(student.iter().all(|l| l["benchmark"] == "own" && l["tasks"] == 2 && l["exec"]["mean"].is_f64()));
+    assert!(evals.iter().all(|l| l["arm"] != "best-constant"), "a corpus has no constant layout");
+    let shown = lines(&recipe.output_dir, "rollouts.jsonl");
+    // Only the lines of a step have tokens.
+    let asked = |step: bool| -> std::collections::BTreeSet<&str> {
+        let lines = shown.iter().filter(|l| l["tokens"].is_array() == step);
+        lines.map(|l| l["prompt"].as_str().unwrap()).collect()
+    };
+    assert_eq!(asked(false), ["Redraw 3.", "Redraw 4."].into());
+    assert_eq!(asked(true), ["Redraw 0.", "Redraw 1.", "Redraw 2."].into());
+    let wider = self::recipe(
+        folder.path(),
+        &[&["steps=2", "data.type=jsonl", &path][..], &more, &["eval.rows=3"]].concat(),
+    );
+    let refused = go(&wider, true, usize::MAX).unwrap_err().to_string();
+    assert!(refused.contains("eval.rows = 2, now 3"), "{refused}");
+}
+
+#[test]
+fn a_task_with_a_picture_trains_end_to_end() {
+    let folder = model();
+    let data = folder.path().join("data");
+    picture_corpus(&data, 2);
     let path = format!("data.path={data:?}");
     let sets = ["steps=1", "data.type=jsonl", &path, "sft.weight=1", "rollout.prompts_per_step=2"];
     let recipe = recipe(folder.path(), &sets);
@@ -198,4 +246,103 @@ fn a_task_with_a_picture_trains_end_to_end() {
     assert!(with > without, "{with} tokens with the picture, {without} without");
     let manifest = std::fs::read_to_string(recipe.output_dir.join("manifest.json")).unwrap();
     assert!(manifest.contains("\"rows\": 2"), "{manifest}");
+}
+
+/// A learning rate that rises until it ruins the weights: the entropy of the tokens goes to 0.
+#[test]
+fn a_run_that_collapses_ends_within_20_steps_and_says_why() {
+    let folder = model();
+    let sets = [
+        "steps=80",
+        "optim.lr=4",
+        "optim.warmup_steps=2000",
+        "stop.window=5",
+        "stop.exec_fall=1",
+        "checkpoint.every=10",
+        "distill.truncated=keep",
+    ];
+    let collapsing = recipe(folder.path(), &sets);
+    let summary = go(&collapsing, false, usize::MAX).unwrap();
+    let End::Fell(why) = &summary.end else { panic!("{:?}", summary.end) };
+    assert!(why.starts_with("over the last 5 steps, ") && why.contains("(stop."), "{why}");
+    let entropies: Vec<f64> = lines(&collapsing.output_dir, "metrics.jsonl")
+        .iter()
+        .map(|l| l["entropy"].as_f64().unwrap())
+        .collect();
+    let first = entropies[..5].iter().sum::<f64>() / 5.0;
+    let collapse = entropies.iter().position(|&h| h < 0.3 * first).unwrap();
+    assert!(collapse > 5 && entropies.len() <= collapse + 20, "{collapse}: {entropies:?}");
+
+    let again = go(&collapsing, true, usize::MAX).unwrap();
+    assert_eq!(
+        (&again.end, again.progress.step),
+        (&summary.end, summary.progress.step),
+        "resumed, it stays ended"
+    );
+    let more = summary.progress.step + 2;
+    let steps = format!("steps={more}");
+    let on = recipe(folder.path(), &[&sets[1..], &[steps.as_str(), "stop.enabled=false"]].concat());
+    let on = go(&on, true, usize::MAX).unwrap();
+    assert_eq!((on.end, on.progress.step), (End::Finished, more), "without the rules it goes on");
+}
+
+#[test]
+fn a_run_whose_schedule_depends_on_its_length_keeps_it() {
+    for (set, key) in
+        [("optim.decay_steps=1", "optim.decay_steps"), ("distill.trust_rate_end=1", "distill.trust_rate_end")]
+    {
+        let folder = model();
+        let of = |steps: &str| {
+            recipe(folder.path(), &["distill.teacher=trust_region", "optim.warmup_steps=0", set, steps])
+        };
+        go(&of("steps=2"), false, usize::MAX).unwrap();
+        let longer = go(&of("steps=3"), true, usize::MAX).unwrap_err().to_string();
+        assert!(longer.contains(&format!("steps = 2, now 3 ({key} depends on it); help: ")), "{longer}");
+    }
+}
+
+/// Every moment in a checkpoint, and the number of Adam's steps.
+fn moments(checkpoint: &Path) -> (Vec<f32>, i64) {
+    let file = checkpoint.join("resume/optimizer.safetensors");
+    let state = candle_core::safetensors::load(file, &candle_core::Device::Cpu).unwrap();
+    let steps = state["steps"].to_vec1::<i64>().unwrap()[0];
+    let moments = state.iter().filter(|(name, _)| name.contains("exp_avg"));
+    (moments.flat_map(|(_, t)| t.flatten_all().unwrap().to_vec1::<f32>().unwrap()).collect(), steps)
+}
+
+#[test]
+fn after_a_warm_start_the_teacher_is_the_student_and_adam_begins_anew() {
+    for teacher in ["base", "ema", "trust_region", "live"] {
+        let folder = model();
+        let kind = format!("distill.teacher={teacher}");
+        let sets = [
+            &kind,
+            "sft.warm_start_steps=2",
+            "distill.truncated=keep",
+            "checkpoint.every=1",
+            "checkpoint.keep=9",
+        ];
+        let straight = recipe(folder.path(), &sets);
+        let whole = go(&straight, false, usize::MAX).unwrap();
+        let at = |n: usize| straight.output_dir.join(format!("checkpoints/step-{n}"));
+        let base = |n: usize| weights(&at(n).join("resume/base"));
+        assert!(!at(1).join("resume/base").exists(), "{teacher}: not before the switch");
+        assert!(
+            base(2) == weights(&at(2)) && base(4) == base(2),
+            "{teacher}: the base is the student of step 2"
+        );
+        assert!(base(2) != weights(&straight.policy.model), "{teacher}: the warm start taught something");
+        if teacher == "ema" {
+            assert!(weights(&at(2).join("resume/ema")) == base(2), "the average begins there");
+        }
+        let counts: Vec<i64> = (1..=4).map(|n| moments(&at(n)).1).collect();
+        assert_eq!(counts, [1, 0, 1, 2], "{teacher}");
+        assert!(moments(&at(2)).0.iter().all(|&m| m == 0.0) && moments(&at(3)).0.iter().any(|&m| m != 0.0));
+        // Cut after the switch, it is the same run.
+        let mut cut = straight.clone();
+        cut.output_dir = folder.path().join("cut");
+        go(&cut, false, 3).unwrap();
+        let rest = go(&cut, true, usize::MAX).unwrap();
+        assert!(weights(&rest.checkpoint) == weights(&whole.checkpoint), "{teacher}: resumed");
+    }
 }

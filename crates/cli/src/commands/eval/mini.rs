@@ -7,6 +7,7 @@ use anyhow::Result;
 use std::path::Path;
 use vsdpo_data::mini::web::WINDOW;
 use vsdpo_data::mini::{Split, World};
+use vsdpo_diagnose::{AxisWeights, RubricDetail};
 use vsdpo_policy::Policy;
 use vsdpo_render::{RenderConfig, open};
 use vsdpo_train::eval::{EvalConfig, evaluate, table};
@@ -25,6 +26,9 @@ pub struct Options {
     /// the feedback on the answers to other tasks.
     #[arg(long)]
     feedback: bool,
+    /// How much of the rubric that feedback shows: binary, observed or full.
+    #[arg(long, default_value = "binary")]
+    rubric: RubricDetail,
 }
 
 pub fn run(args: &Args, world: World, model: &Path) -> Result<Exit> {
@@ -34,12 +38,16 @@ pub fn run(args: &Args, world: World, model: &Path) -> Result<Exit> {
     let renderer = open(domain, domain.default_language(), config)?;
     let config = EvalConfig {
         world,
+        own: None,
+        references: None,
         split: args.mini.split,
         tasks: args.mini.tasks as usize,
         sampling: args.sampling.config(1.0, 256),
         seed: args.sampling.seed,
         constant: true,
         feedback: args.mini.feedback,
+        rubric: args.mini.rubric,
+        weights: AxisWeights::equal(domain),
     };
     let bar = terminal::progress("sampling and rendering", 0);
     let report = evaluate(&policy, &*renderer, &config);

@@ -114,7 +114,17 @@ impl mini::Content for Content {
 
     fn requirements(&self) -> Requirements {
         let series = self.values.iter().map(|v| v.iter().map(|&x| x as f64).collect()).collect();
-        Requirements { series, background: Some(GROUNDS[self.ground].1), ..self.required_texts() }
+        let mut texts = vec![self.title.to_string(), self.note.to_string()];
+        texts.extend(self.names.iter().map(|s| s.to_string()));
+        texts.extend(self.shown_labels().map(str::to_string));
+        texts.extend((0..=self.ticks.top()).step_by(self.ticks.step).map(|y| y.to_string()));
+        Requirements {
+            texts,
+            series,
+            background: Some(GROUNDS[self.ground].1),
+            legend: self.names.iter().map(|s| s.to_string()).collect(),
+            ticks: self.shown_labels().map(str::to_string).collect(),
+        }
     }
 
     fn good(&self, layout: &Layout) -> bool {
@@ -139,16 +149,6 @@ impl mini::Content for Content {
             "second": "colour of the plot area + colour of the note's box, modulo 4",
             "splits": Split::residues(6),
         })
-    }
-}
-
-impl Content {
-    fn required_texts(&self) -> Requirements {
-        let mut texts = vec![self.title.to_string(), self.note.to_string()];
-        texts.extend(self.names.iter().map(|s| s.to_string()));
-        texts.extend(self.shown_labels().map(str::to_string));
-        texts.extend((0..=self.ticks.top()).step_by(self.ticks.step).map(|y| y.to_string()));
-        Requirements { texts, ..Requirements::default() }
     }
 }
 

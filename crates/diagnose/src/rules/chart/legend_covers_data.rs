@@ -29,6 +29,7 @@ const PLACES: [(&str, f32, f32); 9] = [
 pub(super) fn check(scene: &Scene) -> RuleResult {
     let mut defects = Vec::new();
     let mut observed = Vec::new();
+    let mut remedy = None;
     for legend in scene.of_kind(ElementKind::Legend) {
         let covered = covered(scene, legend.region, on_its_own);
         let place = place(scene, legend);
@@ -39,19 +40,20 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         };
         if covered.is_empty() {
             observed.push(described);
-        } else {
-            let free = match free_places(scene, legend) {
-                None => String::new(),
-                Some(free) if free.is_empty() => ", free: no place".to_string(),
-                Some(free) => format!(", free: '{}'", free.join("', '")),
-            };
-            defects.push(defect(&[legend], format!("the legend at {place} covers {covered}{free}")));
-            // Legends that cover data come first.
-            observed.insert(defects.len() - 1, format!("{described}, covers {covered}{free}"));
+            continue;
         }
+        let free = free_places(scene, legend).map(|free| match free.is_empty() {
+            true => "free: no place".to_string(),
+            false => format!("free: '{}'", free.join("', '")),
+        });
+        let more = free.as_ref().map(|free| format!(", {free}")).unwrap_or_default();
+        remedy = remedy.or(free);
+        defects.push(defect(&[legend], format!("the legend at {place} covers {covered}{more}")));
+        // Legends that cover data come first.
+        observed.insert(defects.len() - 1, format!("{described}, covers {covered}"));
     }
     let observed = if observed.is_empty() { "none".to_string() } else { observed.join("; ") };
-    RuleResult::counted(defects, observed)
+    RuleResult { remedy, ..RuleResult::counted(defects, observed) }
 }
 
 /// The places of `legend(loc=...)` where this legend would cover nothing; `None` for a legend of no
@@ -119,7 +121,7 @@ mod tests {
         elements.push(shape(1, Legend, legend).on(0, '-'));
         elements.extend(others);
         let result = with_scene(elements, None, check);
-        assert_eq!(result.observed, observed);
+        assert_eq!(with_remedy(&result), observed);
         let clean = !observed.contains("covers");
         assert_eq!(result.score, Some(if clean { 1.0 } else { 0.5 }));
         assert!(result.defects.iter().all(|d| d.elements == [1] && d.regions == [legend.into()]));
@@ -196,7 +198,7 @@ mod tests {
             let mut elements = vec![shape(0, Axes, [10.0, 10.0, 110.0, 110.0])];
             elements.push(shape(1, Legend, [70.0, 13.0, 107.0, 33.0]).on(0, '-'));
             elements.extend(others);
-            with_scene(elements, None, check).observed
+            with_remedy(&with_scene(elements, None, check))
         };
         let high = shape(2, Bar, [12.0, 20.0, 108.0, 110.0]);
         assert_eq!(observed(vec![high]), "legend loc='upper right', covers 1 bar, free: no place");

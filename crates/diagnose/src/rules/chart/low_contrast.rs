@@ -43,7 +43,7 @@ fn observed(groups: &[(Contrast, Vec<&Element>)]) -> String {
 }
 
 /// `None` if the text has no colour or its box is tiny.
-fn of<'a>(scene: &Scene, element: &'a Element) -> Option<Contrast<'a>> {
+pub(super) fn of<'a>(scene: &Scene, element: &'a Element) -> Option<Contrast<'a>> {
     let color = element.color?;
     if element.region.width() < 3.0 || element.region.height() < 3.0 {
         return None;
@@ -55,7 +55,7 @@ fn of<'a>(scene: &Scene, element: &'a Element) -> Option<Contrast<'a>> {
 /// The colour behind a text: the most frequent one of its box that is not the text's own. Where
 /// most of the box has the text's colour (solid letters never cover so much), text and background
 /// are the same.
-fn ground(scene: &Scene, e: &Element, color: [u8; 4]) -> Option<[u8; 3]> {
+pub(super) fn ground(scene: &Scene, e: &Element, color: [u8; 4]) -> Option<[u8; 3]> {
     let quad = Quad::of_text(e);
     let own = |c: [u8; 3]| distance(c, over(color, c)) <= 2;
     let mut counts: BTreeMap<[u8; 3], (usize, [u8; 3])> = BTreeMap::new();

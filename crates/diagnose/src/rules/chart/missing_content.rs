@@ -1,7 +1,9 @@
 #![doc = include_str!("missing_content.md")]
 
 use super::RuleResult;
-use crate::rules::{one_line, requirements_met};
+use super::visible::{is_readable, is_shown, large_enough};
+use crate::demands::{Demand, Demands, Unmet};
+use crate::rules::one_line;
 use crate::scene::{Scene, content, distance, hex, over, quote};
 use std::collections::BTreeMap;
 use vsdpo_artifact::{Element, ElementKind, Region};
@@ -15,33 +17,59 @@ const COLOUR: u8 = 8;
 const VALUES: usize = 64;
 
 pub(super) fn check(scene: &Scene) -> RuleResult {
-    let Some(required) = scene.requirements else { return RuleResult::not_evaluated("no requirements") };
-    let all = required.texts.len() + required.series.len() + usize::from(required.background.is_some());
-    if all == 0 {
-        return RuleResult::not_evaluated("no requirements");
-    }
-    let drawn: Vec<String> = scene.texts().map(|e| one_line(content(e))).collect();
+    demands(scene).map_or_else(|| RuleResult::not_evaluated("no requirements"), Demands::result)
+}
+
+/// The task's requirements on this chart; `None` if there are none.
+pub(super) fn demands(scene: &Scene) -> Option<Demands> {
+    let r = scene.requirements?;
+    let all = r.texts.len()
+        + r.series.len()
+        + usize::from(r.background.is_some())
+        + usize::from(!r.legend.is_empty())
+        + usize::from(!r.ticks.is_empty());
+    let large = large_enough(scene);
+    let readable: Vec<&Element> = scene.texts().filter(|e| large && is_readable(scene, e)).collect();
+    let drawn: Vec<String> = readable.iter().map(|e| one_line(content(e))).collect();
+    let mut unmet: Vec<Unmet> =
+        r.texts.iter().filter(|t| !drawn.contains(&one_line(t))).map(|t| no_text(t)).collect();
+    unmet.extend(missing_role(&readable, &r.legend, ElementKind::LegendText));
+    unmet.extend(missing_role(&readable, &r.ticks, ElementKind::TickLabel));
     let shown = shown_series(scene);
-    // A short form and a sentence for every requirement that is not met.
-    let mut missing: Vec<(String, String)> = Vec::new();
-    for text in required.texts.iter().filter(|t| !drawn.contains(&one_line(t))) {
-        missing
-            .push((format!("no {}", quote(text, 24)), format!("the text {} is not drawn", quote(text, 60))));
+    for (i, series) in r.series.iter().enumerate().filter(|(_, s)| !shown.iter().any(|v| v.shows(s))) {
+        let short = format!("no series {}", i + 1);
+        let sentence = format!("series {} ({}) is not shown", i + 1, listed(series));
+        unmet.push(Unmet { demand: Demand::Series, short, sentence });
     }
-    for (i, series) in required.series.iter().enumerate().filter(|(_, s)| !shown.iter().any(|v| v.shows(s))) {
-        missing.push((
-            format!("no series {}", i + 1),
-            format!("series {} ({}) is not shown", i + 1, listed(series)),
-        ));
+    if let Some(wanted) = r.background
+        && let Some(other) = backgrounds(scene).into_iter().find(|&c| distance(c, wanted) > COLOUR)
+    {
+        let sentence = format!("the background is {}, not {}", hex(other), hex(wanted));
+        unmet.push(Unmet {
+            demand: Demand::Background,
+            short: format!("background {}", hex(other)),
+            sentence,
+        });
     }
-    if let Some(wanted) = required.background {
-        let shown = backgrounds(scene);
-        if let Some(other) = shown.into_iter().find(|&c| distance(c, wanted) > COLOUR) {
-            let sentence = format!("the background is {}, not {}", hex(other), hex(wanted));
-            missing.push((format!("background {}", hex(other)), sentence));
-        }
-    }
-    requirements_met(all, missing)
+    (all > 0).then_some(Demands { all, unmet })
+}
+
+fn no_text(text: &str) -> Unmet {
+    let sentence = format!("the text {} is not drawn, or cannot be read", quote(text, 60));
+    Unmet { demand: Demand::Text, short: format!("no {}", quote(text, 24)), sentence }
+}
+
+/// The requirement that texts of a role show these words, if one is missing.
+fn missing_role(readable: &[&Element], words: &[String], role: ElementKind) -> Option<Unmet> {
+    let (demand, short, name) = match role {
+        ElementKind::LegendText => (Demand::Legend, "no legend", "legend"),
+        _ => (Demand::Ticks, "no ticks", "tick labels"),
+    };
+    let shown =
+        |word: &&String| readable.iter().any(|e| e.kind == role && one_line(content(e)) == one_line(word));
+    let word = words.iter().find(|word| !shown(word))?;
+    let sentence = format!("{} is not in the {name}", quote(word, 60));
+    Some(Unmet { demand, short: format!("{short} {}", quote(word, 24)), sentence })
 }
 
 fn listed(series: &[f64]) -> String {
@@ -90,8 +118,11 @@ fn close(a: f64, b: f64) -> bool {
 fn shown_series(scene: &Scene) -> Vec<Shown> {
     let mut shown = Vec::new();
     let mut bars: BTreeMap<(u8, Option<u32>, String), Vec<f64>> = BTreeMap::new();
-    let mut data: Vec<&Element> =
-        scene.elements.iter().filter(|e| e.kind.is_data() && e.parent.is_none()).collect();
+    if !large_enough(scene) {
+        return shown;
+    }
+    let data = scene.elements.iter().filter(|e| e.kind.is_data() && e.parent.is_none());
+    let mut data: Vec<&Element> = data.filter(|e| is_shown(scene, e)).collect();
     data.sort_by_key(|e| (e.order, e.id));
     for e in data {
         shown.push(Shown { values: e.values.clone(), bars: false });
@@ -134,7 +165,12 @@ mod tests {
 
     fn required(texts: &[&str], series: &[&[f64]], background: Option<[u8; 3]>) -> Requirements {
         let texts = texts.iter().map(|t| t.to_string()).collect();
-        Requirements { texts, series: series.iter().map(|s| s.to_vec()).collect(), background }
+        Requirements {
+            texts,
+            series: series.iter().map(|s| s.to_vec()).collect(),
+            background,
+            ..Requirements::default()
+        }
     }
 
     fn expect(elements: Vec<Made>, required: Requirements, observed: &str, score: f32) {

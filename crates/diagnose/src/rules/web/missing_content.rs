@@ -1,42 +1,78 @@
 #![doc = include_str!("missing_content.md")]
 
 use super::RuleResult;
+use super::contrast;
 use super::visible::{VisiblePage, VisibleText};
-use crate::rules::{one_line, requirements_met};
+use crate::demands::{Demand, Demands, Unmet};
+use crate::rules::one_line;
 use crate::scene::{Scene, content, distance, hex, quote};
 use std::collections::BTreeMap;
+use vsdpo_artifact::Region;
 
 pub(super) const SUMMARY: &str = "a required text or background is not visible";
 pub(super) const PROPERTIES: [&str; 3] = ["display", "visibility", "content"];
 
-/// Share of a text's area that must be visible.
-const VISIBLE: f32 = 0.5;
+/// Share of a text's area that must be visible inside the width of the window.
+const VISIBLE: f32 = 0.75;
+/// Share of a text that something may cover.
+const COVERED: f32 = 0.5;
+/// Texts in a row that can show one required text together.
+const MOST_PARTS: usize = 4;
+/// Height of a letter's line in pixels below which nothing can be read. (`web/tiny-text` reports
+/// larger ones.)
+const LEAST_LINE: f32 = 7.0;
 /// Steps of a channel by which a background may differ.
 const COLOUR: u8 = 8;
 
 pub(super) fn check(scene: &Scene) -> RuleResult {
-    let Some(required) = scene.requirements else { return RuleResult::not_evaluated("no requirements") };
+    demands(scene).map_or_else(|| RuleResult::not_evaluated("no requirements"), Demands::result)
+}
+
+/// The task's requirements on this page; `None` if there are none.
+pub(super) fn demands(scene: &Scene) -> Option<Demands> {
+    let required = scene.requirements?;
     let all = required.texts.len() + usize::from(required.background.is_some());
-    if all == 0 {
-        return RuleResult::not_evaluated("no requirements");
-    }
     let page = VisiblePage::of(scene);
     let visible: Vec<&VisibleText> = page.texts.iter().filter(|t| is_visible(&page, t)).collect();
-    let words = plain(&visible.iter().map(|t| content(t.element)).collect::<Vec<_>>().join(" "));
+    let words: Vec<String> = visible.iter().map(|t| plain(content(t.element))).collect();
     let met =
-        |text: &str| words.contains(text) || visible.iter().any(|t| has_words_of(&page, t, &visible, text));
+        |text: &str| shows(&words, text) || visible.iter().any(|t| has_words_of(&page, t, &visible, text));
     let missing = required.texts.iter().filter(|text| !met(&plain(text)));
-    let describe = |text: &String| {
-        (format!("no {}", quote(text, 24)), format!("the text {} is not visible", quote(text, 60)))
+    let describe = |text: &String| Unmet {
+        demand: Demand::Text,
+        short: format!("no {}", quote(text, 24)),
+        sentence: format!("the text {} is not visible, or too small to read", quote(text, 60)),
     };
-    let mut missing: Vec<(String, String)> = missing.map(describe).collect();
+    let mut unmet: Vec<Unmet> = missing.map(describe).collect();
     if let Some((wanted, shown)) = required.background.zip(background(scene))
         && distance(shown, wanted) > COLOUR
     {
         let sentence = format!("the background is {}, not {}", hex(shown), hex(wanted));
-        missing.push((format!("background {}", hex(shown)), sentence));
+        unmet.push(Unmet {
+            demand: Demand::Background,
+            short: format!("background {}", hex(shown)),
+            sentence,
+        });
     }
-    requirements_met(all, missing)
+    (all > 0).then_some(Demands { all, unmet })
+}
+
+/// Whether a text, or some texts in a row, show a required text. A text that holds much more does
+/// not: the prompt, copied, would show everything.
+fn shows(texts: &[String], wanted: &str) -> bool {
+    let most = most_words(wanted);
+    (0..texts.len()).any(|first| {
+        let mut joined = String::new();
+        texts[first..].iter().take(MOST_PARTS).any(|text| {
+            joined = format!("{joined} {text}");
+            joined.split_whitespace().count() <= most && joined.contains(wanted)
+        })
+    })
+}
+
+/// Words of a text that shows a required text, at most.
+fn most_words(wanted: &str) -> usize {
+    2 * wanted.split_whitespace().count() + 2
 }
 
 /// The colour that most of the page has.
@@ -65,7 +101,7 @@ fn has_words_of<'a>(
     };
     let own = plain(content(text.element));
     let mut left: Vec<String> = own.split_whitespace().map(str::to_owned).collect();
-    if !left.iter().any(|word| wanted.contains(word)) {
+    if left.len() > most_words(wanted) || !left.iter().any(|word| wanted.contains(word)) {
         return false;
     }
     let inner = visible.iter().filter(inline).map(|t| plain(content(t.element)));
@@ -76,11 +112,16 @@ fn has_words_of<'a>(
 }
 
 fn is_visible(page: &VisiblePage, text: &VisibleText) -> bool {
+    let window = page.window();
+    let within = |r: Region| r.intersect(Region { y0: r.y0, y1: r.y1, ..window });
     let area = |shown: bool| -> f32 {
-        text.lines.iter().map(|l| if shown { l.shown.area() } else { l.core.area() }).sum()
+        text.lines.iter().map(|l| if shown { within(l.shown).area() } else { l.core.area() }).sum()
     };
     let colored = text.element.color.is_none_or(|c| c[3] > 0) || text.facts.painted;
-    colored && area(true) >= VISIBLE * area(false) && !page.hidden(text).is_some_and(|h| h.share > VISIBLE)
+    let high = text.lines.iter().any(|l| l.whole.height() >= LEAST_LINE) && text.font() >= LEAST_LINE;
+    let faded = contrast::of(page, text).is_some_and(|c| contrast::is_invisible(&c));
+    let covered = page.hidden(text).is_some_and(|h| h.share > COVERED);
+    colored && high && !faded && !covered && area(true) >= VISIBLE * area(false)
 }
 
 #[cfg(test)]

@@ -66,10 +66,8 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     };
     let overlaps = found.first().map_or("none".into(), |f| and_others(describe(&f[0], 14), found.len()));
     let at_fault = |e: &Element| found.iter().flatten().flatten().any(|other| other.id == e.id);
-    let placed = labels(&page).map(|label| match at_fault(label) {
-        true => format!("{} {}, free: {}", name(label, 14), place(&page, label.region), free(&page, label)),
-        false => format!("{} {}", name(label, 14), place(&page, label.region)),
-    });
+    let placed = labels(&page).map(|label| format!("{} {}", name(label, 14), place(&page, label.region)));
+    let remedy = labels(&page).find(|label| at_fault(label)).map(|l| format!("free: {}", free(&page, l)));
     let observed = listed([overlaps].into_iter().chain(placed).collect());
     let defects = found.iter().map(|pairs| {
         let mut elements: Vec<&Element> = Vec::new();
@@ -80,7 +78,7 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         }
         defect(&elements, format!("overlap: {}", and_others(describe(&pairs[0], 40), pairs.len())))
     });
-    RuleResult::counted(defects.collect(), observed)
+    RuleResult { remedy, ..RuleResult::counted(defects.collect(), observed) }
 }
 
 /// Texts and controls that are positioned out of the flow.
@@ -274,7 +272,7 @@ mod tests {
         let observed = "none; 'New' top right; 'Buy' bottom right";
         counts(check, vec![title(), label(165.0), button()], observed, &[]);
         let observed =
-            "'Timetable' with 'New'; 'New' top left, free: top right, bottom left; 'Buy' bottom right";
+            "'Timetable' with 'New'; 'New' top left; 'Buy' bottom right, free: top right, bottom left";
         counts(check, vec![title(), label(5.0), button()], observed, &[&[0, 1]]);
     }
 

@@ -72,7 +72,7 @@ impl Findings {
         let textless = with.refs.is_empty() && with.cand.is_empty();
         let axis = |axis: Axis, score: Option<f64>, observed: String| {
             let satisfied = score.map(|s| s >= SATISFIED);
-            (axis, AxisScore { satisfied, score: score.map(|s| s as f32), observed })
+            (axis, AxisScore { satisfied, score: score.map(|s| s as f32), observed, remedy: None })
         };
         let text_axis = |of: Axis, score: f64, observed: String| match textless {
             true => axis(of, None, "no text".into()),

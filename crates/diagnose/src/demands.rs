@@ -1,0 +1,73 @@
+//! The task's requirements, and which of them a page does not meet.
+//!
+//! Without these, drawing nothing would satisfy every axis: no text overlaps, no legend covers
+//! data. So an axis also fails if the page lacks what the task requires and the axis is about.
+
+use crate::rules::RuleResult;
+use crate::rules::defect;
+use crate::scene::and_others;
+use vsdpo_artifact::{Axis, AxisScore};
+
+/// A kind of requirement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Demand {
+    /// A text that can be read.
+    Text,
+    /// A legend with the required names.
+    Legend,
+    /// The required tick labels.
+    Ticks,
+    /// A data series that is visible.
+    Series,
+    /// The colour of the background.
+    Background,
+}
+
+/// A requirement that is not met.
+pub(crate) struct Unmet {
+    pub(crate) demand: Demand,
+    /// For rubrics: `no 'Sales'`.
+    pub(crate) short: String,
+    /// For people.
+    pub(crate) sentence: String,
+}
+
+/// The requirements of a task on one page.
+pub(crate) struct Demands {
+    /// How many there are; at least 1.
+    pub(crate) all: usize,
+    pub(crate) unmet: Vec<Unmet>,
+}
+
+impl Demands {
+    /// Share of the requirements that are met.
+    pub(crate) fn share(&self) -> f32 {
+        let all = self.all.max(1);
+        (all - self.unmet.len().min(all)) as f32 / all as f32
+    }
+
+    /// The result of the rule about content: one defect per unmet requirement. What is missing has
+    /// no region.
+    pub(crate) fn result(self) -> RuleResult {
+        let observed = self.unmet.first();
+        let observed = observed.map_or("all".into(), |u| and_others(u.short.clone(), self.unmet.len()));
+        let score = Some(self.share());
+        let defects = self.unmet.into_iter().map(|u| defect(&[], u.sentence)).collect();
+        RuleResult { defects, observed, remedy: None, score }
+    }
+
+    /// Fails each axis for which the page lacks something that the axis is about (`needs`).
+    pub(crate) fn fail(&self, needs: &[(Axis, &[Demand])], axes: &mut [(Axis, AxisScore)]) {
+        for (axis, score) in axes {
+            let of = needs.iter().find(|(other, _)| other == axis).map_or(&[][..], |(_, of)| of);
+            let lacking: Vec<&Unmet> = self.unmet.iter().filter(|u| of.contains(&u.demand)).collect();
+            let Some(first) = lacking.first() else { continue };
+            let lack = and_others(first.short.clone(), lacking.len());
+            score.observed = match score.satisfied {
+                None => lack,
+                Some(_) => format!("{lack}; {}", score.observed),
+            };
+            (score.satisfied, score.score) = (Some(false), Some(0.0));
+        }
+    }
+}
