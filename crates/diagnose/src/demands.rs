@@ -5,7 +5,7 @@
 
 use crate::rules::RuleResult;
 use crate::rules::defect;
-use crate::scene::and_others;
+use crate::scene::{and_others, hex};
 use vsdpo_artifact::{Axis, AxisScore};
 
 /// A kind of requirement.
@@ -24,6 +24,7 @@ pub(crate) enum Demand {
 }
 
 /// A requirement that is not met.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Unmet {
     pub(crate) demand: Demand,
     /// For rubrics: `no 'Sales'`.
@@ -32,7 +33,16 @@ pub(crate) struct Unmet {
     pub(crate) sentence: String,
 }
 
+impl Unmet {
+    /// A background of another colour than the required one.
+    pub(crate) fn background(shown: [u8; 3], wanted: [u8; 3]) -> Self {
+        let sentence = format!("the background is {}, not {}", hex(shown), hex(wanted));
+        Self { demand: Demand::Background, short: format!("background {}", hex(shown)), sentence }
+    }
+}
+
 /// The requirements of a task on one page.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Demands {
     /// How many there are; at least 1.
     pub(crate) all: usize,
@@ -52,8 +62,8 @@ impl Demands {
         let observed = self.unmet.first();
         let observed = observed.map_or("all".into(), |u| and_others(u.short.clone(), self.unmet.len()));
         let score = Some(self.share());
-        let defects = self.unmet.into_iter().map(|u| defect(&[], u.sentence)).collect();
-        RuleResult { defects, observed, remedy: None, score }
+        let defects = self.unmet.iter().map(|u| defect(&[], u.sentence.clone())).collect();
+        RuleResult { defects, observed, remedy: None, score, demands: Some(self) }
     }
 
     /// Fails each axis for which the page lacks something that the axis is about (`needs`).

@@ -83,12 +83,13 @@ fn diagnose_page(task: &Task, rendered: &Rendered, page: usize) -> PageDiagnosis
     let results: Vec<(&Rule, RuleResult)> =
         tables.rules.iter().map(|rule| (rule, rule.apply(&scene))).collect();
     let mut axes = rubric::page_axes(task.domain, &results);
-    let demands = (tables.demands)(&scene);
-    if let Some(demands) = &demands {
+    let mut content = 1.0;
+    if let Some(demands) = results.iter().find_map(|(_, result)| result.demands.as_ref()) {
         demands.fail(tables.needs, &mut axes);
+        content = demands.share();
     }
     let defects = results.into_iter().flat_map(|(_, result)| result.defects).collect();
-    PageDiagnosis { axes, defects, content: demands.map_or(1.0, |demands| demands.share()) }
+    PageDiagnosis { axes, defects, content }
 }
 
 #[cfg(test)]

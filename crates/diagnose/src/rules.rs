@@ -57,20 +57,12 @@ pub(crate) struct Tables {
     pub reference_axes: &'static [Axis],
     /// The requirements that each axis is about: without them it fails.
     pub needs: &'static [(Axis, &'static [Demand])],
-    /// The task's requirements on a page; `None` if there are none.
-    pub demands: fn(&Scene) -> Option<Demands>,
 }
 
 /// The one place that maps a domain to its rules.
 pub(crate) fn tables(domain: Domain) -> &'static Tables {
-    const NONE: Tables = Tables {
-        rules: &[],
-        reference_rules: &[],
-        axes: &[],
-        reference_axes: &[],
-        needs: &[],
-        demands: |_| None,
-    };
+    const NONE: Tables =
+        Tables { rules: &[], reference_rules: &[], axes: &[], reference_axes: &[], needs: &[] };
     match domain {
         Domain::Chart => &chart::TABLES,
         Domain::Web => &web::TABLES,
@@ -111,6 +103,8 @@ pub(crate) struct RuleResult {
     pub(crate) observed: String,
     /// A choice that would satisfy the axis.
     pub(crate) remedy: Option<String>,
+    /// The task's requirements; of the rule about content, if there are any.
+    pub(crate) demands: Option<Demands>,
     /// `None` when the rule could not evaluate the scene.
     pub(crate) score: Option<f32>,
 }
@@ -119,12 +113,12 @@ impl RuleResult {
     /// A result scored by the number of findings of severity 1.
     pub(crate) fn counted(defects: Vec<Defect>, observed: String) -> Self {
         let n = defects.iter().filter(|d| d.severity > 0.0).count();
-        RuleResult { defects, observed, remedy: None, score: Some(1.0 / (1 + n) as f32) }
+        RuleResult { defects, observed, remedy: None, score: Some(1.0 / (1 + n) as f32), demands: None }
     }
 
     /// The scene has nothing that this rule could evaluate.
     pub(crate) fn not_evaluated(why: &str) -> Self {
-        RuleResult { defects: vec![], observed: why.into(), remedy: None, score: None }
+        RuleResult { defects: vec![], observed: why.into(), remedy: None, score: None, demands: None }
     }
 
     pub(crate) fn axis_score(&self) -> AxisScore {

@@ -131,16 +131,21 @@ impl<'a> Batch<'a> {
         context: &StepContext,
     ) -> Result<(), TrainError> {
         let weights_of = context.weights;
-        let gate = context.recipe.distill.gate;
+        let distill = &context.recipe.distill;
         let scored = |i: usize| experience.rewards[i].is_some();
         let rollouts = experience.rollouts.iter().enumerate();
         let tokens: usize = rollouts.filter(|(i, _)| scored(*i)).map(|(_, y)| y.tokens.len()).sum();
         for (i, y) in experience.rollouts.iter().enumerate().filter(|(_, y)| !y.tokens.is_empty()) {
-            let teacher = match weights_of.distill > 0.0 {
-                true => self.teacher_of(policy, experience, context, i)?,
-                false => None,
-            };
-            let weights = teacher.as_ref().map_or_else(Vec::new, |_| token_weights(experience, i, gate));
+            let (mut weights, mut teacher) = (Vec::new(), None);
+            if weights_of.distill > 0.0 {
+                weights = token_weights(experience, i, distill.gate);
+                if !self.leaves_out(y, &weights, distill.truncated) {
+                    teacher = self.teacher_of(policy, experience, context, i)?;
+                }
+            }
+            if teacher.is_none() {
+                weights.clear();
+            }
             self.items.push(Item {
                 prompt: &experience.prompts[y.task],
                 tokens: Cow::Borrowed(&y.tokens),
@@ -165,6 +170,16 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
+    /// Whether a rollout is not distilled because it met the token limit, or because none of its
+    /// tokens has a weight; counts it then.
+    fn leaves_out(&mut self, y: &Rollout, weights: &[f32], truncated: TruncatedKind) -> bool {
+        let (cut, unflagged) =
+            (!y.finished && truncated == TruncatedKind::Drop, weights.iter().all(|&w| w == 0.0));
+        self.counts.truncated += usize::from(cut);
+        self.counts.unflagged += usize::from(!cut && unflagged);
+        cut || unflagged
+    }
+
     /// The teacher's prompt of a rollout, unless it is left out.
     fn teacher_of(
         &mut self,
@@ -174,14 +189,6 @@ impl<'a> Batch<'a> {
         i: usize,
     ) -> Result<Option<Prompt>, TrainError> {
         let recipe = context.recipe;
-        if !experience.rollouts[i].finished && recipe.distill.truncated == TruncatedKind::Drop {
-            self.counts.truncated += 1;
-            return Ok(None);
-        }
-        if token_weights(experience, i, recipe.distill.gate).iter().all(|&w| w == 0.0) {
-            self.counts.unflagged += 1;
-            return Ok(None);
-        }
         let shown = match recipe.distill.feedback {
             FeedbackKind::Own => i,
             FeedbackKind::Shuffled => {

@@ -71,7 +71,6 @@ pub(super) static TABLES: Tables = Tables {
     axes: &AXES,
     reference_axes: &REFERENCE_AXES,
     needs: &NEEDS,
-    demands: missing_content::demands,
 };
 
 /// The table entry of the rule in module `$module`, with the axis that it scores.

@@ -16,7 +16,7 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     let all = panels(scene);
     let panels: Vec<&Panel> = all.iter().filter(|p| !p.colorbar && p.host.is_none()).collect();
     if panels.len() < 2 {
-        return RuleResult { defects: vec![], observed: "one panel".into(), remedy: None, score: Some(1.0) };
+        return RuleResult::counted(vec![], "one panel".into());
     }
     let mut found: Vec<([&Element; 2], String)> = Vec::new();
     for (i, a) in panels.iter().enumerate() {

@@ -4,7 +4,7 @@ use super::RuleResult;
 use super::visible::{is_readable, is_shown, large_enough};
 use crate::demands::{Demand, Demands, Unmet};
 use crate::rules::one_line;
-use crate::scene::{Scene, content, distance, hex, over, quote};
+use crate::scene::{Scene, content, distance, over, quote};
 use std::collections::BTreeMap;
 use vsdpo_artifact::{Element, ElementKind, Region};
 
@@ -21,7 +21,7 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
 }
 
 /// The task's requirements on this chart; `None` if there are none.
-pub(super) fn demands(scene: &Scene) -> Option<Demands> {
+fn demands(scene: &Scene) -> Option<Demands> {
     let r = scene.requirements?;
     let all = r.texts.len()
         + r.series.len()
@@ -44,12 +44,7 @@ pub(super) fn demands(scene: &Scene) -> Option<Demands> {
     if let Some(wanted) = r.background
         && let Some(other) = backgrounds(scene).into_iter().find(|&c| distance(c, wanted) > COLOUR)
     {
-        let sentence = format!("the background is {}, not {}", hex(other), hex(wanted));
-        unmet.push(Unmet {
-            demand: Demand::Background,
-            short: format!("background {}", hex(other)),
-            sentence,
-        });
+        unmet.push(Unmet::background(other, wanted));
     }
     (all > 0).then_some(Demands { all, unmet })
 }

@@ -15,7 +15,7 @@ const DEPTH: f32 = 2.0;
 pub(super) fn check(scene: &Scene) -> RuleResult {
     let panels = panels(scene);
     if panels.len() < 2 {
-        return RuleResult { defects: vec![], observed: "one panel".into(), remedy: None, score: Some(1.0) };
+        return RuleResult::counted(vec![], "one panel".into());
     }
     let mut found: Vec<(Vec<&Element>, String)> = Vec::new();
     for (i, a) in panels.iter().enumerate() {

@@ -5,7 +5,7 @@ use super::contrast;
 use super::visible::{VisiblePage, VisibleText};
 use crate::demands::{Demand, Demands, Unmet};
 use crate::rules::one_line;
-use crate::scene::{Scene, content, distance, hex, quote};
+use crate::scene::{Scene, content, distance, quote};
 use std::collections::BTreeMap;
 use vsdpo_artifact::Region;
 
@@ -29,7 +29,7 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
 }
 
 /// The task's requirements on this page; `None` if there are none.
-pub(super) fn demands(scene: &Scene) -> Option<Demands> {
+fn demands(scene: &Scene) -> Option<Demands> {
     let required = scene.requirements?;
     let all = required.texts.len() + usize::from(required.background.is_some());
     let page = VisiblePage::of(scene);
@@ -47,12 +47,7 @@ pub(super) fn demands(scene: &Scene) -> Option<Demands> {
     if let Some((wanted, shown)) = required.background.zip(background(scene))
         && distance(shown, wanted) > COLOUR
     {
-        let sentence = format!("the background is {}, not {}", hex(shown), hex(wanted));
-        unmet.push(Unmet {
-            demand: Demand::Background,
-            short: format!("background {}", hex(shown)),
-            sentence,
-        });
+        unmet.push(Unmet::background(shown, wanted));
     }
     (all > 0).then_some(Demands { all, unmet })
 }
