@@ -285,7 +285,8 @@ fn of_another_task(i: usize, rollouts: usize, group_size: usize) -> usize {
     (i + step) % rollouts
 }
 
-fn channels(list: &[Channel]) -> Channels {
+/// The channels as the prompt takes them.
+pub(crate) fn channels(list: &[Channel]) -> Channels {
     Channels { image: list.contains(&Channel::Image), rubric: list.contains(&Channel::Rubric) }
 }
 

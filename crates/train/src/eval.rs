@@ -4,9 +4,12 @@
 //! | arm | what it shows |
 //! |---|---|
 //! | `student` | the policy alone, as it is used |
-//! | `best-constant` | the one layout that suits most contents: what can be had without reading the prompt |
-//! | `given-feedback` | the same policy shown v of its own attempts: what a teacher with these weights knows |
-//! | `shuffled-feedback` | the same, shown v of another task's attempt: how much of that is mere encouragement |
+//! | `best-constant` | the one layout that is good for most contents: the score without reading the prompt |
+//! | `picture`, `binary`, ... | the same policy shown v of its own attempts in one of the ways of [`WAYS`]: what a teacher with these weights knows |
+//! | `shuffled` | the same, shown picture and verdicts of another task's attempt: what the feedback gives without its content |
+//!
+//! On an embedded world every arm also has the share that is good by the generator's geometry,
+//! which reads the code alone and is in neither reward nor rubric.
 //!
 //! Intervals are percentile bootstraps over tasks (2000 resamples, seeded): they hold the spread
 //! over tasks and samples, not the spread over training seeds.
@@ -19,7 +22,7 @@ use crate::stages::{self, Experience, References, Sampling};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vsdpo_artifact::{Axis, Diagnosis, Outcome, Rollout, Source, Task};
-use vsdpo_data::mini::{Split, World};
+use vsdpo_data::mini::{Good, Split, World};
 use vsdpo_diagnose::{AxisWeights, RubricDetail, axes, diagnose, reference_axes, reward, rubric_json};
 use vsdpo_policy::{Message, Policy, SampleConfig};
 use vsdpo_render::Renderer;
@@ -51,12 +54,49 @@ pub struct EvalConfig<'a> {
     pub seed: u64,
     /// Also score the best constant policy.
     pub constant: bool,
-    /// Also score the policy when it is shown feedback on its own attempts, true and shuffled.
-    pub feedback: bool,
-    /// How much of the rubric that feedback shows.
-    pub rubric: RubricDetail,
+    /// Also score the policy when it is shown feedback in these ways.
+    pub feedback: &'a [Way],
     /// Weights of the axes in the reward.
     pub weights: AxisWeights,
+}
+
+/// A way to show the policy the feedback v.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// The arm's name.
+    pub name: &'static str,
+    /// Which parts of v are shown.
+    pub channels: Channels,
+    /// How much of the rubric is shown, if it is.
+    pub rubric: RubricDetail,
+    /// Whether v belongs to the attempt at the next task.
+    pub shuffled: bool,
+}
+
+/// Every way to show v that `distill.channels` and `distill.rubric` can set, and the control.
+pub const WAYS: [Way; 6] = [
+    Way::of("picture", true, None),
+    Way::of("binary", false, Some(RubricDetail::Binary)),
+    Way::of("picture+binary", true, Some(RubricDetail::Binary)),
+    Way::of("picture+observed", true, Some(RubricDetail::Observed)),
+    Way::of("picture+full", true, Some(RubricDetail::Full)),
+    Way { shuffled: true, ..Way::of("shuffled", true, Some(RubricDetail::Binary)) },
+];
+
+impl Way {
+    /// What a run's own teacher is shown, and the control.
+    pub fn of_teacher(channels: Channels, rubric: RubricDetail) -> [Way; 2] {
+        let given = Way { name: "given-feedback", channels, rubric, shuffled: false };
+        [given, Way { name: "shuffled-feedback", shuffled: true, ..given }]
+    }
+
+    const fn of(name: &'static str, image: bool, rubric: Option<RubricDetail>) -> Way {
+        let (shown, rubric) = match rubric {
+            Some(detail) => (true, detail),
+            None => (false, RubricDetail::Binary),
+        };
+        Way { name, channels: Channels { image, rubric: shown }, rubric, shuffled: false }
+    }
 }
 
 /// The scores of one arm.
@@ -72,6 +112,14 @@ pub struct Arm {
     pub defect_free: Estimate,
     /// Mean reward, equation 8.
     pub reward: Estimate,
+    /// Share of attempts that are the task's code with a good layout, by the generator's geometry;
+    /// `None` for tasks of a corpus.
+    #[serde(default)]
+    pub good: Option<Estimate>,
+    /// Share of attempts whose held-back choice is good, which neither reward nor rubric covers;
+    /// `None` for tasks of a corpus.
+    #[serde(default)]
+    pub held_back: Option<Estimate>,
     /// Share of attempts that satisfy each axis; an attempt that fails satisfies none.
     pub axes: BTreeMap<String, Estimate>,
     /// Entropy in nats of each layout choice over the attempts that can be read: 0 means one layout
@@ -138,11 +186,9 @@ pub fn evaluate(
     if cfg.constant {
         arms.push(constant_arm(renderer, &tasks, cfg)?);
     }
-    if cfg.feedback {
-        for (name, shift) in [("given-feedback", 0), ("shuffled-feedback", 1)] {
-            let prompts = feedback_prompts(&tasks, &attempts, shift, cfg);
-            arms.push(score(name, &attempt(policy, renderer, &tasks, &prompts, cfg)?, cfg));
-        }
+    for way in cfg.feedback {
+        let prompts = feedback_prompts(&tasks, &attempts, way, cfg);
+        arms.push(score(way.name, &attempt(policy, renderer, &tasks, &prompts, cfg)?, cfg));
     }
     let temperature = cfg.sampling.temperature;
     let shown = attempts.into_iter().take(SHOWN).collect();
@@ -192,18 +238,12 @@ fn attempt(
         .collect())
 }
 
-/// The prompts of a teacher that sees the feedback on attempt `i + shift` with task `i`.
-fn feedback_prompts(
-    tasks: &[Task],
-    attempts: &[Attempt],
-    shift: usize,
-    cfg: &EvalConfig,
-) -> Vec<Vec<Message>> {
-    let both = Channels { image: true, rubric: true };
+/// The prompts of a teacher that is shown v of the attempts in one way.
+fn feedback_prompts(tasks: &[Task], attempts: &[Attempt], way: &Way, cfg: &EvalConfig) -> Vec<Vec<Message>> {
     let prompt = |(i, task): (usize, &Task)| {
-        let shown = &attempts[(i + shift) % attempts.len()];
-        let rubric = rubric_json(&shown.diagnosis.rubric, cfg.rubric, &cfg.weights);
-        teacher_prompt(task, &Feedback::on(&shown.outcome, &rubric), both)
+        let shown = &attempts[(i + usize::from(way.shuffled)) % attempts.len()];
+        let rubric = rubric_json(&shown.diagnosis.rubric, way.rubric, &cfg.weights);
+        teacher_prompt(task, &Feedback::on(&shown.outcome, &rubric), way.channels)
     };
     tasks.iter().enumerate().map(prompt).collect()
 }
@@ -232,6 +272,12 @@ fn score(arm: &str, attempts: &[Attempt], cfg: &EvalConfig) -> Arm {
     };
     let of_world = attempts.iter().filter(|_| cfg.own.is_none());
     let choices: Vec<_> = of_world.filter_map(|a| cfg.world.choices(&a.code)).collect();
+    let by_geometry = |ok: fn(Good) -> bool| {
+        let good = |(i, a): (usize, &Attempt)| cfg.world.good(cfg.split, cfg.seed, i as u64, &a.code);
+        let values: Vec<f64> =
+            attempts.iter().enumerate().map(|a| f64::from(good(a).is_some_and(ok))).collect();
+        cfg.own.is_none().then(|| bootstrap(&values, cfg.seed))
+    };
     let compared = cfg.references.map_or(&[][..], |_| reference_axes(cfg.world.domain()));
     Arm {
         arm: arm.into(),
@@ -239,6 +285,8 @@ fn score(arm: &str, attempts: &[Attempt], cfg: &EvalConfig) -> Arm {
         exec: estimate(&|a| a.diagnosis.executed as u8 as f64),
         defect_free: estimate(&|a| (a.finished && a.diagnosis.defect_free()) as u8 as f64),
         reward: estimate(&|a| f64::from(a.reward)),
+        good: by_geometry(|g| g.layout && g.exact),
+        held_back: by_geometry(|g| g.held_back),
         axes: axes(cfg.world.domain())
             .iter()
             .chain(compared)

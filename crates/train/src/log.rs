@@ -109,11 +109,12 @@ impl RunLog {
             )?;
         }
         let student = report.student();
-        let scores = [
+        let mut scores = vec![
             ("eval/exec", student.exec.mean),
             ("eval/defect_free", student.defect_free.mean),
             ("eval/reward", student.reward.mean),
         ];
+        scores.extend(student.good.map(|good| ("eval/good", good.mean)));
         self.events.scalars(step as u64, scalars_of(&scores)).map_err(TrainError::io(&self.folder))
     }
 

@@ -1,9 +1,9 @@
 //! Everything around the loop: the run's state, folder, logs, evaluations and checkpoints.
 
-use crate::batch::Batch;
+use crate::batch::{Batch, channels};
 use crate::checkpoint::{self, State};
 use crate::error::TrainError;
-use crate::eval::{EvalConfig, EvalReport, evaluate};
+use crate::eval::{EvalConfig, EvalReport, Way, evaluate};
 use crate::folder;
 use crate::log::{RunLog, StepRecord};
 use crate::metrics::{Metrics, metrics, rendering};
@@ -187,6 +187,7 @@ impl<'a, 'o> Trainer<'a, 'o> {
             None => Some(self.tasks.apart(recipe.eval.tasks)?),
         };
         let Some(world) = World::of(recipe.domain) else { return Ok(()) };
+        let ways = Way::of_teacher(channels(&recipe.distill.channels), recipe.distill.rubric);
         let config = EvalConfig {
             world,
             references: own.as_ref().and(self.env.references()),
@@ -200,8 +201,7 @@ impl<'a, 'o> Trainer<'a, 'o> {
             },
             seed: EVAL_SEED,
             constant: step == 0 && own.is_none(),
-            feedback: step == 0,
-            rubric: recipe.distill.rubric,
+            feedback: if step == 0 { &ways } else { &[] },
             weights: recipe.axis_weights(),
         };
         let report = evaluate(&self.state.policy, self.env.renderer(), &config)?;

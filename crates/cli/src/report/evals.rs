@@ -101,12 +101,14 @@ pub fn table(run: &Run) -> Markup {
             table.arms {
                 thead { tr {
                     th { "arm" } th.num { "step" } th.num { "tasks" } th.num { "executes" } th.num { "defect-free" } th.num { "reward" }
+                    th.num { "good by geometry" } th.num { "held-back choice" }
                     @for axis in &axes { th.num { (axis) } }
                 } }
                 tbody { @for a in students.iter().chain(&others) {
                     tr.student[a.is_student() && Some(a.step) == last] {
                         td { (name(a)) } td.num { (a.step) } td.num { (a.tasks) }
                         td.num { (cell(a.exec, true)) } td.num { (cell(a.defect_free, true)) } td.num { (cell(a.reward, false)) }
+                        td.num { (cell(a.good, true)) } td.num { (cell(a.held_back, true)) }
                         @for axis in &axes { td.num { (cell(a.axes.get(*axis).copied(), true)) } }
                     }
                 } }

@@ -114,6 +114,8 @@ pub struct ArmRecord {
     pub exec: Option<Interval>,
     pub defect_free: Option<Interval>,
     pub reward: Option<Interval>,
+    pub good: Option<Interval>,
+    pub held_back: Option<Interval>,
     pub axes: BTreeMap<String, Interval>,
 }
 

@@ -1,9 +1,13 @@
-//! What the embedded policy reads before it meets the trainer: plain pairs, feedback pairs,
-//! reference pairs.
+//! What the embedded policy reads before it meets the trainer: copies, reports on pictures, plain
+//! pairs, feedback pairs, reference pairs.
 //!
 //! Feedback comes from really rendering a first attempt y0; the layout to learn is y0's with the
 //! choices that do not fit put right, and nothing else changed. An attempt that failed to run is
 //! answered without the slip: nothing was seen of its layout, so nothing is said about it.
+//!
+//! Most feedback is a picture without a rubric, or with one that gives verdicts only, as in the
+//! paper. Reports teach the vision tower what to look for: a picture, and the rubric in full with
+//! the layout of the attempt and its repair. They are a third as long as a feedback pair.
 //!
 //! **The prompt of a feedback pair asks for another content than the one whose render is fed
 //! back.** So the base learns to act on feedback, and nothing about which layout suits which
@@ -15,10 +19,10 @@ use anyhow::Result;
 use rand::Rng;
 use rayon::prelude::*;
 use std::io::Cursor;
-use vsdpo_artifact::{ExecError, Image, Outcome, Page, Source, Task};
+use vsdpo_artifact::{ExecError, Image, Outcome, Page, Rubric, Source, Task};
 use vsdpo_data::mini::{Content, Layout, Slip, Split, chart, stream, web};
 use vsdpo_diagnose::{AxisWeights, RubricDetail, diagnose, rubric_json};
-use vsdpo_policy::Message;
+use vsdpo_policy::{Content as ContentPart, Message, Role};
 use vsdpo_render::Renderer;
 use vsdpo_train::context::{Channels, Feedback, student_prompt, teacher_prompt};
 
@@ -27,6 +31,8 @@ use vsdpo_train::context::{Channels, Feedback, student_prompt, teacher_prompt};
 pub struct Mix {
     /// Pairs that only copy words.
     pub copy: f64,
+    /// Reports on pictures.
+    pub report: f64,
     /// Plain pairs; their layouts ignore the content.
     pub plain: f64,
     /// Feedback pairs.
@@ -41,6 +47,8 @@ const PAGES: f64 = 0.5;
 pub enum Kind {
     /// Words in no order, as a reference solution, and the same again.
     Copy,
+    /// The picture of an attempt, and what the rules say of it, its layout and the repaired one.
+    Report,
     /// A task and an answer whose layout ignores the content.
     Plain,
     /// A task with feedback, and the answer that acts on it.
@@ -62,12 +70,13 @@ pub struct Pair {
 struct Attempt<C: Content> {
     content: C,
     seen: Result<Seen, ExecError>,
+    layout: C::Layout,
     repaired: C::Layout,
 }
 
 struct Seen {
     png: Vec<u8>,
-    rubric_json: String,
+    rubric: Rubric,
     clean: bool,
 }
 
@@ -91,8 +100,9 @@ impl Corpus {
         let x: f64 = rng.random();
         let kind = match () {
             () if x < mix.copy => Kind::Copy,
-            () if x < mix.copy + mix.plain => Kind::Plain,
-            () if x < mix.copy + mix.plain + mix.feedback => Kind::Feedback,
+            () if x < mix.copy + mix.report => Kind::Report,
+            () if x < mix.copy + mix.report + mix.plain => Kind::Plain,
+            () if x < mix.copy + mix.report + mix.plain + mix.feedback => Kind::Feedback,
             () => Kind::Reference,
         };
         self.pair_of(kind, &mut rng)
@@ -138,11 +148,18 @@ impl<C: Content> Attempts<C> {
                 let messages = student_prompt(&content.task(String::new(), &layout));
                 Ok(Pair { messages, answer: content.code(&layout, slip) })
             }
+            Kind::Report => loop {
+                let attempt = &self.0[rng.random_range(0..self.0.len())];
+                if let Ok(seen) = &attempt.seen {
+                    return attempt.report(seen);
+                }
+            },
             Kind::Feedback => self.0[rng.random_range(0..self.0.len())].pair(rng),
             Kind::Reference => {
                 let (content, layout) = (C::draw(Split::Feedback, rng), C::Layout::random(rng));
                 let (task, answer) = (content.task(String::new(), &layout), content.code(&layout, None));
-                let messages = teacher_prompt(&task, &Feedback::Reference { code: &answer }, channels(rng));
+                let both = Channels { image: true, rubric: true };
+                let messages = teacher_prompt(&task, &Feedback::Reference { code: &answer }, both);
                 Ok(Pair { messages, answer })
             }
         }
@@ -166,17 +183,22 @@ fn copied<C: Content>(rng: &mut impl Rng) -> Pair {
     Pair { messages: teacher_prompt(&task, &Feedback::Reference { code: &answer }, channels), answer }
 }
 
-/// Mostly both channels; sometimes one alone, so that the channel ablation has a teacher that can
-/// read it.
-fn channels(rng: &mut impl Rng) -> Channels {
+/// What of the feedback a pair shows: mostly the picture, alone or with verdicts.
+fn shown(rng: &mut impl Rng) -> (Channels, RubricDetail) {
     let x: f64 = rng.random();
-    Channels { image: x > 0.15, rubric: x < 0.85 }
+    let detail = match x {
+        ..0.75 => RubricDetail::Binary,
+        ..0.85 => RubricDetail::Observed,
+        _ => RubricDetail::Full,
+    };
+    (Channels { image: !(0.70..0.75).contains(&x) && x < 0.95, rubric: x >= 0.40 }, detail)
 }
 
 /// A first attempt before it is rendered.
 struct Draft<C: Content> {
     content: C,
     source: String,
+    layout: C::Layout,
     repaired: C::Layout,
 }
 
@@ -198,10 +220,10 @@ impl<C: Content> Draft<C> {
         let slip = rng.random_bool(C::SLIPS).then(|| C::Slip::random(&mut rng));
         let source = content.code(&layout, slip);
         let repaired = match slip {
-            Some(slip) if slip.renders_nothing() => layout,
+            Some(slip) if slip.renders_nothing() => layout.clone(),
             _ => content.repair(&layout, &mut rng),
         };
-        Draft { content, source, repaired }
+        Draft { content, source, layout, repaired }
     }
 
     fn attempt(&self, outcome: Outcome) -> Result<Attempt<C>> {
@@ -209,12 +231,12 @@ impl<C: Content> Draft<C> {
             Outcome::Failed { error } => Err(error),
             Outcome::Rendered(ref r) => {
                 let diagnosis = diagnose(&self.content.task(String::new(), &self.repaired), &outcome, None);
-                let rubric_json =
-                    rubric_json(&diagnosis.rubric, RubricDetail::Full, &AxisWeights::equal(C::DOMAIN));
-                Ok(Seen { png: to_png(&r.pages[0].image)?, rubric_json, clean: diagnosis.defect_free() })
+                let (png, clean) = (to_png(&r.pages[0].image)?, diagnosis.defect_free());
+                Ok(Seen { png, rubric: diagnosis.rubric, clean })
             }
         };
-        Ok(Attempt { content: self.content.clone(), seen, repaired: self.repaired.clone() })
+        let (layout, repaired) = (self.layout.clone(), self.repaired.clone());
+        Ok(Attempt { content: self.content.clone(), seen, layout, repaired })
     }
 }
 
@@ -224,16 +246,31 @@ impl<C: Content> Attempt<C> {
         // drawn anew.
         let asked = self.content.copy_words_to(C::draw(Split::Feedback, rng));
         let task = asked.task(String::new(), &self.repaired);
-        let channels = channels(rng);
+        let (channels, detail) = shown(rng);
         let messages = match &self.seen {
             Ok(seen) => {
                 let pages = [Page { image: from_png(&seen.png)? }];
-                let feedback = Feedback::Render { pages: &pages, rubric_json: &seen.rubric_json };
-                teacher_prompt(&task, &feedback, channels)
+                let rubric_json = rubric_json(&seen.rubric, detail, &AxisWeights::equal(C::DOMAIN));
+                teacher_prompt(
+                    &task,
+                    &Feedback::Render { pages: &pages, rubric_json: &rubric_json },
+                    channels,
+                )
             }
             Err(error) => teacher_prompt(&task, &Feedback::Failure { error }, channels),
         };
         Ok(Pair { messages, answer: asked.code(&self.repaired, None) })
+    }
+
+    /// The picture alone, and the rubric with both layouts as `name before after`.
+    fn report(&self, seen: &Seen) -> Result<Pair> {
+        let mut answer = rubric_json(&seen.rubric, RubricDetail::Full, &AxisWeights::equal(C::DOMAIN));
+        for ((name, before), (_, after)) in self.layout.choices().into_iter().zip(self.repaired.choices()) {
+            answer.push_str(&format!("\n{name} {before} {after}"));
+        }
+        let question = format!("Report on this {}.", C::DOMAIN.name());
+        let content = vec![ContentPart::Image(from_png(&seen.png)?), ContentPart::Text(question)];
+        Ok(Pair { messages: vec![Message { role: Role::User, content }], answer })
     }
 }
 

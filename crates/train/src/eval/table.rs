@@ -7,7 +7,7 @@ pub fn table(report: &EvalReport) -> String {
     let wide = report.arms.iter().map(|a| a.arm.len()).max().unwrap_or(0);
     let axes: Vec<&String> = report.arms.first().map_or(Vec::new(), |a| a.axes.keys().collect());
     let mut text = format!(
-        "{}, {} tasks, temperature {}, seed {}; share of tasks in %, [95 % interval]\n{:wide$}  {:16} {:16} {:18}",
+        "{}, {} tasks, temperature {}, seed {}; share of tasks in %, [95 % interval]\n{:wide$}  {:16} {:16} {:18}{}",
         report.benchmark,
         report.student().tasks,
         report.temperature,
@@ -15,7 +15,12 @@ pub fn table(report: &EvalReport) -> String {
         "",
         "executes",
         "defect-free",
-        "reward"
+        "reward",
+        if report.student().good.is_some() {
+            format!(" {:16} {:>9}", "good", "held-back")
+        } else {
+            String::new()
+        },
     );
     axes.iter().for_each(|axis| text.push_str(&format!(" {axis:>9}")));
     text.push('\n');
@@ -33,6 +38,9 @@ fn row(arm: &Arm, wide: usize) -> String {
     let reward = format!("{:.3} [{:.2}, {:.2}]", arm.reward.mean, arm.reward.low, arm.reward.high);
     let mut text =
         format!("{:wide$}  {:16} {:16} {:18}", arm.arm, share(&arm.exec), share(&arm.defect_free), reward);
+    if let (Some(good), Some(held_back)) = (&arm.good, &arm.held_back) {
+        text.push_str(&format!(" {:16} {:9.1}", share(good), 100.0 * held_back.mean));
+    }
     arm.axes.values().for_each(|e| text.push_str(&format!(" {:9.1}", 100.0 * e.mean)));
     text + "\n"
 }

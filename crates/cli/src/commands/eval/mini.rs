@@ -7,10 +7,10 @@ use anyhow::Result;
 use std::path::Path;
 use vsdpo_data::mini::web::WINDOW;
 use vsdpo_data::mini::{Split, World};
-use vsdpo_diagnose::{AxisWeights, RubricDetail};
+use vsdpo_diagnose::AxisWeights;
 use vsdpo_policy::Policy;
 use vsdpo_render::{RenderConfig, open};
-use vsdpo_train::eval::{EvalConfig, evaluate, table};
+use vsdpo_train::eval::{EvalConfig, WAYS, evaluate, table};
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "mini-chart, mini-web")]
@@ -22,13 +22,10 @@ pub struct Options {
     /// Tasks to score: dev, or test for a final report.
     #[arg(long, default_value = "dev", value_name = "SPLIT")]
     split: Split,
-    /// Also score the model when it is shown the feedback on its own answers, and when it is shown
-    /// the feedback on the answers to other tasks.
+    /// Also score the model when it is shown the feedback on its own answers, in each way that a
+    /// recipe can set, and when it is shown the feedback on the answers to other tasks.
     #[arg(long)]
     feedback: bool,
-    /// How much of the rubric that feedback shows: binary, observed or full.
-    #[arg(long, default_value = "binary")]
-    rubric: RubricDetail,
 }
 
 pub fn run(args: &Args, world: World, model: &Path) -> Result<Exit> {
@@ -45,8 +42,7 @@ pub fn run(args: &Args, world: World, model: &Path) -> Result<Exit> {
         sampling: args.sampling.config(1.0, 256),
         seed: args.sampling.seed,
         constant: true,
-        feedback: args.mini.feedback,
-        rubric: args.mini.rubric,
+        feedback: if args.mini.feedback { &WAYS } else { &[] },
         weights: AxisWeights::equal(domain),
     };
     let bar = terminal::progress("sampling and rendering", 0);
