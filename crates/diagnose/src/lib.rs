@@ -35,7 +35,7 @@ mod scene;
 pub use compared::SATISFIED;
 pub use reward::{AxisWeights, WeightError, reward, rewards};
 pub use rubric::{RubricDetail, rubric_json};
-pub use rules::{Rule, all_rules, axes, reference_axes, reference_rules, rules};
+pub use rules::{Rule, all_rules, axes, axis_of, reference_axes, reference_rules, rules};
 
 use rules::RuleResult;
 use scene::Scene;

@@ -85,6 +85,12 @@ pub fn reference_rules(domain: Domain) -> &'static [Rule] {
     tables(domain).reference_rules
 }
 
+/// The axis of a rule by the rule's id; `None` for a rule without an axis and for an unknown id.
+pub fn axis_of(rule: &str) -> Option<Axis> {
+    let all = Domain::ALL.into_iter().flat_map(|d| rules(d).iter().chain(reference_rules(d)));
+    all.into_iter().find(|r| r.id == rule)?.axis
+}
+
 /// The axes of a domain that need no reference, in the order of rubrics.
 pub fn axes(domain: Domain) -> &'static [Axis] {
     tables(domain).axes

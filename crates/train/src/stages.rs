@@ -2,13 +2,13 @@
 
 use crate::context::student_prompt;
 use crate::error::TrainError;
-use crate::recipe::Placement;
+use crate::recipe::{CreditedDefects, Placement};
 use crate::step::StepContext;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
-use vsdpo_artifact::{Comparison, Credit, Diagnosis, Outcome, Rollout, Source, Task, extract_code};
-use vsdpo_diagnose::{AxisWeights, rewards};
+use vsdpo_artifact::{Comparison, Credit, Defect, Diagnosis, Outcome, Rollout, Source, Task, extract_code};
+use vsdpo_diagnose::{AxisWeights, axis_of, rewards};
 use vsdpo_policy::{Completion, Policy, Prompt, SampleConfig};
 use vsdpo_render::Renderer;
 use vsdpo_score::{Candidate, Embed, ReferenceScorer};
@@ -176,17 +176,27 @@ pub fn reward(experience: &Experience, weights: &AxisWeights) -> Vec<Option<f32>
 
 /// resp(s) and w_s (equations 4 and 5) of every rollout's statements, placed as the recipe says.
 pub fn credit(experience: &Experience, context: &StepContext) -> Vec<Credit> {
-    let section = &context.recipe.credit;
+    let (section, weights) = (&context.recipe.credit, context.recipe.axis_weights());
     let of = |i: usize| {
-        let (y, defects) = (&experience.rollouts[i], &experience.diagnoses[i].defects);
+        let y = &experience.rollouts[i];
+        let defects = match section.defects {
+            CreditedDefects::All => experience.diagnoses[i].defects.clone(),
+            CreditedDefects::Rewarded => rewarded(&experience.diagnoses[i].defects, &weights),
+        };
         let (language, outcome) = (experience.task_of(i).language, &experience.outcomes[i]);
-        let credit = vsdpo_credit::credit(language, y.source(), outcome, defects, &section.config());
+        let credit = vsdpo_credit::credit(language, y.source(), outcome, &defects, &section.config());
         match section.placement {
             Placement::Own => credit,
             Placement::Shuffled => shuffled(credit, context.seed() ^ i as u64),
         }
     };
     (0..experience.rollouts.len()).map(of).collect()
+}
+
+/// The defects of rules whose axis has weight in the reward.
+fn rewarded(defects: &[Defect], weights: &AxisWeights) -> Vec<Defect> {
+    let counts = |d: &&Defect| axis_of(d.rule).is_some_and(|axis| weights.of(axis) > 0.0);
+    defects.iter().filter(counts).cloned().collect()
 }
 
 /// The same responsibilities and weights, each at a random statement.
@@ -197,4 +207,34 @@ fn shuffled(mut credit: Credit, seed: u64) -> Credit {
         (statement.resp, statement.weight) = (resp, weight);
     }
     credit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use vsdpo_artifact::Domain;
+
+    #[test]
+    fn defects_of_axes_without_weight_are_left_out_of_credit() {
+        let defect = |rule: &'static str| Defect {
+            rule,
+            severity: 1.0,
+            page: 0,
+            elements: vec![],
+            regions: vec![],
+            properties: &[],
+            message: String::new(),
+        };
+        let found: Vec<Defect> =
+            ["chart/legend-covers-data", "chart/unreadable-colors", "chart/tick-crowding"].map(defect).into();
+        let kept = |weights: &AxisWeights| -> Vec<&str> {
+            rewarded(&found, weights).iter().map(|d| d.rule).collect()
+        };
+        let all = AxisWeights::equal(Domain::Chart);
+        assert_eq!(kept(&all), ["chart/legend-covers-data", "chart/tick-crowding"]);
+        let of_legend = BTreeMap::from([("legend".to_owned(), 1.0)]);
+        let of_legend = AxisWeights::named(Domain::Chart, &of_legend).unwrap();
+        assert_eq!(kept(&of_legend), ["chart/legend-covers-data"]);
+    }
 }

@@ -146,6 +146,8 @@ pub struct CreditSection {
     pub blame_error: bool,
     /// Which statements get the weights.
     pub placement: Placement,
+    /// Which defects count.
+    pub defects: CreditedDefects,
 }
 
 impl CreditSection {
@@ -163,8 +165,20 @@ impl Default for CreditSection {
             mapper: Mapper::Runtime,
             blame_error: true,
             placement: Placement::Own,
+            defects: CreditedDefects::All,
         }
     }
+}
+
+/// The defects that equation 4 reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CreditedDefects {
+    /// Those of every rule.
+    All,
+    /// Those of rules whose axis has weight in the reward. An axis without weight is then in no
+    /// part of the training signal but the picture, so that it can be evaluated independently.
+    Rewarded,
 }
 
 /// Which statements of a rollout get the weights that equation 5 gives.
