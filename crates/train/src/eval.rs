@@ -264,7 +264,7 @@ pub fn evaluate(
     if let Some(how) = &cfg.reflection {
         let single: Vec<Cost> = attempts.iter().map(|a| a.cost.single_pass()).collect();
         arms[0].cost = Some(MeanCost::of(&single));
-        let revisions = reflect(attempts, how, &attempter)?;
+        let revisions = reflect(attempts, how, &attempter, &mut |_, _| ())?;
         arms.extend((1..=how.rounds).map(|rounds| reflect_arm(rounds, &revisions, cfg)));
     }
     Ok(EvalReport {

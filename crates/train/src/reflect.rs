@@ -131,6 +131,7 @@ pub fn revise(
 }
 
 /// Revises the first attempts with the policy that made them. Every round has its own seeds.
+/// `done` is told the number and the attempts of each round.
 ///
 /// # Errors
 /// The policy or the renderer does not work.
@@ -138,11 +139,14 @@ pub fn reflect(
     first: Vec<Attempt>,
     how: &Reflection,
     attempter: &Attempter,
+    done: &mut dyn FnMut(usize, &[Attempt]),
 ) -> Result<Vec<Revisions>, TrainError> {
     revise(first, how, attempter.weights, &mut |round, tasks, prompts| {
         // The seeds of one round are consecutive numbers, one per 64 tasks.
         let seed = attempter.seed.wrapping_add((round as u64) << 32);
-        Attempter { seed, ..*attempter }.attempt(tasks, prompts)
+        let attempts = Attempter { seed, ..*attempter }.attempt(tasks, prompts)?;
+        done(round, &attempts);
+        Ok(attempts)
     })
 }
 
@@ -253,7 +257,8 @@ mod tests {
         };
         let go = || {
             let prompts: Vec<_> = tasks.iter().map(student_prompt).collect();
-            reflect(attempter.attempt(&tasks, &prompts).unwrap(), &how(2), &attempter).unwrap()
+            reflect(attempter.attempt(&tasks, &prompts).unwrap(), &how(2), &attempter, &mut |_, _| ())
+                .unwrap()
         };
         let all = go();
         for revisions in &all {
