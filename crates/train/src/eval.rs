@@ -8,8 +8,8 @@
 //! | `picture`, `binary`, ... | the same policy shown v of its own attempts in one of the ways of [`WAYS`]: what a teacher with these weights knows |
 //! | `shuffled` | the same, shown picture and verdicts of another task's attempt: what the feedback gives without its content |
 //!
-//! With a [`Reflection`], the arm `reflect-k` is the policy that revises its answers at most k times
-//! at inference, and every arm of the two says what a task costs.
+//! With a [`Reflection`], the arm `reflect-k` is the policy that revises its answers at most k
+//! times at inference, and `student` and these arms say what a task costs.
 //!
 //! On an embedded world every arm also has the share that is good by the generator's geometry,
 //! which reads the code alone and is in neither reward nor rubric.

@@ -24,7 +24,7 @@ use vsdpo_train::recipe::Recipe;
 ///
 /// Nothing is trained or written. Exit status: 0 go, 1 no-go, 2 error.
 ///
-/// Example: visual-sdpo probe recipes/chart-visual-sdpo.toml --set policy.model=assets/mini
+/// Example: visual-sdpo probe recipes/chart-visual-sdpo.toml --tasks 128
 #[derive(Parser)]
 pub struct Args {
     /// The recipe, a TOML file; unknown keys are errors.

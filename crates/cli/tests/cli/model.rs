@@ -174,6 +174,9 @@ fn a_probe_of_a_random_model_is_a_no_go() {
     assert!(value["sentence"].as_str().unwrap().starts_with("no-go: "), "{value}");
     assert_eq!(value["shares"]["arms"].as_array().unwrap().len(), 4);
     assert!(err.contains("scoring with the teacher's prompts"), "{err}");
+    let text = String::from_utf8_lossy(&probe(&[]).stdout).into_owned();
+    let rows = ["true v", "shuffled v", "true - shuffled", "given-feedback", "best-constant", "no-go: "];
+    assert!(rows.iter().all(|row| text.lines().any(|line| line.starts_with(row))), "{text}");
     assert_one_line(&probe(&["--set", "distill.weight=0"]), &["distill.weight", "help: "]);
     assert_one_line(&run(&["probe", "no-such.toml"]), &["no-such.toml"]);
 }
