@@ -16,6 +16,8 @@ mod generate;
 #[cfg(feature = "train")]
 mod logprobs;
 #[cfg(feature = "train")]
+mod probe;
+#[cfg(feature = "train")]
 mod train;
 
 use crate::Exit;
@@ -26,7 +28,7 @@ use vsdpo_render::RenderConfig;
 
 /// Trains models that write charts and pages on the renders of their own code, and lints such code.
 ///
-/// Exit status: 0 success, 1 findings (lint), 2 error, 130 interrupted.
+/// Exit status: 0 success, 1 findings (lint) or no-go (probe), 2 error, 130 interrupted.
 #[derive(Parser)]
 #[command(name = "visual-sdpo", version, max_term_width = 100)]
 pub struct Cli {
@@ -46,6 +48,8 @@ enum Verb {
     Data(data::Args),
     #[cfg(feature = "train")]
     Train(train::Args),
+    #[cfg(feature = "train")]
+    Probe(probe::Args),
     #[cfg(feature = "train")]
     Generate(generate::Args),
     #[cfg(feature = "train")]
@@ -107,6 +111,8 @@ pub fn run(cli: Cli) -> Result<Exit> {
         Verb::Data(args) => data::run(&args),
         #[cfg(feature = "train")]
         Verb::Train(args) => train::run(&args),
+        #[cfg(feature = "train")]
+        Verb::Probe(args) => probe::run(&args),
         #[cfg(feature = "train")]
         Verb::Generate(args) => generate::run(&args),
         #[cfg(feature = "train")]

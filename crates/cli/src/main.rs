@@ -15,7 +15,7 @@ use std::process::ExitCode;
 enum Exit {
     /// Done, without findings.
     Fine = 0,
-    /// Done, with findings.
+    /// Done, with findings; of `probe`, a no-go.
     Findings = 1,
     /// Interrupted; a training run has saved its state.
     Interrupted = 130,

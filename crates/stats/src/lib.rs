@@ -11,30 +11,43 @@ use serde::{Deserialize, Serialize};
 /// Resamples of the bootstrap.
 const RESAMPLES: usize = 2000;
 
-/// A mean over tasks with its 95 % interval.
+/// A mean over tasks, or another statistic, with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
-    /// Mean.
+    /// The value on all observations.
     pub mean: f64,
-    /// 2.5 % quantile of the resampled means.
+    /// 2.5 % quantile over the resamples.
     pub low: f64,
-    /// 97.5 % quantile of the resampled means.
+    /// 97.5 % quantile over the resamples.
     pub high: f64,
 }
 
 /// The mean of `values` with a percentile bootstrap interval over them. Returns zeros for an empty
 /// slice.
 pub fn bootstrap(values: &[f64], seed: u64) -> Estimate {
-    if values.is_empty() {
-        return Estimate { mean: 0.0, low: 0.0, high: 0.0 };
+    let mean = |drawn: &[usize]| drawn.iter().map(|&i| values[i]).sum::<f64>() / drawn.len() as f64;
+    bootstrap_of(values.len(), seed, mean).unwrap_or(Estimate { mean: 0.0, low: 0.0, high: 0.0 })
+}
+
+/// Any statistic of `count` observations, with a percentile bootstrap interval over them.
+/// `statistic` is given positions below `count`, and is not finite where it is undefined; `None` if
+/// it is undefined on all observations. Resamples on which it is undefined are left out.
+pub fn bootstrap_of(count: usize, seed: u64, statistic: impl Fn(&[usize]) -> f64) -> Option<Estimate> {
+    let mut drawn: Vec<usize> = (0..count).collect();
+    let mean = statistic(&drawn);
+    if !mean.is_finite() {
+        return None;
     }
-    let mean = |sum: f64| sum / values.len() as f64;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut draw = || mean((0..values.len()).map(|_| values[rng.random_range(0..values.len())]).sum());
-    let mut means: Vec<f64> = (0..RESAMPLES).map(|_| draw()).collect();
-    means.sort_by(f64::total_cmp);
-    let quantile = |q: f64| means[((RESAMPLES - 1) as f64 * q).round() as usize];
-    Estimate { mean: mean(values.iter().sum()), low: quantile(0.025), high: quantile(0.975) }
+    let mut values = Vec::with_capacity(RESAMPLES);
+    for _ in 0..RESAMPLES {
+        drawn.iter_mut().for_each(|i| *i = rng.random_range(0..count));
+        values.push(statistic(&drawn));
+    }
+    values.retain(|v| v.is_finite());
+    values.sort_by(f64::total_cmp);
+    let quantile = |q: f64| values.get((values.len().saturating_sub(1) as f64 * q).round() as usize).copied();
+    Some(Estimate { mean, low: quantile(0.025).unwrap_or(mean), high: quantile(0.975).unwrap_or(mean) })
 }
 
 /// How far two raters of the same things agree.
@@ -99,6 +112,18 @@ mod tests {
         assert_eq!(bootstrap(&values, 1), e, "the same seed gives the same interval");
         assert_eq!(bootstrap(&[1.0; 9], 3), Estimate { mean: 1.0, low: 1.0, high: 1.0 });
         assert_eq!(bootstrap(&[], 3), Estimate { mean: 0.0, low: 0.0, high: 0.0 });
+    }
+
+    /// A ratio of sums over two observations, the second of which has no denominator.
+    #[test]
+    fn a_statistic_that_a_resample_leaves_undefined() {
+        let (sums, counts) = ([3.0, 5.0], [2.0, 0.0]);
+        let sum = |of: &[f64; 2], drawn: &[usize]| drawn.iter().map(|&i| of[i]).sum::<f64>();
+        let e = bootstrap_of(2, 1, |drawn| sum(&sums, drawn) / sum(&counts, drawn)).unwrap();
+        // Resamples: (1, 1) gives 6 / 4, (1, 2) and (2, 1) give 8 / 2, and (2, 2) is left out.
+        assert_eq!(e, Estimate { mean: 4.0, low: 1.5, high: 4.0 });
+        assert_eq!(bootstrap_of(2, 1, |_| f64::NAN), None);
+        assert_eq!(bootstrap_of(0, 1, |drawn| 1.0 / drawn.len() as f64), None);
     }
 
     /// By hand: ranks (1, 2.5, 2.5, 4) and (1, 3, 2, 4); covariance 4.5, variances 4.5 and 5.

@@ -45,8 +45,9 @@ pub struct Item<'a> {
 }
 
 impl<'a> Item<'a> {
-    /// A completion for the cross-entropy, whose multipliers are not set yet.
-    fn imitated(prompt: &'a Prompt, tokens: Cow<'a, [u32]>) -> Self {
+    /// A completion without multipliers: of the cross-entropy before they are set, or one that is
+    /// only scored.
+    pub(crate) fn imitated(prompt: &'a Prompt, tokens: Cow<'a, [u32]>) -> Self {
         Self {
             prompt,
             teacher: None,

@@ -8,32 +8,41 @@
 //! | `picture`, `binary`, ... | the same policy shown v of its own attempts in one of the ways of [`WAYS`]: what a teacher with these weights knows |
 //! | `shuffled` | the same, shown picture and verdicts of another task's attempt: what the feedback gives without its content |
 //!
+//! With a [`Reflection`], the arm `reflect-k` is the policy that revises its answers at most k
+//! times at inference, and `student` and these arms say what a task costs.
+//!
 //! On an embedded world every arm also has the share that is good by the generator's geometry,
 //! which reads the code alone and is in neither reward nor rubric.
 //!
 //! Intervals are percentile bootstraps over tasks (2000 resamples, seeded): they hold the spread
 //! over tasks and samples, not the spread over training seeds.
 
+mod attempt;
 mod table;
 
 use crate::context::{Channels, Feedback, student_prompt, teacher_prompt};
 use crate::error::TrainError;
-use crate::stages::{self, Experience, References, Sampling};
+use crate::recipe::Recipe;
+use crate::reflect::{Cost, Reflection, Revisions, reflect};
+use crate::setup::Environment;
+use crate::stages::References;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use vsdpo_artifact::{Axis, Diagnosis, Outcome, Rollout, Source, Task};
+use vsdpo_artifact::{Axis, Source, Span, Task};
 use vsdpo_data::mini::{Good, Split, World};
 use vsdpo_diagnose::{AxisWeights, RubricDetail, axes, diagnose, reference_axes, reward, rubric_json};
 use vsdpo_policy::{Message, Policy, SampleConfig};
 use vsdpo_render::Renderer;
 
+pub use attempt::{Attempt, Attempter};
 pub use table::table;
 pub use vsdpo_stats::{Estimate, bootstrap};
 
-/// Prompts that are sampled together; bounds the memory of the key-value cache.
-const PROMPTS_AT_ONCE: usize = 64;
 /// Attempts that are kept whole.
 const SHOWN: usize = 8;
+/// Seed of the tasks and samples of a recipe's evaluations: one for all runs, so that runs are
+/// comparable.
+const RECIPE_SEED: u64 = 1_000_003;
 
 /// What to evaluate on.
 #[derive(Clone, Debug)]
@@ -56,8 +65,46 @@ pub struct EvalConfig<'a> {
     pub constant: bool,
     /// Also score the policy when it is shown feedback in these ways.
     pub feedback: &'a [Way],
+    /// Also score the policy when it revises its answers at inference, and count what that costs.
+    pub reflection: Option<Reflection>,
     /// Weights of the axes in the reward.
     pub weights: AxisWeights,
+}
+
+impl<'a> EvalConfig<'a> {
+    /// What a recipe evaluates on: the dev tasks of its embedded world, or `own`. Only the policy
+    /// alone is scored.
+    ///
+    /// # Errors
+    /// Returns an error for a domain without an embedded world.
+    pub(crate) fn of_recipe(
+        recipe: &Recipe,
+        env: &'a Environment,
+        own: Option<&'a [Task]>,
+    ) -> Result<Self, TrainError> {
+        let world = World::of(recipe.domain).ok_or_else(|| TrainError::Empty {
+            key: "domain",
+            problem: format!("{} has no tasks to evaluate on", recipe.domain.name()),
+            help: "\"chart\" and \"web\" can be evaluated so far",
+        })?;
+        Ok(Self {
+            world,
+            references: own.and(env.references()),
+            own,
+            split: Split::Dev,
+            tasks: recipe.eval.tasks,
+            sampling: SampleConfig {
+                max_completion_tokens: recipe.rollout.max_completion_tokens,
+                temperature: recipe.eval.temperature,
+                top_p: recipe.rollout.top_p,
+            },
+            seed: RECIPE_SEED,
+            constant: false,
+            feedback: &[],
+            reflection: None,
+            weights: recipe.axis_weights(),
+        })
+    }
 }
 
 /// A way to show the policy the feedback v.
@@ -84,10 +131,19 @@ pub const WAYS: [Way; 6] = [
 ];
 
 impl Way {
+    pub(crate) const GIVEN: &'static str = "given-feedback";
+    pub(crate) const SHUFFLED: &'static str = "shuffled-feedback";
+
     /// What a run's own teacher is shown, and the control.
     pub fn of_teacher(channels: Channels, rubric: RubricDetail) -> [Way; 2] {
-        let given = Way { name: "given-feedback", channels, rubric, shuffled: false };
-        [given, Way { name: "shuffled-feedback", shuffled: true, ..given }]
+        let given = Way { name: Self::GIVEN, channels, rubric, shuffled: false };
+        [given, Way { name: Self::SHUFFLED, shuffled: true, ..given }]
+    }
+
+    /// The prompt of a teacher that is shown v of an attempt in this way.
+    pub(crate) fn prompt(&self, task: &Task, shown: &Attempt, weights: &AxisWeights) -> Vec<Message> {
+        let rubric = rubric_json(&shown.diagnosis.rubric, self.rubric, weights);
+        teacher_prompt(task, &Feedback::on(&shown.outcome, &rubric), self.channels)
     }
 
     const fn of(name: &'static str, image: bool, rubric: Option<RubricDetail>) -> Way {
@@ -125,6 +181,31 @@ pub struct Arm {
     /// Entropy in nats of each layout choice over the attempts that can be read: 0 means one layout
     /// for everything.
     pub choice_entropy: BTreeMap<String, f64>,
+    /// Mean cost of a task; only in an evaluation with reflection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<MeanCost>,
+    /// Per task, whether its attempt is free of defects: the tasks of all arms are the same.
+    #[serde(skip)]
+    pub clean: Vec<bool>,
+}
+
+/// What an arm costs per task.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MeanCost {
+    /// Tokens read and written.
+    pub tokens: f64,
+    /// Renders that the arm itself needs; those of the scores are not counted.
+    pub renders: f64,
+    /// Seconds on this machine. Tasks are sampled and rendered together.
+    pub seconds: f64,
+}
+
+impl MeanCost {
+    fn of(costs: &[Cost]) -> Self {
+        let mean = |value: fn(&Cost) -> f64| costs.iter().map(value).sum::<f64>() / costs.len().max(1) as f64;
+        let (tokens, renders) = (mean(|c| c.tokens() as f64), mean(|c| c.renders as f64));
+        Self { tokens, renders, seconds: mean(Cost::seconds) }
+    }
 }
 
 /// All arms of one evaluation.
@@ -152,23 +233,6 @@ impl EvalReport {
     }
 }
 
-/// One attempt at one task.
-#[derive(Clone, Debug)]
-pub struct Attempt {
-    /// The task.
-    pub task: Task,
-    /// The policy's code.
-    pub code: String,
-    /// What it drew.
-    pub outcome: Outcome,
-    /// What the rules say of it.
-    pub diagnosis: Diagnosis,
-    /// Equation 8, of this attempt by itself; 0 if it did not end.
-    pub reward: f32,
-    /// Whether the completion ended before the token limit.
-    pub finished: bool,
-}
-
 /// Scores a policy on an embedded world, or on tasks of its own corpus.
 ///
 /// # Errors
@@ -181,71 +245,44 @@ pub fn evaluate(
     let of_world = || (0..cfg.tasks as u64).map(|i| cfg.world.task(cfg.split, cfg.seed, i)).collect();
     let tasks: Vec<Task> = cfg.own.map_or_else(of_world, <[Task]>::to_vec);
     let prompts: Vec<Vec<Message>> = tasks.iter().map(student_prompt).collect();
-    let attempts = attempt(policy, renderer, &tasks, &prompts, cfg)?;
+    let EvalConfig { references, sampling, seed, .. } = *cfg;
+    let attempter = Attempter { policy, renderer, references, sampling, seed, weights: &cfg.weights };
+    let attempts = attempter.attempt(&tasks, &prompts)?;
     let mut arms = vec![score("student", &attempts, cfg)];
     if cfg.constant {
         arms.push(constant_arm(renderer, &tasks, cfg)?);
     }
     for way in cfg.feedback {
-        let prompts = feedback_prompts(&tasks, &attempts, way, cfg);
-        arms.push(score(way.name, &attempt(policy, renderer, &tasks, &prompts, cfg)?, cfg));
+        let prompt = |(i, task): (usize, &Task)| {
+            let shown = &attempts[(i + usize::from(way.shuffled)) % attempts.len()];
+            way.prompt(task, shown, &cfg.weights)
+        };
+        let prompts: Vec<Vec<Message>> = tasks.iter().enumerate().map(prompt).collect();
+        arms.push(score(way.name, &attempter.attempt(&tasks, &prompts)?, cfg));
     }
-    let temperature = cfg.sampling.temperature;
-    let shown = attempts.into_iter().take(SHOWN).collect();
+    let shown = attempts.iter().take(SHOWN).cloned().collect();
+    if let Some(how) = &cfg.reflection {
+        let single: Vec<Cost> = attempts.iter().map(|a| a.cost.single_pass()).collect();
+        arms[0].cost = Some(MeanCost::of(&single));
+        let revisions = reflect(attempts, how, &attempter, &mut |_, _| ())?;
+        arms.extend((1..=how.rounds).map(|rounds| reflect_arm(rounds, &revisions, cfg)));
+    }
     Ok(EvalReport {
         benchmark: if cfg.own.is_some() { "own" } else { cfg.world.benchmark() }.into(),
         split: cfg.split,
-        seed: cfg.seed,
-        temperature,
+        seed,
+        temperature: sampling.temperature,
         arms,
         shown,
     })
 }
 
-/// Samples once per prompt, renders and diagnoses: the stages of the training loop.
-fn attempt(
-    policy: &Policy,
-    renderer: &dyn Renderer,
-    tasks: &[Task],
-    prompts: &[Vec<Message>],
-    cfg: &EvalConfig,
-) -> Result<Vec<Attempt>, TrainError> {
-    let mut rollouts: Vec<Rollout> = Vec::with_capacity(tasks.len());
-    for (i, chunk) in prompts.chunks(PROMPTS_AT_ONCE).enumerate() {
-        let first = i * PROMPTS_AT_ONCE;
-        let encoded = chunk.iter().map(|m| policy.encode(m)).collect::<Result<Vec<_>, _>>()?;
-        let seed = cfg.seed.wrapping_add(i as u64);
-        let sampling = Sampling { group_size: 1, config: cfg.sampling, seed };
-        let sampled = stages::sample(policy, &tasks[first..], &encoded, &sampling)?;
-        rollouts.extend(sampled.into_iter().map(|y| Rollout { task: first + y.task, ..y }));
-    }
-    let outcomes = stages::render(renderer, tasks, &rollouts)?;
-    let mut drawn = Experience { tasks: tasks.to_vec(), rollouts, outcomes, ..Experience::default() };
-    drawn.comparisons = stages::compare(renderer, cfg.references, &drawn)?;
-    let diagnoses = stages::diagnose(&drawn);
-    let Experience { rollouts, outcomes, .. } = drawn;
-    let all = rollouts.iter().zip(outcomes).zip(diagnoses);
-    Ok(all
-        .map(|((y, outcome), diagnosis)| Attempt {
-            task: tasks[y.task].clone(),
-            code: y.source().to_owned(),
-            outcome,
-            // As in training: a completion that met the token limit has no reward.
-            reward: if y.finished { reward(&diagnosis, &cfg.weights) } else { 0.0 },
-            finished: y.finished,
-            diagnosis,
-        })
-        .collect())
-}
-
-/// The prompts of a teacher that is shown v of the attempts in one way.
-fn feedback_prompts(tasks: &[Task], attempts: &[Attempt], way: &Way, cfg: &EvalConfig) -> Vec<Vec<Message>> {
-    let prompt = |(i, task): (usize, &Task)| {
-        let shown = &attempts[(i + usize::from(way.shuffled)) % attempts.len()];
-        let rubric = rubric_json(&shown.diagnosis.rubric, way.rubric, &cfg.weights);
-        teacher_prompt(task, &Feedback::on(&shown.outcome, &rubric), way.channels)
-    };
-    tasks.iter().enumerate().map(prompt).collect()
+/// The answers after at most so many revisions. The loop with a lower limit is a part of the one
+/// with a higher limit, so one run gives all arms.
+fn reflect_arm(rounds: usize, revisions: &[Revisions], cfg: &EvalConfig) -> Arm {
+    let answers: Vec<Attempt> = revisions.iter().map(|r| r.0[r.answer(rounds)].clone()).collect();
+    let costs: Vec<Cost> = revisions.iter().map(|r| r.cost(rounds)).collect();
+    Arm { cost: Some(MeanCost::of(&costs)), ..score(&format!("reflect-{rounds}"), &answers, cfg) }
 }
 
 /// The best constant layout, chosen on training contents and scored on the tasks.
@@ -257,7 +294,9 @@ fn constant_arm(renderer: &dyn Renderer, tasks: &[Task], cfg: &EvalConfig) -> Re
     let attempts = tasks.iter().zip(codes).zip(outcomes).map(|((task, code), outcome)| {
         let diagnosis = diagnose(task, &outcome, None);
         let reward = reward(&diagnosis, &cfg.weights);
-        Attempt { task: task.clone(), code, outcome, diagnosis, reward, finished: true }
+        let (task, place) = (task.clone(), Span::new(0, code.len()));
+        let cost = Cost::default();
+        Attempt { task, text: code, code: place, outcome, diagnosis, reward, finished: true, cost }
     });
     Ok(score("best-constant", &attempts.collect::<Vec<_>>(), cfg))
 }
@@ -271,19 +310,20 @@ fn score(arm: &str, attempts: &[Attempt], cfg: &EvalConfig) -> Arm {
         move |a: &Attempt| (a.diagnosis.rubric.get(axis).and_then(|v| v.satisfied) == Some(true)) as u8 as f64
     };
     let of_world = attempts.iter().filter(|_| cfg.own.is_none());
-    let choices: Vec<_> = of_world.filter_map(|a| cfg.world.choices(&a.code)).collect();
+    let choices: Vec<_> = of_world.filter_map(|a| cfg.world.choices(a.source())).collect();
     let by_geometry = |ok: fn(Good) -> bool| {
-        let good = |(i, a): (usize, &Attempt)| cfg.world.good(cfg.split, cfg.seed, i as u64, &a.code);
+        let good = |(i, a): (usize, &Attempt)| cfg.world.good(cfg.split, cfg.seed, i as u64, a.source());
         let values: Vec<f64> =
             attempts.iter().enumerate().map(|a| f64::from(good(a).is_some_and(ok))).collect();
         cfg.own.is_none().then(|| bootstrap(&values, cfg.seed))
     };
     let compared = cfg.references.map_or(&[][..], |_| reference_axes(cfg.world.domain()));
+    let clean: Vec<bool> = attempts.iter().map(Attempt::defect_free).collect();
     Arm {
         arm: arm.into(),
         tasks: attempts.len(),
         exec: estimate(&|a| a.diagnosis.executed as u8 as f64),
-        defect_free: estimate(&|a| (a.finished && a.diagnosis.defect_free()) as u8 as f64),
+        defect_free: estimate(&|a| a.defect_free() as u8 as f64),
         reward: estimate(&|a| f64::from(a.reward)),
         good: by_geometry(|g| g.layout && g.exact),
         held_back: by_geometry(|g| g.held_back),
@@ -293,6 +333,8 @@ fn score(arm: &str, attempts: &[Attempt], cfg: &EvalConfig) -> Arm {
             .map(|&x| (x.name.to_string(), estimate(&satisfied(x))))
             .collect(),
         choice_entropy: choice_entropy(&choices),
+        cost: None,
+        clean,
     }
 }
 

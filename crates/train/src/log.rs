@@ -150,7 +150,8 @@ impl RunLog {
 
 /// One line of `rollouts.jsonl` for an attempt of an evaluation: no group, no teacher, no tokens.
 fn shown(step: usize, i: usize, attempt: &Attempt, images: &[String]) -> Value {
-    let Attempt { task, code, outcome, diagnosis: d, reward, finished } = attempt;
+    let Attempt { task, outcome, diagnosis: d, reward, finished, .. } = attempt;
+    let code = attempt.source();
     json!({
         "step": step, "index": i, "task": task.id, "prompt": task.prompt, "text": code,
         "code": Span::new(0, code.len()), "finished": finished, "executed": d.executed, "reward": reward, "error": outcome.error(),

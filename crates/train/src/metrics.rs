@@ -139,9 +139,14 @@ fn credit(m: &mut Metrics, experience: &Experience) {
 
 /// Which tokens of a rollout stand in a statement with blame.
 pub fn flagged(experience: &Experience, rollout: usize) -> Vec<bool> {
+    statement_flags(experience, rollout).into_iter().map(|flag| flag == Some(true)).collect()
+}
+
+/// Whether the statement of each token of a rollout has blame; `None` outside statements.
+pub(crate) fn statement_flags(experience: &Experience, rollout: usize) -> Vec<Option<bool>> {
     let (y, credit) = (&experience.rollouts[rollout], &experience.credits[rollout]);
     let of = vsdpo_credit::token_statements(credit, y.source(), y.code, &y.token_spans);
-    of.into_iter().map(|s| s.is_some_and(|s| credit.statements[s].resp > 0.0)).collect()
+    of.into_iter().map(|s| s.map(|s| credit.statements[s].resp > 0.0)).collect()
 }
 
 /// What the losses saw per token.

@@ -97,6 +97,8 @@ mod tests {
             held_back: None,
             axes: Default::default(),
             choice_entropy: Default::default(),
+            cost: None,
+            clean: Vec::new(),
         };
         let benchmark = "mini-chart".into();
         EvalReport { benchmark, split: Split::Dev, seed: 0, temperature: 1.0, arms: vec![arm], shown: vec![] }

@@ -19,12 +19,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use vsdpo_data::TaskStream;
-use vsdpo_data::mini::{Split, World};
-use vsdpo_policy::{Policy, SampleConfig};
+use vsdpo_policy::Policy;
 use vsdpo_render::RenderStats;
-
-/// Seed of the tasks and samples of evaluations: one for all runs, so that runs are comparable.
-const EVAL_SEED: u64 = 1_000_003;
 
 /// What the caller decides besides the recipe.
 pub struct RunOptions<'a> {
@@ -186,23 +182,11 @@ impl<'a, 'o> Trainer<'a, 'o> {
             Some(_) => None,
             None => Some(self.tasks.apart(recipe.eval.tasks)?),
         };
-        let Some(world) = World::of(recipe.domain) else { return Ok(()) };
         let ways = Way::of_teacher(channels(&recipe.distill.channels), recipe.distill.rubric);
         let config = EvalConfig {
-            world,
-            references: own.as_ref().and(self.env.references()),
-            own: own.as_deref(),
-            split: Split::Dev,
-            tasks: recipe.eval.tasks,
-            sampling: SampleConfig {
-                max_completion_tokens: recipe.rollout.max_completion_tokens,
-                temperature: recipe.eval.temperature,
-                top_p: recipe.rollout.top_p,
-            },
-            seed: EVAL_SEED,
             constant: step == 0 && own.is_none(),
             feedback: if step == 0 { &ways } else { &[] },
-            weights: recipe.axis_weights(),
+            ..EvalConfig::of_recipe(recipe, self.env, own.as_deref())?
         };
         let report = evaluate(&self.state.policy, self.env.renderer(), &config)?;
         self.log.eval(step, &report)?;

@@ -16,6 +16,7 @@ use crate::optim::{AdamW, AdamWConfig, Schedule, StepInfo};
 use crate::recipe::Recipe;
 use crate::step::StepContext;
 use crate::teacher::Teacher;
+pub(crate) use gradients::logp_now;
 use gradients::{Bounds, Gradients, Part, micro_batches};
 use plan::Update;
 use std::collections::BTreeMap;
@@ -79,7 +80,7 @@ pub fn update(
     let updates = plan::updates(&batch.items, context);
     let several = updates.len() > 1;
     let old = match several {
-        true => gradients::logp_now(policy, &batch.items, context.recipe)?,
+        true => logp_now(policy, &batch.items, context.recipe)?,
         false => vec![Vec::new(); batch.items.len()],
     };
     let mut all = Sum { skipped: true, scores: vec![Scores::default(); batch.items.len()], ..Sum::default() };

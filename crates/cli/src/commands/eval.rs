@@ -32,7 +32,8 @@ use {
 /// mini-chart, mini-web: scores a model on dev or test tasks of the embedded world, and
 /// beside it the best constant layout, which is the score without reading the prompt. With
 /// --feedback, the model is also scored with feedback on its own answers and with shuffled
-/// feedback.
+/// feedback. With --reflect N, the arm reflect-K is the best answer after at most K revisions, and
+/// the mean tokens, renders and seconds of a task stand beside its scores.
 ///
 /// Examples: visual-sdpo eval --benchmark chartmimic --data dataset/direct_600 --responses
 /// results.json; visual-sdpo eval --benchmark design2code --data testset_final --predictions

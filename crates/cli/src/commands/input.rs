@@ -56,6 +56,12 @@ impl Rendering {
         Renderers { how: self, files, open: BTreeMap::new() }
     }
 
+    /// A renderer for sources of a domain in its default language, one at a time.
+    #[cfg(feature = "train")]
+    pub fn open(&self, domain: Domain) -> Result<Box<dyn Renderer>> {
+        Ok(open(domain, domain.default_language(), self.renderers(1).config())?)
+    }
+
     /// Time limit of one file in seconds.
     pub fn timeout(&self) -> u64 {
         self.sandbox.timeout

@@ -121,6 +121,66 @@ fn generate_depends_on_the_seed_only() {
     assert_eq!(sample("3")["tokens"], 12);
 }
 
+/// A random model writes no code that runs, so it uses every round.
+#[test]
+fn reflection_reports_what_its_rounds_cost() {
+    let world = World::new();
+    let model = world.path("model");
+    let generate = |more: &[&str]| {
+        let args = ["generate", "--model", &model, "a chart", "--max-tokens", "12", "--temperature", "1"];
+        run(&[&args[..], more].concat())
+    };
+    let output = generate(&["--domain", "chart", "--reflect", "2", "--json"]);
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (rounds, total) = (value["reflect"]["rounds"].as_array().unwrap(), &value["reflect"]["total"]);
+    assert_eq!((rounds.len(), &value["reflect"]["answer"]), (3, &2.into()), "{value}");
+    let tokens = |v: &Value| v["prompt_tokens"].as_u64().unwrap() + v["completion_tokens"].as_u64().unwrap();
+    assert_eq!(tokens(total), rounds.iter().map(tokens).sum::<u64>());
+    assert_eq!((&total["renders"], &value["reflect"]["single_pass"]["renders"]), (&3.into(), &0.into()));
+    assert_eq!(tokens(&value["reflect"]["single_pass"]), tokens(&rounds[0]));
+    assert!(rounds.iter().all(|r| r["defect_free"] == false && r["reward"] == 0.0), "{value}");
+
+    let output =
+        generate(&["--domain", "chart", "--reflect", "1", "--channels", "rubric", "--rubric", "full"]);
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    for line in ["round 0: ", "round 1: ", "; a single pass: "] {
+        assert!(err.contains(line), "{err}");
+    }
+    assert_one_line(&generate(&["--reflect", "1"]), &["--reflect needs the domain", "--domain chart"]);
+    for wrong in [&["--rubric", "full"][..], &["--reflect", "0"], &["--reflect", "1", "--channels", "sound"]]
+    {
+        let output = generate(wrong);
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_probe_of_a_random_model_is_a_no_go() {
+    let world = World::new();
+    let model = format!("policy.model={:?}", world.path("model"));
+    let probe = |more: &[&str]| {
+        let args = ["probe", "recipes/chart-visual-sdpo.toml", "--set", &model, "--tasks", "2"];
+        let short = ["--set", "rollout.max_completion_tokens=9"];
+        run(&[&args[..], &short, more].concat())
+    };
+    let output = probe(&["--json"]);
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&value["go"], &value["tasks"]), (&false.into(), &2.into()), "{value}");
+    assert!(value["sentence"].as_str().unwrap().starts_with("no-go: "), "{value}");
+    assert_eq!(value["shares"]["arms"].as_array().unwrap().len(), 4);
+    assert!(err.contains("scoring with the teacher's prompts"), "{err}");
+    let text = String::from_utf8_lossy(&probe(&[]).stdout).into_owned();
+    let rows = ["true v", "shuffled v", "true - shuffled", "given-feedback", "best-constant", "no-go: "];
+    assert!(rows.iter().all(|row| text.lines().any(|line| line.starts_with(row))), "{text}");
+    assert_one_line(&probe(&["--set", "distill.weight=0"]), &["distill.weight", "help: "]);
+    assert_one_line(&run(&["probe", "no-such.toml"]), &["no-such.toml"]);
+}
+
 #[test]
 fn unreadable_model_folders_are_errors() {
     let world = World::new();

@@ -288,6 +288,7 @@ fn report(policy: &Policy, world: World, renderer: &dyn Renderer) -> Result<()> 
         seed: 99,
         constant: true,
         feedback: &WAYS,
+        reflection: None,
         weights: AxisWeights::equal(world.domain()),
     };
     println!("{}", table(&evaluate(policy, renderer, &cfg)?));

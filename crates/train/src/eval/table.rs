@@ -23,6 +23,9 @@ pub fn table(report: &EvalReport) -> String {
         },
     );
     axes.iter().for_each(|axis| text.push_str(&format!(" {axis:>9}")));
+    if report.arms.iter().any(|a| a.cost.is_some()) {
+        text.push_str(&format!("  {:>11} {:>12} {:>12}", "tokens/task", "renders/task", "seconds/task"));
+    }
     text.push('\n');
     for arm in &report.arms {
         text.push_str(&row(arm, wide));
@@ -42,5 +45,8 @@ fn row(arm: &Arm, wide: usize) -> String {
         text.push_str(&format!(" {:16} {:9.1}", share(good), 100.0 * held_back.mean));
     }
     arm.axes.values().for_each(|e| text.push_str(&format!(" {:9.1}", 100.0 * e.mean)));
+    if let Some(cost) = &arm.cost {
+        text.push_str(&format!("  {:11.0} {:12.2} {:12.3}", cost.tokens, cost.renders, cost.seconds));
+    }
     text + "\n"
 }

@@ -241,7 +241,7 @@ impl<'a> Gradients<'a> {
 
 /// log p of every item's tokens under the weights of now, which is what the ratio of later updates
 /// is measured from.
-pub(super) fn logp_now(
+pub(crate) fn logp_now(
     policy: &Policy,
     items: &[Item],
     recipe: &Recipe,

@@ -2,6 +2,7 @@
 //! world.
 
 use super::Args;
+use crate::commands::generate::Reflecting;
 use crate::{Exit, terminal};
 use anyhow::Result;
 use std::path::Path;
@@ -26,6 +27,8 @@ pub struct Options {
     /// recipe can set, and when it is shown the feedback on the answers to other tasks.
     #[arg(long)]
     feedback: bool,
+    #[command(flatten)]
+    reflecting: Reflecting,
 }
 
 pub fn run(args: &Args, world: World, model: &Path) -> Result<Exit> {
@@ -42,6 +45,7 @@ pub fn run(args: &Args, world: World, model: &Path) -> Result<Exit> {
         sampling: args.sampling.config(1.0, 256),
         seed: args.sampling.seed,
         constant: true,
+        reflection: args.mini.reflecting.reflection(),
         feedback: if args.mini.feedback { &WAYS } else { &[] },
         weights: AxisWeights::equal(domain),
     };
