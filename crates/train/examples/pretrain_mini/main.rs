@@ -157,8 +157,8 @@ fn write_tokenizer(corpus: &Corpus, options: &Options) -> Result<FrontSummary> {
             Content::Image(_) => None,
         }));
     }
-    // 320 x 240 pixels become 320 x 256: 320 patches, 80 language tokens. At half the size the words
-    // of a chart are gray bars, and a legend over a line looks like one beside it.
+    // 320 x 240 pixels become 320 x 256: 320 patches, 80 language tokens. At half the size the
+    // words of a chart are gray bars, and a legend over a line looks like one beside it.
     let spec = FrontSpec { vocab_size: 2048, min_pixels: 4096, max_pixels: 81920 };
     Ok(write_front_files(&options.out, texts.into_iter(), spec)?)
 }
