@@ -2,7 +2,9 @@
 //! raters, and precision and recall. The crate depends on no model, so that the build without
 //! tensors reports the same intervals.
 
+pub mod bradley_terry;
 pub mod detection;
+pub mod paired;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -22,6 +24,16 @@ pub struct Estimate {
     pub high: f64,
 }
 
+impl Estimate {
+    /// A value with the percentile interval of its resampled values, of which there is at least
+    /// one.
+    fn of(mean: f64, mut resampled: Vec<f64>) -> Self {
+        resampled.sort_by(f64::total_cmp);
+        let quantile = |q: f64| resampled[((resampled.len() - 1) as f64 * q).round() as usize];
+        Self { mean, low: quantile(0.025), high: quantile(0.975) }
+    }
+}
+
 /// The mean of `values` with a percentile bootstrap interval over them. Returns zeros for an empty
 /// slice.
 pub fn bootstrap(values: &[f64], seed: u64) -> Estimate {
@@ -31,10 +43,8 @@ pub fn bootstrap(values: &[f64], seed: u64) -> Estimate {
     let mean = |sum: f64| sum / values.len() as f64;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut draw = || mean((0..values.len()).map(|_| values[rng.random_range(0..values.len())]).sum());
-    let mut means: Vec<f64> = (0..RESAMPLES).map(|_| draw()).collect();
-    means.sort_by(f64::total_cmp);
-    let quantile = |q: f64| means[((RESAMPLES - 1) as f64 * q).round() as usize];
-    Estimate { mean: mean(values.iter().sum()), low: quantile(0.025), high: quantile(0.975) }
+    let means = (0..RESAMPLES).map(|_| draw()).collect();
+    Estimate::of(mean(values.iter().sum()), means)
 }
 
 /// How far two raters of the same things agree.
