@@ -5,6 +5,7 @@
 pub mod bradley_terry;
 pub mod detection;
 pub mod paired;
+pub mod seeds;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

@@ -93,6 +93,8 @@ mod tests {
             exec: estimate(exec),
             defect_free: estimate(clean),
             reward: estimate(exec),
+            good: None,
+            held_back: None,
             axes: Default::default(),
             choice_entropy: Default::default(),
         };
