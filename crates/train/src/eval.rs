@@ -14,6 +14,7 @@
 //! Intervals are percentile bootstraps over tasks (2000 resamples, seeded): they hold the spread
 //! over tasks and samples, not the spread over training seeds.
 
+mod scores;
 mod table;
 
 use crate::context::{Channels, Feedback, student_prompt, teacher_prompt};
@@ -21,12 +22,13 @@ use crate::error::TrainError;
 use crate::stages::{self, Experience, References, Sampling};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use vsdpo_artifact::{Axis, Diagnosis, Outcome, Rollout, Source, Task};
-use vsdpo_data::mini::{Good, Split, World};
-use vsdpo_diagnose::{AxisWeights, RubricDetail, axes, diagnose, reference_axes, reward, rubric_json};
+use vsdpo_artifact::{Diagnosis, Outcome, Rollout, Source, Task};
+use vsdpo_data::mini::{Split, World};
+use vsdpo_diagnose::{AxisWeights, RubricDetail, diagnose, reward, rubric_json};
 use vsdpo_policy::{Message, Policy, SampleConfig};
 use vsdpo_render::Renderer;
 
+pub use scores::TaskScores;
 pub use table::table;
 pub use vsdpo_stats::{Estimate, bootstrap};
 
@@ -178,13 +180,11 @@ pub fn evaluate(
     renderer: &dyn Renderer,
     cfg: &EvalConfig,
 ) -> Result<EvalReport, TrainError> {
-    let of_world = || (0..cfg.tasks as u64).map(|i| cfg.world.task(cfg.split, cfg.seed, i)).collect();
-    let tasks: Vec<Task> = cfg.own.map_or_else(of_world, <[Task]>::to_vec);
-    let prompts: Vec<Vec<Message>> = tasks.iter().map(student_prompt).collect();
-    let attempts = attempt(policy, renderer, &tasks, &prompts, cfg)?;
+    let tasks = tasks_of(cfg);
+    let attempts = student_attempts(policy, renderer, &tasks, cfg)?;
     let mut arms = vec![score("student", &attempts, cfg)];
     if cfg.constant {
-        arms.push(constant_arm(renderer, &tasks, cfg)?);
+        arms.push(score("best-constant", &constant_attempts(renderer, &tasks, cfg)?, cfg));
     }
     for way in cfg.feedback {
         let prompts = feedback_prompts(&tasks, &attempts, way, cfg);
@@ -200,6 +200,41 @@ pub fn evaluate(
         arms,
         shown,
     })
+}
+
+/// The scores of the policy alone, task by task.
+///
+/// # Errors
+/// The policy or the renderer does not work.
+pub fn student_scores(
+    policy: &Policy,
+    renderer: &dyn Renderer,
+    cfg: &EvalConfig,
+) -> Result<TaskScores, TrainError> {
+    Ok(TaskScores::of(&student_attempts(policy, renderer, &tasks_of(cfg), cfg)?, cfg))
+}
+
+/// The scores of the best constant policy, task by task.
+///
+/// # Errors
+/// The renderer does not work.
+pub fn constant_scores(renderer: &dyn Renderer, cfg: &EvalConfig) -> Result<TaskScores, TrainError> {
+    Ok(TaskScores::of(&constant_attempts(renderer, &tasks_of(cfg), cfg)?, cfg))
+}
+
+fn tasks_of(cfg: &EvalConfig) -> Vec<Task> {
+    let of_world = || (0..cfg.tasks as u64).map(|i| cfg.world.task(cfg.split, cfg.seed, i)).collect();
+    cfg.own.map_or_else(of_world, <[Task]>::to_vec)
+}
+
+fn student_attempts(
+    policy: &Policy,
+    renderer: &dyn Renderer,
+    tasks: &[Task],
+    cfg: &EvalConfig,
+) -> Result<Vec<Attempt>, TrainError> {
+    let prompts: Vec<Vec<Message>> = tasks.iter().map(student_prompt).collect();
+    attempt(policy, renderer, tasks, &prompts, cfg)
 }
 
 /// Samples once per prompt, renders and diagnoses: the stages of the training loop.
@@ -248,8 +283,12 @@ fn feedback_prompts(tasks: &[Task], attempts: &[Attempt], way: &Way, cfg: &EvalC
     tasks.iter().enumerate().map(prompt).collect()
 }
 
-/// The best constant layout, chosen on training contents and scored on the tasks.
-fn constant_arm(renderer: &dyn Renderer, tasks: &[Task], cfg: &EvalConfig) -> Result<Arm, TrainError> {
+/// The best constant layout, chosen on training contents, as an answer to each task.
+fn constant_attempts(
+    renderer: &dyn Renderer,
+    tasks: &[Task],
+    cfg: &EvalConfig,
+) -> Result<Vec<Attempt>, TrainError> {
     let codes = cfg.world.constant_answers(cfg.split, cfg.seed, tasks.len() as u64);
     let sources: Vec<Source> =
         codes.iter().zip(tasks).map(|(code, task)| Source::new(code, task.language)).collect();
@@ -259,39 +298,23 @@ fn constant_arm(renderer: &dyn Renderer, tasks: &[Task], cfg: &EvalConfig) -> Re
         let reward = reward(&diagnosis, &cfg.weights);
         Attempt { task: task.clone(), code, outcome, diagnosis, reward, finished: true }
     });
-    Ok(score("best-constant", &attempts.collect::<Vec<_>>(), cfg))
+    Ok(attempts.collect())
 }
 
 fn score(arm: &str, attempts: &[Attempt], cfg: &EvalConfig) -> Arm {
-    let estimate = |value: &dyn Fn(&Attempt) -> f64| {
-        let values: Vec<f64> = attempts.iter().map(value).collect();
-        bootstrap(&values, cfg.seed)
-    };
-    let satisfied = |axis: Axis| {
-        move |a: &Attempt| (a.diagnosis.rubric.get(axis).and_then(|v| v.satisfied) == Some(true)) as u8 as f64
-    };
+    let scores = TaskScores::of(attempts, cfg);
+    let estimate = |values: &Vec<f64>| bootstrap(values, cfg.seed);
     let of_world = attempts.iter().filter(|_| cfg.own.is_none());
     let choices: Vec<_> = of_world.filter_map(|a| cfg.world.choices(&a.code)).collect();
-    let by_geometry = |ok: fn(Good) -> bool| {
-        let good = |(i, a): (usize, &Attempt)| cfg.world.good(cfg.split, cfg.seed, i as u64, &a.code);
-        let values: Vec<f64> =
-            attempts.iter().enumerate().map(|a| f64::from(good(a).is_some_and(ok))).collect();
-        cfg.own.is_none().then(|| bootstrap(&values, cfg.seed))
-    };
-    let compared = cfg.references.map_or(&[][..], |_| reference_axes(cfg.world.domain()));
     Arm {
         arm: arm.into(),
         tasks: attempts.len(),
-        exec: estimate(&|a| a.diagnosis.executed as u8 as f64),
-        defect_free: estimate(&|a| (a.finished && a.diagnosis.defect_free()) as u8 as f64),
-        reward: estimate(&|a| f64::from(a.reward)),
-        good: by_geometry(|g| g.layout && g.exact),
-        held_back: by_geometry(|g| g.held_back),
-        axes: axes(cfg.world.domain())
-            .iter()
-            .chain(compared)
-            .map(|&x| (x.name.to_string(), estimate(&satisfied(x))))
-            .collect(),
+        exec: estimate(&scores.exec),
+        defect_free: estimate(&scores.defect_free),
+        reward: estimate(&scores.reward),
+        good: scores.good.as_ref().map(estimate),
+        held_back: scores.held_back.as_ref().map(estimate),
+        axes: scores.axes.iter().map(|(name, values)| (name.clone(), estimate(values))).collect(),
         choice_entropy: choice_entropy(&choices),
     }
 }

@@ -179,8 +179,8 @@ pub enum References {
     /// Every reference has a good layout.
     #[default]
     Gold,
-    /// A third of the references has a layout that is not good, as about a third of ChartMimic's
-    /// reference charts have a finding: choices of a good layout are replaced by random ones.
+    /// A third of the references has a layout that is not good: some choices of a good layout are
+    /// replaced by random ones. References of published data sets have defects too.
     Realistic,
 }
 
