@@ -18,7 +18,7 @@ mod trial;
 pub use arms::{MAIN, reproduce};
 pub use curve::{Point, Reach};
 pub use factors::{FACTORS, Factor, ablate};
-pub use markdown::markdown;
+pub use markdown::{markdown, p_value};
 pub use results::{ArmResult, Results, Score, Versus, title};
 pub use trial::{Counts, Exam, Test, Trial};
 

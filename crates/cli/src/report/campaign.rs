@@ -4,7 +4,7 @@
 use super::curve::{Panel, Series, panel};
 use super::page::page;
 use maud::{Markup, html};
-use vsdpo_train::campaign::{ArmResult, Results, Score, title};
+use vsdpo_train::campaign::{ArmResult, Results, Score, p_value, title};
 
 /// Size and margins of the plot of differences, in pixels.
 const WIDTH: f64 = 860.0;
@@ -83,28 +83,24 @@ struct Difference<'a> {
     p: String,
 }
 
+/// The main arm minus this one.
+fn difference(arm: &ArmResult) -> Option<Difference<'_>> {
+    let versus = arm.versus.get("defect_free")?;
+    let interval = versus.t_test.map_or(versus.over_tasks, |t| t.difference);
+    let p = match (versus.t_test, versus.holm) {
+        (Some(t), Some(holm)) => {
+            let [p, holm, flips] = [t.p, holm, versus.sign_flip].map(p_value);
+            format!("p {p} (Holm {holm}; sign flips {flips})")
+        }
+        _ => "one seed: interval over tasks".to_owned(),
+    };
+    let [mean, low, high] = [versus.over_tasks.mean, interval.low, interval.high].map(|v| 100.0 * v);
+    Some(Difference { label: &arm.label, mean, low, high, p })
+}
+
 fn differences(r: &Results) -> Markup {
     let main = r.arms.iter().find(|arm| arm.name == r.main);
-    let row = |arm: &'_ ArmResult| {
-        let versus = arm.versus.get("defect_free")?.clone();
-        let points = |v: f64| 100.0 * v;
-        let interval = versus.t_test.map_or(versus.over_tasks, |t| t.difference);
-        let p = match (versus.t_test, versus.holm) {
-            (Some(t), Some(holm)) => {
-                format!("p {:.3} (Holm {holm:.3}; sign flips {:.3})", t.p, versus.sign_flip)
-            }
-            _ => "one seed: interval over tasks".to_owned(),
-        };
-        Some((versus.over_tasks.mean, interval.low, interval.high, p))
-            .map(|(mean, low, high, p)| (points(mean), points(low), points(high), p))
-    };
-    let rows: Vec<Difference> = r
-        .arms
-        .iter()
-        .filter_map(|arm| {
-            row(arm).map(|(mean, low, high, p)| Difference { label: &arm.label, mean, low, high, p })
-        })
-        .collect();
+    let rows: Vec<Difference> = r.arms.iter().filter_map(difference).collect();
     if rows.is_empty() {
         return html! {};
     }
@@ -210,5 +206,56 @@ fn budgets(r: &Results) -> Markup {
         ul { @for arm in trained() { @for (seed, step, why) in &arm.stopped {
             li { (arm.label) ", seed " (seed) ", ended at step " (step) ": " (why) }
         } } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// An arm whose defect-free share is `mean`; `less` below the main arm's in every seed.
+    fn arm(name: &str, mean: f64, less: Option<f64>) -> serde_json::Value {
+        let estimate = |v: f64| json!({"mean": v, "low": v - 0.05, "high": v + 0.05});
+        let versus = less.map_or(json!({}), |d| {
+            let t = json!({"difference": estimate(d), "deviation": 0.01, "t": 9.0, "freedom": 4, "p": 0.0004});
+            json!({"defect_free": {"seeds": 5, "over_tasks": estimate(d), "t_test": t, "holm": 0.0008, "sign_flip": 0.0625}})
+        });
+        json!({
+            "name": name, "label": format!("{name} <arm>"), "recipe": "chart-x.toml", "set": ["a=1"],
+            "seeds": [1, 2, 3, 4, 5], "trained": true,
+            "scores": {"defect_free": {"mean": mean, "low": mean - 0.1, "high": mean + 0.1, "sd": 0.02, "by_seed": [mean]}},
+            "versus": versus,
+            "counts": {"rollouts": 4800.0, "references": 0.0, "generated_tokens": 1e6, "trained_tokens": 2e6, "seconds": 300.0},
+            "stopped": [[2, 138, "too <few> executed"]],
+            "curve": [[0, [0.05, 0.04, 0.06]], [75, [mean, mean - 0.1, mean + 0.1]]],
+        })
+    }
+
+    #[test]
+    fn the_page_has_tables_differences_and_curves_and_loads_nothing() {
+        let results = json!({
+            "command": "visual-sdpo reproduce chart --seeds 5", "benchmark": "mini-chart", "seeds": 5, "tasks": 256,
+            "done": [10, 12], "main": "main", "columns": ["defect_free"],
+            "arms": [arm("grpo", 0.25, Some(0.2)), arm("main", 0.45, None)],
+            "reach": [{"score": "defect_free", "arm": "grpo", "end": 0.25, "of": 4800.0, "rollouts": 1200.0, "share": 0.25}],
+        });
+        let results: Results = serde_json::from_value(results).unwrap();
+        let text = campaign_page(&results);
+        for want in [
+            "<h1>visual-sdpo reproduce chart --seeds 5</h1>",
+            "10 of 12 runs finished",
+            "45.0 ± 2.0<small>35–55</small>",
+            "+20.0 [15.0, 25.0], p 0.0004 (Holm 0.0008; sign flips 0.0625)",
+            "1200 of its 4800 rollouts, 25 %",
+            "grpo &lt;arm&gt;, seed 2, ended at step 138: too &lt;few&gt; executed",
+            "<g class=\"sure\">",
+            "aria-label=\"main &lt;arm&gt;\"",
+        ] {
+            assert!(text.contains(want), "{want:?} is not in the page");
+        }
+        assert!(!text.contains("<arm>") && !text.contains("http:") && !text.contains("https:"));
+        let empty = Results { arms: vec![], columns: vec![], reach: vec![], ..results };
+        assert!(campaign_page(&empty).contains("Scores"), "before the first run is finished");
     }
 }

@@ -58,9 +58,9 @@ fn cell(score: &Score, column: &str) -> String {
     format!("{}{sd} [{}, {}]", said(score.mean.mean), bound(score.mean.low), bound(score.mean.high))
 }
 
-/// A p value with three digits.
+/// A p value with four digits.
 pub fn p_value(p: f64) -> String {
-    if p < 0.0005 { "< 0.001".into() } else { format!("{p:.3}") }
+    if p < 0.00005 { "< 0.0001".into() } else { format!("{p:.4}") }
 }
 
 fn tests(r: &Results) -> String {
