@@ -20,7 +20,7 @@ pub use curve::{Point, Reach};
 pub use factors::{FACTORS, Factor, ablate};
 pub use markdown::{markdown, p_value};
 pub use results::{ArmResult, Results, Score, Versus, title};
-pub use trial::{Counts, Exam, Test, Trial};
+pub use trial::{Counts, Exam, Test, Trained, Trial};
 
 use crate::error::TrainError;
 use crate::recipe::Recipe;

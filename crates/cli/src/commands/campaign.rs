@@ -37,7 +37,8 @@ pub struct Options {
     /// Folder of the recipes, such as DIR/chart-grpo.toml.
     #[arg(long, value_name = "DIR", default_value = "recipes")]
     recipes: PathBuf,
-    /// Folder of the runs and results; the same command with the same folder continues.
+    /// Folder of the runs and results; the same command with the same folder continues. Default:
+    /// the command's words in `runs`, such as runs/reproduce-chart.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print the arms with their overrides and rollouts, and train nothing.

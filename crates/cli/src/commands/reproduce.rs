@@ -18,7 +18,7 @@ use vsdpo_train::campaign::{MAIN, reproduce};
 /// rollouts until GRPO's end is reached. Ctrl-C saves; after it, or after a crash, the same command
 /// continues, and finished runs are not repeated.
 ///
-/// Examples: visual-sdpo reproduce chart --seeds 5; visual-sdpo reproduce web --arms grpo,visual-sdpo
+/// Examples: visual-sdpo reproduce chart --seeds 5; visual-sdpo reproduce web --arms base,grpo
 #[derive(Parser)]
 pub struct Args {
     /// Domain of the recipes.

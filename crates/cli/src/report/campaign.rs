@@ -177,7 +177,8 @@ fn curves(r: &Results) -> Markup {
         let other = main.filter(|main| main.name != arm.name && main.curve.len() > 1);
         let (title, note) =
             (arm.label.clone(), "defect-free on dev tasks; bars from the lowest to the highest seed");
-        let series = [line(arm, 1)].into_iter().chain(other.map(|main| line(main, 0))).collect();
+        let class = usize::from(arm.name != r.main);
+        let series = [line(arm, class)].into_iter().chain(other.map(|main| line(main, 0))).collect();
         Panel { title, note: note.into(), series, range: Some((0.0, (10.0 * top).ceil() / 10.0)) }
     };
     html! { @if !trained.is_empty() {

@@ -1,7 +1,6 @@
 use super::*;
 use crate::eval::TaskScores;
 use crate::testing::{StubRenderer, write_policy};
-use trial::Trained;
 
 fn repository(domain: Domain, arms: Vec<Arm>, set: &[&str]) -> Campaign {
     Campaign {
