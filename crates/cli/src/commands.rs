@@ -12,11 +12,17 @@ mod score;
 mod source;
 
 #[cfg(feature = "train")]
+mod ablate;
+#[cfg(feature = "train")]
+mod campaign;
+#[cfg(feature = "train")]
 mod generate;
 #[cfg(feature = "train")]
 mod logprobs;
 #[cfg(feature = "train")]
 mod probe;
+#[cfg(feature = "train")]
+mod reproduce;
 #[cfg(feature = "train")]
 mod train;
 
@@ -50,6 +56,10 @@ enum Verb {
     Train(train::Args),
     #[cfg(feature = "train")]
     Probe(probe::Args),
+    #[cfg(feature = "train")]
+    Reproduce(reproduce::Args),
+    #[cfg(feature = "train")]
+    Ablate(ablate::Args),
     #[cfg(feature = "train")]
     Generate(generate::Args),
     #[cfg(feature = "train")]
@@ -93,7 +103,7 @@ fn on_interrupt(then: impl FnMut() + Send + 'static) -> Result<()> {
 /// Runs the verb of the command line.
 pub fn run(cli: Cli) -> Result<Exit> {
     #[cfg(feature = "train")]
-    let saves = matches!(cli.verb, Verb::Train(_) | Verb::Data(_));
+    let saves = matches!(cli.verb, Verb::Train(_) | Verb::Reproduce(_) | Verb::Ablate(_) | Verb::Data(_));
     #[cfg(not(feature = "train"))]
     let saves = matches!(cli.verb, Verb::Data(_));
     if !saves {
@@ -113,6 +123,10 @@ pub fn run(cli: Cli) -> Result<Exit> {
         Verb::Train(args) => train::run(&args),
         #[cfg(feature = "train")]
         Verb::Probe(args) => probe::run(&args),
+        #[cfg(feature = "train")]
+        Verb::Reproduce(args) => reproduce::run(&args),
+        #[cfg(feature = "train")]
+        Verb::Ablate(args) => ablate::run(&args),
         #[cfg(feature = "train")]
         Verb::Generate(args) => generate::run(&args),
         #[cfg(feature = "train")]

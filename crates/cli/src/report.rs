@@ -5,6 +5,8 @@
 //! left out.
 
 mod artifact;
+#[cfg(feature = "train")]
+mod campaign;
 mod code;
 mod curve;
 mod curves;
@@ -16,6 +18,8 @@ mod page;
 mod records;
 mod rollout;
 
+#[cfg(feature = "train")]
+pub use campaign::campaign_page;
 pub use lint::lint_page;
 
 use crate::terminal;

@@ -61,7 +61,7 @@ pub use record::Record;
 pub use shards::reads_damaged_files;
 
 use error::quoted_list;
-use mini::{Split, UnknownSplit, World};
+use mini::{References, Split, UnknownSplit, World};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -87,6 +87,9 @@ pub struct DataConfig {
     /// Use only the first `limit` tasks, in file order; 0 means no limit.
     #[serde(default)]
     pub limit: u64,
+    /// `mini` only: how good the references are.
+    #[serde(default, skip_serializing_if = "is_gold")]
+    pub references: References,
     /// `webcode2m` only: the minimum score of a page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_score: Option<i64>,
@@ -115,10 +118,18 @@ impl DataConfig {
         }
     }
 
-    /// Returns an error if the data set does not have the domain or one of the given filters.
+    /// Returns an error if the data set does not have the domain, the kind of references or one of
+    /// the given filters.
     fn check(&self) -> Result<(), DataError> {
         if !self.dataset.domains().contains(&self.domain) {
             return Err(self.unknown_domain());
+        }
+        if !is_gold(&self.references) && !self.dataset.is_generated() {
+            return Err(DataError::Key {
+                key: "references",
+                problem: format!("is given, but {:?} has references of its own", self.dataset.name()),
+                help: "leave it out: only \"mini\" generates references",
+            });
         }
         let filters = [
             ("min_score", self.min_score.is_some()),
@@ -144,6 +155,10 @@ impl DataConfig {
     }
 }
 
+fn is_gold(references: &References) -> bool {
+    *references == References::Gold
+}
+
 fn is_empty(path: &std::path::Path) -> bool {
     path.as_os_str().is_empty()
 }
@@ -164,6 +179,7 @@ impl Default for DataConfig {
             domain: chart(),
             split: train(),
             limit: 0,
+            references: References::Gold,
             min_score: None,
             lang: Vec::new(),
             max_tokens: None,
@@ -182,6 +198,7 @@ enum Origin {
     Generated {
         world: World,
         split: Split,
+        references: References,
         limit: u64,
     },
     /// The last `apart` rows are never drawn.
@@ -204,6 +221,7 @@ impl TaskStream {
             DataSet::Mini => Origin::Generated {
                 world: World::of(config.domain).ok_or_else(|| config.unknown_domain())?,
                 split: mini_split(&config.split)?,
+                references: config.references,
                 limit: config.limit,
             },
             DataSet::Chart2Code
@@ -229,9 +247,10 @@ impl TaskStream {
         let first = step.wrapping_mul(n as u64);
         let positions = (0..n as u64).map(|i| first.wrapping_add(i));
         match &self.origin {
-            Origin::Generated { world, split, limit } => {
+            Origin::Generated { world, split, references, limit } => {
                 let index = |position: u64| if *limit > 0 { position % limit } else { position };
-                Ok(positions.map(|position| world.task(*split, seed, index(position))).collect())
+                let task = |position| world.task_with(*references, *split, seed, index(position));
+                Ok(positions.map(task).collect())
             }
             Origin::Corpus { corpus, apart } => {
                 let drawn = corpus.len() - apart;

@@ -16,7 +16,7 @@ pub mod web;
 mod world;
 
 pub use baselines::{SingleFieldRules, best_constant, best_single_field_rules};
-pub use design::{Content, Good, Layout, Slip, task};
+pub use design::{Content, Good, Layout, References, Slip, task};
 pub use split::{Split, UnknownSplit, stream};
 pub use world::World;
 

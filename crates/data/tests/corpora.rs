@@ -7,6 +7,7 @@ use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 use tempfile::TempDir;
+use vsdpo_data::mini::References;
 use vsdpo_data::{Corpus, DataConfig, DataSet, Picture, Skipped, TaskStream, decode_picture, jsonl_line};
 
 fn config(dataset: DataSet, path: &Path) -> DataConfig {
@@ -181,6 +182,9 @@ fn opening_errors_are_one_line_with_help() {
     check(&config(DataSet::Chart2Code, empty.path()), &["no usable row (skipped: 2 form)"]);
     let split = DataConfig { split: "test".into(), ..config(DataSet::Chart2Code, empty.path()) };
     check(&split, &["data.split", "\"test\""]);
+    let references = References::Realistic;
+    let generated = DataConfig { references, ..config(DataSet::Jsonl, Path::new("x")) };
+    check(&generated, &["data.references: is given, but \"jsonl\" has", "only \"mini\""]);
 }
 
 #[test]

@@ -2,7 +2,10 @@
 //! raters, and precision and recall. The crate depends on no model, so that the build without
 //! tensors reports the same intervals.
 
+pub mod bradley_terry;
 pub mod detection;
+pub mod paired;
+pub mod seeds;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -20,6 +23,16 @@ pub struct Estimate {
     pub low: f64,
     /// 97.5 % quantile over the resamples.
     pub high: f64,
+}
+
+impl Estimate {
+    /// A value with the percentile interval of its resampled values, of which there is at least
+    /// one.
+    fn of(mean: f64, mut resampled: Vec<f64>) -> Self {
+        resampled.sort_by(f64::total_cmp);
+        let quantile = |q: f64| resampled[((resampled.len() - 1) as f64 * q).round() as usize];
+        Self { mean, low: quantile(0.025), high: quantile(0.975) }
+    }
 }
 
 /// The mean of `values` with a percentile bootstrap interval over them. Returns zeros for an empty
@@ -45,9 +58,10 @@ pub fn bootstrap_of(count: usize, seed: u64, statistic: impl Fn(&[usize]) -> f64
         values.push(statistic(&drawn));
     }
     values.retain(|v| v.is_finite());
-    values.sort_by(f64::total_cmp);
-    let quantile = |q: f64| values.get((values.len().saturating_sub(1) as f64 * q).round() as usize).copied();
-    Some(Estimate { mean, low: quantile(0.025).unwrap_or(mean), high: quantile(0.975).unwrap_or(mean) })
+    Some(match values.is_empty() {
+        true => Estimate { mean, low: mean, high: mean },
+        false => Estimate::of(mean, values),
+    })
 }
 
 /// How far two raters of the same things agree.

@@ -39,6 +39,16 @@ pub enum TrainError {
         /// What to do.
         help: &'static str,
     },
+    /// A campaign cannot be planned as asked.
+    #[error("{what}: {problem}; help: {help}")]
+    Campaign {
+        /// The option or the file.
+        what: String,
+        /// What is wrong.
+        problem: String,
+        /// What to do.
+        help: String,
+    },
     /// The run folder is not what it has to be.
     #[error("{path}: {problem}; help: {help}", path = path.display())]
     Folder {

@@ -18,6 +18,7 @@
 //! over tasks and samples, not the spread over training seeds.
 
 mod attempt;
+mod scores;
 mod table;
 
 use crate::context::{Channels, Feedback, student_prompt, teacher_prompt};
@@ -28,13 +29,14 @@ use crate::setup::Environment;
 use crate::stages::References;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use vsdpo_artifact::{Axis, Source, Span, Task};
-use vsdpo_data::mini::{Good, Split, World};
-use vsdpo_diagnose::{AxisWeights, RubricDetail, axes, diagnose, reference_axes, reward, rubric_json};
+use vsdpo_artifact::{Source, Span, Task};
+use vsdpo_data::mini::{Split, World};
+use vsdpo_diagnose::{AxisWeights, RubricDetail, diagnose, reward, rubric_json};
 use vsdpo_policy::{Message, Policy, SampleConfig};
 use vsdpo_render::Renderer;
 
 pub use attempt::{Attempt, Attempter};
+pub use scores::TaskScores;
 pub use table::table;
 pub use vsdpo_stats::{Estimate, bootstrap};
 
@@ -242,15 +244,12 @@ pub fn evaluate(
     renderer: &dyn Renderer,
     cfg: &EvalConfig,
 ) -> Result<EvalReport, TrainError> {
-    let of_world = || (0..cfg.tasks as u64).map(|i| cfg.world.task(cfg.split, cfg.seed, i)).collect();
-    let tasks: Vec<Task> = cfg.own.map_or_else(of_world, <[Task]>::to_vec);
-    let prompts: Vec<Vec<Message>> = tasks.iter().map(student_prompt).collect();
-    let EvalConfig { references, sampling, seed, .. } = *cfg;
-    let attempter = Attempter { policy, renderer, references, sampling, seed, weights: &cfg.weights };
-    let attempts = attempter.attempt(&tasks, &prompts)?;
+    let tasks = tasks_of(cfg);
+    let attempter = attempter(policy, renderer, cfg);
+    let attempts = student_attempts(&attempter, &tasks)?;
     let mut arms = vec![score("student", &attempts, cfg)];
     if cfg.constant {
-        arms.push(constant_arm(renderer, &tasks, cfg)?);
+        arms.push(score("best-constant", &constant_attempts(renderer, &tasks, cfg)?, cfg));
     }
     for way in cfg.feedback {
         let prompt = |(i, task): (usize, &Task)| {
@@ -270,8 +269,8 @@ pub fn evaluate(
     Ok(EvalReport {
         benchmark: if cfg.own.is_some() { "own" } else { cfg.world.benchmark() }.into(),
         split: cfg.split,
-        seed,
-        temperature: sampling.temperature,
+        seed: cfg.seed,
+        temperature: cfg.sampling.temperature,
         arms,
         shown,
     })
@@ -285,8 +284,48 @@ fn reflect_arm(rounds: usize, revisions: &[Revisions], cfg: &EvalConfig) -> Arm 
     Arm { cost: Some(MeanCost::of(&costs)), ..score(&format!("reflect-{rounds}"), &answers, cfg) }
 }
 
-/// The best constant layout, chosen on training contents and scored on the tasks.
-fn constant_arm(renderer: &dyn Renderer, tasks: &[Task], cfg: &EvalConfig) -> Result<Arm, TrainError> {
+/// The scores of the policy alone, task by task.
+///
+/// # Errors
+/// The policy or the renderer does not work.
+pub fn student_scores(
+    policy: &Policy,
+    renderer: &dyn Renderer,
+    cfg: &EvalConfig,
+) -> Result<TaskScores, TrainError> {
+    let attempts = student_attempts(&attempter(policy, renderer, cfg), &tasks_of(cfg))?;
+    Ok(TaskScores::of(&attempts, cfg))
+}
+
+/// The scores of the best constant policy, task by task.
+///
+/// # Errors
+/// The renderer does not work.
+pub fn constant_scores(renderer: &dyn Renderer, cfg: &EvalConfig) -> Result<TaskScores, TrainError> {
+    Ok(TaskScores::of(&constant_attempts(renderer, &tasks_of(cfg), cfg)?, cfg))
+}
+
+fn tasks_of(cfg: &EvalConfig) -> Vec<Task> {
+    let of_world = || (0..cfg.tasks as u64).map(|i| cfg.world.task(cfg.split, cfg.seed, i)).collect();
+    cfg.own.map_or_else(of_world, <[Task]>::to_vec)
+}
+
+fn attempter<'a>(policy: &'a Policy, renderer: &'a dyn Renderer, cfg: &'a EvalConfig) -> Attempter<'a> {
+    let EvalConfig { references, sampling, seed, .. } = *cfg;
+    Attempter { policy, renderer, references, sampling, seed, weights: &cfg.weights }
+}
+
+fn student_attempts(attempter: &Attempter, tasks: &[Task]) -> Result<Vec<Attempt>, TrainError> {
+    let prompts: Vec<Vec<Message>> = tasks.iter().map(student_prompt).collect();
+    attempter.attempt(tasks, &prompts)
+}
+
+/// The best constant layout, chosen on training contents, as an answer to each task.
+fn constant_attempts(
+    renderer: &dyn Renderer,
+    tasks: &[Task],
+    cfg: &EvalConfig,
+) -> Result<Vec<Attempt>, TrainError> {
     let codes = cfg.world.constant_answers(cfg.split, cfg.seed, tasks.len() as u64);
     let sources: Vec<Source> =
         codes.iter().zip(tasks).map(|(code, task)| Source::new(code, task.language)).collect();
@@ -298,40 +337,24 @@ fn constant_arm(renderer: &dyn Renderer, tasks: &[Task], cfg: &EvalConfig) -> Re
         let cost = Cost::default();
         Attempt { task, text: code, code: place, outcome, diagnosis, reward, finished: true, cost }
     });
-    Ok(score("best-constant", &attempts.collect::<Vec<_>>(), cfg))
+    Ok(attempts.collect())
 }
 
 fn score(arm: &str, attempts: &[Attempt], cfg: &EvalConfig) -> Arm {
-    let estimate = |value: &dyn Fn(&Attempt) -> f64| {
-        let values: Vec<f64> = attempts.iter().map(value).collect();
-        bootstrap(&values, cfg.seed)
-    };
-    let satisfied = |axis: Axis| {
-        move |a: &Attempt| (a.diagnosis.rubric.get(axis).and_then(|v| v.satisfied) == Some(true)) as u8 as f64
-    };
+    let scores = TaskScores::of(attempts, cfg);
+    let estimate = |values: &Vec<f64>| bootstrap(values, cfg.seed);
     let of_world = attempts.iter().filter(|_| cfg.own.is_none());
     let choices: Vec<_> = of_world.filter_map(|a| cfg.world.choices(a.source())).collect();
-    let by_geometry = |ok: fn(Good) -> bool| {
-        let good = |(i, a): (usize, &Attempt)| cfg.world.good(cfg.split, cfg.seed, i as u64, a.source());
-        let values: Vec<f64> =
-            attempts.iter().enumerate().map(|a| f64::from(good(a).is_some_and(ok))).collect();
-        cfg.own.is_none().then(|| bootstrap(&values, cfg.seed))
-    };
-    let compared = cfg.references.map_or(&[][..], |_| reference_axes(cfg.world.domain()));
     let clean: Vec<bool> = attempts.iter().map(Attempt::defect_free).collect();
     Arm {
         arm: arm.into(),
         tasks: attempts.len(),
-        exec: estimate(&|a| a.diagnosis.executed as u8 as f64),
-        defect_free: estimate(&|a| a.defect_free() as u8 as f64),
-        reward: estimate(&|a| f64::from(a.reward)),
-        good: by_geometry(|g| g.layout && g.exact),
-        held_back: by_geometry(|g| g.held_back),
-        axes: axes(cfg.world.domain())
-            .iter()
-            .chain(compared)
-            .map(|&x| (x.name.to_string(), estimate(&satisfied(x))))
-            .collect(),
+        exec: estimate(&scores.exec),
+        defect_free: estimate(&scores.defect_free),
+        reward: estimate(&scores.reward),
+        good: scores.good.as_ref().map(estimate),
+        held_back: scores.held_back.as_ref().map(estimate),
+        axes: scores.axes.iter().map(|(name, values)| (name.clone(), estimate(values))).collect(),
         choice_entropy: choice_entropy(&choices),
         cost: None,
         clean,

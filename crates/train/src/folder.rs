@@ -28,7 +28,10 @@ pub fn prepare(recipe: &Recipe, held_out: Value, resume: bool) -> Result<(), Tra
             let manifest = folder.join("manifest.json");
             let facts = format!("{:#}\n", manifest_of(recipe, held_out));
             std::fs::write(&manifest, facts).map_err(TrainError::io(&manifest))?;
-            std::fs::write(&saved, recipe.to_toml()).map_err(TrainError::io(&saved))
+            // Renamed, so that a run that is killed here has a whole recipe or none.
+            let beside = folder.join("recipe.toml.partial");
+            std::fs::write(&beside, recipe.to_toml()).map_err(TrainError::io(&beside))?;
+            std::fs::rename(&beside, &saved).map_err(TrainError::io(&saved))
         }
     }
 }

@@ -20,6 +20,7 @@
 
 pub mod answers;
 pub mod batch;
+pub mod campaign;
 pub mod checkpoint;
 pub mod context;
 mod error;

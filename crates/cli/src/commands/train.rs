@@ -51,7 +51,7 @@ pub fn run(args: &Args) -> Result<Exit> {
 }
 
 /// The first Ctrl-C asks the run to save; the second one exits at once.
-fn save_on_interrupt(stop: &Arc<AtomicBool>) -> Result<()> {
+pub fn save_on_interrupt(stop: &Arc<AtomicBool>) -> Result<()> {
     let stop = stop.clone();
     super::on_interrupt(move || {
         if stop.swap(true, Ordering::Relaxed) {

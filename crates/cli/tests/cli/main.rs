@@ -2,6 +2,8 @@
 //! they need `cargo xtask setup`.
 
 mod bad_input;
+#[cfg(feature = "train")]
+mod campaign;
 mod common;
 mod data;
 mod design2code;

@@ -2,6 +2,7 @@
 
 use super::split::{Split, stream};
 use rand::Rng;
+use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 use vsdpo_artifact::{Domain, Requirements, Task};
 
@@ -171,10 +172,40 @@ pub trait Slip: Copy + Debug + Send + Sync {
     fn renders_nothing(self) -> bool;
 }
 
-/// Task `index` of a split. The reference has a random good layout.
-pub fn task<C: Content>(split: Split, seed: u64, index: u64) -> Task {
+/// How good the reference of a task is: the setting `references` of a recipe's `[data]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum References {
+    /// Every reference has a good layout.
+    #[default]
+    Gold,
+    /// A third of the references has a layout that is not good: some choices of a good layout are
+    /// replaced by random ones. References of published data sets have defects too.
+    Realistic,
+}
+
+/// Task `index` of a split, with one reference that depends only on the arguments. Prompts do not
+/// depend on `references`.
+pub fn task<C: Content>(references: References, split: Split, seed: u64, index: u64) -> Task {
     let mut rng = stream(split, seed, index);
     let content = C::draw(split, &mut rng);
-    let layout = content.good_layout(&mut rng);
+    let good = content.good_layout(&mut rng);
+    let layout = match references {
+        References::Gold => good,
+        References::Realistic => realistic(&content, good, &mut rng),
+    };
     content.task(format!("mini-{}/{}/{seed}/{index}", C::DOMAIN.name(), split.name()), &layout)
+}
+
+/// In two of three cases the good layout, else one that is not good.
+fn realistic<C: Content>(content: &C, good: C::Layout, rng: &mut impl Rng) -> C::Layout {
+    if rng.random_range(0..3) != 0 {
+        return good;
+    }
+    loop {
+        let layout = C::Layout::mixed(&good, &C::Layout::random(rng), rng);
+        if !content.good(&layout) {
+            return layout;
+        }
+    }
 }

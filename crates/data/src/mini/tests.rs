@@ -24,7 +24,7 @@ fn task_hash<C: Content>() -> u64 {
     };
     for split in Split::ALL {
         for (seed, index) in (1..4).flat_map(|seed| (0..40).map(move |index| (seed, index))) {
-            let task = task::<C>(split, seed, index);
+            let task = task::<C>(References::Gold, split, seed, index);
             take(&format!("{} {} {:?}", task.id, task.prompt, task.reference));
             let mut rng = stream(split, seed, index);
             let content = C::draw_not_held_out(&mut rng);
@@ -109,6 +109,27 @@ fn random_layouts_are_rarely_good_and_repaired_ones_always<C: Content>() {
     assert!((5..80).contains(&good), "{good} of 1000 random layouts are good");
 }
 
+fn a_third_of_the_realistic_references_is_not_good<C: Content>() {
+    const N: u64 = 900;
+    let world = World::of(C::DOMAIN).unwrap();
+    let mut flawed = 0;
+    for i in 0..N {
+        let [gold, realistic] = [References::Gold, References::Realistic]
+            .map(|references| world.task_with(references, Split::Train, 3, i));
+        assert_eq!(gold, world.task(Split::Train, 3, i));
+        assert_eq!((&gold.id, &gold.prompt), (&realistic.id, &realistic.prompt));
+        assert_eq!(realistic, world.task_with(References::Realistic, Split::Train, 3, i), "one per task");
+        let good = world.good(Split::Train, 3, i, realistic.reference.as_deref().unwrap()).unwrap();
+        assert!(good.exact);
+        assert!(!good.layout || gold == realistic, "a good reference is the gold one");
+        flawed += u64::from(!good.layout);
+    }
+    println!("{}: {flawed} of {N} realistic references are not good", C::DOMAIN.name());
+    // Four standard deviations of a binomial.
+    let (mean, deviation) = (N as f64 / 3.0, (N as f64 * 2.0 / 9.0).sqrt());
+    assert!((flawed as f64 - mean).abs() <= 4.0 * deviation, "{flawed} of {N}");
+}
+
 fn layouts_are_read_back_from_code<C: Content>() {
     for i in 0..200 {
         let mut rng = stream(Split::Train, 9, i);
@@ -158,10 +179,10 @@ fn answers_are_evaluated_by_geometry<C: Content>() {
 }
 
 fn tasks_are_functions_of_split_seed_and_index<C: Content>() {
-    let a = task::<C>(Split::Train, 1, 5);
-    assert_eq!(a, task::<C>(Split::Train, 1, 5));
-    assert_ne!(a.prompt, task::<C>(Split::Train, 1, 6).prompt);
-    assert_ne!(a.prompt, task::<C>(Split::Train, 2, 5).prompt);
+    let a = task::<C>(References::Gold, Split::Train, 1, 5);
+    assert_eq!(a, task::<C>(References::Gold, Split::Train, 1, 5));
+    assert_ne!(a.prompt, task::<C>(References::Gold, Split::Train, 1, 6).prompt);
+    assert_ne!(a.prompt, task::<C>(References::Gold, Split::Train, 2, 5).prompt);
     println!("{}\n---\n{}", a.prompt, a.reference.unwrap());
 }
 
@@ -184,6 +205,7 @@ macro_rules! every_test_of {
             every_field_has_the_same_shares_in_all_splits
             splits_share_no_combination
             random_layouts_are_rarely_good_and_repaired_ones_always
+            a_third_of_the_realistic_references_is_not_good
             layouts_are_read_back_from_code
             choices_are_read_and_made_from_numbers
             answers_are_evaluated_by_geometry

@@ -1,7 +1,7 @@
 //! Selects a world at run time.
 
 use super::baselines::best_constant;
-use super::design::{Content, Good, Layout, task};
+use super::design::{Content, Good, Layout, References, task};
 use super::split::{Split, stream};
 use super::{chart, web};
 use vsdpo_artifact::{Domain, Task};
@@ -24,7 +24,7 @@ type Choices = Vec<(&'static str, usize)>;
 struct Table {
     domain: Domain,
     benchmark: &'static str,
-    task: fn(Split, u64, u64) -> Task,
+    task: fn(References, Split, u64, u64) -> Task,
     constant_answers: fn(Split, u64, u64) -> Vec<String>,
     choices: fn(&str) -> Option<Choices>,
     good: fn(Split, u64, u64, &str) -> Option<Good>,
@@ -75,9 +75,14 @@ impl World {
         self.table().benchmark
     }
 
-    /// Task `index` of a split.
+    /// Task `index` of a split; its reference has a good layout.
     pub fn task(self, split: Split, seed: u64, index: u64) -> Task {
-        (self.table().task)(split, seed, index)
+        self.task_with(References::Gold, split, seed, index)
+    }
+
+    /// Task `index` of a split with a reference of the given kind.
+    pub fn task_with(self, references: References, split: Split, seed: u64, index: u64) -> Task {
+        (self.table().task)(references, split, seed, index)
     }
 
     /// The answers of the best constant policy to the first `n` tasks of a split. Its layout is

@@ -72,6 +72,7 @@ impl Args {
             min_score: self.min_score,
             lang: self.lang.clone(),
             max_tokens: self.max_tokens,
+            ..DataConfig::default()
         }
     }
 
