@@ -29,6 +29,8 @@ use vsdpo_train::context::{Channels, Feedback, student_prompt, teacher_prompt};
 /// Shares of the kinds of pairs; what is left to 1 are reference pairs.
 #[derive(Clone, Copy, Debug)]
 pub struct Mix {
+    /// Pairs come from so many attempts of each world, the first ones.
+    pub attempts: usize,
     /// Pairs that only copy words.
     pub copy: f64,
     /// Reports on pictures.
@@ -37,6 +39,8 @@ pub struct Mix {
     pub plain: f64,
     /// Feedback pairs.
     pub feedback: f64,
+    /// Layouts of pictures.
+    pub layout: f64,
 }
 
 /// Share of pairs that are about pages; the others are about charts.
@@ -49,6 +53,8 @@ pub enum Kind {
     Copy,
     /// The picture of an attempt, and what the rules say of it, its layout and the repaired one.
     Report,
+    /// The picture of an attempt, and its layout with the repaired one.
+    Layout,
     /// A task and an answer whose layout ignores the content.
     Plain,
     /// A task with feedback, and the answer that acts on it.
@@ -103,18 +109,23 @@ impl Corpus {
             () if x < mix.copy + mix.report => Kind::Report,
             () if x < mix.copy + mix.report + mix.plain => Kind::Plain,
             () if x < mix.copy + mix.report + mix.plain + mix.feedback => Kind::Feedback,
+            () if x < mix.copy + mix.report + mix.plain + mix.feedback + mix.layout => Kind::Layout,
             () => Kind::Reference,
         };
-        self.pair_of(kind, &mut rng)
+        self.pair_of(kind, mix.attempts, &mut rng)
     }
 
     /// Pair number `index` of a kind, none of those that [`Corpus::pair`] gives.
     pub fn probe(&self, kind: Kind, index: u64) -> Result<Pair> {
-        self.pair_of(kind, &mut stream(Split::Feedback, self.seed ^ 0xb0b, index))
+        let all = self.charts.0.len().min(self.pages.0.len());
+        self.pair_of(kind, all, &mut stream(Split::Feedback, self.seed ^ 0xb0b, index))
     }
 
-    fn pair_of(&self, kind: Kind, rng: &mut impl Rng) -> Result<Pair> {
-        if rng.random_bool(PAGES) { self.pages.pair(kind, rng) } else { self.charts.pair(kind, rng) }
+    fn pair_of(&self, kind: Kind, attempts: usize, rng: &mut impl Rng) -> Result<Pair> {
+        match rng.random_bool(PAGES) {
+            true => self.pages.pair(kind, attempts, rng),
+            false => self.charts.pair(kind, attempts, rng),
+        }
     }
 }
 
@@ -139,7 +150,8 @@ impl<C: Content> Attempts<C> {
         Ok(Self(attempts))
     }
 
-    fn pair(&self, kind: Kind, rng: &mut impl Rng) -> Result<Pair> {
+    fn pair(&self, kind: Kind, attempts: usize, rng: &mut impl Rng) -> Result<Pair> {
+        let attempts = &self.0[..attempts.min(self.0.len())];
         match kind {
             Kind::Copy => Ok(copied::<C>(rng)),
             Kind::Plain => {
@@ -148,13 +160,13 @@ impl<C: Content> Attempts<C> {
                 let messages = student_prompt(&content.task(String::new(), &layout));
                 Ok(Pair { messages, answer: content.code(&layout, slip) })
             }
-            Kind::Report => loop {
-                let attempt = &self.0[rng.random_range(0..self.0.len())];
+            Kind::Report | Kind::Layout => loop {
+                let attempt = &attempts[rng.random_range(0..attempts.len())];
                 if let Ok(seen) = &attempt.seen {
-                    return attempt.report(seen);
+                    return attempt.report(seen, kind == Kind::Report);
                 }
             },
-            Kind::Feedback => self.0[rng.random_range(0..self.0.len())].pair(rng),
+            Kind::Feedback => attempts[rng.random_range(0..attempts.len())].pair(rng),
             Kind::Reference => {
                 let (content, layout) = (C::draw(Split::Feedback, rng), C::Layout::random(rng));
                 let (task, answer) = (content.task(String::new(), &layout), content.code(&layout, None));
@@ -262,13 +274,17 @@ impl<C: Content> Attempt<C> {
         Ok(Pair { messages, answer: asked.code(&self.repaired, None) })
     }
 
-    /// The picture alone, and the rubric with both layouts as `name before after`.
-    fn report(&self, seen: &Seen) -> Result<Pair> {
-        let mut answer = rubric_json(&seen.rubric, RubricDetail::Full, &AxisWeights::equal(C::DOMAIN));
+    /// The picture alone, and both layouts as `name before after`, after the rubric if asked for.
+    fn report(&self, seen: &Seen, rubric: bool) -> Result<Pair> {
+        let mut answer = String::new();
+        if rubric {
+            answer = rubric_json(&seen.rubric, RubricDetail::Full, &AxisWeights::equal(C::DOMAIN));
+        }
         for ((name, before), (_, after)) in self.layout.choices().into_iter().zip(self.repaired.choices()) {
             answer.push_str(&format!("\n{name} {before} {after}"));
         }
-        let question = format!("Report on this {}.", C::DOMAIN.name());
+        let what = if rubric { "Report on" } else { "Name the layout of" };
+        let question = format!("{what} this {}.", C::DOMAIN.name());
         let content = vec![ContentPart::Image(from_png(&seen.png)?), ContentPart::Text(question)];
         Ok(Pair { messages: vec![Message { role: Role::User, content }], answer })
     }
