@@ -14,6 +14,7 @@
 //! Intervals are percentile bootstraps over tasks (2000 resamples, seeded): they hold the spread
 //! over tasks and samples, not the spread over training seeds.
 
+mod rows;
 mod table;
 
 use crate::context::{Channels, Feedback, student_prompt, teacher_prompt};
@@ -27,6 +28,7 @@ use vsdpo_diagnose::{AxisWeights, RubricDetail, axes, diagnose, reference_axes, 
 use vsdpo_policy::{Message, Policy, SampleConfig};
 use vsdpo_render::Renderer;
 
+pub use rows::Row;
 pub use table::table;
 pub use vsdpo_stats::{Estimate, bootstrap};
 
@@ -143,6 +145,9 @@ pub struct EvalReport {
     /// The student's attempts at the first tasks: the same tasks at every evaluation of one seed.
     #[serde(skip)]
     pub shown: Vec<Attempt>,
+    /// The student's score on each task, in the order of the tasks.
+    #[serde(skip)]
+    pub rows: Vec<Row>,
 }
 
 impl EvalReport {
@@ -169,6 +174,13 @@ pub struct Attempt {
     pub finished: bool,
 }
 
+impl Attempt {
+    /// Whether it ended, ran, and satisfies every evaluated axis.
+    fn defect_free(&self) -> bool {
+        self.finished && self.diagnosis.defect_free()
+    }
+}
+
 /// Scores a policy on an embedded world, or on tasks of its own corpus.
 ///
 /// # Errors
@@ -191,6 +203,7 @@ pub fn evaluate(
         arms.push(score(way.name, &attempt(policy, renderer, &tasks, &prompts, cfg)?, cfg));
     }
     let temperature = cfg.sampling.temperature;
+    let rows = rows::of(&attempts, cfg);
     let shown = attempts.into_iter().take(SHOWN).collect();
     Ok(EvalReport {
         benchmark: if cfg.own.is_some() { "own" } else { cfg.world.benchmark() }.into(),
@@ -199,6 +212,7 @@ pub fn evaluate(
         temperature,
         arms,
         shown,
+        rows,
     })
 }
 
@@ -267,9 +281,6 @@ fn score(arm: &str, attempts: &[Attempt], cfg: &EvalConfig) -> Arm {
         let values: Vec<f64> = attempts.iter().map(value).collect();
         bootstrap(&values, cfg.seed)
     };
-    let satisfied = |axis: Axis| {
-        move |a: &Attempt| (a.diagnosis.rubric.get(axis).and_then(|v| v.satisfied) == Some(true)) as u8 as f64
-    };
     let of_world = attempts.iter().filter(|_| cfg.own.is_none());
     let choices: Vec<_> = of_world.filter_map(|a| cfg.world.choices(&a.code)).collect();
     let by_geometry = |ok: fn(Good) -> bool| {
@@ -278,22 +289,30 @@ fn score(arm: &str, attempts: &[Attempt], cfg: &EvalConfig) -> Arm {
             attempts.iter().enumerate().map(|a| f64::from(good(a).is_some_and(ok))).collect();
         cfg.own.is_none().then(|| bootstrap(&values, cfg.seed))
     };
-    let compared = cfg.references.map_or(&[][..], |_| reference_axes(cfg.world.domain()));
     Arm {
         arm: arm.into(),
         tasks: attempts.len(),
         exec: estimate(&|a| a.diagnosis.executed as u8 as f64),
-        defect_free: estimate(&|a| (a.finished && a.diagnosis.defect_free()) as u8 as f64),
+        defect_free: estimate(&|a| a.defect_free().into()),
         reward: estimate(&|a| f64::from(a.reward)),
         good: by_geometry(|g| g.layout && g.exact),
         held_back: by_geometry(|g| g.held_back),
-        axes: axes(cfg.world.domain())
-            .iter()
-            .chain(compared)
-            .map(|&x| (x.name.to_string(), estimate(&satisfied(x))))
+        axes: reported_axes(cfg)
+            .map(|x| (x.name.to_string(), estimate(&|a| satisfied(a, x).into())))
             .collect(),
         choice_entropy: choice_entropy(&choices),
     }
+}
+
+/// The axes that an evaluation reports.
+fn reported_axes(cfg: &EvalConfig) -> impl Iterator<Item = Axis> {
+    let compared = cfg.references.map_or(&[][..], |_| reference_axes(cfg.world.domain()));
+    axes(cfg.world.domain()).iter().chain(compared).copied()
+}
+
+/// Whether an attempt satisfies an axis; one that fails, or is not evaluated on it, does not.
+fn satisfied(attempt: &Attempt, axis: Axis) -> bool {
+    attempt.diagnosis.rubric.get(axis).and_then(|v| v.satisfied) == Some(true)
 }
 
 /// The entropy of each choice over attempts that all make the same choices.

@@ -93,11 +93,21 @@ mod tests {
             exec: estimate(exec),
             defect_free: estimate(clean),
             reward: estimate(exec),
+            good: None,
+            held_back: None,
             axes: Default::default(),
             choice_entropy: Default::default(),
         };
         let benchmark = "mini-chart".into();
-        EvalReport { benchmark, split: Split::Dev, seed: 0, temperature: 1.0, arms: vec![arm], shown: vec![] }
+        EvalReport {
+            benchmark,
+            split: Split::Dev,
+            seed: 0,
+            temperature: 1.0,
+            arms: vec![arm],
+            shown: vec![],
+            rows: vec![],
+        }
     }
 
     #[test]
