@@ -204,9 +204,8 @@ fn against(a: &Input, b: &Input, label_b: char, selected: &[String]) -> Result<C
 fn metric(a: &Input, b: &Input, name: &str) -> Metric {
     let mut values = Vec::new();
     let mut left_out = BTreeMap::new();
-    for (id, row) in &a.items.rows {
-        let Some(other) = b.items.rows.get(id) else { continue };
-        match (inputs::value(row, name), inputs::value(other, name)) {
+    for id in a.items.rows.keys().filter(|id| b.items.rows.contains_key(*id)) {
+        match (a.items.value(id, name), b.items.value(id, name)) {
             (Ok(x), Ok(y)) => values.push((x, y)),
             (Err(why), _) | (_, Err(why)) => *left_out.entry(why).or_default() += 1,
         }

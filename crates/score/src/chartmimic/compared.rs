@@ -69,15 +69,16 @@ fn high(folder: &Path, model: &str) -> Result<HashMap<String, Result<f64, String
 }
 
 /// The charts that a file of responses draws.
-pub struct Charts {
+pub struct Charts<'a> {
+    items: &'a Items,
     data: Dataset,
     responses: Responses,
     renderer: Arc<dyn Renderer>,
 }
 
-impl Charts {
-    /// Opens the benchmark's folder and the responses that a summary names.
-    pub fn open(summary: &Value, renderers: &mut Renderers) -> Result<Self> {
+impl<'a> Charts<'a> {
+    /// Opens the benchmark's folder and the responses that the summary of these items names.
+    pub fn open(summary: &Value, items: &'a Items, renderers: &mut Renderers) -> Result<Self> {
         let path = |key: &str| {
             let path = summary[key].as_str().map(Path::new);
             path.ok_or_else(|| anyhow!("the summary has no `{key}`; help: run the evaluation again"))
@@ -85,18 +86,24 @@ impl Charts {
         let data = Dataset::open(path("data")?)?;
         let responses = Responses::open(path("responses")?, Format::Auto, &data)?;
         let renderer = renderers.get(Domain::Chart, |c| RenderConfig { cache_entries: 0, ..c })?;
-        Ok(Self { data, responses, renderer })
+        Ok(Self { items, data, responses, renderer })
     }
 }
 
-impl PictureSource for Charts {
+impl PictureSource for Charts<'_> {
     fn shown(&self, id: &str) -> Result<Shown> {
-        let Self { data, responses, renderer } = self;
+        let Self { items, data, responses, renderer } = self;
+        let task = Some(TASK.into());
+        // The script for the judge catches exceptions, so it may leave a picture where the bare
+        // script, which decides, fails.
+        if items.value(id, "exec") != Ok(100.0) {
+            return Ok(Shown { task, reference: None, picture: Err("the script left no picture".into()) });
+        }
         let pair = Pictures { data, responses, renderer: &**renderer }.pair(id)?;
         let (reference, picture) = match pair {
             Pair::Judge { reference, prediction } => (Some(reference), Ok(prediction)),
             Pair::Zero { source, why } => (None, Err(why.unwrap_or_else(|| source.to_owned()))),
         };
-        Ok(Shown { task: Some(TASK.into()), reference, picture })
+        Ok(Shown { task, reference, picture })
     }
 }

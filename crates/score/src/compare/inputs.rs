@@ -18,11 +18,6 @@ pub(crate) type Row = BTreeMap<String, Result<f64, String>>;
 /// Why a value is missing if nothing else is said.
 pub(super) const NO_VALUE: &str = "there is no value";
 
-/// The value of a metric, or why it is missing.
-pub(super) fn value(row: &Row, metric: &str) -> Result<f64, String> {
-    row.get(metric).cloned().unwrap_or_else(|| Err(NO_VALUE.to_owned()))
-}
-
 /// The items of an input.
 #[derive(Default)]
 pub(crate) struct Items {
@@ -33,6 +28,12 @@ pub(crate) struct Items {
 }
 
 impl Items {
+    /// The value of a metric of an item, or why it is missing.
+    pub fn value(&self, id: &str, metric: &str) -> Result<f64, String> {
+        let value = self.rows.get(id).and_then(|row| row.get(metric));
+        value.cloned().unwrap_or_else(|| Err(NO_VALUE.to_owned()))
+    }
+
     /// Adds an item.
     ///
     /// # Errors
@@ -108,7 +109,7 @@ impl Input {
         let mut open = || -> Result<Box<dyn PictureSource + '_>> {
             Ok(match &self.kind {
                 Kind::ChartMimic(summary) => {
-                    Box::new(chartmimic::compared::Charts::open(summary, renderers)?)
+                    Box::new(chartmimic::compared::Charts::open(summary, &self.items, renderers)?)
                 }
                 Kind::Design2Code(summary) => {
                     Box::new(design2code::compared::Pages::open(summary, renderers)?)

@@ -165,10 +165,10 @@ pub fn judge(
     reporter: &dyn Reporter,
 ) -> Result<Judges> {
     let client = config.client()?;
-    let replies = setup.cache.join("judge");
-    files::make_folder(&replies)?;
     let mut renderers = Renderers { config: setup.rendering, started: BTreeMap::new() };
     let sources = inputs.iter().map(|i| i.pictures(&mut renderers)).collect::<Result<_>>()?;
+    let replies = setup.cache.join("judge");
+    files::make_folder(&replies)?;
     let panel = Panel { client, models: &config.models, replies, sources };
     let mut holders: BTreeMap<&String, Vec<usize>> = BTreeMap::new();
     for (i, input) in inputs.iter().enumerate() {
