@@ -82,7 +82,7 @@ pub struct Report {
     /// The inputs.
     pub inputs: Vec<InputLine>,
     /// Each other input against the first one.
-    pub comparisons: Vec<Comparison>,
+    pub comparisons: Vec<InputPair>,
     /// What judges prefer, if any was asked.
     pub judges: Option<Judges>,
 }
@@ -102,7 +102,7 @@ pub struct InputLine {
 
 /// One input against another one.
 #[derive(Serialize)]
-pub struct Comparison {
+pub struct InputPair {
     /// The first input.
     pub a: char,
     /// The other one.
@@ -116,12 +116,12 @@ pub struct Comparison {
     /// Metrics that only one of them has.
     pub other_metrics: Vec<String>,
     /// The metrics that both have.
-    pub metrics: Vec<Metric>,
+    pub metrics: Vec<MetricResult>,
 }
 
 /// One metric over the items that both inputs have a value for.
 #[derive(Serialize)]
-pub struct Metric {
+pub struct MetricResult {
     /// The metric.
     pub metric: String,
     /// The difference; `None` if no item has two values.
@@ -173,7 +173,7 @@ pub fn compare(inputs: &[Input], metrics: &[String]) -> Result<Report> {
     })
 }
 
-fn against(a: &Input, b: &Input, label_b: char, selected: &[String]) -> Result<Comparison> {
+fn against(a: &Input, b: &Input, label_b: char, selected: &[String]) -> Result<InputPair> {
     let only = |x: &Input, y: &Input| -> Vec<String> {
         x.items.rows.keys().filter(|id| !y.items.rows.contains_key(*id)).cloned().collect()
     };
@@ -189,7 +189,7 @@ fn against(a: &Input, b: &Input, label_b: char, selected: &[String]) -> Result<C
     }
     let chosen = |m: &&String| selected.is_empty() || selected.contains(m);
     let (here, there) = (&a.items.metrics, &b.items.metrics);
-    let mut metrics: Vec<Metric> =
+    let mut metrics: Vec<MetricResult> =
         here.iter().filter(|m| there.contains(m)).filter(chosen).map(|m| metric(a, b, m)).collect();
     let p: Vec<f64> = metrics.iter().filter_map(|m| Some(m.paired?.p)).collect();
     let mut corrected = holm(&p).into_iter();
@@ -198,10 +198,10 @@ fn against(a: &Input, b: &Input, label_b: char, selected: &[String]) -> Result<C
         x.iter().filter(|m| !y.contains(m)).filter(chosen).cloned().collect()
     };
     let other_metrics = [missing(here, there), missing(there, here)].concat();
-    Ok(Comparison { a: label(0), b: label_b, shared, only_a, only_b, other_metrics, metrics })
+    Ok(InputPair { a: label(0), b: label_b, shared, only_a, only_b, other_metrics, metrics })
 }
 
-fn metric(a: &Input, b: &Input, name: &str) -> Metric {
+fn metric(a: &Input, b: &Input, name: &str) -> MetricResult {
     let mut values = Vec::new();
     let mut left_out = BTreeMap::new();
     for id in a.items.rows.keys().filter(|id| b.items.rows.contains_key(*id)) {
@@ -210,7 +210,7 @@ fn metric(a: &Input, b: &Input, name: &str) -> Metric {
             (Err(why), _) | (_, Err(why)) => *left_out.entry(why).or_default() += 1,
         }
     }
-    Metric { metric: name.to_owned(), paired: paired(&values, SEED), p_holm: None, left_out }
+    MetricResult { metric: name.to_owned(), paired: paired(&values, SEED), p_holm: None, left_out }
 }
 
 /// The first names of a list, and how many more there are.

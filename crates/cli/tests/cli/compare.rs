@@ -4,7 +4,7 @@ use crate::common::{assert_one_line, binary};
 use crate::stub::Stub;
 use serde_json::{Value, json};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Output;
 
 fn fixture(name: &str) -> String {
@@ -366,5 +366,44 @@ fn the_pictures_of_evaluations_are_rendered() {
     assert_eq!((pictures.len(), pictures[0].as_str()), (3, "the reference"));
     let exec = &report["comparisons"][0]["metrics"][0];
     assert_eq!((&exec["metric"], &exec["difference"]["mean"]), (&json!("exec"), &json!(50.0)));
-    assert!(Path::new(&a).join("summary.json").is_file());
+}
+
+/// Width and height of a PNG.
+fn size(png: &[u8]) -> [u32; 2] {
+    [16, 20].map(|at| u32::from_be_bytes(png[at..at + 4].try_into().unwrap()))
+}
+
+/// The saved code of a mini world has the world's window; pages of Design2Code are screenshots
+/// beside the reference.
+#[test]
+fn pages_are_rendered_for_a_judge() {
+    let world = World::new();
+    let page = |text: &str| format!("<!DOCTYPE html><html><body><p>{text}</p></body></html>");
+    let line = |text: &str| json!({"id": "1", "exec": true, "domain": "web", "prompt": "A page.", "code": page(text)});
+    let mini =
+        ["a", "b"].map(|n| world.scored(&format!("mini-{n}"), &json!({"benchmark": "mini-web"}), &[line(n)]));
+    for (file, text) in [("data/1.html", "r"), ("a/1.html", "r"), ("b/1.html", "other")] {
+        fs::create_dir_all(world.path(file).parent().unwrap()).unwrap();
+        fs::write(world.path(file), page(text)).unwrap();
+    }
+    let of_pages = |n: &str| {
+        let summary = json!({"benchmark": "design2code", "data": world.path("data"), "predictions": world.path(n), "examples": 1});
+        let example = json!({"key": "k", "name": "1", "status": "scored", "text": 1.0});
+        world.scored(&format!("{n}.scored"), &summary, &[example])
+    };
+    let pages = ["a", "b"].map(of_pages);
+    let server = Stub::start(|_, n| (200, ["A", "B"][n % 2].into()));
+    let cache = world.path("cache").to_str().unwrap().to_owned();
+    let judge = ["--cache", &cache, "--judge-url", &server.url, "--judge-model", "m", "--json"];
+    for inputs in [&mini, &pages] {
+        let output = compare(&[&[&*inputs[0], &inputs[1]], &judge[..]].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_eq!(parsed(&output)["judges"]["models"][0]["pairs"][0]["losses"], 1);
+    }
+    let asked = server.asked();
+    assert_eq!(asked.len(), 4);
+    assert_eq!(asked[0].body["messages"][0]["content"][1]["text"], "Task: A page.");
+    assert_eq!([3, 5].map(|i| size(&asked[0].picture(i))), [[320, 240]; 2]);
+    let [reference, first, second] = [3, 5, 7].map(|i| asked[2].picture(i));
+    assert!(reference == first && first != second);
 }

@@ -13,7 +13,7 @@ use vsdpo_data::mini::World;
 use vsdpo_data::mini::web::WINDOW;
 
 /// The values of an item by metric, or why one is missing.
-pub(crate) type Row = BTreeMap<String, Result<f64, String>>;
+pub(crate) type Values = BTreeMap<String, Result<f64, String>>;
 
 /// Why a value is missing if nothing else is said.
 pub(super) const NO_VALUE: &str = "there is no value";
@@ -24,7 +24,7 @@ pub(crate) struct Items {
     /// All metrics, in the order in which they occur.
     pub metrics: Vec<String>,
     /// The values by the item's id.
-    pub rows: BTreeMap<String, Row>,
+    pub rows: BTreeMap<String, Values>,
 }
 
 impl Items {
@@ -42,7 +42,7 @@ impl Items {
         if self.rows.contains_key(&id) {
             bail!("the id `{id}` occurs again; help: give one line per id");
         }
-        let mut row = Row::new();
+        let mut row = Values::new();
         for (metric, value) in values {
             let metric = metric.into();
             if !self.metrics.contains(&metric) {

@@ -75,7 +75,7 @@ pub struct Vote {
 
 /// Two inputs by one judge.
 #[derive(Serialize)]
-pub struct PairResult {
+pub struct JudgedPair {
     /// The first input's label.
     pub a: char,
     /// The other input's label.
@@ -113,11 +113,11 @@ pub struct Ability {
 
 /// The results of one judge.
 #[derive(Serialize)]
-pub struct Judgement {
+pub struct JudgeResult {
     /// The judge.
     pub model: String,
     /// Every two inputs.
-    pub pairs: Vec<PairResult>,
+    pub pairs: Vec<JudgedPair>,
     /// The abilities; empty if an input was never judged.
     pub abilities: Vec<Ability>,
     /// Every item.
@@ -130,7 +130,7 @@ pub struct Judges {
     /// Calls in this run; known replies are not asked for again.
     pub calls: u64,
     /// The results.
-    pub models: Vec<Judgement>,
+    pub models: Vec<JudgeResult>,
 }
 
 /// How pictures are drawn, and where replies are kept.
@@ -146,7 +146,7 @@ struct Stored {
     reply: String,
 }
 
-struct Panel<'a> {
+struct PictureJudge<'a> {
     client: Client,
     models: &'a [String],
     replies: PathBuf,
@@ -169,7 +169,7 @@ pub fn judge(
     let sources = inputs.iter().map(|i| i.pictures(&mut renderers)).collect::<Result<_>>()?;
     let replies = setup.cache.join("judge");
     files::make_folder(&replies)?;
-    let panel = Panel { client, models: &config.models, replies, sources };
+    let judge = PictureJudge { client, models: &config.models, replies, sources };
     let mut holders: BTreeMap<&String, Vec<usize>> = BTreeMap::new();
     for (i, input) in inputs.iter().enumerate() {
         input.items.rows.keys().for_each(|id| holders.entry(id).or_default().push(i));
@@ -177,7 +177,7 @@ pub fn judge(
     let items: Vec<(&String, Vec<usize>)> = holders.into_iter().filter(|(_, of)| of.len() > 1).collect();
     reporter.begin("judging", items.len() as u64);
     let votes = spread(config.parallel.into(), items.len(), |i| {
-        let votes = panel.item(items[i].0, &items[i].1);
+        let votes = judge.item(items[i].0, &items[i].1);
         reporter.advance();
         votes
     });
@@ -188,10 +188,10 @@ pub fn judge(
         judgement(model, inputs.len(), &items)
     };
     let models = config.models.iter().enumerate().map(of).collect();
-    Ok(Judges { calls: panel.client.spent(), models })
+    Ok(Judges { calls: judge.client.spent(), models })
 }
 
-impl Panel<'_> {
+impl PictureJudge<'_> {
     /// The votes of each model on one item.
     fn item(&self, id: &str, holders: &[usize]) -> Result<Vec<Vec<Vote>>> {
         let shown: Vec<Shown> = holders.iter().map(|i| self.sources[*i].shown(id)).collect::<Result<_>>()?;
@@ -277,7 +277,7 @@ fn preference(picks: &[Pick]) -> Better {
 }
 
 /// Sums up the votes of one model on each item.
-fn judgement(model: &str, inputs: usize, items: &[&[Vote]]) -> Judgement {
+fn judgement(model: &str, inputs: usize, items: &[&[Vote]]) -> JudgeResult {
     let votes: Vec<Vote> = items.concat();
     let mut pairs = Vec::new();
     for a in (0..inputs).map(label) {
@@ -299,7 +299,7 @@ fn judgement(model: &str, inputs: usize, items: &[&[Vote]]) -> Judgement {
     };
     let ability = |(i, ability)| Ability { label: label(i), ability };
     let abilities = abilities.into_iter().enumerate().map(ability).collect();
-    Judgement { model: model.to_owned(), pairs, abilities, votes }
+    JudgeResult { model: model.to_owned(), pairs, abilities, votes }
 }
 
 /// What a preference is worth for b.
@@ -311,7 +311,7 @@ fn share_of_b(better: Better) -> f64 {
     }
 }
 
-fn pair(a: char, b: char, votes: &[&Vote]) -> PairResult {
+fn pair(a: char, b: char, votes: &[&Vote]) -> JudgedPair {
     let shares: Vec<f64> = votes.iter().filter_map(|v| v.better).map(share_of_b).collect();
     let signs: Vec<f64> = shares.iter().map(|s| 2.0 * s - 1.0).collect();
     let count = |of: Better| votes.iter().filter(|v| v.better == Some(of)).count();
@@ -322,7 +322,7 @@ fn pair(a: char, b: char, votes: &[&Vote]) -> PairResult {
     let share = |part: usize, of: usize| (of > 0).then(|| part as f64 / of as f64);
     let mut left_out = BTreeMap::new();
     votes.iter().filter_map(|v| v.left_out).for_each(|gap| *left_out.entry(gap).or_default() += 1);
-    PairResult {
+    JudgedPair {
         a,
         b,
         judged: shares.len(),

@@ -1,7 +1,7 @@
 //! A comparison as text for people.
 
-use super::pairwise::{Gap, Judgement, Judges};
-use super::{Comparison, Metric, Report, named};
+use super::pairwise::{Gap, JudgeResult, Judges};
+use super::{InputPair, MetricResult, Report, named};
 use crate::report::clean_line;
 use vsdpo_stats::Estimate;
 
@@ -38,7 +38,7 @@ fn aligned(rows: &[Vec<String>]) -> String {
     rows.iter().map(|row| row.iter().enumerate().map(cell).collect::<String>() + "\n").collect()
 }
 
-fn compared(c: &Comparison) -> String {
+fn compared(c: &InputPair) -> String {
     let [mean_a, mean_b] = [c.a, c.b].map(|input| format!("mean {input}"));
     let difference = format!("{} - {}", c.b, c.a);
     let head = ["metric", &mean_a, &mean_b, &difference, "interval"];
@@ -73,7 +73,7 @@ fn compared(c: &Comparison) -> String {
     text
 }
 
-fn row(m: &Metric) -> Vec<String> {
+fn row(m: &MetricResult) -> Vec<String> {
     let Some(p) = &m.paired else { return vec![m.metric.clone(), "-".into()] };
     let d = p.difference;
     let largest = [p.mean_a, p.mean_b, d.low, d.high].into_iter().map(f64::abs).fold(0.0, f64::max);
@@ -93,7 +93,7 @@ fn row(m: &Metric) -> Vec<String> {
     ]
 }
 
-fn judged(judge: &Judgement, judges: &Judges) -> String {
+fn judged(judge: &JudgeResult, judges: &Judges) -> String {
     let percent = |share: Option<f64>| share.map_or("-".into(), |s| format!("{:.0} %", 100.0 * s));
     let head = ["pair", "judged", "wins", "ties", "losses", "win rate", "interval", "p", "changed", "first"];
     let mut rows = vec![head.map(String::from).to_vec()];
