@@ -1,10 +1,12 @@
 //! The verbs, one file each: the arguments, the call and the exit code.
 
+mod compare;
 mod data;
 mod doctor;
 mod eval;
 mod explain;
 mod input;
+mod judge;
 mod lint;
 mod render;
 mod report;
@@ -50,6 +52,7 @@ enum Verb {
     Doctor(doctor::Args),
     Score(score::Args),
     Eval(eval::Args),
+    Compare(compare::Args),
     Report(report::Args),
     Data(data::Args),
     #[cfg(feature = "train")]
@@ -117,6 +120,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Score(args) => score::run(&args),
         Verb::Eval(args) => eval::run(&args),
+        Verb::Compare(args) => compare::run(&args),
         Verb::Report(args) => report::run(&args),
         Verb::Data(args) => data::run(&args),
         #[cfg(feature = "train")]

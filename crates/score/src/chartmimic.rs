@@ -31,10 +31,11 @@
 
 pub mod assignment;
 pub mod color;
+pub(crate) mod compared;
 mod dataset;
 pub mod eval;
 mod example;
-mod judge;
+pub(crate) mod judge;
 pub mod pairs;
 pub mod print;
 pub(crate) mod reference;

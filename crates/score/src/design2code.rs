@@ -5,6 +5,7 @@ pub mod blocks;
 pub mod cache;
 pub mod capture;
 pub mod clean;
+pub(crate) mod compared;
 mod dataset;
 pub mod eval;
 mod example;

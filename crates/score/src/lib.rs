@@ -5,6 +5,7 @@
 
 pub mod chartmimic;
 pub mod ciede2000;
+pub mod compare;
 pub mod design2code;
 pub mod files;
 pub mod questions;

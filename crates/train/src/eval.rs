@@ -18,6 +18,7 @@
 //! over tasks and samples, not the spread over training seeds.
 
 mod attempt;
+mod rows;
 mod scores;
 mod table;
 
@@ -36,6 +37,7 @@ use vsdpo_policy::{Message, Policy, SampleConfig};
 use vsdpo_render::Renderer;
 
 pub use attempt::{Attempt, Attempter};
+pub use rows::Row;
 pub use scores::TaskScores;
 pub use table::table;
 pub use vsdpo_stats::{Estimate, bootstrap};
@@ -186,9 +188,9 @@ pub struct Arm {
     /// Mean cost of a task; only in an evaluation with reflection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<MeanCost>,
-    /// Per task, whether its attempt is free of defects: the tasks of all arms are the same.
+    /// The same task by task: the tasks of all arms are the same.
     #[serde(skip)]
-    pub clean: Vec<bool>,
+    pub scores: TaskScores,
 }
 
 /// What an arm costs per task.
@@ -226,6 +228,9 @@ pub struct EvalReport {
     /// The student's attempts at the first tasks: the same tasks at every evaluation of one seed.
     #[serde(skip)]
     pub shown: Vec<Attempt>,
+    /// The student's score on each task, in the order of the tasks.
+    #[serde(skip)]
+    pub rows: Vec<Row>,
 }
 
 impl EvalReport {
@@ -248,6 +253,7 @@ pub fn evaluate(
     let attempter = attempter(policy, renderer, cfg);
     let attempts = student_attempts(&attempter, &tasks)?;
     let mut arms = vec![score("student", &attempts, cfg)];
+    let rows = rows::of(&attempts, &arms[0].scores);
     if cfg.constant {
         arms.push(score("best-constant", &constant_attempts(renderer, &tasks, cfg)?, cfg));
     }
@@ -273,6 +279,7 @@ pub fn evaluate(
         temperature: cfg.sampling.temperature,
         arms,
         shown,
+        rows,
     })
 }
 
@@ -345,7 +352,6 @@ fn score(arm: &str, attempts: &[Attempt], cfg: &EvalConfig) -> Arm {
     let estimate = |values: &Vec<f64>| bootstrap(values, cfg.seed);
     let of_world = attempts.iter().filter(|_| cfg.own.is_none());
     let choices: Vec<_> = of_world.filter_map(|a| cfg.world.choices(a.source())).collect();
-    let clean: Vec<bool> = attempts.iter().map(Attempt::defect_free).collect();
     Arm {
         arm: arm.into(),
         tasks: attempts.len(),
@@ -357,7 +363,7 @@ fn score(arm: &str, attempts: &[Attempt], cfg: &EvalConfig) -> Arm {
         axes: scores.axes.iter().map(|(name, values)| (name.clone(), estimate(values))).collect(),
         choice_entropy: choice_entropy(&choices),
         cost: None,
-        clean,
+        scores,
     }
 }
 

@@ -335,8 +335,8 @@ fn checks(shares: &EvalReport, gap: &GapReport) -> Vec<Check> {
     let arm = |name: &str| shares.arms.iter().find(|arm| arm.arm == name);
     let given = arm(Way::GIVEN);
     let more = |other: Option<&Arm>| {
-        let value = |(&a, &b): (&bool, &bool)| f64::from(u8::from(a)) - f64::from(u8::from(b));
-        let differences: Vec<f64> = zip(&given?.clean, &other?.clean).map(value).collect();
+        let (given, other) = (&given?.scores.defect_free, &other?.scores.defect_free);
+        let differences: Vec<f64> = zip(given, other).map(|(a, b)| a - b).collect();
         Some(bootstrap(&differences, shares.seed))
     };
     let check = |name, wanted, difference: Option<Estimate>| {

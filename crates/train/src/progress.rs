@@ -98,10 +98,18 @@ mod tests {
             axes: Default::default(),
             choice_entropy: Default::default(),
             cost: None,
-            clean: Vec::new(),
+            scores: Default::default(),
         };
         let benchmark = "mini-chart".into();
-        EvalReport { benchmark, split: Split::Dev, seed: 0, temperature: 1.0, arms: vec![arm], shown: vec![] }
+        EvalReport {
+            benchmark,
+            split: Split::Dev,
+            seed: 0,
+            temperature: 1.0,
+            arms: vec![arm],
+            shown: vec![],
+            rows: vec![],
+        }
     }
 
     #[test]

@@ -78,7 +78,8 @@ struct Places {
     /// The benchmark's folder: STEM.py and STEM.png (chartmimic), N.html and N.png (design2code).
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Folder of the results; a run with the same folder resumes. Default: beside the input.
+    /// Folder of the results, which `compare` reads; a run with the same folder resumes. Default:
+    /// beside the input. The mini worlds write it only if it is given, and do not resume.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Folder that keeps the records of references and the replies of judges for later runs.

@@ -5,6 +5,7 @@ mod bad_input;
 #[cfg(feature = "train")]
 mod campaign;
 mod common;
+mod compare;
 mod data;
 mod design2code;
 mod eval;

@@ -349,3 +349,44 @@ fn a_model_answers_design2code_with_pages() {
     assert_eq!(again, summary);
     assert!(err.contains("0 examples scored now, 3 known") && !err.contains("were cut"), "{err}");
 }
+
+/// A random model writes no code, so that two evaluations of it differ in nothing.
+#[test]
+fn the_tasks_of_a_mini_world_are_saved_for_comparisons() {
+    let world = World::new();
+    let model = world.path("model");
+    let eval = |out: &str, seed: &str| {
+        let args =
+            ["eval", "--benchmark", "mini-chart", "--model", &model, "--tasks", "2", "--max-tokens", "9"];
+        let out = world.path(out);
+        let output = run(&[&args[..], &["--seed", seed, "--out", &out, "--json"]].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        (out, serde_json::from_slice::<Value>(&output.stdout).unwrap())
+    };
+    let (first, report) = eval("first", "3");
+    let text = fs::read_to_string(format!("{first}/examples.jsonl")).unwrap();
+    let rows: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let ids: Vec<&Value> = rows.iter().map(|r| &r["id"]).collect();
+    assert_eq!(ids, ["mini-chart/dev/3/0", "mini-chart/dev/3/1"]);
+    let student = &report["arms"][0];
+    for field in ["exec", "defect_free", "good", "held_back"] {
+        assert!(rows[0][field].is_boolean() && student[field]["mean"].is_number(), "{field}");
+    }
+    let axes = student["axes"].as_object().unwrap();
+    assert!(axes.keys().eq(rows[0]["axes"].as_object().unwrap().keys()), "{student}");
+    assert!(rows[0]["code"].is_string() && rows[0]["domain"] == "chart", "{}", rows[0]);
+    let summary = fs::read(format!("{first}/summary.json")).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&summary).unwrap(), report);
+
+    let output = run(&["compare", &first, &eval("second", "3").0, "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let compared: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(compared["inputs"][0]["kind"], "mini-chart");
+    let metrics = compared["comparisons"][0]["metrics"].as_array().unwrap();
+    assert_eq!(metrics.len(), 5 + axes.len());
+    assert!(metrics.iter().all(|m| m["ties"] == 2 && m["p"] == 1.0), "{compared}");
+    assert_one_line(
+        &run(&["compare", &first, &eval("third", "4").0]),
+        &["share no item", "mini-chart/dev/4/0"],
+    );
+}

@@ -15,12 +15,14 @@ pub struct Asked {
 impl Asked {
     /// The instruction and both pictures.
     pub fn parts(&self) -> (String, Vec<u8>, Vec<u8>) {
-        let content = &self.body["messages"][0]["content"];
-        let picture = |i: usize| {
-            let url = content[i]["image_url"]["url"].as_str().unwrap();
-            decode(url.strip_prefix("data:image/png;base64,").unwrap())
-        };
-        (content[0]["text"].as_str().unwrap().to_owned(), picture(1), picture(2))
+        let text = self.body["messages"][0]["content"][0]["text"].as_str().unwrap();
+        (text.to_owned(), self.picture(1), self.picture(2))
+    }
+
+    /// The picture at this place of the message.
+    pub fn picture(&self, i: usize) -> Vec<u8> {
+        let url = self.body["messages"][0]["content"][i]["image_url"]["url"].as_str().unwrap();
+        decode(url.strip_prefix("data:image/png;base64,").unwrap())
     }
 }
 

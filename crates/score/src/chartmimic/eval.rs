@@ -100,7 +100,8 @@ pub fn evaluate(config: &EvalConfig, reporter: &dyn Reporter) -> Result<Summary>
     let judged = match panel {
         None => None,
         Some(panel) => {
-            let pictures = Pictures::start(&data, &responses, config.rendering.clone())?;
+            let renderer = judge::renderer(config.rendering.clone())?;
+            let pictures = Pictures { data: &data, responses: &responses, renderer: &*renderer };
             let judged = panel.judge(&pictures, &examples, &judge::Places { out, cache }, reporter)?;
             official.write_judged(&judged.rows)?;
             Some(judged)

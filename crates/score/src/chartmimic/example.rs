@@ -31,6 +31,17 @@ pub struct Example {
     pub reasons: BTreeMap<String, String>,
 }
 
+/// What an example adds to the row of the benchmark's table, each from 0 to 100.
+#[derive(Clone, Copy, Debug)]
+pub struct Percents {
+    pub exec: f64,
+    pub text: f64,
+    pub layout: f64,
+    pub chart_type: f64,
+    pub color: f64,
+    pub low: f64,
+}
+
 impl Named for Example {
     fn name(&self) -> &str {
         &self.name
@@ -38,9 +49,14 @@ impl Named for Example {
 }
 
 impl Example {
-    /// What a metric adds to the benchmark's sum: only examples that ran and were scored count.
-    pub fn counted(&self, metric: impl Fn(&Self) -> Metric) -> f64 {
-        if self.exec && self.color.is_some() { metric(self).f1 } else { 0.0 }
+    /// What it adds to the benchmark's sums: only examples that ran and were scored count.
+    pub fn percents(&self) -> Percents {
+        let color = self.color.filter(|_| self.exec);
+        let of = |metric: Metric| if color.is_some() { 100.0 * metric.f1 } else { 0.0 };
+        let [text, layout, chart_type] = [self.text, self.layout, self.chart_type].map(of);
+        let color = of(color.unwrap_or_default());
+        let low = (text + layout + chart_type + color) / 4.0;
+        Percents { exec: if self.exec { 100.0 } else { 0.0 }, text, layout, chart_type, color, low }
     }
 
     /// Whether one of its scripts met the time limit.

@@ -6,8 +6,8 @@
 //! it at the dpi of its script. The first judge gives the row's High. Further judges are
 //! reported with their agreement.
 
-mod client;
-mod pictures;
+pub(crate) mod client;
+pub(crate) mod pictures;
 mod prompt;
 mod reply;
 
@@ -17,7 +17,7 @@ use crate::report::Reporter;
 use anyhow::{Context, Result, bail};
 use client::{Client, Lack, Settings};
 use pictures::Pair;
-pub use pictures::Pictures;
+pub use pictures::{Pictures, renderer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -121,31 +121,39 @@ struct Stored {
     reply: String,
 }
 
+impl JudgeConfig {
+    /// The client that asks the judges.
+    ///
+    /// # Errors
+    /// Returns an error for values that cannot be used, with the option that sets them.
+    pub(crate) fn client(&self) -> Result<Client> {
+        if !(self.wait.is_finite() && (0.0..=600.0).contains(&self.wait)) {
+            bail!("--judge-wait {} is not a valid wait; help: give seconds from 0 to 600", self.wait);
+        }
+        for (i, model) in self.models.iter().enumerate() {
+            if self.models[..i].contains(model) {
+                bail!("--judge-model `{model}` is given twice; help: name each judge once");
+            }
+        }
+        Client::new(&Settings {
+            url: &self.url,
+            key_env: self.key_env.as_deref(),
+            tries: self.tries,
+            wait: Duration::from_secs_f64(self.wait),
+            budget: self.budget,
+            timeout: Duration::from_secs(self.timeout),
+        })
+    }
+}
+
 impl Panel {
     /// The judges of a configuration.
     ///
     /// # Errors
-    /// Returns an error for values that cannot be used, with the option that sets them.
+    /// As [`JudgeConfig::client`].
     pub fn new(config: &JudgeConfig) -> Result<Self> {
-        if !(config.wait.is_finite() && (0.0..=600.0).contains(&config.wait)) {
-            bail!("--judge-wait {} is not a valid wait; help: give seconds from 0 to 600", config.wait);
-        }
-        let mut models: Vec<String> = Vec::new();
-        for model in &config.models {
-            if models.contains(model) {
-                bail!("--judge-model `{model}` is given twice; help: name each judge once");
-            }
-            models.push(model.clone());
-        }
-        let client = Client::new(&Settings {
-            url: &config.url,
-            key_env: config.key_env.as_deref(),
-            tries: config.tries,
-            wait: Duration::from_secs_f64(config.wait),
-            budget: config.budget,
-            timeout: Duration::from_secs(config.timeout),
-        })?;
-        Ok(Self { client, models, parallel: config.parallel.into() })
+        let client = config.client()?;
+        Ok(Self { client, models: config.models.clone(), parallel: config.parallel.into() })
     }
 
     /// Every judge on every example that ran; rows go to `judged.jsonl` as they come.

@@ -106,24 +106,16 @@ fn row(examples: &BTreeMap<String, Example>, high: Option<&BTreeMap<String, f64>
         values.extend(std::iter::repeat_n(0.0, missing));
         bootstrap(&values, SEED)
     };
-    let metrics: [fn(&Example) -> f64; 4] = [
-        |e| 100.0 * e.counted(|e| e.text),
-        |e| 100.0 * e.counted(|e| e.layout),
-        |e| 100.0 * e.counted(|e| e.chart_type),
-        |e| 100.0 * e.counted(|e| e.color.unwrap_or_default()),
-    ];
-    let low = |e: &Example| metrics.iter().map(|m| m(e)).sum::<f64>() / 4.0;
-    let [text, layout, chart_type, color] = metrics.map(|m| mean(&m));
     let of = |scores: &BTreeMap<String, f64>, e: &Example| scores.get(&e.name).copied().unwrap_or(0.0);
     Row {
-        exec: mean(&|e| if e.exec { 100.0 } else { 0.0 }),
-        text,
-        layout,
-        chart_type,
-        color,
-        low: mean(&low),
+        exec: mean(&|e| e.percents().exec),
+        text: mean(&|e| e.percents().text),
+        layout: mean(&|e| e.percents().layout),
+        chart_type: mean(&|e| e.percents().chart_type),
+        color: mean(&|e| e.percents().color),
+        low: mean(&|e| e.percents().low),
         high: high.map(|scores| mean(&|e| of(scores, e))),
-        overall: high.map(|scores| mean(&|e| (low(e) + of(scores, e)) / 2.0)),
+        overall: high.map(|scores| mean(&|e| (e.percents().low + of(scores, e)) / 2.0)),
     }
 }
 

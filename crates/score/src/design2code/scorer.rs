@@ -16,7 +16,7 @@ use vsdpo_artifact::{Domain, Language, Source, TextBlock, WebScores};
 use vsdpo_render::{RenderConfig, RenderError, Renderer, open};
 
 /// Pixels of a whole page; the benchmark has no limit.
-const MAX_PIXELS: u64 = 64 << 20;
+pub(super) const MAX_PIXELS: u64 = 64 << 20;
 /// The version of the metric in keys, so that results of another version are not reused.
 const ARITHMETIC: &str = concat!("design2code ", env!("CARGO_PKG_VERSION"));
 /// Why there is no CLIP.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::eval::TaskScores;
 use crate::testing::{StubRenderer, experience as stub_experience, recipe, write_policy};
 
 /// A folder with a policy in `model`.
@@ -83,7 +84,10 @@ fn decided(clean: [[bool; 8]; 3], flagged: [f32; 2]) -> Vec<bool> {
     let names = ["student", Way::GIVEN, Way::SHUFFLED];
     let arm = |(name, clean): (&str, [bool; 8])| Arm {
         arm: name.into(),
-        clean: clean.to_vec(),
+        scores: TaskScores {
+            defect_free: clean.map(|c| f64::from(u8::from(c))).to_vec(),
+            ..TaskScores::default()
+        },
         ..shares.student().clone()
     };
     shares.arms = zip(names, clean).map(arm).collect();

@@ -1,13 +1,14 @@
 //! `eval --benchmark chartmimic`: scores the responses of any model as the benchmark does.
 
 use super::{Args, beside};
+use crate::commands::judge::Judge;
 use crate::commands::score::Mode;
 use crate::{Exit, terminal};
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use std::path::PathBuf;
+use vsdpo_score::chartmimic;
 use vsdpo_score::chartmimic::eval::{Answers, EvalConfig, evaluate};
-use vsdpo_score::chartmimic::{self, JudgeConfig};
 use vsdpo_score::files;
 use vsdpo_score::questions::Asked;
 
@@ -28,7 +29,7 @@ pub struct Options {
     /// `official` gives the benchmark's own numbers, `fixed` fixes its known bugs.
     #[arg(long, value_enum, default_value = "official")]
     mode: Mode,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "chartmimic judge (High)")]
     judge: Judge,
 }
 
@@ -56,52 +57,6 @@ impl From<Format> for chartmimic::Format {
             Format::Claude => Self::Claude,
             Format::Idefics2 => Self::Idefics2,
         }
-    }
-}
-
-#[derive(clap::Args)]
-#[command(next_help_heading = "chartmimic judge (High)")]
-#[group(skip)]
-struct Judge {
-    /// URL of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1.
-    #[arg(long, value_name = "URL", requires = "judge_model")]
-    judge_url: Option<String>,
-    /// The model that judges. May be given several times: the first one decides the row's High,
-    /// the others are compared with it.
-    #[arg(long, value_name = "MODEL", requires = "judge_url")]
-    judge_model: Vec<String>,
-    /// Name of the environment variable that holds the API key.
-    #[arg(long, value_name = "NAME", requires = "judge_url")]
-    judge_key_env: Option<String>,
-    /// Maximum number of calls in this run, retries included.
-    #[arg(long, value_name = "N", default_value_t = 5000)]
-    judge_budget: u64,
-    /// Maximum number of tries per pair.
-    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=50))]
-    judge_tries: u32,
-    /// Seconds before the second try; doubled before each further try.
-    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
-    judge_wait: f64,
-    /// Pairs that are judged in parallel.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
-    judge_parallel: u16,
-    /// Time limit of a call in seconds.
-    #[arg(long, value_name = "SECONDS", default_value = "180", value_parser = clap::value_parser!(u64).range(1..=3600))]
-    judge_timeout: u64,
-}
-
-impl Judge {
-    fn config(&self) -> Option<JudgeConfig> {
-        Some(JudgeConfig {
-            url: self.judge_url.clone()?,
-            models: self.judge_model.clone(),
-            key_env: self.judge_key_env.clone(),
-            budget: self.judge_budget,
-            tries: self.judge_tries,
-            wait: self.judge_wait,
-            parallel: self.judge_parallel,
-            timeout: self.judge_timeout,
-        })
     }
 }
 

@@ -11,7 +11,8 @@ use vsdpo_data::mini::{Split, World};
 use vsdpo_diagnose::AxisWeights;
 use vsdpo_policy::Policy;
 use vsdpo_render::{RenderConfig, open};
-use vsdpo_train::eval::{EvalConfig, WAYS, evaluate, table};
+use vsdpo_score::files;
+use vsdpo_train::eval::{EvalConfig, EvalReport, WAYS, evaluate, table};
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "mini-chart, mini-web")]
@@ -32,6 +33,7 @@ pub struct Options {
 }
 
 pub fn run(args: &Args, world: World, model: &Path) -> Result<Exit> {
+    args.places.out.as_deref().map_or(Ok(()), files::make_folder)?;
     let policy = Policy::load(model)?;
     let domain = world.domain();
     let config = RenderConfig { window: WINDOW, ..args.rendering(10) };
@@ -53,6 +55,20 @@ pub fn run(args: &Args, world: World, model: &Path) -> Result<Exit> {
     let report = evaluate(&policy, &*renderer, &config);
     bar.finish_and_clear();
     let report = report?;
+    args.places.out.as_deref().map_or(Ok(()), |out| save(&report, out))?;
     terminal::out_json_or(args.json, &report, || table(&report))?;
     Ok(Exit::Fine)
+}
+
+/// Writes the student's score on each task to `examples.jsonl`, and the report to `summary.json`.
+fn save(report: &EvalReport, out: &Path) -> Result<()> {
+    let lines: String = report
+        .rows
+        .iter()
+        .map(|row| Ok(serde_json::to_string(row)? + "\n"))
+        .collect::<serde_json::Result<_>>()?;
+    files::replace(&out.join("examples.jsonl"), lines.as_bytes())?;
+    files::replace(&out.join("summary.json"), (serde_json::to_string_pretty(report)? + "\n").as_bytes())?;
+    terminal::remark(&format!("{} tasks saved in `{}`", report.rows.len(), out.display()));
+    Ok(())
 }

@@ -26,21 +26,21 @@ pub enum Pair {
 }
 
 pub struct Pictures<'a> {
-    data: &'a Dataset,
-    responses: &'a Responses,
-    renderer: Box<dyn Renderer>,
+    pub data: &'a Dataset,
+    pub responses: &'a Responses,
+    pub renderer: &'a dyn Renderer,
 }
 
-impl<'a> Pictures<'a> {
-    /// Starts the renderer.
-    ///
-    /// # Errors
-    /// Returns an error that names a missing part of the installation.
-    pub fn start(data: &'a Dataset, responses: &'a Responses, config: RenderConfig) -> Result<Self> {
-        let config = RenderConfig { cache_entries: 0, ..config };
-        Ok(Self { data, responses, renderer: open(Domain::Chart, Language::Python, config)? })
-    }
+/// Starts a renderer for the pictures.
+///
+/// # Errors
+/// Returns an error that names a missing part of the installation.
+pub fn renderer(config: RenderConfig) -> Result<Box<dyn Renderer>> {
+    let config = RenderConfig { cache_entries: 0, ..config };
+    Ok(open(Domain::Chart, Language::Python, config)?)
+}
 
+impl Pictures<'_> {
     /// The pictures of an example.
     pub fn pair(&self, name: &str) -> Result<Pair> {
         let context = || format!("cannot draw `{name}` for the judge");
