@@ -258,6 +258,8 @@ fn a_run_that_collapses_ends_within_20_steps_and_says_why() {
         "optim.warmup_steps=2000",
         "stop.window=5",
         "stop.exec_fall=1",
+        "stop.length_min=0.01",
+        "stop.length_max=100",
         "checkpoint.every=10",
         "distill.truncated=keep",
     ];
