@@ -22,7 +22,7 @@ usage: cargo xtask <command>
   bench [NAME] [--python PATH]
                  compare with the field's way on this machine and print the ratios (chart, web, train, update,
                  sample); the last three need a Python with torch and transformers, which setup does not install
-  pretrain-mini  make the embedded mini policy again from its seed
+  pretrain-mini  make the embedded mini policy again from its seed (--from-stage N: go on with a stage)
   web-assets     get the files of assets/web again from their npm packages (needs npm; they are committed)";
 
 fn main() -> ExitCode {
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         ["demo"] => demo(&root(), "chart"),
         ["demo", domain @ ("chart" | "web")] => demo(&root(), domain),
         ["bench", rest @ ..] => bench::bench(&root(), rest),
-        ["pretrain-mini"] => pretrain_mini(&root()),
+        ["pretrain-mini", rest @ ..] => pretrain_mini(&root(), rest),
         ["web-assets"] => assets::assets(&root()),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
@@ -79,10 +79,12 @@ fn demo(root: &Path, domain: &str) -> Result<()> {
     Ok(())
 }
 
-fn pretrain_mini(root: &Path) -> Result<()> {
+/// `args` go to the example: `--from-stage N` goes on with the weights of the stage before.
+fn pretrain_mini(root: &Path, args: &[&str]) -> Result<()> {
     setup::setup(root)?;
     say("pre-training the mini policy");
-    cargo(root, &["run", "--release", "-p", "vsdpo-train", "--example", "pretrain_mini"])
+    let run = ["run", "--release", "-p", "vsdpo-train", "--example", "pretrain_mini", "--"];
+    cargo(root, &[&run[..], args].concat())
 }
 
 /// Builds the workspace and returns the path of `visual-sdpo`. All of it, because cargo unifies the
