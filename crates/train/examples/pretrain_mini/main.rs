@@ -6,11 +6,13 @@
 //! on contents that it has not been given feedback about.
 
 mod corpus;
+mod vision;
 
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
 use corpus::{Corpus, Kind, Mix, Pair};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 use vsdpo_artifact::{Domain, Language};
@@ -41,7 +43,7 @@ struct Stage {
 /// after the third, the policy read them too badly to repair more than a tenth of its charts.
 const STAGES: [Stage; 4] = [
     Stage {
-        mix: Mix { attempts: 6000, copy: 0.5, report: 0.5, plain: 0.0, feedback: 0.0, layout: 0.0 },
+        mix: Mix { attempts: 6000, copy: 0.35, report: 0.25, plain: 0.0, feedback: 0.0, layout: 0.40 },
         steps: 1200,
         batch: 32,
         lr: 3e-3,
@@ -68,6 +70,9 @@ const STAGES: [Stage; 4] = [
 /// What the norms of queries and keys start from.
 const SHARPNESS: f64 = 1.4;
 
+/// Pictures of each world from which the layouts are read at the end.
+const LAYOUTS: u64 = 300;
+
 /// The dials, each with its default.
 struct Options {
     out: PathBuf,
@@ -84,11 +89,14 @@ fn main() -> Result<()> {
     let rendering = RenderConfig { window: web::WINDOW, ..RenderConfig::default() };
     let charts = open(Domain::Chart, Language::Python, rendering.clone())?;
     let pages = open(Domain::Web, Language::Html, rendering)?;
+    let new = Corpus::make(&*charts, &*pages, LAYOUTS, options.seed + 1)?;
     let corpus = Corpus::make(&*charts, &*pages, options.renders, options.seed)?;
     let mut policy = match options.from {
         0 | 1 => {
             let front = write_tokenizer(&corpus, &options)?;
-            sharpened(Policy::random(config(&front), &options.out, options.seed)?)?
+            let policy = Policy::random(config(&front), &options.out, options.seed)?;
+            vision::start(&policy)?;
+            sharpened(policy)?
         }
         _ => Policy::load(&options.out)?,
     };
@@ -101,6 +109,7 @@ fn main() -> Result<()> {
         if i + 1 >= options.from {
             train(&policy, &corpus, end, stage, first)?;
             policy.save(&options.out)?;
+            read_layouts(&policy, &new)?;
         }
         first += stage.steps * stage.batch;
     }
@@ -294,6 +303,30 @@ fn forward(
     let weights = Weights { ce: 1.0, distill: 0.0, grpo: 0.0 };
     let out = fused_head(&input, &LossConfig { weights, ..LossConfig::default() }, gradient)?;
     Ok((hidden, out))
+}
+
+/// Prints the share of new pictures of which each choice is read, and repaired, as in the answer.
+fn read_layouts(policy: &Policy, corpus: &Corpus) -> Result<()> {
+    let pairs = (0..LAYOUTS).map(|i| corpus.probe(Kind::Layout, i)).collect::<Result<Vec<_>>>()?;
+    let prompts = pairs.iter().map(|p| policy.encode(&p.messages)).collect::<Result<Vec<_>, _>>()?;
+    let greedy = SampleConfig { max_completion_tokens: 160, temperature: 0.0, top_p: 1.0 };
+    let answers = policy.sample(&prompts, 1, &greedy, 1)?;
+    let mut counts: BTreeMap<&str, [u32; 3]> = BTreeMap::new();
+    for (pair, answer) in pairs.iter().zip(&answers) {
+        for (want, got) in pair.answer.trim().lines().zip(answer.text.trim().lines()) {
+            let [want, got]: [Vec<&str>; 2] = [want, got].map(|line| line.rsplitn(3, ' ').collect());
+            let count = counts.entry(want[2]).or_default();
+            count[0] += 1;
+            for part in [0, 1] {
+                count[part + 1] += u32::from(want.get(part) == got.get(part));
+            }
+        }
+    }
+    for (name, [all, after, before]) in counts {
+        let share = |n: u32| 100.0 * f64::from(n) / f64::from(all);
+        println!("{name:30} read {:5.1} % repaired {:5.1} %", share(before), share(after));
+    }
+    Ok(())
 }
 
 fn report(policy: &Policy, world: World, renderer: &dyn Renderer) -> Result<()> {
