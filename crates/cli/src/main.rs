@@ -3,7 +3,6 @@
 
 mod commands;
 mod emit;
-mod report;
 mod terminal;
 
 use clap::Parser;

@@ -221,6 +221,19 @@ impl Policy {
         self.network().hidden(&batch, mode, None)
     }
 
+    /// The vision tower's features of the image tokens of `images`, one image after another, each
+    /// `[sum of image tokens, hidden]`: first those that replace the embeddings, then those that
+    /// are added after the first language layers (DeepStack).
+    ///
+    /// # Errors
+    /// An image that does not fit the model.
+    pub fn image_features(&self, images: &[&PatchGrid], mode: Mode) -> Result<Vec<Tensor>, PolicyError> {
+        let found = self.features.get(&self.network(), mode, images)?;
+        let rows = Tensor::new(found.rows, &Device::Cpu)?;
+        let all = std::iter::once(&found.distinct.embeds).chain(&found.distinct.deep);
+        Ok(all.map(|t| t.index_select(&rows, 0)).collect::<Result<_, _>>()?)
+    }
+
     /// The output head `[vocab, hidden]`; the embedding if they are tied.
     ///
     /// # Panics

@@ -2,7 +2,7 @@
 
 use super::input::Kind as DomainKind;
 use super::train::save_on_interrupt;
-use crate::{Exit, report, terminal};
+use crate::{Exit, terminal};
 use anyhow::{Result, bail};
 use indicatif::ProgressBar;
 use std::collections::BTreeSet;
@@ -149,7 +149,7 @@ pub fn compare(options: &Options, asked: Asked) -> Result<Exit> {
 /// Writes the results in every form.
 fn write(out: &Path, results: &Results) -> Result<()> {
     let json = serde_json::to_string_pretty(results)? + "\n";
-    let html = report::campaign_page(results);
+    let html = vsdpo_report::campaign_page(results);
     for (name, text) in [("results.json", json), ("results.md", markdown(results)), ("results.html", html)] {
         terminal::write(&out.join(name), text.as_bytes())?;
     }

@@ -8,8 +8,8 @@ mod reference;
 use super::explain::rules_named;
 use super::input::{File, Rendering};
 use super::source;
-use crate::emit::{Checked, github, human, json, sarif};
-use crate::{Exit, report, terminal};
+use crate::emit::{github, human, json, sarif};
+use crate::{Exit, terminal};
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use config::{Configs, Rules};
@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use vsdpo_artifact::{Defect, Outcome, Task};
 use vsdpo_credit::{CreditConfig, credit};
 use vsdpo_diagnose::diagnose;
+use vsdpo_report::Checked;
 
 /// Check matplotlib scripts and HTML pages: render each file in a sandbox and report the defects of
 /// its picture.
@@ -96,7 +97,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     }
     let checked = if sources.is_empty() { Vec::new() } else { check(sources, args)? };
     if let Some(out) = &args.html {
-        terminal::write(out, report::lint_page(&checked)?.as_bytes())?;
+        terminal::write(out, vsdpo_report::lint_page(&checked)?.as_bytes())?;
     }
     terminal::out(&text(&checked, args.format)?)?;
     match unread {

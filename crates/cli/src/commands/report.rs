@@ -1,6 +1,6 @@
 //! `report`: writes the HTML report of a run folder.
 
-use crate::{Exit, report, terminal};
+use crate::{Exit, terminal};
 use anyhow::Result;
 use clap::Parser;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<Exit> {
-    let written = report::write(&args.run_dir)?;
+    let written = vsdpo_report::write(&args.run_dir)?;
     let (index, pages) = (written.index.display().to_string(), written.pages);
     terminal::out(&format!("{} ({pages} rollouts)\n", terminal::clean_line(&index)))?;
     Ok(Exit::Fine)

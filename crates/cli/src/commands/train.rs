@@ -1,6 +1,6 @@
 //! `train`: trains a policy as a recipe says, and writes its run folder and report.
 
-use crate::{Exit, report, terminal};
+use crate::{Exit, terminal};
 use anyhow::Result;
 use clap::Parser;
 use indicatif::ProgressBar;
@@ -42,7 +42,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     let summary = vsdpo_train::run(&recipe, &environment, options);
     bar.finish_and_clear();
     let summary = summary?;
-    let page = report::write(&summary.folder)?.index;
+    let page = vsdpo_report::write(&summary.folder)?.index;
     terminal::out(&closing_lines(&summary, &page.display().to_string()))?;
     match summary.end {
         End::Interrupted => Ok(Exit::Interrupted),

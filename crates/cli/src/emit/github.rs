@@ -1,7 +1,8 @@
 //! `lint` for workflow logs of code hosts: one annotation command per finding.
 
-use super::{Checked, line_column};
+use super::line_column;
 use crate::terminal::clean_line;
+use vsdpo_report::Checked;
 
 /// The commands of one file.
 pub fn lint(checked: &Checked) -> String {

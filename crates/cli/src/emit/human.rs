@@ -1,12 +1,12 @@
 //! `lint` for people, in the style of rustc: the statements at fault with carets, and the place in
 //! the picture.
 
-use super::{Checked, failure_rule};
 use crate::terminal::{clean, clean_line};
 use annotate_snippets::{AnnotationKind, Group, Level, Message, Renderer, Snippet, Title};
 use std::ops::Range;
 use vsdpo_artifact::{Defect, ExecError, Language, Outcome, Region, Span};
 use vsdpo_diagnose::all_rules;
+use vsdpo_report::{Checked, failure_rule};
 
 /// Maximum number of statements with a caret, and of boxes in the note.
 const MANY: usize = 4;

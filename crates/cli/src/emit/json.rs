@@ -1,9 +1,9 @@
 //! `lint` as JSON. Names are stable; regions are `[x0,y0,x1,y1]` in pixels of the page's image,
 //! spans are byte offsets into the file, `statement` is an index into `statements`.
 
-use super::Checked;
 use serde_json::{Value, json};
 use vsdpo_artifact::{CreditedStatement, Defect, Element, Outcome, Page};
+use vsdpo_report::Checked;
 
 /// One file as one object.
 pub fn lint(checked: &Checked) -> Value {

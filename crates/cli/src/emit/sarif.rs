@@ -1,11 +1,12 @@
 //! `lint` in SARIF 2.1.0, the format that code hosts and editors import: one run with all rules,
 //! and one result per finding with its place in the text and its boxes in the picture.
 
-use super::{Checked, Remark, line_column};
+use super::line_column;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use vsdpo_artifact::Span;
 use vsdpo_diagnose::all_rules;
+use vsdpo_report::{Checked, Remark};
 
 /// All files as one log.
 pub fn lint(all: &[Checked]) -> Value {

@@ -33,7 +33,7 @@ struct CacheState {
 const MAX_FLOATS: usize = 64 << 20;
 
 /// The features of a batch's images.
-pub(super) struct BatchFeatures {
+pub(crate) struct BatchFeatures {
     /// The features of the distinct images, one after another.
     pub distinct: Features,
     /// The row of `distinct` that each image token takes.
@@ -42,7 +42,7 @@ pub(super) struct BatchFeatures {
 
 impl FeatureCache {
     /// The features of `images`. They are on the tape, and not cached, if the tower trains.
-    pub(super) fn get(
+    pub(crate) fn get(
         &self,
         network: &Network,
         mode: Mode,

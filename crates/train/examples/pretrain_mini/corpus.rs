@@ -15,10 +15,14 @@
 //! the answers from the prompt alone, and training on the feedback of *other* rollouts raised the
 //! defect-free rate as much as a rollout's own.
 
+use crate::kept::{from_png, render_all, to_png};
+use crate::marks::marks;
 use anyhow::Result;
 use rand::Rng;
 use rayon::prelude::*;
-use std::io::Cursor;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::path::Path;
 use vsdpo_artifact::{ExecError, Image, Outcome, Page, Rubric, Source, Task};
 use vsdpo_data::mini::{Content, Layout, Slip, Split, chart, stream, web};
 use vsdpo_diagnose::{AxisWeights, RubricDetail, diagnose, rubric_json};
@@ -45,6 +49,9 @@ pub struct Mix {
 
 /// Share of pairs that are about pages; the others are about charts.
 const PAGES: f64 = 0.5;
+
+/// What fewer cells than this show is no mark.
+const OFTEN: usize = 500;
 
 /// What a pair shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +91,23 @@ struct Seen {
     png: Vec<u8>,
     rubric: Rubric,
     clean: bool,
+    /// What its cells show.
+    marks: Vec<(u8, String)>,
+}
+
+/// A picture with what the vision tower is trained to tell of it.
+pub struct Picture<'a> {
+    png: &'a [u8],
+    /// Cells with the marks that they show, as indices into [`Corpus::marks`].
+    pub marks: Vec<(u8, u16)>,
+    /// The values of the choices, as indices into [`Corpus::choices`].
+    pub choices: Vec<usize>,
+}
+
+impl Picture<'_> {
+    pub fn image(&self) -> Result<Image> {
+        from_png(self.png)
+    }
 }
 
 /// The corpus: an endless stream of pairs over a fixed set of rendered attempts.
@@ -91,13 +115,55 @@ pub struct Corpus {
     charts: Attempts<chart::Content>,
     pages: Attempts<web::Content>,
     seed: u64,
+    /// What a cell can show.
+    pub marks: HashMap<String, u16>,
+    /// Every value of every choice; those of one choice are neighbours.
+    pub choices: Vec<(String, usize)>,
 }
 
 impl Corpus {
     /// Renders `renders` first attempts of each world on feedback contents.
-    pub fn make(charts: &dyn Renderer, pages: &dyn Renderer, renders: u64, seed: u64) -> Result<Self> {
-        let (charts, pages) = (Attempts::make(charts, renders, seed)?, Attempts::make(pages, renders, seed)?);
-        Ok(Self { charts, pages, seed })
+    /// What is rendered is kept in `folder`.
+    pub fn make(
+        charts: &dyn Renderer,
+        pages: &dyn Renderer,
+        renders: u64,
+        seed: u64,
+        folder: &Path,
+    ) -> Result<Self> {
+        let charts = Attempts::make(charts, renders, seed, folder)?;
+        let pages = Attempts::make(pages, renders, seed, folder)?;
+        let (mut marks, mut choices) = (BTreeMap::new(), BTreeMap::new());
+        charts.count(&mut marks, &mut choices);
+        pages.count(&mut marks, &mut choices);
+        let often = marks.into_iter().filter(|(_, count)| *count >= OFTEN);
+        let marks = often.zip(0..).map(|((name, _), i)| (name.to_owned(), i)).collect();
+        let choices = choices.into_iter().flat_map(|(name, n)| (0..=n).map(move |v| (name.clone(), v)));
+        let choices = choices.collect();
+        Ok(Self { charts, pages, seed, marks, choices })
+    }
+
+    /// The pictures of step `step`, from both worlds.
+    pub fn pictures(&self, count: usize, step: u64) -> Vec<Picture<'_>> {
+        let mut rng = stream(Split::Feedback, self.seed ^ 0x7011, step);
+        let draw = |_| match rng.random_bool(PAGES) {
+            true => self.pages.picture(self, &mut rng),
+            false => self.charts.picture(self, &mut rng),
+        };
+        (0..count).map(draw).collect()
+    }
+
+    /// All pictures, with the marks and choices of another corpus.
+    pub fn every_picture<'a>(&'a self, names: &Corpus) -> Vec<Picture<'a>> {
+        let charts = self.charts.0.iter().filter_map(|a| a.picture(names));
+        charts.chain(self.pages.0.iter().filter_map(|a| a.picture(names))).collect()
+    }
+
+    /// All values of the choice that value `class` belongs to.
+    pub fn group(&self, class: usize) -> Range<usize> {
+        let start = class - self.choices[class].1;
+        let count = self.choices[start..].iter().take_while(|c| c.0 == self.choices[class].0).count();
+        start..start + count
     }
 
     /// Pair number `index` of a mix: depends on the corpus and these two only.
@@ -133,13 +199,13 @@ impl Corpus {
 struct Attempts<C: Content>(Vec<Attempt<C>>);
 
 impl<C: Content> Attempts<C> {
-    fn make(renderer: &dyn Renderer, renders: u64, seed: u64) -> Result<Self> {
+    fn make(renderer: &dyn Renderer, renders: u64, seed: u64, folder: &Path) -> Result<Self> {
         let drafts: Vec<Draft<C>> = (0..renders).map(|i| Draft::draw(seed, i)).collect();
         let mut attempts = Vec::new();
         for chunk in drafts.chunks(500) {
             let language = C::DOMAIN.default_language();
             let sources: Vec<Source> = chunk.iter().map(|d| Source::new(&d.source, language)).collect();
-            let outcomes = renderer.render_all(&sources)?;
+            let outcomes = render_all(renderer, &sources, folder)?;
             let made = chunk.par_iter().zip(outcomes).map(|(draft, outcome)| draft.attempt(outcome));
             attempts.extend(made.collect::<Result<Vec<_>>>()?);
             println!("{}: rendered {} of {renders} first attempts", C::DOMAIN.name(), attempts.len());
@@ -148,6 +214,26 @@ impl<C: Content> Attempts<C> {
         let failed = attempts.iter().filter(|a| a.seen.is_err()).count();
         println!("of {renders} first attempts {clean} are free of defects, {failed} failed to run");
         Ok(Self(attempts))
+    }
+
+    /// Counts the cells with each mark, and finds the highest value of each choice.
+    fn count<'a>(&'a self, marks: &mut BTreeMap<&'a str, usize>, choices: &mut BTreeMap<String, usize>) {
+        for attempt in &self.0 {
+            let seen = attempt.seen.iter().flat_map(|s| &s.marks);
+            seen.for_each(|(_, mark)| *marks.entry(mark).or_default() += 1);
+            for (name, value) in attempt.choices() {
+                let highest = choices.entry(name).or_default();
+                *highest = value.max(*highest);
+            }
+        }
+    }
+
+    fn picture(&self, names: &Corpus, rng: &mut impl Rng) -> Picture<'_> {
+        loop {
+            if let Some(picture) = self.0[rng.random_range(0..self.0.len())].picture(names) {
+                return picture;
+            }
+        }
     }
 
     fn pair(&self, kind: Kind, attempts: usize, rng: &mut impl Rng) -> Result<Pair> {
@@ -244,7 +330,8 @@ impl<C: Content> Draft<C> {
             Outcome::Rendered(ref r) => {
                 let diagnosis = diagnose(&self.content.task(String::new(), &self.repaired), &outcome, None);
                 let (png, clean) = (to_png(&r.pages[0].image)?, diagnosis.defect_free());
-                Ok(Seen { png, rubric: diagnosis.rubric, clean })
+                let marks = marks(r, &diagnosis.defects);
+                Ok(Seen { png, rubric: diagnosis.rubric, clean, marks })
             }
         };
         let (layout, repaired) = (self.layout.clone(), self.repaired.clone());
@@ -253,6 +340,26 @@ impl<C: Content> Draft<C> {
 }
 
 impl<C: Content> Attempt<C> {
+    /// The choices of both layouts by name.
+    fn choices(&self) -> impl Iterator<Item = (String, usize)> {
+        let named = |layout: &C::Layout, when: &'static str| {
+            let name = move |(name, value)| (format!("{} {name} {when}", C::DOMAIN.name()), value);
+            layout.choices().into_iter().map(name)
+        };
+        named(&self.layout, "read").chain(named(&self.repaired, "repaired"))
+    }
+
+    fn picture(&self, names: &Corpus) -> Option<Picture<'_>> {
+        let seen = self.seen.as_ref().ok()?;
+        let marks = seen.marks.iter().filter_map(|(cell, mark)| Some((*cell, *names.marks.get(mark)?)));
+        let place = |choice| names.choices.binary_search(&choice).ok();
+        Some(Picture {
+            png: &seen.png,
+            marks: marks.collect(),
+            choices: self.choices().filter_map(place).collect(),
+        })
+    }
+
     fn pair(&self, rng: &mut impl Rng) -> Result<Pair> {
         // The words that the feedback quotes stay as far as no layout depends on them; the rest is
         // drawn anew.
@@ -288,23 +395,4 @@ impl<C: Content> Attempt<C> {
         let content = vec![ContentPart::Image(from_png(&seen.png)?), ContentPart::Text(question)];
         Ok(Pair { messages: vec![Message { role: Role::User, content }], answer })
     }
-}
-
-fn to_png(image: &Image) -> Result<Vec<u8>> {
-    let mut out = Cursor::new(Vec::new());
-    let (w, h) = (image.width, image.height);
-    image::write_buffer_with_format(
-        &mut out,
-        &image.rgba,
-        w,
-        h,
-        image::ColorType::Rgba8,
-        image::ImageFormat::Png,
-    )?;
-    Ok(out.into_inner())
-}
-
-fn from_png(png: &[u8]) -> Result<Image> {
-    let decoded = image::load_from_memory(png)?.into_rgba8();
-    Ok(Image { width: decoded.width(), height: decoded.height(), rgba: decoded.into_raw().into() })
 }

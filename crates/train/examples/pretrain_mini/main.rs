@@ -6,6 +6,9 @@
 //! on contents that it has not been given feedback about.
 
 mod corpus;
+mod kept;
+mod marks;
+mod tower;
 mod vision;
 
 use anyhow::{Context, Result};
@@ -15,6 +18,7 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
+use tower::TowerStage;
 use vsdpo_artifact::{Domain, Language};
 use vsdpo_data::mini::{Split, World, web};
 use vsdpo_diagnose::AxisWeights;
@@ -67,6 +71,8 @@ const STAGES: [Stage; 4] = [
         lr: 2e-3,
     },
 ];
+/// The training of the vision tower alone, before the stages.
+const TOWER: TowerStage = TowerStage { steps: 3000, batch: 32, lr: 2e-3 };
 /// What the norms of queries and keys start from.
 const SHARPNESS: f64 = 1.4;
 
@@ -76,6 +82,8 @@ const LAYOUTS: u64 = 300;
 /// The dials, each with its default.
 struct Options {
     out: PathBuf,
+    /// Where the renders are kept.
+    renders_in: PathBuf,
     renders: u64,
     seed: u64,
     /// The first stage to run; those before it are in `out`.
@@ -89,8 +97,9 @@ fn main() -> Result<()> {
     let rendering = RenderConfig { window: web::WINDOW, ..RenderConfig::default() };
     let charts = open(Domain::Chart, Language::Python, rendering.clone())?;
     let pages = open(Domain::Web, Language::Html, rendering)?;
-    let new = Corpus::make(&*charts, &*pages, LAYOUTS, options.seed + 1)?;
-    let corpus = Corpus::make(&*charts, &*pages, options.renders, options.seed)?;
+    let new = Corpus::make(&*charts, &*pages, LAYOUTS, options.seed + 1, &options.renders_in)?;
+    let corpus = Corpus::make(&*charts, &*pages, options.renders, options.seed, &options.renders_in)?;
+    println!("{} marks, {} values of choices", corpus.marks.len(), corpus.choices.len());
     let mut policy = match options.from {
         0 | 1 => {
             let front = write_tokenizer(&corpus, &options)?;
@@ -103,6 +112,10 @@ fn main() -> Result<()> {
     let parameters: usize = policy.parameters().iter().map(|(_, v)| v.elem_count()).sum();
     println!("{:.2} M parameters", parameters as f64 / 1e6);
     policy.set_trainable(|_| true);
+    if options.from <= 1 {
+        tower::train(&policy, &corpus, &new, &TOWER)?;
+        policy.save(&options.out)?;
+    }
     let end = *policy.tokenizer().end_ids().first().context("the tokenizer has an end token")?;
     let mut first = 0;
     for (i, stage) in STAGES.iter().enumerate() {
@@ -119,17 +132,24 @@ fn main() -> Result<()> {
 
 impl Options {
     fn parse() -> Result<Self> {
-        let mut o = Options { out: "assets/mini".into(), renders: 12_000, seed: 1, from: 1 };
+        let mut o = Options {
+            out: "assets/mini".into(),
+            renders_in: "runs/pretrain-mini".into(),
+            renders: 12_000,
+            seed: 1,
+            from: 1,
+        };
         let args: Vec<String> = std::env::args().skip(1).collect();
         for pair in args.chunks(2) {
             let [key, value] = pair else { anyhow::bail!("{}: no value; write {} VALUE", pair[0], pair[0]) };
             let bad = || format!("{key} {value}: not a value of this option");
             match key.as_str() {
                 "--out" => o.out = value.into(),
+                "--renders-in" => o.renders_in = value.into(),
                 "--renders" => o.renders = value.parse().with_context(bad)?,
                 "--seed" => o.seed = value.parse().with_context(bad)?,
                 "--from-stage" => o.from = value.parse().with_context(bad)?,
-                _ => anyhow::bail!("{key}: unknown; use --out --renders --seed --from-stage"),
+                _ => anyhow::bail!("{key}: unknown; use --out --renders --renders-in --seed --from-stage"),
             }
         }
         Ok(o)

@@ -3,10 +3,10 @@
 
 use super::known;
 use crate::commands::input::File;
-use crate::emit::Checked;
 use crate::terminal;
 use vsdpo_artifact::Defect;
 use vsdpo_credit::comments;
+use vsdpo_report::Checked;
 
 /// One such comment.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,12 +1,13 @@
-//! The HTML report of a run folder: `index.html`, a page per stored rollout and copies of the
-//! pictures, so that the folder opens from disk on any machine.
+//! Results as HTML: linted files, a campaign, and a run folder.
 //!
-//! A very long run has pages for at most [`MAX_PAGES`] rollouts; `index.html` says how many were
+//! The report of a run folder is `index.html`, a page per stored rollout and copies of the
+//! pictures, so that the folder opens from disk on any machine. A very long run has pages for at most [`MAX_PAGES`] rollouts; `index.html` says how many were
 //! left out.
 
 mod artifact;
 #[cfg(feature = "train")]
 mod campaign;
+mod checked;
 mod code;
 mod curve;
 mod curves;
@@ -20,9 +21,9 @@ mod rollout;
 
 #[cfg(feature = "train")]
 pub use campaign::campaign_page;
+pub use checked::{Checked, Remark, failure_rule};
 pub use lint::lint_page;
 
-use crate::terminal;
 use anyhow::{Context, Result, bail};
 use records::{ArmRecord, RolloutEntry, RolloutRecord};
 use serde_json::{Map, Value};
@@ -73,11 +74,15 @@ pub fn write(run: &Path) -> Result<Written> {
     for (i, shown) in run.shown.iter().enumerate() {
         let (before, after) = (i.checked_sub(1).and_then(|j| run.shown.get(j)), run.shown.get(i + 1));
         let page = rollout::page(&run.name, shown, before, after);
-        terminal::write(&out.join("rollouts").join(&shown.page), page.as_bytes())?;
+        write_file(&out.join("rollouts").join(&shown.page), page.as_bytes())?;
     }
     let index = out.join("index.html");
-    terminal::write(&index, index::page(&run).as_bytes())?;
+    write_file(&index, index::page(&run).as_bytes())?;
     Ok(Written { index, pages: run.shown.len() })
+}
+
+fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes).with_context(|| format!("cannot write `{}`", path.display()))
 }
 
 fn read(dir: &Path, out: &Path) -> Result<Run> {

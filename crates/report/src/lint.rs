@@ -1,10 +1,10 @@
 //! `lint --html`: one self-contained page, with the pictures inside.
 
 use super::artifact::{ArtifactView, Picture};
+use super::checked::Checked;
 use super::curve::value;
 use super::page::page;
 use super::records::{AxisRecord, Bytes, DefectRecord, ErrorRecord, StatementRecord};
-use crate::emit::Checked;
 use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

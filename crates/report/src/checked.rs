@@ -1,0 +1,121 @@
+//! The results of one linted file, which every output format prints.
+
+use std::collections::BTreeSet;
+use vsdpo_artifact::{
+    Credit, CreditedStatement, Defect, Diagnosis, Domain, Element, ExecError, Language, Outcome, Region, Span,
+};
+use vsdpo_diagnose::{AxisWeights, reward};
+use vsdpo_score::report::clean_line;
+
+/// The results of one linted file.
+pub struct Checked {
+    /// The path as it was typed.
+    pub file: String,
+    /// The domain, which decides the rules.
+    pub domain: Domain,
+    /// The language of the source.
+    pub language: Language,
+    /// The text of the script or page.
+    pub source: String,
+    /// The result of running the source.
+    pub outcome: Outcome,
+    /// Findings (of the selected rules), rubric and reward (of all rules).
+    pub diagnosis: Diagnosis,
+    /// The credit of the findings above.
+    pub credit: Credit,
+}
+
+impl Checked {
+    /// Whether `lint` exits with 1: the source failed, or a finding has a severity above 0.
+    pub fn has_findings(&self) -> bool {
+        !self.diagnosis.executed || self.findings() > 0
+    }
+
+    /// r of this file by itself, with equal weights of the axes.
+    pub fn reward(&self) -> f32 {
+        reward(&self.diagnosis, &AxisWeights::equal(self.domain))
+    }
+
+    /// Number of findings with a severity above 0; the others are notes.
+    pub fn findings(&self) -> usize {
+        self.diagnosis.defects.iter().filter(|d| d.severity > 0.0).count()
+    }
+
+    /// The element with this id.
+    pub fn element(&self, id: u32) -> Option<&Element> {
+        self.outcome.rendered()?.elements.get(id as usize)
+    }
+
+    /// The statement that drew an element, as an index into the credit: the smallest one around the
+    /// innermost call of the element's stack.
+    pub fn statement_of(&self, element: &Element) -> Option<usize> {
+        let call = *element.stack.first()?;
+        let spans = self.credit.statements.iter().map(|s| s.statement.span).enumerate();
+        spans.filter(|(_, s)| s.contains(call)).min_by_key(|(_, s)| s.len()).map(|(i, _)| i)
+    }
+
+    /// The statements that drew the elements at fault, and the style rules that set the properties
+    /// at fault, by falling responsibility.
+    pub fn blamed(&self, defect: &Defect) -> Vec<&CreditedStatement> {
+        let elements = defect.elements.iter().filter_map(|id| self.element(*id));
+        let mut indices: BTreeSet<usize> = elements.filter_map(|e| self.statement_of(e)).collect();
+        let styles = self.outcome.rendered().map_or(&[][..], |rendered| &rendered.styles);
+        for rule in styles {
+            let at_fault = rule.decides.iter().any(|(property, at)| {
+                defect.properties.contains(&property.as_str())
+                    && at.iter().any(|id| defect.elements.contains(id))
+            });
+            let statement = self.credit.statements.iter().position(|s| s.statement.span == rule.span);
+            indices.extend(statement.filter(|_| at_fault));
+        }
+        let mut found: Vec<_> = indices.into_iter().map(|i| &self.credit.statements[i]).collect();
+        found.sort_by(|a, b| b.resp.total_cmp(&a.resp));
+        found
+    }
+
+    /// The findings in one form, and a failure to run as another one.
+    pub fn remarks(&self) -> Vec<Remark> {
+        let failure = match &self.outcome {
+            Outcome::Failed { error } => Some(self.failure(error)),
+            Outcome::Rendered(_) => None,
+        };
+        let finding = |defect: &Defect| {
+            let span = self.blamed(defect).first().map(|s| s.statement.span);
+            let (rule, message) = (defect.rule.to_owned(), clean_line(&defect.message));
+            Remark { rule, message, error: false, span, page: defect.page, boxes: defect.regions.clone() }
+        };
+        failure.into_iter().chain(self.diagnosis.defects.iter().map(finding)).collect()
+    }
+
+    fn failure(&self, error: &ExecError) -> Remark {
+        Remark {
+            rule: failure_rule(error),
+            message: clean_line(&error.message),
+            error: true,
+            span: error.span.filter(|s| !s.is_empty()),
+            page: 0,
+            boxes: Vec::new(),
+        }
+    }
+}
+
+/// The id under which a failure to run is reported, `exec/<kind>`.
+pub fn failure_rule(error: &ExecError) -> String {
+    format!("exec/{}", error.kind.name())
+}
+
+/// One finding, for the formats without pictures.
+pub struct Remark {
+    /// Id of the rule, or `exec/<kind>`.
+    pub rule: String,
+    /// The message, on one line.
+    pub message: String,
+    /// Whether the source failed to run; otherwise it is a warning.
+    pub error: bool,
+    /// The statement at fault with the largest responsibility.
+    pub span: Option<Span>,
+    /// The page of the boxes.
+    pub page: u32,
+    /// Boxes in the picture of that page.
+    pub boxes: Vec<Region>,
+}
