@@ -27,6 +27,8 @@ mod probe;
 mod reproduce;
 #[cfg(feature = "train")]
 mod train;
+#[cfg(feature = "train")]
+mod tune;
 
 use crate::Exit;
 use anyhow::{Context, Result};
@@ -63,6 +65,8 @@ enum Verb {
     Reproduce(reproduce::Args),
     #[cfg(feature = "train")]
     Ablate(ablate::Args),
+    #[cfg(feature = "train")]
+    Tune(tune::Args),
     #[cfg(feature = "train")]
     Generate(generate::Args),
     #[cfg(feature = "train")]
@@ -106,7 +110,10 @@ fn on_interrupt(then: impl FnMut() + Send + 'static) -> Result<()> {
 /// Runs the verb of the command line.
 pub fn run(cli: Cli) -> Result<Exit> {
     #[cfg(feature = "train")]
-    let saves = matches!(cli.verb, Verb::Train(_) | Verb::Reproduce(_) | Verb::Ablate(_) | Verb::Data(_));
+    let saves = matches!(
+        cli.verb,
+        Verb::Train(_) | Verb::Reproduce(_) | Verb::Ablate(_) | Verb::Tune(_) | Verb::Data(_)
+    );
     #[cfg(not(feature = "train"))]
     let saves = matches!(cli.verb, Verb::Data(_));
     if !saves {
@@ -131,6 +138,8 @@ pub fn run(cli: Cli) -> Result<Exit> {
         Verb::Reproduce(args) => reproduce::run(&args),
         #[cfg(feature = "train")]
         Verb::Ablate(args) => ablate::run(&args),
+        #[cfg(feature = "train")]
+        Verb::Tune(args) => tune::run(&args),
         #[cfg(feature = "train")]
         Verb::Generate(args) => generate::run(&args),
         #[cfg(feature = "train")]

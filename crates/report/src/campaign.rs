@@ -21,7 +21,7 @@ pub fn campaign_page(results: &Results) -> String {
             p.kicker { "Visual-SDPO comparison" }
             h1 { (r.command) }
             p.facts {
-                span { (r.seeds) " seeds" } span { (r.tasks) " test tasks (" (r.benchmark) ")" }
+                span { (r.seeds) " seeds" } span { (r.tasks) " " (r.split.name()) " tasks (" (r.benchmark) ")" }
                 span { (done) " of " (all) " runs finished" }
             }
         }
@@ -107,7 +107,7 @@ fn differences(r: &Results) -> Markup {
     html! {
         h2 { (main.map_or(&r.main, |arm| &arm.label)) " minus each arm" }
         p.note {
-            "Defect-free share on test tasks, in points. Lines are 95 % intervals of Student's paired t-test over seeds; Holm's p is "
+            "Defect-free share, in points. Lines are 95 % intervals of Student's paired t-test over seeds; Holm's p is "
             "corrected for the number of arms. The exact test of the sign flips cannot give less than 2 / 2" sup { "seeds" } "."
         }
         (forest(&rows))
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn the_page_has_tables_differences_and_curves_and_loads_nothing() {
         let results = json!({
-            "command": "visual-sdpo reproduce chart --seeds 5", "benchmark": "mini-chart", "seeds": 5, "tasks": 256,
+            "command": "visual-sdpo reproduce chart --seeds 5", "benchmark": "mini-chart", "seeds": 5, "tasks": 256, "split": "test",
             "done": [10, 12], "main": "main", "columns": ["defect_free"],
             "arms": [arm("grpo", 0.25, Some(0.2)), arm("main", 0.45, None)],
             "reach": [{"score": "defect_free", "arm": "grpo", "end": 0.25, "of": 4800.0, "rollouts": 1200.0, "share": 0.25}],

@@ -3,7 +3,7 @@
 //!
 //! An [`Arm`] is a recipe with overrides. For every seed the engine trains each arm in a run folder
 //! of its own (`OUT/<arm>-s<seed>`), evaluates the **last** checkpoint, not the best one on dev, on
-//! the test split, and saves the scores of every task in `test.json` there. Seeds are the outer
+//! the test split (a search: the dev split), and saves the scores of every task in `test.json` there. Seeds are the outer
 //! loop, so that after each of them the table is whole. A campaign that is killed at any moment
 //! continues with the same call: finished runs are read, an unfinished one resumes bit for bit. A
 //! run that a stop rule ended counts as it is, with its reason.
@@ -13,6 +13,7 @@ mod curve;
 mod factors;
 mod markdown;
 mod results;
+mod search;
 mod trial;
 
 pub use arms::{MAIN, reproduce};
@@ -20,6 +21,7 @@ pub use curve::{Point, Reach};
 pub use factors::{FACTORS, Factor, ablate};
 pub use markdown::{markdown, p_value};
 pub use results::{ArmResult, Results, Score, Versus, title};
+pub use search::search;
 pub use trial::{Counts, Test, TestSettings, Trained, Trial};
 
 use crate::error::TrainError;
@@ -32,6 +34,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use vsdpo_artifact::Domain;
+use vsdpo_data::mini::Split;
 
 /// What becomes of an arm's recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +86,8 @@ pub struct Campaign {
     pub seeds: u64,
     /// Tasks of the test.
     pub tasks: usize,
+    /// Split of the test in an embedded world: dev where a setting is chosen by it.
+    pub split: Split,
     /// Folder of run folders and results.
     pub out: PathBuf,
 }

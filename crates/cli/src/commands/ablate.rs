@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::Parser;
 use std::path::PathBuf;
 use vsdpo_artifact::Domain;
+use vsdpo_data::mini::Split;
 use vsdpo_train::campaign::{FACTORS, ablate};
 
 /// Vary one setting of Visual-SDPO, train each variant with several seeds, and compare them on test
@@ -40,5 +41,8 @@ pub fn run(args: &Args) -> Result<Exit> {
     let arms = ablate(&args.factor, domain, &args.models)?;
     let main = arms[0].name.clone();
     let words = format!("ablate {} {}", args.factor, domain.name());
-    compare(&args.options, Asked { words, domain: args.domain, arms, main: &main, reached: None })
+    compare(
+        &args.options,
+        Asked { words, domain: args.domain, arms, main: &main, reached: None, split: Split::Test },
+    )
 }

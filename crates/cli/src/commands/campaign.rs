@@ -1,4 +1,4 @@
-//! What `reproduce` and `ablate` share: their options, what they show, and the files of results.
+//! What `reproduce`, `ablate` and `tune` share: their options, what they show, and the files of results.
 
 use super::input::Kind as DomainKind;
 use super::train::save_on_interrupt;
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use vsdpo_artifact::Domain;
+use vsdpo_data::mini::Split;
 use vsdpo_train::campaign::{Arm, Campaign, Event, Hooks, Kind, Results, Test, Trial, markdown, run};
 use vsdpo_train::{Environment, StepReport};
 
@@ -22,7 +23,7 @@ pub struct Options {
     /// Optimizer steps of every run. Default: what the recipes say.
     #[arg(long, value_name = "N")]
     steps: Option<usize>,
-    /// Test tasks, one answer each; the same ones for every arm and seed.
+    /// Tasks of the test, one answer each; the same ones for every arm and seed.
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(2..=100_000))]
     tasks: u32,
     /// Only these arms, by name.
@@ -61,6 +62,8 @@ pub struct Asked<'a> {
     pub main: &'a str,
     /// The arm whose end is to be reached.
     pub reached: Option<&'a str>,
+    /// Split of the tasks.
+    pub split: Split,
 }
 
 impl Options {
@@ -90,6 +93,7 @@ impl Options {
             set,
             seeds: self.seeds,
             tasks: self.tasks as usize,
+            split: asked.split,
             out,
         })
     }
@@ -202,7 +206,7 @@ fn tested(test: &Test) -> String {
     let scores = &test.scores;
     let why = test.trained.stopped.as_ref().map_or(String::new(), |why| format!("; stopped because {why}"));
     format!(
-        "  test: defect-free {:.1} %, reward {:.3} ({} tasks){why}",
+        "  tested: defect-free {:.1} %, reward {:.3} ({} tasks){why}",
         100.0 * mean(&scores.defect_free),
         mean(&scores.reward),
         scores.exec.len()

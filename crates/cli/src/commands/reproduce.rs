@@ -5,6 +5,7 @@ use super::input::Kind;
 use crate::Exit;
 use anyhow::Result;
 use clap::Parser;
+use vsdpo_data::mini::Split;
 use vsdpo_train::campaign::{MAIN, reproduce};
 
 /// Train the method, its baselines and its controls with several seeds, and compare them on test
@@ -29,6 +30,13 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<Exit> {
     let words = format!("reproduce {}", vsdpo_artifact::Domain::from(args.domain).name());
-    let asked = Asked { words, domain: args.domain, arms: reproduce(), main: MAIN, reached: Some("grpo") };
+    let asked = Asked {
+        words,
+        domain: args.domain,
+        arms: reproduce(),
+        main: MAIN,
+        reached: Some("grpo"),
+        split: Split::Test,
+    };
     compare(&args.options, asked)
 }

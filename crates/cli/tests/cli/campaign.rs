@@ -21,6 +21,7 @@ fn wrong_arms_factors_and_overrides_are_one_line() {
         ),
         (&["ablate", "nothing"], &["no factor is called \"nothing\"; help: use credit, location"]),
         (&["ablate", "policy-size"], &["--models", "help: give --models DIR,DIR"]),
+        (&["tune", "base"], &["no trained arm is called \"base\"; help: use sft-realistic"]),
         (&["ablate", "beta", "--set", "grpo.weight=2"], &["the arm \"beta-1\" sets it itself"]),
     ] {
         assert_one_line(&run(args), words);
@@ -46,6 +47,9 @@ fn a_dry_run_prints_the_arms_and_their_budgets() {
     }
     let text = printed(&["ablate", "teacher", "--dry-run", "--seeds", "1", "--arms", "live,ema"]);
     assert!(text.contains("distill.teacher=live") && !text.contains("distill.teacher=base"), "{text}");
+    let text = printed(&["tune", "grpo", "--dry-run", "--seeds", "1"]);
+    assert!(text.contains("6 training runs"), "{text}");
+    assert!(text.contains("chart-grpo.toml optim.lr=5e-4 optim.max_grad_norm=1.0"), "{text}");
     let list = printed(&["ablate", "list"]);
     assert_eq!(list.lines().count(), 13, "{list}");
 }

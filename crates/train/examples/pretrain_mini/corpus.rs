@@ -16,7 +16,7 @@
 //! defect-free rate as much as a rollout's own.
 
 use crate::kept::{from_png, render_all, to_png};
-use crate::marks::marks;
+use crate::marks::{Mark, cells, marks};
 use anyhow::Result;
 use rand::Rng;
 use rayon::prelude::*;
@@ -50,7 +50,7 @@ pub struct Mix {
 /// Share of pairs that are about pages; the others are about charts.
 const PAGES: f64 = 0.5;
 
-/// What fewer cells than this show is no mark.
+/// What is shown less often than this is left out.
 const OFTEN: usize = 500;
 
 /// What a pair shows.
@@ -91,22 +91,26 @@ struct Seen {
     png: Vec<u8>,
     rubric: Rubric,
     clean: bool,
-    /// What its cells show.
-    marks: Vec<(u8, String)>,
+    marks: Vec<Mark>,
 }
 
 /// A picture with what the vision tower is trained to tell of it.
 pub struct Picture<'a> {
-    png: &'a [u8],
-    /// Cells with the marks that they show, as indices into [`Corpus::marks`].
-    pub marks: Vec<(u8, u16)>,
+    seen: &'a Seen,
     /// The values of the choices, as indices into [`Corpus::choices`].
     pub choices: Vec<usize>,
 }
 
 impl Picture<'_> {
     pub fn image(&self) -> Result<Image> {
-        from_png(self.png)
+        from_png(&self.seen.png)
+    }
+
+    /// The cells of a grid of so many columns and rows with the marks that they show, as indices
+    /// into [`Corpus::marks`].
+    pub fn marks(&self, names: &Corpus, grid: (usize, usize)) -> impl Iterator<Item = (usize, usize)> {
+        let known = self.seen.marks.iter().filter_map(|(r, name)| Some((*r, *names.marks.get(name)?)));
+        known.flat_map(move |(region, mark)| cells(region, grid).map(move |cell| (cell, mark)))
     }
 }
 
@@ -116,7 +120,7 @@ pub struct Corpus {
     pages: Attempts<web::Content>,
     seed: u64,
     /// What a cell can show.
-    pub marks: HashMap<String, u16>,
+    pub marks: HashMap<String, usize>,
     /// Every value of every choice; those of one choice are neighbours.
     pub choices: Vec<(String, usize)>,
 }
@@ -216,7 +220,7 @@ impl<C: Content> Attempts<C> {
         Ok(Self(attempts))
     }
 
-    /// Counts the cells with each mark, and finds the highest value of each choice.
+    /// Counts each mark, and finds the highest value of each choice.
     fn count<'a>(&'a self, marks: &mut BTreeMap<&'a str, usize>, choices: &mut BTreeMap<String, usize>) {
         for attempt in &self.0 {
             let seen = attempt.seen.iter().flat_map(|s| &s.marks);
@@ -351,13 +355,8 @@ impl<C: Content> Attempt<C> {
 
     fn picture(&self, names: &Corpus) -> Option<Picture<'_>> {
         let seen = self.seen.as_ref().ok()?;
-        let marks = seen.marks.iter().filter_map(|(cell, mark)| Some((*cell, *names.marks.get(mark)?)));
         let place = |choice| names.choices.binary_search(&choice).ok();
-        Some(Picture {
-            png: &seen.png,
-            marks: marks.collect(),
-            choices: self.choices().filter_map(place).collect(),
-        })
+        Some(Picture { seen, choices: self.choices().filter_map(place).collect() })
     }
 
     fn pair(&self, rng: &mut impl Rng) -> Result<Pair> {

@@ -38,6 +38,8 @@ struct Answers {
     marks: Vec<Tensor>,
     /// `[pictures, choices]`.
     choices: Tensor,
+    /// Columns and rows of the image tokens of each picture.
+    grids: Vec<(usize, usize)>,
 }
 
 /// Runs the stage, and prints how often each choice of the new pictures is told.
@@ -98,37 +100,45 @@ fn forward(policy: &Policy, heads: &Heads, pictures: &[Picture], mode: Mode) -> 
         })
         .collect::<Result<_>>()?;
     let features = policy.image_features(&grids.iter().collect::<Vec<_>>(), mode)?;
-    let (rows, hidden) = features[0].dims2()?;
+    let merge = policy.config().vision.spatial_merge_size;
+    let grids: Vec<(usize, usize)> = grids.iter().map(|g| (g.grid[2] / merge, g.grid[1] / merge)).collect();
     let marks = features.iter().zip(&heads.marks);
-    let means = features[0].reshape((pictures.len(), rows / pictures.len(), hidden))?.mean(1)?;
+    let mut row = 0;
+    let means = grids.iter().map(|(columns, rows)| {
+        let start = row;
+        row += columns * rows;
+        features[0].narrow(0, start, columns * rows)?.mean(0)
+    });
+    let means = Tensor::stack(&means.collect::<Result<Vec<_>, _>>()?, 0)?;
     Ok(Answers {
         marks: marks.map(|(f, head)| Ok(ops::linear(f, head.as_tensor(), None)?)).collect::<Result<_>>()?,
         choices: ops::linear(&means, heads.choices.as_tensor(), None)?,
+        grids,
     })
 }
 
-/// Binary cross-entropy of the marks summed over the marks, cross-entropy of the choices summed
-/// over the choices, both a picture's mean; and the gradient of their sum.
+/// Binary cross-entropy summed over the marks, the mean of the image tokens; cross-entropy summed
+/// over the choices, the mean of the pictures; and the gradient of their sum.
 fn losses(answers: &Answers, pictures: &[Picture], corpus: &Corpus) -> Result<([f64; 2], Vec<f32>)> {
     let n = pictures.len();
     let (mut sums, mut gradients) = ([0.0; 2], Vec::new());
     for level in &answers.marks {
         let (rows, classes) = level.dims2()?;
         let mut values = level.flatten_all()?.to_vec1::<f32>()?;
-        let cells = rows / n;
-        let scale = 1.0 / (rows * answers.marks.len()) as f32;
-        for (picture, values) in pictures.iter().zip(values.chunks_exact_mut(cells * classes)) {
-            let mut shown = vec![false; cells * classes];
+        let mut shown = vec![false; values.len()];
+        let mut first = 0;
+        for (picture, &grid) in pictures.iter().zip(&answers.grids) {
             picture
-                .marks
-                .iter()
-                .for_each(|&(cell, mark)| shown[cell as usize * classes + mark as usize] = true);
-            for (z, shown) in values.iter_mut().zip(shown) {
-                let signed = if shown { *z } else { -*z };
-                let miss = 1.0 / (1.0 + signed.exp());
-                sums[0] += f64::from(scale) * f64::from((-signed).exp().ln_1p());
-                *z = scale * if shown { -miss } else { miss };
-            }
+                .marks(corpus, grid)
+                .for_each(|(cell, mark)| shown[(first + cell) * classes + mark] = true);
+            first += grid.0 * grid.1;
+        }
+        let scale = 1.0 / (rows * answers.marks.len()) as f32;
+        for (z, shown) in values.iter_mut().zip(shown) {
+            let signed = if shown { *z } else { -*z };
+            let miss = 1.0 / (1.0 + signed.exp());
+            sums[0] += f64::from(scale) * f64::from((-signed).exp().ln_1p());
+            *z = scale * if shown { -miss } else { miss };
         }
         gradients.extend(values);
     }

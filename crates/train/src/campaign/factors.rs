@@ -121,7 +121,7 @@ pub fn ablate(name: &str, domain: Domain, models: &[PathBuf]) -> Result<Vec<Arm>
     Ok(arms)
 }
 
-fn wrong(what: &str, problem: String, help: &str) -> TrainError {
+pub(super) fn wrong(what: &str, problem: String, help: &str) -> TrainError {
     TrainError::Campaign { what: what.to_owned(), problem, help: help.to_owned() }
 }
 

@@ -9,7 +9,8 @@ const SCORES: [&str; 5] = ["exec", "defect_free", "reward", "good", "held_back"]
 /// The tables of a campaign: scores, axes, paired tests, budgets, and what to know about them.
 pub fn markdown(results: &Results) -> String {
     let r = results;
-    let mut text = format!("`{}`: {} seeds, {} test tasks ({})", r.command, r.seeds, r.tasks, r.benchmark);
+    let mut text =
+        format!("`{}`: {} seeds, {} {} tasks ({})", r.command, r.seeds, r.tasks, r.split.name(), r.benchmark);
     if r.done.0 < r.done.1 {
         _ = write!(text, "; **unfinished: {} of {} runs**", r.done.0, r.done.1);
     }

@@ -6,6 +6,7 @@ use super::{Campaign, Kind};
 use crate::eval::TaskScores;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use vsdpo_data::mini::Split;
 use vsdpo_stats::paired::{holm, sign_flip};
 use vsdpo_stats::seeds::{TTest, bootstrap_seeds, mean_and_deviation, t_test};
 use vsdpo_stats::{Estimate, bootstrap};
@@ -24,6 +25,8 @@ pub struct Results {
     pub seeds: u64,
     /// Tasks of the test.
     pub tasks: usize,
+    /// Their split, where they are of an embedded world.
+    pub split: Split,
     /// Finished trials and all of them.
     pub done: (usize, usize),
     /// The arm that the paired tests compare with every other one.
@@ -178,6 +181,7 @@ impl Results {
             benchmark: first.map_or(String::new(), |test| test.settings.benchmark.clone()),
             seeds: campaign.seeds,
             tasks: first.map_or(0, |test| test.scores.exec.len()),
+            split: campaign.split,
             done: (rows.iter().map(|row| row.tests.len()).sum(), plan.len()),
             main: campaign.main.clone(),
             columns,

@@ -13,6 +13,7 @@ fn repository(domain: Domain, arms: Vec<Arm>, set: &[&str]) -> Campaign {
         set: set.iter().map(|s| (*s).to_owned()).collect(),
         seeds: 2,
         tasks: 4,
+        split: Split::Test,
         out: "runs/x".into(),
     }
 }
@@ -133,6 +134,7 @@ impl World {
             set: vec![],
             seeds: 2,
             tasks: 3,
+            split: Split::Test,
             out: self.folder.path().join(out),
         }
     }

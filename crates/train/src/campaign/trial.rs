@@ -111,7 +111,7 @@ impl Trial {
         let recipe = &self.recipe;
         TestSettings {
             benchmark: self.world().map_or("own", World::benchmark).to_owned(),
-            split: Split::Test,
+            split: campaign.split,
             seed: TEST_SEED,
             tasks: campaign.tasks,
             temperature: recipe.eval.temperature,
