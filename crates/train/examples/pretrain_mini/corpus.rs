@@ -33,8 +33,6 @@ use vsdpo_train::context::{Channels, Feedback, student_prompt, teacher_prompt};
 /// Shares of the kinds of pairs; what is left to 1 are reference pairs.
 #[derive(Clone, Copy, Debug)]
 pub struct Mix {
-    /// Pairs come from so many attempts of each world, the first ones.
-    pub attempts: usize,
     /// Pairs that only copy words.
     pub copy: f64,
     /// Reports on pictures.
@@ -163,6 +161,12 @@ impl Corpus {
         charts.chain(self.pages.0.iter().filter_map(|a| a.picture(names))).collect()
     }
 
+    /// Whether an axis depends on the choice that value `class` belongs to: the names of the others
+    /// end in a remark in parentheses.
+    pub fn decides(&self, class: usize) -> bool {
+        !self.choices[class].0.contains('(')
+    }
+
     /// All values of the choice that value `class` belongs to.
     pub fn group(&self, class: usize) -> Range<usize> {
         let start = class - self.choices[class].1;
@@ -182,19 +186,18 @@ impl Corpus {
             () if x < mix.copy + mix.report + mix.plain + mix.feedback + mix.layout => Kind::Layout,
             () => Kind::Reference,
         };
-        self.pair_of(kind, mix.attempts, &mut rng)
+        self.pair_of(kind, &mut rng)
     }
 
     /// Pair number `index` of a kind, none of those that [`Corpus::pair`] gives.
     pub fn probe(&self, kind: Kind, index: u64) -> Result<Pair> {
-        let all = self.charts.0.len().min(self.pages.0.len());
-        self.pair_of(kind, all, &mut stream(Split::Feedback, self.seed ^ 0xb0b, index))
+        self.pair_of(kind, &mut stream(Split::Feedback, self.seed ^ 0xb0b, index))
     }
 
-    fn pair_of(&self, kind: Kind, attempts: usize, rng: &mut impl Rng) -> Result<Pair> {
+    fn pair_of(&self, kind: Kind, rng: &mut impl Rng) -> Result<Pair> {
         match rng.random_bool(PAGES) {
-            true => self.pages.pair(kind, attempts, rng),
-            false => self.charts.pair(kind, attempts, rng),
+            true => self.pages.pair(kind, rng),
+            false => self.charts.pair(kind, rng),
         }
     }
 }
@@ -240,8 +243,8 @@ impl<C: Content> Attempts<C> {
         }
     }
 
-    fn pair(&self, kind: Kind, attempts: usize, rng: &mut impl Rng) -> Result<Pair> {
-        let attempts = &self.0[..attempts.min(self.0.len())];
+    fn pair(&self, kind: Kind, rng: &mut impl Rng) -> Result<Pair> {
+        let attempts = &self.0;
         match kind {
             Kind::Copy => Ok(copied::<C>(rng)),
             Kind::Plain => {

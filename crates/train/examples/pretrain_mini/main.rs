@@ -38,41 +38,45 @@ struct Stage {
     /// Pairs of one step.
     batch: u64,
     lr: f64,
+    /// Whether the vision tower goes on training. It stands still while the language model is
+    /// still random.
+    tower: bool,
 }
 
-/// First looking words up in the prompt and reporting on pictures, then the language of prompts and
-/// scripts, then reading feedback, which is learned only once scripts are written without effort.
-/// Some pairs go on copying: without them the skill was gone after 200 steps, and even a reference
-/// in the prompt was no longer copied. The last stage is the longest, and has twice the pictures:
-/// after the third, the policy read them too badly to repair more than a tenth of its charts.
-const STAGES: [Stage; 4] = [
+/// After the vision tower: first looking words up in the prompt and naming the layouts of pictures,
+/// then the language of prompts and scripts, then acting on feedback, which is learned only once
+/// scripts are written without effort. Some pairs go on copying: without them the skill was gone
+/// after 200 steps, and even a reference in the prompt was no longer copied.
+const STAGES: [Stage; 3] = [
     Stage {
-        mix: Mix { attempts: 6000, copy: 0.35, report: 0.25, plain: 0.0, feedback: 0.0, layout: 0.40 },
-        steps: 1200,
+        mix: Mix { copy: 0.35, report: 0.2, plain: 0.0, feedback: 0.0, layout: 0.45 },
+        steps: 800,
         batch: 32,
         lr: 3e-3,
+        tower: false,
     },
     Stage {
-        mix: Mix { attempts: 6000, copy: 0.1, report: 0.2, plain: 0.27, feedback: 0.40, layout: 0.0 },
-        steps: 1400,
+        mix: Mix { copy: 0.08, report: 0.08, plain: 0.24, feedback: 0.42, layout: 0.10 },
+        steps: 1200,
         batch: 16,
         lr: 2e-3,
+        tower: false,
     },
     Stage {
-        mix: Mix { attempts: 6000, copy: 0.04, report: 0.1, plain: 0.13, feedback: 0.70, layout: 0.0 },
-        steps: 1100,
-        batch: 16,
-        lr: 2e-3,
-    },
-    Stage {
-        mix: Mix { attempts: 12_000, copy: 0.03, report: 0.1, plain: 0.08, feedback: 0.46, layout: 0.30 },
-        steps: 2600,
+        mix: Mix { copy: 0.03, report: 0.06, plain: 0.09, feedback: 0.64, layout: 0.14 },
+        steps: 1800,
         batch: 24,
         lr: 2e-3,
+        tower: true,
     },
 ];
-/// The training of the vision tower alone, before the stages.
-const TOWER: TowerStage = TowerStage { steps: 3000, batch: 32, lr: 2e-3 };
+/// The training of the vision tower alone, before the other stages.
+const TOWER: [TowerStage; 2] = [
+    TowerStage { steps: 3000, batch: 32, lr: 2e-3, all: true },
+    TowerStage { steps: 2000, batch: 32, lr: 1.5e-3, all: false },
+];
+/// How the names of the tower's parameters begin.
+const TOWER_NAME: &str = "model.visual";
 /// What the norms of queries and keys start from.
 const SHARPNESS: f64 = 1.4;
 
@@ -86,7 +90,8 @@ struct Options {
     renders_in: PathBuf,
     renders: u64,
     seed: u64,
-    /// The first stage to run; those before it are in `out`.
+    /// The first stage to run, counted from 1 over [`TOWER`] and [`STAGES`]; those before it are in
+    /// `out`.
     from: usize,
 }
 
@@ -101,7 +106,7 @@ fn main() -> Result<()> {
     let corpus = Corpus::make(&*charts, &*pages, options.renders, options.seed, &options.renders_in)?;
     println!("{} marks, {} values of choices", corpus.marks.len(), corpus.choices.len());
     let mut policy = match options.from {
-        0 | 1 => {
+        1 => {
             let front = write_tokenizer(&corpus, &options)?;
             let policy = Policy::random(config(&front), &options.out, options.seed)?;
             vision::start(&policy)?;
@@ -111,15 +116,20 @@ fn main() -> Result<()> {
     };
     let parameters: usize = policy.parameters().iter().map(|(_, v)| v.elem_count()).sum();
     println!("{:.2} M parameters", parameters as f64 / 1e6);
-    policy.set_trainable(|_| true);
-    if options.from <= 1 {
-        tower::train(&policy, &corpus, &new, &TOWER)?;
-        policy.save(&options.out)?;
+    policy.set_trainable(|name| name.starts_with(TOWER_NAME));
+    let mut first = 0;
+    for (i, stage) in TOWER.iter().enumerate() {
+        if i + 1 >= options.from {
+            tower::train(&policy, &corpus, &new, stage, first)?;
+            policy.save(&options.out)?;
+        }
+        first += stage.steps;
     }
     let end = *policy.tokenizer().end_ids().first().context("the tokenizer has an end token")?;
     let mut first = 0;
     for (i, stage) in STAGES.iter().enumerate() {
-        if i + 1 >= options.from {
+        if TOWER.len() + i + 1 >= options.from {
+            policy.set_trainable(|name| stage.tower || !name.starts_with(TOWER_NAME));
             train(&policy, &corpus, end, stage, first)?;
             policy.save(&options.out)?;
             read_layouts(&policy, &new)?;

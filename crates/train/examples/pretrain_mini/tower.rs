@@ -22,6 +22,9 @@ pub struct TowerStage {
     pub batch: usize,
     /// Peak learning rate.
     pub lr: f64,
+    /// Whether also those choices are told on which no axis depends. In the end most of the loss was
+    /// theirs.
+    pub all: bool,
 }
 
 /// The linear layers.
@@ -42,8 +45,9 @@ struct Answers {
     grids: Vec<(usize, usize)>,
 }
 
-/// Runs the stage, and prints how often each choice of the new pictures is told.
-pub fn train(policy: &Policy, corpus: &Corpus, new: &Corpus, stage: &TowerStage) -> Result<()> {
+/// Runs the stage on the batches from number `first` on, and prints how often each choice of the new
+/// pictures is told.
+pub fn train(policy: &Policy, corpus: &Corpus, new: &Corpus, stage: &TowerStage, first: usize) -> Result<()> {
     let hidden = policy.config().text.hidden_size;
     let zeros = |rows| Var::zeros((rows, hidden), candle_core::DType::F32, &Device::Cpu);
     let levels = 1 + policy.config().vision.deepstack_visual_indexes.len();
@@ -55,12 +59,14 @@ pub fn train(policy: &Policy, corpus: &Corpus, new: &Corpus, stage: &TowerStage)
     let cfg =
         AdamWConfig { lr: stage.lr, beta2: 0.98, weight_decay: 0.01, schedule, ..AdamWConfig::default() };
     let names: Vec<String> = (0..levels).map(|i| format!("marks.{i}")).collect();
-    let tower = policy.trainable().filter(|(name, _)| name.starts_with("model.visual"));
     let linear = names.iter().map(String::as_str).zip(&heads.marks).chain([("choices", &heads.choices)]);
-    let mut optimizer = AdamW::new(tower.chain(linear), cfg)?;
+    let mut optimizer = AdamW::new(policy.trainable().chain(linear), cfg)?;
     let (start, mut mean) = (Instant::now(), [0.0; 2]);
     for step in 0..stage.steps {
-        let pictures = corpus.pictures(stage.batch, step as u64);
+        let mut pictures = corpus.pictures(stage.batch, (first + step) as u64);
+        if !stage.all {
+            pictures.iter_mut().for_each(|p| p.choices.retain(|&class| corpus.decides(class)));
+        }
         let answers = forward(policy, &heads, &pictures, Mode::Train)?;
         let (losses, gradients) = losses(&answers, &pictures, corpus)?;
         let all: Vec<Tensor> = answers
