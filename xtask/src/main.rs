@@ -1,5 +1,5 @@
 //! The commands that a newcomer types: `cargo xtask setup | test | demo | bench | pretrain-mini |
-//! web-assets`.
+//! results | web-assets`.
 //!
 //! Why a program and not a Makefile: it runs wherever cargo runs, and it can say in one line what
 //! is missing and how to fix it. It starts other programs and owns no logic of the method; it
@@ -7,6 +7,7 @@
 
 mod assets;
 mod bench;
+mod results;
 mod setup;
 
 use anyhow::{Context, Result, bail};
@@ -23,6 +24,7 @@ usage: cargo xtask <command>
                  compare with the field's way on this machine and print the ratios (chart, web, train, update,
                  sample); the last three need a Python with torch and transformers, which setup does not install
   pretrain-mini  make the embedded mini policy again from its seed (--from-stage N: go on with a stage)
+  results        write the README's table again from docs/results
   web-assets     get the files of assets/web again from their npm packages (needs npm; they are committed)";
 
 fn main() -> ExitCode {
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         ["demo", domain @ ("chart" | "web")] => demo(&root(), domain),
         ["bench", rest @ ..] => bench::bench(&root(), rest),
         ["pretrain-mini", rest @ ..] => pretrain_mini(&root(), rest),
+        ["results"] => results(&root()),
         ["web-assets"] => assets::assets(&root()),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
@@ -85,6 +88,13 @@ fn pretrain_mini(root: &Path, args: &[&str]) -> Result<()> {
     say("pre-training the mini policy");
     let run = ["run", "--release", "-p", "vsdpo-train", "--example", "pretrain_mini", "--"];
     cargo(root, &[&run[..], args].concat())
+}
+
+/// Writes the table of the README again.
+fn results(root: &Path) -> Result<()> {
+    let path = root.join("README.md");
+    let readme = std::fs::read_to_string(&path)?;
+    Ok(std::fs::write(&path, results::with_table(root, &readme)?)?)
 }
 
 /// Builds the workspace and returns the path of `visual-sdpo`. All of it, because cargo unifies the

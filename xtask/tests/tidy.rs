@@ -1,6 +1,9 @@
 //! The rules of the house, as tests: crate edges, sizes of rooms, addresses of equations, what may
 //! not be named.
 
+#[path = "../src/results.rs"]
+mod results;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -311,6 +314,14 @@ fn every_equation_has_one_home_and_the_index_names_it() {
             of[0]
         );
     }
+}
+
+#[test]
+fn the_readme_shows_the_results() {
+    let readme = read(&root().join("README.md"));
+    let expected =
+        results::with_table(&root(), &readme).expect("the marks of the table and readable results");
+    assert_eq!(readme, expected, "README.md does not show docs/results; run `cargo xtask results`");
 }
 
 #[test]

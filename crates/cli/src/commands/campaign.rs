@@ -1,4 +1,5 @@
-//! What `reproduce`, `ablate` and `tune` share: their options, what they show, and the files of results.
+//! What `reproduce`, `ablate` and `tune` share: their options, what they show, and the files of
+//! results.
 
 use super::input::Kind as DomainKind;
 use super::train::save_on_interrupt;
