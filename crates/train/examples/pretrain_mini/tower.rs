@@ -22,8 +22,8 @@ pub struct TowerStage {
     pub batch: usize,
     /// Peak learning rate.
     pub lr: f64,
-    /// Whether also those choices are told on which no axis depends. In the end most of the loss was
-    /// theirs.
+    /// Whether also those choices are told on which no axis depends. In the end most of the loss
+    /// was theirs.
     pub all: bool,
 }
 
@@ -45,8 +45,8 @@ struct Answers {
     grids: Vec<(usize, usize)>,
 }
 
-/// Runs the stage on the batches from number `first` on, and prints how often each choice of the new
-/// pictures is told.
+/// Runs the stage on the batches from number `first` on, and prints how often each choice of the
+/// new pictures is told.
 pub fn train(policy: &Policy, corpus: &Corpus, new: &Corpus, stage: &TowerStage, first: usize) -> Result<()> {
     let hidden = policy.config().text.hidden_size;
     let zeros = |rows| Var::zeros((rows, hidden), candle_core::DType::F32, &Device::Cpu);
