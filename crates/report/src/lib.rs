@@ -1,8 +1,8 @@
 //! Results as HTML: linted files, a campaign, and a run folder.
 //!
 //! The report of a run folder is `index.html`, a page per stored rollout and copies of the
-//! pictures, so that the folder opens from disk on any machine. A very long run has pages for at most
-//! [`MAX_PAGES`] rollouts; `index.html` says how many were left out.
+//! pictures, so that the folder opens from disk on any machine. A very long run has pages for at
+//! most [`MAX_PAGES`] rollouts; `index.html` says how many were left out.
 
 mod artifact;
 #[cfg(feature = "train")]
