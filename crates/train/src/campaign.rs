@@ -1,6 +1,7 @@
 //! Campaigns: several arms, each trained with several seeds and evaluated on the same tasks, and
 //! one table of the results.
-//!  An [`Arm`] is a recipe with overrides. For every seed the engine trains each arm in a run
+//!
+//! An [`Arm`] is a recipe with overrides. For every seed the engine trains each arm in a run
 //! folder of its own (`OUT/<arm>-s<seed>`), evaluates the **last** checkpoint, not the best one on
 //! dev, on the test split (a search: the dev split), and saves the scores of every task in
 //! `test.json` there. Seeds are the outer loop, so that after each of them the table is whole. A
