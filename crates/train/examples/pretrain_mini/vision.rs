@@ -2,9 +2,9 @@
 //!
 //! With random filters the tower learns the colours of patches and nothing finer: most of a page is
 //! of one colour, whose mean is far larger than what a thin line or a letter adds to it. After
-//! 70 000 pictures the position of a legend, the rotation of tick labels and a grid were still read at
-//! chance. So the filters start as cosines, which separate the mean from the detail and scale both
-//! alike, and the positions as sinusoids of the same size.
+//! 70 000 pictures the position of a legend, the rotation of tick labels and a grid were still read
+//! at chance. So the filters start as cosines, which separate the mean from the detail and scale
+//! both alike, and the positions as sinusoids of the same size.
 
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
