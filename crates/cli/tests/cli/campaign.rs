@@ -79,7 +79,7 @@ fn a_comparison_writes_its_results_and_repeats_nothing() {
     assert_eq!(names, ["base", "grpo", "visual-sdpo"]);
     assert_eq!(arms[1]["counts"]["rollouts"], 16.0);
     assert_eq!(arms[1]["versus"]["defect_free"]["seeds"], 2);
-    assert!(said.contains("run 2 of 5: GRPO, seed 1") && said.contains("  test: defect-free"), "{said}");
+    assert!(said.contains("run 2 of 5: GRPO, seed 1") && said.contains("  tested: defect-free"), "{said}");
     let read = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&read("results.json")).unwrap(), results);
     assert!(read("results.md").contains("| **Visual-SDPO, amplify 10** | 2 |"), "{}", read("results.md"));

@@ -38,19 +38,26 @@ struct Stage {
     /// Pairs of one step.
     batch: u64,
     lr: f64,
-    /// Whether the vision tower goes on training. It stands still while the language model is
-    /// still random.
+    /// Whether the vision tower goes on training. It stands still until the language model reads
+    /// it.
     tower: bool,
 }
 
-/// After the vision tower: first looking words up in the prompt and naming the layouts of pictures,
-/// then the language of prompts and scripts, then acting on feedback, which is learned only once
+/// After the vision tower: first naming the layouts of pictures and looking words up in the prompt,
+/// which comes later and suddenly, then the language of prompts and scripts, then acting on feedback, which is learned only once
 /// scripts are written without effort. Some pairs go on copying: without them the skill was gone
 /// after 200 steps, and even a reference in the prompt was no longer copied.
-const STAGES: [Stage; 3] = [
+const STAGES: [Stage; 6] = [
     Stage {
         mix: Mix { copy: 0.35, report: 0.2, plain: 0.0, feedback: 0.0, layout: 0.45 },
         steps: 800,
+        batch: 32,
+        lr: 3e-3,
+        tower: false,
+    },
+    Stage {
+        mix: Mix { copy: 0.7, report: 0.1, plain: 0.0, feedback: 0.0, layout: 0.2 },
+        steps: 700,
         batch: 32,
         lr: 3e-3,
         tower: false,
@@ -64,9 +71,23 @@ const STAGES: [Stage; 3] = [
     },
     Stage {
         mix: Mix { copy: 0.03, report: 0.06, plain: 0.09, feedback: 0.64, layout: 0.14 },
-        steps: 1800,
+        steps: 1400,
         batch: 24,
         lr: 2e-3,
+        tower: false,
+    },
+    Stage {
+        mix: Mix { copy: 0.03, report: 0.06, plain: 0.09, feedback: 0.64, layout: 0.14 },
+        steps: 500,
+        batch: 24,
+        lr: 1e-3,
+        tower: true,
+    },
+    Stage {
+        mix: Mix { copy: 0.02, report: 0.04, plain: 0.10, feedback: 0.74, layout: 0.08 },
+        steps: 1200,
+        batch: 24,
+        lr: 1.5e-3,
         tower: true,
     },
 ];
@@ -207,7 +228,7 @@ fn config(front: &FrontSummary) -> Config {
 fn write_tokenizer(corpus: &Corpus, options: &Options) -> Result<FrontSummary> {
     let mut texts = Vec::new();
     for i in 0..4000 {
-        let Pair { messages, answer } = corpus.pair(STAGES[1].mix, i)?;
+        let Pair { messages, answer } = corpus.pair(STAGES[2].mix, i)?;
         texts.push(answer);
         texts.extend(messages.into_iter().flat_map(|m| m.content).filter_map(|c| match c {
             Content::Text(text) => Some(text),
