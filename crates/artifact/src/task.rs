@@ -119,7 +119,7 @@ impl Task {
     }
 }
 
-/// Checkable demands of an instruction.
+/// Checkable requirements of an instruction.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Requirements {

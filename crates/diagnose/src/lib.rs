@@ -25,8 +25,8 @@
 mod color;
 mod compared;
 mod contrast;
-mod demands;
 mod geometry;
+mod requirements;
 mod reward;
 mod rubric;
 mod rules;
@@ -84,9 +84,9 @@ fn diagnose_page(task: &Task, rendered: &Rendered, page: usize) -> PageDiagnosis
         tables.rules.iter().map(|rule| (rule, rule.apply(&scene))).collect();
     let mut axes = rubric::page_axes(task.domain, &results);
     let mut content = 1.0;
-    if let Some(demands) = results.iter().find_map(|(_, result)| result.demands.as_ref()) {
-        demands.fail(tables.needs, &mut axes);
-        content = demands.share();
+    if let Some(coverage) = results.iter().find_map(|(_, result)| result.coverage.as_ref()) {
+        coverage.fail(tables.needs, &mut axes);
+        content = coverage.share();
     }
     let defects = results.into_iter().flat_map(|(_, result)| result.defects).collect();
     PageDiagnosis { axes, defects, content }

@@ -7,7 +7,7 @@
 pub(crate) mod chart;
 pub(crate) mod web;
 
-use crate::demands::{Demand, Demands};
+use crate::requirements::{Coverage, Requirement};
 use crate::scene::Scene;
 use vsdpo_artifact::{Axis, AxisScore, Defect, Domain, Element};
 
@@ -32,7 +32,7 @@ pub struct Rule {
 impl Rule {
     /// Applies the rule.
     pub(crate) fn apply(&self, scene: &Scene) -> RuleResult {
-        // Where something is required, an empty page lacks it; see `demands`.
+        // Where something is required, an empty page lacks it; see `requirements`.
         if scene.elements.is_empty() && scene.requirements.is_none() {
             return RuleResult::not_evaluated("no elements");
         }
@@ -56,7 +56,7 @@ pub(crate) struct Tables {
     /// The further axes of a render that is compared with a reference, in the order of rubrics.
     pub reference_axes: &'static [Axis],
     /// The requirements that each axis is about: without them it fails.
-    pub needs: &'static [(Axis, &'static [Demand])],
+    pub needs: &'static [(Axis, &'static [Requirement])],
 }
 
 /// The one place that maps a domain to its rules.
@@ -104,7 +104,7 @@ pub(crate) struct RuleResult {
     /// A choice that would satisfy the axis.
     pub(crate) remedy: Option<String>,
     /// The task's requirements; of the rule about content, if there are any.
-    pub(crate) demands: Option<Demands>,
+    pub(crate) coverage: Option<Coverage>,
     /// `None` when the rule could not evaluate the scene.
     pub(crate) score: Option<f32>,
 }
@@ -113,12 +113,12 @@ impl RuleResult {
     /// A result scored by the number of findings of severity 1.
     pub(crate) fn counted(defects: Vec<Defect>, observed: String) -> Self {
         let n = defects.iter().filter(|d| d.severity > 0.0).count();
-        RuleResult { defects, observed, remedy: None, score: Some(1.0 / (1 + n) as f32), demands: None }
+        RuleResult { defects, observed, remedy: None, score: Some(1.0 / (1 + n) as f32), coverage: None }
     }
 
     /// The scene has nothing that this rule could evaluate.
     pub(crate) fn not_evaluated(why: &str) -> Self {
-        RuleResult { defects: vec![], observed: why.into(), remedy: None, score: None, demands: None }
+        RuleResult { defects: vec![], observed: why.into(), remedy: None, score: None, coverage: None }
     }
 
     pub(crate) fn axis_score(&self) -> AxisScore {

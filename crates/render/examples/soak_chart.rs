@@ -2,7 +2,7 @@
 //! may pile up.
 //!
 //! `cargo run --release -p vsdpo-render --example soak_chart [JOBS]` (default 50,000). Every
-//! job must come to the outcome that its kind demands. After each tenth the program prints what
+//! job must come to the outcome that its kind requires. After each tenth the program prints what
 //! could leak: memory of this process and of the fork servers, open descriptors, processes, files.
 //! It ends with 1 if any of them has grown past its allowance since the first tenth.
 

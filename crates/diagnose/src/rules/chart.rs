@@ -18,7 +18,7 @@ mod unreadable_colors;
 mod visible;
 
 use super::{Rule, RuleResult, Tables, defect};
-use crate::demands::Demand;
+use crate::requirements::Requirement;
 use vsdpo_artifact::{Axis, Domain};
 
 const fn axis(name: &'static str) -> Axis {
@@ -56,12 +56,12 @@ static AXES: [Axis; 6] = [CONTENT, OVERLAP, LEGEND, CLIPPING, TICKS, CONTRAST];
 static REFERENCE_AXES: [Axis; 5] = [TEXT, LAYOUT, CHART_TYPE, COLOR, VISUAL];
 
 /// The requirements that each axis is about.
-static NEEDS: [(Axis, &[Demand]); 5] = [
-    (OVERLAP, &[Demand::Text]),
-    (LEGEND, &[Demand::Legend, Demand::Series]),
-    (CLIPPING, &[Demand::Text]),
-    (TICKS, &[Demand::Ticks]),
-    (CONTRAST, &[Demand::Text, Demand::Background]),
+static NEEDS: [(Axis, &[Requirement]); 5] = [
+    (OVERLAP, &[Requirement::Text]),
+    (LEGEND, &[Requirement::Legend, Requirement::Series]),
+    (CLIPPING, &[Requirement::Text]),
+    (TICKS, &[Requirement::Ticks]),
+    (CONTRAST, &[Requirement::Text, Requirement::Background]),
 ];
 
 /// The rules and axes of this domain.

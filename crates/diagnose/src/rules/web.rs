@@ -15,7 +15,7 @@ mod tiny_text;
 mod visible;
 
 use super::{Rule, RuleResult, Tables, defect};
-use crate::demands::Demand;
+use crate::requirements::Requirement;
 use vsdpo_artifact::{Axis, Domain};
 
 const fn axis(name: &'static str) -> Axis {
@@ -53,12 +53,12 @@ static AXES: [Axis; 6] = [CONTENT, OVERLAP, CLIPPING, OVERFLOW, CONTRAST, ALIGNM
 static REFERENCE_AXES: [Axis; 5] = [BLOCK_MATCH, TEXT, POSITION, COLOR, CLIP];
 
 /// The requirements that each axis is about.
-static NEEDS: [(Axis, &[Demand]); 5] = [
-    (OVERLAP, &[Demand::Text]),
-    (CLIPPING, &[Demand::Text]),
-    (OVERFLOW, &[Demand::Text]),
-    (CONTRAST, &[Demand::Text, Demand::Background]),
-    (ALIGNMENT, &[Demand::Text]),
+static NEEDS: [(Axis, &[Requirement]); 5] = [
+    (OVERLAP, &[Requirement::Text]),
+    (CLIPPING, &[Requirement::Text]),
+    (OVERFLOW, &[Requirement::Text]),
+    (CONTRAST, &[Requirement::Text, Requirement::Background]),
+    (ALIGNMENT, &[Requirement::Text]),
 ];
 
 /// The rules and axes of this domain.

@@ -2,7 +2,7 @@
 
 use super::RuleResult;
 use super::visible::{is_readable, is_shown, large_enough};
-use crate::demands::{Demand, Demands, Unmet};
+use crate::requirements::{Coverage, Requirement, Unmet};
 use crate::rules::one_line;
 use crate::scene::{Scene, content, distance, over, quote};
 use std::collections::BTreeMap;
@@ -17,11 +17,11 @@ const COLOUR: u8 = 8;
 const VALUES: usize = 64;
 
 pub(super) fn check(scene: &Scene) -> RuleResult {
-    demands(scene).map_or_else(|| RuleResult::not_evaluated("no requirements"), Demands::result)
+    coverage(scene).map_or_else(|| RuleResult::not_evaluated("no requirements"), Coverage::result)
 }
 
 /// The task's requirements on this chart; `None` if there are none.
-fn demands(scene: &Scene) -> Option<Demands> {
+fn coverage(scene: &Scene) -> Option<Coverage> {
     let r = scene.requirements?;
     let all = r.texts.len()
         + r.series.len()
@@ -39,32 +39,32 @@ fn demands(scene: &Scene) -> Option<Demands> {
     for (i, series) in r.series.iter().enumerate().filter(|(_, s)| !shown.iter().any(|v| v.shows(s))) {
         let short = format!("no series {}", i + 1);
         let sentence = format!("series {} ({}) is not shown", i + 1, listed(series));
-        unmet.push(Unmet { demand: Demand::Series, short, sentence });
+        unmet.push(Unmet { requirement: Requirement::Series, short, sentence });
     }
     if let Some(wanted) = r.background
         && let Some(other) = backgrounds(scene).into_iter().find(|&c| distance(c, wanted) > COLOUR)
     {
         unmet.push(Unmet::background(other, wanted));
     }
-    (all > 0).then_some(Demands { all, unmet })
+    (all > 0).then_some(Coverage { all, unmet })
 }
 
 fn no_text(text: &str) -> Unmet {
     let sentence = format!("the text {} is not drawn, or cannot be read", quote(text, 60));
-    Unmet { demand: Demand::Text, short: format!("no {}", quote(text, 24)), sentence }
+    Unmet { requirement: Requirement::Text, short: format!("no {}", quote(text, 24)), sentence }
 }
 
 /// The requirement that texts of a role show these words, if one is missing.
 fn missing_role(readable: &[&Element], words: &[String], role: ElementKind) -> Option<Unmet> {
-    let (demand, short, name) = match role {
-        ElementKind::LegendText => (Demand::Legend, "no legend", "legend"),
-        _ => (Demand::Ticks, "no ticks", "tick labels"),
+    let (requirement, short, name) = match role {
+        ElementKind::LegendText => (Requirement::Legend, "no legend", "legend"),
+        _ => (Requirement::Ticks, "no ticks", "tick labels"),
     };
     let shown =
         |word: &&String| readable.iter().any(|e| e.kind == role && one_line(content(e)) == one_line(word));
     let word = words.iter().find(|word| !shown(word))?;
     let sentence = format!("{} is not in the {name}", quote(word, 60));
-    Some(Unmet { demand, short: format!("{short} {}", quote(word, 24)), sentence })
+    Some(Unmet { requirement, short: format!("{short} {}", quote(word, 24)), sentence })
 }
 
 fn listed(series: &[f64]) -> String {

@@ -3,7 +3,7 @@
 use super::RuleResult;
 use super::contrast;
 use super::visible::{VisiblePage, VisibleText};
-use crate::demands::{Demand, Demands, Unmet};
+use crate::requirements::{Coverage, Requirement, Unmet};
 use crate::rules::one_line;
 use crate::scene::{Scene, content, distance, quote};
 use std::collections::BTreeMap;
@@ -25,11 +25,11 @@ const LEAST_LINE: f32 = 7.0;
 const COLOUR: u8 = 8;
 
 pub(super) fn check(scene: &Scene) -> RuleResult {
-    demands(scene).map_or_else(|| RuleResult::not_evaluated("no requirements"), Demands::result)
+    coverage(scene).map_or_else(|| RuleResult::not_evaluated("no requirements"), Coverage::result)
 }
 
 /// The task's requirements on this page; `None` if there are none.
-fn demands(scene: &Scene) -> Option<Demands> {
+fn coverage(scene: &Scene) -> Option<Coverage> {
     let required = scene.requirements?;
     let all = required.texts.len() + usize::from(required.background.is_some());
     let page = VisiblePage::of(scene);
@@ -39,7 +39,7 @@ fn demands(scene: &Scene) -> Option<Demands> {
         |text: &str| shows(&words, text) || visible.iter().any(|t| has_words_of(&page, t, &visible, text));
     let missing = required.texts.iter().filter(|text| !met(&plain(text)));
     let describe = |text: &String| Unmet {
-        demand: Demand::Text,
+        requirement: Requirement::Text,
         short: format!("no {}", quote(text, 24)),
         sentence: format!("the text {} is not visible, or too small to read", quote(text, 60)),
     };
@@ -49,7 +49,7 @@ fn demands(scene: &Scene) -> Option<Demands> {
     {
         unmet.push(Unmet::background(shown, wanted));
     }
-    (all > 0).then_some(Demands { all, unmet })
+    (all > 0).then_some(Coverage { all, unmet })
 }
 
 /// Whether a text, or some texts in a row, show a required text. A text that holds much more does

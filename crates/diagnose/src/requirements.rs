@@ -10,7 +10,7 @@ use vsdpo_artifact::{Axis, AxisScore};
 
 /// A kind of requirement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Demand {
+pub(crate) enum Requirement {
     /// A text that can be read.
     Text,
     /// A legend with the required names.
@@ -26,7 +26,7 @@ pub(crate) enum Demand {
 /// A requirement that is not met.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Unmet {
-    pub(crate) demand: Demand,
+    pub(crate) requirement: Requirement,
     /// For rubrics: `no 'Sales'`.
     pub(crate) short: String,
     /// For people.
@@ -37,19 +37,19 @@ impl Unmet {
     /// A background of another colour than the required one.
     pub(crate) fn background(shown: [u8; 3], wanted: [u8; 3]) -> Self {
         let sentence = format!("the background is {}, not {}", hex(shown), hex(wanted));
-        Self { demand: Demand::Background, short: format!("background {}", hex(shown)), sentence }
+        Self { requirement: Requirement::Background, short: format!("background {}", hex(shown)), sentence }
     }
 }
 
 /// The requirements of a task on one page.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Demands {
+pub(crate) struct Coverage {
     /// How many there are; at least 1.
     pub(crate) all: usize,
     pub(crate) unmet: Vec<Unmet>,
 }
 
-impl Demands {
+impl Coverage {
     /// Share of the requirements that are met.
     pub(crate) fn share(&self) -> f32 {
         let all = self.all.max(1);
@@ -63,14 +63,14 @@ impl Demands {
         let observed = observed.map_or("all".into(), |u| and_others(u.short.clone(), self.unmet.len()));
         let score = Some(self.share());
         let defects = self.unmet.iter().map(|u| defect(&[], u.sentence.clone())).collect();
-        RuleResult { defects, observed, remedy: None, score, demands: Some(self) }
+        RuleResult { defects, observed, remedy: None, score, coverage: Some(self) }
     }
 
     /// Fails each axis for which the page lacks something that the axis is about (`needs`).
-    pub(crate) fn fail(&self, needs: &[(Axis, &[Demand])], axes: &mut [(Axis, AxisScore)]) {
+    pub(crate) fn fail(&self, needs: &[(Axis, &[Requirement])], axes: &mut [(Axis, AxisScore)]) {
         for (axis, score) in axes {
             let of = needs.iter().find(|(other, _)| other == axis).map_or(&[][..], |(_, of)| of);
-            let lacking: Vec<&Unmet> = self.unmet.iter().filter(|u| of.contains(&u.demand)).collect();
+            let lacking: Vec<&Unmet> = self.unmet.iter().filter(|u| of.contains(&u.requirement)).collect();
             let Some(first) = lacking.first() else { continue };
             let lack = and_others(first.short.clone(), lacking.len());
             score.observed = match score.satisfied {
