@@ -22,6 +22,8 @@ enum Exit {
 }
 
 fn main() -> ExitCode {
+    #[cfg(feature = "train")]
+    vsdpo_policy::ops::tune_threads();
     // A panic ends in one line too, with the place that a bug report needs.
     std::panic::set_hook(Box::new(|info| {
         #[cfg(feature = "train")]

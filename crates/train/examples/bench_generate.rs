@@ -13,6 +13,7 @@ const ROWS: usize = 32;
 const NEW: usize = 256;
 
 fn main() -> Result<()> {
+    ops::tune_threads();
     ops::tune_allocator();
     let before = Before::now();
     let policy = policy()?;

@@ -16,6 +16,7 @@ const SEQUENCES: usize = 16;
 const TOKENS: usize = 400;
 
 fn main() -> Result<()> {
+    ops::tune_threads();
     ops::tune_allocator();
     let before = Before::now();
     let policy = policy()?;

@@ -27,6 +27,7 @@ fn ids(s: usize, n: usize) -> Vec<u32> {
 }
 
 fn main() -> Result<()> {
+    ops::tune_threads();
     ops::tune_allocator();
     let before = Before::now();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

@@ -54,6 +54,7 @@ struct Options {
 }
 
 fn main() -> Result<()> {
+    vsdpo_policy::ops::tune_threads();
     vsdpo_policy::ops::tune_allocator();
     let options = Options::parse()?;
     let rendering = RenderConfig { window: web::WINDOW, ..RenderConfig::default() };
