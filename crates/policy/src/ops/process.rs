@@ -23,8 +23,9 @@ pub fn tune_allocator() {
 /// unless its variable is set.
 ///
 /// A caller of that pool spins until the last of its threads is done. The operations take
-/// microseconds, and waking a thread takes longer, more so on a machine that also renders: waiting
-/// was 30 % of the processor time of a training step. The ops of this crate have their own pool.
+/// microseconds, and waking a thread takes longer: on two cores that other programs used too,
+/// waiting was 30 % of the processor time of a training step. The ops of this crate have their own
+/// pool.
 ///
 /// Call this first in `main`: the setting is a variable of the environment, which is changed only
 /// while no other thread can read it. Where that is not known, as on other systems than Linux, it
