@@ -134,12 +134,14 @@ pub trait Layout: Clone + Debug + PartialEq + Send + Sync {
     /// The choices that decide whether a layout is good, each with its number of values.
     const CHOICES: &'static [(&'static str, usize)];
 
-    /// The layout with these values of [`Layout::CHOICES`], and all other choices at their first
-    /// value.
+    /// This layout with these values of [`Layout::CHOICES`].
     ///
     /// # Panics
     /// If a value is missing or too large.
-    fn of(values: &[usize]) -> Self;
+    fn with(&self, values: &[usize]) -> Self;
+
+    /// The layout with every choice at its first value.
+    const FIRST: Self;
 
     /// Every layout, with all other choices at their first value. The last choice changes first.
     fn every() -> Vec<Self> {
@@ -147,7 +149,7 @@ pub trait Layout: Clone + Debug + PartialEq + Send + Sync {
         for (_, count) in Self::CHOICES {
             all = all.iter().flat_map(|head| (0..*count).map(|v| [&head[..], &[v]].concat())).collect();
         }
-        all.iter().map(|values| Self::of(values)).collect()
+        all.iter().map(|values| Self::FIRST.with(values)).collect()
     }
 
     /// Takes each choice from `random` with probability 1/3, else from `good`; neutral ones from

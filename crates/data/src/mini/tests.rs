@@ -153,7 +153,7 @@ fn choices_are_read_and_made_from_numbers<C: Content>() {
         assert_eq!(choices[..names.len()].iter().map(|c| c.0).collect::<Vec<_>>(), names);
         assert!(choices[names.len()..].iter().all(|(name, _)| name.ends_with(')')));
         let values: Vec<usize> = choices[..names.len()].iter().map(|c| c.1).collect();
-        assert_eq!(&C::Layout::of(&values), layout);
+        assert_eq!(&C::Layout::FIRST.with(&values), layout);
         assert_eq!(all.iter().position(|l| l == layout), Some(i));
     }
 }

@@ -15,18 +15,17 @@
 //! the answers from the prompt alone, and training on the feedback of *other* rollouts raised the
 //! defect-free rate as much as a rollout's own.
 
-use crate::kept::{from_png, render_all, to_png};
-use crate::marks::{Mark, cells, marks};
+use crate::attempt::{Attempt, Draft, Picture};
+use crate::kept::render_all;
 use anyhow::Result;
 use rand::Rng;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::path::Path;
-use vsdpo_artifact::{ExecError, Image, Outcome, Page, Rubric, Source, Task};
+use vsdpo_artifact::{Source, Task};
 use vsdpo_data::mini::{Content, Layout, Slip, Split, chart, stream, web};
-use vsdpo_diagnose::{AxisWeights, RubricDetail, diagnose, rubric_json};
-use vsdpo_policy::{Content as ContentPart, Message, Role};
+use vsdpo_policy::Message;
 use vsdpo_render::Renderer;
 use vsdpo_train::context::{Channels, Feedback, student_prompt, teacher_prompt};
 
@@ -76,40 +75,12 @@ pub struct Pair {
     pub answer: String,
 }
 
-/// A first attempt with what rendering it showed. The picture is kept as PNG: thousands of them fit
-/// in memory.
-struct Attempt<C: Content> {
-    content: C,
-    seen: Result<Seen, ExecError>,
-    layout: C::Layout,
-    repaired: C::Layout,
-}
-
-struct Seen {
-    png: Vec<u8>,
-    rubric: Rubric,
-    clean: bool,
-    marks: Vec<Mark>,
-}
-
-/// A picture with what the vision tower is trained to tell of it.
-pub struct Picture<'a> {
-    seen: &'a Seen,
-    /// The values of the choices, as indices into [`Corpus::choices`].
-    pub choices: Vec<usize>,
-}
-
-impl Picture<'_> {
-    pub fn image(&self) -> Result<Image> {
-        from_png(&self.seen.png)
-    }
-
-    /// The cells of a grid of so many columns and rows with the marks that they show, as indices
-    /// into [`Corpus::marks`].
-    pub fn marks(&self, names: &Corpus, grid: (usize, usize)) -> impl Iterator<Item = (usize, usize)> {
-        let known = self.seen.marks.iter().filter_map(|(r, name)| Some((*r, *names.marks.get(name)?)));
-        known.flat_map(move |(region, mark)| cells(region, grid).map(move |cell| (cell, mark)))
-    }
+/// What is trained on, and new attempts to measure by.
+pub struct Corpora {
+    /// What is trained on.
+    pub corpus: Corpus,
+    /// New attempts.
+    pub new: Corpus,
 }
 
 /// The corpus: an endless stream of pairs over a fixed set of rendered attempts.
@@ -286,115 +257,4 @@ fn copied<C: Content>(rng: &mut impl Rng) -> Pair {
     let task = Task::unspecified(C::DOMAIN, C::DOMAIN.default_language());
     let channels = Channels { image: false, rubric: false };
     Pair { messages: teacher_prompt(&task, &Feedback::Reference { code: &answer }, channels), answer }
-}
-
-/// What of the feedback a pair shows: mostly the picture, alone or with verdicts.
-fn shown(rng: &mut impl Rng) -> (Channels, RubricDetail) {
-    let x: f64 = rng.random();
-    let detail = match x {
-        ..0.75 => RubricDetail::Binary,
-        ..0.85 => RubricDetail::Observed,
-        _ => RubricDetail::Full,
-    };
-    (Channels { image: !(0.70..0.75).contains(&x) && x < 0.95, rubric: x >= 0.40 }, detail)
-}
-
-/// A first attempt before it is rendered.
-struct Draft<C: Content> {
-    content: C,
-    source: String,
-    layout: C::Layout,
-    repaired: C::Layout,
-}
-
-impl<C: Content> Draft<C> {
-    /// From quite wrong to already right, because a policy in training passes through all of it.
-    fn draw(seed: u64, index: u64) -> Self {
-        let mut rng = stream(Split::Feedback, seed, index);
-        let content = C::draw(Split::Feedback, &mut rng);
-        let random = C::Layout::random(&mut rng);
-        let good = content.good_layout(&mut rng);
-        let x: f64 = rng.random();
-        let layout = if x < 0.5 {
-            random
-        } else if x < 0.9 {
-            C::Layout::mixed(&good, &random, &mut rng)
-        } else {
-            good
-        };
-        let slip = rng.random_bool(C::SLIPS).then(|| C::Slip::random(&mut rng));
-        let source = content.code(&layout, slip);
-        let repaired = match slip {
-            Some(slip) if slip.renders_nothing() => layout.clone(),
-            _ => content.repair(&layout, &mut rng),
-        };
-        Draft { content, source, layout, repaired }
-    }
-
-    fn attempt(&self, outcome: Outcome) -> Result<Attempt<C>> {
-        let seen = match outcome {
-            Outcome::Failed { error } => Err(error),
-            Outcome::Rendered(ref r) => {
-                let diagnosis = diagnose(&self.content.task(String::new(), &self.repaired), &outcome, None);
-                let (png, clean) = (to_png(&r.pages[0].image)?, diagnosis.defect_free());
-                let marks = marks(r, &diagnosis.defects);
-                Ok(Seen { png, rubric: diagnosis.rubric, clean, marks })
-            }
-        };
-        let (layout, repaired) = (self.layout.clone(), self.repaired.clone());
-        Ok(Attempt { content: self.content.clone(), seen, layout, repaired })
-    }
-}
-
-impl<C: Content> Attempt<C> {
-    /// The choices of both layouts by name.
-    fn choices(&self) -> impl Iterator<Item = (String, usize)> {
-        let named = |layout: &C::Layout, when: &'static str| {
-            let name = move |(name, value)| (format!("{} {name} {when}", C::DOMAIN.name()), value);
-            layout.choices().into_iter().map(name)
-        };
-        named(&self.layout, "read").chain(named(&self.repaired, "repaired"))
-    }
-
-    fn picture(&self, names: &Corpus) -> Option<Picture<'_>> {
-        let seen = self.seen.as_ref().ok()?;
-        let place = |choice| names.choices.binary_search(&choice).ok();
-        Some(Picture { seen, choices: self.choices().filter_map(place).collect() })
-    }
-
-    fn pair(&self, rng: &mut impl Rng) -> Result<Pair> {
-        // The words that the feedback quotes stay as far as no layout depends on them; the rest is
-        // drawn anew.
-        let asked = self.content.copy_words_to(C::draw(Split::Feedback, rng));
-        let task = asked.task(String::new(), &self.repaired);
-        let (channels, detail) = shown(rng);
-        let messages = match &self.seen {
-            Ok(seen) => {
-                let pages = [Page { image: from_png(&seen.png)? }];
-                let rubric_json = rubric_json(&seen.rubric, detail, &AxisWeights::equal(C::DOMAIN));
-                teacher_prompt(
-                    &task,
-                    &Feedback::Render { pages: &pages, rubric_json: &rubric_json },
-                    channels,
-                )
-            }
-            Err(error) => teacher_prompt(&task, &Feedback::Failure { error }, channels),
-        };
-        Ok(Pair { messages, answer: asked.code(&self.repaired, None) })
-    }
-
-    /// The picture alone, and both layouts as `name before after`, after the rubric if asked for.
-    fn report(&self, seen: &Seen, rubric: bool) -> Result<Pair> {
-        let mut answer = String::new();
-        if rubric {
-            answer = rubric_json(&seen.rubric, RubricDetail::Full, &AxisWeights::equal(C::DOMAIN));
-        }
-        for ((name, before), (_, after)) in self.layout.choices().into_iter().zip(self.repaired.choices()) {
-            answer.push_str(&format!("\n{name} {before} {after}"));
-        }
-        let what = if rubric { "Report on" } else { "Name the layout of" };
-        let question = format!("{what} this {}.", C::DOMAIN.name());
-        let content = vec![ContentPart::Image(from_png(&seen.png)?), ContentPart::Text(question)];
-        Ok(Pair { messages: vec![Message { role: Role::User, content }], answer })
-    }
 }

@@ -5,20 +5,23 @@
 //! `corpus.rs`) by cross-entropy, and says how well the result writes code alone and with feedback,
 //! on contents that it has not been given feedback about.
 
+mod attempt;
 mod corpus;
 mod kept;
 mod marks;
+mod plan;
 mod tower;
 mod vision;
 
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
-use corpus::{Corpus, Kind, Mix, Pair};
+use corpus::{Corpora, Corpus, Kind, Pair};
+use plan::{STAGES, Stage, TOWER};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
-use tower::TowerStage;
+use tower::{Teller, TowerStage};
 use vsdpo_artifact::{Domain, Language};
 use vsdpo_data::mini::{Split, World, web};
 use vsdpo_diagnose::AxisWeights;
@@ -31,71 +34,6 @@ use vsdpo_train::eval::{EvalConfig, WAYS, evaluate, table};
 use vsdpo_train::loss::{HeadInput, HeadOutput, LossConfig, Streams, Weights, fused_head};
 use vsdpo_train::optim::{AdamW, AdamWConfig, Schedule};
 
-/// A part of the training with its own mix and its own schedule.
-struct Stage {
-    mix: Mix,
-    steps: u64,
-    /// Pairs of one step.
-    batch: u64,
-    lr: f64,
-    /// Whether the vision tower goes on training. It stands still until the language model reads
-    /// it.
-    tower: bool,
-}
-
-/// After the vision tower: first naming the layouts of pictures and looking words up in the prompt,
-/// which comes later and suddenly, then the language of prompts and scripts, then acting on feedback, which is learned only once
-/// scripts are written without effort. Some pairs go on copying: without them the skill was gone
-/// after 200 steps, and even a reference in the prompt was no longer copied.
-const STAGES: [Stage; 6] = [
-    Stage {
-        mix: Mix { copy: 0.35, report: 0.2, plain: 0.0, feedback: 0.0, layout: 0.45 },
-        steps: 800,
-        batch: 32,
-        lr: 3e-3,
-        tower: false,
-    },
-    Stage {
-        mix: Mix { copy: 0.7, report: 0.1, plain: 0.0, feedback: 0.0, layout: 0.2 },
-        steps: 700,
-        batch: 32,
-        lr: 3e-3,
-        tower: false,
-    },
-    Stage {
-        mix: Mix { copy: 0.08, report: 0.08, plain: 0.24, feedback: 0.42, layout: 0.10 },
-        steps: 1200,
-        batch: 16,
-        lr: 2e-3,
-        tower: false,
-    },
-    Stage {
-        mix: Mix { copy: 0.03, report: 0.06, plain: 0.09, feedback: 0.64, layout: 0.14 },
-        steps: 1400,
-        batch: 24,
-        lr: 2e-3,
-        tower: false,
-    },
-    Stage {
-        mix: Mix { copy: 0.03, report: 0.06, plain: 0.09, feedback: 0.64, layout: 0.14 },
-        steps: 500,
-        batch: 24,
-        lr: 1e-3,
-        tower: true,
-    },
-    Stage {
-        mix: Mix { copy: 0.02, report: 0.04, plain: 0.10, feedback: 0.74, layout: 0.08 },
-        steps: 1200,
-        batch: 24,
-        lr: 1.5e-3,
-        tower: true,
-    },
-];
-/// The training of the vision tower alone, before the other stages.
-const TOWER: [TowerStage; 2] = [
-    TowerStage { steps: 3000, batch: 32, lr: 2e-3, all: true },
-    TowerStage { steps: 2000, batch: 32, lr: 1.5e-3, all: false },
-];
 /// How the names of the tower's parameters begin.
 const TOWER_NAME: &str = "model.visual";
 /// What the norms of queries and keys start from.
@@ -126,9 +64,10 @@ fn main() -> Result<()> {
     let new = Corpus::make(&*charts, &*pages, LAYOUTS, options.seed + 1, &options.renders_in)?;
     let corpus = Corpus::make(&*charts, &*pages, options.renders, options.seed, &options.renders_in)?;
     println!("{} marks, {} values of choices", corpus.marks.len(), corpus.choices.len());
+    let corpora = Corpora { corpus, new };
     let mut policy = match options.from {
         1 => {
-            let front = write_tokenizer(&corpus, &options)?;
+            let front = write_tokenizer(&corpora.corpus, &options)?;
             let policy = Policy::random(config(&front), &options.out, options.seed)?;
             vision::start(&policy)?;
             sharpened(policy)?
@@ -141,7 +80,7 @@ fn main() -> Result<()> {
     let mut first = 0;
     for (i, stage) in TOWER.iter().enumerate() {
         if i + 1 >= options.from {
-            tower::train(&policy, &corpus, &new, stage, first)?;
+            tower::train(&policy, &corpora, stage, first)?;
             policy.save(&options.out)?;
         }
         first += stage.steps;
@@ -151,9 +90,9 @@ fn main() -> Result<()> {
     for (i, stage) in STAGES.iter().enumerate() {
         if TOWER.len() + i + 1 >= options.from {
             policy.set_trainable(|name| stage.tower || !name.starts_with(TOWER_NAME));
-            train(&policy, &corpus, end, stage, first)?;
+            train(&policy, &corpora, end, stage, first)?;
             policy.save(&options.out)?;
-            read_layouts(&policy, &new)?;
+            read_layouts(&policy, &corpora.new)?;
         }
         first += stage.steps * stage.batch;
     }
@@ -255,18 +194,24 @@ fn sharpened(policy: Policy) -> Result<Policy> {
 }
 
 /// One stage, on the pairs from number `first` on.
-fn train(policy: &Policy, corpus: &Corpus, end: u32, stage: &Stage, first: u64) -> Result<()> {
+fn train(policy: &Policy, corpora: &Corpora, end: u32, stage: &Stage, first: u64) -> Result<()> {
+    let Corpora { corpus, new } = corpora;
     let steps = stage.steps as usize;
     let schedule = Schedule::Cosine { warmup: steps / 20, total: steps, floor: 0.05 };
     let cfg =
         AdamWConfig { lr: stage.lr, beta2: 0.98, weight_decay: 0.01, schedule, ..AdamWConfig::default() };
     let mut optimizer = AdamW::new(policy.trainable(), cfg)?;
+    let telling = TowerStage { steps, batch: stage.batch as usize, lr: stage.lr, all: false, fits: true };
+    let mut teller = stage.tells.then(|| Teller::new(policy, corpus, &telling)).transpose()?;
     let (start, mut tokens, mut mean) = (Instant::now(), 0, 0.0);
     for step in 0..stage.steps {
         let batch = batch(policy, corpus, end, stage, first + step * stage.batch)?;
         tokens += batch.iter().map(|(p, a)| p.ids.len() + a.len()).sum::<usize>();
         let loss = update(policy, &mut optimizer, &batch)?;
         mean = if step == 0 { loss } else { 0.95 * mean + 0.05 * loss };
+        if let Some(teller) = &mut teller {
+            teller.step(policy, corpus, telling.batch, first + step)?;
+        }
         if step % 200 == 199 {
             for kind in [Kind::Copy, Kind::Report, Kind::Layout, Kind::Plain, Kind::Feedback, Kind::Reference]
             {
@@ -281,6 +226,9 @@ fn train(policy: &Policy, corpus: &Corpus, end: u32, stage: &Stage, first: u64) 
             let speed = tokens as f64 / start.elapsed().as_secs_f64();
             println!("step {:5} of {steps} loss {mean:.4} {speed:.0} tokens/s", step + 1);
         }
+    }
+    if let Some(teller) = &teller {
+        teller.told(policy, corpus, new)?;
     }
     Ok(())
 }

@@ -6,10 +6,13 @@
 //! mean of the tokens tells every choice of the layout and of the repaired one. The linear layers
 //! are dropped afterwards.
 
-use crate::corpus::{Corpus, Picture};
+use crate::TOWER_NAME;
+use crate::attempt::Picture;
+use crate::corpus::{Corpora, Corpus};
 use anyhow::Result;
 use candle_core::{Device, Tensor, Var};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 use std::time::Instant;
 use vsdpo_policy::{Content, Message, Mode, PatchGrid, Policy, Role, ops};
 use vsdpo_train::optim::{AdamW, AdamWConfig, Schedule};
@@ -25,6 +28,15 @@ pub struct TowerStage {
     /// Whether also those choices are told on which no axis depends. In the end most of the loss
     /// was theirs.
     pub all: bool,
+    /// Whether it is also told which values of each choice would do, the others repaired.
+    pub fits: bool,
+}
+
+/// What is told of pictures, and the optimizer of the tower and the linear layers.
+pub struct Teller {
+    heads: Heads,
+    optimizer: AdamW,
+    all: bool,
 }
 
 /// The linear layers.
@@ -33,6 +45,8 @@ struct Heads {
     marks: Vec<Var>,
     /// `[choices, hidden]`, on the mean of the final features of a picture.
     choices: Var,
+    /// `[choices, hidden]`, on the same; `None` where it is not told which values would do.
+    fits: Option<Var>,
 }
 
 /// The features of a batch through the heads.
@@ -41,56 +55,75 @@ struct Answers {
     marks: Vec<Tensor>,
     /// `[pictures, choices]`.
     choices: Tensor,
+    /// `[pictures, choices]`.
+    fits: Option<Tensor>,
     /// Columns and rows of the image tokens of each picture.
     grids: Vec<(usize, usize)>,
 }
 
-/// Runs the stage on the batches from number `first` on, and prints how often each choice of the
-/// new pictures is told.
-pub fn train(policy: &Policy, corpus: &Corpus, new: &Corpus, stage: &TowerStage, first: usize) -> Result<()> {
-    let hidden = policy.config().text.hidden_size;
-    let zeros = |rows| Var::zeros((rows, hidden), candle_core::DType::F32, &Device::Cpu);
-    let levels = 1 + policy.config().vision.deepstack_visual_indexes.len();
-    let heads = Heads {
-        marks: (0..levels).map(|_| zeros(corpus.marks.len())).collect::<Result<_, _>>()?,
-        choices: zeros(corpus.choices.len())?,
-    };
-    let schedule = Schedule::Cosine { warmup: stage.steps / 20, total: stage.steps, floor: 0.02 };
-    let cfg =
-        AdamWConfig { lr: stage.lr, beta2: 0.98, weight_decay: 0.01, schedule, ..AdamWConfig::default() };
-    let names: Vec<String> = (0..levels).map(|i| format!("marks.{i}")).collect();
-    let linear = names.iter().map(String::as_str).zip(&heads.marks).chain([("choices", &heads.choices)]);
-    let mut optimizer = AdamW::new(policy.trainable().chain(linear), cfg)?;
-    let (start, mut mean) = (Instant::now(), [0.0; 2]);
-    for step in 0..stage.steps {
-        let mut pictures = corpus.pictures(stage.batch, (first + step) as u64);
-        if !stage.all {
+/// Losses: of marks, of choices, of the values that would do.
+type Losses = [f64; 3];
+
+impl Teller {
+    /// Linear layers of zeros. The tower's parameters must be trainable.
+    pub fn new(policy: &Policy, corpus: &Corpus, stage: &TowerStage) -> Result<Self> {
+        let hidden = policy.config().text.hidden_size;
+        let zeros = |rows| Var::zeros((rows, hidden), candle_core::DType::F32, &Device::Cpu);
+        let levels = 1 + policy.config().vision.deepstack_visual_indexes.len();
+        let heads = Heads {
+            marks: (0..levels).map(|_| zeros(corpus.marks.len())).collect::<Result<_, _>>()?,
+            choices: zeros(corpus.choices.len())?,
+            fits: stage.fits.then(|| zeros(corpus.choices.len())).transpose()?,
+        };
+        let schedule = Schedule::Cosine { warmup: stage.steps / 20, total: stage.steps, floor: 0.02 };
+        let cfg =
+            AdamWConfig { lr: stage.lr, beta2: 0.98, weight_decay: 0.01, schedule, ..AdamWConfig::default() };
+        let names: Vec<String> = (0..levels).map(|i| format!("marks.{i}")).collect();
+        let linear = names.iter().map(String::as_str).zip(&heads.marks);
+        let linear =
+            linear.chain([("choices", &heads.choices)]).chain(heads.fits.iter().map(|v| ("fits", v)));
+        let tower = policy.trainable().filter(|(name, _)| name.starts_with(TOWER_NAME));
+        let optimizer = AdamW::new(tower.chain(linear), cfg)?;
+        Ok(Self { heads, optimizer, all: stage.all })
+    }
+
+    /// One optimizer step on the batch of this number.
+    pub fn step(&mut self, policy: &Policy, corpus: &Corpus, count: usize, number: u64) -> Result<Losses> {
+        let mut pictures = corpus.pictures(count, number);
+        if !self.all {
             pictures.iter_mut().for_each(|p| p.choices.retain(|&class| corpus.decides(class)));
         }
-        let answers = forward(policy, &heads, &pictures, Mode::Train)?;
+        let answers = forward(policy, &self.heads, &pictures, Mode::Train)?;
         let (losses, gradients) = losses(&answers, &pictures, corpus)?;
-        let all: Vec<Tensor> = answers
-            .marks
-            .iter()
-            .chain([&answers.choices])
-            .map(Tensor::flatten_all)
-            .collect::<Result<_, _>>()?;
+        let all = answers.marks.iter().chain([&answers.choices]).chain(&answers.fits);
+        let all: Vec<Tensor> = all.map(Tensor::flatten_all).collect::<Result<_, _>>()?;
         let store = ops::backward(&Tensor::cat(&all, 0)?, &gradients)?;
-        optimizer.step(&optimizer.gradients(&store))?;
+        self.optimizer.step(&self.optimizer.gradients(&store))?;
+        Ok(losses)
+    }
+}
+
+/// Runs the stage on the batches from number `first` on, and prints how often each choice of the
+/// new pictures is told.
+pub fn train(policy: &Policy, corpora: &Corpora, stage: &TowerStage, first: usize) -> Result<()> {
+    let Corpora { corpus, new } = corpora;
+    let mut teller = Teller::new(policy, corpus, stage)?;
+    let (start, mut mean) = (Instant::now(), [0.0; 3]);
+    for step in 0..stage.steps {
+        let losses = teller.step(policy, corpus, stage.batch, (first + step) as u64)?;
         let keep = if step == 0 { 0.0 } else { 0.98 };
-        mean = [0, 1].map(|i| keep * mean[i] + (1.0 - keep) * losses[i]);
+        mean = [0, 1, 2].map(|i| keep * mean[i] + (1.0 - keep) * losses[i]);
         if step % 50 == 49 {
             let speed = ((step + 1) * stage.batch) as f64 / start.elapsed().as_secs_f64();
+            let [marks, choices, _] = mean;
             println!(
-                "tower step {:5} of {}: marks {:.4} choices {:.4}, {speed:.0} pictures/s",
+                "tower step {:5} of {}: marks {marks:.4} choices {choices:.4}, {speed:.0} pictures/s",
                 step + 1,
                 stage.steps,
-                mean[0],
-                mean[1]
             );
         }
         if step % 500 == 499 || step + 1 == stage.steps {
-            told(policy, &heads, corpus, new)?;
+            teller.told(policy, corpus, new)?;
         }
     }
     Ok(())
@@ -119,18 +152,20 @@ fn forward(policy: &Policy, heads: &Heads, pictures: &[Picture], mode: Mode) -> 
     Ok(Answers {
         marks: marks.map(|(f, head)| Ok(ops::linear(f, head.as_tensor(), None)?)).collect::<Result<_>>()?,
         choices: ops::linear(&means, heads.choices.as_tensor(), None)?,
+        fits: heads.fits.as_ref().map(|v| ops::linear(&means, v.as_tensor(), None)).transpose()?,
         grids,
     })
 }
 
 /// Binary cross-entropy summed over the marks, the mean of the image tokens; cross-entropy summed
-/// over the choices, the mean of the pictures; and the gradient of their sum.
-fn losses(answers: &Answers, pictures: &[Picture], corpus: &Corpus) -> Result<([f64; 2], Vec<f32>)> {
-    let n = pictures.len();
-    let (mut sums, mut gradients) = ([0.0; 2], Vec::new());
+/// over the choices, and binary cross-entropy summed over their values, the means of the pictures;
+/// and the gradient of their sum.
+fn losses(answers: &Answers, pictures: &[Picture], corpus: &Corpus) -> Result<(Losses, Vec<f32>)> {
+    let (mut sums, mut gradients) = ([0.0; 3], Vec::new());
     for level in &answers.marks {
         let (rows, classes) = level.dims2()?;
         let mut values = level.flatten_all()?.to_vec1::<f32>()?;
+        let scale = 1.0 / (rows * answers.marks.len()) as f32;
         let mut shown = vec![false; values.len()];
         let mut first = 0;
         for (picture, &grid) in pictures.iter().zip(&answers.grids) {
@@ -139,53 +174,85 @@ fn losses(answers: &Answers, pictures: &[Picture], corpus: &Corpus) -> Result<([
                 .for_each(|(cell, mark)| shown[(first + cell) * classes + mark] = true);
             first += grid.0 * grid.1;
         }
-        let scale = 1.0 / (rows * answers.marks.len()) as f32;
         for (z, shown) in values.iter_mut().zip(shown) {
-            let signed = if shown { *z } else { -*z };
-            let miss = 1.0 / (1.0 + signed.exp());
-            sums[0] += f64::from(scale) * f64::from((-signed).exp().ln_1p());
-            *z = scale * if shown { -miss } else { miss };
+            sums[0] += binary(z, shown, scale);
         }
         gradients.extend(values);
     }
-    let classes = corpus.choices.len();
-    let mut values = answers.choices.flatten_all()?.to_vec1::<f32>()?;
-    for (picture, row) in pictures.iter().zip(values.chunks_exact_mut(classes)) {
-        let mut out = vec![0.0; classes];
-        for &class in &picture.choices {
-            let group = corpus.group(class);
-            let top = row[group.clone()].iter().copied().fold(f32::MIN, f32::max);
-            let total: f32 = row[group.clone()].iter().map(|z| (z - top).exp()).sum();
-            sums[1] += f64::from(total.ln() + top - row[class]) / n as f64;
-            for i in group {
-                let p = (row[i] - top).exp() / total;
-                out[i] = (p - f32::from(u8::from(i == class))) / n as f32;
-            }
-        }
-        row.copy_from_slice(&out);
+    for row in pictures.iter().zip(answers.choices.to_vec2::<f32>()?) {
+        sums[1] += choice_loss(row, corpus, pictures.len(), &mut gradients);
     }
-    gradients.extend(values);
+    let fits = answers.fits.as_ref().map(Tensor::to_vec2::<f32>).transpose()?.unwrap_or_default();
+    for (picture, mut row) in pictures.iter().zip(fits) {
+        let mut out = vec![0.0; row.len()];
+        for &(class, fits) in &picture.fits {
+            sums[2] += binary(&mut row[class], fits, 1.0 / pictures.len() as f32);
+            out[class] = row[class];
+        }
+        gradients.extend(out);
+    }
     Ok((sums, gradients))
 }
 
-/// Prints the share of new pictures of which each choice is told.
-fn told(policy: &Policy, heads: &Heads, corpus: &Corpus, new: &Corpus) -> Result<()> {
-    let mut counts = std::collections::BTreeMap::<&str, [u32; 2]>::new();
-    let pictures = new.every_picture(corpus);
-    for chunk in pictures.chunks(50) {
-        let answers = forward(policy, heads, chunk, Mode::Infer)?.choices.to_vec2::<f32>()?;
-        for (picture, row) in chunk.iter().zip(answers) {
-            for &class in &picture.choices {
-                let best = corpus.group(class).max_by(|&a, &b| row[a].total_cmp(&row[b]));
-                let count = counts.entry(&corpus.choices[class].0).or_default();
-                count[0] += 1;
-                count[1] += u32::from(best == Some(class));
-            }
+/// Cross-entropy of the choices of a picture over the number of pictures; adds its gradient.
+fn choice_loss(
+    (picture, row): (&Picture, Vec<f32>),
+    corpus: &Corpus,
+    n: usize,
+    gradients: &mut Vec<f32>,
+) -> f64 {
+    let (mut sum, mut out) = (0.0, vec![0.0; row.len()]);
+    for &class in &picture.choices {
+        let group = corpus.group(class);
+        let top = row[group.clone()].iter().copied().fold(f32::MIN, f32::max);
+        let total: f32 = row[group.clone()].iter().map(|z| (z - top).exp()).sum();
+        sum += f64::from(total.ln() + top - row[class]) / n as f64;
+        for i in group {
+            let p = (row[i] - top).exp() / total;
+            out[i] = (p - f32::from(u8::from(i == class))) / n as f32;
         }
     }
-    for (name, [all, right]) in counts {
-        print!("{name} {:.1} %; ", 100.0 * f64::from(right) / f64::from(all));
+    gradients.extend(out);
+    sum
+}
+
+/// Binary cross-entropy of a logit, times `scale`; the logit becomes its gradient.
+fn binary(z: &mut f32, truth: bool, scale: f32) -> f64 {
+    let signed = if truth { *z } else { -*z };
+    let miss = 1.0 / (1.0 + signed.exp());
+    *z = scale * if truth { -miss } else { miss };
+    f64::from(scale) * f64::from((-signed).exp().ln_1p())
+}
+
+impl Teller {
+    /// Prints the share of new pictures of which each choice is told, and of values of which it is
+    /// told whether they would do.
+    pub fn told(&self, policy: &Policy, corpus: &Corpus, new: &Corpus) -> Result<()> {
+        let mut counts = BTreeMap::<String, [u32; 2]>::new();
+        let pictures = new.every_picture(corpus);
+        for chunk in pictures.chunks(50) {
+            let answers = forward(policy, &self.heads, chunk, Mode::Infer)?;
+            for (picture, row) in chunk.iter().zip(answers.choices.to_vec2::<f32>()?) {
+                for &class in &picture.choices {
+                    let best = corpus.group(class).max_by(|&a, &b| row[a].total_cmp(&row[b]));
+                    let count = counts.entry(corpus.choices[class].0.clone()).or_default();
+                    count[0] += 1;
+                    count[1] += u32::from(best == Some(class));
+                }
+            }
+            let fits = answers.fits.map(|t| t.to_vec2::<f32>()).transpose()?.unwrap_or_default();
+            for (picture, row) in chunk.iter().zip(fits) {
+                for &(class, fits) in &picture.fits {
+                    let count = counts.entry(format!("{} would do", corpus.choices[class].0)).or_default();
+                    count[0] += 1;
+                    count[1] += u32::from((row[class] > 0.0) == fits);
+                }
+            }
+        }
+        for (name, [all, right]) in counts {
+            print!("{name} {:.1} %; ", 100.0 * f64::from(right) / f64::from(all));
+        }
+        println!();
+        Ok(())
     }
-    println!();
-    Ok(())
 }

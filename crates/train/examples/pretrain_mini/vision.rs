@@ -75,7 +75,7 @@ fn positions(count: usize, hidden: usize) -> Vec<f32> {
     let quarter = hidden / 4;
     let value = |place: usize, k: usize| {
         let phase = PI * (place as f64 + 0.5) / side as f64 * (1 + k % quarter) as f64 / 2.0;
-        POSITION * if k / quarter % 2 == 0 { phase.sin() } else { phase.cos() }
+        POSITION * if (k / quarter).is_multiple_of(2) { phase.sin() } else { phase.cos() }
     };
     let row = |i: usize| {
         (0..hidden).map(move |k| value(if k < hidden / 2 { i / side } else { i % side }, k) as f32)

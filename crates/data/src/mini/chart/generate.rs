@@ -168,15 +168,24 @@ impl mini::Layout for Layout {
     const CHOICES: &'static [(&'static str, usize)] =
         &[("legend", 8), ("margin", 2), ("rotation", 3), ("align", 3), ("ink", INKS.len())];
 
-    fn of(values: &[usize]) -> Layout {
+    const FIRST: Layout = Layout {
+        location: Location::UpperLeft,
+        wide_margin: false,
+        rotation: ROTATIONS[0],
+        align: Align::Left,
+        ink: 0,
+        hues: [0, 1],
+        grid: false,
+    };
+
+    fn with(&self, values: &[usize]) -> Layout {
         Layout {
             location: Location::ALL[values[0]],
             wide_margin: values[1] == 1,
             rotation: ROTATIONS[values[2]],
             align: Align::ALL[values[3]],
             ink: values[4],
-            hues: [0, 1],
-            grid: false,
+            ..self.clone()
         }
     }
 

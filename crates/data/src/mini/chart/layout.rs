@@ -2,6 +2,7 @@
 //! picture of 320 x 240 pixels.
 
 use super::content::{Content, Kind};
+use crate::mini::Layout as _;
 use crate::mini::colors::{made_readable, readable};
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -136,7 +137,7 @@ impl Content {
 
     /// Whether a good layout exists.
     pub(super) fn feasible(&self) -> bool {
-        let mut any = self.template();
+        let mut any = Layout::FIRST;
         self.margins_and_rotations().any(|(margin, _)| {
             any.wide_margin = margin;
             Align::ALL.into_iter().filter(|&a| self.align_fits(a)).any(|align| {
@@ -173,18 +174,6 @@ impl Content {
             }
         }
         None
-    }
-
-    fn template(&self) -> Layout {
-        Layout {
-            location: Location::UpperLeft,
-            wide_margin: false,
-            rotation: 0,
-            align: Align::Left,
-            ink: 0,
-            hues: [0, 1],
-            grid: false,
-        }
     }
 
     /// Whether the tick labels of both axes have room.

@@ -172,15 +172,24 @@ impl mini::Layout for Layout {
         ("corner", Corner::ALL.len()),
     ];
 
-    fn of(values: &[usize]) -> Layout {
+    const FIRST: Layout = Layout {
+        ink: 0,
+        title_size: 0,
+        items: Items::ALL[0],
+        card_width: 0,
+        corner: Corner::ALL[0],
+        note_size: 0,
+        accent: 0,
+    };
+
+    fn with(&self, values: &[usize]) -> Layout {
         Layout {
             ink: values[0],
             title_size: values[1],
             items: Items::ALL[values[2]],
             card_width: values[3],
             corner: Corner::ALL[values[4]],
-            note_size: 0,
-            accent: 0,
+            ..self.clone()
         }
     }
 

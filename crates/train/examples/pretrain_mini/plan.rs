@@ -1,0 +1,92 @@
+//! The stages of the pre-training.
+
+use crate::corpus::Mix;
+use crate::tower::TowerStage;
+
+/// A part of the training with its own mix and its own schedule.
+pub struct Stage {
+    /// Shares of the kinds of pairs.
+    pub mix: Mix,
+    /// Optimizer steps.
+    pub steps: u64,
+    /// Pairs of one step.
+    pub batch: u64,
+    /// Peak learning rate.
+    pub lr: f64,
+    /// Whether the vision tower goes on training. It stands still until the language model reads
+    /// it.
+    pub tower: bool,
+    /// Whether a step of the language model is followed by one in which the tower tells what
+    /// pictures show, and which values of each choice would do: which other places of a legend are
+    /// free was not learned from the answers.
+    pub tells: bool,
+}
+
+/// After the vision tower: first naming the layouts of pictures and looking words up in the prompt,
+/// which comes later and suddenly, then the language of prompts and scripts, then acting on
+/// feedback, which is learned only once scripts are written without effort. Some pairs go on
+/// copying: without them the skill was gone after 200 steps, and even a reference in the prompt was
+/// no longer copied.
+pub const STAGES: [Stage; 7] = [
+    Stage {
+        mix: Mix { copy: 0.35, report: 0.2, plain: 0.0, feedback: 0.0, layout: 0.45 },
+        steps: 800,
+        batch: 32,
+        lr: 3e-3,
+        tower: false,
+        tells: false,
+    },
+    Stage {
+        mix: Mix { copy: 0.7, report: 0.1, plain: 0.0, feedback: 0.0, layout: 0.2 },
+        steps: 700,
+        batch: 32,
+        lr: 3e-3,
+        tower: false,
+        tells: false,
+    },
+    Stage {
+        mix: Mix { copy: 0.08, report: 0.08, plain: 0.24, feedback: 0.42, layout: 0.10 },
+        steps: 1200,
+        batch: 16,
+        lr: 2e-3,
+        tower: false,
+        tells: false,
+    },
+    Stage {
+        mix: Mix { copy: 0.03, report: 0.06, plain: 0.09, feedback: 0.64, layout: 0.14 },
+        steps: 1400,
+        batch: 24,
+        lr: 2e-3,
+        tower: false,
+        tells: false,
+    },
+    Stage {
+        mix: Mix { copy: 0.03, report: 0.06, plain: 0.09, feedback: 0.64, layout: 0.14 },
+        steps: 500,
+        batch: 24,
+        lr: 1e-3,
+        tower: true,
+        tells: false,
+    },
+    Stage {
+        mix: Mix { copy: 0.02, report: 0.04, plain: 0.10, feedback: 0.74, layout: 0.08 },
+        steps: 1200,
+        batch: 24,
+        lr: 1.5e-3,
+        tower: true,
+        tells: false,
+    },
+    Stage {
+        mix: Mix { copy: 0.02, report: 0.04, plain: 0.10, feedback: 0.74, layout: 0.10 },
+        steps: 900,
+        batch: 24,
+        lr: 1.2e-3,
+        tower: true,
+        tells: true,
+    },
+];
+/// The training of the vision tower alone, before the other stages.
+pub const TOWER: [TowerStage; 2] = [
+    TowerStage { steps: 3000, batch: 32, lr: 2e-3, all: true, fits: false },
+    TowerStage { steps: 2000, batch: 32, lr: 1.5e-3, all: false, fits: false },
+];
