@@ -2,7 +2,7 @@
 //!
 //! The report of a run folder is `index.html`, a page per stored rollout and copies of the
 //! pictures, so that the folder opens from disk on any machine. A very long run has pages for at
-//! most [`MAX_PAGES`] rollouts; `index.html` says how many were left out.
+//! most 600 rollouts; `index.html` says how many were left out.
 
 mod artifact;
 #[cfg(feature = "train")]
