@@ -1,13 +1,11 @@
 //! All output to the terminal: text of models, scripts and files is stripped of control characters,
 //! a closed pipe is no error, and colour is used only on a terminal.
 
-use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use vsdpo_score::report::{Reporter, harmless};
@@ -51,11 +49,6 @@ pub fn out(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
     stdout.flush()
-}
-
-/// Writes an output file.
-pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    std::fs::write(path, bytes).with_context(|| format!("cannot write `{}`", path.display()))
 }
 
 /// Writes a remark to standard error. A failure is ignored, because there is no other place to

@@ -31,6 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
+use vsdpo_score::files;
 
 /// Maximum number of rollout pages. Beyond it, whole steps are left out evenly; the first and the
 /// last step always stay.
@@ -74,15 +75,11 @@ pub fn write(run: &Path) -> Result<Written> {
     for (i, shown) in run.shown.iter().enumerate() {
         let (before, after) = (i.checked_sub(1).and_then(|j| run.shown.get(j)), run.shown.get(i + 1));
         let page = rollout::page(&run.name, shown, before, after);
-        write_file(&out.join("rollouts").join(&shown.page), page.as_bytes())?;
+        files::write(&out.join("rollouts").join(&shown.page), page.as_bytes())?;
     }
     let index = out.join("index.html");
-    write_file(&index, index::page(&run).as_bytes())?;
+    files::write(&index, index::page(&run).as_bytes())?;
     Ok(Written { index, pages: run.shown.len() })
-}
-
-fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    fs::write(path, bytes).with_context(|| format!("cannot write `{}`", path.display()))
 }
 
 fn read(dir: &Path, out: &Path) -> Result<Run> {

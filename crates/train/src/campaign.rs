@@ -87,7 +87,7 @@ pub struct Campaign {
     pub seeds: u64,
     /// Tasks of the test.
     pub tasks: usize,
-    /// Split of the test in an embedded world: dev where a setting is chosen by it.
+    /// Split of the test: dev where a setting is chosen by it.
     pub split: Split,
     /// Folder of run folders and results.
     pub out: PathBuf,
@@ -144,12 +144,9 @@ impl Campaign {
     }
 
     fn check(&self) -> Result<(), TrainError> {
-        let wrong = |what: &str, problem: String, help: &str| {
-            Err(TrainError::Campaign { what: what.to_owned(), problem, help: help.to_owned() })
-        };
         if !self.arms.iter().any(|arm| arm.name == self.main) {
             let problem = format!("the paired tests need the arm {:?}", self.main);
-            return wrong("--arms", problem, "add it");
+            return Err(wrong("--arms", problem, "add it"));
         }
         let key = |set: &str| set.split('=').next().unwrap_or_default().trim().to_owned();
         for set in &self.set {
@@ -164,14 +161,11 @@ impl Campaign {
                         .find(|arm| arm.set.iter().any(|s| s.split('=').next() == Some(&key)));
                     let Some(arm) = own else { continue };
                     let problem = format!("the arm {:?} sets it itself", arm.name);
-                    return wrong(
-                        &format!("--set {key}"),
-                        problem,
-                        "leave it out, or leave out the arm with --arms",
-                    );
+                    let help = "leave it out, or leave out the arm with --arms";
+                    return Err(wrong(&format!("--set {key}"), problem, help));
                 }
             };
-            return wrong(&format!("--set {key}"), "differs from run to run".into(), help);
+            return Err(wrong(&format!("--set {key}"), "differs from run to run".into(), help));
         }
         Ok(())
     }
@@ -180,11 +174,8 @@ impl Campaign {
     fn resolve(&self, arm: &Arm, seed: u64) -> Result<Option<Recipe>, TrainError> {
         let path = self.recipes.join(format!("{}-{}.toml", self.domain.name(), arm.recipe));
         if !path.is_file() {
-            return Err(TrainError::Campaign {
-                what: path.display().to_string(),
-                problem: "there is no such recipe".into(),
-                help: "start in a checkout of the repository, or give --recipes DIR".into(),
-            });
+            let help = "start in a checkout of the repository, or give --recipes DIR";
+            return Err(wrong(&path.display().to_string(), "there is no such recipe".into(), help));
         }
         let folder = self.out.join(match arm.kind {
             Kind::Trained => format!("{}-s{seed}", arm.name),
@@ -204,6 +195,10 @@ impl Campaign {
         sets.extend(own.cloned());
         Ok(Some(Recipe::load(&path, &sets)?))
     }
+}
+
+fn wrong(what: &str, problem: String, help: &str) -> TrainError {
+    TrainError::Campaign { what: what.to_owned(), problem, help: help.to_owned() }
 }
 
 /// Runs a campaign, or what is left of it. Returns the results so far and whether it is finished;

@@ -156,7 +156,7 @@ fn write(out: &Path, results: &Results) -> Result<()> {
     let json = serde_json::to_string_pretty(results)? + "\n";
     let html = vsdpo_report::campaign_page(results);
     for (name, text) in [("results.json", json), ("results.md", markdown(results)), ("results.html", html)] {
-        terminal::write(&out.join(name), text.as_bytes())?;
+        vsdpo_score::files::write(&out.join(name), text.as_bytes())?;
     }
     Ok(())
 }

@@ -97,7 +97,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     }
     let checked = if sources.is_empty() { Vec::new() } else { check(sources, args)? };
     if let Some(out) = &args.html {
-        terminal::write(out, vsdpo_report::lint_page(&checked)?.as_bytes())?;
+        vsdpo_score::files::write(out, vsdpo_report::lint_page(&checked)?.as_bytes())?;
     }
     terminal::out(&text(&checked, args.format)?)?;
     match unread {

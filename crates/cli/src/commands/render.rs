@@ -38,7 +38,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     let written = write_pages(&args.output, &rendered.pages)?;
     if let Some(path) = &args.elements {
         let table = serde_json::to_string_pretty(&rendered.elements)? + "\n";
-        terminal::write(path, table.as_bytes())?;
+        vsdpo_score::files::write(path, table.as_bytes())?;
     }
     for (i, (path, page)) in written.iter().zip(&rendered.pages).enumerate() {
         let Image { width, height, .. } = &page.image;
@@ -61,7 +61,7 @@ pub fn write_pages(path: &Path, pages: &[Page]) -> Result<Vec<PathBuf>> {
             0 => path.to_path_buf(),
             _ => path.with_file_name(format!("{stem}-{}{suffix}", i + 1)),
         };
-        terminal::write(&path, &png(&page.image)?)?;
+        vsdpo_score::files::write(&path, &png(&page.image)?)?;
         written.push(path);
     }
     Ok(written)

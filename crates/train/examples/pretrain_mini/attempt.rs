@@ -1,14 +1,15 @@
 //! First attempts: what they are drawn from, what their render showed, and what is asked about it.
 
+use crate::cache::from_png;
 use crate::corpus::{Corpus, Pair};
-use crate::kept::{from_png, to_png};
-use crate::marks::{Mark, cells, marks};
+use crate::labels::{Label, cells, labels};
 use anyhow::Result;
 use rand::Rng;
 use vsdpo_artifact::{ExecError, Image, Outcome, Page, Rubric};
 use vsdpo_data::mini::{Content, Layout, Slip, Split, stream};
 use vsdpo_diagnose::{AxisWeights, RubricDetail, diagnose, rubric_json};
 use vsdpo_policy::{Content as ContentPart, Message, Role};
+use vsdpo_score::files;
 use vsdpo_train::context::{Channels, Feedback, teacher_prompt};
 
 /// A first attempt with what rendering it showed. The picture is kept as PNG: thousands of them fit
@@ -28,16 +29,16 @@ pub struct Seen {
     /// Whether it is free of defects.
     pub clean: bool,
     /// What the picture shows.
-    pub marks: Vec<Mark>,
+    pub labels: Vec<Label>,
 }
 
-/// A picture with what the vision tower is trained to tell of it.
+/// A picture with what the vision tower is trained to predict of it.
 pub struct Picture<'a> {
     seen: &'a Seen,
     /// The values of the choices, as indices into [`Corpus::choices`].
     pub choices: Vec<usize>,
     /// Every value of every choice that decides, as an index of its repaired value, and whether it
-    /// would do where the others are repaired.
+    /// is good where the others are repaired.
     pub fits: Vec<(usize, bool)>,
 }
 
@@ -46,11 +47,11 @@ impl Picture<'_> {
         from_png(&self.seen.png)
     }
 
-    /// The cells of a grid of so many columns and rows with the marks that they show, as indices
-    /// into [`Corpus::marks`].
-    pub fn marks(&self, names: &Corpus, grid: (usize, usize)) -> impl Iterator<Item = (usize, usize)> {
-        let known = self.seen.marks.iter().filter_map(|(r, name)| Some((*r, *names.marks.get(name)?)));
-        known.flat_map(move |(region, mark)| cells(region, grid).map(move |cell| (cell, mark)))
+    /// The cells of a grid of so many columns and rows with the labels that they show, as indices
+    /// into [`Corpus::labels`].
+    pub fn labels(&self, names: &Corpus, grid: (usize, usize)) -> impl Iterator<Item = (usize, usize)> {
+        let known = self.seen.labels.iter().filter_map(|(r, name)| Some((*r, *names.labels.get(name)?)));
+        known.flat_map(move |(region, label)| cells(region, grid).map(move |cell| (cell, label)))
     }
 }
 
@@ -93,9 +94,9 @@ impl<C: Content> Draft<C> {
             Outcome::Failed { error } => Err(error),
             Outcome::Rendered(ref r) => {
                 let diagnosis = diagnose(&self.content.task(String::new(), &self.repaired), &outcome, None);
-                let (png, clean) = (to_png(&r.pages[0].image)?, diagnosis.defect_free());
-                let marks = marks(r, &diagnosis.defects);
-                Ok(Seen { png, rubric: diagnosis.rubric, clean, marks })
+                let (png, clean) = (files::png(&r.pages[0].image)?, diagnosis.defect_free());
+                let labels = labels(r, &diagnosis.defects);
+                Ok(Seen { png, rubric: diagnosis.rubric, clean, labels })
             }
         };
         let (layout, repaired) = (self.layout.clone(), self.repaired.clone());
@@ -113,7 +114,7 @@ impl<C: Content> Attempt<C> {
         named(&self.layout, "read").chain(named(&self.repaired, "repaired"))
     }
 
-    /// Every value of every choice that decides, and whether it would do where the others are
+    /// Every value of every choice that decides, and whether it is good where the others are
     /// repaired.
     fn fits(&self) -> impl Iterator<Item = ((String, usize), bool)> {
         let values: Vec<usize> = self.repaired.choices().into_iter().map(|c| c.1).collect();

@@ -16,7 +16,7 @@
 //! defect-free rate as much as a rollout's own.
 
 use crate::attempt::{Attempt, Draft, Picture};
-use crate::kept::render_all;
+use crate::cache::render_all;
 use anyhow::Result;
 use rand::Rng;
 use rayon::prelude::*;
@@ -89,7 +89,7 @@ pub struct Corpus {
     pages: Attempts<web::Content>,
     seed: u64,
     /// What a cell can show.
-    pub marks: HashMap<String, usize>,
+    pub labels: HashMap<String, usize>,
     /// Every value of every choice; those of one choice are neighbours.
     pub choices: Vec<(String, usize)>,
 }
@@ -106,14 +106,14 @@ impl Corpus {
     ) -> Result<Self> {
         let charts = Attempts::make(charts, renders, seed, folder)?;
         let pages = Attempts::make(pages, renders, seed, folder)?;
-        let (mut marks, mut choices) = (BTreeMap::new(), BTreeMap::new());
-        charts.count(&mut marks, &mut choices);
-        pages.count(&mut marks, &mut choices);
-        let often = marks.into_iter().filter(|(_, count)| *count >= OFTEN);
-        let marks = often.zip(0..).map(|((name, _), i)| (name.to_owned(), i)).collect();
+        let (mut labels, mut choices) = (BTreeMap::new(), BTreeMap::new());
+        charts.count(&mut labels, &mut choices);
+        pages.count(&mut labels, &mut choices);
+        let often = labels.into_iter().filter(|(_, count)| *count >= OFTEN);
+        let labels = often.zip(0..).map(|((name, _), i)| (name.to_owned(), i)).collect();
         let choices = choices.into_iter().flat_map(|(name, n)| (0..=n).map(move |v| (name.clone(), v)));
         let choices = choices.collect();
-        Ok(Self { charts, pages, seed, marks, choices })
+        Ok(Self { charts, pages, seed, labels, choices })
     }
 
     /// The pictures of step `step`, from both worlds.
@@ -126,7 +126,7 @@ impl Corpus {
         (0..count).map(draw).collect()
     }
 
-    /// All pictures, with the marks and choices of another corpus.
+    /// All pictures, with the labels and choices of another corpus.
     pub fn every_picture<'a>(&'a self, names: &Corpus) -> Vec<Picture<'a>> {
         let charts = self.charts.0.iter().filter_map(|a| a.picture(names));
         charts.chain(self.pages.0.iter().filter_map(|a| a.picture(names))).collect()
@@ -194,11 +194,11 @@ impl<C: Content> Attempts<C> {
         Ok(Self(attempts))
     }
 
-    /// Counts each mark, and finds the highest value of each choice.
-    fn count<'a>(&'a self, marks: &mut BTreeMap<&'a str, usize>, choices: &mut BTreeMap<String, usize>) {
+    /// Counts each label, and finds the highest value of each choice.
+    fn count<'a>(&'a self, labels: &mut BTreeMap<&'a str, usize>, choices: &mut BTreeMap<String, usize>) {
         for attempt in &self.0 {
-            let seen = attempt.seen.iter().flat_map(|s| &s.marks);
-            seen.for_each(|(_, mark)| *marks.entry(mark).or_default() += 1);
+            let seen = attempt.seen.iter().flat_map(|s| &s.labels);
+            seen.for_each(|(_, label)| *labels.entry(label).or_default() += 1);
             for (name, value) in attempt.choices() {
                 let highest = choices.entry(name).or_default();
                 *highest = value.max(*highest);

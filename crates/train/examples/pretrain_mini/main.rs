@@ -6,9 +6,9 @@
 //! on contents that it has not been given feedback about.
 
 mod attempt;
+mod cache;
 mod corpus;
-mod kept;
-mod marks;
+mod labels;
 mod plan;
 mod tower;
 mod vision;
@@ -21,7 +21,7 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
-use tower::{Teller, TowerStage};
+use tower::{Probes, TowerStage};
 use vsdpo_artifact::{Domain, Language};
 use vsdpo_data::mini::{Split, World, web};
 use vsdpo_diagnose::AxisWeights;
@@ -63,7 +63,7 @@ fn main() -> Result<()> {
     let pages = open(Domain::Web, Language::Html, rendering)?;
     let new = Corpus::make(&*charts, &*pages, LAYOUTS, options.seed + 1, &options.renders_in)?;
     let corpus = Corpus::make(&*charts, &*pages, options.renders, options.seed, &options.renders_in)?;
-    println!("{} marks, {} values of choices", corpus.marks.len(), corpus.choices.len());
+    println!("{} labels, {} values of choices", corpus.labels.len(), corpus.choices.len());
     let corpora = Corpora { corpus, new };
     let mut policy = match options.from {
         1 => {
@@ -201,16 +201,16 @@ fn train(policy: &Policy, corpora: &Corpora, end: u32, stage: &Stage, first: u64
     let cfg =
         AdamWConfig { lr: stage.lr, beta2: 0.98, weight_decay: 0.01, schedule, ..AdamWConfig::default() };
     let mut optimizer = AdamW::new(policy.trainable(), cfg)?;
-    let telling = TowerStage { steps, batch: stage.batch as usize, lr: stage.lr, all: false, fits: true };
-    let mut teller = stage.tells.then(|| Teller::new(policy, corpus, &telling)).transpose()?;
+    let probing = TowerStage { steps, batch: stage.batch as usize, lr: stage.lr, all: false, fits: true };
+    let mut probes = stage.probes.then(|| Probes::new(policy, corpus, &probing)).transpose()?;
     let (start, mut tokens, mut mean) = (Instant::now(), 0, 0.0);
     for step in 0..stage.steps {
         let batch = batch(policy, corpus, end, stage, first + step * stage.batch)?;
         tokens += batch.iter().map(|(p, a)| p.ids.len() + a.len()).sum::<usize>();
         let loss = update(policy, &mut optimizer, &batch)?;
         mean = if step == 0 { loss } else { 0.95 * mean + 0.05 * loss };
-        if let Some(teller) = &mut teller {
-            teller.step(policy, corpus, telling.batch, first + step)?;
+        if let Some(probes) = &mut probes {
+            probes.step(policy, corpus, probing.batch, first + step)?;
         }
         if step % 200 == 199 {
             for kind in [Kind::Copy, Kind::Report, Kind::Layout, Kind::Plain, Kind::Feedback, Kind::Reference]
@@ -227,8 +227,8 @@ fn train(policy: &Policy, corpora: &Corpora, end: u32, stage: &Stage, first: u64
             println!("step {:5} of {steps} loss {mean:.4} {speed:.0} tokens/s", step + 1);
         }
     }
-    if let Some(teller) = &teller {
-        teller.told(policy, corpus, new)?;
+    if let Some(probes) = &probes {
+        probes.report(policy, corpus, new)?;
     }
     Ok(())
 }

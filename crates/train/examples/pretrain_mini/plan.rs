@@ -16,10 +16,10 @@ pub struct Stage {
     /// Whether the vision tower goes on training. It stands still until the language model reads
     /// it.
     pub tower: bool,
-    /// Whether a step of the language model is followed by one in which the tower tells what
-    /// pictures show, and which values of each choice would do: which other places of a legend are
-    /// free was not learned from the answers.
-    pub tells: bool,
+    /// Whether a step of the language model is followed by a step of the tower's linear layers,
+    /// which also predict the good values of each choice: which other places of a legend are free
+    /// was not learned from the answers.
+    pub probes: bool,
 }
 
 /// After the vision tower: first naming the layouts of pictures and looking words up in the prompt,
@@ -34,7 +34,7 @@ pub const STAGES: [Stage; 7] = [
         batch: 32,
         lr: 3e-3,
         tower: false,
-        tells: false,
+        probes: false,
     },
     Stage {
         mix: Mix { copy: 0.7, report: 0.1, plain: 0.0, feedback: 0.0, layout: 0.2 },
@@ -42,7 +42,7 @@ pub const STAGES: [Stage; 7] = [
         batch: 32,
         lr: 3e-3,
         tower: false,
-        tells: false,
+        probes: false,
     },
     Stage {
         mix: Mix { copy: 0.08, report: 0.08, plain: 0.24, feedback: 0.42, layout: 0.10 },
@@ -50,7 +50,7 @@ pub const STAGES: [Stage; 7] = [
         batch: 16,
         lr: 2e-3,
         tower: false,
-        tells: false,
+        probes: false,
     },
     Stage {
         mix: Mix { copy: 0.03, report: 0.06, plain: 0.09, feedback: 0.64, layout: 0.14 },
@@ -58,7 +58,7 @@ pub const STAGES: [Stage; 7] = [
         batch: 24,
         lr: 2e-3,
         tower: false,
-        tells: false,
+        probes: false,
     },
     Stage {
         mix: Mix { copy: 0.03, report: 0.06, plain: 0.09, feedback: 0.64, layout: 0.14 },
@@ -66,7 +66,7 @@ pub const STAGES: [Stage; 7] = [
         batch: 24,
         lr: 1e-3,
         tower: true,
-        tells: false,
+        probes: false,
     },
     Stage {
         mix: Mix { copy: 0.02, report: 0.04, plain: 0.10, feedback: 0.74, layout: 0.08 },
@@ -74,7 +74,7 @@ pub const STAGES: [Stage; 7] = [
         batch: 24,
         lr: 1.5e-3,
         tower: true,
-        tells: false,
+        probes: false,
     },
     Stage {
         mix: Mix { copy: 0.02, report: 0.04, plain: 0.10, feedback: 0.74, layout: 0.10 },
@@ -82,7 +82,7 @@ pub const STAGES: [Stage; 7] = [
         batch: 24,
         lr: 1.2e-3,
         tower: true,
-        tells: true,
+        probes: true,
     },
 ];
 /// The training of the vision tower alone, before the other stages.

@@ -1,10 +1,11 @@
-//! Trains the vision tower alone, before the language model learns to read it.
+//! Trains the vision tower alone, before the language model learns to read it, and beside it in the
+//! last stage.
 //!
 //! A layout of twelve words says little about a picture of 80 tokens, and takes a pass of the
-//! language model. Here every image token tells through a linear layer what its cell of the picture
-//! shows: the kinds and fonts of the elements in it, and the rules that find a defect there. The
-//! mean of the tokens tells every choice of the layout and of the repaired one. The linear layers
-//! are dropped afterwards.
+//! language model. Here a linear layer on every image token predicts what its cell of the picture
+//! shows: the kinds and fonts of the elements in it, and the rules that find a defect there. One on
+//! the mean of the tokens predicts every choice of the layout and of the repaired one. The linear
+//! layers are dropped afterwards.
 
 use crate::TOWER_NAME;
 use crate::attempt::Picture;
@@ -25,15 +26,15 @@ pub struct TowerStage {
     pub batch: usize,
     /// Peak learning rate.
     pub lr: f64,
-    /// Whether also those choices are told on which no axis depends. In the end most of the loss
-    /// was theirs.
+    /// Whether also those choices are predicted on which no axis depends. In the end most of the
+    /// loss was theirs.
     pub all: bool,
-    /// Whether it is also told which values of each choice would do, the others repaired.
+    /// Whether it is also predicted which values of each choice are good, the others repaired.
     pub fits: bool,
 }
 
-/// What is told of pictures, and the optimizer of the tower and the linear layers.
-pub struct Teller {
+/// The linear layers, and the optimizer of them and the tower.
+pub struct Probes {
     heads: Heads,
     optimizer: AdamW,
     all: bool,
@@ -41,18 +42,18 @@ pub struct Teller {
 
 /// The linear layers.
 struct Heads {
-    /// `[marks, hidden]` for the final features and for each DeepStack level.
-    marks: Vec<Var>,
+    /// `[labels, hidden]` for the final features and for each DeepStack level.
+    labels: Vec<Var>,
     /// `[choices, hidden]`, on the mean of the final features of a picture.
     choices: Var,
-    /// `[choices, hidden]`, on the same; `None` where it is not told which values would do.
+    /// `[choices, hidden]`, on the same; `None` if good values are not predicted.
     fits: Option<Var>,
 }
 
 /// The features of a batch through the heads.
 struct Answers {
-    /// `[image tokens, marks]` of each level.
-    marks: Vec<Tensor>,
+    /// `[image tokens, labels]` of each level.
+    labels: Vec<Tensor>,
     /// `[pictures, choices]`.
     choices: Tensor,
     /// `[pictures, choices]`.
@@ -61,25 +62,25 @@ struct Answers {
     grids: Vec<(usize, usize)>,
 }
 
-/// Losses: of marks, of choices, of the values that would do.
+/// Losses: of labels, of choices, of good values.
 type Losses = [f64; 3];
 
-impl Teller {
+impl Probes {
     /// Linear layers of zeros. The tower's parameters must be trainable.
     pub fn new(policy: &Policy, corpus: &Corpus, stage: &TowerStage) -> Result<Self> {
         let hidden = policy.config().text.hidden_size;
         let zeros = |rows| Var::zeros((rows, hidden), candle_core::DType::F32, &Device::Cpu);
         let levels = 1 + policy.config().vision.deepstack_visual_indexes.len();
         let heads = Heads {
-            marks: (0..levels).map(|_| zeros(corpus.marks.len())).collect::<Result<_, _>>()?,
+            labels: (0..levels).map(|_| zeros(corpus.labels.len())).collect::<Result<_, _>>()?,
             choices: zeros(corpus.choices.len())?,
             fits: stage.fits.then(|| zeros(corpus.choices.len())).transpose()?,
         };
         let schedule = Schedule::Cosine { warmup: stage.steps / 20, total: stage.steps, floor: 0.02 };
         let cfg =
             AdamWConfig { lr: stage.lr, beta2: 0.98, weight_decay: 0.01, schedule, ..AdamWConfig::default() };
-        let names: Vec<String> = (0..levels).map(|i| format!("marks.{i}")).collect();
-        let linear = names.iter().map(String::as_str).zip(&heads.marks);
+        let names: Vec<String> = (0..levels).map(|i| format!("labels.{i}")).collect();
+        let linear = names.iter().map(String::as_str).zip(&heads.labels);
         let linear =
             linear.chain([("choices", &heads.choices)]).chain(heads.fits.iter().map(|v| ("fits", v)));
         let tower = policy.trainable().filter(|(name, _)| name.starts_with(TOWER_NAME));
@@ -87,15 +88,20 @@ impl Teller {
         Ok(Self { heads, optimizer, all: stage.all })
     }
 
-    /// One optimizer step on the batch of this number.
-    pub fn step(&mut self, policy: &Policy, corpus: &Corpus, count: usize, number: u64) -> Result<Losses> {
-        let mut pictures = corpus.pictures(count, number);
+    /// Drops the choices that are not predicted.
+    fn select(&self, corpus: &Corpus, pictures: &mut [Picture]) {
         if !self.all {
             pictures.iter_mut().for_each(|p| p.choices.retain(|&class| corpus.decides(class)));
         }
+    }
+
+    /// One optimizer step on the batch of this number.
+    pub fn step(&mut self, policy: &Policy, corpus: &Corpus, count: usize, number: u64) -> Result<Losses> {
+        let mut pictures = corpus.pictures(count, number);
+        self.select(corpus, &mut pictures);
         let answers = forward(policy, &self.heads, &pictures, Mode::Train)?;
         let (losses, gradients) = losses(&answers, &pictures, corpus)?;
-        let all = answers.marks.iter().chain([&answers.choices]).chain(&answers.fits);
+        let all = answers.labels.iter().chain([&answers.choices]).chain(&answers.fits);
         let all: Vec<Tensor> = all.map(Tensor::flatten_all).collect::<Result<_, _>>()?;
         let store = ops::backward(&Tensor::cat(&all, 0)?, &gradients)?;
         self.optimizer.step(&self.optimizer.gradients(&store))?;
@@ -103,27 +109,27 @@ impl Teller {
     }
 }
 
-/// Runs the stage on the batches from number `first` on, and prints how often each choice of the
-/// new pictures is told.
+/// Runs the stage on the batches from number `first` on, and prints the accuracy of every choice on
+/// new pictures.
 pub fn train(policy: &Policy, corpora: &Corpora, stage: &TowerStage, first: usize) -> Result<()> {
     let Corpora { corpus, new } = corpora;
-    let mut teller = Teller::new(policy, corpus, stage)?;
+    let mut probes = Probes::new(policy, corpus, stage)?;
     let (start, mut mean) = (Instant::now(), [0.0; 3]);
     for step in 0..stage.steps {
-        let losses = teller.step(policy, corpus, stage.batch, (first + step) as u64)?;
+        let losses = probes.step(policy, corpus, stage.batch, (first + step) as u64)?;
         let keep = if step == 0 { 0.0 } else { 0.98 };
         mean = [0, 1, 2].map(|i| keep * mean[i] + (1.0 - keep) * losses[i]);
         if step % 50 == 49 {
             let speed = ((step + 1) * stage.batch) as f64 / start.elapsed().as_secs_f64();
-            let [marks, choices, _] = mean;
+            let [labels, choices, _] = mean;
             println!(
-                "tower step {:5} of {}: marks {marks:.4} choices {choices:.4}, {speed:.0} pictures/s",
+                "tower step {:5} of {}: labels {labels:.4} choices {choices:.4}, {speed:.0} pictures/s",
                 step + 1,
                 stage.steps,
             );
         }
         if step % 500 == 499 || step + 1 == stage.steps {
-            teller.told(policy, corpus, new)?;
+            probes.report(policy, corpus, new)?;
         }
     }
     Ok(())
@@ -141,7 +147,7 @@ fn forward(policy: &Policy, heads: &Heads, pictures: &[Picture], mode: Mode) -> 
     let features = policy.image_features(&grids.iter().collect::<Vec<_>>(), mode)?;
     let merge = policy.config().vision.spatial_merge_size;
     let grids: Vec<(usize, usize)> = grids.iter().map(|g| (g.grid[2] / merge, g.grid[1] / merge)).collect();
-    let marks = features.iter().zip(&heads.marks);
+    let labels = features.iter().zip(&heads.labels);
     let mut row = 0;
     let means = grids.iter().map(|(columns, rows)| {
         let start = row;
@@ -150,28 +156,28 @@ fn forward(policy: &Policy, heads: &Heads, pictures: &[Picture], mode: Mode) -> 
     });
     let means = Tensor::stack(&means.collect::<Result<Vec<_>, _>>()?, 0)?;
     Ok(Answers {
-        marks: marks.map(|(f, head)| Ok(ops::linear(f, head.as_tensor(), None)?)).collect::<Result<_>>()?,
+        labels: labels.map(|(f, head)| Ok(ops::linear(f, head.as_tensor(), None)?)).collect::<Result<_>>()?,
         choices: ops::linear(&means, heads.choices.as_tensor(), None)?,
         fits: heads.fits.as_ref().map(|v| ops::linear(&means, v.as_tensor(), None)).transpose()?,
         grids,
     })
 }
 
-/// Binary cross-entropy summed over the marks, the mean of the image tokens; cross-entropy summed
+/// Binary cross-entropy summed over the labels, the mean of the image tokens; cross-entropy summed
 /// over the choices, and binary cross-entropy summed over their values, the means of the pictures;
 /// and the gradient of their sum.
 fn losses(answers: &Answers, pictures: &[Picture], corpus: &Corpus) -> Result<(Losses, Vec<f32>)> {
     let (mut sums, mut gradients) = ([0.0; 3], Vec::new());
-    for level in &answers.marks {
+    for level in &answers.labels {
         let (rows, classes) = level.dims2()?;
         let mut values = level.flatten_all()?.to_vec1::<f32>()?;
-        let scale = 1.0 / (rows * answers.marks.len()) as f32;
+        let scale = 1.0 / (rows * answers.labels.len()) as f32;
         let mut shown = vec![false; values.len()];
         let mut first = 0;
         for (picture, &grid) in pictures.iter().zip(&answers.grids) {
             picture
-                .marks(corpus, grid)
-                .for_each(|(cell, mark)| shown[(first + cell) * classes + mark] = true);
+                .labels(corpus, grid)
+                .for_each(|(cell, label)| shown[(first + cell) * classes + label] = true);
             first += grid.0 * grid.1;
         }
         for (z, shown) in values.iter_mut().zip(shown) {
@@ -224,12 +230,12 @@ fn binary(z: &mut f32, truth: bool, scale: f32) -> f64 {
     f64::from(scale) * f64::from((-signed).exp().ln_1p())
 }
 
-impl Teller {
-    /// Prints the share of new pictures of which each choice is told, and of values of which it is
-    /// told whether they would do.
-    pub fn told(&self, policy: &Policy, corpus: &Corpus, new: &Corpus) -> Result<()> {
+impl Probes {
+    /// Prints the accuracy of every choice and of which values are good, on new pictures.
+    pub fn report(&self, policy: &Policy, corpus: &Corpus, new: &Corpus) -> Result<()> {
         let mut counts = BTreeMap::<String, [u32; 2]>::new();
-        let pictures = new.every_picture(corpus);
+        let mut pictures = new.every_picture(corpus);
+        self.select(corpus, &mut pictures);
         for chunk in pictures.chunks(50) {
             let answers = forward(policy, &self.heads, chunk, Mode::Infer)?;
             for (picture, row) in chunk.iter().zip(answers.choices.to_vec2::<f32>()?) {
@@ -243,7 +249,7 @@ impl Teller {
             let fits = answers.fits.map(|t| t.to_vec2::<f32>()).transpose()?.unwrap_or_default();
             for (picture, row) in chunk.iter().zip(fits) {
                 for &(class, fits) in &picture.fits {
-                    let count = counts.entry(format!("{} would do", corpus.choices[class].0)).or_default();
+                    let count = counts.entry(format!("{} good", corpus.choices[class].0)).or_default();
                     count[0] += 1;
                     count[1] += u32::from((row[class] > 0.0) == fits);
                 }

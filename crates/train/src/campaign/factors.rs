@@ -1,7 +1,7 @@
 //! The factors of `ablate`: variants of a domain's `visual-sdpo` recipe. The first variant of a
 //! factor is the one that the paired tests compare with the others.
 
-use super::{Arm, Kind};
+use super::{Arm, Kind, wrong};
 use crate::error::TrainError;
 use std::path::PathBuf;
 use vsdpo_artifact::Domain;
@@ -119,10 +119,6 @@ pub fn ablate(name: &str, domain: Domain, models: &[PathBuf]) -> Result<Vec<Arm>
         return Err(wrong("--models", problem, "give --models DIR,DIR"));
     }
     Ok(arms)
-}
-
-pub(super) fn wrong(what: &str, problem: String, help: &str) -> TrainError {
-    TrainError::Campaign { what: what.to_owned(), problem, help: help.to_owned() }
 }
 
 fn fixed((name, label, set): &Variant) -> Arm {

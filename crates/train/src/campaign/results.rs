@@ -25,7 +25,7 @@ pub struct Results {
     pub seeds: u64,
     /// Tasks of the test.
     pub tasks: usize,
-    /// Their split, where they are of an embedded world.
+    /// Their split.
     pub split: Split,
     /// Finished trials and all of them.
     pub done: (usize, usize),

@@ -1,8 +1,7 @@
 //! The arms of `tune`: one search of learning rate and clip, the same for every arm.
 
 use super::arms::reproduce;
-use super::factors::wrong;
-use super::{Arm, Kind};
+use super::{Arm, Kind, wrong};
 use crate::error::TrainError;
 
 /// Learning rates, the middle one first.

@@ -39,7 +39,7 @@ pub struct Trial {
 pub struct TestSettings {
     /// `mini-chart`, `mini-web`, or `own`: rows of the recipe's corpus that training does not draw.
     pub benchmark: String,
-    /// Split of the embedded world.
+    /// Split of the embedded world, or which rows of a corpus.
     pub split: Split,
     /// Seed of tasks and samples.
     pub seed: u64,
@@ -210,7 +210,7 @@ impl Trial {
         trained: Trained,
     ) -> Result<Test, TrainError> {
         let settings = self.settings(campaign);
-        let own = self.world().is_none().then(|| self.rows(settings.tasks)).transpose()?;
+        let own = self.world().is_none().then(|| self.rows(&settings)).transpose()?;
         let Some(world) = World::of(self.recipe.domain) else {
             return Err(TrainError::folder(
                 self.folder(),
@@ -249,15 +249,17 @@ impl Trial {
         Ok(test)
     }
 
-    /// The rows of the corpus that training does not draw: those that no evaluation during training
-    /// asks, if there are any.
-    fn rows(&self, tasks: usize) -> Result<Vec<Task>, TrainError> {
+    /// The rows of the corpus that training does not draw. Dev: those that the evaluations during
+    /// training ask. Test: the others, if there are any.
+    fn rows(&self, settings: &TestSettings) -> Result<Vec<Task>, TrainError> {
         let (rows, dev) = (self.recipe.eval.rows as usize, self.recipe.eval.tasks);
         let mut all = TaskStream::open(&self.recipe.data)?.set_apart(self.recipe.eval.rows)?.apart(rows)?;
-        if rows > dev {
+        if settings.split == Split::Dev {
+            all.truncate(dev);
+        } else if rows > dev {
             all.drain(..dev);
         }
-        all.truncate(tasks);
+        all.truncate(settings.tasks);
         Ok(all)
     }
 

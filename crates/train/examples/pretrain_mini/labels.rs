@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use vsdpo_artifact::{Defect, Element, Region, Rendered};
 
 /// A thing that a picture shows: where, in fractions of the picture's size, and its name.
-pub type Mark = (Region, String);
+pub type Label = (Region, String);
 
-/// What the first page shows. A line is a mark at every point of its course.
-pub fn marks(rendered: &Rendered, defects: &[Defect]) -> Vec<Mark> {
+/// What the first page shows. A line is a label at every point of its course.
+pub fn labels(rendered: &Rendered, defects: &[Defect]) -> Vec<Label> {
     let image = &rendered.pages[0].image;
     let (w, h) = (image.width as f32, image.height as f32);
     let fraction = |r: Region| Region::new(r.x0 / w, r.y0 / h, r.x1 / w, r.y1 / h);
