@@ -4,7 +4,7 @@ use super::split::{Split, stream};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
-use vsdpo_artifact::{Domain, Requirements, Task};
+use vsdpo_artifact::{Domain, Region, Requirements, Task};
 
 /// The part of a page or chart that a task fixes.
 pub trait Content: Clone + Debug + Send + Sync {
@@ -52,6 +52,19 @@ pub trait Content: Clone + Debug + Send + Sync {
     /// The nearest good layout for a usable content: choices that fit are kept, the others are
     /// drawn from the good ones.
     fn repair(&self, layout: &Self::Layout, rng: &mut impl Rng) -> Self::Layout;
+
+    /// The good layout that follows most surely from a picture of `layout`: what the base policy is
+    /// taught to answer. Where a picture does not tell a choice, or several would be good, a random
+    /// one of them teaches it to answer one at random, and often a bad one.
+    fn repair_surely(&self, layout: &Self::Layout, rng: &mut impl Rng) -> Self::Layout {
+        self.repair(layout, rng)
+    }
+
+    /// The places, in pixels, at which a part of the layout would be good, with their names: what
+    /// the vision tower of the base policy is taught to see besides what is there.
+    fn good_places(&self, _layout: &Self::Layout) -> Vec<(Region, String)> {
+        Vec::new()
+    }
 
     /// The code of this content with a layout and, if given, a mistake.
     fn code(&self, layout: &Self::Layout, slip: Option<Self::Slip>) -> String;

@@ -104,6 +104,9 @@ fn random_layouts_are_rarely_good_and_repaired_ones_always<C: Content>() {
         if content.good(&layout) {
             assert_eq!(repaired, layout, "a good layout is kept");
         }
+        let surely = content.repair_surely(&layout, &mut rng);
+        assert!(content.good(&surely), "{content:?} {surely:?}");
+        assert_eq!(free(&surely), free(&layout), "other choices are kept");
     }
     println!("{}: random layouts good: {good} of 1000", C::DOMAIN.name());
     assert!((5..80).contains(&good), "{good} of 1000 random layouts are good");

@@ -83,7 +83,7 @@ impl<C: Content> Draft<C> {
         let source = content.code(&layout, slip);
         let repaired = match slip {
             Some(slip) if slip.renders_nothing() => layout.clone(),
-            _ => content.repair(&layout, &mut rng),
+            _ => content.repair_surely(&layout, &mut rng),
         };
         Draft { content, source, layout, repaired }
     }
@@ -95,7 +95,7 @@ impl<C: Content> Draft<C> {
             Outcome::Rendered(ref r) => {
                 let diagnosis = diagnose(&self.content.task(String::new(), &self.repaired), &outcome, None);
                 let (png, clean) = (files::png(&r.pages[0].image)?, diagnosis.defect_free());
-                let labels = labels(r, &diagnosis.defects);
+                let labels = labels(r, &diagnosis.defects, self.content.good_places(&self.repaired));
                 Ok(Seen { png, rubric: diagnosis.rubric, clean, labels })
             }
         };

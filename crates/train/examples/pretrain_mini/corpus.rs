@@ -42,9 +42,11 @@ pub struct Mix {
     pub feedback: f64,
     /// Layouts of pictures.
     pub layout: f64,
+    /// Share of pairs that are about pages; the others are about charts.
+    pub pages: f64,
 }
 
-/// Share of pairs that are about pages; the others are about charts.
+/// What new pairs are drawn with to measure the loss.
 const PAGES: f64 = 0.5;
 
 /// What is shown less often than this is left out.
@@ -116,10 +118,10 @@ impl Corpus {
         Ok(Self { charts, pages, seed, labels, choices })
     }
 
-    /// The pictures of step `step`, from both worlds.
-    pub fn pictures(&self, count: usize, step: u64) -> Vec<Picture<'_>> {
+    /// The pictures of step `step`, so many of them from pages.
+    pub fn pictures(&self, count: usize, step: u64, pages: f64) -> Vec<Picture<'_>> {
         let mut rng = stream(Split::Feedback, self.seed ^ 0x7011, step);
-        let draw = |_| match rng.random_bool(PAGES) {
+        let draw = |_| match rng.random_bool(pages) {
             true => self.pages.picture(self, &mut rng),
             false => self.charts.picture(self, &mut rng),
         };
@@ -157,16 +159,16 @@ impl Corpus {
             () if x < mix.copy + mix.report + mix.plain + mix.feedback + mix.layout => Kind::Layout,
             () => Kind::Reference,
         };
-        self.pair_of(kind, &mut rng)
+        self.pair_of(kind, mix.pages, &mut rng)
     }
 
     /// Pair number `index` of a kind, none of those that [`Corpus::pair`] gives.
     pub fn probe(&self, kind: Kind, index: u64) -> Result<Pair> {
-        self.pair_of(kind, &mut stream(Split::Feedback, self.seed ^ 0xb0b, index))
+        self.pair_of(kind, PAGES, &mut stream(Split::Feedback, self.seed ^ 0xb0b, index))
     }
 
-    fn pair_of(&self, kind: Kind, rng: &mut impl Rng) -> Result<Pair> {
-        match rng.random_bool(PAGES) {
+    fn pair_of(&self, kind: Kind, pages: f64, rng: &mut impl Rng) -> Result<Pair> {
+        match rng.random_bool(pages) {
             true => self.pages.pair(kind, rng),
             false => self.charts.pair(kind, rng),
         }

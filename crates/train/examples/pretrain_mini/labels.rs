@@ -6,8 +6,8 @@ use vsdpo_artifact::{Defect, Element, Region, Rendered};
 /// A thing that a picture shows: where, in fractions of the picture's size, and its name.
 pub type Label = (Region, String);
 
-/// What the first page shows. A line is a label at every point of its course.
-pub fn labels(rendered: &Rendered, defects: &[Defect]) -> Vec<Label> {
+/// What the first page shows, and its good places. A line is a label at every point of its course.
+pub fn labels(rendered: &Rendered, defects: &[Defect], places: Vec<Label>) -> Vec<Label> {
     let image = &rendered.pages[0].image;
     let (w, h) = (image.width as f32, image.height as f32);
     let fraction = |r: Region| Region::new(r.x0 / w, r.y0 / h, r.x1 / w, r.y1 / h);
@@ -21,6 +21,7 @@ pub fn labels(rendered: &Rendered, defects: &[Defect]) -> Vec<Label> {
     for defect in defects {
         all.extend(defect.regions.iter().map(|&region| (fraction(region), defect.rule.to_owned())));
     }
+    all.extend(places.into_iter().map(|(region, name)| (fraction(region), name)));
     all
 }
 

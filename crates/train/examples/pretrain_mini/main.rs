@@ -201,7 +201,14 @@ fn train(policy: &Policy, corpora: &Corpora, end: u32, stage: &Stage, first: u64
     let cfg =
         AdamWConfig { lr: stage.lr, beta2: 0.98, weight_decay: 0.01, schedule, ..AdamWConfig::default() };
     let mut optimizer = AdamW::new(policy.trainable(), cfg)?;
-    let probing = TowerStage { steps, batch: stage.batch as usize, lr: stage.lr, all: false, fits: true };
+    let probing = TowerStage {
+        steps,
+        batch: stage.batch as usize,
+        lr: stage.lr,
+        all: false,
+        fits: true,
+        pages: stage.mix.pages,
+    };
     let mut probes = stage.probes.then(|| Probes::new(policy, corpus, &probing)).transpose()?;
     let (start, mut tokens, mut mean) = (Instant::now(), 0, 0.0);
     for step in 0..stage.steps {
@@ -210,7 +217,10 @@ fn train(policy: &Policy, corpora: &Corpora, end: u32, stage: &Stage, first: u64
         let loss = update(policy, &mut optimizer, &batch)?;
         mean = if step == 0 { loss } else { 0.95 * mean + 0.05 * loss };
         if let Some(probes) = &mut probes {
-            probes.step(policy, corpus, probing.batch, first + step)?;
+            probes.step(policy, corpus, first + step)?;
+            if step % 400 == 399 || step + 1 == stage.steps {
+                probes.report(policy, corpus, new)?;
+            }
         }
         if step % 200 == 199 {
             for kind in [Kind::Copy, Kind::Report, Kind::Layout, Kind::Plain, Kind::Feedback, Kind::Reference]
@@ -226,9 +236,6 @@ fn train(policy: &Policy, corpora: &Corpora, end: u32, stage: &Stage, first: u64
             let speed = tokens as f64 / start.elapsed().as_secs_f64();
             println!("step {:5} of {steps} loss {mean:.4} {speed:.0} tokens/s", step + 1);
         }
-    }
-    if let Some(probes) = &probes {
-        probes.report(policy, corpus, new)?;
     }
     Ok(())
 }

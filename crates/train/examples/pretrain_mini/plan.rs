@@ -27,9 +27,9 @@ pub struct Stage {
 /// feedback, which is learned only once scripts are written without effort. Some pairs go on
 /// copying: without them the skill was gone after 200 steps, and even a reference in the prompt was
 /// no longer copied.
-pub const STAGES: [Stage; 7] = [
+pub const STAGES: [Stage; 9] = [
     Stage {
-        mix: Mix { copy: 0.35, report: 0.2, plain: 0.0, feedback: 0.0, layout: 0.45 },
+        mix: Mix { copy: 0.35, report: 0.2, plain: 0.0, feedback: 0.0, layout: 0.45, pages: 0.5 },
         steps: 800,
         batch: 32,
         lr: 3e-3,
@@ -37,7 +37,7 @@ pub const STAGES: [Stage; 7] = [
         probes: false,
     },
     Stage {
-        mix: Mix { copy: 0.7, report: 0.1, plain: 0.0, feedback: 0.0, layout: 0.2 },
+        mix: Mix { copy: 0.7, report: 0.1, plain: 0.0, feedback: 0.0, layout: 0.2, pages: 0.5 },
         steps: 700,
         batch: 32,
         lr: 3e-3,
@@ -45,7 +45,7 @@ pub const STAGES: [Stage; 7] = [
         probes: false,
     },
     Stage {
-        mix: Mix { copy: 0.08, report: 0.08, plain: 0.24, feedback: 0.42, layout: 0.10 },
+        mix: Mix { copy: 0.08, report: 0.08, plain: 0.24, feedback: 0.42, layout: 0.10, pages: 0.5 },
         steps: 1200,
         batch: 16,
         lr: 2e-3,
@@ -53,7 +53,7 @@ pub const STAGES: [Stage; 7] = [
         probes: false,
     },
     Stage {
-        mix: Mix { copy: 0.03, report: 0.06, plain: 0.09, feedback: 0.64, layout: 0.14 },
+        mix: Mix { copy: 0.03, report: 0.06, plain: 0.09, feedback: 0.64, layout: 0.14, pages: 0.5 },
         steps: 1400,
         batch: 24,
         lr: 2e-3,
@@ -61,7 +61,7 @@ pub const STAGES: [Stage; 7] = [
         probes: false,
     },
     Stage {
-        mix: Mix { copy: 0.03, report: 0.06, plain: 0.09, feedback: 0.64, layout: 0.14 },
+        mix: Mix { copy: 0.03, report: 0.06, plain: 0.09, feedback: 0.64, layout: 0.14, pages: 0.5 },
         steps: 500,
         batch: 24,
         lr: 1e-3,
@@ -69,7 +69,7 @@ pub const STAGES: [Stage; 7] = [
         probes: false,
     },
     Stage {
-        mix: Mix { copy: 0.02, report: 0.04, plain: 0.10, feedback: 0.74, layout: 0.08 },
+        mix: Mix { copy: 0.02, report: 0.04, plain: 0.10, feedback: 0.74, layout: 0.08, pages: 0.5 },
         steps: 1200,
         batch: 24,
         lr: 1.5e-3,
@@ -77,16 +77,32 @@ pub const STAGES: [Stage; 7] = [
         probes: false,
     },
     Stage {
-        mix: Mix { copy: 0.02, report: 0.04, plain: 0.10, feedback: 0.74, layout: 0.10 },
+        mix: Mix { copy: 0.02, report: 0.04, plain: 0.10, feedback: 0.74, layout: 0.10, pages: 0.5 },
         steps: 900,
         batch: 24,
         lr: 1.2e-3,
         tower: true,
         probes: true,
     },
+    Stage {
+        mix: Mix { copy: 0.02, report: 0.04, plain: 0.10, feedback: 0.74, layout: 0.10, pages: 0.5 },
+        steps: 1500,
+        batch: 24,
+        lr: 1.5e-3,
+        tower: true,
+        probes: true,
+    },
+    Stage {
+        mix: Mix { copy: 0.02, report: 0.03, plain: 0.10, feedback: 0.72, layout: 0.13, pages: 0.3 },
+        steps: 2400,
+        batch: 24,
+        lr: 1.5e-3,
+        tower: true,
+        probes: true,
+    },
 ];
 /// The training of the vision tower alone, before the other stages.
 pub const TOWER: [TowerStage; 2] = [
-    TowerStage { steps: 3000, batch: 32, lr: 2e-3, all: true, fits: false },
-    TowerStage { steps: 2000, batch: 32, lr: 1.5e-3, all: false, fits: false },
+    TowerStage { steps: 3000, batch: 32, lr: 2e-3, all: true, fits: false, pages: 0.5 },
+    TowerStage { steps: 2000, batch: 32, lr: 1.5e-3, all: false, fits: false, pages: 0.5 },
 ];

@@ -31,6 +31,8 @@ pub struct TowerStage {
     pub all: bool,
     /// Whether it is also predicted which values of each choice are good, the others repaired.
     pub fits: bool,
+    /// Share of the pictures that are pages.
+    pub pages: f64,
 }
 
 /// The linear layers, and the optimizer of them and the tower.
@@ -38,6 +40,8 @@ pub struct Probes {
     heads: Heads,
     optimizer: AdamW,
     all: bool,
+    batch: usize,
+    pages: f64,
 }
 
 /// The linear layers.
@@ -85,7 +89,7 @@ impl Probes {
             linear.chain([("choices", &heads.choices)]).chain(heads.fits.iter().map(|v| ("fits", v)));
         let tower = policy.trainable().filter(|(name, _)| name.starts_with(TOWER_NAME));
         let optimizer = AdamW::new(tower.chain(linear), cfg)?;
-        Ok(Self { heads, optimizer, all: stage.all })
+        Ok(Self { heads, optimizer, all: stage.all, batch: stage.batch, pages: stage.pages })
     }
 
     /// Drops the choices that are not predicted.
@@ -96,8 +100,8 @@ impl Probes {
     }
 
     /// One optimizer step on the batch of this number.
-    pub fn step(&mut self, policy: &Policy, corpus: &Corpus, count: usize, number: u64) -> Result<Losses> {
-        let mut pictures = corpus.pictures(count, number);
+    pub fn step(&mut self, policy: &Policy, corpus: &Corpus, number: u64) -> Result<Losses> {
+        let mut pictures = corpus.pictures(self.batch, number, self.pages);
         self.select(corpus, &mut pictures);
         let answers = forward(policy, &self.heads, &pictures, Mode::Train)?;
         let (losses, gradients) = losses(&answers, &pictures, corpus)?;
@@ -116,7 +120,7 @@ pub fn train(policy: &Policy, corpora: &Corpora, stage: &TowerStage, first: usiz
     let mut probes = Probes::new(policy, corpus, stage)?;
     let (start, mut mean) = (Instant::now(), [0.0; 3]);
     for step in 0..stage.steps {
-        let losses = probes.step(policy, corpus, stage.batch, (first + step) as u64)?;
+        let losses = probes.step(policy, corpus, (first + step) as u64)?;
         let keep = if step == 0 { 0.0 } else { 0.98 };
         mean = [0, 1, 2].map(|i| keep * mean[i] + (1.0 - keep) * losses[i]);
         if step % 50 == 49 {

@@ -8,7 +8,7 @@ use crate::mini::colors::{GROUNDS, INKS};
 use crate::mini::split::{pick, pick_weighted};
 use crate::mini::{self, Split};
 use rand::Rng;
-use vsdpo_artifact::{Domain, Requirements};
+use vsdpo_artifact::{Domain, Region, Requirements};
 
 impl mini::Content for Content {
     const DOMAIN: Domain = Domain::Chart;
@@ -137,6 +137,16 @@ impl mini::Content for Content {
 
     fn repair(&self, layout: &Layout, rng: &mut impl Rng) -> Layout {
         self.repaired(layout, rng).unwrap_or_else(|| layout.clone())
+    }
+
+    fn repair_surely(&self, layout: &Layout, rng: &mut impl Rng) -> Layout {
+        self.surely_repaired(layout, rng).unwrap_or_else(|| layout.clone())
+    }
+
+    fn good_places(&self, layout: &Layout) -> Vec<(Region, String)> {
+        self.free_legend_boxes(layout)
+            .map(|(place, region)| (region, format!("legend fits {place}")))
+            .collect()
     }
 
     fn code(&self, layout: &Layout, slip: Option<Slip>) -> String {

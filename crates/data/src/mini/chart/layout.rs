@@ -149,28 +149,59 @@ impl Content {
 
     /// The nearest good layout; `None` if no position of the legend fits.
     pub(super) fn repaired(&self, layout: &Layout, rng: &mut impl Rng) -> Option<Layout> {
-        let mut good = layout.clone();
-        good.ink = made_readable(good.ink, self.note_ground());
-        // Nearest first: kept margin and alignment, then other alignments, then the other margin.
+        let axes = self.nearest_axes(layout, rng);
+        let turn = rng.random_range(1..3);
+        let aligns = [0, turn, 3 - turn].map(|k| Align::ALL[(layout.align as usize + k) % 3]);
+        self.first_good(layout, &axes, aligns, |places| rng.random_range(0..places.len()))
+    }
+
+    /// The good layout that follows most surely from a picture of `layout`: the note extends
+    /// inwards, which fits both points of a side of the chart, so only the side has to be read; a
+    /// legend that does not fit goes where it is farthest from everything else.
+    pub(super) fn surely_repaired(&self, layout: &Layout, rng: &mut impl Rng) -> Option<Layout> {
+        let aligns = match self.place(self.mark.x()) {
+            0 | 1 => [Align::Left, Align::Center, Align::Right],
+            _ => [Align::Right, Align::Center, Align::Left],
+        };
+        self.first_good(layout, &self.nearest_axes(layout, rng), aligns, |places| {
+            let room = |i: &usize| self.room_around_legend(&places[*i]);
+            (0..places.len()).max_by(|a, b| room(a).total_cmp(&room(b)).then(b.cmp(a))).unwrap_or(0)
+        })
+    }
+
+    /// The margins and rotations that fit, the nearest first.
+    fn nearest_axes(&self, layout: &Layout, rng: &mut impl Rng) -> Vec<(bool, u32)> {
         let mut axes: Vec<(bool, u32)> = self.margins_and_rotations().collect();
         axes.shuffle(rng);
         axes.sort_by_key(|&(margin, rotation)| {
             (margin != layout.wide_margin) as u8 + (rotation != layout.rotation) as u8
         });
-        let turn = rng.random_range(1..3);
-        let aligns = [0, turn, 3 - turn].map(|k| Align::ALL[(layout.align as usize + k) % 3]);
+        axes
+    }
+
+    /// The good layout with the first of `axes` and of `aligns`. If its legend does not fit, `pick`
+    /// says which of the layouts where it does.
+    fn first_good(
+        &self,
+        layout: &Layout,
+        axes: &[(bool, u32)],
+        aligns: [Align; 3],
+        mut pick: impl FnMut(&[Layout]) -> usize,
+    ) -> Option<Layout> {
+        let mut good = layout.clone();
+        good.ink = made_readable(good.ink, self.note_ground());
         for ((margin, rotation), align) in
-            axes.into_iter().flat_map(|m| aligns.map(|a| (m, a))).filter(|&(_, a)| self.align_fits(a))
+            axes.iter().flat_map(|&m| aligns.map(|a| (m, a))).filter(|&(_, a)| self.align_fits(a))
         {
             (good.wide_margin, good.rotation, good.align) = (margin, rotation, align);
             if self.legend_fits(&good) {
                 return Some(good);
             }
-            let fits = |&l: &Location| self.legend_fits(&Layout { location: l, ..good.clone() });
-            let places: Vec<Location> = Location::ALL.into_iter().filter(fits).collect();
+            let mut places: Vec<Layout> =
+                Location::ALL.map(|location| Layout { location, ..good.clone() }).into();
+            places.retain(|layout| self.legend_fits(layout));
             if !places.is_empty() {
-                good.location = places[rng.random_range(0..places.len())];
-                return Some(good);
+                return Some(places.swap_remove(pick(&places)));
             }
         }
         None
@@ -227,7 +258,26 @@ impl Content {
     }
 
     fn legend_fits(&self, layout: &Layout) -> bool {
-        let legend = self.legend_box(layout).grow(MARGIN);
+        self.legend_is_apart(layout, MARGIN)
+    }
+
+    /// The places where the legend of a layout would fit, with its box there.
+    pub(super) fn free_legend_boxes(&self, layout: &Layout) -> impl Iterator<Item = (&'static str, Region)> {
+        let at = Location::ALL.map(|location| Layout { location, ..layout.clone() });
+        at.into_iter()
+            .filter(|layout| self.legend_fits(layout))
+            .map(|layout| (layout.location.name(), self.legend_box(&layout)))
+    }
+
+    /// How far in pixels the legend is from the note and the series, in steps of 2 up to 40.
+    fn room_around_legend(&self, layout: &Layout) -> f32 {
+        let rooms = (0..=20).map(|k| 2.0 * k as f32);
+        rooms.take_while(|&room| self.legend_is_apart(layout, room)).last().unwrap_or(0.0)
+    }
+
+    /// Whether the legend is at least so many pixels from the note and the series.
+    fn legend_is_apart(&self, layout: &Layout, room: f32) -> bool {
+        let legend = self.legend_box(layout).grow(room);
         let apart = |r: Region| legend.intersect(r).is_empty();
         let value = |s: usize, i: usize| (self.values[s][self.place(i)] / self.ticks.scale) as f32;
         let point = |s: usize, i: usize| (self.column(i as f32), self.row(value(s, i), layout));
