@@ -89,7 +89,7 @@ impl Default for StopSection {
             exec_min: 0.05,
             length_min: 0.6,
             length_max: 2.0,
-            entropy_min: 0.3,
+            entropy_min: 0.1,
             logp_gap: 0.03,
             eval_exec_fall: 0.3,
             eval_falls: 2,
