@@ -46,7 +46,7 @@ pub struct Mix {
     pub pages: f64,
 }
 
-/// What new pairs are drawn with to measure the loss.
+/// Share of pages among the pairs that only measure the loss.
 const PAGES: f64 = 0.5;
 
 /// What is shown less often than this is left out.
@@ -118,7 +118,7 @@ impl Corpus {
         Ok(Self { charts, pages, seed, labels, choices })
     }
 
-    /// The pictures of step `step`, so many of them from pages.
+    /// `count` pictures of step `step`; each is a page with probability `pages`, else a chart.
     pub fn pictures(&self, count: usize, step: u64, pages: f64) -> Vec<Picture<'_>> {
         let mut rng = stream(Split::Feedback, self.seed ^ 0x7011, step);
         let draw = |_| match rng.random_bool(pages) {

@@ -1,5 +1,5 @@
 //! Trains the vision tower alone, before the language model learns to read it, and beside it in the
-//! last stage.
+//! last three stages.
 //!
 //! A layout of twelve words says little about a picture of 80 tokens, and takes a pass of the
 //! language model. Here a linear layer on every image token predicts what its cell of the picture
@@ -19,6 +19,7 @@ use vsdpo_policy::{Content, Message, Mode, PatchGrid, Policy, Role, ops};
 use vsdpo_train::optim::{AdamW, AdamWConfig, Schedule};
 
 /// Schedule of the stage.
+#[derive(Clone, Copy)]
 pub struct TowerStage {
     /// Optimizer steps.
     pub steps: usize,
@@ -39,9 +40,7 @@ pub struct TowerStage {
 pub struct Probes {
     heads: Heads,
     optimizer: AdamW,
-    all: bool,
-    batch: usize,
-    pages: f64,
+    stage: TowerStage,
 }
 
 /// The linear layers.
@@ -89,19 +88,19 @@ impl Probes {
             linear.chain([("choices", &heads.choices)]).chain(heads.fits.iter().map(|v| ("fits", v)));
         let tower = policy.trainable().filter(|(name, _)| name.starts_with(TOWER_NAME));
         let optimizer = AdamW::new(tower.chain(linear), cfg)?;
-        Ok(Self { heads, optimizer, all: stage.all, batch: stage.batch, pages: stage.pages })
+        Ok(Self { heads, optimizer, stage: *stage })
     }
 
     /// Drops the choices that are not predicted.
     fn select(&self, corpus: &Corpus, pictures: &mut [Picture]) {
-        if !self.all {
+        if !self.stage.all {
             pictures.iter_mut().for_each(|p| p.choices.retain(|&class| corpus.decides(class)));
         }
     }
 
     /// One optimizer step on the batch of this number.
     pub fn step(&mut self, policy: &Policy, corpus: &Corpus, number: u64) -> Result<Losses> {
-        let mut pictures = corpus.pictures(self.batch, number, self.pages);
+        let mut pictures = corpus.pictures(self.stage.batch, number, self.stage.pages);
         self.select(corpus, &mut pictures);
         let answers = forward(policy, &self.heads, &pictures, Mode::Train)?;
         let (losses, gradients) = losses(&answers, &pictures, corpus)?;

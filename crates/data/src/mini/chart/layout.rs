@@ -197,9 +197,7 @@ impl Content {
             if self.legend_fits(&good) {
                 return Some(good);
             }
-            let mut places: Vec<Layout> =
-                Location::ALL.map(|location| Layout { location, ..good.clone() }).into();
-            places.retain(|layout| self.legend_fits(layout));
+            let mut places: Vec<Layout> = self.with_free_legend(&good).collect();
             if !places.is_empty() {
                 return Some(places.swap_remove(pick(&places)));
             }
@@ -261,12 +259,15 @@ impl Content {
         self.legend_is_apart(layout, MARGIN)
     }
 
-    /// The places where the legend of a layout would fit, with its box there.
-    pub(super) fn free_legend_boxes(&self, layout: &Layout) -> impl Iterator<Item = (&'static str, Region)> {
+    /// The layout with its legend at each place where it fits.
+    fn with_free_legend(&self, layout: &Layout) -> impl Iterator<Item = Layout> {
         let at = Location::ALL.map(|location| Layout { location, ..layout.clone() });
-        at.into_iter()
-            .filter(|layout| self.legend_fits(layout))
-            .map(|layout| (layout.location.name(), self.legend_box(&layout)))
+        at.into_iter().filter(|layout| self.legend_fits(layout))
+    }
+
+    /// The places where the legend of a layout fits, with its box there.
+    pub(super) fn free_legend_boxes(&self, layout: &Layout) -> impl Iterator<Item = (&'static str, Region)> {
+        self.with_free_legend(layout).map(|layout| (layout.location.name(), self.legend_box(&layout)))
     }
 
     /// How far in pixels the legend is from the note and the series, in steps of 2 up to 40.
