@@ -124,7 +124,10 @@ impl StopRules {
             ));
         }
         let limit = limits.eval_falls;
-        if self.zeros >= limit && best.defect_free > 0.0 {
+        // One clean answer of the model that the run began with may be chance, so its interval
+        // counts; what the run reached itself counts at once.
+        let had_some = best.defect_free > 0.0 && (best.step > 0 || best.low > 0.0);
+        if self.zeros >= limit && had_some {
             let (zeros, best) = (self.zeros, percent(best.defect_free));
             return Some(format!(
                 "in {zeros} evaluations in a row no attempt was free of defects, {best} in the best one; the \

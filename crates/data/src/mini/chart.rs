@@ -33,6 +33,37 @@ mod tests {
     use super::*;
     use crate::mini::{Content as _, Split, stream};
 
+    /// By hand: the note of 23 characters is 136 pixels wide and begins at the first point (63),
+    /// so a legend of 64 pixels has room beside it at the right (220), not in the middle (132).
+    /// Both lines are below every legend that does not stand at the bottom.
+    #[test]
+    fn the_facts_of_two_low_lines() {
+        let content = Content {
+            kind: Kind::Lines,
+            shapes: [Shape::Low; 2],
+            values: [[4, 4, 2, 4, 4]; 2],
+            names: ["north", "south"],
+            reversed: false,
+            labels: 0,
+            ticks: content::Ticks { long: false, every: 1, scale: 2, step: 2 },
+            ground: 0,
+            patch: 5,
+            boxed: true,
+            title: "Sales",
+            note: "system was under repair",
+            mark: Mark::First,
+        };
+        let facts = "note: column 1 of 5, room to the right, on navy\n\
+                     labels: short, at all points; y axis: dense\n\
+                     legend, high axes: upper right, center left, center right\n\
+                     legend, low axes: upper right, center left, center right";
+        assert_eq!(content.facts(), facts);
+        let last = Content { mark: Mark::Last, boxed: false, ..content };
+        let turned = "note: column 5 of 5, room to the left, on white\n";
+        assert!(last.facts().starts_with(turned), "{}", last.facts());
+        assert!(Content { reversed: true, ..last }.facts().starts_with("note: column 1 of 5"));
+    }
+
     /// Otherwise the fields would not have the same shares in all splits.
     #[test]
     fn every_combination_of_fields_is_usable_with_some_values() {

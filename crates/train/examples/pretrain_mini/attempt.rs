@@ -187,5 +187,5 @@ fn shown(rng: &mut impl Rng) -> (Channels, RubricDetail) {
         ..0.85 => RubricDetail::Observed,
         _ => RubricDetail::Full,
     };
-    (Channels { image: !(0.70..0.75).contains(&x) && x < 0.95, rubric: x >= 0.40 }, detail)
+    (Channels { image: !(0.70..0.75).contains(&x) && x < 0.95, rubric: x >= 0.30 }, detail)
 }

@@ -223,13 +223,9 @@ fn train(policy: &Policy, corpora: &Corpora, end: u32, stage: &Stage, first: u64
             }
         }
         if step % 200 == 199 {
-            for kind in [Kind::Copy, Kind::Report, Kind::Layout, Kind::Plain, Kind::Feedback, Kind::Reference]
-            {
-                println!(
-                    "step {:5} loss on {kind:?} pairs {:.4}",
-                    step + 1,
-                    probe(policy, corpus, end, kind)?
-                );
+            for kind in Kind::ALL {
+                let loss = probe(policy, corpus, end, kind)?;
+                println!("step {:5} loss on {kind:?} pairs {loss:.4}", step + 1);
             }
         }
         if step % 20 == 19 {

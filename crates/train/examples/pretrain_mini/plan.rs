@@ -27,9 +27,9 @@ pub struct Stage {
 /// feedback, which is learned only once scripts are written without effort. Some pairs go on
 /// copying: without them the skill was gone after 200 steps, and even a reference in the prompt was
 /// no longer copied.
-pub const STAGES: [Stage; 9] = [
+pub const STAGES: [Stage; 10] = [
     Stage {
-        mix: Mix { copy: 0.35, report: 0.2, plain: 0.0, feedback: 0.0, layout: 0.45, pages: 0.5 },
+        mix: Mix { copy: 0.35, report: 0.2, plain: 0.0, feedback: 0.0, layout: 0.45, facts: 0.0, pages: 0.5 },
         steps: 800,
         batch: 32,
         lr: 3e-3,
@@ -37,7 +37,7 @@ pub const STAGES: [Stage; 9] = [
         probes: false,
     },
     Stage {
-        mix: Mix { copy: 0.7, report: 0.1, plain: 0.0, feedback: 0.0, layout: 0.2, pages: 0.5 },
+        mix: Mix { copy: 0.7, report: 0.1, plain: 0.0, feedback: 0.0, layout: 0.2, facts: 0.0, pages: 0.5 },
         steps: 700,
         batch: 32,
         lr: 3e-3,
@@ -45,7 +45,15 @@ pub const STAGES: [Stage; 9] = [
         probes: false,
     },
     Stage {
-        mix: Mix { copy: 0.08, report: 0.08, plain: 0.24, feedback: 0.42, layout: 0.10, pages: 0.5 },
+        mix: Mix {
+            copy: 0.08,
+            report: 0.08,
+            plain: 0.24,
+            feedback: 0.42,
+            layout: 0.10,
+            facts: 0.0,
+            pages: 0.5,
+        },
         steps: 1200,
         batch: 16,
         lr: 2e-3,
@@ -53,7 +61,15 @@ pub const STAGES: [Stage; 9] = [
         probes: false,
     },
     Stage {
-        mix: Mix { copy: 0.03, report: 0.06, plain: 0.09, feedback: 0.64, layout: 0.14, pages: 0.5 },
+        mix: Mix {
+            copy: 0.03,
+            report: 0.06,
+            plain: 0.09,
+            feedback: 0.64,
+            layout: 0.14,
+            facts: 0.0,
+            pages: 0.5,
+        },
         steps: 1400,
         batch: 24,
         lr: 2e-3,
@@ -61,7 +77,15 @@ pub const STAGES: [Stage; 9] = [
         probes: false,
     },
     Stage {
-        mix: Mix { copy: 0.03, report: 0.06, plain: 0.09, feedback: 0.64, layout: 0.14, pages: 0.5 },
+        mix: Mix {
+            copy: 0.03,
+            report: 0.06,
+            plain: 0.09,
+            feedback: 0.64,
+            layout: 0.14,
+            facts: 0.0,
+            pages: 0.5,
+        },
         steps: 500,
         batch: 24,
         lr: 1e-3,
@@ -69,7 +93,15 @@ pub const STAGES: [Stage; 9] = [
         probes: false,
     },
     Stage {
-        mix: Mix { copy: 0.02, report: 0.04, plain: 0.10, feedback: 0.74, layout: 0.08, pages: 0.5 },
+        mix: Mix {
+            copy: 0.02,
+            report: 0.04,
+            plain: 0.10,
+            feedback: 0.74,
+            layout: 0.08,
+            facts: 0.0,
+            pages: 0.5,
+        },
         steps: 1200,
         batch: 24,
         lr: 1.5e-3,
@@ -77,7 +109,15 @@ pub const STAGES: [Stage; 9] = [
         probes: false,
     },
     Stage {
-        mix: Mix { copy: 0.02, report: 0.04, plain: 0.10, feedback: 0.74, layout: 0.10, pages: 0.5 },
+        mix: Mix {
+            copy: 0.02,
+            report: 0.04,
+            plain: 0.10,
+            feedback: 0.74,
+            layout: 0.10,
+            facts: 0.0,
+            pages: 0.5,
+        },
         steps: 900,
         batch: 24,
         lr: 1.2e-3,
@@ -85,7 +125,15 @@ pub const STAGES: [Stage; 9] = [
         probes: true,
     },
     Stage {
-        mix: Mix { copy: 0.02, report: 0.04, plain: 0.10, feedback: 0.74, layout: 0.10, pages: 0.5 },
+        mix: Mix {
+            copy: 0.02,
+            report: 0.04,
+            plain: 0.10,
+            feedback: 0.74,
+            layout: 0.10,
+            facts: 0.0,
+            pages: 0.5,
+        },
         steps: 1500,
         batch: 24,
         lr: 1.5e-3,
@@ -93,8 +141,32 @@ pub const STAGES: [Stage; 9] = [
         probes: true,
     },
     Stage {
-        mix: Mix { copy: 0.02, report: 0.03, plain: 0.10, feedback: 0.72, layout: 0.13, pages: 0.3 },
+        mix: Mix {
+            copy: 0.02,
+            report: 0.03,
+            plain: 0.10,
+            feedback: 0.72,
+            layout: 0.13,
+            facts: 0.0,
+            pages: 0.3,
+        },
         steps: 2400,
+        batch: 24,
+        lr: 1.5e-3,
+        tower: true,
+        probes: true,
+    },
+    Stage {
+        mix: Mix {
+            copy: 0.02,
+            report: 0.02,
+            plain: 0.06,
+            feedback: 0.60,
+            layout: 0.10,
+            facts: 0.20,
+            pages: 0.3,
+        },
+        steps: 2800,
         batch: 24,
         lr: 1.5e-3,
         tower: true,

@@ -76,7 +76,8 @@ pub struct StopSection {
     pub eval_exec_fall: f64,
     /// Evaluations in a row with a falling defect-free share (which ends the run if the share is
     /// then below the interval of the best one: with a hundred tasks it goes up and down by some
-    /// points on its own), or with a share of 0 after one above 0; at least 1.
+    /// points on its own), or with a share of 0 after one above 0 (of the evaluation before
+    /// training, above 0 by the lower end of its interval); at least 1.
     pub eval_falls: usize,
 }
 

@@ -100,13 +100,13 @@ fn steps_that_sample_nothing_do_not_count() {
 fn evaluate(evals: &[(f64, f64)]) -> Vec<Option<String>> {
     let (mut rules, limits) = (StopRules::default(), StopSection::default());
     let mut best: Option<Best> = None;
-    let one = |&(exec, clean): &(f64, f64)| {
-        let now = Best { step: 0, defect_free: clean, low: clean - 0.05, reward: 0.0 };
+    let one = |(step, &(exec, clean)): (usize, &(f64, f64))| {
+        let now = Best { step, defect_free: clean, low: clean - 0.05, reward: 0.0 };
         let top = best.filter(|b| b.defect_free >= clean).unwrap_or(now);
         best = Some(top);
         rules.evaluated(exec, clean, top, &limits)
     };
-    evals.iter().map(one).collect()
+    evals.iter().enumerate().map(one).collect()
 }
 
 #[test]
@@ -126,9 +126,11 @@ fn evaluations_end_a_run_on_execution_falls_and_zeros() {
     // Two falls that may be chance, and a third one that is not.
     check(&[(0.9, 0.3), (0.9, 0.28), (0.9, 0.26)], None);
     check(&[(0.9, 0.3), (0.9, 0.28), (0.9, 0.26), (0.9, 0.24)], Some("stop.eval_falls"));
-    // Twice nothing is a fall, even where the interval of the best reaches 0; a run that begins
-    // there has not fallen.
+    // Twice nothing is a fall from a share that the run reached itself, even where its interval
+    // reaches 0, and from that of the base where the interval does not.
     check(&[(0.9, 0.03), (0.9, 0.0)], None);
-    check(&[(0.9, 0.03), (0.9, 0.0), (0.9, 0.0)], Some("no attempt was free of defects, 3 %"));
+    check(&[(0.9, 0.03), (0.9, 0.0), (0.9, 0.0)], None);
+    check(&[(0.9, 0.06), (0.9, 0.0), (0.9, 0.0)], Some("no attempt was free of defects, 6 %"));
+    check(&[(0.9, 0.02), (0.9, 0.03), (0.9, 0.0), (0.9, 0.0)], Some("no attempt was free of defects, 3 %"));
     check(&[(0.9, 0.0), (0.9, 0.0), (0.9, 0.0), (0.9, 0.1), (0.9, 0.0)], None);
 }

@@ -3,7 +3,7 @@
 
 use super::content::{Content, Kind};
 use crate::mini::Layout as _;
-use crate::mini::colors::{made_readable, readable};
+use crate::mini::colors::{GROUNDS, made_readable, readable};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use vsdpo_artifact::Region;
@@ -159,14 +159,43 @@ impl Content {
     /// inwards, which fits both points of a side of the chart, so only the side has to be read; a
     /// legend that does not fit goes where it is farthest from everything else.
     pub(super) fn surely_repaired(&self, layout: &Layout, rng: &mut impl Rng) -> Option<Layout> {
-        let aligns = match self.place(self.mark.x()) {
-            0 | 1 => [Align::Left, Align::Center, Align::Right],
-            _ => [Align::Right, Align::Center, Align::Left],
-        };
+        let inwards = self.note_inwards();
+        let outwards = Align::ALL[2 - inwards as usize];
+        let aligns = [inwards, Align::Center, outwards];
         self.first_good(layout, &self.nearest_axes(layout, rng), aligns, |places| {
             let room = |i: &usize| self.room_around_legend(&places[*i]);
             (0..places.len()).max_by(|a, b| room(a).total_cmp(&room(b)).then(b.cmp(a))).unwrap_or(0)
         })
+    }
+
+    /// The alignment with which the note extends inwards.
+    fn note_inwards(&self) -> Align {
+        if self.place(self.mark.x()) < 2 { Align::Left } else { Align::Right }
+    }
+
+    /// What a picture of this content shows with every layout, in words: where the note is and on
+    /// what colour, how long and dense the tick labels are, and where a legend has room in axes of
+    /// either height while the note extends inwards.
+    pub fn facts(&self) -> String {
+        let align = self.note_inwards();
+        let room = |wide_margin: bool| {
+            let layout = Layout { wide_margin, align, ..Layout::FIRST };
+            let places: Vec<&str> = self.with_free_legend(&layout).map(|l| l.location.name()).collect();
+            if places.is_empty() { "nowhere".to_owned() } else { places.join(", ") }
+        };
+        format!(
+            "note: column {} of 5, room to the {}, on {}\nlabels: {}, at {}; y axis: {}\nlegend, high axes: {}\nlegend, low \
+             axes: {}",
+            self.place(self.mark.x()) + 1,
+            // A note that begins at its point extends to the right.
+            Align::ALL[2 - align as usize].name(),
+            GROUNDS[self.note_ground()].0,
+            if self.ticks.long { "long" } else { "short" },
+            if self.ticks.every == 1 { "all points" } else { "half the points" },
+            if self.ticks.dense() { "dense" } else { "sparse" },
+            room(false),
+            room(true),
+        )
     }
 
     /// The margins and rotations that fit, the nearest first.
