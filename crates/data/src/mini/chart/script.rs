@@ -51,6 +51,9 @@ pub(super) fn script(content: &Content, layout: &Layout, slip: Option<Slip>) -> 
     text
 }
 
+/// Each choice of the layout follows the facts that it depends on, as in a page: a small policy
+/// finds what it wrote itself sooner than what stands in the prompt. When the colour of the note
+/// preceded that of its box, 4800 perfect references did not teach it.
 fn statements(c: &Content, l: &Layout) -> Vec<String> {
     let quoted = |words: &[&str]| words.iter().map(|w| format!("'{w}'")).collect::<Vec<_>>().join(",");
     let numbers = |s: usize| c.values[s].iter().map(i32::to_string).collect::<Vec<_>>().join(",");
@@ -60,29 +63,29 @@ fn statements(c: &Content, l: &Layout) -> Vec<String> {
     let mut lines = vec![
         "import matplotlib.pyplot as plt".to_string(),
         "fig, ax = plt.subplots(figsize=(4, 3), dpi=80)".to_string(),
-        format!("fig.subplots_adjust(bottom={:.2})", l.bottom()),
         format!("ax.set_facecolor('{}')", GROUNDS[c.ground].0),
         format!("x = [{}]", quoted(&LABELS[c.labels].1)),
         format!("ax.{first}(x, [{}], color='{}', label='{}')", numbers(0), hue(0), c.names[0]),
         format!("ax.plot(x, [{}], color='{}', label='{}')", numbers(1), hue(1), c.names[1]),
-        format!("ax.set_xlim({})", if c.reversed { "4.45, -0.45" } else { "-0.45, 4.45" }),
         format!("ax.set_xticks(range(0, 5, {}))", c.ticks.every),
         format!("ax.set_ylim(0, {top})"),
         format!("ax.set_yticks(range(0, {}, {}))", top + 1, c.ticks.step),
+        format!("fig.subplots_adjust(bottom={:.2})", l.bottom()),
         format!("ax.tick_params(axis='x', rotation={})", l.rotation),
         format!("ax.set_title('{}')", c.title),
     ];
     if l.grid {
         lines.push("ax.grid(True)".to_string());
     }
+    lines.push(format!("ax.set_xlim({})", if c.reversed { "4.45, -0.45" } else { "-0.45, 4.45" }));
     lines.push(format!(
-        "ax.text({}, {:.1}, '{}', ha='{}', color='{}', backgroundcolor='{}')",
+        "ax.text({}, {:.1}, '{}', backgroundcolor='{}', color='{}', ha='{}')",
         c.mark.x(),
         10.7 * f64::from(c.ticks.scale),
         c.note,
-        l.align.name(),
-        INKS[l.ink],
         c.patch_name(),
+        INKS[l.ink],
+        l.align.name(),
     ));
     lines.push(format!("ax.legend(fontsize=8, loc='{}')", l.location.name()));
     lines.push("plt.savefig('chart.png')".to_string());
@@ -91,13 +94,12 @@ fn statements(c: &Content, l: &Layout) -> Vec<String> {
 
 /// Reads the layout of a script; `None` if any choice is missing.
 pub(super) fn read_layout(text: &str) -> Option<Layout> {
-    let (head, body) = text.split_once("ax.set_facecolor(")?;
-    let (series, tail) = body.split_once("ax.set_xlim(")?;
+    let (series, tail) = text.split_once("ax.set_xticks(")?;
     let mut hues = series.split("color='").skip(1).map(|rest| position(&HUES, rest));
     let note = between(tail, "ax.text(", "\n")?;
     Some(Layout {
         location: *Location::ALL.iter().find(|l| Some(l.name()) == between(tail, "loc='", "'"))?,
-        wide_margin: between(head, "bottom=", ")")? == "0.42",
+        wide_margin: between(tail, "bottom=", ")")? == "0.42",
         rotation: *ROTATIONS.iter().find(|r| between(tail, "rotation=", ")") == Some(&r.to_string()))?,
         align: *Align::ALL.iter().find(|a| Some(a.name()) == between(note, "ha='", "'"))?,
         ink: position(&INKS, note.split_once(" color='")?.1)?,
