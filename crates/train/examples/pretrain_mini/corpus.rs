@@ -184,7 +184,6 @@ impl Corpus {
 
     fn pair_of(&self, kind: Kind, pages: f64, rng: &mut impl Rng) -> Result<Pair> {
         match rng.random_bool(pages) {
-            _ if kind == Kind::Facts => Ok(facts(rng)),
             true => self.pages.pair(kind, rng),
             false => self.charts.pair(kind, rng),
         }
