@@ -119,6 +119,8 @@ const LEGEND_HEIGHT: f32 = 33.0;
 const NOTE_CHAR: f32 = 5.9;
 /// Extra distance in pixels that a good layout keeps, so that a pixel more or less never decides.
 const MARGIN: f32 = 3.0;
+/// Height of the note's base line in the axes, as a fraction.
+pub(super) const NOTE_HEIGHT: f32 = 0.89;
 /// The limits of the x axis, left and right of the points 0 and 4.
 pub(super) const SIDE: f32 = 0.45;
 
@@ -267,11 +269,18 @@ impl Content {
         bottom - y / 12.0 * (bottom - TOP)
     }
 
+    /// The point of the note as a fraction of the axes' width, from the left, rounded as scripts
+    /// write it.
+    pub(super) fn note_across(&self) -> f32 {
+        let exact = (self.place(self.mark.x()) as f32 + SIDE) / (4.0 + 2.0 * SIDE);
+        (100.0 * exact).round() / 100.0
+    }
+
     fn note_box(&self, layout: &Layout) -> Region {
         let width = self.note.len() as f32 * NOTE_CHAR;
-        let x =
-            self.column(self.place(self.mark.x()) as f32) - [0.0, 0.5, 1.0][layout.align as usize] * width;
-        let base = self.row(10.7, layout);
+        let point = LEFT + self.note_across() * (RIGHT - LEFT);
+        let x = point - [0.0, 0.5, 1.0][layout.align as usize] * width;
+        let base = self.row(12.0 * NOTE_HEIGHT, layout);
         Region::new(x, base - 11.0, x + width, base + 3.0)
     }
 

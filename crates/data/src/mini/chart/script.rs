@@ -1,7 +1,7 @@
 //! Scripts of the mini charts: writes them, optionally with a mistake, and reads their layout.
 
 use super::content::{Content, Kind};
-use super::layout::{Align, Layout, Location, ROTATIONS};
+use super::layout::{Align, Layout, Location, NOTE_HEIGHT, ROTATIONS};
 use super::words::{HUES, LABELS};
 use crate::mini;
 use crate::mini::between;
@@ -79,9 +79,9 @@ fn statements(c: &Content, l: &Layout) -> Vec<String> {
     }
     lines.push(format!("ax.set_xlim({})", if c.reversed { "4.45, -0.45" } else { "-0.45, 4.45" }));
     lines.push(format!(
-        "ax.text({}, {:.1}, '{}', backgroundcolor='{}', color='{}', ha='{}')",
-        c.mark.x(),
-        10.7 * f64::from(c.ticks.scale),
+        "ax.text({:.2}, {:.2}, '{}', transform=ax.transAxes, backgroundcolor='{}', color='{}', ha='{}')",
+        c.note_across(),
+        NOTE_HEIGHT,
         c.note,
         c.patch_name(),
         INKS[l.ink],
