@@ -59,14 +59,17 @@ pub const FACTORS: [Factor; 13] = [
         ("full", "with a choice that would do", &["distill.rubric=full"]),
     ])),
     factor("teacher", "whose weights the teacher has", Fixed(&[
+        ("trust-region", "trust region", &["distill.teacher=trust_region"]),
+        ("rising", "trust region, 0.1 to 0.9", &["distill.teacher=trust_region", "distill.trust_rate=0.1",
+            "distill.trust_rate_end=0.9"]),
+        ("ema", "moving average", &["distill.teacher=ema"]),
         ("base", "base", &["distill.teacher=base"]),
         ("live", "live", &["distill.teacher=live"]),
-        ("ema", "moving average", &["distill.teacher=ema"]),
-        ("trust-region", "trust region", &["distill.teacher=trust_region"]),
+        ("live-gated", "live, flagged statements alone", &["distill.teacher=live", "distill.gate=flagged"]),
     ])),
     factor("divergence", "divergence of student and teacher", Fixed(&[
-        ("reverse-kl", "KL(student || teacher)", &["distill.divergence=reverse_kl"]),
         ("forward-kl", "KL(teacher || student)", &["distill.divergence=forward_kl"]),
+        ("reverse-kl", "KL(student || teacher)", &["distill.divergence=reverse_kl"]),
         ("jsd", "Jensen-Shannon, alpha 0.5", &["distill.divergence={jsd={alpha=0.5}}"]),
     ])),
     // With one update per batch `behaviour` and `none` are the same run.
@@ -82,8 +85,8 @@ pub const FACTORS: [Factor; 13] = [
         ("beta-10", "beta 10", &["grpo.weight=10"]),
     ])),
     factor("group", "completions per prompt G, 16 rollouts per step", Fixed(&[
-        ("g-4", "G 4", &["rollout.group_size=4", "rollout.prompts_per_step=4"]),
         ("g-2", "G 2", &["rollout.group_size=2", "rollout.prompts_per_step=8"]),
+        ("g-4", "G 4", &["rollout.group_size=4", "rollout.prompts_per_step=4"]),
         ("g-8", "G 8", &["rollout.group_size=8", "rollout.prompts_per_step=2"]),
     ])),
     factor("overlap", "overlap of elements and defects", Fixed(&[

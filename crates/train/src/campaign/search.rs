@@ -4,8 +4,8 @@ use super::arms::reproduce;
 use super::{Arm, Kind, wrong};
 use crate::error::TrainError;
 
-/// Learning rates, the middle one first.
-const RATES: [&str; 3] = ["2e-4", "1e-4", "5e-4"];
+/// Learning rates.
+const RATES: [&str; 4] = ["1e-4", "2e-4", "5e-4", "1e-3"];
 /// Largest norms of a gradient.
 const CLIPS: [&str; 2] = ["0.3", "1.0"];
 
