@@ -39,7 +39,7 @@ fn a_dry_run_prints_the_arms_and_their_budgets() {
     for want in [
         "visual-sdpo reproduce web --seeds 3 --tasks 256, in runs/reproduce-web",
         "sft-realistic             0       4800  web-sft.toml data.references=realistic",
-        "opsd-gold              4800       1200  web-opsd.toml data.references=gold",
+        "opsd-gold              4800       2400  web-opsd.toml data.references=gold",
         "39 training runs (3 seeds): at most 158400 rollouts",
         "41 tests of 256 tasks",
     ] {
@@ -48,7 +48,7 @@ fn a_dry_run_prints_the_arms_and_their_budgets() {
     let text = printed(&["ablate", "teacher", "--dry-run", "--seeds", "1", "--arms", "live,ema"]);
     assert!(text.contains("distill.teacher=live") && !text.contains("distill.teacher=base"), "{text}");
     let text = printed(&["tune", "grpo", "--dry-run", "--seeds", "1"]);
-    assert!(text.contains("6 training runs"), "{text}");
+    assert!(text.contains("8 training runs"), "{text}");
     assert!(text.contains("chart-grpo.toml optim.lr=5e-4 optim.max_grad_norm=1.0"), "{text}");
     let list = printed(&["ablate", "list"]);
     assert_eq!(list.lines().count(), 13, "{list}");
