@@ -51,7 +51,7 @@ fn every_arm_of_the_tables_has_a_recipe_of_its_own() {
     assert_eq!(of(MAIN).output_dir, Path::new("runs/x/visual-sdpo-s1"));
     let budget = |name: &str| plan.iter().find(|t| t.arm.name == name).unwrap().budget();
     assert_eq!((budget("base"), budget("sft-gold"), budget("grpo")), ((0, 0), (0, 4800), (4800, 0)));
-    assert_eq!((budget("opsd-gold"), budget(MAIN)), ((4800, 1200), (4800, 0)));
+    assert_eq!((budget("opsd-gold"), budget(MAIN)), ((4800, 2400), (4800, 0)));
 }
 
 #[test]
