@@ -1,6 +1,6 @@
 //! R(y): what became of a piece of code.
 
-use crate::{Element, Span};
+use crate::{Element, SlideLayout, Span};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -62,10 +62,18 @@ impl Outcome {
 }
 
 /// One picture of a render: a figure of a chart script, an HTML page, a slide.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Page {
     /// The pixels.
     pub image: Image,
+    /// What slide metrics are computed from; of slides only.
+    pub slide: Option<SlideLayout>,
+}
+
+impl From<Image> for Page {
+    fn from(image: Image) -> Self {
+        Self { image, slide: None }
+    }
 }
 
 /// What a source drew: its pages, and the table of everything on them.
@@ -85,7 +93,7 @@ pub struct Rendered {
 impl Rendered {
     /// A render of one page, without notes and style rules.
     pub fn of_page(image: Image, elements: Vec<Element>) -> Self {
-        Self { pages: vec![Page { image }], elements, notes: Vec::new(), styles: Vec::new() }
+        Self { pages: vec![image.into()], elements, notes: Vec::new(), styles: Vec::new() }
     }
 
     /// The elements of one page; empty if there is no such page.

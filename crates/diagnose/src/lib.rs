@@ -31,6 +31,7 @@ mod reward;
 mod rubric;
 mod rules;
 mod scene;
+pub mod slide;
 
 pub use compared::SATISFIED;
 pub use reward::{AxisWeights, WeightError, reward, rewards};

@@ -132,7 +132,7 @@ fn an_axis_holds_when_it_holds_on_every_page() {
         elements.push(Element { id, page: 1, parent, axes, ..e.clone() });
     }
     let image = poor.pages[0].image.clone();
-    let pages = vec![Page { image: image.clone() }, Page { image }];
+    let pages = vec![Page::from(image.clone()), Page::from(image)];
     let both = diagnose(&of, &Outcome::Rendered(Rendered { pages, elements, ..poor.clone() }), None);
     let score = |d: &Diagnosis, i: usize| (d.rubric.axes[i].1.satisfied, d.rubric.axes[i].1.score);
     for i in 0..6 {

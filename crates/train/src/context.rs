@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn teacher_turn_is_the_student_turn_plus_feedback() {
-        let (task, page) = (task(vec![image()]), Page { image: image() });
+        let (task, page) = (task(vec![image()]), Page::from(image()));
         let student = flat(&student_prompt(&task));
         assert_eq!(student, "<img>Draw a line.");
         let feedback = Feedback::Render { pages: &[page], rubric_json: "{\"a\":1}" };
@@ -192,7 +192,7 @@ mod tests {
     fn the_image_channel_shows_up_to_eight_pages_and_counts_the_rest() {
         let channels = Channels { image: true, rubric: false };
         let turn = |n: usize| {
-            let pages = vec![Page { image: image() }; n];
+            let pages = vec![Page::from(image()); n];
             flat(&teacher_prompt(
                 &task(vec![]),
                 &Feedback::Render { pages: &pages, rubric_json: "" },

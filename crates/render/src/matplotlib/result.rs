@@ -51,7 +51,7 @@ pub(crate) fn read(buffer: &File, source: &str) -> Result<Outcome, Refused> {
             buffer.read_exact_at(pixels, at).or_else(|e| broken(e.to_string()))?;
         }
         at += bytes;
-        pages.push(Page { image: Image { width, height, rgba } });
+        pages.push(Page::from(Image { width, height, rgba }));
     }
     Ok(Outcome::Rendered(Rendered { pages, elements, notes, styles: Vec::new() }))
 }

@@ -150,7 +150,7 @@ impl<C: Content> Attempt<C> {
         let (channels, detail) = shown(rng);
         let messages = match &self.seen {
             Ok(seen) => {
-                let pages = [Page { image: from_png(&seen.png)? }];
+                let pages = [Page::from(from_png(&seen.png)?)];
                 let rubric_json = rubric_json(&seen.rubric, detail, &AxisWeights::equal(C::DOMAIN));
                 teacher_prompt(
                     &task,

@@ -53,7 +53,7 @@ impl Cached {
         Ok(match self {
             Cached::Failed(error) => Outcome::Failed { error },
             Cached::Rendered { pages, elements, notes, styles } => {
-                let page = |png: &Vec<u8>| Ok(Page { image: from_png(png)? });
+                let page = |png: &Vec<u8>| Ok(Page::from(from_png(png)?));
                 let pages = pages.iter().map(page).collect::<Result<_>>()?;
                 Outcome::Rendered(Rendered { pages, elements, notes, styles })
             }

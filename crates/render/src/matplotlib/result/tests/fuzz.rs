@@ -34,7 +34,7 @@ fn promises(outcome: &Outcome) -> Result<(), String> {
         }
         Outcome::Rendered(r) => {
             holds((1..=64).contains(&r.pages.len()), "pages")?;
-            for Page { image } in &r.pages {
+            for Page { image, .. } in &r.pages {
                 let sides = (1..=65_535).contains(&image.width) && (1..=65_535).contains(&image.height);
                 holds(sides, "sides")?;
                 let area = image.width as usize * image.height as usize;
@@ -52,7 +52,7 @@ fn promises(outcome: &Outcome) -> Result<(), String> {
 
 fn element_promises(e: &Element, i: usize, r: &Rendered) -> Result<(), &'static str> {
     let holds = |ok: bool, what: &'static str| if ok { Ok(()) } else { Err(what) };
-    let Some(Page { image }) = r.pages.get(e.page as usize) else { return Err("page") };
+    let Some(Page { image, .. }) = r.pages.get(e.page as usize) else { return Err("page") };
     let (w, h) = (image.width as f32, image.height as f32);
     // A comparison with NaN is false, so these also ask for numbers.
     let upright = |b: Region| b.x0 <= b.x1 && b.y0 <= b.y1;
