@@ -14,6 +14,7 @@
 
 pub mod ce;
 pub mod distill;
+pub mod gdpo;
 pub mod grpo;
 mod head;
 mod row;
