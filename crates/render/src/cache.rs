@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
-use vsdpo_artifact::{Element, Outcome};
+use vsdpo_artifact::{Element, Outcome, Page};
 
 /// Pixels and records kept at most, in bytes.
 const MAX_BYTES: usize = 512 << 20;
@@ -80,8 +80,12 @@ fn size(outcome: &Outcome) -> usize {
             let text = |t: &Option<String>| t.as_ref().map_or(0, String::len);
             let numbers = |e: &Element| e.points.len() * 8 + e.values.len() * 8 + e.stack.len() * 16;
             let of = |e: &Element| 512 + numbers(e) + text(&e.text) + text(&e.label) + text(&e.pattern);
-            r.pages.iter().map(|page| page.image.rgba.len()).sum::<usize>()
-                + r.elements.iter().map(of).sum::<usize>()
+            let page = |page: &Page| {
+                let parts = page.slide.iter().flat_map(|slide| &slide.elements);
+                let layout: usize = parts.map(|e| 256 + 32 * e.text_rects.len()).sum();
+                page.image.rgba.len() + layout
+            };
+            r.pages.iter().map(page).sum::<usize>() + r.elements.iter().map(of).sum::<usize>()
         }
     }
 }

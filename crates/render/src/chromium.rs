@@ -1,4 +1,4 @@
-//! Renders HTML in long-lived browsers.
+//! Renders HTML, pages and slides, in long-lived browsers.
 //!
 //! The principal type is [`ChromiumRenderer`]. Starting a browser dominates the cost of a page, so
 //! each worker keeps one. Every page gets a fresh browser context (process, storage, cache), which
@@ -14,6 +14,7 @@ mod fonts;
 mod inert;
 mod packages;
 mod page;
+mod slide;
 mod snapshot;
 mod store;
 mod styles;
@@ -33,6 +34,8 @@ use browser::{Browser, Confinement, why};
 use inert::is_inert;
 pub use page::MAX_BESIDE;
 use page::{Context, Drawn, Limits, PageError};
+use slide::MAX_PARTS;
+pub use slide::SlideMode;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Instant;
@@ -59,6 +62,8 @@ const MAX_NOTE: usize = 200;
 /// Renders HTML pages in Chromium. Thread safe; share it by reference.
 pub struct ChromiumRenderer {
     config: RenderConfig,
+    /// How slides are drawn; `None` for pages.
+    slide: Option<SlideMode>,
     confinement: Confinement,
     idle: Mutex<Vec<Worker>>,
     cache: Mutex<Cache>,
@@ -87,10 +92,31 @@ impl ChromiumRenderer {
     /// # Errors
     /// Returns an error if no browser is installed or it does not start.
     pub fn start(config: RenderConfig) -> Result<Self, RenderError> {
+        Self::of(config, None)
+    }
+
+    /// As [`Self::start`], for slides: 1280 px wide, whatever the window of `config`, with the
+    /// layout that slide metrics are computed from ([`vsdpo_artifact::Page::slide`]). A slide that
+    /// shows nothing is a slide.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn slides(config: RenderConfig, mode: SlideMode) -> Result<Self, RenderError> {
+        Self::of(RenderConfig { window: RenderConfig::default().window, ..config }, Some(mode))
+    }
+
+    fn of(config: RenderConfig, slide: Option<SlideMode>) -> Result<Self, RenderError> {
         let confinement = Confinement::find()?;
         let worker = Worker { browser: Browser::start(&confinement)?, ahead: None };
         let cache = Mutex::new(Cache::new(config.cache_entries));
-        Ok(Self { config, confinement, idle: Mutex::new(vec![worker]), cache, stats: Mutex::default() })
+        Ok(Self {
+            config,
+            slide,
+            confinement,
+            idle: Mutex::new(vec![worker]),
+            cache,
+            stats: Mutex::default(),
+        })
     }
 
     fn store<'a>(&'a self, html: &'a [u8], folder: Option<&'a Path>) -> Store<'a> {
@@ -147,7 +173,8 @@ impl ChromiumRenderer {
 
     fn draw(&self, worker: &mut Worker, page: &Store, tagged: Option<&Tagged>) -> Result<Drawn, PageError> {
         let RenderConfig { timeout, max_pixels, window, .. } = self.config;
-        let limits = Limits { deadline: Instant::now() + timeout, max_pixels, window };
+        let slide = self.slide;
+        let limits = Limits { deadline: Instant::now() + timeout, max_pixels, window, slide };
         let browser = &mut worker.browser;
         // A context is shared only by inert pages, which can neither leave state in it nor read it.
         let inert = is_inert(page.html);
@@ -203,6 +230,10 @@ impl ChromiumRenderer {
                     format!("the page has {width} x {height} pixels; {most} are allowed"),
                 )
             }
+            PageError::Crowded => failure(
+                FailureKind::Limit,
+                format!("the slide has more than {MAX_PARTS} elements, or too many lines of text"),
+            ),
             PageError::Browser(error) => failure(FailureKind::Crash, why(error)),
         }
     }
@@ -271,7 +302,8 @@ impl Renderer for ChromiumRenderer {
         self.put_back(worker);
         let version =
             version.ok_or_else(|| RenderError::Browser { message: "does not report its version".into() })?;
-        let all = std::iter::once(version).chain(browser::fonts()).chain(assets::list());
+        let mode = self.slide.map(|mode| format!("slides, {mode:?}"));
+        let all = std::iter::once(version).chain(mode).chain(browser::fonts()).chain(assets::list());
         Ok(all.collect::<Vec<_>>().join("\n"))
     }
 
@@ -293,22 +325,27 @@ fn screenshot(drawn: Drawn) -> Result<Screenshot, RenderError> {
     Ok(Screenshot { image: decode(&drawn.png)?, unmet, beside, retried: false })
 }
 
-/// A page without any visible element is a failure (`NoFigure`).
+/// A page without any visible element is a failure (`NoFigure`); a slide is not.
 fn outcome(drawn: Drawn) -> Result<Outcome, RenderError> {
     let image = decode(&drawn.png)?;
-    let (elements, styles) = drawn.table.unwrap_or_default();
+    let (elements, styles) = drawn.table.map(|table| (table.elements, table.styles)).unwrap_or_default();
     let visible = |e: &Element| {
         let facts = e.html.as_ref();
         let shows = facts.is_some_and(|f| f.framed || f.painted || !f.lines.is_empty());
         !e.region.is_empty() && (shows || matches!(e.kind, ElementKind::Image | ElementKind::Control))
     };
-    if !elements.iter().any(visible) {
+    if drawn.slide.is_none() && !elements.iter().any(visible) {
         let error = failure(FailureKind::NoFigure, "the page shows nothing".into());
         return Ok(Outcome::Failed { error });
     }
     let note = |url: &String| format!("no answer for {}", clean_line(url, MAX_NOTE));
     let notes = drawn.unmet.iter().map(note).collect();
-    Ok(Outcome::Rendered(Rendered { pages: vec![Page { image }], elements, notes, styles }))
+    Ok(Outcome::Rendered(Rendered {
+        pages: vec![Page { image, slide: drawn.slide }],
+        elements,
+        notes,
+        styles,
+    }))
 }
 
 fn failure(kind: FailureKind, message: String) -> ExecError {

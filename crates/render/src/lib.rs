@@ -7,7 +7,7 @@
 //!   that first gives up the network, the file system, other processes and most system calls, and
 //!   then runs the script under the probe (`probe.py`). A fork costs less than a new process
 //!   because imports take most of the time of a chart.
-//! - `chromium`: long-lived browsers without a network, one context per page.
+//! - `chromium`: long-lived browsers without a network, one context per page or slide.
 //! - `python`: the pool of fork servers, which every renderer of Python scripts uses.
 //!
 //! Code that fails is a value ([`vsdpo_artifact::Outcome::Failed`]); a [`RenderError`] means that
@@ -48,7 +48,7 @@ mod sandbox;
 mod spread;
 mod text;
 
-pub use chromium::{ChromiumRenderer, MAX_BESIDE};
+pub use chromium::{ChromiumRenderer, MAX_BESIDE, SlideMode};
 pub use config::{RenderConfig, RenderError, RenderStats};
 pub use doctor::{Check, CheckState, doctor};
 pub use matplotlib::{ChartRecorder, ChartRenderer, Recordable};

@@ -1,6 +1,6 @@
 //! The one place that opens renderers.
 
-use crate::chromium::ChromiumRenderer;
+use crate::chromium::{ChromiumRenderer, SlideMode};
 use crate::config::{RenderConfig, RenderError};
 use crate::matplotlib::ChartRenderer;
 use crate::renderer::Renderer;
@@ -19,11 +19,14 @@ pub fn open(
     match (domain, language) {
         (Domain::Chart, Language::Python) => Ok(Box::new(ChartRenderer::start(config)?)),
         (Domain::Web, Language::Html) => Ok(Box::new(ChromiumRenderer::start(config)?)),
-        (Domain::Slide, Language::Python | Language::Html)
+        (Domain::Slide, Language::Html) => {
+            Ok(Box::new(ChromiumRenderer::slides(config, SlideMode::Adaptive)?))
+        }
+        (Domain::Slide, Language::Python)
         | (Domain::Chart, Language::Html)
         | (Domain::Web, Language::Python) => Err(RenderError::Setup {
             what: format!("{}s in {} cannot be rendered", domain.name(), language.name()),
-            help: "use chart with python, or web with html",
+            help: "use chart with python, or web or slide with html",
         }),
     }
 }

@@ -2,13 +2,15 @@
 
 use super::browser::{Browser, none};
 use super::cdp::{CdpError, Event};
+use super::slide::SlideMode;
 use super::store::{ORIGIN, Store};
 use super::styles::Sheet;
+use super::table::Table;
 use super::tag::Tagged;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
-use vsdpo_artifact::{Element, StyleRule};
+use vsdpo_artifact::SlideLayout;
 
 /// Time limit for closing a context; after it the browser is replaced.
 const DISPOSE_LIMIT: Duration = Duration::from_secs(5);
@@ -70,7 +72,9 @@ pub struct Drawn {
     /// The screenshot: a PNG file in base64.
     pub png: String,
     /// Elements and style rules; only for a tagged page.
-    pub table: Option<(Vec<Element>, Vec<StyleRule>)>,
+    pub table: Option<Table>,
+    /// The layout; only for a tagged slide.
+    pub slide: Option<SlideLayout>,
     /// URLs that were requested and not answered.
     pub unmet: Vec<String>,
     /// Local files that were requested, whether or not they exist.
@@ -90,6 +94,8 @@ pub enum PageError {
     Memory,
     /// The whole page has more pixels than the limit; width and height.
     TooLarge(u64, u64),
+    /// A slide has more elements or lines than the limit.
+    Crowded,
     /// It navigated away before it was captured.
     Left(String),
     /// It closed its window.
@@ -166,17 +172,10 @@ impl Context {
         limits: &Limits,
         tagged: Option<&Tagged>,
     ) -> Result<Drawn, PageError> {
-        let mut visit = Visit {
-            context: self,
-            browser,
-            page,
-            deadline: limits.deadline,
-            measure_at: Instant::now() + MEASURE,
-            unmet: BTreeSet::new(),
-            sheets: Vec::new(),
-            beside: BTreeSet::new(),
-            alone: true,
-        };
+        let mut visit = Visit::new(self, browser, page, limits);
+        if let Some(mode) = limits.slide {
+            return visit.slide(mode, tagged);
+        }
         visit.load()?;
         let (world, size) = loop {
             // A page that reloads itself in a loop is captured between two loads, or times out.
@@ -190,9 +189,7 @@ impl Context {
         }
         let table = tagged.map(|tagged| visit.table(&world, tagged, size, limits.window)).transpose()?;
         let png = visit.picture(size, limits.window)?;
-        let alone = visit.alone;
-        let (unmet, beside) = (visit.unmet.into_iter().collect(), visit.beside.into_iter().collect());
-        Ok(Drawn { png, table, unmet, beside, alone })
+        Ok(visit.drawn(png, table, None))
     }
 }
 
@@ -204,13 +201,15 @@ pub struct Limits {
     pub max_pixels: u64,
     /// Width and height of the window, in pixels.
     pub window: (u32, u32),
+    /// How it is drawn if it is a slide.
+    pub slide: Option<SlideMode>,
 }
 
 /// A page during its rendering.
 pub struct Visit<'a> {
     context: &'a Context,
     browser: &'a mut Browser,
-    page: &'a Store<'a>,
+    pub page: &'a Store<'a>,
     deadline: Instant,
     /// When memory is measured next.
     measure_at: Instant,
@@ -220,11 +219,37 @@ pub struct Visit<'a> {
     beside: BTreeSet<String>,
     /// Whether it has requested nothing but itself.
     alone: bool,
+    /// Documents that it has loaded.
+    pub navigations: usize,
+    /// Whether its virtual time is over.
+    pub expired: bool,
 }
 
-impl Visit<'_> {
+impl<'a> Visit<'a> {
+    fn new(context: &'a Context, browser: &'a mut Browser, page: &'a Store<'a>, limits: &Limits) -> Self {
+        Self {
+            context,
+            browser,
+            page,
+            deadline: limits.deadline,
+            measure_at: Instant::now() + MEASURE,
+            unmet: BTreeSet::new(),
+            sheets: Vec::new(),
+            beside: BTreeSet::new(),
+            alone: true,
+            navigations: 0,
+            expired: false,
+        }
+    }
+
+    /// The result of the visit.
+    pub fn drawn(self, png: String, table: Option<Table>, slide: Option<SlideLayout>) -> Drawn {
+        let (unmet, beside) = (self.unmet.into_iter().collect(), self.beside.into_iter().collect());
+        Drawn { png, table, slide, unmet, beside, alone: self.alone }
+    }
+
     /// Navigates and waits for the `load` event.
-    fn load(&mut self) -> Result<(), PageError> {
+    pub fn load(&mut self) -> Result<(), PageError> {
         let session = self.context.session.clone();
         let to = json!({ "url": format!("{ORIGIN}{}", self.page.name) });
         let id = self.browser.pipe.send(Some(&session), "Page.navigate", to)?;
@@ -239,7 +264,7 @@ impl Visit<'_> {
     }
 
     /// Creates an isolated world: the page cannot replace the functions that are called in it.
-    fn world(&mut self) -> Result<Value, PageError> {
+    pub fn world(&mut self) -> Result<Value, PageError> {
         let tree = self.call("Page.getFrameTree", none())?;
         let world = json!({ "frameId": tree["frameTree"]["frame"]["id"], "worldName": "settle" });
         Ok(self.call("Page.createIsolatedWorld", world)?["executionContextId"].take())
@@ -261,7 +286,7 @@ impl Visit<'_> {
         }
     }
 
-    fn picture(&mut self, (width, height): (u64, u64), window: (u32, u32)) -> Result<String, PageError> {
+    pub fn picture(&mut self, (width, height): (u64, u64), window: (u32, u32)) -> Result<String, PageError> {
         let beyond = width > u64::from(window.0) || height > u64::from(window.1);
         let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
         let shot = json!({ "format": "png", "optimizeForSpeed": true, "clip": clip, "captureBeyondViewport": beyond });
@@ -286,6 +311,15 @@ impl Visit<'_> {
                 }
                 other => return Ok(other?),
             }
+        }
+    }
+
+    /// Waits for the next event and handles it.
+    pub fn event(&mut self) -> Result<(), PageError> {
+        // No command has the number 0.
+        match self.next(0)? {
+            Ok(_) => Ok(()),
+            Err(event) => self.handle(event).map(drop),
         }
     }
 
@@ -325,6 +359,8 @@ impl Visit<'_> {
         let session = Some(self.context.session.as_str());
         match event.method.as_str() {
             "Page.loadEventFired" => return Ok(true),
+            "Page.frameNavigated" if event.params["frame"]["parentId"].is_null() => self.navigations += 1,
+            "Emulation.virtualTimeBudgetExpired" => self.expired = true,
             "CSS.styleSheetAdded" if self.sheets.len() < MAX_SHEETS => {
                 self.sheets.extend(Sheet::of(&event.params));
             }

@@ -51,6 +51,8 @@ pub struct Node<'a> {
     attributes: Vec<&'a str>,
     /// What stands in a field.
     pub value: &'a str,
+    /// Whether it belongs to a shadow tree, and not to the document itself.
+    pub shadow: bool,
     /// Where it is on the page; `None` if it has no box.
     pub layout: Option<Layout<'a>>,
 }
@@ -111,6 +113,7 @@ struct Nodes {
     attributes: Vec<Vec<i64>>,
     text_value: Rare,
     input_value: Rare,
+    shadow_root_type: Rare,
 }
 
 /// A column that most nodes have nothing in.
@@ -163,6 +166,7 @@ impl Snapshot {
                 backend: columns.backend_node_id.get(i).copied().unwrap_or_default(),
                 attributes: attributes.iter().map(|at| self.string(Some(at))).collect(),
                 value: self.string(columns.input_value.get(i).or_else(|| columns.text_value.get(i))),
+                shadow: columns.shadow_root_type.get(i).is_some(),
                 layout: None,
             });
         }

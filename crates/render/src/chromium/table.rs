@@ -19,6 +19,17 @@ const AHEAD: usize = 32;
 const BROKEN: &str = "[...document.images].filter((i) => i.complete && i.naturalWidth === 0 && i.hasAttribute('src'))\
     .map((i) => i.getAttribute('NAME') || '')";
 
+/// What is on a page.
+pub struct Table {
+    /// Its elements.
+    pub elements: Vec<Element>,
+    /// The rules of its style sheets.
+    pub styles: Vec<StyleRule>,
+    /// Every element of the document in its order: the name in lower case, and the element of the
+    /// table that it is.
+    pub order: Vec<(String, Option<u32>)>,
+}
+
 impl Visit<'_> {
     /// What is on the page, and which rules of its style sheets decide it.
     pub fn table(
@@ -27,7 +38,7 @@ impl Visit<'_> {
         tagged: &Tagged,
         size: (u64, u64),
         window: (u32, u32),
-    ) -> Result<(Vec<Element>, Vec<StyleRule>), PageError> {
+    ) -> Result<Table, PageError> {
         let broken = self.evaluate(world, &BROKEN.replace("NAME", &tagged.attribute))?;
         let broken = serde_json::from_value(broken).unwrap_or_default();
         let ask = json!({ "computedStyles": STYLES, "includePaintOrder": true, "includeDOMRects": true });
@@ -39,7 +50,7 @@ impl Visit<'_> {
         let laid = Laid { nodes: &nodes, tagged, size, window: window.0 as f32, broken: &broken };
         let (elements, backends) = elements(&laid);
         let styles = self.styles(&backends, &nodes, tagged)?;
-        Ok((elements, styles))
+        Ok(Table { elements, styles, order: order(&nodes, &backends) })
     }
 
     /// The rules of the page's own style sheets that decide something at these nodes.
@@ -88,4 +99,18 @@ impl Visit<'_> {
         }
         Ok(decided.rules())
     }
+}
+
+/// The elements of the document itself: neither pseudo-elements nor what is in a shadow tree.
+fn order(nodes: &[Node], backends: &[i64]) -> Vec<(String, Option<u32>)> {
+    // Elements of the table are in the order of their nodes.
+    let mut listed = backends.iter().zip(0..).peekable();
+    let mut order = Vec::new();
+    for node in nodes {
+        let element = listed.next_if(|(backend, _)| **backend == node.backend).map(|(_, id)| id);
+        if node.kind == 1 && !node.shadow && !node.name.starts_with("::") {
+            order.push((node.name.to_ascii_lowercase(), element));
+        }
+    }
+    order
 }
