@@ -13,12 +13,13 @@
 //!
 //! `bench_web [--program visual-sdpo]`; without the program, pages only.
 
+mod bench_support;
+
+use bench_support::{Failure, adopt, print_load, row, tree_cpu};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use vsdpo_artifact::{Language, Source};
 use vsdpo_render::{ChromiumRenderer, RenderConfig, Renderer, spread};
-
-type Failure = Box<dyn std::error::Error>;
 
 const ROUNDS: usize = 3;
 /// CPU-milliseconds of a page with Playwright and a new browser, measured elsewhere.
@@ -46,31 +47,6 @@ fn pairs() -> Result<Vec<[PathBuf; 2]>, Failure> {
     }
     pairs.sort();
     Ok(pairs)
-}
-
-/// CPU seconds of children that have ended.
-fn ended_cpu() -> f64 {
-    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: the kernel fills the structure that the pointer leads to; zeroes are valid for it
-    // too.
-    let usage = unsafe {
-        libc::getrusage(libc::RUSAGE_CHILDREN, usage.as_mut_ptr());
-        usage.assume_init()
-    };
-    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 * 1e-6;
-    seconds(usage.ru_utime) + seconds(usage.ru_stime)
-}
-
-/// CPU seconds of a command and of everything that it starts, until all of it has ended.
-fn tree_cpu(command: &mut Command) -> Result<f64, Failure> {
-    let before = ended_cpu();
-    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-    // SAFETY: waits for children of this process only; a null pointer asks for no status.
-    while unsafe { libc::waitpid(-1, std::ptr::null_mut(), 0) } > 0 {}
-    if !status.success() {
-        return Err(format!("{command:?} ended with {status}").into());
-    }
-    Ok(ended_cpu() - before)
 }
 
 /// Draws every page so often; what `--kept` runs.
@@ -104,7 +80,7 @@ fn alone(page: &Path, folder: &Path) -> Result<f64, Failure> {
     command.arg(format!("file://{}", page.display()));
     // A shell in some hundreds crashes as it ends. Such a page is drawn once more, and only that
     // counts.
-    let cpu = tree_cpu(&mut command).or_else(|_| tree_cpu(&mut command))?;
+    let cpu = tree_cpu(&mut command, Stdio::null()).or_else(|_| tree_cpu(&mut command, Stdio::null()))?;
     std::fs::remove_file(folder.join("page.png"))?;
     std::fs::remove_dir_all(folder.join("profile"))?;
     Ok(cpu)
@@ -118,7 +94,7 @@ fn pages() -> Result<(), Failure> {
         field += alone(page, folder.path())?;
     }
     let rounds = ROUNDS.to_string();
-    let ours = tree_cpu(Command::new(std::env::current_exe()?).args([KEPT, rounds.as_str()]))?;
+    let ours = tree_cpu(Command::new(std::env::current_exe()?).args([KEPT, rounds.as_str()]), Stdio::null())?;
     let per_page = 1e3 / (ROUNDS * all.len()) as f64;
     let (field, ours) = (field * per_page, ours * per_page);
     row("page, headless-shell each", field, ours, None);
@@ -136,7 +112,7 @@ fn scored(program: &Path) -> Result<(), Failure> {
     std::fs::write(&list, pairs.iter().map(line).collect::<String>().repeat(ROUNDS))?;
     let score = |more: &[&Path]| {
         let mut command = Command::new(program);
-        tree_cpu(command.args(["score", "design2code", "--pairs"]).arg(&list).args(more))
+        tree_cpu(command.args(["score", "design2code", "--pairs"]).arg(&list).args(more), Stdio::null())
     };
     let per_pair = 1e3 / (ROUNDS * pairs.len()) as f64;
     let cold = score(&[])? * per_pair;
@@ -149,20 +125,14 @@ fn scored(program: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn row(bench: &str, field: f64, ours: f64, goal: Option<u32>) {
-    println!("{}", serde_json::json!({ "bench": bench, "field": field, "ours": ours, "goal": goal }));
-}
-
 fn main() -> Result<(), Failure> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     if let [KEPT, rounds] = args[..] {
         return draw(rounds.parse()?);
     }
-    // SAFETY: makes this process the parent of what its children leave behind; it takes no pointer.
-    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    println!("load of the machine before: {}; busy machines inflate CPU time", load.trim());
+    adopt();
+    print_load();
     pages()?;
     match args[..] {
         ["--program", program] => scored(Path::new(program)),
