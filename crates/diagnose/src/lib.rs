@@ -7,8 +7,7 @@
 //!
 //! Rules read the element table and the pixels. They run no code, they do not infer from pixels
 //! what the renderer reports, and they never fail: a rule that cannot evaluate a page says *not
-//! evaluated*. The same outcome always gives the same diagnosis. Charts and pages have rules;
-//! slides get an empty rubric.
+//! evaluated*. The same outcome always gives the same diagnosis.
 //!
 //! ```
 //! use vsdpo_artifact::{Domain, ExecError, FailureKind, Language, Outcome, Task};

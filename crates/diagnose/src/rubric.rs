@@ -11,13 +11,34 @@ use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 use vsdpo_artifact::{Axis, AxisScore, Domain, Rubric};
 
-/// The axes of one page in the order of [`axes`], each by its rule.
+/// The axes of one page in the order of [`axes`], each by its rules: it is satisfied when every rule
+/// that could evaluate the page is.
 pub(crate) fn page_axes(domain: Domain, results: &[(&Rule, RuleResult)]) -> Vec<(Axis, AxisScore)> {
     let score = |axis: Axis| {
-        let found = results.iter().find(|(rule, _)| rule.axis == Some(axis)).map(|(_, result)| result);
-        found.map_or_else(|| RuleResult::not_evaluated("no rule").axis_score(), RuleResult::axis_score)
+        let found = results.iter().filter(|(rule, _)| rule.axis == Some(axis)).map(|(_, result)| result);
+        let scores = found.map(RuleResult::axis_score).reduce(both);
+        scores.unwrap_or_else(|| RuleResult::not_evaluated("no rule").axis_score())
     };
     axes(domain).iter().map(|&axis| (axis, score(axis))).collect()
+}
+
+/// Two rules of one axis together. Findings add up: of scores 1 / (1 + n) and 1 / (1 + m) comes
+/// 1 / (1 + n + m).
+fn both(a: AxisScore, b: AxisScore) -> AxisScore {
+    let (Some(first), Some(second)) = (a.score, b.score) else {
+        return if a.score.is_some() { a } else { b };
+    };
+    let score = match first.min(second) {
+        0.0 => 0.0,
+        _ => 1.0 / (1.0 / first + 1.0 / second - 1.0),
+    };
+    let observed = match (a.satisfied, b.satisfied) {
+        (Some(true), _) => b.observed,
+        (_, Some(true)) => a.observed,
+        _ => format!("{}; {}", a.observed, b.observed),
+    };
+    let satisfied = a.satisfied.zip(b.satisfied).map(|(a, b)| a && b);
+    AxisScore { satisfied, score: Some(score), observed, remedy: a.remedy.or(b.remedy) }
 }
 
 /// The axes of a whole render: an axis is satisfied when it is satisfied on every page.

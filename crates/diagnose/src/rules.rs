@@ -5,6 +5,7 @@
 //! line in the table of its domain, which also lists the domain's axes.
 
 pub(crate) mod chart;
+pub(crate) mod slide;
 pub(crate) mod web;
 
 use crate::requirements::{Coverage, Requirement};
@@ -16,8 +17,8 @@ use vsdpo_artifact::{Axis, AxisScore, Defect, Domain, Element};
 pub struct Rule {
     /// Stable id, `<domain>/<name>`.
     pub id: &'static str,
-    /// The axis that it scores; each axis has one rule. Rules without an axis find defects that
-    /// enter neither rubric nor reward.
+    /// The axis that it scores. Rules without an axis find defects that enter neither rubric nor
+    /// reward.
     pub axis: Option<Axis>,
     /// What it finds, in one line.
     pub summary: &'static str,
@@ -61,12 +62,10 @@ pub(crate) struct Tables {
 
 /// The one place that maps a domain to its rules.
 pub(crate) fn tables(domain: Domain) -> &'static Tables {
-    const NONE: Tables =
-        Tables { rules: &[], reference_rules: &[], axes: &[], reference_axes: &[], needs: &[] };
     match domain {
         Domain::Chart => &chart::TABLES,
         Domain::Web => &web::TABLES,
-        Domain::Slide => &NONE,
+        Domain::Slide => &slide::TABLES,
     }
 }
 

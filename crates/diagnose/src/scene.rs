@@ -1,7 +1,7 @@
 //! The input of the rules: the elements of one page by role, and its pixels.
 
 use std::collections::BTreeMap;
-use vsdpo_artifact::{Element, ElementKind, Image, Region, Rendered, Requirements};
+use vsdpo_artifact::{Element, ElementKind, Image, Region, Rendered, Requirements, SlideLayout};
 
 /// One page of a render, with the task's requirements.
 pub(crate) struct Scene<'a> {
@@ -10,6 +10,8 @@ pub(crate) struct Scene<'a> {
     /// Its position among the pages of the render.
     pub(crate) page: u32,
     image: &'a Image,
+    /// The layout that slide metrics are defined on; of HTML slides only.
+    pub(crate) slide: Option<&'a SlideLayout>,
 }
 
 /// Texts that one setting places, so that one change fixes them all: the tick labels of one axis,
@@ -30,8 +32,8 @@ const LISTED: usize = 3;
 impl<'a> Scene<'a> {
     /// `page` must be a page of the render.
     pub(crate) fn new(rendered: &'a Rendered, page: usize, requirements: Option<&'a Requirements>) -> Self {
-        let (elements, image) = (rendered.elements_on(page), &rendered.pages[page].image);
-        Scene { elements, requirements, page: page as u32, image }
+        let (elements, shown) = (rendered.elements_on(page), &rendered.pages[page]);
+        Scene { elements, requirements, page: page as u32, image: &shown.image, slide: shown.slide.as_ref() }
     }
 
     /// The whole picture.

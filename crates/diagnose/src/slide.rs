@@ -15,9 +15,11 @@ mod tests;
 mod tree;
 mod whitespace;
 
+pub(crate) use aspect::compliant;
 pub use collision::{Clash, ClashKind, Collision, collision};
 pub use hacks::Hacks;
 pub use imbalance::{Imbalance, imbalance};
+pub(crate) use items::{Item, ItemKind, Items, marks};
 pub use whitespace::{Whitespace, whitespace};
 
 use serde::{Deserialize, Serialize};

@@ -102,18 +102,51 @@ fn an_outcome_without_elements_lacks_what_is_required() {
     let diagnosis = diagnose(&task(Domain::Chart, Some(requirements())), &blank, None);
     assert!(diagnosis.executed && !diagnosis.defect_free());
     assert_eq!((diagnosis.content, rubric_and_reward(Domain::Chart, &diagnosis).1), (0.0, 0.0));
-    for domain in [Domain::Chart, Domain::Web] {
+    let drawn = ["content", "overlap", "clipping", "contrast"];
+    let slide = ["content", "aspect", "collision", "contrast"];
+    for (domain, needing) in [(Domain::Chart, drawn), (Domain::Web, drawn), (Domain::Slide, slide)] {
         let lacking = diagnose(&task(domain, Some(requirements())), &blank, None);
         let fails = |axis: &str| {
             lacking.rubric.axes.iter().any(|(a, v)| a.name == axis && v.satisfied == Some(false))
         };
-        assert!(["content", "overlap", "clipping", "contrast"].into_iter().all(fails), "{domain:?}");
+        assert!(needing.into_iter().all(fails), "{domain:?}");
         let free = diagnose(&task(domain, None), &blank, None);
         assert!(free.rubric.axes.iter().all(|(_, v)| v.satisfied.is_none() && v.score.is_none()));
         assert_eq!(rubric_and_reward(domain, &free), ("{}".to_string(), 0.0));
     }
-    let slide = diagnose(&task(Domain::Slide, None), &blank, None);
-    assert!(slide.rubric.axes.is_empty() && slide.defects.is_empty());
+}
+
+#[test]
+fn several_rules_of_an_axis_add_up() {
+    use crate::slide::collision;
+    use vsdpo_artifact::{SlideElement, SlideLayout};
+    // One text on another, and both over the right edge.
+    let part = |i: u32, tag: &str| SlideElement {
+        tag: tag.into(),
+        parent: i.checked_sub(1),
+        rect: [0.0, 0.0, 200.0, 100.0].into(),
+        opacity: 1.0,
+        ..SlideElement::default()
+    };
+    let text = |id: u32, y: f64| SlideElement {
+        parent: Some(1),
+        text_rects: vec![[150.0, y, 100.0, 20.0].into()],
+        text_len: 5,
+        element: Some(id),
+        ..part(2, "p")
+    };
+    let elements = vec![part(0, "html"), part(1, "body"), text(0, 10.0), text(1, 15.0)];
+    let layout = SlideLayout { width: 200.0, height: 100.0, full_height: 100.0, elements };
+    assert_eq!(collision(&layout).clashes.len(), 3);
+    let mut rendered = Picture::new(200, 100, [255; 3]).rendered(vec![
+        words(0, "First", [150.0, 10.0, 250.0, 30.0]),
+        words(1, "Second", [150.0, 15.0, 250.0, 35.0]),
+    ]);
+    rendered.pages[0].slide = Some(layout);
+    let diagnosis = diagnose(&task(Domain::Slide, None), &Outcome::Rendered(rendered), None);
+    let (_, axis) = diagnosis.rubric.axes.iter().find(|(axis, _)| axis.name == "collision").unwrap();
+    assert_eq!((axis.satisfied, axis.score), (Some(false), Some(1.0 / 4.0)));
+    assert_eq!(axis.observed, "'Second' overlaps 'First'; 'First' leaves the slide +1");
 }
 
 #[test]

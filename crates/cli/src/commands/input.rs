@@ -14,7 +14,7 @@ pub struct Rendering {
     #[command(flatten)]
     sandbox: Sandbox,
     /// Domain of the files. Default: by the suffix, and by the first character of files with
-    /// another suffix.
+    /// another suffix; an HTML file is a page unless this says slide.
     #[arg(long, value_enum)]
     domain: Option<Kind>,
     /// Size of the browser window for pages, in pixels.
@@ -29,6 +29,8 @@ pub enum Kind {
     Chart,
     /// An HTML page.
     Web,
+    /// A slide, 1280 pixels wide, in HTML.
+    Slide,
 }
 
 impl From<Kind> for Domain {
@@ -36,6 +38,7 @@ impl From<Kind> for Domain {
         match kind {
             Kind::Chart => Domain::Chart,
             Kind::Web => Domain::Web,
+            Kind::Slide => Domain::Slide,
         }
     }
 }

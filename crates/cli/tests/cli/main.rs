@@ -16,6 +16,7 @@ mod model;
 mod pages;
 mod report;
 mod score;
+mod slides;
 mod slim;
 mod stub;
 #[cfg(feature = "train")]

@@ -3,16 +3,16 @@
 mod broken_image;
 mod contrast;
 mod invisible_text;
-mod low_contrast;
-mod misaligned;
-mod missing_content;
+pub(super) mod low_contrast;
+pub(super) mod misaligned;
+pub(super) mod missing_content;
 mod outside_viewport;
 mod overlap;
 mod page_overflow_x;
 pub(crate) mod reference;
 mod text_clipped;
 mod tiny_text;
-mod visible;
+pub(super) mod visible;
 
 use super::{Rule, RuleResult, Tables, defect};
 use crate::requirements::Requirement;

@@ -10,7 +10,7 @@ const BETA: f64 = 64.0;
 const MARGIN: f64 = 0.04;
 
 /// Whether a document of this size in pixels is 16:9 to the pixel.
-pub(super) fn compliant(width: f64, height: f64) -> bool {
+pub(crate) fn compliant(width: f64, height: f64) -> bool {
     height > 0.0 && (height - width / RATIO).abs() <= 1.0
 }
 

@@ -3,7 +3,7 @@
 use vsdpo_artifact::SlideElement;
 
 /// The tree of a slide's elements, each numbered so that what is inside an element is a range.
-pub(super) struct Family {
+pub(crate) struct Family {
     /// The element around each; `None` for roots.
     pub parents: Vec<Option<usize>>,
     /// The range that holds an element and what is inside it.

@@ -21,7 +21,7 @@ const FAR: f64 = 1e9;
 
 /// What an item is; in the order in which items of one element come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum ItemKind {
+pub(crate) enum ItemKind {
     /// A painted box that holds something.
     Panel,
     /// A picture, a field, a frame.
@@ -32,7 +32,7 @@ pub(super) enum ItemKind {
 
 /// Something that is seen.
 #[derive(Clone, Debug)]
-pub(super) struct Item {
+pub(crate) struct Item {
     pub kind: ItemKind,
     /// A position in the layout.
     pub element: usize,
@@ -48,7 +48,7 @@ pub(super) struct Item {
 }
 
 /// A layout, its body's family, and the items.
-pub(super) struct Items<'a> {
+pub(crate) struct Items<'a> {
     pub layout: &'a SlideLayout,
     pub family: Family,
     /// The body's position.
@@ -69,7 +69,7 @@ struct Place {
 }
 
 impl<'a> Items<'a> {
-    pub(super) fn new(layout: &'a SlideLayout) -> Self {
+    pub(crate) fn new(layout: &'a SlideLayout) -> Self {
         let family = Family::new(&layout.elements);
         let body = layout.elements.iter().position(|e| e.tag == "body").unwrap_or(usize::MAX);
         let mut all = Self { layout, family, body, items: Vec::new() };
@@ -155,6 +155,22 @@ impl<'a> Items<'a> {
         }
         self.items.extend(made);
     }
+}
+
+/// What the eye finds on a slide: texts, media, and painted boxes that hold nothing, such as the
+/// bars of a drawing, unless they are its ground.
+pub(crate) fn marks(layout: &SlideLayout) -> Vec<Rect> {
+    let all = Items::new(layout);
+    let items = all.items.iter().filter(|item| item.kind != ItemKind::Panel);
+    let mut marks: Vec<Rect> = items.flat_map(|item| &item.seen).copied().collect();
+    let ground = GROUND * (layout.width * layout.height);
+    for (place, element) in all.places().iter().zip(&layout.elements) {
+        let Some(place) = place.filter(|place| !place.holds && is_seen(element, place)) else { continue };
+        if is_painted(element) && !is_media(element) && element.rect.area() < ground {
+            marks.extend(element.rect.meet(place.clip));
+        }
+    }
+    marks
 }
 
 fn everywhere() -> Rect {

@@ -8,7 +8,7 @@ use crate::scene::{Scene, and_others, content, listed, quote};
 use vsdpo_artifact::Element;
 
 pub(super) const SUMMARY: &str = "a text has too little contrast with its background";
-pub(super) const PROPERTIES: [&str; 8] = [
+pub(in crate::rules) const PROPERTIES: [&str; 8] = [
     "color",
     "background-color",
     "background",
@@ -19,7 +19,7 @@ pub(super) const PROPERTIES: [&str; 8] = [
     "font-weight",
 ];
 
-pub(super) fn check(scene: &Scene) -> RuleResult {
+pub(in crate::rules) fn check(scene: &Scene) -> RuleResult {
     let page = VisiblePage::of(scene);
     let mut found: Vec<Contrast> = page.texts.iter().filter_map(|t| contrast::of(&page, t)).collect();
     if found.is_empty() {

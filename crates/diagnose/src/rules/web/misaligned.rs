@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use vsdpo_artifact::{Element, ElementKind, Region};
 
 pub(super) const SUMMARY: &str = "one of several similar boxes is a few pixels out of line";
-pub(super) const PROPERTIES: [&str; 16] = [
+pub(in crate::rules) const PROPERTIES: [&str; 16] = [
     "margin",
     "margin-top",
     "margin-bottom",
@@ -33,7 +33,7 @@ const MISTAKE: f32 = 24.0;
 /// Boxes of one family that are compared at most.
 const MOST: usize = 400;
 
-pub(super) fn check(scene: &Scene) -> RuleResult {
+pub(in crate::rules) fn check(scene: &Scene) -> RuleResult {
     let page = VisiblePage::of(scene);
     let mut families: BTreeMap<(u8, u32, &str, &str), Vec<Peer>> = BTreeMap::new();
     for e in scene.elements.iter().filter(|e| is_solid(e)) {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use vsdpo_artifact::Region;
 
 pub(super) const SUMMARY: &str = "a required text or background is not visible";
-pub(super) const PROPERTIES: [&str; 3] = ["display", "visibility", "content"];
+pub(in crate::rules) const PROPERTIES: [&str; 3] = ["display", "visibility", "content"];
 
 /// Share of a text's area that must be visible inside the width of the window.
 const VISIBLE: f32 = 0.75;
@@ -24,7 +24,7 @@ const LEAST_LINE: f32 = 7.0;
 /// Steps of a channel by which a background may differ.
 const COLOUR: u8 = 8;
 
-pub(super) fn check(scene: &Scene) -> RuleResult {
+pub(in crate::rules) fn check(scene: &Scene) -> RuleResult {
     coverage(scene).map_or_else(|| RuleResult::not_evaluated("no requirements"), Coverage::result)
 }
 

@@ -1,0 +1,161 @@
+#![doc = include_str!("empty_area.md")]
+
+use super::view::View;
+use super::{RuleResult, defect};
+use crate::geometry::third;
+use crate::scene::Scene;
+use crate::slide::{ItemKind, Items, marks};
+use vsdpo_artifact::{Rect, SlideLayout};
+
+pub(super) const SUMMARY: &str = "a large part of the slide is empty";
+pub(super) const PROPERTIES: &[&str] = super::BOXES;
+
+/// The inner part of a slide: what is left without the strips at the left, top, right and bottom,
+/// as shares of its sides. Whitespace is measured there too (docs/specs/aeslides.md, 3).
+const STRIPS: [f64; 4] = [0.10, 0.15, 0.10, 0.10];
+/// Side of the cells in pixels in which empty parts are looked for.
+const CELL: f64 = 20.0;
+/// Share of the inner part that may be empty in one rectangle.
+const MOST: f64 = 0.4;
+/// A slide with so few texts and no picture is a cover, a divider or a quotation.
+const COVER: usize = 3;
+/// Elements beside the empty part that are named.
+const NAMED: usize = 3;
+
+pub(super) fn check(scene: &Scene) -> RuleResult {
+    let Some(view) = View::of(scene) else {
+        return RuleResult::not_evaluated("no layout");
+    };
+    let inner = inner(view.layout);
+    if !(inner.w >= CELL && inner.h >= CELL) {
+        return RuleResult::not_evaluated("the slide is too small");
+    }
+    if is_cover(view.layout) {
+        return RuleResult::counted(Vec::new(), "few texts".into());
+    }
+    let marks = marks(view.layout);
+    let empty = largest_empty(inner, &marks);
+    let share = empty.area() / inner.area();
+    let row = third((empty.y - inner.y) as f32, (inner.y + inner.h - empty.y - empty.h) as f32, ROWS);
+    let column = third((empty.x - inner.x) as f32, (inner.x + inner.w - empty.x - empty.w) as f32, COLUMNS);
+    let place = if row == column { row.to_owned() } else { format!("{row} {column}") };
+    let observed = format!("{:.0} % {place}", 100.0 * share);
+    if share <= MOST {
+        return RuleResult::counted(Vec::new(), observed);
+    }
+    let message = format!("empty: {:.0} % of the slide's inner part in one piece, {place}", 100.0 * share);
+    let beside = view.elements(nearest(view.layout, empty));
+    RuleResult::counted(vec![defect(&beside, message)], observed)
+}
+
+const ROWS: [&str; 3] = ["top", "center", "bottom"];
+const COLUMNS: [&str; 3] = ["left", "center", "right"];
+
+fn inner(layout: &SlideLayout) -> Rect {
+    let (w, h) = (layout.width, layout.height);
+    let [left, top, right, bottom] = STRIPS;
+    Rect::new(left * w, top * h, (1.0 - left - right) * w, (1.0 - top - bottom) * h)
+}
+
+fn is_cover(layout: &SlideLayout) -> bool {
+    let items = Items::new(layout).items;
+    let media = items.iter().any(|item| item.kind == ItemKind::Media);
+    !media && items.iter().filter(|item| item.kind == ItemKind::Text).count() <= COVER
+}
+
+/// The largest rectangle of whole cells in which nothing lies.
+fn largest_empty(inner: Rect, marks: &[Rect]) -> Rect {
+    let count = |length: f64| (length / CELL).ceil().min(1024.0) as usize;
+    let (columns, rows) = (count(inner.w), count(inner.h));
+    let cell = |row: usize, column: usize| {
+        let whole = Rect::new(inner.x + column as f64 * CELL, inner.y + row as f64 * CELL, CELL, CELL);
+        whole.meet(inner).unwrap_or_default()
+    };
+    let mut best = Rect::default();
+    // Empty cells above each cell of a row, its own included.
+    let mut heights = vec![0usize; columns];
+    for row in 0..rows {
+        for (column, height) in heights.iter_mut().enumerate() {
+            let here = cell(row, column);
+            let taken = marks.iter().any(|mark| mark.meet(here).is_some());
+            *height = if taken { 0 } else { *height + 1 };
+        }
+        for left in 0..columns {
+            let mut height = heights[left];
+            for (right, above) in heights.iter().enumerate().skip(left) {
+                height = height.min(*above);
+                if height == 0 {
+                    break;
+                }
+                let (first, last) = (cell(row + 1 - height, left), cell(row, right));
+                let (w, h) = (last.x + last.w - first.x, last.y + last.h - first.y);
+                if w * h > best.area() {
+                    best = Rect::new(first.x, first.y, w, h);
+                }
+            }
+        }
+    }
+    best
+}
+
+/// The parts of the layout that are nearest to a rectangle.
+fn nearest(layout: &SlideLayout, empty: Rect) -> Vec<u32> {
+    let items = Items::new(layout).items;
+    let gap = |r: &Rect| {
+        let across = (r.x - empty.x - empty.w).max(empty.x - r.x - r.w).max(0.0);
+        let down = (r.y - empty.y - empty.h).max(empty.y - r.y - r.h).max(0.0);
+        across.hypot(down)
+    };
+    let mut found: Vec<(f64, u32)> = items
+        .iter()
+        .filter(|item| item.kind != ItemKind::Panel)
+        .filter_map(|item| Some((item.seen.iter().map(gap).reduce(f64::min)?, item.element as u32)))
+        .collect();
+    found.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    found.into_iter().take(NAMED).map(|(_, part)| part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::view::tests::*;
+    use super::{check, largest_empty};
+    use crate::testing::{Made, words};
+    use vsdpo_artifact::{Rect, SlideElement};
+
+    /// Lines of text, one every 60 px, from the top of the slide.
+    fn slide(lines: usize, width: f64) -> (Vec<SlideElement>, Vec<Made>) {
+        let rect = |i: usize| [128.0, 108.0 + 60.0 * i as f64, width, 40.0];
+        let text = |i: usize| {
+            let [x, y, w, h] = rect(i).map(|v| v as f32);
+            words(i as u32, "A line", [x, y, x + w, y + h])
+        };
+        ((0..lines).map(|i| line(1, rect(i))).collect(), (0..lines).map(text).collect())
+    }
+
+    #[test]
+    fn no_large_part_is_empty() {
+        // Lines over the whole inner part of 1024 x 540.
+        expect(check, slide(9, 1024.0), "4 % top center", &[]);
+        // Four lines end at 328, so that 320 of 540 px are free below: 59 %.
+        expect(check, slide(4, 1024.0), "59 % bottom center", &[&[3, 2, 1]]);
+        // Lines of half the width: the right half less a part of a cell is free.
+        let result = run(check, 720.0, slide(9, 512.0));
+        assert!(result.observed.ends_with("% center right"), "{}", result.observed);
+        assert_eq!(result.defects.len(), 1);
+    }
+
+    #[test]
+    fn a_cover_may_be_empty() {
+        expect(check, slide(3, 400.0), "few texts", &[]);
+    }
+
+    #[test]
+    fn the_largest_empty_rectangle_is_found() {
+        let inner = Rect::new(0.0, 0.0, 100.0, 60.0);
+        // A mark in the middle cell leaves two columns of cells on either side.
+        let found = largest_empty(inner, &[Rect::new(45.0, 25.0, 5.0, 5.0)]);
+        assert_eq!(<[f64; 4]>::from(found), [0.0, 0.0, 40.0, 60.0]);
+        assert_eq!(largest_empty(inner, &[]), inner);
+        assert_eq!(largest_empty(inner, &[inner]).area(), 0.0);
+    }
+}

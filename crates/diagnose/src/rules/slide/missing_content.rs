@@ -1,0 +1,13 @@
+#![doc = include_str!("missing_content.md")]
+
+use super::RuleResult;
+use crate::rules::web::missing_content as pages;
+use crate::scene::Scene;
+
+pub(super) const SUMMARY: &str = "a required text or background is not visible";
+pub(super) const PROPERTIES: &[&str] = &pages::PROPERTIES;
+
+/// The same as on a page.
+pub(super) fn check(scene: &Scene) -> RuleResult {
+    pages::check(scene)
+}

@@ -1,0 +1,34 @@
+#![doc = include_str!("off_slide.md")]
+
+use super::RuleResult;
+use super::clashes;
+use crate::scene::Scene;
+use crate::slide::{Clash, ClashKind};
+
+pub(super) const SUMMARY: &str = "something leaves the slide";
+pub(super) const PROPERTIES: &[&str] = super::BOXES;
+
+pub(super) fn check(scene: &Scene) -> RuleResult {
+    clashes::check(
+        scene,
+        |clash: &Clash| clash.kind == ClashKind::OffSlide,
+        |view, clash, max| format!("{} leaves the slide", view.name(clash.element, max)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::view::tests::*;
+    use super::check;
+    use crate::testing::words;
+
+    #[test]
+    fn nothing_reaches_beyond_the_edges() {
+        let slide = |x: f64| {
+            let text = words(0, "Source", [x as f32, 690.0, x as f32 + 100.0, 710.0]);
+            (vec![line(1, [x, 690.0, 100.0, 20.0])], vec![text])
+        };
+        expect(check, slide(1180.0), "none", &[]);
+        expect(check, slide(1200.0), "'Source' leaves the slide", &[&[0]]);
+    }
+}
