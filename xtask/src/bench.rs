@@ -11,10 +11,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Name, package, example.
-const BENCHES: [(&str, &str, &str); 6] = [
+const BENCHES: [(&str, &str, &str); 7] = [
     ("chart", "vsdpo-render", "bench_chart"),
     ("web", "vsdpo-render", "bench_web"),
     ("slide", "vsdpo-render", "bench_slide"),
+    ("deck", "vsdpo-render", "bench_deck"),
     ("train", "vsdpo-train", "bench_step"),
     ("update", "vsdpo-train", "bench_update"),
     ("sample", "vsdpo-train", "bench_generate"),

@@ -15,9 +15,21 @@ use std::process::{Command, Stdio};
 /// 657), and the pandas that ChartMimic's scripts were written for has no wheel after it.
 const PYTHON: &str = "3.11";
 
-/// Debian packages that the renders need: the fonts of the fixtures, and the browser that draws
-/// pages.
-const PACKAGES: [&str; 3] = ["fonts-dejavu-core", "fonts-liberation", "chromium-headless-shell"];
+/// Debian packages that the renders need: the fonts of the fixtures, the browser that draws pages,
+/// and the office that draws decks.
+const PACKAGES: [&str; 4] =
+    ["fonts-dejavu-core", "fonts-liberation", "chromium-headless-shell", "libreoffice-impress"];
+
+/// The font that the office brings, its package, and where only the office looks. Left in the
+/// system's folder, it would serve pages too and change them.
+const SYMBOLS: &str = "fonts-opensymbol";
+const SYMBOLS_FILE: &str = "/usr/share/fonts/truetype/libreoffice/opens___.ttf";
+const SYMBOLS_FOLDER: &str = "/usr/lib/libreoffice/share/fonts/truetype";
+
+/// Debian packages of fonts that only the office gets: those with the widths of Calibri and of
+/// Cambria, and one for Chinese, Japanese and Korean.
+const OFFICE_FONTS: [&str; 3] =
+    ["fonts-crosextra-carlito", "fonts-crosextra-caladea", "fonts-droid-fallback"];
 
 /// Makes `.venv/` unless it is there and complete.
 pub fn setup(root: &Path) -> Result<()> {
@@ -28,6 +40,7 @@ pub fn setup(root: &Path) -> Result<()> {
     let stamp = venv.join("requirements.lock");
     packages();
     if std::fs::read_to_string(&stamp).is_ok_and(|old| old == lock) && venv_runs(&venv) {
+        office_fonts(&venv);
         say(".venv is up to date");
         return Ok(());
     }
@@ -41,6 +54,7 @@ pub fn setup(root: &Path) -> Result<()> {
         .args(["--only-binary", ":all:", "--require-hashes", "-r"])
         .arg(&lock_path))?;
     font_cache(&venv)?;
+    office_fonts(&venv);
     std::fs::write(&stamp, lock).with_context(|| format!("cannot write {}", stamp.display()))?;
     say(".venv is ready");
     Ok(())
@@ -120,6 +134,67 @@ fn font_cache(venv: &Path) -> Result<()> {
         .env("MPLCONFIGDIR", &dir))
 }
 
+/// Puts the fonts of the office into a folder of their own, where neither charts nor pages see them.
+/// Without them decks are drawn in other fonts, so what fails is said and nothing more.
+fn office_fonts(venv: &Path) {
+    let folder = venv.join("share/office-fonts");
+    if folder.is_dir() {
+        return;
+    }
+    say(&format!("getting {} for the office", OFFICE_FONTS.join(" ")));
+    let fresh = venv.join("share/office-fonts.new");
+    let made = unpack_fonts(&fresh, &folder);
+    let _ = std::fs::remove_dir_all(&fresh);
+    if let Err(e) = made {
+        say(&format!("decks will be drawn in other fonts: {e:#}"));
+    }
+}
+
+/// Unpacks the packages in `fresh` and moves their font files to `folder`, all of them or none.
+fn unpack_fonts(fresh: &Path, folder: &Path) -> Result<()> {
+    let fonts = fresh.join("fonts");
+    std::fs::create_dir_all(&fonts).with_context(|| format!("cannot make {}", fonts.display()))?;
+    let mut get = Command::new("apt-get");
+    run(get.args(["download", "-q"]).args(OFFICE_FONTS).current_dir(fresh).stdout(Stdio::null()))?;
+    for package in
+        std::fs::read_dir(fresh)?.flatten().filter(|e| e.path().extension().is_some_and(|e| e == "deb"))
+    {
+        run(Command::new("dpkg-deb").arg("-x").arg(package.path()).arg(fresh.join("root")))?;
+    }
+    let mut open = vec![fresh.join("root")];
+    while let Some(dir) = open.pop() {
+        for entry in std::fs::read_dir(dir)?.flatten() {
+            match entry.path() {
+                // Links in the packages lead to places that are not there.
+                path if entry.file_type()?.is_dir() => open.push(path),
+                path if path.extension().is_some_and(|e| e == "ttf") => {
+                    std::fs::rename(&path, fonts.join(entry.file_name()))?;
+                }
+                _ => (),
+            }
+        }
+    }
+    Ok(std::fs::rename(&fonts, folder)?)
+}
+
+/// Tells dpkg to put the office's own font where only the office looks. A font that is there
+/// already was somebody's wish.
+fn divert_symbols() {
+    if installed(SYMBOLS) {
+        return;
+    }
+    let to = Path::new(SYMBOLS_FOLDER).join("opens___.ttf");
+    let made = std::fs::create_dir_all(SYMBOLS_FOLDER).map_err(anyhow::Error::from).and_then(|()| {
+        run(Command::new("dpkg-divert")
+            .args(["--quiet", "--local", "--rename", "--divert"])
+            .arg(&to)
+            .args(["--add", SYMBOLS_FILE]))
+    });
+    if let Err(e) = made {
+        say(&format!("the office's font becomes visible to pages: {e:#}"));
+    }
+}
+
 /// Installs missing packages as root, or says what to type. Charts draw without the fonts, in other
 /// glyphs.
 fn packages() {
@@ -127,8 +202,14 @@ fn packages() {
     if missing.is_empty() {
         return;
     }
+    if is_root() && missing.contains(&"libreoffice-impress") {
+        divert_symbols();
+    }
     if !(is_root() && apt(&missing)) {
-        say(&format!("Debian packages are missing; type: sudo apt-get install {}", missing.join(" ")));
+        say(&format!(
+            "Debian packages are missing; type: sudo apt-get install --no-install-recommends {}",
+            missing.join(" ")
+        ));
     }
 }
 

@@ -31,8 +31,10 @@ pub struct RenderConfig {
     /// Width and height of the browser window in pixels; a page may be higher, and should not be
     /// wider. Pages only.
     pub window: (u32, u32),
-    /// Pixels of a whole page at most. Pages only.
+    /// Pixels of a whole page, or of a slide, at most. Pages and decks only.
     pub max_pixels: u64,
+    /// Slides of a deck that are drawn at most; further ones are counted. Decks only.
+    pub max_slides: usize,
     /// Files that every page may use by name; those of its own folder come first. Pages only.
     pub common: BTreeMap<String, Vec<u8>>,
 }
@@ -50,6 +52,7 @@ impl Default for RenderConfig {
             python: None,
             window: (1280, 720),
             max_pixels: 16 << 20,
+            max_slides: 64,
             common: BTreeMap::new(),
         }
     }
@@ -100,6 +103,12 @@ pub enum RenderError {
     ForkServer {
         /// `light` or `full`.
         server: &'static str,
+        /// What happened, with the last line of its error output.
+        message: String,
+    },
+    /// An office did not start.
+    #[error("the office {message}")]
+    Office {
         /// What happened, with the last line of its error output.
         message: String,
     },

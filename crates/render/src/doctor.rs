@@ -3,6 +3,7 @@
 use crate::chromium;
 use crate::config::{RenderConfig, RenderError};
 use crate::matplotlib::ChartRenderer;
+use crate::office::Office;
 use crate::python::forkserver::Facts;
 use crate::renderer::Renderer;
 use crate::sandbox;
@@ -36,7 +37,7 @@ pub struct Check {
 }
 
 /// Checks everything that rendering charts needs, by starting a pool and rendering one, and the
-/// browser that pages need. Takes as long as importing matplotlib.
+/// browser that pages need, and the office that decks need. Takes as long as importing matplotlib.
 pub fn doctor() -> Vec<Check> {
     let mut checks = vec![landlock_check(), seccomp_check()];
     let cfg = RenderConfig { workers: 1, ..RenderConfig::default() };
@@ -52,6 +53,7 @@ pub fn doctor() -> Vec<Check> {
     }
     checks.push(fonts_check());
     checks.extend(pages_checks());
+    checks.extend(decks_checks());
     checks
 }
 
@@ -162,6 +164,52 @@ fn pages_checks() -> Vec<Check> {
             "use Linux 5.13 or newer with landlock switched on",
         ),
         layer("browser sandbox", walls.own, "Chromium's own", "allow user namespaces to ordinary users"),
+    ]
+}
+
+/// LibreOffice and its walls. Charts and pages do without it.
+fn decks_checks() -> Vec<Check> {
+    let config = RenderConfig { workers: 1, ..RenderConfig::default() };
+    let (facts, fonts) =
+        match Office::open(config).and_then(|office| Ok((office.facts()?, office.missing_fonts()))) {
+            Ok(found) => found,
+            Err(e) => {
+                let help = if let RenderError::Setup { help, .. } = e { help } else { SETUP };
+                let detail = format!("decks cannot be drawn: {e}");
+                return vec![Check { name: "office", state: CheckState::Off, detail, help: help.into() }];
+            }
+        };
+    let own = match fonts.as_slice() {
+        [] => ok("office fonts", "the fixed set, apart from those of charts and pages".into()),
+        missing => Check {
+            name: "office fonts",
+            state: CheckState::Off,
+            detail: format!("{} missing: other fonts stand in, so text has other widths", missing.join(", ")),
+            help: SETUP.into(),
+        },
+    };
+    let walls = facts.layers;
+    vec![
+        ok("office", facts.version),
+        own,
+        layer(
+            "office network",
+            walls.netns,
+            "decks see no network interface",
+            "allow user namespaces, or run as root; seccomp denies sockets meanwhile",
+        ),
+        layer(
+            "office files",
+            walls.tmpfs,
+            "512 MiB of its own, gone with the office",
+            "allow user namespaces, or run as root; a folder without a limit serves meanwhile",
+        ),
+        layer(
+            "office user id",
+            walls.uid,
+            "its own",
+            "run as root with Python outside root's home; landlock guards files meanwhile",
+        ),
     ]
 }
 

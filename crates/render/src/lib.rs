@@ -8,6 +8,8 @@
 //!   then runs the script under the probe (`probe.py`). A fork costs less than a new process
 //!   because imports take most of the time of a chart.
 //! - `chromium`: long-lived browsers without a network, one context per page or slide.
+//! - `office`: long-lived, confined LibreOffice processes, which turn .pptx files into pictures of
+//!   their slides.
 //! - `python`: the pool of fork servers, which every renderer of Python scripts uses.
 //!
 //! Code that fails is a value ([`vsdpo_artifact::Outcome::Failed`]); a [`RenderError`] means that
@@ -39,9 +41,12 @@ mod cache;
 mod chromium;
 mod config;
 mod doctor;
+mod files;
 mod lock;
 mod matplotlib;
+mod office;
 mod open;
+mod process;
 mod python;
 mod renderer;
 mod sandbox;
@@ -52,6 +57,7 @@ pub use chromium::{ChromiumRenderer, MAX_BESIDE, SlideMode};
 pub use config::{RenderConfig, RenderError, RenderStats};
 pub use doctor::{Check, CheckState, doctor};
 pub use matplotlib::{ChartRecorder, ChartRenderer, Recordable};
+pub use office::{Office, OfficePage, OfficePages, SLIDE_WIDTH, Word};
 pub use open::open;
 pub use renderer::{Renderer, Screenshot};
 pub use spread::spread;

@@ -4,4 +4,5 @@ pub(crate) mod buffer;
 pub(crate) mod forkserver;
 pub(crate) mod home;
 pub(crate) mod job;
+pub(crate) mod packet;
 pub(crate) mod pool;

@@ -8,6 +8,8 @@
 
 use super::cdp::{CdpError, Pipe};
 use crate::config::{RenderError, io};
+use crate::files;
+use crate::process::resident_mb;
 use crate::sandbox;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
@@ -241,19 +243,7 @@ fn command(with: &Confinement, profile: &Path) -> Command {
 
 /// Files of the system's font folders with their sizes. A browser can read no other fonts.
 pub fn fonts() -> Vec<String> {
-    let mut found = Vec::new();
-    let mut open: Vec<PathBuf> = FONTS.iter().map(PathBuf::from).collect();
-    while let Some(folder) = open.pop() {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            match entry.metadata() {
-                Ok(facts) if facts.is_dir() => open.push(entry.path()),
-                Ok(facts) => found.push(format!("{} {}", entry.path().display(), facts.len())),
-                Err(_) => (),
-            }
-        }
-    }
-    found.sort();
-    found
+    files::below(&FONTS.map(PathBuf::from))
 }
 
 /// A process and its descendants.
@@ -265,12 +255,6 @@ fn tree(pid: u32) -> Vec<u32> {
         .flatten()
         .collect();
     std::iter::once(pid).chain(children.into_iter().flat_map(tree)).collect()
-}
-
-fn resident_mb(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|l| l.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) / 1024
 }
 
 /// The empty parameters of a command.

@@ -2,20 +2,14 @@
 
 use super::buffer::{BUFFER_BYTES, FRAME_AT, MAX_TOTAL_PIXELS, RECORDS_AT, RECORDS_MAX};
 use super::home::Files;
+use super::packet;
 use crate::config::{RenderConfig, RenderError, io};
 use crate::lock::lock;
 use crate::sandbox;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
-};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
-use std::io::{IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
@@ -28,8 +22,6 @@ use std::time::Duration;
 
 /// Importing everything takes seconds on a busy machine, minutes with a cold disk.
 const START_LIMIT: Duration = Duration::from_secs(180);
-/// Packets are small; a longer one is not ours.
-const PACKET: usize = 1 << 16;
 /// Packages whose versions a fork server reports.
 pub(crate) const PACKAGES: [&str; 6] = ["matplotlib", "numpy", "pandas", "seaborn", "networkx", "scipy"];
 
@@ -130,9 +122,7 @@ impl ForkServer {
         cfg: &RenderConfig,
         slots: &[PathBuf],
     ) -> Result<Self, RenderError> {
-        let (ours, theirs) =
-            rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-                .map_err(io("create a socket pair"))?;
+        let (ours, theirs) = packet::pair()?;
         let errors = File::from(memfd_create("errors", MemfdFlags::CLOEXEC).map_err(io("create a buffer"))?);
         let errors_copy = errors.try_clone().map_err(io("copy a descriptor"))?;
         let process = spawn(files, theirs, errors_copy)?;
@@ -164,7 +154,11 @@ impl ForkServer {
             warm_up: cfg.warm_up,
             uid: rustix::process::geteuid().is_root().then_some(sandbox::FIRST_UID),
             landlock: sandbox::abi() > 0,
-            seccomp: if sandbox::available() { sandbox::program_hex()? } else { String::new() },
+            seccomp: if sandbox::available() {
+                sandbox::program_hex(sandbox::Caller::Script)?
+            } else {
+                String::new()
+            },
             rlimits: sandbox::rlimits(cfg.timeout),
             memory: cfg.memory_mb << 20,
             scratch: &scratch,
@@ -180,12 +174,10 @@ impl ForkServer {
         struct Ready {
             ready: Facts,
         }
-        let limit = Timespec::try_from(START_LIMIT).unwrap_or_default();
-        let ready = poll(&mut [PollFd::new(&*self.socket, PollFlags::IN)], Some(&limit));
-        if ready.map_err(io("wait for the fork server"))? == 0 {
+        if !packet::wait(&self.socket, START_LIMIT)? {
             return Ok(None);
         }
-        let packet = receive(self.socket.as_fd()).map_err(io("hear from the fork server"))?;
+        let packet = packet::receive(self.socket.as_fd()).map_err(io("hear from the fork server"))?;
         Ok(packet.and_then(|(bytes, _)| serde_json::from_slice::<Ready>(&bytes).ok()).map(|r| r.ready))
     }
 
@@ -205,7 +197,7 @@ impl ForkServer {
         let (socket, waiting) = (Arc::clone(&self.socket), Arc::clone(&self.waiting));
         let alive = Arc::clone(&self.alive);
         std::thread::spawn(move || {
-            while let Ok(Some((bytes, fd))) = receive(socket.as_fd()) {
+            while let Ok(Some((bytes, fd))) = packet::receive(socket.as_fd()) {
                 let Ok(answer) = serde_json::from_slice::<Answer>(&bytes) else { break };
                 let event = match (answer.ended, fd) {
                     (Some(status), _) => Event::Ended(status, answer.cpu),
@@ -278,15 +270,7 @@ impl ForkServer {
     }
 
     fn send(&self, message: &impl Serialize, fds: &[BorrowedFd<'_>]) -> Result<(), RenderError> {
-        let bytes = serde_json::to_vec(message).map_err(io("write a request"))?;
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
-        let mut control = SendAncillaryBuffer::new(&mut space);
-        if !fds.is_empty() {
-            control.push(SendAncillaryMessage::ScmRights(fds));
-        }
-        rustix::net::sendmsg(&self.socket, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL)
-            .map_err(io("speak to the fork server"))?;
-        Ok(())
+        packet::send(&self.socket, message, fds)
     }
 }
 
@@ -363,28 +347,8 @@ fn spawn(files: &Files, socket: OwnedFd, errors: File) -> Result<Child, RenderEr
         .map_err(io("start Python"))
 }
 
-/// One packet with at most one descriptor; `None` at the end.
-fn receive(socket: BorrowedFd<'_>) -> std::io::Result<Option<(Vec<u8>, Option<OwnedFd>)>> {
-    let mut bytes = vec![0; PACKET];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let flags = RecvFlags::CMSG_CLOEXEC;
-    let got = loop {
-        match rustix::net::recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, flags) {
-            Err(rustix::io::Errno::INTR) => (),
-            other => break other?.bytes,
-        }
-    };
-    let mut fds = control.drain().filter_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(fds) => Some(fds),
-        _ => None,
-    });
-    let fd = fds.next().and_then(|mut fds| fds.next());
-    bytes.truncate(got);
-    Ok((got > 0).then_some((bytes, fd)))
-}
-
-fn last_line(errors: &File) -> String {
+/// The last words of a process that did not start.
+pub(crate) fn last_line(errors: &File) -> String {
     let size = errors.metadata().map_or(0, |m| m.len());
     let start = size.saturating_sub(4096);
     let mut bytes = vec![0; (size - start) as usize];

@@ -20,6 +20,8 @@ pub(crate) struct Home {
     pub python: PathBuf,
     /// Where matplotlib keeps its font list.
     pub font_cache: PathBuf,
+    /// Fonts that only the office sees.
+    pub office_fonts: PathBuf,
 }
 
 /// What a fork server is started from.
@@ -40,6 +42,7 @@ impl Home {
         let home = Self {
             python: root.join(".venv/bin/python"),
             font_cache: root.join(".venv/share/matplotlib-cache"),
+            office_fonts: root.join(".venv/share/office-fonts"),
         };
         if !home.python.is_file() {
             let what = format!("the Python environment {} is missing", home.python.display());

@@ -149,7 +149,8 @@ impl Drop for Slot<'_> {
     }
 }
 
-fn require_sandbox(cfg: &RenderConfig) -> Result<(), RenderError> {
+/// Refuses to run untrusted code without the layers that it must not run without.
+pub(crate) fn require_sandbox(cfg: &RenderConfig) -> Result<(), RenderError> {
     let lacking =
         if sandbox::abi() == 0 { Some("landlock") } else { (!sandbox::available()).then_some("seccomp") };
     match lacking.filter(|_| !cfg.unsafe_no_sandbox) {

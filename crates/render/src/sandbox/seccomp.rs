@@ -96,18 +96,37 @@ const OPEN: &[(c_long, u8)] = &[
     (libc::SYS_open, 1),
 ];
 
+/// Who is filtered.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Caller {
+    /// A process that runs one script and leaves its result in a buffer.
+    Script,
+    /// An office, which gets deck after deck over a socket that it was born with.
+    Office,
+}
+
+impl Caller {
+    fn calls(self) -> &'static [c_long] {
+        match self {
+            Caller::Script => &[],
+            // Neither makes a socket, and no other one can come in.
+            Caller::Office => &[libc::SYS_recvmsg, libc::SYS_sendmsg],
+        }
+    }
+}
+
 /// The filter as the bytes that the kernel takes, in hexadecimal; 8 bytes an instruction.
-pub(crate) fn program_hex() -> Result<String, RenderError> {
+pub(crate) fn program_hex(caller: Caller) -> Result<String, RenderError> {
     let failed = |e: seccompiler::BackendError| RenderError::Sandbox { message: format!("seccomp: {e}") };
     let mut hex = String::new();
-    for f in program().map_err(failed)? {
+    for f in program(caller).map_err(failed)? {
         let bytes = [f.code.to_ne_bytes().as_slice(), &[f.jt, f.jf], &f.k.to_ne_bytes()].concat();
         hex.extend(bytes.iter().map(|b| format!("{b:02x}")));
     }
     Ok(hex)
 }
 
-fn program() -> Result<BpfProgram, seccompiler::BackendError> {
+fn program(caller: Caller) -> Result<BpfProgram, seccompiler::BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
     for (call, argument, op, values) in conditional() {
         let rule = |&value: &u64| {
@@ -123,7 +142,7 @@ fn program() -> Result<BpfProgram, seccompiler::BackendError> {
     // goes first, then our own, then the whole filter; jumps are relative, so each part works where
     // it stands.
     let architecture = filter[..3].to_vec();
-    Ok(architecture.into_iter().chain(plain_calls()).chain(filter).collect())
+    Ok(architecture.into_iter().chain(plain_calls(caller)).chain(filter).collect())
 }
 
 /// The calls that are decided by their number alone, as ranges: a quarter of the
@@ -132,7 +151,7 @@ fn program() -> Result<BpfProgram, seccompiler::BackendError> {
 ///
 /// clone3 keeps its arguments in memory, which no filter can read, so it is answered with ENOSYS
 /// and the C library falls back to clone.
-fn plain_calls() -> Vec<sock_filter> {
+fn plain_calls(caller: Caller) -> Vec<sock_filter> {
     let step = |code: u32, jt, jf, k| sock_filter { code: code as u16, jt, jf, k };
     let (at_least, above) =
         (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, libc::BPF_JMP | libc::BPF_JGT | libc::BPF_K);
@@ -141,7 +160,7 @@ fn plain_calls() -> Vec<sock_filter> {
         step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, libc::SYS_clone3 as u32),
         step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32),
     ];
-    for (first, last) in ranges() {
+    for (first, last) in ranges(caller) {
         steps.push(step(at_least, 0, 2, first));
         steps.push(step(above, 1, 0, last));
         steps.push(step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW));
@@ -150,8 +169,9 @@ fn plain_calls() -> Vec<sock_filter> {
 }
 
 /// The plainly allowed numbers as closed ranges.
-fn ranges() -> Vec<(u32, u32)> {
-    let calls: BTreeSet<u32> = ALLOWED.iter().chain(ALLOWED_HERE).map(|&call| call as u32).collect();
+fn ranges(caller: Caller) -> Vec<(u32, u32)> {
+    let calls: BTreeSet<u32> =
+        ALLOWED.iter().chain(ALLOWED_HERE).chain(caller.calls()).map(|&call| call as u32).collect();
     let mut ranges: Vec<(u32, u32)> = Vec::new();
     for call in calls {
         match ranges.last_mut() {
@@ -211,11 +231,19 @@ mod tests {
     #[test]
     #[cfg(target_arch = "x86_64")]
     fn the_filter_decides_as_listed() {
-        let program = program().unwrap();
+        for caller in [Caller::Script, Caller::Office] {
+            decides_as_listed(caller);
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn decides_as_listed(caller: Caller) {
+        let program = program(caller).unwrap();
         let native = 0xc000_003e;
         let (allow, deny) = (libc::SECCOMP_RET_ALLOW, libc::SECCOMP_RET_ERRNO | EPERM as u32);
         let check = |call, args, want| assert_eq!(action(&program, native, call, args), want, "call {call}");
-        let plain: BTreeSet<c_long> = ALLOWED.iter().chain(ALLOWED_HERE).copied().collect();
+        let plain: BTreeSet<c_long> =
+            ALLOWED.iter().chain(ALLOWED_HERE).chain(caller.calls()).copied().collect();
         let checked: BTreeSet<c_long> = conditional().iter().map(|c| c.0).chain([libc::SYS_clone3]).collect();
         for call in 0..600 {
             if !checked.contains(&call) {
@@ -289,8 +317,11 @@ mod tests {
             assert!(!ALLOWED.contains(&call) && !ALLOWED_HERE.contains(&call), "{call}");
         }
         assert!(!conditional().iter().any(|c| denied.contains(&c.0)));
-        let hex = program_hex().unwrap();
-        assert_eq!(hex.len() % 16, 0);
-        assert!(hex.len() / 16 < 4096, "the kernel takes at most 4096 instructions");
+        for caller in [Caller::Script, Caller::Office] {
+            assert!(!caller.calls().iter().any(|call| denied.contains(call)));
+            let hex = program_hex(caller).unwrap();
+            assert_eq!(hex.len() % 16, 0);
+            assert!(hex.len() / 16 < 4096, "the kernel takes at most 4096 instructions");
+        }
     }
 }
