@@ -18,6 +18,12 @@ use vsdpo_render::{Office, RenderConfig, spread};
 const TENTHS: usize = 10;
 /// Megabytes that may be held beyond the second tenth.
 const ALLOWANCE_MB: u64 = 64;
+/// Resident memory of an office at most: what a fresh one has, and what it may grow by.
+const MAX_OFFICE_MB: u64 = 650;
+/// Files of an office's scratch folder beyond the second tenth; its age differs.
+const ALLOWANCE_FILES: usize = 20;
+/// Descriptors of an office at most.
+const MAX_OPEN: usize = 64;
 /// Honest decks, which must draw.
 const HONEST: [&str; 5] = ["one", "box", "ten", "standard", "picture"];
 /// Hostile decks, one in twenty; the last ones take the whole time limit and are one in a hundred.
@@ -132,8 +138,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             before = Some(now);
         }
         let Some(before) = before else { continue };
-        let grown = now.own_mb > before.own_mb + ALLOWANCE_MB || now.files > before.files;
-        if grown || now.descriptors > before.descriptors + office.workers() {
+        let grown = now.own_mb > before.own_mb + ALLOWANCE_MB || now.office_mb > MAX_OFFICE_MB;
+        let more = now.files > before.files || now.office_files > before.office_files + ALLOWANCE_FILES;
+        // A slot may be without an office at one time and have one at another.
+        let open =
+            now.descriptors > before.descriptors + office.workers() || now.office_descriptors > MAX_OPEN;
+        if grown || more || open || now.offices > office.workers() {
             return Err(format!("something piles up: {before:?}, now {now:?}").into());
         }
     }

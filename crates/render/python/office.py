@@ -134,9 +134,11 @@ def main():
     zygote.send(sock, {"paths": paths, **layers})
     _, fds = zygote.receive(sock)
     policy.address_space = zygote.address_space() + LOADING
-    zygote.close_sandbox(policy, 0, fds[0], os.getppid())
-    worker = Worker(orders, folder)
-    limit = zygote.address_space() + policy.memory
+    # Opened now, because the sandbox closes /proc.
+    with open("/proc/self/statm") as statm:
+        zygote.close_sandbox(policy, 0, fds[0], os.getppid())
+        worker = Worker(orders, folder)
+        limit = int(statm.read().split()[0]) * mmap.PAGESIZE + policy.memory
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     facts = {"version": worker.office.version(), "packages": zygote.versions(orders["packages"])}
     zygote.send(sock, {**facts, "closed": not can_list_root()})

@@ -16,6 +16,7 @@ from pptx import Presentation
 from pptx.chart.data import CategoryChartData
 from pptx.dml.color import RGBColor
 from pptx.enum.chart import XL_CHART_TYPE
+from pptx.oxml.ns import qn
 from pptx.util import Emu, Inches, Pt
 
 SLIDE, RELATIONS = "ppt/slides/slide1.xml", "ppt/slides/_rels/slide1.xml.rels"
@@ -71,7 +72,8 @@ def box(slide, left, top, width, height, text=""):
     shape.fill.solid()
     shape.fill.fore_color.rgb = RGBColor(255, 0, 0)
     shape.line.fill.background()
-    shape.shadow.inherit = False
+    # The theme's style has a shadow.
+    shape._element.remove(shape._element.find(qn("p:style")))
     shape.text_frame.text = text
     return shape
 
@@ -82,6 +84,7 @@ def honest():
     # 100 pixels are 952500 EMU at this width.
     box(rect.slides[0], 952500, 2857500, 1905000, 952500)
     text = rect.slides[0].shapes.add_textbox(Emu(4762500), Emu(2857500), Emu(5715000), Emu(952500)).text_frame
+    text.word_wrap = True
     text.text = "measured 漢字"
     text.paragraphs[0].runs[0].font.size = Pt(30)
     yield "box", packed(rect)
