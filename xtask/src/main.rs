@@ -21,8 +21,8 @@ usage: cargo xtask <command>
   demo [chart | web]
                  setup, then train the embedded mini policy on charts or on pages and write its report
   bench [NAME] [--python PATH]
-                 compare with the field's way on this machine and print the ratios (chart, web, deck, train,
-                 update, sample); the last three need a Python with torch and transformers, which setup does not install
+                 compare with the field's way on this machine and print the ratios (chart, web, slide, deck,
+                 train, update, sample); the last three need a Python with torch and transformers, which setup does not install
   pretrain-mini  make the embedded mini policy again from its seed (--from-stage N: go on with a stage)
   results        write the README's table again from docs/results
   web-assets     get the files of assets/web again from their npm packages (needs npm; they are committed)";
