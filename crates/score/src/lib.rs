@@ -3,6 +3,7 @@
 //!
 //! CLIP is passed in as a function ([`Embed`]), so this crate contains no tensors.
 
+pub mod aeslides;
 pub mod chartmimic;
 pub mod ciede2000;
 pub mod compare;

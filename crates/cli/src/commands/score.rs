@@ -1,5 +1,7 @@
-//! `score`: scores a prediction against its reference with the metrics of a benchmark.
+//! `score`: scores a prediction with the metrics of a benchmark, against its reference where it has
+//! one.
 
+mod aeslides;
 mod chartmimic;
 pub mod design2code;
 mod pairs;
@@ -23,12 +25,14 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum Benchmark {
+    Aeslides(aeslides::Args),
     Chartmimic(chartmimic::Args),
     Design2code(design2code::Args),
 }
 
 pub fn run(args: &Args) -> Result<Exit> {
     match &args.benchmark {
+        Benchmark::Aeslides(args) => aeslides::run(args),
         Benchmark::Chartmimic(args) => chartmimic::run(args),
         Benchmark::Design2code(args) => design2code::run(args),
     }

@@ -1,6 +1,7 @@
 //! Black-box tests of the binary, in one test program so that it is linked once. They render, so
 //! they need `cargo xtask setup`.
 
+mod aeslides;
 mod bad_input;
 #[cfg(feature = "train")]
 mod campaign;
