@@ -134,8 +134,8 @@ fn font_cache(venv: &Path) -> Result<()> {
         .env("MPLCONFIGDIR", &dir))
 }
 
-/// Puts the fonts of the office into a folder of their own, where neither charts nor pages see them.
-/// Without them decks are drawn in other fonts, so what fails is said and nothing more.
+/// Puts the fonts of the office into a folder of their own, where neither charts nor pages see
+/// them. Without them decks are drawn in other fonts, so what fails is said and nothing more.
 fn office_fonts(venv: &Path) {
     let folder = venv.join("share/office-fonts");
     if folder.is_dir() {

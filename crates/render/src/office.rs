@@ -1,9 +1,9 @@
 //! Turns .pptx files into pictures of their slides, with the words on them, in LibreOffice.
 //!
 //! The principal type is [`Office`]. Starting LibreOffice dominates the cost of a small deck, so
-//! each slot keeps one (`crates/render/python/office.py`): it loads a deck, writes a PDF, and PDFium
-//! draws the PDF's pages in the same process, which lives behind the same walls as a script. A deck
-//! that ends, stops or fills its office costs that deck: the office is replaced.
+//! each slot keeps one (`crates/render/python/office.py`): it loads a deck, writes a PDF, and
+//! PDFium draws the PDF's pages in the same process, which lives behind the same walls as a script.
+//! A deck that ends, stops or fills its office costs that deck: the office is replaced.
 
 mod install;
 mod result;

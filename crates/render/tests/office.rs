@@ -1,4 +1,5 @@
-//! Decks drawn by the real office. These tests need LibreOffice, which `cargo xtask setup` installs.
+//! Decks drawn by the real office. These tests need LibreOffice, which `cargo xtask setup`
+//! installs.
 
 mod office_support;
 

@@ -39,8 +39,8 @@ const FONTS: [&str; 3] = [
     "/usr/share/fonts/truetype/liberation",
     "/usr/lib/libreoffice/share/fonts/truetype",
 ];
-/// What the fixed set must hold, as beginnings of file names: Carlito and Caladea have the widths of
-/// Calibri and Cambria, the last one has Chinese, Japanese and Korean.
+/// What the fixed set must hold, as beginnings of file names: Carlito and Caladea have the widths
+/// of Calibri and Cambria, the last one has Chinese, Japanese and Korean.
 const FAMILIES: [&str; 5] = ["DejaVuSans", "LiberationSans", "Carlito", "Caladea", "DroidSansFallback"];
 /// Which font stands in for another one of the same widths, and which ones are generic.
 const RULES: [&str; 4] = ["30-metric-aliases.conf", "45-latin.conf", "60-latin.conf", "65-nonlatin.conf"];
