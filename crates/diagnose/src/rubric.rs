@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 use vsdpo_artifact::{Axis, AxisScore, Domain, Rubric};
 
-/// The axes of one page in the order of [`axes`], each by its rules: it is satisfied when every rule
-/// that could evaluate the page is.
+/// The axes of one page in the order of [`axes`], each by its rules: it is satisfied when every
+/// rule that could evaluate the page is.
 pub(crate) fn page_axes(domain: Domain, results: &[(&Rule, RuleResult)]) -> Vec<(Axis, AxisScore)> {
     let score = |axis: Axis| {
         let found = results.iter().filter(|(rule, _)| rule.axis == Some(axis)).map(|(_, result)| result);
