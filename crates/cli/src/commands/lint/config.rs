@@ -113,7 +113,10 @@ mod tests {
         fs::write(dir.path().join("visual-sdpo.toml"), "ignore = [\"tiny-text\"]\n").unwrap();
         let mut configs = Configs::default();
         let of = |configs: &mut Configs, file: &str| configs.of(&dir.path().join(file)).unwrap();
-        assert_eq!(of(&mut configs, "a/b/x.py").ignore, ["chart/tiny-text", "web/tiny-text", "slide/tiny-text"]);
+        assert_eq!(
+            of(&mut configs, "a/b/x.py").ignore,
+            ["chart/tiny-text", "web/tiny-text", "slide/tiny-text"]
+        );
         fs::write(dir.path().join("a/pyproject.toml"), "[project]\nname = \"x\"\n").unwrap();
         let mut configs = Configs::default();
         assert_eq!(

@@ -79,6 +79,9 @@ mod tests {
         let found = of(Domain::Chart, "a = '# vsdpo: ignore'\nb(1)  # vsdpo: ignore[text-overlap]\n");
         assert_eq!(found, [Ignore { line: 2, rules: vec!["chart/text-overlap"] }]);
         let found = of(Domain::Web, "<p>\n<!-- vsdpo: ignore[tiny-text] -->");
-        assert_eq!(found, [Ignore { line: 2, rules: vec!["chart/tiny-text", "web/tiny-text", "slide/tiny-text"] }]);
+        assert_eq!(
+            found,
+            [Ignore { line: 2, rules: vec!["chart/tiny-text", "web/tiny-text", "slide/tiny-text"] }]
+        );
     }
 }
