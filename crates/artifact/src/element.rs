@@ -1,6 +1,6 @@
 //! What a renderer reports about one thing it drew.
 
-use crate::{Region, Span};
+use crate::{Region, ShapeFacts, Span};
 use serde::{Deserialize, Serialize};
 
 /// What an element is, in the words of its domain.
@@ -171,6 +171,9 @@ pub struct Element {
     /// What only elements of HTML pages have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub html: Option<HtmlFacts>,
+    /// What only shapes of .pptx files have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Box<ShapeFacts>>,
 }
 
 /// What a browser says of an element beside its boxes.
@@ -243,6 +246,7 @@ impl Element {
             values: Vec::new(),
             points: Vec::new(),
             html: None,
+            shape: None,
         }
     }
 }

@@ -24,6 +24,7 @@ mod outcome;
 mod records;
 mod resample;
 mod rollout;
+mod shape;
 mod slide;
 mod task;
 
@@ -38,5 +39,6 @@ pub use outcome::{ExecError, FailureKind, Image, Outcome, Page, Rendered, StyleR
 pub use records::{ChartRecords, ColorToken, GridCell};
 pub use resample::{Resampling, resize_rgb};
 pub use rollout::{Rollout, extract_code};
+pub use shape::{Anchor, Autofit, ShapeEdit, ShapeFacts, ShapeKind};
 pub use slide::{Rect, SlideElement, SlideLayout, Visibility};
 pub use task::{Domain, Language, Requirements, Source, Task};
