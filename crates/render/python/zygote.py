@@ -33,7 +33,7 @@ MS_REC, MS_PRIVATE, MNT_DETACH = 0x4000, 0x40000, 2
 SANDBOX_FAILED = 97  # exit status of a child that could not close its sandbox
 RESERVE = 160 << 20  # address space kept back from the script, to report with when it has used up its own
 HEADER = struct.Struct("<8sIIIIQQ")  # magic, version, status, width, height, bytes of records, bytes of pixels
-MAGIC, RECORDS_MAGIC = b"VSDPOFRM", b"VSDPOREC"
+MAGIC, RECORDS_MAGIC, DECK_MAGIC = b"VSDPOFRM", b"VSDPOREC", b"VSDPODEC"
 
 libc = ctypes.CDLL(None, use_errno=True)
 set_rlimit, leave = resource.setrlimit, os._exit  # a script may replace the modules' own
@@ -227,6 +227,9 @@ def write_result(policy, fd, result):
     magic, state, pixels = MAGIC, (0, 0, 0), b""
     if result["status"] == "records":
         magic, body = RECORDS_MAGIC, result["records"]
+    elif result["status"] == "deck":
+        # A file in place of pixels.
+        magic, body, pixels = DECK_MAGIC, result["records"], result["deck"]
     elif result["status"] == "ok":
         frames = result["frames"]
         sizes = [frame[:2] for frame in frames]

@@ -8,6 +8,8 @@
 //!   then runs the script under the probe (`probe.py`). A fork costs less than a new process
 //!   because imports take most of the time of a chart.
 //! - `chromium`: long-lived browsers without a network, one context per page or slide.
+//! - `deck`: python-pptx scripts in the pool of `python`; `pptx` reads the file that they save, and
+//!   any other .pptx file.
 //! - `office`: long-lived, confined LibreOffice processes, which turn .pptx files into pictures of
 //!   their slides.
 //! - `python`: the pool of fork servers, which every renderer of Python scripts uses.
@@ -40,12 +42,14 @@
 mod cache;
 mod chromium;
 mod config;
+mod deck;
 mod doctor;
 mod files;
 mod lock;
 mod matplotlib;
 mod office;
 mod open;
+pub mod pptx;
 mod process;
 mod python;
 mod renderer;
@@ -55,6 +59,7 @@ mod text;
 
 pub use chromium::{ChromiumRenderer, MAX_BESIDE, SlideMode};
 pub use config::{RenderConfig, RenderError, RenderStats};
+pub use deck::DeckRenderer;
 pub use doctor::{Check, CheckState, doctor};
 pub use matplotlib::{ChartRecorder, ChartRenderer, Recordable};
 pub use office::{Office, OfficePage, OfficePages, SLIDE_WIDTH, Word};

@@ -2,6 +2,7 @@
 
 use crate::chromium::{ChromiumRenderer, SlideMode};
 use crate::config::{RenderConfig, RenderError};
+use crate::deck::DeckRenderer;
 use crate::matplotlib::ChartRenderer;
 use crate::renderer::Renderer;
 use vsdpo_artifact::{Domain, Language};
@@ -22,11 +23,10 @@ pub fn open(
         (Domain::Slide, Language::Html) => {
             Ok(Box::new(ChromiumRenderer::slides(config, SlideMode::Adaptive)?))
         }
-        (Domain::Slide, Language::Python)
-        | (Domain::Chart, Language::Html)
-        | (Domain::Web, Language::Python) => Err(RenderError::Setup {
+        (Domain::Slide, Language::Python) => Ok(Box::new(DeckRenderer::start(config)?)),
+        (Domain::Chart, Language::Html) | (Domain::Web, Language::Python) => Err(RenderError::Setup {
             what: format!("{}s in {} cannot be rendered", domain.name(), language.name()),
-            help: "use chart with python, or web or slide with html",
+            help: "use chart or slide with python, or web or slide with html",
         }),
     }
 }

@@ -1,6 +1,7 @@
 //! Runs Python scripts in forked, sandboxed processes.
 
 pub(crate) mod buffer;
+pub(crate) mod failure;
 pub(crate) mod forkserver;
 pub(crate) mod home;
 pub(crate) mod job;

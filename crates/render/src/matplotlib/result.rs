@@ -4,21 +4,19 @@
 
 use crate::config::MAX_ELEMENTS;
 use crate::python::buffer::{FRAME_AT, Header, MAX_PIXELS, Refused, broken, open};
+use crate::python::failure;
 use crate::python::job::Trial;
-use crate::text::{clean, clean_line};
+use crate::text::clean;
 use serde::Deserialize;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use vsdpo_artifact::{
-    Element, ElementKind, ExecError, FailureKind, Image, Outcome, Page, Region, Rendered, Span,
-};
+use vsdpo_artifact::{Element, ElementKind, Image, Outcome, Page, Region, Rendered};
 
 const MAX_STACK: usize = 64;
 const MAX_VALUES: usize = 64;
 const MAX_POINTS: usize = 512;
 const MAX_TEXT: usize = 2_000;
-const MAX_TRACEBACK: usize = 8_000;
 const MAX_NOTES: usize = 32;
 
 /// The options of the probe.
@@ -39,7 +37,7 @@ pub(crate) fn read(buffer: &File, source: &str) -> Result<Outcome, Refused> {
     let (head, records) = open(buffer)?;
     head.of_frame()?;
     if head.failed {
-        return failure(&records, source).map(|error| Outcome::Failed { error });
+        return failure::read(&records, source).map(|error| Outcome::Failed { error });
     }
     let Records { pages: sizes, elements, notes } = records_of(&records, source, &head)?;
     let mut pages = Vec::new();
@@ -85,11 +83,12 @@ fn records_of(json: &[u8], source: &str, head: &Header) -> Result<Records, Refus
             .or_else(|why| broken(format!("element {i}: {why}")))?;
     }
     for (i, element) in elements.iter_mut().enumerate() {
-        if element.stack.iter().any(|&span| !inside(span, source)) {
+        if element.stack.iter().any(|&span| !failure::inside(span, source)) {
             return broken(format!("element {i}: a span outside the source"));
         }
         let [width, height] = pages[element.page as usize];
         fit(element, width as f32, height as f32);
+        element.shape = None;
         element.text = element.text.take().map(|t| clean(&t, MAX_TEXT));
         element.label = element.label.take().map(|t| clean(&t, MAX_TEXT));
         element.pattern = element.pattern.take().map(|t| clean(&t, MAX_TEXT));
@@ -146,35 +145,6 @@ fn fit(e: &mut Element, width: f32, height: f32) {
     for [x, y] in &mut e.points {
         (*x, *y) = (x.clamp(left, right), y.clamp(top, bottom));
     }
-}
-
-fn inside(span: Span, source: &str) -> bool {
-    span.text(source).is_some()
-}
-
-/// The report of a failed script.
-#[derive(Deserialize)]
-struct Failure {
-    kind: FailureKind,
-    message: String,
-    #[serde(default)]
-    traceback: String,
-    #[serde(default)]
-    span: Option<Span>,
-}
-
-fn failure(json: &[u8], source: &str) -> Result<ExecError, Refused> {
-    use FailureKind::{Crash, Timeout};
-    let f: Failure = serde_json::from_slice(json).or_else(|e| broken(format!("malformed records: {e}")))?;
-    if matches!(f.kind, Crash | Timeout) {
-        return broken("a failure that only the supervisor can report");
-    }
-    Ok(ExecError {
-        kind: f.kind,
-        message: clean_line(&f.message, MAX_TEXT),
-        traceback: clean(&f.traceback, MAX_TRACEBACK),
-        span: f.span.filter(|&s| inside(s, source)),
-    })
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ const MAX_PAGES: usize = 64;
 pub(crate) const BUFFER_BYTES: u64 = FRAME_AT + MAX_TOTAL_PIXELS * 4;
 pub(crate) const FRAME: &[u8; 8] = b"VSDPOFRM";
 pub(crate) const RECORDS: &[u8; 8] = b"VSDPOREC";
+pub(crate) const DECK: &[u8; 8] = b"VSDPODEC";
 
 /// Why a result was rejected.
 #[derive(Debug, PartialEq)]
@@ -50,10 +51,20 @@ pub(crate) fn open(buffer: &File) -> Result<(Header, Vec<u8>), Refused> {
     Ok((head, records))
 }
 
+/// What a result is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Pictures with a table of their elements, or a failure.
+    Frame,
+    /// Records of a benchmark.
+    Records,
+    /// A file in place of pixels, and who answers for its shapes.
+    Deck,
+}
+
 #[derive(Debug)]
 pub(crate) struct Header {
-    /// Records of a script, not a picture.
-    pub recorded: bool,
+    pub content: Content,
     pub failed: bool,
     pub width: u32,
     pub height: u32,
@@ -70,17 +81,19 @@ impl Header {
             return Err(Refused::Absent);
         }
         let (magic, version, status) = (&bytes[..8], word(8), word(12));
+        let contents = [(FRAME, Content::Frame), (RECORDS, Content::Records), (DECK, Content::Deck)];
+        let content = contents.into_iter().find(|(known, _)| magic == *known).map(|(_, content)| content);
+        let Some(content) = content.filter(|_| version == 1 && status <= 1) else {
+            return broken("the result has no valid header");
+        };
         let head = Self {
-            recorded: magic == RECORDS,
+            content,
             failed: status == 1,
             width: word(16),
             height: word(20),
             records: long(24),
             pixels: long(32),
         };
-        if !(magic == FRAME || magic == RECORDS) || version != 1 || status > 1 {
-            return broken("the result has no valid header");
-        }
         if head.records > RECORDS_MAX {
             return broken(format!("{} bytes of records", head.records));
         }
@@ -89,7 +102,7 @@ impl Header {
 
     /// Checks that it describes pictures or a failure.
     pub fn of_frame(&self) -> Result<(), Refused> {
-        if self.recorded {
+        if self.content != Content::Frame {
             return broken("the result has no valid header");
         }
         if !self.failed {
@@ -132,9 +145,19 @@ impl Header {
 
     /// Checks that it describes records of a benchmark or a failure.
     pub fn of_records(&self) -> Result<(), Refused> {
-        match self.recorded != self.failed && self.pixels == 0 {
+        match (self.content == Content::Records) != self.failed && self.pixels == 0 {
             true => Ok(()),
             false => broken("the result has no valid header"),
         }
+    }
+
+    /// Checks that it describes a deck or a failure.
+    pub fn of_deck(&self) -> Result<(), Refused> {
+        let expected = if self.failed { Content::Frame } else { Content::Deck };
+        if self.content != expected || self.pixels > MAX_TOTAL_PIXELS * 4 || (self.failed && self.pixels > 0)
+        {
+            return broken("the result has no valid header");
+        }
+        Ok(())
     }
 }

@@ -22,10 +22,10 @@ use std::time::Duration;
 
 /// Importing everything takes seconds on a busy machine, minutes with a cold disk.
 const START_LIMIT: Duration = Duration::from_secs(180);
-/// Packages whose versions a fork server reports.
-pub(crate) const PACKAGES: [&str; 6] = ["matplotlib", "numpy", "pandas", "seaborn", "networkx", "scipy"];
+/// Packages whose versions a fork server of charts reports.
+const PACKAGES: [&str; 6] = ["matplotlib", "numpy", "pandas", "seaborn", "networkx", "scipy"];
 
-/// The two sets of preloaded libraries.
+/// The sets of preloaded libraries and who uses them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// numpy and matplotlib.
@@ -34,6 +34,8 @@ pub(crate) enum Kind {
     Full,
     /// As full, with the recorder of a benchmark in place of the probe.
     Recorder,
+    /// python-pptx alone, with the recorder of decks.
+    Deck,
 }
 
 impl Kind {
@@ -42,12 +44,25 @@ impl Kind {
             Kind::Light => "light",
             Kind::Full => "full",
             Kind::Recorder => "recorder",
+            Kind::Deck => "deck",
         }
     }
 
     /// The Python module that runs the scripts.
     fn runner(self) -> &'static str {
-        if self == Kind::Recorder { "recorder" } else { "probe" }
+        match self {
+            Kind::Light | Kind::Full => "probe",
+            Kind::Recorder => "recorder",
+            Kind::Deck => "deck",
+        }
+    }
+
+    /// Packages whose versions the fork server reports.
+    fn packages(self) -> &'static [&'static str] {
+        match self {
+            Kind::Light | Kind::Full | Kind::Recorder => &PACKAGES,
+            Kind::Deck => &["python-pptx", "lxml", "XlsxWriter", "pillow"],
+        }
     }
 }
 
@@ -87,7 +102,7 @@ struct Orders<'a> {
     records_max: u64,
     frame_at: u64,
     frame_max: u64,
-    packages: [&'static str; 6],
+    packages: &'static [&'static str],
 }
 
 #[derive(Deserialize)]
@@ -150,7 +165,7 @@ impl ForkServer {
         let scratch: Vec<PathBuf> = slots.iter().map(|s| s.join("w")).collect();
         let orders = Orders {
             runner: self.kind.runner(),
-            full: self.kind != Kind::Light,
+            full: matches!(self.kind, Kind::Full | Kind::Recorder),
             warm_up: cfg.warm_up,
             uid: rustix::process::geteuid().is_root().then_some(sandbox::FIRST_UID),
             landlock: sandbox::abi() > 0,
@@ -167,7 +182,7 @@ impl ForkServer {
             records_max: RECORDS_MAX,
             frame_at: FRAME_AT,
             frame_max: MAX_TOTAL_PIXELS * 4,
-            packages: PACKAGES,
+            packages: self.kind.packages(),
         };
         self.send(&orders, &[])?;
         #[derive(Deserialize)]

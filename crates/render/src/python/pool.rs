@@ -17,7 +17,7 @@ pub(crate) struct Pool {
     home: Home,
     /// The fork server's file.
     zygote: PathBuf,
-    servers: [Mutex<Option<Arc<ForkServer>>>; 3],
+    servers: [Mutex<Option<Arc<ForkServer>>>; 4],
     free: Mutex<Vec<usize>>,
     freed: Condvar,
     slots: Vec<PathBuf>,
@@ -45,7 +45,7 @@ impl Pool {
         Ok(Self {
             free: Mutex::new((0..slots.len()).rev().collect()),
             freed: Condvar::new(),
-            servers: [Mutex::new(None), Mutex::new(None), Mutex::new(None)],
+            servers: Default::default(),
             stats: Mutex::default(),
             _scratch: scratch,
             cfg,

@@ -1,8 +1,9 @@
 mod fuzz;
 
 use super::*;
-use crate::python::buffer::{MAX_TOTAL_PIXELS, RECORDS_AT, RECORDS_MAX};
+use crate::python::buffer::{Content, MAX_TOTAL_PIXELS, RECORDS_AT, RECORDS_MAX};
 use proptest::prelude::*;
+use vsdpo_artifact::FailureKind;
 
 const SOURCE: &str = "plt.title('é')\n";
 
@@ -18,7 +19,7 @@ fn table(elements: &[String]) -> String {
 
 /// Of pages of 40 x 10 pixels.
 fn header(pages: u64) -> Header {
-    Header { recorded: false, failed: false, width: 40, height: 10, records: 0, pixels: pages * 1600 }
+    Header { content: Content::Frame, failed: false, width: 40, height: 10, records: 0, pixels: pages * 1600 }
 }
 
 fn parse(json: &str) -> Result<(Vec<Element>, Vec<String>), Refused> {
@@ -65,7 +66,7 @@ fn every_cap_is_held() {
 #[test]
 fn a_failure_may_not_claim_what_only_the_supervisor_knows() {
     let report = |kind: &str| {
-        failure(
+        failure::read(
             format!(r#"{{"kind":"{kind}","message":"a\nb","span":{{"start":0,"end":99}}}}"#).as_bytes(),
             SOURCE,
         )
@@ -109,7 +110,7 @@ proptest! {
             prop_assert!(head.records <= RECORDS_MAX && head.pixels <= MAX_TOTAL_PIXELS * 4);
         }
         let _ = records_of(&bytes, SOURCE, &header(1));
-        let _ = failure(&bytes, SOURCE);
+        let _ = failure::read(&bytes, SOURCE);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::python::buffer::*;
 use inputs::input;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use vsdpo_artifact::FailureKind;
 
 const SHORT: u64 = 200_000;
 const SOURCE: &str = "plt.title('é')\nplt.plot([1, 2])  # 漢字\n";

@@ -1,0 +1,67 @@
+//! The whole package looked over: does every part parse, have a type, and lead somewhere.
+
+use super::deck::{Deck, ExternalLink};
+use super::fault::{FaultKind, Faults};
+use super::package::{Package, ending};
+use super::relations::{Target, relations_name};
+use super::xml;
+use std::collections::BTreeSet;
+
+/// External links kept of one file.
+const MAX_LINKS: usize = 1000;
+
+/// Notes the faults of all parts, macros, and what lies outside.
+pub(super) fn check(package: &Package, deck: &mut Deck, faults: &mut Faults) {
+    for name in package.names() {
+        if name != "[Content_Types].xml" && ending(name) != "rels" {
+            check_part(package, name, faults);
+        }
+        deck.macros |= name.to_ascii_lowercase().ends_with("vbaproject.bin");
+    }
+    let owners = package.names().filter_map(owner).chain([String::new()]);
+    for part in owners.collect::<BTreeSet<String>>() {
+        check_relations(package, &part, deck, faults);
+    }
+}
+
+/// The part whose relationships a `.rels` part holds: of `ppt/slides/_rels/slide1.xml.rels` it is
+/// `ppt/slides/slide1.xml`.
+fn owner(name: &str) -> Option<String> {
+    let (folder, file) = name.strip_suffix(".rels")?.split_once("_rels/")?;
+    Some(format!("{folder}{file}"))
+}
+
+fn check_part(package: &Package, name: &str, faults: &mut Faults) {
+    if package.content_type(name).is_none() && package.has("[Content_Types].xml") {
+        faults.add(name, FaultKind::NoContentType);
+    }
+    if let Some(Err(why)) = package.text(name).map(|text| xml::parse(text).map(drop)) {
+        faults.add(name, FaultKind::Malformed(why));
+    }
+}
+
+fn check_relations(package: &Package, part: &str, deck: &mut Deck, faults: &mut Faults) {
+    let relations = package.relations(part);
+    let own = relations_name(part);
+    if let Some(why) = &relations.malformed {
+        faults.add(&own, FaultKind::Malformed(why.clone()));
+    }
+    for id in &relations.repeated {
+        faults.add(&own, FaultKind::DuplicateId(id.clone()));
+    }
+    for (id, relation) in relations.iter() {
+        match &relation.target {
+            // A link to a place on a slide has no part of its own.
+            Target::Part(target) if target.is_empty() || package.has(target) => (),
+            Target::Part(_) if relation.kind == "hyperlink" => (),
+            Target::Part(target) => {
+                faults.add(&own, FaultKind::Dangling { id: id.to_owned(), target: target.clone() });
+            }
+            Target::External(target) if relation.kind != "hyperlink" && deck.external.len() < MAX_LINKS => {
+                let (part, kind) = (part.to_owned(), relation.kind.clone());
+                deck.external.push(ExternalLink { part, kind, target: target.clone() });
+            }
+            Target::External(_) => (),
+        }
+    }
+}
