@@ -37,7 +37,7 @@ impl DeckRenderer {
         Ok(Self { pool, identity, cache })
     }
 
-    /// The file that a script saves last, and what answers for it.
+    /// The file that a script saves last.
     ///
     /// # Errors
     /// Returns an error if the renderer itself fails. A script that fails is the inner error.

@@ -5,13 +5,14 @@ use super::fault::Fault;
 use super::frame::Frame;
 use super::sources::Sources;
 use crate::config::MAX_ELEMENTS;
+use crate::office::SLIDE_WIDTH;
 use crate::text::clean;
 use std::collections::HashMap;
 use std::sync::Arc;
 use vsdpo_artifact::{Align, Element, ElementKind, Image, Page, Region, Rendered, ShapeFacts};
 
 /// Width of every page in pixels.
-const WIDTH: f64 = 1280.0;
+const WIDTH: f64 = SLIDE_WIDTH as f64;
 /// EMU of a point.
 const POINT: f64 = 12_700.0;
 /// Characters of a text, a name or a description at most.
@@ -24,7 +25,7 @@ impl Deck {
     pub fn page_size(&self) -> (u32, u32) {
         let height = WIDTH * self.height / self.width;
         let height = if height.is_finite() { height.round().clamp(1.0, WIDTH * 16.0) } else { 960.0 };
-        (WIDTH as u32, height as u32)
+        (SLIDE_WIDTH, height as u32)
     }
 
     /// The deck as pages with their elements. The pages are white, as nothing has drawn them;

@@ -23,7 +23,7 @@ impl<'a> Documents<'a> {
     pub fn parse(package: &'a Package, presentation: &str) -> Self {
         let mut by_name = BTreeMap::new();
         let mut open = vec![presentation.to_owned()];
-        open.extend(package.names().filter(|n| is_template(n)).map(str::to_owned));
+        open.extend(package.names().filter(|n| is_template(package, n)).map(str::to_owned));
         for name in open {
             let parsed = package.text(&name).and_then(|text| xml::parse(text).ok());
             if let Some(document) = parsed {
@@ -40,10 +40,13 @@ impl<'a> Documents<'a> {
     }
 }
 
-fn is_template(name: &str) -> bool {
+/// Whether slides may inherit from a part: by its type, or by its folder where types are missing.
+fn is_template(package: &Package, name: &str) -> bool {
+    let kind = package.content_type(name).unwrap_or_default();
+    let typed = ["slideLayout+xml", "slideMaster+xml", "theme+xml"].iter().any(|end| kind.ends_with(end));
     let name = name.to_ascii_lowercase();
-    ["ppt/slidelayouts/", "ppt/slidemasters/", "ppt/theme/"].iter().any(|folder| name.starts_with(folder))
-        && name.ends_with(".xml")
+    let folders = ["ppt/slidelayouts/", "ppt/slidemasters/", "ppt/theme/"];
+    typed || (name.ends_with(".xml") && folders.iter().any(|folder| name.starts_with(folder)))
 }
 
 /// What one slide inherits.
