@@ -11,8 +11,8 @@ mod overlap;
 mod page_overflow_x;
 pub(crate) mod reference;
 mod text_clipped;
-mod tiny_text;
-pub(super) mod visible;
+pub(super) mod tiny_text;
+mod visible;
 
 use super::{Rule, RuleResult, Tables, defect};
 use crate::requirements::Requirement;

@@ -159,8 +159,8 @@ impl<'a> Items<'a> {
 
 /// What the eye finds on a slide: texts, media, and painted boxes that hold nothing, such as the
 /// bars of a drawing, unless they are its ground.
-pub(crate) fn marks(layout: &SlideLayout) -> Vec<Rect> {
-    let all = Items::new(layout);
+pub(crate) fn marks(all: &Items) -> Vec<Rect> {
+    let layout = all.layout;
     let items = all.items.iter().filter(|item| item.kind != ItemKind::Panel);
     let mut marks: Vec<Rect> = items.flat_map(|item| &item.seen).copied().collect();
     let ground = GROUND * (layout.width * layout.height);

@@ -30,10 +30,11 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     if !(inner.w >= CELL && inner.h >= CELL) {
         return RuleResult::not_evaluated("the slide is too small");
     }
-    if is_cover(view.layout) {
+    let items = Items::new(view.layout);
+    if is_cover(&items) {
         return RuleResult::counted(Vec::new(), "few texts".into());
     }
-    let marks = marks(view.layout);
+    let marks = marks(&items);
     let empty = largest_empty(inner, &marks);
     let share = empty.area() / inner.area();
     let row = third((empty.y - inner.y) as f32, (inner.y + inner.h - empty.y - empty.h) as f32, ROWS);
@@ -44,7 +45,7 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         return RuleResult::counted(Vec::new(), observed);
     }
     let message = format!("empty: {:.0} % of the slide's inner part in one piece, {place}", 100.0 * share);
-    let beside = view.elements(nearest(view.layout, empty));
+    let beside = view.elements(nearest(&items, empty));
     RuleResult::counted(vec![defect(&beside, message)], observed)
 }
 
@@ -57,8 +58,8 @@ fn inner(layout: &SlideLayout) -> Rect {
     Rect::new(left * w, top * h, (1.0 - left - right) * w, (1.0 - top - bottom) * h)
 }
 
-fn is_cover(layout: &SlideLayout) -> bool {
-    let items = Items::new(layout).items;
+fn is_cover(all: &Items) -> bool {
+    let items = &all.items;
     let media = items.iter().any(|item| item.kind == ItemKind::Media);
     !media && items.iter().filter(|item| item.kind == ItemKind::Text).count() <= COVER
 }
@@ -99,8 +100,8 @@ fn largest_empty(inner: Rect, marks: &[Rect]) -> Rect {
 }
 
 /// The parts of the layout that are nearest to a rectangle.
-fn nearest(layout: &SlideLayout, empty: Rect) -> Vec<u32> {
-    let items = Items::new(layout).items;
+fn nearest(all: &Items, empty: Rect) -> Vec<u32> {
+    let items = &all.items;
     let gap = |r: &Rect| {
         let across = (r.x - empty.x - empty.w).max(empty.x - r.x - r.w).max(0.0);
         let down = (r.y - empty.y - empty.h).max(empty.y - r.y - r.h).max(0.0);

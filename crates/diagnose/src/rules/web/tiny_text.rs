@@ -14,6 +14,12 @@ const LEAST: f32 = 9.0;
 const LEAST_SIGN: f32 = 6.5;
 
 pub(super) fn check(scene: &Scene) -> RuleResult {
+    smaller_than(scene, [LEAST, LEAST_SIGN], "")
+}
+
+/// The texts that are smaller than the first size in pixels, or as a raised or lowered sign smaller
+/// than the second. `needed` ends the message of each finding.
+pub(in crate::rules) fn smaller_than(scene: &Scene, least: [f32; 2], needed: &str) -> RuleResult {
     let page = VisiblePage::of(scene);
     let mut texts: Vec<&VisibleText> = page.texts.iter().filter(|t| t.is_shown() && t.has_words()).collect();
     if texts.is_empty() {
@@ -23,7 +29,7 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     let describe = |t: &VisibleText, max| format!("{} {:.1} px", quote(content(t.element), max), t.font());
     // Texts of one size are one finding.
     let mut small: Vec<Vec<&VisibleText>> = Vec::new();
-    for text in texts.iter().filter(|t| is_tiny(t)) {
+    for text in texts.iter().filter(|t| is_tiny(t, least)) {
         match small.iter_mut().find(|g| g[0].font() == text.font()) {
             Some(group) => group.push(text),
             None => small.push(vec![text]),
@@ -35,14 +41,15 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     };
     let defects = small.iter().map(|g| {
         let elements: Vec<&Element> = g.iter().map(|t| t.element).collect();
-        defect(&elements, and_others(format!("too small: {}", describe(g[0], 40)), g.len()))
+        let what = and_others(format!("too small: {}", describe(g[0], 40)), g.len());
+        defect(&elements, format!("{what}{needed}"))
     });
     RuleResult::counted(defects.collect(), observed)
 }
 
-fn is_tiny(text: &VisibleText) -> bool {
+fn is_tiny(text: &VisibleText, [least, least_sign]: [f32; 2]) -> bool {
     let sign = matches!(text.facts.tag.as_str(), "sup" | "sub");
-    text.font() < if sign { LEAST_SIGN } else { LEAST }
+    text.font() < if sign { least_sign } else { least }
 }
 
 #[cfg(test)]
