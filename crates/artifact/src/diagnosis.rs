@@ -104,6 +104,9 @@ pub struct Diagnosis {
     /// Share of the task's requirements that the render meets, in `[0, 1]`; 1 without requirements,
     /// 0 after a failure. Of several pages, the lowest.
     pub content: f32,
+    /// Rules that need something which this render lacks, such as pictures of the slides: they have
+    /// found nothing because they have not looked. In the order of the domain's rules.
+    pub skipped: Vec<&'static str>,
 }
 
 impl Diagnosis {

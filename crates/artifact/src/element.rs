@@ -168,7 +168,7 @@ pub struct Element {
     /// vertices is thinned evenly.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub points: Vec<[f32; 2]>,
-    /// What only elements of HTML pages have.
+    /// What a browser says; of a shape of a .pptx file what it would say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub html: Option<HtmlFacts>,
     /// What only shapes of .pptx files have.

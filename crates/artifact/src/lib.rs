@@ -40,5 +40,5 @@ pub use records::{ChartRecords, ColorToken, GridCell};
 pub use resample::{Resampling, resize_rgb};
 pub use rollout::{Rollout, extract_code};
 pub use shape::{Anchor, Autofit, ShapeEdit, ShapeFacts, ShapeKind};
-pub use slide::{Rect, SlideElement, SlideLayout, Visibility};
+pub use slide::{LayoutKind, Rect, SlideElement, SlideLayout, Visibility};
 pub use task::{Domain, Language, Requirements, Source, Task};

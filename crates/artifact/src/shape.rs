@@ -4,12 +4,13 @@ use crate::{Region, Span};
 use serde::{Deserialize, Serialize};
 
 /// What a shape of a slide is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ShapeKind {
     /// A text box or a placeholder for text.
     Text,
     /// Another drawn shape, which may hold text.
+    #[default]
     Shape,
     /// A picture.
     Picture,
@@ -94,7 +95,7 @@ pub struct ShapeEdit {
 }
 
 /// What a .pptx file says of a shape beside its box. Boxes are in pixels of the page.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ShapeFacts {
     /// Name of the slide's part in the package.
     pub part: String,
@@ -149,6 +150,10 @@ pub struct ShapeFacts {
     /// Shares of the picture that are cut away: left, top, right, bottom.
     #[serde(default)]
     pub crop: [f32; 4],
+    /// What is broken in the file, in a sentence each; of the slide itself only. The first slide
+    /// also has what is broken outside all slides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
     /// The statements that changed it after it was made, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub edits: Vec<ShapeEdit>,

@@ -2,7 +2,7 @@
 //!
 //! The table of [`crate::Element`]s serves rules and credit; the metrics of
 //! docs/specs/aeslides.md, 4 to 6, need boxes that are not cut, in double precision, of everything
-//! in the document, also of what shows nothing.
+//! in the document, also of what shows nothing. A deck's shapes are brought into the same form.
 
 use serde::{Deserialize, Serialize};
 
@@ -104,9 +104,26 @@ pub struct SlideElement {
     pub element: Option<u32>,
 }
 
+/// What a layout was read from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LayoutKind {
+    /// An HTML slide as a browser laid it out: the tree is that of the document.
+    #[default]
+    Html,
+    /// The shapes of a .pptx file, and the lines of its drawn text: the tree says what stands on
+    /// which shape (docs/specs/aeslides.md, 11). A root, a body, and a box around all shapes.
+    Deck,
+    /// As `Deck`, but nothing has drawn the text, so that its boxes are those of its frames.
+    UndrawnDeck,
+}
+
 /// The layout of one slide.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SlideLayout {
+    /// What it was read from.
+    #[serde(default)]
+    pub kind: LayoutKind,
     /// Width of the view in pixels.
     pub width: f64,
     /// Height of the view in pixels: that of the picture.

@@ -3,6 +3,7 @@
 use crate::Image;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The three kinds of artifact. A domain decides rules and axes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,7 +39,7 @@ impl Domain {
     }
 }
 
-/// The two languages of sources. A language decides how a source is read: code fences, statements,
+/// The languages of sources. A language decides how a source is read: code fences, statements,
 /// comments, the entry of the renderer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -47,6 +48,8 @@ pub enum Language {
     Python,
     /// HTML with CSS and JavaScript: pages, slides.
     Html,
+    /// A .pptx file as it is, which has no code: no statement answers for it.
+    Pptx,
 }
 
 impl Language {
@@ -55,6 +58,7 @@ impl Language {
         match self {
             Language::Python => "python",
             Language::Html => "html",
+            Language::Pptx => "pptx",
         }
     }
 
@@ -63,25 +67,34 @@ impl Language {
         match self {
             Language::Python => &["python", "py"],
             Language::Html => &["html"],
+            Language::Pptx => &[],
         }
     }
 }
 
-/// A piece of code to render.
+/// A piece of code, or a file, to render.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Source {
-    /// The code. Spans of elements, errors and statements are byte offsets into it.
+    /// The code. Spans of elements, errors and statements are byte offsets into it. Empty where the
+    /// language has no code.
     pub text: String,
     /// How it is read.
     pub language: Language,
     /// The folder whose files it may use by relative paths; `None`: it has no files.
     pub folder: Option<PathBuf>,
+    /// The bytes, where they are no text.
+    pub file: Option<Arc<[u8]>>,
 }
 
 impl Source {
     /// A source without files of its own.
     pub fn new(text: impl Into<String>, language: Language) -> Self {
-        Self { text: text.into(), language, folder: None }
+        Self { text: text.into(), language, folder: None, file: None }
+    }
+
+    /// A .pptx file.
+    pub fn pptx(bytes: impl Into<Arc<[u8]>>) -> Self {
+        Self { file: Some(bytes.into()), ..Self::new("", Language::Pptx) }
     }
 }
 

@@ -112,11 +112,12 @@ pub fn credit(
 }
 
 /// The statements of a source by start, an enclosing one before the ones inside it: Python's
-/// statements; of HTML, the elements and the style `rules`.
+/// statements; of HTML, the elements and the style `rules`; a .pptx file has none.
 pub fn statements(language: Language, source: &str, rules: &[StyleRule]) -> Vec<Statement> {
     match language {
         Language::Python => statements::python::statements(source),
         Language::Html => statements::html::statements(source, rules),
+        Language::Pptx => Vec::new(),
     }
 }
 
@@ -125,6 +126,7 @@ pub fn comments(language: Language, source: &str) -> Vec<(usize, &str)> {
     match language {
         Language::Python => statements::python::comments(source),
         Language::Html => statements::html::comments(source),
+        Language::Pptx => Vec::new(),
     }
 }
 

@@ -48,15 +48,26 @@ use vsdpo_artifact::{Axis, AxisScore, Comparison, Defect, Diagnosis, Outcome, Re
 /// no defects and the rubric is empty.
 pub fn diagnose(task: &Task, outcome: &Outcome, reference: Option<&Comparison>) -> Diagnosis {
     let Some(rendered) = outcome.rendered() else {
-        return Diagnosis { executed: false, defects: vec![], rubric: Rubric::default(), content: 0.0 };
+        return Diagnosis {
+            executed: false,
+            defects: vec![],
+            rubric: Rubric::default(),
+            content: 0.0,
+            skipped: vec![],
+        };
     };
     let (mut defects, mut pages, mut content) = (Vec::new(), Vec::new(), 1.0f32);
+    let mut skipped: Vec<&'static str> = Vec::new();
     for page in 0..rendered.pages.len() {
         let found = diagnose_page(task, rendered, page);
         pages.push(found.axes);
         defects.extend(found.defects);
         content = content.min(found.content);
+        skipped.extend(found.skipped);
     }
+    let order = |id: &&str| rules::rules(task.domain).iter().position(|rule| rule.id == *id);
+    skipped.sort_by_key(order);
+    skipped.dedup();
     let mut rubric = rubric::over_pages(pages);
     if let Some(comparison) = reference {
         let compared = match comparison {
@@ -66,7 +77,7 @@ pub fn diagnose(task: &Task, outcome: &Outcome, reference: Option<&Comparison>) 
         rubric.axes.extend(compared.axes);
         defects.extend(compared.defects);
     }
-    Diagnosis { executed: true, defects, rubric, content }
+    Diagnosis { executed: true, defects, rubric, content, skipped }
 }
 
 /// One page of a diagnosis.
@@ -75,6 +86,7 @@ struct PageDiagnosis {
     defects: Vec<Defect>,
     /// Share of the requirements that it meets.
     content: f32,
+    skipped: Vec<&'static str>,
 }
 
 fn diagnose_page(task: &Task, rendered: &Rendered, page: usize) -> PageDiagnosis {
@@ -88,8 +100,9 @@ fn diagnose_page(task: &Task, rendered: &Rendered, page: usize) -> PageDiagnosis
         coverage.fail(tables.needs, &mut axes);
         content = coverage.share();
     }
+    let skipped = results.iter().filter(|(_, result)| result.skipped).map(|(rule, _)| rule.id).collect();
     let defects = results.into_iter().flat_map(|(_, result)| result.defects).collect();
-    PageDiagnosis { axes, defects, content }
+    PageDiagnosis { axes, defects, content, skipped }
 }
 
 #[cfg(test)]

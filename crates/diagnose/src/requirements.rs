@@ -63,7 +63,7 @@ impl Coverage {
         let observed = observed.map_or("all".into(), |u| and_others(u.short.clone(), self.unmet.len()));
         let score = Some(self.share());
         let defects = self.unmet.iter().map(|u| defect(&[], u.sentence.clone())).collect();
-        RuleResult { defects, observed, remedy: None, score, coverage: Some(self) }
+        RuleResult { defects, observed, remedy: None, score, coverage: Some(self), skipped: false }
     }
 
     /// Fails each axis for which the page lacks something that the axis is about (`needs`).

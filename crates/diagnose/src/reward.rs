@@ -129,7 +129,7 @@ mod tests {
     fn of(executed: bool, axes_ok: &[Option<bool>], content: f32) -> Diagnosis {
         let score = |satisfied| AxisScore { satisfied, score: None, observed: String::new(), remedy: None };
         let axes = axes(Domain::Chart).iter().zip(axes_ok).map(|(&a, &ok)| (a, score(ok))).collect();
-        Diagnosis { executed, defects: vec![], rubric: Rubric { axes }, content }
+        Diagnosis { executed, defects: vec![], rubric: Rubric { axes }, content, skipped: vec![] }
     }
 
     fn close(got: &[f32], want: &[f32]) {

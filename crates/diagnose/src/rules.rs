@@ -112,18 +112,27 @@ pub(crate) struct RuleResult {
     pub(crate) coverage: Option<Coverage>,
     /// `None` when the rule could not evaluate the scene.
     pub(crate) score: Option<f32>,
+    /// Whether it needs something that this render lacks, so that nobody takes it for satisfied.
+    pub(crate) skipped: bool,
 }
 
 impl RuleResult {
     /// A result scored by the number of findings of severity 1.
     pub(crate) fn counted(defects: Vec<Defect>, observed: String) -> Self {
         let n = defects.iter().filter(|d| d.severity > 0.0).count();
-        RuleResult { defects, observed, remedy: None, score: Some(1.0 / (1 + n) as f32), coverage: None }
+        let score = Some(1.0 / (1 + n) as f32);
+        RuleResult { defects, observed, remedy: None, score, coverage: None, skipped: false }
     }
 
     /// The scene has nothing that this rule could evaluate.
     pub(crate) fn not_evaluated(why: &str) -> Self {
-        RuleResult { defects: vec![], observed: why.into(), remedy: None, score: None, coverage: None }
+        let observed = why.into();
+        RuleResult { defects: vec![], observed, remedy: None, score: None, coverage: None, skipped: false }
+    }
+
+    /// The rule needs something that this render lacks.
+    pub(crate) fn skipped(why: &str) -> Self {
+        RuleResult { skipped: true, ..RuleResult::not_evaluated(why) }
     }
 
     pub(crate) fn axis_score(&self) -> AxisScore {

@@ -10,7 +10,7 @@ pub(crate) struct Scene<'a> {
     /// Its position among the pages of the render.
     pub(crate) page: u32,
     image: &'a Image,
-    /// The layout that slide metrics are defined on; of HTML slides only.
+    /// The layout that slide metrics are defined on; of slides only.
     pub(crate) slide: Option<&'a SlideLayout>,
 }
 
@@ -123,6 +123,20 @@ pub(crate) fn grouped<'a>(elements: impl Iterator<Item = &'a Element>) -> BTreeM
 /// The text of an element, empty without one.
 pub(crate) fn content(e: &Element) -> &str {
     e.text.as_deref().unwrap_or("")
+}
+
+/// What a person calls an element: its text in quotes, or what it is.
+pub(crate) fn called(e: &Element, max: usize) -> String {
+    if !content(e).trim().is_empty() {
+        return quote(content(e), max);
+    }
+    match (&e.shape, &e.html) {
+        (Some(_), _) if e.kind == ElementKind::Page => "the slide".into(),
+        (Some(shape), _) if shape.name.trim().is_empty() => format!("the {}", shape.kind.name()),
+        (Some(shape), _) => format!("the {} {}", shape.kind.name(), quote(&shape.name, max)),
+        (None, Some(facts)) => format!("<{}>", facts.tag),
+        (None, None) => "a box".into(),
+    }
 }
 
 /// A text for a report: one line, in single quotes, cut to `max` characters.

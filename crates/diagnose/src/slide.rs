@@ -40,6 +40,9 @@ pub struct SlideMetrics {
     pub collision: Collision,
     /// Where the visual weight lies; `None` for a slide that shows nothing.
     pub imbalance: Option<Imbalance>,
+    /// The same without the box around all shapes that a deck's slide is given, so that it compares
+    /// with pages; `None` for pages.
+    pub without_wrapper: Option<Imbalance>,
     /// Signs of layouts made for the metrics.
     pub hacks: Hacks,
 }
@@ -81,6 +84,7 @@ pub fn measure(image: &Image, layout: &SlideLayout) -> SlideMetrics {
         hacks: hacks::hacks(&contrast, &items, &collision),
         collision,
         imbalance: imbalance(layout),
+        without_wrapper: imbalance::without_wrapper(layout),
     }
 }
 

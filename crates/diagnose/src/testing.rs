@@ -2,7 +2,9 @@
 
 use crate::rules::RuleResult;
 use crate::scene::Scene;
-use vsdpo_artifact::{Align, Element, ElementKind, HtmlFacts, Image, Rendered, Requirements, Span};
+use vsdpo_artifact::{
+    Align, Element, ElementKind, HtmlFacts, Image, Rendered, Requirements, ShapeFacts, Span,
+};
 
 /// A builder of elements.
 #[derive(Clone, Debug)]
@@ -167,6 +169,11 @@ pub(crate) fn words(id: u32, text: &str, line: [f32; 4]) -> Made {
 }
 
 impl Made {
+    /// A shape of a deck.
+    pub(crate) fn shaped(self, facts: ShapeFacts) -> Made {
+        self.with(|e| e.shape = Some(Box::new(facts)))
+    }
+
     fn facts(self, set: impl FnOnce(&mut HtmlFacts)) -> Made {
         self.with(|e| set(e.html.get_or_insert_default()))
     }

@@ -136,7 +136,8 @@ fn several_rules_of_an_axis_add_up() {
         ..part(2, "p")
     };
     let elements = vec![part(0, "html"), part(1, "body"), text(0, 10.0), text(1, 15.0)];
-    let layout = SlideLayout { width: 200.0, height: 100.0, full_height: 100.0, elements };
+    let layout =
+        SlideLayout { width: 200.0, height: 100.0, full_height: 100.0, elements, ..SlideLayout::default() };
     assert_eq!(collision(&layout).clashes.len(), 3);
     let mut rendered = Picture::new(200, 100, [255; 3]).rendered(vec![
         words(0, "First", [150.0, 10.0, 250.0, 30.0]),

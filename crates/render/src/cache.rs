@@ -1,7 +1,10 @@
 //! Outcomes by content: samplers repeat scripts, and a repeated script costs nothing.
 
+use crate::config::RenderError;
+use crate::lock::lock;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
 use vsdpo_artifact::{Element, Outcome, Page};
 
 /// Pixels and records kept at most, in bytes.
@@ -17,6 +20,25 @@ pub(crate) fn key(identity: &str, source: impl AsRef<[u8]>) -> Key {
     hash.update(identity);
     hash.update(source);
     hash.finalize().into()
+}
+
+/// The outcome of a source: the known one, after `recalled`, or a new one.
+///
+/// # Errors
+/// Those of `make`.
+pub(crate) fn cached(
+    cache: &Mutex<Cache>,
+    key: Key,
+    recalled: impl FnOnce(),
+    make: impl FnOnce() -> Result<Outcome, RenderError>,
+) -> Result<Outcome, RenderError> {
+    if let Some(known) = lock(cache).get(&key) {
+        recalled();
+        return Ok(known);
+    }
+    let outcome = make()?;
+    lock(cache).put(key, &outcome);
+    Ok(outcome)
 }
 
 /// The least recently used outcome leaves first.

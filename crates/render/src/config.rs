@@ -35,6 +35,12 @@ pub struct RenderConfig {
     pub max_pixels: u64,
     /// Slides of a deck that are drawn at most; further ones are counted. Decks only.
     pub max_slides: usize,
+    /// Whether texts that shrink to fit are shown as the file stores them, which PowerPoint does,
+    /// and not as LibreOffice computes them. Decks only.
+    pub freeze: bool,
+    /// Whether a deck that nothing can draw counts as far as its file tells, instead of being an
+    /// error. Decks only.
+    pub undrawn: bool,
     /// Files that every page may use by name; those of its own folder come first. Pages only.
     pub common: BTreeMap<String, Vec<u8>>,
 }
@@ -53,6 +59,8 @@ impl Default for RenderConfig {
             window: (1280, 720),
             max_pixels: 16 << 20,
             max_slides: 64,
+            freeze: true,
+            undrawn: false,
             common: BTreeMap::new(),
         }
     }
@@ -107,7 +115,7 @@ pub enum RenderError {
         message: String,
     },
     /// An office did not start.
-    #[error("the office {message}")]
+    #[error("the office {message}; help: run `cargo xtask setup`; `visual-sdpo doctor` shows what is missing")]
     Office {
         /// What happened, with the last line of its error output.
         message: String,

@@ -1,94 +1,214 @@
-//! The renderer of python-pptx scripts: what they save, and who answers for its shapes.
+//! The renderer of decks: python-pptx scripts, and .pptx files as they are.
+//!
+//! A script runs in the pool of `python` and leaves a file; the reader of `pptx` takes shapes and
+//! properties from it, and the office draws it.
 
 mod result;
 
-use crate::cache::{Cache, key};
+use crate::cache::{Cache, cached, key};
 use crate::config::{RenderConfig, RenderError, RenderStats};
 use crate::lock::lock;
 use crate::matplotlib::identity;
+use crate::office::{Office, OfficePages};
+use crate::pptx::sources::Sources;
+use crate::pptx::{Deck, freeze, read};
 use crate::python::forkserver::Kind;
 use crate::python::job::Request;
 use crate::python::pool::Pool;
 use crate::renderer::{Renderer, Screenshot};
+use crate::text::clean_line;
 use std::sync::Mutex;
-use vsdpo_artifact::{ExecError, Outcome, Source};
+use std::time::Duration;
+use vsdpo_artifact::{ExecError, FailureKind, Language, Outcome, Rendered, Source};
 
-/// Runs python-pptx scripts in forked, sandboxed processes. Thread safe; share it by reference.
+/// The least time for drawing a deck; an office that starts takes most of it.
+const DRAWING: Duration = Duration::from_secs(30);
+
+/// Renders decks. Thread safe; share it by reference.
 ///
-/// The deck that a script saves last is judged. Its slides are the pages; they are white, because
-/// nothing draws them yet.
+/// The deck that a script saves last is judged. Its slides are the pages.
 pub struct DeckRenderer {
-    pool: Pool,
-    /// Names everything beside the source that decides an outcome.
+    /// Runs the scripts; absent where only files are rendered.
+    scripts: Option<Pool>,
+    pictures: Pictures,
+    /// Names what decides an outcome beside the source and the office.
     identity: String,
     cache: Mutex<Cache>,
+    recalled: Mutex<u64>,
+}
+
+/// What draws decks.
+struct Pictures {
+    /// Or why there is none.
+    office: Result<Office, String>,
+    freeze: bool,
+    /// Whether a deck counts that is not drawn.
+    undrawn: bool,
 }
 
 impl DeckRenderer {
-    /// Starts the fork server.
+    /// Starts the fork server of scripts, and finds LibreOffice, which starts with the first deck.
     ///
     /// # Errors
-    /// A missing part of the installation or of the sandbox, each with its fix.
-    pub fn start(cfg: RenderConfig) -> Result<Self, RenderError> {
-        let cache = Mutex::new(Cache::new(cfg.cache_entries));
-        let pool = Pool::new(cfg, result::trial())?;
+    /// A missing part of the installation or of the sandbox, each with its fix. LibreOffice may be
+    /// missing if the configuration says `undrawn`.
+    pub fn start(config: RenderConfig) -> Result<Self, RenderError> {
+        let mut this = Self::of_files(config.clone())?;
+        let pool = Pool::new(config, result::trial())?;
         let server = pool.server(Kind::Deck, 0)?;
-        let identity = identity(&server.facts);
-        Ok(Self { pool, identity, cache })
+        this.identity.push_str(&identity(&server.facts));
+        this.scripts = Some(pool);
+        Ok(this)
+    }
+
+    /// A renderer of .pptx files, which runs no script.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn of_files(config: RenderConfig) -> Result<Self, RenderError> {
+        let cache = Mutex::new(Cache::new(config.cache_entries));
+        let pictures = Pictures::find(config)?;
+        let identity = format!("freeze {}\n", pictures.freeze);
+        Ok(Self { scripts: None, pictures, identity, cache, recalled: Mutex::new(0) })
     }
 
     /// The file that a script saves last.
     ///
     /// # Errors
     /// Returns an error if the renderer itself fails. A script that fails is the inner error.
-    pub fn file(&self, source: &str) -> Result<Result<Vec<u8>, ExecError>, RenderError> {
-        Ok(self.run(source)?.map(|saved| saved.file))
+    pub fn file(&self, script: &str) -> Result<Result<Vec<u8>, ExecError>, RenderError> {
+        Ok(self.run(script)?.map(|saved| saved.file))
     }
 
-    fn run(&self, source: &str) -> Result<Result<result::Saved, ExecError>, RenderError> {
-        let slot = self.pool.take_slot();
-        let request = Request { source, options: result::options() };
-        let end = self.pool.run(Kind::Deck, slot.index, &request)?;
+    fn run(&self, script: &str) -> Result<Result<result::Saved, ExecError>, RenderError> {
+        let pool = self.scripts.as_ref().ok_or_else(|| RenderError::Setup {
+            what: "this renderer takes files only".into(),
+            help: "open the renderer of slides in python",
+        })?;
+        let slot = pool.take_slot();
+        let request = Request { source: script, options: result::options() };
+        let end = pool.run(Kind::Deck, slot.index, &request)?;
         drop(slot);
         let cpu = end.cpu;
-        let saved = end.read(|buffer| result::read(buffer, source)).and_then(|inner| inner);
-        self.pool.ran(cpu, saved.is_err());
+        let saved = end.read(|buffer| result::read(buffer, script)).and_then(|inner| inner);
+        pool.ran(cpu, saved.is_err());
         Ok(saved)
     }
+
+    fn render_script(&self, script: &str) -> Result<Outcome, RenderError> {
+        let saved = match self.run(script)? {
+            Ok(saved) => saved,
+            Err(error) => return Ok(Outcome::Failed { error }),
+        };
+        let outcome = self.pictures.render(&saved.file, &saved.sources())?;
+        Ok(match (outcome, saved.remark()) {
+            (Outcome::Rendered(mut rendered), Some(remark)) => {
+                rendered.notes.push(remark);
+                Outcome::Rendered(rendered)
+            }
+            (outcome, _) => outcome,
+        })
+    }
+}
+
+impl Pictures {
+    fn find(config: RenderConfig) -> Result<Self, RenderError> {
+        let (freeze, undrawn) = (config.freeze, config.undrawn);
+        let timeout = config.timeout.max(DRAWING);
+        let office = match Office::open(RenderConfig { timeout, ..config }) {
+            Err(e @ RenderError::Setup { .. }) if undrawn => Err(e.to_string()),
+            other => Ok(other?),
+        };
+        Ok(Self { office, freeze, undrawn })
+    }
+
+    /// A file as pages and elements.
+    fn render(&self, file: &[u8], sources: &Sources) -> Result<Outcome, RenderError> {
+        let deck = match read(file) {
+            Ok(deck) if !deck.slides.is_empty() => deck,
+            Ok(_) => return Ok(failed(FailureKind::NoFigure, "the deck has no slide")),
+            Err(e) => return Ok(failed(FailureKind::Limit, &e.to_string())),
+        };
+        match self.draw(file)? {
+            Ok(drawn) => Ok(Outcome::Rendered(deck.rendered_with(sources, Some(drawn)))),
+            Err(error) if self.undrawn => Ok(Outcome::Rendered(self.unseen(&deck, sources, &error))),
+            Err(error) => Ok(Outcome::Failed { error }),
+        }
+    }
+
+    /// The slides as the office draws them. That it is missing, or does not start, is an error of
+    /// the deck where `undrawn` lets that happen.
+    fn draw(&self, file: &[u8]) -> Result<Result<OfficePages, ExecError>, RenderError> {
+        let office = match &self.office {
+            Ok(office) => office,
+            Err(why) => return Ok(Err(error(FailureKind::Exception, why))),
+        };
+        let drawn = if self.freeze { office.render(&freeze(file)) } else { office.render(file) };
+        match drawn {
+            Err(e @ RenderError::Office { .. }) if self.undrawn => {
+                Ok(Err(error(FailureKind::Exception, &e.to_string())))
+            }
+            drawn => drawn,
+        }
+    }
+
+    /// The deck as far as its file tells.
+    fn unseen(&self, deck: &Deck, sources: &Sources, why: &ExecError) -> Rendered {
+        let mut rendered = deck.rendered_with(sources, None);
+        rendered.notes.push(format!("no slide was drawn: {}", why.message));
+        rendered
+    }
+}
+
+fn failed(kind: FailureKind, message: &str) -> Outcome {
+    Outcome::Failed { error: error(kind, message) }
+}
+
+fn error(kind: FailureKind, message: &str) -> ExecError {
+    ExecError { kind, message: clean_line(message, 500), traceback: String::new(), span: None }
 }
 
 impl Renderer for DeckRenderer {
     fn render(&self, source: &Source) -> Result<Outcome, RenderError> {
-        let key = key(&self.identity, &source.text);
-        if let Some(known) = lock(&self.cache).get(&key) {
-            self.pool.recalled();
-            return Ok(known);
-        }
-        let outcome = match self.run(&source.text)?.and_then(|saved| saved.rendered()) {
-            Ok(rendered) => Outcome::Rendered(rendered),
-            Err(error) => Outcome::Failed { error },
-        };
-        lock(&self.cache).put(key, &outcome);
-        Ok(outcome)
+        let file = source.file.as_deref().unwrap_or_default();
+        let bytes = if source.language == Language::Pptx { file } else { source.text.as_bytes() };
+        let recalled = || *lock(&self.recalled) += 1;
+        let identity = format!("{}{}", source.language.name(), self.identity);
+        cached(&self.cache, key(&identity, bytes), recalled, || match source.language {
+            Language::Pptx => self.pictures.render(file, &Sources::default()),
+            Language::Python | Language::Html => self.render_script(&source.text),
+        })
     }
 
-    /// Slides are not drawn yet.
-    fn screenshot(&self, _: &Source) -> Result<Result<Screenshot, ExecError>, RenderError> {
-        Err(RenderError::Setup {
-            what: "pictures of decks cannot be made".into(),
-            help: "use the elements, which need no picture",
+    fn screenshot(&self, source: &Source) -> Result<Result<Screenshot, ExecError>, RenderError> {
+        let first = |rendered: Rendered| rendered.pages.into_iter().next();
+        Ok(match self.render(source)? {
+            Outcome::Failed { error } => Err(error),
+            Outcome::Rendered(rendered) => first(rendered)
+                .map(|page| Screenshot { image: page.image, unmet: vec![], beside: vec![], retried: false })
+                .ok_or_else(|| error(FailureKind::NoFigure, "the deck has no slide")),
         })
     }
 
     fn workers(&self) -> usize {
-        self.pool.workers()
+        let drawn = self.pictures.office.as_ref().map(Office::workers);
+        self.scripts.as_ref().map_or(drawn.unwrap_or(1), Pool::workers)
     }
 
     fn identity(&self) -> Result<String, RenderError> {
-        Ok(self.identity.clone())
+        let office = self.pictures.office.as_ref().map(Office::identity);
+        Ok(format!("{}{}", self.identity, office.unwrap_or_else(|why| Ok(why.clone()))?))
     }
 
     fn stats(&self) -> RenderStats {
-        self.pool.stats()
+        let office = self.pictures.office.as_ref().map(Office::stats).unwrap_or_default();
+        let mut stats = self.scripts.as_ref().map_or_else(|| office.clone(), Pool::stats);
+        if self.scripts.is_some() {
+            stats.failures += office.failures;
+            stats.restarts += office.restarts;
+            stats.cpu_seconds += office.cpu_seconds;
+        }
+        stats.cache_hits += *lock(&self.recalled);
+        stats
     }
 }

@@ -5,9 +5,8 @@ mod recorder;
 mod records;
 mod result;
 
-use crate::cache::{Cache, Key, key};
+use crate::cache::{Cache, Key, cached, key};
 use crate::config::{RenderConfig, RenderError, RenderStats};
-use crate::lock::lock;
 use crate::python::forkserver::{Facts, Kind};
 use crate::python::home;
 use crate::python::job::Request;
@@ -75,13 +74,7 @@ impl ChartRenderer {
 impl Renderer for ChartRenderer {
     fn render(&self, source: &Source) -> Result<Outcome, RenderError> {
         let key = key(&self.identity, &source.text);
-        if let Some(known) = lock(&self.cache).get(&key) {
-            self.pool.recalled();
-            return Ok(known);
-        }
-        let outcome = self.render_anew(&source.text)?;
-        lock(&self.cache).put(key, &outcome);
-        Ok(outcome)
+        cached(&self.cache, key, || self.pool.recalled(), || self.render_anew(&source.text))
     }
 
     /// Equal sources run once.

@@ -24,9 +24,11 @@ pub fn open(
             Ok(Box::new(ChromiumRenderer::slides(config, SlideMode::Adaptive)?))
         }
         (Domain::Slide, Language::Python) => Ok(Box::new(DeckRenderer::start(config)?)),
-        (Domain::Chart, Language::Html) | (Domain::Web, Language::Python) => Err(RenderError::Setup {
+        (Domain::Slide, Language::Pptx) => Ok(Box::new(DeckRenderer::of_files(config)?)),
+        (Domain::Chart, Language::Html | Language::Pptx)
+        | (Domain::Web, Language::Python | Language::Pptx) => Err(RenderError::Setup {
             what: format!("{}s in {} cannot be rendered", domain.name(), language.name()),
-            help: "use chart or slide with python, or web or slide with html",
+            help: "use chart with python, web with html, or slide with python, html or pptx",
         }),
     }
 }

@@ -15,6 +15,7 @@ mod elements;
 mod fault;
 mod frame;
 mod freeze;
+mod layout;
 mod package;
 mod paint;
 mod relations;
@@ -23,6 +24,7 @@ mod slides;
 pub(crate) mod sources;
 mod templates;
 mod text;
+mod words;
 mod xml;
 
 pub use deck::{

@@ -49,16 +49,25 @@ impl Checked {
     /// The statement that drew an element, as an index into the credit: the smallest one around the
     /// innermost call of the element's stack.
     pub fn statement_of(&self, element: &Element) -> Option<usize> {
-        let call = *element.stack.first()?;
+        self.statement_around(*element.stack.first()?)
+    }
+
+    /// The smallest statement around a call.
+    fn statement_around(&self, call: Span) -> Option<usize> {
         let spans = self.credit.statements.iter().map(|s| s.statement.span).enumerate();
         spans.filter(|(_, s)| s.contains(call)).min_by_key(|(_, s)| s.len()).map(|(i, _)| i)
     }
 
-    /// The statements that drew the elements at fault, and the style rules that set the properties
+    /// The statements that drew the elements at fault, those that changed shapes later, and the style rules that set the properties
     /// at fault, by falling responsibility.
     pub fn blamed(&self, defect: &Defect) -> Vec<&CreditedStatement> {
         let elements = defect.elements.iter().filter_map(|id| self.element(*id));
-        let mut indices: BTreeSet<usize> = elements.filter_map(|e| self.statement_of(e)).collect();
+        let mut indices: BTreeSet<usize> = BTreeSet::new();
+        for element in elements {
+            indices.extend(self.statement_of(element));
+            let edits = element.shape.iter().flat_map(|shape| &shape.edits);
+            indices.extend(edits.filter_map(|edit| self.statement_around(*edit.stack.first()?)));
+        }
         let styles = self.outcome.rendered().map_or(&[][..], |rendered| &rendered.styles);
         for rule in styles {
             let at_fault = rule.decides.iter().any(|(property, at)| {
@@ -81,7 +90,9 @@ impl Checked {
         };
         let finding = |defect: &Defect| {
             let span = self.blamed(defect).first().map(|s| s.statement.span);
-            let (rule, message) = (defect.rule.to_owned(), clean_line(&defect.message));
+            let (rule, text) = (defect.rule.to_owned(), clean_line(&defect.message));
+            let deck = defect.elements.iter().any(|id| self.element(*id).is_some_and(|e| e.shape.is_some()));
+            let message = if deck { format!("slide {}: {text}", defect.page + 1) } else { text };
             Remark { rule, message, error: false, span, page: defect.page, boxes: defect.regions.clone() }
         };
         failure.into_iter().chain(self.diagnosis.defects.iter().map(finding)).collect()

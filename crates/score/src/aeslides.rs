@@ -1,57 +1,114 @@
 //! AeSlides: the four axes of a slide, from source text to numbers (docs/specs/aeslides.md).
 
 use serde_json::{Value, json};
+use std::sync::OnceLock;
 use std::time::Duration;
-use vsdpo_artifact::{Domain, ExecError, Language, Outcome, Source};
+use vsdpo_artifact::{Domain, ExecError, FailureKind, Language, LayoutKind, Outcome, Page, Source};
 use vsdpo_diagnose::slide::{SlideAxes, SlideMetrics, measure};
 use vsdpo_render::{RenderConfig, RenderError, Renderer, open};
 
-/// Draws and measures slides. Thread safe; share it by reference.
+/// Slides of a deck at most; pixels limit them too.
+const MAX_SLIDES: usize = 1000;
+
+/// Draws and measures slides and decks. Thread safe; share it by reference. The browser, the fork
+/// server and the office start with the first source that needs them.
 pub struct SlideScorer {
-    renderer: Box<dyn Renderer>,
+    config: RenderConfig,
+    renderers: [OnceLock<Box<dyn Renderer>>; 3],
 }
 
-/// What is known about one slide: its metrics, or why it has none.
-pub type Scored = Result<SlideMetrics, ExecError>;
+/// What is known of one source: the metrics of its slides in their order, at least one, or why it
+/// has none.
+pub type Scored = Result<Vec<SlideMetrics>, ExecError>;
 
 impl SlideScorer {
-    /// Finds and starts the browser. `timeout` is the limit of one slide.
-    ///
-    /// # Errors
-    /// Returns an error if there is no browser or it does not start.
-    pub fn start(timeout: Duration) -> Result<Self, RenderError> {
-        let config = RenderConfig { timeout, ..RenderConfig::default() };
-        Ok(Self { renderer: open(Domain::Slide, Language::Html, config)? })
+    /// A scorer. `timeout` is the limit of one source.
+    pub fn new(timeout: Duration) -> Self {
+        let (cache_entries, max_slides) = (0, MAX_SLIDES);
+        let config = RenderConfig { timeout, cache_entries, max_slides, ..RenderConfig::default() };
+        Self { config, renderers: Default::default() }
     }
 
-    /// Slides that can be scored at the same time.
+    /// Sources that can be scored at the same time.
     pub fn workers(&self) -> usize {
-        self.renderer.workers()
+        self.config.workers
     }
 
-    /// Draws a slide and measures it.
+    /// Draws a slide or a deck and measures it.
     ///
     /// # Errors
-    /// Returns an error if the renderer itself fails; a slide that fails is a value.
-    pub fn score(&self, slide: &Source) -> Result<Scored, RenderError> {
-        Ok(match self.renderer.render(slide)? {
+    /// Returns an error if the renderer cannot be opened, or itself fails; a source that fails is a
+    /// value.
+    pub fn score(&self, source: &Source) -> Result<Scored, RenderError> {
+        Ok(match self.renderer(source.language)?.render(source)? {
             Outcome::Failed { error } => Err(error),
-            Outcome::Rendered(rendered) => {
-                let page = rendered.pages.first();
-                let parts = page.and_then(|page| Some((&page.image, page.slide.as_ref()?)));
-                let (image, layout) = parts.ok_or_else(|| RenderError::Browser {
-                    message: "drew a slide without a layout".into(),
-                })?;
-                Ok(measure(image, layout))
-            }
+            Outcome::Rendered(rendered) => match undrawn(&rendered.pages) {
+                Some(error) => Err(error),
+                None => Ok(rendered.pages.iter().map(metrics).collect::<Result<_, _>>()?),
+            },
         })
+    }
+
+    fn renderer(&self, language: Language) -> Result<&dyn Renderer, RenderError> {
+        let slot = &self.renderers[match language {
+            Language::Html => 0,
+            Language::Python => 1,
+            Language::Pptx => 2,
+        }];
+        if slot.get().is_none() {
+            // Of two threads that open one, the second's is dropped.
+            let _ = slot.set(open(Domain::Slide, language, self.config.clone())?);
+        }
+        let opened = slot.get().ok_or_else(|| no_layout("has no renderer"))?;
+        Ok(opened.as_ref())
     }
 }
 
-/// The stable JSON form. A slide that cannot be drawn has 0 on all axes and an `error`.
-pub fn as_json(scored: &Scored) -> Value {
-    let (scores, rewards) = axes(scored);
-    let mut value = json!({
+/// That a deck has more slides than are drawn: a mean over a part of it would be another number.
+fn undrawn(pages: &[Page]) -> Option<ExecError> {
+    let drawn = |page: &&Page| page.slide.as_ref().is_none_or(|slide| slide.kind != LayoutKind::UndrawnDeck);
+    let (count, all) = (pages.iter().filter(drawn).count(), pages.len());
+    (count < all).then(|| ExecError {
+        kind: FailureKind::Limit,
+        message: format!("only {count} of {all} slides can be drawn"),
+        traceback: String::new(),
+        span: None,
+    })
+}
+
+fn metrics(page: &Page) -> Result<SlideMetrics, RenderError> {
+    let layout = page.slide.as_ref().ok_or_else(|| no_layout("was drawn without a layout"))?;
+    Ok(measure(&page.image, layout))
+}
+
+fn no_layout(what: &str) -> RenderError {
+    RenderError::Browser { message: format!("a slide {what}") }
+}
+
+/// The stable JSON form: the means over the slides, and of a deck those of each slide as `slides`.
+/// What cannot be drawn has 0 on all axes and an `error`.
+pub fn as_json(scored: &Scored, language: Language) -> Value {
+    let mut value = axes_json(scored.as_deref().unwrap_or_default());
+    match (scored, language) {
+        (Err(error), _) => value["error"] = error.message.clone().into(),
+        (Ok(slides), Language::Html) => slides.iter().for_each(|slide| facts(slide, &mut value)),
+        (Ok(slides), Language::Python | Language::Pptx) => {
+            let each = slides.iter().map(|slide| {
+                let mut value = axes_json(std::slice::from_ref(slide));
+                facts(slide, &mut value);
+                value["d_code_without_wrapper"] = slide.without_wrapper.map(|d| d.code).into();
+                value["d_paper_without_wrapper"] = slide.without_wrapper.map(|d| d.paper).into();
+                value
+            });
+            value["slides"] = each.collect();
+        }
+    }
+    value
+}
+
+fn axes_json(slides: &[SlideMetrics]) -> Value {
+    let (scores, rewards) = axes(slides);
+    json!({
         "aspect_ratio": scores.aspect,
         "whitespace": scores.whitespace,
         "collision": scores.collision,
@@ -64,35 +121,40 @@ pub fn as_json(scored: &Scored) -> Value {
             "imbalance": rewards.imbalance,
             "total": rewards.total(),
         },
-    });
-    match scored {
-        Ok(metrics) => {
-            value["height"] = metrics.height.into();
-            value["content_ratio_full"] = metrics.whitespace.full.into();
-            value["content_ratio_crop"] = metrics.whitespace.crop.into();
-            value["d_code"] = metrics.imbalance.map(|imbalance| imbalance.code).into();
-            value["d_paper"] = metrics.imbalance.map(|imbalance| imbalance.paper).into();
-            value["collisions"] = metrics.collision.clashes.len().into();
-            value["collision_cost"] = metrics.collision.cost.into();
-            value["hides_text"] = metrics.hacks.hides_text.into();
-            value["texture"] = metrics.hacks.texture.into();
-        }
-        Err(error) => value["error"] = error.message.clone().into(),
-    }
-    value
+    })
 }
 
-/// The scores and the rewards; all 0 for a slide that cannot be drawn.
-fn axes(scored: &Scored) -> (SlideAxes, SlideAxes) {
-    match scored {
-        Ok(metrics) => (metrics.scores(), metrics.rewards()),
-        Err(_) => Default::default(),
-    }
+fn facts(metrics: &SlideMetrics, value: &mut Value) {
+    value["height"] = metrics.height.into();
+    value["content_ratio_full"] = metrics.whitespace.full.into();
+    value["content_ratio_crop"] = metrics.whitespace.crop.into();
+    value["d_code"] = metrics.imbalance.map(|imbalance| imbalance.code).into();
+    value["d_paper"] = metrics.imbalance.map(|imbalance| imbalance.paper).into();
+    value["collisions"] = metrics.collision.clashes.len().into();
+    value["collision_cost"] = metrics.collision.cost.into();
+    value["hides_text"] = metrics.hacks.hides_text.into();
+    value["texture"] = metrics.hacks.texture.into();
+}
+
+/// The means of the scores and of the rewards; all 0 without a slide.
+pub fn axes(slides: &[SlideMetrics]) -> (SlideAxes, SlideAxes) {
+    let mean = |of: fn(&SlideMetrics) -> SlideAxes| {
+        let share = 1.0 / slides.len().max(1) as f64;
+        let sum = |axis: fn(&SlideAxes) -> f64| slides.iter().map(|s| axis(&of(s))).sum::<f64>() * share;
+        SlideAxes {
+            aspect: sum(|a| a.aspect),
+            whitespace: sum(|a| a.whitespace),
+            collision: sum(|a| a.collision),
+            imbalance: sum(|a| a.imbalance),
+        }
+    };
+    (mean(SlideMetrics::scores), mean(SlideMetrics::rewards))
 }
 
 /// The scores for people, with what stands behind them.
 pub fn table(scored: &Scored) -> String {
-    let (scores, rewards) = axes(scored);
+    let slides = scored.as_deref().unwrap_or_default();
+    let (scores, rewards) = axes(slides);
     let mut text = format!("{:14}{:>9}{:>9}\n", "", "score", "reward");
     for (name, score, reward) in [
         ("aspect ratio", scores.aspect, rewards.aspect),
@@ -103,21 +165,27 @@ pub fn table(scored: &Scored) -> String {
         text.push_str(&format!("{name:14}{score:>9.4}{reward:>9.4}\n"));
     }
     text.push_str(&format!("{:14}{:>9.4}{:>9.4}\n", "mean", scores.mean(), rewards.mean()));
-    match scored {
-        Err(error) => text.push_str(&format!("not drawn: {}\n", error.message)),
-        Ok(metrics) => {
-            let collisions = metrics.collision.clashes.len();
-            text.push_str(&format!("height {} px, {collisions} collisions\n", metrics.height));
-            if metrics.imbalance.is_none() {
-                text.push_str("the slide shows nothing\n");
-            }
-            if metrics.hacks.hides_text {
-                text.push_str("a box cuts off text\n");
-            }
-            if metrics.hacks.texture {
-                text.push_str("most of what counts as content is a texture\n");
-            }
-        }
+    if let Err(error) = scored {
+        text.push_str(&format!("not drawn: {}\n", error.message));
+    }
+    for (i, slide) in slides.iter().enumerate() {
+        let number = if slides.len() > 1 { format!("slide {}: ", i + 1) } else { String::new() };
+        text.push_str(&format!("{number}{}\n", remarks(slide)));
     }
     text
+}
+
+fn remarks(metrics: &SlideMetrics) -> String {
+    let collisions = metrics.collision.clashes.len();
+    let mut parts = vec![format!("height {} px, {collisions} collisions", metrics.height)];
+    if metrics.imbalance.is_none() {
+        parts.push("the slide shows nothing".into());
+    }
+    if metrics.hacks.hides_text {
+        parts.push("a box cuts off text".into());
+    }
+    if metrics.hacks.texture {
+        parts.push("most of what counts as content is a texture".into());
+    }
+    parts.join("; ")
 }

@@ -177,8 +177,13 @@ mod tests {
         let score =
             AxisScore { satisfied: Some(reward == 1.0), score: None, observed: String::new(), remedy: None };
         let axes = vec![(vsdpo_diagnose::axes(Domain::Chart)[0], score)];
-        let diagnosis =
-            Diagnosis { executed: reward > 0.0, rubric: Rubric { axes }, defects: vec![], content: 1.0 };
+        let diagnosis = Diagnosis {
+            executed: reward > 0.0,
+            rubric: Rubric { axes },
+            defects: vec![],
+            content: 1.0,
+            skipped: vec![],
+        };
         let cost = Cost {
             prompt_tokens: 10,
             completion_tokens: 5,

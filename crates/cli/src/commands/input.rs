@@ -1,6 +1,7 @@
 //! The files of the command line: their domain, and rendering them.
 
 use super::Sandbox;
+use super::source::Read;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
@@ -8,13 +9,17 @@ use std::path::Path;
 use vsdpo_artifact::{Domain, Language, Outcome, Rendered, Source};
 use vsdpo_render::{RenderConfig, Renderer, open};
 
+/// Slides of a deck that are drawn at most; of further ones only what the file says is checked.
+const MAX_SLIDES: usize = 1000;
+
 /// How files are rendered.
 #[derive(Args)]
 pub struct Rendering {
     #[command(flatten)]
     sandbox: Sandbox,
     /// Domain of the files. Default: by the suffix, and by the first character of files with
-    /// another suffix; an HTML file is a page unless this says slide.
+    /// another suffix; an HTML file is a page unless this says slide, and a script that imports
+    /// pptx makes a deck.
     #[arg(long, value_enum)]
     domain: Option<Kind>,
     /// Size of the browser window for pages, in pixels.
@@ -29,7 +34,7 @@ pub enum Kind {
     Chart,
     /// An HTML page.
     Web,
-    /// A slide, 1280 pixels wide, in HTML.
+    /// Slides: a page 1280 pixels wide in HTML, a script that makes a deck, or a .pptx file.
     Slide,
 }
 
@@ -75,18 +80,26 @@ impl Rendering {
         self.domain.map(Domain::from)
     }
 
-    /// The file at `path` with this name and text. A page may use the files beside it.
-    pub fn file(&self, path: &Path, (name, text): (String, String)) -> File {
+    /// The file at `path` that was read. A page may use the files beside it.
+    pub fn file(&self, path: &Path, read: Read) -> File {
+        let Read { name, text, deck } = read;
+        if deck.is_some() {
+            let source = Source { file: deck, ..Source::new("", Language::Pptx) };
+            return File { name, domain: Domain::Slide, source };
+        }
         let domain = self.domain().unwrap_or_else(|| domain_of(path, &text));
-        let language = domain.default_language();
+        let language = match domain {
+            Domain::Slide if !is_page(path, &text) => Language::Python,
+            Domain::Chart | Domain::Web | Domain::Slide => domain.default_language(),
+        };
         let beside = path.parent().filter(|_| path != Path::new("-"));
         let folder = beside.map(|folder| if folder == Path::new("") { Path::new(".") } else { folder });
         let folder = match language {
             Language::Html => folder.map(Path::to_path_buf),
             // The sandbox of scripts hides every file.
-            Language::Python => None,
+            Language::Python | Language::Pptx => None,
         };
-        File { name, domain, source: Source { text, language, folder } }
+        File { name, domain, source: Source { folder, ..Source::new(text, language) } }
     }
 
     /// Renders one file. Code that fails is an error that names the line.
@@ -114,7 +127,10 @@ pub struct Renderers<'a> {
 
 impl Renderers<'_> {
     fn config(&self) -> RenderConfig {
-        RenderConfig { window: self.how.window, ..self.how.sandbox.config_for(self.files) }
+        // A file that somebody wrote is checked as far as it can be.
+        let undrawn = true;
+        let config = self.how.sandbox.config_for(self.files);
+        RenderConfig { window: self.how.window, undrawn, max_slides: MAX_SLIDES, ..config }
     }
 
     /// Files that are rendered in parallel.
@@ -146,13 +162,35 @@ impl Renderers<'_> {
 
 /// The domain of a file by its suffix, and by its first character if the suffix is another one.
 fn domain_of(path: &Path, text: &str) -> Domain {
-    let suffix = path.extension().map_or(String::new(), |end| end.to_string_lossy().to_ascii_lowercase());
-    match suffix.as_str() {
-        "html" | "htm" => Domain::Web,
-        "py" => Domain::Chart,
-        _ if text.trim_start_matches('\u{feff}').trim_start().starts_with('<') => Domain::Web,
-        _ => Domain::Chart,
+    if is_page(path, text) {
+        Domain::Web
+    } else if makes_deck(text) {
+        Domain::Slide
+    } else {
+        Domain::Chart
     }
+}
+
+/// Whether a text is HTML: by its suffix, or its first character.
+fn is_page(path: &Path, text: &str) -> bool {
+    match extension(path).as_str() {
+        "html" | "htm" => true,
+        "py" => false,
+        _ => text.trim_start_matches('\u{feff}').trim_start().starts_with('<'),
+    }
+}
+
+/// Whether a script imports python-pptx.
+fn makes_deck(text: &str) -> bool {
+    let imports = |line: &str| {
+        let mut words = line.split(|c: char| c.is_whitespace() || c == '.' || c == ',');
+        matches!(words.next(), Some("from" | "import")) && words.next() == Some("pptx")
+    };
+    text.lines().any(|line| imports(line.trim_start()))
+}
+
+fn extension(path: &Path) -> String {
+    path.extension().map_or(String::new(), |end| end.to_string_lossy().to_ascii_lowercase())
 }
 
 fn window(text: &str) -> Result<(u32, u32), String> {
@@ -178,7 +216,14 @@ mod tests {
         assert_eq!(domain_of(Path::new("-"), "\u{feff} \n<!doctype html>"), Domain::Web);
         assert_eq!(domain_of(Path::new("-"), "import x"), Domain::Chart);
         assert_eq!(domain_of(Path::new("answer.txt"), "<p>"), Domain::Web);
-        let file = |kind, path: &str| rendering(kind).file(Path::new(path), Default::default());
+        let made = "import os\nfrom pptx.util import Pt\n";
+        assert_eq!(domain_of(Path::new("a.py"), made), Domain::Slide);
+        assert_eq!(domain_of(Path::new("a.py"), "import pptx2"), Domain::Chart);
+        let read = |text: &str| Read::text(String::new(), text.into());
+        let file = |kind, path: &str| rendering(kind).file(Path::new(path), read(""));
+        let language =
+            |path, text| rendering(Some(Kind::Slide)).file(Path::new(path), read(text)).source.language;
+        assert_eq!((language("a.py", "x"), language("-", "<p>")), (Language::Python, Language::Html));
         assert_eq!(file(None, "a.html").source.folder, Some(".".into()));
         assert_eq!(file(None, "-").source.folder, None);
         let page = file(Some(Kind::Web), "a.txt");

@@ -21,8 +21,8 @@ use vsdpo_credit::{CreditConfig, credit};
 use vsdpo_diagnose::diagnose;
 use vsdpo_report::Checked;
 
-/// Check matplotlib scripts and HTML pages: render each file in a sandbox and report the defects of
-/// its picture.
+/// Check matplotlib scripts, HTML pages and decks: render each file in a sandbox and report the
+/// defects of its pictures.
 ///
 /// Every finding names the rule, the boxes in the picture and the statements that drew them; in a
 /// page these are the elements, and the style rules that set the properties at fault. No model is
@@ -34,10 +34,15 @@ use vsdpo_report::Checked;
 /// statement, or `<!-- vsdpo: ignore[RULE] -->` in a page, silences the findings of that
 /// statement.
 ///
-/// Examples: visual-sdpo lint chart.py --html chart.html; visual-sdpo lint page.html
+/// Decks are .pptx files, and scripts that import pptx. Their rules about drawn text need
+/// LibreOffice; without it they are listed as skipped.
+///
+/// Examples: visual-sdpo lint chart.py --html chart.html; visual-sdpo lint page.html; visual-sdpo
+/// lint deck.pptx
 #[derive(Parser)]
 pub struct Args {
-    /// Python scripts that draw a chart, and pages (.html); `-` is standard input.
+    /// Python scripts that draw a chart or make a deck, pages (.html), and .pptx files; `-` is
+    /// standard input.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// Output format; `json` is one object for one file and an array for several, `jsonl` a line

@@ -1,4 +1,4 @@
-//! `render`: writes the picture and the element table of one script or page.
+//! `render`: writes the pictures and the element table of one script, page or deck.
 
 use super::input::Rendering;
 use super::source;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use vsdpo_artifact::{Image, Page};
 use vsdpo_score::files::png;
 
-/// Render a matplotlib script or an HTML page in the sandbox and write its picture.
+/// Render a matplotlib script, an HTML page, or a deck in the sandbox and write its pictures.
 ///
 /// A page has no network: it may use the files beside it, and the style sheets, scripts and fonts
 /// of public servers that are built into this program. Requests for other files are reported.
@@ -18,7 +18,7 @@ use vsdpo_score::files::png;
 /// page.html -o page.png
 #[derive(Parser)]
 pub struct Args {
-    /// A Python script that draws a chart, or a page (.html).
+    /// A Python script that draws a chart or makes a deck, a page (.html), or a .pptx file.
     file: PathBuf,
     /// The PNG file to write; with several pages it is the first one, and the others are NAME-2.png
     /// and so on.
@@ -33,7 +33,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<Exit> {
-    let read = (args.file.display().to_string(), source::read(&args.file)?);
+    let read = source::read_or_stdin(&args.file)?;
     let rendered = args.rendering.render(&args.rendering.file(&args.file, read))?;
     let written = write_pages(&args.output, &rendered.pages)?;
     if let Some(path) = &args.elements {

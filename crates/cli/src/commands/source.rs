@@ -1,9 +1,32 @@
-//! Reads the scripts and pages of the command line.
+//! Reads the scripts, pages and decks of the command line.
 
 use anyhow::{Context, Result, bail};
 use std::fs;
-use std::io::Read;
+use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
+
+/// A file that was read.
+pub struct Read {
+    /// The path as it was typed.
+    pub name: String,
+    /// The text; empty for a deck.
+    pub text: String,
+    /// The bytes of a deck (.pptx).
+    pub deck: Option<Arc<[u8]>>,
+}
+
+impl Read {
+    /// A script or a page.
+    pub fn text(name: String, text: String) -> Self {
+        Self { name, text, deck: None }
+    }
+}
+
+/// The largest deck that is read, in bytes.
+const MAX_DECK: u64 = 128 << 20;
+/// What every zip archive begins with.
+const ZIP: &[u8] = b"PK\x03\x04";
 
 /// The largest file that is read, in bytes.
 const MAX_BYTES: u64 = 4 << 20;
@@ -11,33 +34,64 @@ const MAX_BYTES: u64 = 4 << 20;
 /// The name of standard input in messages.
 const STDIN: &str = "<stdin>";
 
-/// The name and the text of a script; `-` is standard input.
-pub fn read_or_stdin(path: &Path) -> Result<(String, String)> {
+/// A script, a page or a deck; `-` is standard input.
+pub fn read_or_stdin(path: &Path) -> Result<Read> {
     if path != Path::new("-") {
-        return Ok((path.display().to_string(), read(path)?));
+        let bytes = bytes(path)?;
+        return of_bytes(path.display().to_string(), is_deck(path, &bytes), bytes);
     }
     let mut bytes = Vec::new();
-    let read = std::io::stdin().lock().take(MAX_BYTES + 1).read_to_end(&mut bytes);
+    let read = std::io::stdin().lock().take(MAX_DECK + 1).read_to_end(&mut bytes);
     read.context("cannot read standard input")?;
-    if bytes.len() as u64 > MAX_BYTES {
-        bail!("`{STDIN}` has more than {MAX_BYTES} bytes; help: give a single chart script or page");
+    let deck = bytes.starts_with(ZIP);
+    let most = if deck { MAX_DECK } else { MAX_BYTES };
+    if bytes.len() as u64 > most {
+        bail!("`{STDIN}` has more than {most} bytes; help: give a single chart script, page or deck");
     }
-    Ok((STDIN.to_owned(), text(STDIN, bytes)?))
+    of_bytes(STDIN.to_owned(), deck, bytes)
+}
+
+fn of_bytes(name: String, deck: bool, bytes: Vec<u8>) -> Result<Read> {
+    match deck {
+        true => Ok(Read { name, text: String::new(), deck: Some(bytes.into()) }),
+        false => Ok(Read { text: text(&name, bytes)?, name, deck: None }),
+    }
+}
+
+/// Whether a file is a deck: by its suffix, or because it is an archive.
+fn is_deck(path: &Path, bytes: &[u8]) -> bool {
+    extension(path) == "pptx" || bytes.starts_with(ZIP)
 }
 
 /// The text of a script or a page.
 pub fn read(path: &Path) -> Result<String> {
-    let bytes = script_bytes(path)?;
-    text(&path.display().to_string(), bytes)
+    text(&path.display().to_string(), no_deck(path)?)
 }
 
 /// The text of a script, which may be empty.
 pub fn read_even_empty(path: &Path) -> Result<String> {
-    let bytes = script_bytes(path)?;
-    utf8(&path.display().to_string(), bytes)
+    utf8(&path.display().to_string(), no_deck(path)?)
 }
 
-fn script_bytes(path: &Path) -> Result<Vec<u8>> {
+/// A script or a page, which may be empty, or a deck.
+pub fn read_slides(path: &Path) -> Result<Read> {
+    let name = path.display().to_string();
+    let bytes = bytes(path)?;
+    match is_deck(path, &bytes) {
+        true => Ok(Read { name, text: String::new(), deck: Some(bytes.into()) }),
+        false => Ok(Read { text: utf8(&name, bytes)?, name, deck: None }),
+    }
+}
+
+fn no_deck(path: &Path) -> Result<Vec<u8>> {
+    let bytes = bytes(path)?;
+    if is_deck(path, &bytes) {
+        bail!("`{}` is a deck; help: give a .py or .html file", path.display());
+    }
+    Ok(bytes)
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>> {
     let shown = path.display();
     let facts = match fs::metadata(path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
@@ -51,12 +105,13 @@ fn script_bytes(path: &Path) -> Result<Vec<u8>> {
     if !facts.is_file() {
         bail!("`{shown}` is not a regular file; help: give a Python script or a page");
     }
-    if matches!(extension(path).as_str(), "svg" | "pptx") {
-        bail!("`{shown}` is neither a chart script nor a page; help: give a .py or .html file");
+    if extension(path) == "svg" {
+        bail!("`{shown}` is neither a script nor a page nor a deck; help: give a .py, .html or .pptx file");
     }
-    if facts.len() > MAX_BYTES {
+    let most = if extension(path) == "pptx" { MAX_DECK } else { MAX_BYTES };
+    if facts.len() > most {
         bail!(
-            "`{shown}` has {} bytes, more than {MAX_BYTES}; help: give a single chart script or page",
+            "`{shown}` has {} bytes, more than {most}; help: give a single chart script, page or deck",
             facts.len()
         );
     }

@@ -25,7 +25,7 @@ pub fn lint(checked: &Checked, colour: bool) -> String {
     if let Some(rendered) = checked.outcome.rendered() {
         rendered.notes.iter().for_each(|n| text.push_str(&format!("note: {}\n", clean_line(n))));
     }
-    text + &shown.result()
+    text + &shown.skipped() + &shown.result()
 }
 
 /// The last line for several files.
@@ -48,6 +48,7 @@ impl Shown<'_> {
         let title = level.primary_title(clean_line(&defect.message)).id(defect.rule);
         let group = self.snippet(title, &self.statements(defect));
         let mut notes: Vec<Message<'a>> = Vec::new();
+        notes.extend(self.shapes(defect).map(|shapes| Level::NOTE.message(shapes)));
         if let Some(place) = self.place(defect) {
             notes.push(Level::NOTE.message(place));
         }
@@ -89,9 +90,27 @@ impl Shown<'_> {
     fn pointed_at(&self, span: Span) -> Range<usize> {
         let tag = match self.checked.language {
             Language::Html => span.text(&self.source).filter(|text| text.starts_with('<')),
-            Language::Python => None,
+            Language::Python | Language::Pptx => None,
         };
         span.start..tag.and_then(|text| text.find('>')).map_or(span.end, |end| span.start + end + 1)
+    }
+
+    /// The shapes of a deck that a finding is about.
+    fn shapes(&self, defect: &Defect) -> Option<String> {
+        let shape = |id: &u32| {
+            let shape = self.checked.element(*id)?.shape.as_deref()?;
+            (shape.shape > 0).then(|| format!("{} (shape {})", clean_line(&shape.name), shape.shape))
+        };
+        let shapes: Vec<String> = defect.elements.iter().filter_map(shape).take(MANY).collect();
+        (!shapes.is_empty()).then(|| format!("slide {}: {}", defect.page + 1, shapes.join(", ")))
+    }
+
+    /// The rules that could not look.
+    fn skipped(&self) -> String {
+        match self.checked.diagnosis.skipped.as_slice() {
+            [] => String::new(),
+            rules => format!("skipped, because slides were not drawn: {}\n", rules.join(", ")),
+        }
     }
 
     fn place(&self, defect: &Defect) -> Option<String> {

@@ -24,6 +24,7 @@ pub fn lint(checked: &Checked) -> Value {
         "pages": pages.iter().map(size).collect::<Vec<_>>(),
         "elements": elements.iter().map(|e| element(e, checked)).collect::<Vec<_>>(),
         "defects": checked.diagnosis.defects.iter().map(defect).collect::<Vec<_>>(),
+        "skipped": checked.diagnosis.skipped,
         "rubric": checked.diagnosis.rubric,
         "reward": rounded(checked.reward()),
         "statements": checked.credit.statements.iter().map(|s| statement(s, &checked.source)).collect::<Vec<_>>(),
@@ -32,7 +33,7 @@ pub fn lint(checked: &Checked) -> Value {
 }
 
 fn element(e: &Element, checked: &Checked) -> Value {
-    json!({
+    let mut value = json!({
         "id": e.id,
         "page": e.page,
         "kind": e.kind,
@@ -40,7 +41,13 @@ fn element(e: &Element, checked: &Checked) -> Value {
         "statement": checked.statement_of(e),
         "region": e.region,
         "order": e.order,
-    })
+    });
+    if let Some(shape) = &e.shape {
+        value["shape"] =
+            json!({"id": shape.shape, "name": shape.name, "kind": shape.kind, "part": shape.part});
+        value["text"] = json!(e.text);
+    }
+    value
 }
 
 fn defect(d: &Defect) -> Value {

@@ -1,14 +1,17 @@
 //! Slides: texts, pictures and panels on a page of fixed size.
 
+mod broken_package;
 mod clashes;
 mod collision;
 mod empty_area;
+mod empty_placeholder;
 mod escapes_panel;
 mod imbalance;
 mod low_contrast;
 mod misaligned;
 mod missing_content;
 mod off_slide;
+mod stretched_picture;
 mod text_cut;
 mod text_overflow;
 mod tiny_text;
@@ -73,7 +76,7 @@ macro_rules! rule {
     };
 }
 
-static RULES: [Rule; 13] = [
+static RULES: [Rule; 16] = [
     rule!(missing_content, "missing-content", CONTENT),
     rule!(too_tall, "too-tall", ASPECT),
     rule!(empty_area, "empty-area", WHITESPACE),
@@ -87,6 +90,9 @@ static RULES: [Rule; 13] = [
     rule!(tiny_text, "tiny-text"),
     rule!(misaligned, "misaligned"),
     rule!(uneven_gaps, "uneven-gaps"),
+    rule!(stretched_picture, "stretched-picture"),
+    rule!(empty_placeholder, "empty-placeholder"),
+    rule!(broken_package, "broken-package"),
 ];
 
 /// The CSS properties that place a box or give it its size.

@@ -3,7 +3,7 @@
 
 use super::tree::{Node, tree};
 use serde::{Deserialize, Serialize};
-use vsdpo_artifact::{Rect, SlideLayout};
+use vsdpo_artifact::{LayoutKind, Rect, SlideLayout};
 
 /// Tolerances, as shares of width and height, of the released program.
 const CODE: [f64; 2] = [0.0075, 0.145];
@@ -46,6 +46,18 @@ pub struct Imbalance {
 /// Where the visual weight of a slide lies; `None` if nothing has a weight.
 pub fn imbalance(layout: &SlideLayout) -> Option<Imbalance> {
     of_tree(&tree(layout), [layout.width, layout.height])
+}
+
+/// Where the visual weight of a deck's slide lies without the box around all shapes, which stands
+/// for the wrapper that pages have: docs/specs/aeslides.md, 11. `None` also for a page.
+pub fn without_wrapper(layout: &SlideLayout) -> Option<Imbalance> {
+    if layout.kind == LayoutKind::Html {
+        return None;
+    }
+    let mut bare = layout.clone();
+    let wrapper = bare.elements.iter_mut().find(|e| e.tag == "div" && e.element.is_none());
+    wrapper?.rect = Rect::default();
+    imbalance(&bare)
 }
 
 /// Where the visual weight of a tree lies, in a view of this size in pixels.

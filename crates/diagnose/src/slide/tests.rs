@@ -109,7 +109,8 @@ fn layout(fixture: &Fixture) -> SlideLayout {
         }
     };
     let height = number(&fixture.expected["ours"]["view_height"]);
-    SlideLayout { width: 1280.0, height, full_height: height, elements: elements.map(element).collect() }
+    let elements = elements.map(element).collect();
+    SlideLayout { width: 1280.0, height, full_height: height, elements, ..SlideLayout::default() }
 }
 
 #[test]
@@ -241,6 +242,7 @@ fn scores_are_those_of_the_stored_metrics() {
                 code: number(&ours["d_code"]),
                 paper: number(&ours["d_paper"]),
             }),
+            without_wrapper: None,
             hacks: Hacks::default(),
         };
         let (scores, rewards) = (metrics.scores(), metrics.rewards());
@@ -264,7 +266,7 @@ fn element(tag: &str, parent: Option<u32>, rect: [f64; 4]) -> SlideElement {
 }
 
 fn slide(elements: Vec<SlideElement>) -> SlideLayout {
-    SlideLayout { width: 1280.0, height: 720.0, full_height: 720.0, elements }
+    SlideLayout { width: 1280.0, height: 720.0, full_height: 720.0, elements, ..SlideLayout::default() }
 }
 
 /// Two words on a slide of stripes.

@@ -11,7 +11,7 @@ use super::table::Table;
 use super::tag::Tagged;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use vsdpo_artifact::{Rect, SlideElement, SlideLayout, Visibility};
+use vsdpo_artifact::{LayoutKind, Rect, SlideElement, SlideLayout, Visibility};
 
 /// Width of every slide in pixels.
 const WIDTH: u32 = 1280;
@@ -114,7 +114,10 @@ impl Visit<'_> {
             let table = self.table(&world, tagged, size, (WIDTH, HEIGHT))?;
             let elements = elements(rows, &table);
             let (width, height) = (f64::from(WIDTH), f64::from(height));
-            drawn = (Some(table), Some(SlideLayout { width, height, full_height: document, elements }));
+            drawn = (
+                Some(table),
+                Some(SlideLayout { kind: LayoutKind::Html, width, height, full_height: document, elements }),
+            );
         }
         let png = self.picture((u64::from(WIDTH), u64::from(height)), (WIDTH, height))?;
         let (table, layout) = drawn;

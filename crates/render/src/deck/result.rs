@@ -1,7 +1,6 @@
 //! Checks what a script's process wrote about its deck. The file and the records are claims of
 //! untrusted code: the file is read as any stranger's, the records have caps.
 
-use crate::pptx;
 use crate::pptx::sources::{Origin, Sources};
 use crate::python::buffer::{FRAME_AT, Refused, broken, open};
 use crate::python::failure;
@@ -10,7 +9,7 @@ use crate::text::{clean, clean_line};
 use serde::Deserialize;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use vsdpo_artifact::{ExecError, FailureKind, Rendered, ShapeEdit, Span};
+use vsdpo_artifact::{ExecError, ShapeEdit, Span};
 
 const MAX_SLIDES: usize = 5_000;
 const MAX_SHAPES: usize = 20_000;
@@ -109,33 +108,17 @@ fn check(claim: &Claim, source: &str) -> Result<(), &'static str> {
 }
 
 impl Saved {
-    /// The deck as pages and elements.
-    pub fn rendered(&self) -> Result<Rendered, ExecError> {
-        let failed = |message: String| ExecError {
-            kind: FailureKind::Limit,
-            message: clean_line(&message, 500),
-            traceback: String::new(),
-            span: None,
-        };
-        let deck = pptx::read(&self.file).map_err(|e| failed(e.to_string()))?;
-        if deck.slides.is_empty() {
-            let error = failed("the deck that the script saved has no slide".into());
-            return Err(ExecError { kind: FailureKind::NoFigure, ..error });
-        }
-        let mut rendered = deck.rendered_with(&self.sources());
-        if let [others @ .., last] = self.claim.names.as_slice()
-            && others.iter().any(|name| name != last)
-        {
-            let count = self.claim.names.len();
-            rendered.notes.push(format!(
-                "of {count} saved decks the last one, {:?}, is judged",
-                clean_line(last, MAX_NAME)
-            ));
-        }
-        Ok(rendered)
+    /// That of several files one is judged.
+    pub fn remark(&self) -> Option<String> {
+        let [others @ .., last] = self.claim.names.as_slice() else { return None };
+        let several = others.iter().any(|name| name != last);
+        let count = self.claim.names.len();
+        let last = clean_line(last, MAX_NAME);
+        several.then(|| format!("of {count} saved decks the last one, {last:?}, is judged"))
     }
 
-    fn sources(&self) -> Sources {
+    /// Who answers for the parts of the deck.
+    pub fn sources(&self) -> Sources {
         let claim = &self.claim;
         let origin = |made: Option<usize>, edits: &mut dyn Iterator<Item = &(String, usize)>| Origin {
             made: made.map(|stack| claim.stacks[stack].clone()).unwrap_or_default(),

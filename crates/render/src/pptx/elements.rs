@@ -1,15 +1,16 @@
 //! Decks as the rest of the program knows them: pages and elements in pixels.
 
 use super::deck::{Deck, Paint, Shape, ShapeKind, Slide, TextBody};
-use super::fault::Fault;
+use super::fault::{Fault, FaultKind};
 use super::frame::Frame;
+use super::layout::lay_out;
 use super::sources::Sources;
 use crate::config::MAX_ELEMENTS;
-use crate::office::SLIDE_WIDTH;
-use crate::text::clean;
+use crate::office::{OfficePages, SLIDE_WIDTH};
+use crate::text::{clean, clean_line};
 use std::collections::HashMap;
 use std::sync::Arc;
-use vsdpo_artifact::{Align, Element, ElementKind, Image, Page, Region, Rendered, ShapeFacts};
+use vsdpo_artifact::{Align, Element, ElementKind, HtmlFacts, Image, Page, Region, Rendered, ShapeFacts};
 
 /// Width of every page in pixels.
 const WIDTH: f64 = SLIDE_WIDTH as f64;
@@ -28,32 +29,80 @@ impl Deck {
         (SLIDE_WIDTH, height as u32)
     }
 
-    /// The deck as pages with their elements. The pages are white, as nothing has drawn them;
-    /// remarks name the faults and the hidden slides.
+    /// The deck as pages with their elements. The pages are white, as nothing has drawn them.
     pub fn rendered(&self) -> Rendered {
-        self.rendered_with(&Sources::default())
+        self.rendered_with(&Sources::default(), None)
     }
 
-    pub(crate) fn rendered_with(&self, sources: &Sources) -> Rendered {
-        let (width, height) = self.page_size();
-        let rgba: Arc<[u8]> = std::iter::repeat_n(255, width as usize * height as usize * 4).collect();
-        let blank = Page { image: Image { width, height, rgba }, slide: None };
+    /// The deck as pages with their elements: those that the office has drawn with their picture
+    /// and the lines of their text, the others white.
+    pub(crate) fn rendered_with(&self, sources: &Sources, drawn: Option<OfficePages>) -> Rendered {
         let mut writer = Writer { deck: self, sources, elements: Vec::new(), scale: WIDTH / self.width };
-        let mut notes: Vec<String> = self.faults.iter().take(MAX_REMARKS).map(Fault::to_string).collect();
+        let mut notes: Vec<String> = self.remarks().take(MAX_REMARKS).collect();
+        let mut count = 0;
         for (number, slide) in self.slides.iter().enumerate() {
-            let count = slide.shapes.len() + 1;
-            if writer.elements.len() + count > MAX_ELEMENTS {
-                notes.push(format!("elements from slide {} on are left out", number + 1));
+            if writer.elements.len() + slide.shapes.len() + 1 > MAX_ELEMENTS {
+                notes.push(format!("slides from {} on are left out: they have too many shapes", number + 1));
                 break;
             }
             if slide.hidden {
                 notes.push(format!("slide {} is hidden", number + 1));
             }
             writer.slide(number as u32, slide);
+            count += 1;
         }
-        let pages = self.slides.iter().map(|_| blank.clone()).collect();
-        Rendered { pages, elements: writer.elements, notes, styles: Vec::new() }
+        let mut rendered = Rendered {
+            pages: Vec::with_capacity(count),
+            elements: writer.elements,
+            notes,
+            styles: Vec::new(),
+        };
+        rendered.notes.extend(drawn.iter().flat_map(|drawn| drawn.notes.clone()));
+        let mut pictures = drawn.map_or_else(Vec::new, |drawn| drawn.pages).into_iter();
+        let blank = self.blank();
+        for page in 0..count {
+            let picture = pictures.next();
+            let place = |e: &Element| (e.page as usize) < page;
+            let start = rendered.elements.partition_point(place);
+            let end = start + rendered.elements[start..].partition_point(|e| e.page as usize == page);
+            let own = &mut rendered.elements[start..end];
+            let point = (POINT * WIDTH / self.width) as f32;
+            let laid = lay_out(own, point, picture.as_ref().map(|picture| &picture.words[..]));
+            for (element, lines) in own.iter_mut().zip(laid.lines) {
+                if let Some(facts) = &mut element.html {
+                    facts.lines = lines;
+                }
+            }
+            let image = picture.map_or_else(|| blank.clone(), |picture| picture.image);
+            rendered.pages.push(Page { image, slide: Some(laid.layout) });
+        }
+        rendered
     }
+
+    /// A white page.
+    fn blank(&self) -> Image {
+        let (width, height) = self.page_size();
+        let rgba: Arc<[u8]> = std::iter::repeat_n(255, width as usize * height as usize * 4).collect();
+        Image { width, height, rgba }
+    }
+
+    /// What the reader has to say that no rule does.
+    fn remarks(&self) -> impl Iterator<Item = String> {
+        self.faults.iter().filter(|fault| !breaks(fault)).map(|fault| clean_line(&fault.to_string(), 300))
+    }
+
+    /// What breaks a slide's part; of the first slide also what breaks any part outside the slides.
+    fn broken(&self, number: u32, slide: &Slide) -> Vec<String> {
+        let other = |part: &str| number == 0 && !self.slides.iter().any(|slide| slide.part == part);
+        let own = |fault: &&Fault| breaks(fault) && (fault.part == slide.part || other(&fault.part));
+        let found = self.faults.iter().filter(own).take(MAX_REMARKS);
+        found.map(|fault| clean_line(&fault.to_string(), 300)).collect()
+    }
+}
+
+/// Whether PowerPoint offers to repair a file with this fault, or shows that something is missing.
+fn breaks(fault: &Fault) -> bool {
+    !matches!(fault.kind, FaultKind::Limit(_) | FaultKind::DuplicateShapeId(_))
 }
 
 struct Writer<'a> {
@@ -79,6 +128,9 @@ impl Writer<'_> {
         let mut facts = self.facts(slide, None, frame);
         (facts.fill, facts.painted) = (slide.background.color(), is_painted(&slide.background));
         facts.edits = origin.edits;
+        facts.faults = self.deck.broken(page, slide);
+        root.html =
+            Some(HtmlFacts { tag: "section".into(), display: "block".into(), ..HtmlFacts::default() });
         root.shape = Some(Box::new(facts));
         self.elements.push(root);
         let mut seen: HashMap<u32, usize> = HashMap::new();
@@ -133,6 +185,7 @@ impl Writer<'_> {
             element.text = Some(clean(&text, MAX_TEXT));
             self.letters(&bodies, &mut element, &mut facts);
         }
+        element.html = Some(as_html(element.kind, &facts, bold(&bodies)));
         element.shape = Some(Box::new(facts));
         element
     }
@@ -194,9 +247,40 @@ impl Writer<'_> {
             smallest_px: None,
             natural: picture.and_then(|p| p.natural),
             crop: picture.map_or([0.0; 4], |p| p.crop.map(|side| side as f32)),
+            faults: Vec::new(),
             edits: Vec::new(),
         }
     }
+}
+
+/// What a browser would say of a shape, so that the rules of pages read it. Its position is not
+/// told: every shape is placed, so that none stands out for it.
+fn as_html(kind: ElementKind, facts: &ShapeFacts, bold: bool) -> HtmlFacts {
+    let tag = match kind {
+        ElementKind::Image => "img",
+        ElementKind::Title | ElementKind::Text => "p",
+        _ => "div",
+    };
+    HtmlFacts {
+        tag: tag.into(),
+        ground: facts.fill,
+        framed: facts.fill.is_some() || facts.painted || facts.outline.is_some(),
+        painted: facts.painted,
+        display: "block".into(),
+        bold,
+        ..HtmlFacts::default()
+    }
+}
+
+/// Whether most letters are bold.
+fn bold(bodies: &[&TextBody]) -> bool {
+    let (mut all, mut bold) = (0, 0);
+    for run in bodies.iter().flat_map(|body| &body.paragraphs).flat_map(|p| &p.runs) {
+        let count = run.text.chars().filter(|c| !c.is_whitespace()).count();
+        all += count;
+        bold += if run.bold { count } else { 0 };
+    }
+    2 * bold > all
 }
 
 fn is_painted(paint: &Paint) -> bool {

@@ -72,8 +72,7 @@ fn capture(
     };
     // The benchmark takes a failed screenshot for a white page; here the page has no scores.
     let shoot = |text: String| -> Result<Result<Screenshot, Unscored>, RenderError> {
-        let shot =
-            renderer.screenshot(&Source { text, language: page.language, folder: page.folder.clone() })?;
+        let shot = renderer.screenshot(&Source { text, ..page.clone() })?;
         Ok(shot.map_err(|error| Unscored::screenshot(&error)))
     };
     let plain = match shoot(plain)? {

@@ -32,7 +32,7 @@ pub fn read(path: &Path) -> Result<Result<Source, Unscored>> {
     Ok(match clean::read(&bytes) {
         Ok(_) => {
             let text = String::from_utf8_lossy(&bytes).into_owned();
-            Ok(Source { text, language: Language::Html, folder })
+            Ok(Source { folder, ..Source::new(text, Language::Html) })
         }
         Err(error) => Err(error.into()),
     })

@@ -1,7 +1,7 @@
 //! `score aeslides`: the four axes of a slide, or of many.
 
 use super::pairs::print_lines;
-use crate::commands::source;
+use crate::commands::source::{self, Read};
 use crate::{Exit, terminal};
 use anyhow::Result;
 use clap::Parser;
@@ -13,13 +13,14 @@ use vsdpo_score::aeslides::{SlideScorer, as_json, table};
 /// Score slides by AeSlides: aspect ratio, whitespace, collision and imbalance, with the rewards of
 /// training.
 ///
-/// Slides are rendered by Chromium without a network; they may use the pictures beside them. A
-/// slide that cannot be drawn has 0 on all axes.
+/// An HTML file is one slide, rendered by Chromium without a network; it may use the pictures
+/// beside it. A .pptx file, or a Python script that saves one, is a deck, drawn by LibreOffice: each
+/// slide has scores, and those of the deck are their means. What cannot be drawn has 0 on all axes.
 ///
-/// Example: visual-sdpo score aeslides slide.html
+/// Examples: visual-sdpo score aeslides slide.html; visual-sdpo score aeslides deck.pptx
 #[derive(Parser)]
 pub struct Args {
-    /// Slides, an HTML file each. More than one: prints a JSON line for each, in the same order,
+    /// Slides (.html) and decks (.pptx, .py). More than one: prints a JSON line for each, in the same order,
     /// with its `file`.
     #[arg(required = true)]
     files: Vec<PathBuf>,
@@ -33,16 +34,16 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<Exit> {
     let slides: Vec<Source> = args.files.iter().map(|path| read(path)).collect::<Result<_>>()?;
-    let scorer = SlideScorer::start(Duration::from_secs(args.timeout))?;
+    let scorer = SlideScorer::new(Duration::from_secs(args.timeout));
     if let [slide] = slides.as_slice() {
         let scored = scorer.score(slide)?;
-        terminal::out_json_or(args.json, &as_json(&scored), || table(&scored))?;
+        terminal::out_json_or(args.json, &as_json(&scored, slide.language), || table(&scored))?;
         return Ok(Exit::Fine);
     }
     print_lines(slides.len(), scorer.workers(), |i| {
         let mut line = serde_json::json!({ "file": args.files[i].to_string_lossy() });
         if let (Some(line), Some(scores)) =
-            (line.as_object_mut(), as_json(&scorer.score(&slides[i])?).as_object_mut())
+            (line.as_object_mut(), as_json(&scorer.score(&slides[i])?, slides[i].language).as_object_mut())
         {
             line.append(scores);
         }
@@ -51,8 +52,15 @@ pub fn run(args: &Args) -> Result<Exit> {
     Ok(Exit::Fine)
 }
 
-/// A slide, which may use the files of its folder.
+/// A slide, which may use the files of its folder, or a deck.
 fn read(path: &Path) -> Result<Source> {
-    let folder = path.parent().map(Path::to_path_buf);
-    Ok(Source { folder, ..Source::new(source::read_even_empty(path)?, Language::Html) })
+    let Read { text, deck, .. } = source::read_slides(path)?;
+    if let Some(deck) = deck {
+        return Ok(Source::pptx(deck));
+    }
+    let script = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("py"));
+    Ok(match script {
+        true => Source::new(text, Language::Python),
+        false => Source { folder: path.parent().map(Path::to_path_buf), ..Source::new(text, Language::Html) },
+    })
 }

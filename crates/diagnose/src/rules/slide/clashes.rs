@@ -12,19 +12,29 @@ const REPORTED: usize = 64;
 /// so many characters.
 pub(super) fn check(
     scene: &Scene,
-    wanted: fn(&Clash) -> bool,
+    wanted: fn(&View, &Clash) -> bool,
     describe: fn(&View, &Clash, usize) -> String,
 ) -> RuleResult {
-    let Some(view) = View::of(scene) else {
-        return RuleResult::not_evaluated("no layout");
+    let view = match View::drawn(scene) {
+        Ok(view) => view,
+        Err(skipped) => return skipped,
     };
+    found(&view, wanted, describe)
+}
+
+/// As [`check`], on a slide that need not be drawn.
+pub(super) fn found(
+    view: &View,
+    wanted: fn(&View, &Clash) -> bool,
+    describe: fn(&View, &Clash, usize) -> String,
+) -> RuleResult {
     let all = collision(view.layout);
-    let found: Vec<&Clash> = all.clashes.iter().filter(|clash| wanted(clash)).collect();
-    let first = found.first().map(|clash| and_others(describe(&view, clash, 16), found.len()));
+    let found: Vec<&Clash> = all.clashes.iter().filter(|clash| wanted(view, clash)).collect();
+    let first = found.first().map(|clash| and_others(describe(view, clash, 16), found.len()));
     let defects = found.iter().take(REPORTED).map(|clash| {
         // What stands in the wrong place comes before what it stands in.
         let parts = clash.others.iter().copied().chain([clash.element]);
-        defect(&view.elements(parts), describe(&view, clash, 40))
+        defect(&view.elements(parts), describe(view, clash, 40))
     });
     RuleResult::counted(defects.collect(), first.unwrap_or_else(|| "none".into()))
 }
@@ -36,6 +46,8 @@ pub(super) fn others(view: &View, clash: &Clash, max: usize) -> String {
 }
 
 /// Whether a text leaves the panel that is its own element.
-pub(super) fn is_own(clash: &Clash) -> bool {
-    clash.others.iter().all(|other| *other == clash.element)
+pub(super) fn is_own(view: &View, clash: &Clash) -> bool {
+    let element = |part: u32| view.layout.elements.get(part as usize).and_then(|e| e.element);
+    let same = |other: u32| view.is_deck() && element(other) == element(clash.element);
+    clash.others.iter().all(|other| *other == clash.element || same(*other))
 }

@@ -11,7 +11,7 @@ pub(super) const PROPERTIES: &[&str] = super::BOXES;
 pub(super) fn check(scene: &Scene) -> RuleResult {
     clashes::check(
         scene,
-        |clash: &Clash| clash.kind == ClashKind::Overlap,
+        |_, clash: &Clash| clash.kind == ClashKind::Overlap,
         |view, clash, max| {
             format!("{} overlaps {}", clashes::others(view, clash, max), view.name(clash.element, max))
         },

@@ -23,8 +23,9 @@ const COVER: usize = 3;
 const NAMED: usize = 3;
 
 pub(super) fn check(scene: &Scene) -> RuleResult {
-    let Some(view) = View::of(scene) else {
-        return RuleResult::not_evaluated("no layout");
+    let view = match View::drawn(scene) {
+        Ok(view) => view,
+        Err(skipped) => return skipped,
     };
     let inner = inner(view.layout);
     if !(inner.w >= CELL && inner.h >= CELL) {

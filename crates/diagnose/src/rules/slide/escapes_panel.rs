@@ -11,7 +11,7 @@ pub(super) const PROPERTIES: &[&str] = super::TEXTS;
 pub(super) fn check(scene: &Scene) -> RuleResult {
     clashes::check(
         scene,
-        |clash: &Clash| clash.kind == ClashKind::Escape && !clashes::is_own(clash),
+        |view, clash: &Clash| clash.kind == ClashKind::Escape && !clashes::is_own(view, clash),
         |view, clash, max| {
             format!("{} leaves {}", clashes::others(view, clash, max), view.name(clash.element, max))
         },

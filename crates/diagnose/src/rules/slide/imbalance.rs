@@ -12,8 +12,9 @@ pub(super) const PROPERTIES: &[&str] = super::BOXES;
 const NAMED: usize = 3;
 
 pub(super) fn check(scene: &Scene) -> RuleResult {
-    let Some(view) = View::of(scene) else {
-        return RuleResult::not_evaluated("no layout");
+    let view = match View::drawn(scene) {
+        Ok(view) => view,
+        Err(skipped) => return skipped,
     };
     let Some(found) = imbalance(view.layout) else {
         return RuleResult::not_evaluated("nothing has a weight");

@@ -1,6 +1,7 @@
 #![doc = include_str!("missing_content.md")]
 
 use super::RuleResult;
+use super::view::where_drawn;
 use crate::rules::web::missing_content as pages;
 use crate::scene::Scene;
 
@@ -9,5 +10,5 @@ pub(super) const PROPERTIES: &[&str] = &pages::PROPERTIES;
 
 /// The same as on a page.
 pub(super) fn check(scene: &Scene) -> RuleResult {
-    pages::check(scene)
+    where_drawn(scene, pages::check)
 }

@@ -2,18 +2,27 @@
 
 use super::RuleResult;
 use super::clashes;
+use super::view::View;
 use crate::scene::Scene;
 use crate::slide::{Clash, ClashKind};
 
 pub(super) const SUMMARY: &str = "something leaves the slide";
 pub(super) const PROPERTIES: &[&str] = super::BOXES;
 
+/// Shapes leave a slide also where nothing was drawn; where their texts end is not known then.
 pub(super) fn check(scene: &Scene) -> RuleResult {
-    clashes::check(
-        scene,
-        |clash: &Clash| clash.kind == ClashKind::OffSlide,
+    let Some(view) = View::of(scene) else {
+        return RuleResult::not_evaluated("no layout");
+    };
+    clashes::found(
+        &view,
+        |view, clash: &Clash| clash.kind == ClashKind::OffSlide && (view.is_drawn() || !is_text(view, clash)),
         |view, clash, max| format!("{} leaves the slide", view.name(clash.element, max)),
     )
+}
+
+fn is_text(view: &View, clash: &Clash) -> bool {
+    view.layout.elements.get(clash.element as usize).is_some_and(|part| part.tag == "p")
 }
 
 #[cfg(test)]

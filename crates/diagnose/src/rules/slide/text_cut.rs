@@ -11,9 +11,9 @@ pub(super) const PROPERTIES: &[&str] = super::TEXTS;
 pub(super) fn check(scene: &Scene) -> RuleResult {
     clashes::check(
         scene,
-        |clash: &Clash| clash.kind == ClashKind::Cut,
+        |_, clash: &Clash| clash.kind == ClashKind::Cut,
         |view, clash, max| {
-            let by = match clashes::is_own(clash) {
+            let by = match clashes::is_own(view, clash) {
                 true => "its own box".into(),
                 false => view.name(clash.element, max),
             };

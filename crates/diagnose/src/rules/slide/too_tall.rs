@@ -26,7 +26,8 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     // itself.
     let below = |e: &&Element| e.layout.unwrap_or(e.region).y1 > wanted as f32 + 1.0;
     let low = |e: &&Element| e.kind == ElementKind::Page;
-    let mut at_fault: Vec<&Element> = match height > wanted {
+    // The size of a deck's slides is its own, whatever lies on them.
+    let mut at_fault: Vec<&Element> = match height > wanted && !view.is_deck() {
         true => scene.elements.iter().filter(|e| below(e) && !low(e)).take(REPORTED).collect(),
         false => scene.elements.iter().filter(low).collect(),
     };

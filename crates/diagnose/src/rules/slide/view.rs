@@ -1,7 +1,8 @@
 //! A slide as its rules see it: the layout of the metrics beside the table of elements.
 
-use crate::scene::{Scene, content, quote};
-use vsdpo_artifact::{Element, SlideLayout};
+use crate::rules::RuleResult;
+use crate::scene::{Scene, called};
+use vsdpo_artifact::{Element, LayoutKind, SlideLayout};
 
 /// The layout of a slide, with the elements that its parts are.
 pub(super) struct View<'a> {
@@ -14,6 +15,20 @@ impl<'a> View<'a> {
     pub(super) fn of(scene: &'a Scene<'a>) -> Option<Self> {
         let layout = scene.slide.filter(|layout| !layout.elements.is_empty())?;
         Some(View { scene, layout })
+    }
+
+    /// A slide whose texts were drawn, which tells where they are; or why it cannot be judged.
+    pub(super) fn drawn(scene: &'a Scene<'a>) -> Result<Self, RuleResult> {
+        let view = View::of(scene).ok_or_else(|| RuleResult::not_evaluated("no layout"))?;
+        if view.is_drawn() { Ok(view) } else { Err(RuleResult::skipped("not drawn")) }
+    }
+
+    pub(super) fn is_drawn(&self) -> bool {
+        self.layout.kind != LayoutKind::UndrawnDeck
+    }
+
+    pub(super) fn is_deck(&self) -> bool {
+        self.layout.kind != LayoutKind::Html
     }
 
     /// The element of a part of the layout, or that of the nearest part around it.
@@ -37,16 +52,14 @@ impl<'a> View<'a> {
 
     /// What a person calls a part: its text, or what it is.
     pub(super) fn name(&self, part: u32, max: usize) -> String {
-        self.element(part).map_or_else(|| "a box".into(), |e| name(e, max))
+        self.element(part).map_or_else(|| "a box".into(), |e| called(e, max))
     }
 }
 
-/// What a person calls an element: its text in quotes, or what it is.
-pub(super) fn name(e: &Element, max: usize) -> String {
-    match content(e).trim().is_empty() {
-        true => e.html.as_ref().map_or("a box".into(), |f| format!("<{}>", f.tag)),
-        false => quote(content(e), max),
-    }
+/// The result of a rule that looks at drawn pixels, where there are some.
+pub(super) fn where_drawn(scene: &Scene, check: fn(&Scene) -> RuleResult) -> RuleResult {
+    let undrawn = scene.slide.is_some_and(|layout| layout.kind == LayoutKind::UndrawnDeck);
+    if undrawn { RuleResult::skipped("not drawn") } else { check(scene) }
 }
 
 #[cfg(test)]
@@ -103,7 +116,13 @@ pub(super) mod tests {
         let own = |(i, p): (usize, SlideElement)| SlideElement { element: Some(i as u32), ..p };
         let mut all = vec![root("html", None), root("body", Some(0))];
         all.extend(parts.into_iter().enumerate().map(own));
-        let layout = SlideLayout { width: 1280.0, height, full_height: height, elements: all };
+        let layout = SlideLayout {
+            width: 1280.0,
+            height,
+            full_height: height,
+            elements: all,
+            ..SlideLayout::default()
+        };
         let mut rendered = Picture::new(1280, height as u32, [255; 3]).rendered(elements);
         rendered.pages[0].slide = Some(layout);
         check(&Scene::new(&rendered, 0, None))

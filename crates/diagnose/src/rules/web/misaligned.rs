@@ -2,7 +2,7 @@
 
 use super::visible::{VisiblePage, is_placed};
 use super::{RuleResult, defect};
-use crate::scene::{Scene, content, listed, quote};
+use crate::scene::{Scene, called, listed};
 use std::collections::BTreeMap;
 use vsdpo_artifact::{Element, ElementKind, Region};
 
@@ -56,15 +56,11 @@ pub(in crate::rules) fn check(scene: &Scene) -> RuleResult {
         }
     }
     found.sort_by_key(|(elements, _)| elements[0].id);
-    let name = |e: &Element, max| match content(e).is_empty() {
-        true => format!("<{}>", e.html.as_ref().map_or("", |f| f.tag.as_str())),
-        false => quote(content(e), max),
-    };
-    let off = found.iter().map(|(e, words)| format!("{} {words}", name(e[0], 16)));
+    let off = found.iter().map(|(e, words)| format!("{} {words}", called(e[0], 16)));
     let none = found.is_empty().then(|| "none".to_string());
     let observed = listed(longest_row(families.values()).into_iter().chain(none).chain(off).collect());
     let defects =
-        found.iter().map(|(e, words)| defect(e, format!("out of line: {} {words}", name(e[0], 40))));
+        found.iter().map(|(e, words)| defect(e, format!("out of line: {} {words}", called(e[0], 40))));
     RuleResult::counted(defects.collect(), observed)
 }
 
