@@ -61,7 +61,13 @@ pub struct File {
 impl Rendering {
     /// Renderers for this number of files.
     pub fn renderers(&self, files: usize) -> Renderers<'_> {
-        Renderers { how: self, files, open: BTreeMap::new() }
+        Renderers { how: self, files, undrawn: false, open: BTreeMap::new() }
+    }
+
+    /// The same for checking what somebody wrote: a deck that nothing can draw is judged as far as
+    /// its file tells.
+    pub fn checkers(&self, files: usize) -> Renderers<'_> {
+        Renderers { undrawn: true, ..self.renderers(files) }
     }
 
     /// A renderer for sources of a domain in its default language, one at a time.
@@ -122,13 +128,14 @@ impl Rendering {
 pub struct Renderers<'a> {
     how: &'a Rendering,
     files: usize,
+    /// Whether a deck counts that is not drawn.
+    undrawn: bool,
     open: BTreeMap<(Domain, Language), Box<dyn Renderer>>,
 }
 
 impl Renderers<'_> {
     fn config(&self) -> RenderConfig {
-        // A file that somebody wrote is checked as far as it can be.
-        let undrawn = true;
+        let undrawn = self.undrawn;
         let config = self.how.sandbox.config_for(self.files);
         RenderConfig { window: self.how.window, undrawn, max_slides: MAX_SLIDES, ..config }
     }

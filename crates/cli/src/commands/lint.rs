@@ -118,7 +118,7 @@ fn check(sources: Vec<(File, Rules)>, args: &Args) -> Result<Vec<Checked>> {
         Some(path) => Some(Reference::open(path, &files, args.rendering.timeout())?),
         None => None,
     };
-    let mut renderers = args.rendering.renderers(files.len());
+    let mut renderers = args.rendering.checkers(files.len());
     let bar = terminal::progress("rendering", files.len() as u64);
     let mut checked = Vec::new();
     let part = 4 * renderers.workers();
