@@ -16,7 +16,14 @@ use vsdpo_artifact::{Axis, AxisScore, Domain, Rubric};
 pub(crate) fn page_axes(domain: Domain, results: &[(&Rule, RuleResult)]) -> Vec<(Axis, AxisScore)> {
     let score = |axis: Axis| {
         let found = results.iter().filter(|(rule, _)| rule.axis == Some(axis)).map(|(_, result)| result);
+        // What a skipped rule would find is not known, so that the axis may not be taken for
+        // satisfied.
+        let skipped = found.clone().find(|result| result.skipped).map(RuleResult::axis_score);
         let scores = found.map(RuleResult::axis_score).reduce(both);
+        let scores = match (scores, skipped) {
+            (Some(score), Some(skipped)) if score.satisfied != Some(false) => Some(skipped),
+            (scores, _) => scores,
+        };
         scores.unwrap_or_else(|| RuleResult::not_evaluated("no rule").axis_score())
     };
     axes(domain).iter().map(|&axis| (axis, score(axis))).collect()

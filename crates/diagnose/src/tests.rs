@@ -119,7 +119,7 @@ fn an_outcome_without_elements_lacks_what_is_required() {
 #[test]
 fn several_rules_of_an_axis_add_up() {
     use crate::slide::collision;
-    use vsdpo_artifact::{SlideElement, SlideLayout};
+    use vsdpo_artifact::{LayoutKind, SlideElement, SlideLayout};
     // One text on another, and both over the right edge.
     let part = |i: u32, tag: &str| SlideElement {
         tag: tag.into(),
@@ -143,8 +143,20 @@ fn several_rules_of_an_axis_add_up() {
         words(0, "First", [150.0, 10.0, 250.0, 30.0]),
         words(1, "Second", [150.0, 15.0, 250.0, 35.0]),
     ]);
-    rendered.pages[0].slide = Some(layout);
-    let diagnosis = diagnose(&task(Domain::Slide, None), &Outcome::Rendered(rendered), None);
+    rendered.pages[0].slide = Some(layout.clone());
+    let diagnosis = diagnose(&task(Domain::Slide, None), &Outcome::Rendered(rendered.clone()), None);
+    assert_eq!(diagnosis.skipped, [""; 0]);
+    // Where nothing was drawn, rules that look at texts do not pass for satisfied.
+    rendered.pages[0].slide = Some(SlideLayout { kind: LayoutKind::UndrawnDeck, ..layout });
+    let undrawn = diagnose(&task(Domain::Slide, None), &Outcome::Rendered(rendered), None);
+    let skipped =
+        ["missing-content", "empty-area", "collision", "escapes-panel", "text-overflow", "text-cut"];
+    let skipped = [&skipped[..], &["imbalance", "low-contrast"]].concat();
+    assert_eq!(undrawn.skipped, skipped.iter().map(|name| format!("slide/{name}")).collect::<Vec<_>>());
+    assert!(undrawn.rubric.axes.iter().all(|(axis, score)| match axis.name {
+        "aspect" => score.satisfied == Some(false),
+        _ => score.satisfied.is_none(),
+    }));
     let (_, axis) = diagnosis.rubric.axes.iter().find(|(axis, _)| axis.name == "collision").unwrap();
     assert_eq!((axis.satisfied, axis.score), (Some(false), Some(1.0 / 4.0)));
     assert_eq!(axis.observed, "'Second' overlaps 'First'; 'First' leaves the slide +1");

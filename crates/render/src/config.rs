@@ -115,7 +115,9 @@ pub enum RenderError {
         message: String,
     },
     /// An office did not start.
-    #[error("the office {message}; help: run `cargo xtask setup`; `visual-sdpo doctor` shows what is missing")]
+    #[error(
+        "the office {message}; help: run `cargo xtask setup`; `visual-sdpo doctor` shows what is missing"
+    )]
     Office {
         /// What happened, with the last line of its error output.
         message: String,

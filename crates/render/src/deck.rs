@@ -212,3 +212,23 @@ impl Renderer for DeckRenderer {
         stats
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vsdpo_artifact::LayoutKind;
+
+    #[test]
+    fn a_deck_that_nothing_draws_counts_only_where_that_is_allowed() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/decks/blank_wide.pptx");
+        let file = std::fs::read(path).unwrap();
+        let outcome = |undrawn| {
+            let pictures = Pictures { office: Err("no LibreOffice found".into()), freeze: true, undrawn };
+            pictures.render(&file, &Sources::default()).unwrap()
+        };
+        let Outcome::Rendered(rendered) = outcome(true) else { panic!("is refused") };
+        assert_eq!(rendered.pages[0].slide.as_ref().unwrap().kind, LayoutKind::UndrawnDeck);
+        assert_eq!(rendered.notes, ["no slide was drawn: no LibreOffice found"]);
+        assert_eq!(outcome(false).error().unwrap().message, "no LibreOffice found");
+    }
+}

@@ -58,8 +58,8 @@ impl Checked {
         spans.filter(|(_, s)| s.contains(call)).min_by_key(|(_, s)| s.len()).map(|(i, _)| i)
     }
 
-    /// The statements that drew the elements at fault, those that changed shapes later, and the style rules that set the properties
-    /// at fault, by falling responsibility.
+    /// The statements that drew the elements at fault, those that changed shapes later, and the
+    /// style rules that set the properties at fault, by falling responsibility.
     pub fn blamed(&self, defect: &Defect) -> Vec<&CreditedStatement> {
         let elements = defect.elements.iter().filter_map(|id| self.element(*id));
         let mut indices: BTreeSet<usize> = BTreeSet::new();

@@ -8,6 +8,7 @@ mod campaign;
 mod common;
 mod compare;
 mod data;
+mod decks;
 mod design2code;
 mod eval;
 mod eval_pages;

@@ -7,7 +7,7 @@ use super::whitespace::{REWARD, Step, contrast};
 use super::*;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use vsdpo_artifact::{Rect, SlideElement, Visibility};
+use vsdpo_artifact::{LayoutKind, Rect, SlideElement, Visibility};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/aeslides")
@@ -418,3 +418,69 @@ fn imbalance_agrees_with_the_literal_definition_on_random_slides() {
 }
 
 mod literal;
+
+/// A deck's slide: its parts follow the root, the body and the box around all shapes.
+fn deck(parts: Vec<SlideElement>) -> SlideLayout {
+    let whole = [0.0, 0.0, 1280.0, 720.0];
+    let roots = [("html", None), ("body", Some(0)), ("div", Some(1))];
+    let roots = roots.map(|(tag, parent)| SlideElement { text_len: 9, ..element(tag, parent, whole) });
+    SlideLayout { kind: LayoutKind::Deck, ..slide(roots.into_iter().chain(parts).collect()) }
+}
+
+/// A part of a deck: what it is, of which shape, on which part.
+fn shape(tag: &str, id: u32, parent: u32, rect: [f64; 4]) -> SlideElement {
+    let text_rects = if tag == "p" { vec![rect.into()] } else { vec![] };
+    let background = if tag == "div" { 1.0 } else { 0.0 };
+    let font_px = 100.0;
+    let made = element(tag, Some(parent), rect);
+    SlideElement { element: Some(id), placed: true, text_rects, background, font_px, ..made }
+}
+
+/// docs/specs/aeslides.md, 11: a shape's own text may not leave it, what stands on it must lie in
+/// it by 95 %, and a badge need only be small.
+#[test]
+fn shapes_of_a_deck_collide_by_what_they_stand_on() {
+    let card = || shape("div", 1, 2, [100.0, 100.0, 200.0, 100.0]);
+    let found = |parts: Vec<SlideElement>| -> Vec<(ClashKind, u32, Vec<u32>, f64)> {
+        let clashes = collision(&deck(parts)).clashes.into_iter();
+        clashes.map(|c| (c.kind, c.element, c.others, c.severity)).collect()
+    };
+    // Its own text reaches 3 px over it: 3 of 20 rows, of which a quarter is full severity.
+    let own = |y: f64| shape("p", 1, 3, [110.0, y, 50.0, 20.0]);
+    assert_eq!(found(vec![card(), own(180.0)]), []);
+    assert_eq!(found(vec![card(), own(182.0)]), []);
+    let escapes = found(vec![card(), own(183.0)]);
+    assert_eq!((escapes[0].0, escapes[0].1, &escapes[0].2[..]), (ClashKind::Escape, 3, &[4][..]));
+    close(escapes[0].3, 3.0 / 20.0 / 0.25, 1e-12, "own text");
+    // Another shape's text may reach over it by a twentieth.
+    let other = |y: f64| shape("p", 2, 3, [110.0, y, 50.0, 80.0]);
+    assert_eq!(found(vec![card(), own(101.0), other(123.9)]), []);
+    let escapes = found(vec![card(), own(105.0), other(130.0)]);
+    assert_eq!((escapes.len(), escapes[0].0, &escapes[0].2[..]), (1, ClashKind::Escape, &[5][..]));
+    close(escapes[0].3, 10.0 / 80.0 / 0.25, 1e-12, "text of another shape");
+    // So may not a shape with a text on it that leaves the card by a half.
+    let inner = shape("div", 2, 3, [200.0, 110.0, 200.0, 50.0]);
+    let words = shape("p", 2, 5, [210.0, 120.0, 50.0, 20.0]);
+    let escapes = found(vec![card(), own(110.0), inner, words]);
+    assert_eq!((escapes.len(), escapes[0].0, &escapes[0].2[..]), (1, ClashKind::Escape, &[5][..]));
+    // Pictures that overlap without standing on one another; a small one is a badge.
+    let picture = |id, rect| shape("img", id, 2, rect);
+    let large = || picture(1, [100.0, 100.0, 200.0, 100.0]);
+    assert_eq!(found(vec![large(), picture(2, [280.0, 80.0, 40.0, 40.0])]), []);
+    let overlap = found(vec![large(), picture(2, [280.0, 80.0, 60.0, 60.0])]);
+    assert_eq!((overlap[0].0, overlap[0].1, &overlap[0].2[..]), (ClashKind::Overlap, 3, &[4][..]));
+}
+
+#[test]
+fn a_deck_has_an_imbalance_with_and_without_the_box_around_all() {
+    let layout = deck(vec![SlideElement { text_len: 9, ..shape("p", 1, 2, [0.0, 310.0, 128.0, 100.0]) }]);
+    let image = Image { width: 1280, height: 720, rgba: vec![255; 1280 * 720 * 4].into() };
+    let metrics = measure(&image, &layout);
+    // Alone the text's centre is 576 px left of the middle.
+    close(metrics.without_wrapper.unwrap().offset[0], -576.0 / 1280.0, 1e-12, "without");
+    let (all, own) = (1280.0 * 720.0, 128.0 * 100.0);
+    let expected = -576.0 * own / (all + own) / 1280.0;
+    close(metrics.imbalance.unwrap().offset[0], expected, 1e-12, "with");
+    let page = SlideLayout { kind: LayoutKind::Html, ..layout };
+    assert_eq!(measure(&image, &page).without_wrapper, None);
+}

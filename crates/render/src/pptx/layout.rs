@@ -1,7 +1,7 @@
 //! A slide's shapes in the form of the slide metrics: docs/specs/aeslides.md, 11.
 //!
-//! Where a page has elements inside elements, a slide has shapes on shapes: the parent of a shape is
-//! the smallest painted shape below it that it stands on.
+//! Where a page has elements inside elements, a slide has shapes on shapes: the parent of a shape
+//! is the smallest painted shape below it that it stands on.
 //!
 //! # Reading of the specification
 //! - The box that decides where a text without a shape of its own stands is that around its lines,
@@ -270,7 +270,8 @@ mod tests {
 
     #[test]
     fn a_text_that_is_not_found_has_the_box_of_its_frame() {
-        let laid = slide(vec![shape(1, ShapeKind::Text, [10.0, 20.0, 110.0, 60.0], None, "Page 3")], Some(&[]));
+        let laid =
+            slide(vec![shape(1, ShapeKind::Text, [10.0, 20.0, 110.0, 60.0], None, "Page 3")], Some(&[]));
         assert_eq!(laid.layout.elements[3].text_rects, [Rect::new(10.0, 20.0, 100.0, 40.0)]);
         let undrawn = slide(vec![], None);
         assert_eq!((undrawn.layout.kind, undrawn.layout.elements[2].text_len), (LayoutKind::UndrawnDeck, 0));

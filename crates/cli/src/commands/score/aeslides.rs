@@ -14,14 +14,15 @@ use vsdpo_score::aeslides::{SlideScorer, as_json, table};
 /// training.
 ///
 /// An HTML file is one slide, rendered by Chromium without a network; it may use the pictures
-/// beside it. A .pptx file, or a Python script that saves one, is a deck, drawn by LibreOffice: each
-/// slide has scores, and those of the deck are their means. What cannot be drawn has 0 on all axes.
+/// beside it. A .pptx file, or a Python script that saves one, is a deck, drawn by LibreOffice:
+/// each slide has scores, and those of the deck are their means. What cannot be drawn has 0 on all
+/// axes.
 ///
 /// Examples: visual-sdpo score aeslides slide.html; visual-sdpo score aeslides deck.pptx
 #[derive(Parser)]
 pub struct Args {
-    /// Slides (.html) and decks (.pptx, .py). More than one: prints a JSON line for each, in the same order,
-    /// with its `file`.
+    /// Slides (.html) and decks (.pptx, .py). More than one: prints a JSON line for each, in the
+    /// same order, with its `file`.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// Print the result as one JSON object.
