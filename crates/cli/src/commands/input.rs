@@ -226,7 +226,7 @@ mod tests {
         let made = "import os\nfrom pptx.util import Pt\n";
         assert_eq!(domain_of(Path::new("a.py"), made), Domain::Slide);
         assert_eq!(domain_of(Path::new("a.py"), "import pptx2"), Domain::Chart);
-        let read = |text: &str| Read::text(String::new(), text.into());
+        let read = |text: &str| Read { name: String::new(), text: text.into(), deck: None };
         let file = |kind, path: &str| rendering(kind).file(Path::new(path), read(""));
         let language =
             |path, text| rendering(Some(Kind::Slide)).file(Path::new(path), read(text)).source.language;

@@ -16,13 +16,6 @@ pub struct Read {
     pub deck: Option<Arc<[u8]>>,
 }
 
-impl Read {
-    /// A script or a page.
-    pub fn text(name: String, text: String) -> Self {
-        Self { name, text, deck: None }
-    }
-}
-
 /// The largest deck that is read, in bytes.
 const MAX_DECK: u64 = 128 << 20;
 /// What every zip archive begins with.
