@@ -25,6 +25,17 @@ pub struct Rendering {
     /// Size of the browser window for pages, in pixels.
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1280x720", value_parser = window)]
     window: (u32, u32),
+    /// How text of decks that shrinks to fit is shown: with the scale that the file stores, which
+    /// is what PowerPoint shows, or with the one that LibreOffice computes.
+    #[arg(long, value_enum, default_value = "stored")]
+    autofit: Autofit,
+}
+
+/// Who says how far a text shrinks.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Autofit {
+    Stored,
+    Libreoffice,
 }
 
 /// Kinds of artifacts that can be rendered.
@@ -137,7 +148,8 @@ impl Renderers<'_> {
     fn config(&self) -> RenderConfig {
         let undrawn = self.undrawn;
         let config = self.how.sandbox.config_for(self.files);
-        RenderConfig { window: self.how.window, undrawn, max_slides: MAX_SLIDES, ..config }
+        let freeze = self.how.autofit == Autofit::Stored;
+        RenderConfig { window: self.how.window, freeze, undrawn, max_slides: MAX_SLIDES, ..config }
     }
 
     /// Files that are rendered in parallel.
@@ -213,7 +225,7 @@ mod tests {
 
     fn rendering(domain: Option<Kind>) -> Rendering {
         let sandbox = Sandbox { timeout: 10, unsafe_no_sandbox: false };
-        Rendering { sandbox, domain, window: (1280, 720) }
+        Rendering { sandbox, domain, window: (1280, 720), autofit: Autofit::Stored }
     }
 
     #[test]

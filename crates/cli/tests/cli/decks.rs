@@ -77,6 +77,23 @@ fn findings_of_a_file_name_slide_and_shape() {
     assert_eq!(found["pages"].as_array().unwrap().len(), 3);
 }
 
+/// Slide 1 stores a scale of 70 %, where LibreOffice would take more; slide 2 stores none.
+#[test]
+fn text_shrinks_as_the_file_says_unless_libreoffice_may_compute_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let pictures = |autofit: &str| {
+        let first = folder.path().join(format!("{autofit}.png"));
+        let file = deck("autofit.pptx");
+        let output = run(&["render", "--autofit", autofit, &file, "-o", first.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let second = folder.path().join(format!("{autofit}-2.png"));
+        [first, second].map(|path| std::fs::read(path).unwrap())
+    };
+    let (stored, again, computed) = (pictures("stored"), pictures("stored"), pictures("libreoffice"));
+    assert!(stored == again, "two runs draw the same pixels");
+    assert!(stored[0] != computed[0] && stored[1] == computed[1]);
+}
+
 #[test]
 fn what_is_no_deck_is_said_in_one_line() {
     let (_folder, path) = written("old.pptx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1");
