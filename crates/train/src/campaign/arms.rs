@@ -26,14 +26,14 @@ const ROWS: [Row; 15] = [
     ("grpo", "GRPO", "grpo", Trained, &[]),
     ("distillation", "Distillation alone", "visual-sdpo", Trained, &["grpo.weight=0"]),
     ("visual-sdpo-1", "Visual-SDPO, amplify 1", "visual-sdpo", Trained, &["credit.amplify=1"]),
-    ("visual-sdpo-3", "Visual-SDPO, amplify 3", "visual-sdpo", Trained, &["credit.amplify=3"]),
-    (MAIN, "Visual-SDPO, amplify 10", "visual-sdpo", Trained, &["credit.amplify=10"]),
+    (MAIN, "Visual-SDPO, amplify 3", "visual-sdpo", Trained, &["credit.amplify=3"]),
+    ("visual-sdpo-10", "Visual-SDPO, amplify 10", "visual-sdpo", Trained, &["credit.amplify=10"]),
     ("shuffled-weights", "Control: weights shuffled among statements", "visual-sdpo", Trained,
-        &["credit.amplify=10", "credit.placement=shuffled"]),
+        &["credit.amplify=3", "credit.placement=shuffled"]),
     ("no-picture", "Visual-SDPO without the picture", "visual-sdpo", Trained,
-        &["credit.amplify=10", "distill.channels=[\"rubric\"]"]),
+        &["credit.amplify=3", "distill.channels=[\"rubric\"]"]),
     ("shuffled-feedback", "Control: feedback on another task", "visual-sdpo", Trained,
-        &["credit.amplify=10", "distill.feedback=shuffled"]),
+        &["credit.amplify=3", "distill.feedback=shuffled"]),
 ];
 
 /// The arms of `reproduce`, in the order of the table.

@@ -47,7 +47,7 @@ fn every_arm_of_the_tables_has_a_recipe_of_its_own() {
     let plan = repository(Domain::Chart, reproduce(), &[]).plan().unwrap();
     assert_eq!(plan.len(), 2 + 2 * 13, "what is not trained is evaluated once");
     let of = |name: &str| &plan.iter().find(|t| t.arm.name == name).unwrap().recipe;
-    assert_eq!((of(MAIN).credit.amplify, of("visual-sdpo-1").credit.amplify), (10.0, 1.0));
+    assert_eq!((of(MAIN).credit.amplify, of("visual-sdpo-1").credit.amplify), (3.0, 1.0));
     assert_eq!(of(MAIN).output_dir, Path::new("runs/x/visual-sdpo-s1"));
     let budget = |name: &str| plan.iter().find(|t| t.arm.name == name).unwrap().budget();
     assert_eq!((budget("base"), budget("sft-gold"), budget("grpo")), ((0, 0), (0, 4800), (4800, 0)));
