@@ -76,6 +76,11 @@ impl AxisWeights {
     pub fn of(&self, axis: Axis) -> f32 {
         self.of.iter().find(|(other, _)| *other == axis).map_or(0.0, |(_, weight)| *weight)
     }
+
+    /// The axes with a weight above 0, in the order of rubrics.
+    fn positive(&self) -> impl Iterator<Item = (Axis, f32)> + '_ {
+        self.of.iter().copied().filter(|(_, weight)| *weight > 0.0)
+    }
 }
 
 fn all_axes(domain: Domain) -> impl Iterator<Item = Axis> {
@@ -96,23 +101,48 @@ fn all_axes(domain: Domain) -> impl Iterator<Item = Axis> {
 /// leaves out what is hard to place is worth as much as one with a single defect. If no axis was
 /// evaluated, `r_vis` is 0.
 pub fn rewards(group: &[&Diagnosis], weights: &AxisWeights) -> Vec<f32> {
-    let satisfied =
-        |d: &Diagnosis, axis: Axis| d.rubric.get(axis)?.satisfied.map(|ok| f32::from(u8::from(ok)));
     let mut total = 0.0;
     let mut sums = vec![0.0; group.len()];
-    for &(axis, weight) in weights.of.iter().filter(|(_, weight)| *weight > 0.0) {
-        let scores: Vec<Option<f32>> = group.iter().map(|d| satisfied(d, axis)).collect();
-        let evaluated: Vec<f32> = scores.iter().copied().flatten().collect();
-        if evaluated.is_empty() {
-            continue;
-        }
-        let mean = evaluated.iter().sum::<f32>() / evaluated.len() as f32;
+    for (axis, weight) in weights.positive() {
+        let Some(scores) = scores(group, axis) else { continue };
         total += weight;
-        sums.iter_mut().zip(&scores).for_each(|(sum, score)| *sum += weight * score.unwrap_or(mean));
+        sums.iter_mut().zip(scores).for_each(|(sum, score)| *sum += weight * score);
     }
     let r_vis = |sum: f32, d: &Diagnosis| if total > 0.0 { d.content * sum / total } else { 0.0 };
-    let r_exec = |d: &Diagnosis| f32::from(u8::from(d.executed));
     group.iter().zip(sums).map(|(d, sum)| r_exec(d) * r_vis(sum, d)).collect()
+}
+
+fn r_exec(d: &Diagnosis) -> f32 {
+    f32::from(u8::from(d.executed))
+}
+
+/// 1 or 0 for each rollout, and the mean of the others for one on which the axis was not evaluated;
+/// `None` if it was evaluated on none.
+fn scores(group: &[&Diagnosis], axis: Axis) -> Option<Vec<f32>> {
+    let satisfied = |d: &Diagnosis| d.rubric.get(axis)?.satisfied.map(|ok| f32::from(u8::from(ok)));
+    let scores: Vec<Option<f32>> = group.iter().map(|d| satisfied(d)).collect();
+    let evaluated: Vec<f32> = scores.iter().copied().flatten().collect();
+    let mean = evaluated.iter().sum::<f32>() / evaluated.len() as f32;
+    (!evaluated.is_empty()).then(|| scores.into_iter().map(|score| score.unwrap_or(mean)).collect())
+}
+
+/// The weights of the components of [`components`].
+pub fn component_weights(weights: &AxisWeights) -> Vec<f32> {
+    weights.positive().map(|(_, weight)| weight).collect()
+}
+
+/// What [`rewards`] are weighted means of, for the rollouts of one task: for each rollout one
+/// number in `[0, 1]` per axis with a weight above 0, in the order of rubrics. It is 1 or 0 by
+/// whether the axis is satisfied, times the share of the task's requirements that are met, and 0
+/// for code that failed. An axis that was evaluated on none of the rollouts is 0 on all of them.
+pub fn components(group: &[&Diagnosis], weights: &AxisWeights) -> Vec<Vec<f32>> {
+    let mut all = vec![Vec::new(); group.len()];
+    for (axis, _) in weights.positive() {
+        let scores = scores(group, axis).unwrap_or_else(|| vec![0.0; group.len()]);
+        let parts = group.iter().zip(scores).map(|(d, score)| r_exec(d) * d.content * score);
+        all.iter_mut().zip(parts).for_each(|(components, part)| components.push(part));
+    }
+    all
 }
 
 /// The reward of a rollout by itself: [`rewards`] of a group of one.
@@ -160,6 +190,29 @@ mod tests {
         close(&rewards(&[&full, &poor, &blind], &equal), &[1.0, 0.5, 0.75]);
         // Alone it is left out.
         close(&rewards(&[&blind], &equal), &[1.0]);
+    }
+
+    /// Four rollouts: one satisfies both axes but meets half of the requirements, one fails the
+    /// second axis, one was not evaluated on it, one did not run. The third axis was evaluated on
+    /// none.
+    #[test]
+    fn components_are_the_parts_of_the_reward() {
+        let named = [("content", 0.5), ("overlap", 0.25), ("legend", 0.25)];
+        let named = named.map(|(name, weight)| (name.to_string(), weight)).into();
+        let weights = AxisWeights::named(Domain::Chart, &named).unwrap();
+        let (half, poor) =
+            (of(true, &[Some(true), Some(true)], 0.5), of(true, &[Some(true), Some(false)], 1.0));
+        let (blind, failed) = (of(true, &[Some(true), None], 1.0), of(false, &[], 1.0));
+        let group = [&half, &poor, &blind, &failed];
+        let parts = components(&group, &weights);
+        assert_eq!(parts, [[0.5, 0.5, 0.0], [1.0, 0.0, 0.0], [1.0, 0.5, 0.0], [0.0; 3]]);
+        assert_eq!(component_weights(&weights), [0.5, 0.25, 0.25]);
+        // Their mean by the weights of the two axes that were evaluated.
+        let mean = |part: &Vec<f32>| (0.5 * part[0] + 0.25 * part[1]) / 0.75;
+        close(&rewards(&group, &weights), &parts.iter().map(mean).collect::<Vec<_>>());
+        // An axis without weight has no component.
+        let one = AxisWeights::named(Domain::Chart, &[("overlap".to_string(), 1.0)].into()).unwrap();
+        assert_eq!(components(&group, &one), [[0.5], [0.0], [0.5], [0.0]]);
     }
 
     #[test]

@@ -7,9 +7,9 @@
 //!
 //! Not done: counts over several machines.
 
+use crate::advantage::advantages;
 use crate::context::{Channels, Feedback, teacher_prompt};
 use crate::error::TrainError;
-use crate::loss::grpo::group_advantages;
 use crate::loss::{ce, distill};
 use crate::metrics::flagged;
 use crate::recipe::{Channel, ContextKind, FeedbackKind, GateKind, SftTarget, TruncatedKind};
@@ -112,8 +112,7 @@ impl<'a> Batch<'a> {
         context: &StepContext,
     ) -> Result<Self, TrainError> {
         let recipe = context.recipe;
-        let (size, baseline) = (recipe.rollout.group_size, recipe.grpo.advantage);
-        let advantages = group_advantages(&experience.rewards, size, baseline);
+        let advantages = advantages(experience, recipe);
         let mut batch = Batch { items: Vec::new(), advantages, counts: Counts::default() };
         batch.add_rollouts(policy, experience, context)?;
         if context.weights.ce > 0.0 {

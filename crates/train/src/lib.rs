@@ -18,6 +18,7 @@
 //!
 //! Not done here: rollouts from remote engines, more than one process, LoRA.
 
+mod advantage;
 pub mod answers;
 pub mod batch;
 pub mod campaign;

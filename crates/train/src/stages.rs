@@ -162,16 +162,25 @@ pub fn diagnose(experience: &Experience) -> Vec<Diagnosis> {
 /// A rollout that met the token limit has reward 0. A time-out, a lack of memory or a crash that
 /// happened twice may still come from the machine, so it is not scored: `None`.
 pub fn reward(experience: &Experience, weights: &AxisWeights) -> Vec<Option<f32>> {
-    let scored = |i: usize| !depends_on_load(&experience.outcomes[i]);
+    let scored = |outcome: &Outcome| !depends_on_load(outcome);
     let mut out: Vec<Option<f32>> =
-        (0..experience.rollouts.len()).map(|i| scored(i).then_some(0.0)).collect();
-    for task in 0..experience.tasks.len() {
-        let of_task = |&i: &usize| experience.rollouts[i].task == task && experience.rollouts[i].finished;
-        let group: Vec<usize> = (0..out.len()).filter(of_task).filter(|&i| scored(i)).collect();
+        experience.outcomes.iter().map(|outcome| scored(outcome).then_some(0.0)).collect();
+    for group in graded(experience) {
         let diagnoses: Vec<&Diagnosis> = group.iter().map(|&i| &experience.diagnoses[i]).collect();
         group.iter().zip(rewards(&diagnoses, weights)).for_each(|(&i, r)| out[i] = Some(r));
     }
     out
+}
+
+/// The rollouts of each task that equation 8 grades: those that ended and can be scored.
+pub(crate) fn graded(experience: &Experience) -> Vec<Vec<usize>> {
+    let mut groups = vec![Vec::new(); experience.tasks.len()];
+    for (i, (y, outcome)) in experience.rollouts.iter().zip(&experience.outcomes).enumerate() {
+        if y.finished && !depends_on_load(outcome) {
+            groups[y.task].push(i);
+        }
+    }
+    groups
 }
 
 /// resp(s) and w_s (equations 4 and 5) of every rollout's statements, placed as the recipe says.

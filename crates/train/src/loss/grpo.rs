@@ -1,7 +1,5 @@
 //! The group-relative policy gradient: advantages and the clipped token objective.
 
-use serde::{Deserialize, Serialize};
-
 /// Bounds of the token objective.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClipBounds {
@@ -88,12 +86,10 @@ pub fn k3(logp: f32, reference: f32) -> (f32, f32) {
 }
 
 /// What a reward is measured against.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Baseline {
     /// r - mean of the group. Graded rewards keep their scale: a division would turn tiny
     /// differences between rubrics into unit advantages.
-    #[default]
     Mean,
     /// The same divided by the group's standard deviation (+ 1e-4).
     GroupStd,

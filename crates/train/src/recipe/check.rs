@@ -1,6 +1,6 @@
 //! The ranges of a recipe's values, and the pairs of values that contradict each other.
 
-use super::{Recipe, RecipeError};
+use super::{Advantage, Components, Recipe, RecipeError};
 use crate::loss::{Divergence, Support};
 use vsdpo_artifact::Domain;
 use vsdpo_data::mini::World;
@@ -14,6 +14,7 @@ pub(super) fn check(r: &Recipe) -> Result<(), RecipeError> {
     distill(r)?;
     optim(r)?;
     stop(r)?;
+    components(r)?;
     together(r)
 }
 
@@ -222,4 +223,43 @@ fn together(r: &Recipe) -> Result<(), RecipeError> {
         r.rollout.group_size,
         "a group of one has no advantage: write at least 2, or grpo.weight = 0",
     )
+}
+
+/// Components other than the default need who reads them, and slides.
+fn components(r: &Recipe) -> Result<(), RecipeError> {
+    let key = "reward.components";
+    match r.reward.components {
+        Components::Axes => Ok(()),
+        Components::AeSlides => {
+            let slides = match r.domain {
+                Domain::Slide => true,
+                Domain::Chart | Domain::Web => false,
+            };
+            need(slides, key, "aeslides", "write \"axes\": AeSlides is about slides alone")?;
+            let read = r.grpo.advantage == Advantage::Decoupled;
+            need(read, key, "aeslides", "set grpo.advantage = \"decoupled\" as well: nothing else reads it")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rewards_of_slides_need_decoupled_advantages() {
+        let text = "name = \"a\"\ndomain = \"chart\"\n[grpo]\nadvantage = \"decoupled\"\n";
+        let mut recipe = Recipe::parse(text, &[]).unwrap();
+        assert_eq!(Recipe::parse(&recipe.to_toml(), &[]).unwrap(), recipe);
+        recipe.reward.components = Components::AeSlides;
+        assert!(components(&recipe).unwrap_err().to_string().contains("about slides alone"));
+        recipe.domain = Domain::Slide;
+        assert!(components(&recipe).is_ok());
+        recipe.grpo.advantage = Advantage::BatchStd;
+        let error = components(&recipe).unwrap_err().to_string();
+        assert!(
+            error.starts_with("reward.components: \"aeslides\" cannot be used; help: set grpo.adv"),
+            "{error}"
+        );
+    }
 }

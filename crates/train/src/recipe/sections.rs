@@ -1,7 +1,6 @@
 //! The sections of a recipe, one struct each. The defaults are the ones of the paper where it gives
 //! any.
 
-use crate::loss::grpo::Baseline;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -130,6 +129,19 @@ pub struct RewardSection {
     /// rubric.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub weights: BTreeMap<String, f32>,
+    /// What `grpo.advantage = "decoupled"` normalises one by one.
+    pub components: Components,
+}
+
+/// The components of a reward.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Components {
+    /// The axes of equation 8, weighted by `reward.weights`.
+    #[default]
+    Axes,
+    /// The four rewards of AeSlides, in equal parts; of slides only.
+    AeSlides,
 }
 
 /// `[credit]`: equations 4 and 5.
@@ -212,8 +224,8 @@ pub struct GrpoSection {
     pub clip_high: f32,
     /// Bound of the ratio for negative advantages.
     pub dual_clip: f32,
-    /// What the reward is measured against.
-    pub advantage: Baseline,
+    /// How rewards become advantages.
+    pub advantage: Advantage,
     /// Factor of the penalty k3 = e^d - d - 1, d = log p of the base - log p of the student, of
     /// every sampled token; a part of L_GRPO, so that `weight` multiplies it as well. 0 is off.
     /// With several updates per batch it is not corrected for tokens of older weights. Costs a copy
@@ -228,10 +240,27 @@ impl Default for GrpoSection {
             clip_low: 0.2,
             clip_high: 0.28,
             dual_clip: 3.0,
-            advantage: Baseline::Mean,
+            advantage: Advantage::Mean,
             kl_ref: 0.0,
         }
     }
+}
+
+/// How the rewards of a step become advantages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Advantage {
+    /// r - mean of the group.
+    #[default]
+    Mean,
+    /// The same divided by the group's standard deviation.
+    GroupStd,
+    /// The same divided by the standard deviation of all rewards of the step.
+    BatchStd,
+    /// Every component of the reward divided by its own standard deviation in the group, then their
+    /// weighted sum by that of all sums of the step (GDPO): a component with a large spread does
+    /// not hide the others. The components are named by `reward.components`.
+    Decoupled,
 }
 
 /// `[sft]`: cross-entropy on the reference code.

@@ -70,6 +70,9 @@ fn every_problem_is_one_line_with_the_key() {
     check("", &["eval.rows=9"], "eval.rows: 9 cannot be used; help: write 0: \"mini\" has a split");
     let corpus = ["data.type=jsonl", "data.path=x", "eval.benchmark=own", "eval.rows=63"];
     check("", &corpus, "eval.rows: 63 cannot be used; help: write at least eval.tasks");
+    check("", &["grpo.advantage=gdpo"], "grpo.advantage: unknown variant `gdpo`, expected one of `mean`");
+    check("", &["reward.components=aeslides"], "reward.components: \"aeslides\" cannot be used; help: write");
+    check("", &["reward.components=four"], "reward.components: unknown variant `four`, expected `axes` or");
     check("", &["stop.window=0"], "stop.window: 0 cannot be used; help: write at least 1");
     check("", &["stop.length_min=2"], "stop.length_min: 2.0 cannot be used; help: write a number in [0, 1]");
     check("", &["eval.stop_on_fall=false"], "eval.stop_on_fall: unknown field `stop_on_fall`");
