@@ -4,7 +4,7 @@ use crate::chartmimic::ChartMimic;
 use crate::error::{DataError, Reason, Skipped, Skips, tally};
 use crate::picture::{Picture, decode};
 use crate::record::{Record, Rows};
-use crate::{DataConfig, DataSet, chart2code, design2code, jsonl, websight};
+use crate::{DataConfig, DataSet, aeslides, chart2code, design2code, jsonl, websight};
 use std::collections::BTreeMap;
 use std::path::Path;
 use vsdpo_artifact::{Domain, Task};
@@ -160,6 +160,7 @@ fn open(config: &DataConfig, skips: &mut Skips) -> Result<Box<dyn Rows>, DataErr
         DataSet::WebSight | DataSet::WebCode2M => parquet(config, websight::PROMPT, skips)?,
         DataSet::Design2Code if design2code::in_parquet(path) => parquet(config, design2code::PROMPT, skips)?,
         DataSet::Design2Code => Box::new(design2code::Folder::open(path, limit, skips)?),
+        DataSet::AeSlides => Box::new(aeslides::open(config, skips)?),
         DataSet::Jsonl => Box::new(jsonl::open(config, skips)?),
     })
 }

@@ -22,19 +22,22 @@ pub enum DataSet {
     WebCode2M,
     /// Design2Code.
     Design2Code,
+    /// Slides to write, as AeSlides trains on.
+    AeSlides,
     /// A JSONL file in TRL's conversational format.
     Jsonl,
 }
 
 impl DataSet {
     /// Every data set, in the order of the table in the documentation of this crate.
-    pub const ALL: [DataSet; 7] = [
+    pub const ALL: [DataSet; 8] = [
         DataSet::Mini,
         DataSet::Chart2Code,
         DataSet::ChartMimic,
         DataSet::WebSight,
         DataSet::WebCode2M,
         DataSet::Design2Code,
+        DataSet::AeSlides,
         DataSet::Jsonl,
     ];
 
@@ -47,6 +50,7 @@ impl DataSet {
             DataSet::WebSight => "websight",
             DataSet::WebCode2M => "webcode2m",
             DataSet::Design2Code => "design2code",
+            DataSet::AeSlides => "aeslides",
             DataSet::Jsonl => "jsonl",
         }
     }
@@ -56,7 +60,9 @@ impl DataSet {
         match self {
             DataSet::Chart2Code | DataSet::ChartMimic => &[Domain::Chart],
             DataSet::WebSight | DataSet::WebCode2M | DataSet::Design2Code => &[Domain::Web],
-            DataSet::Mini | DataSet::Jsonl => &[Domain::Chart, Domain::Web],
+            DataSet::AeSlides => &[Domain::Slide],
+            DataSet::Mini => &[Domain::Chart, Domain::Web],
+            DataSet::Jsonl => &[Domain::Chart, Domain::Web, Domain::Slide],
         }
     }
 
@@ -65,6 +71,7 @@ impl DataSet {
         match self {
             DataSet::Mini | DataSet::Chart2Code | DataSet::ChartMimic | DataSet::Jsonl => Domain::Chart,
             DataSet::WebSight | DataSet::WebCode2M | DataSet::Design2Code => Domain::Web,
+            DataSet::AeSlides => Domain::Slide,
         }
     }
 
@@ -77,6 +84,7 @@ impl DataSet {
             | DataSet::WebSight
             | DataSet::WebCode2M
             | DataSet::Design2Code
+            | DataSet::AeSlides
             | DataSet::Jsonl => false,
         }
     }
@@ -84,7 +92,7 @@ impl DataSet {
     /// Whether `split` may be anything but `train`.
     pub(crate) fn has_splits(self) -> bool {
         match self {
-            DataSet::Mini | DataSet::ChartMimic | DataSet::Jsonl => true,
+            DataSet::Mini | DataSet::ChartMimic | DataSet::AeSlides | DataSet::Jsonl => true,
             DataSet::Chart2Code | DataSet::WebSight | DataSet::WebCode2M | DataSet::Design2Code => false,
         }
     }
@@ -98,6 +106,7 @@ impl DataSet {
             | DataSet::ChartMimic
             | DataSet::WebSight
             | DataSet::Design2Code
+            | DataSet::AeSlides
             | DataSet::Jsonl => false,
         }
     }
@@ -152,7 +161,7 @@ mod tests {
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
         let want = "no data set is called \"nothing\"; help: use \"mini\", \"chart2code\", \"chartmimic\", \
-                    \"websight\", \"webcode2m\", \"design2code\" or \"jsonl\"";
+                    \"websight\", \"webcode2m\", \"design2code\", \"aeslides\" or \"jsonl\"";
         assert_eq!("nothing".parse::<DataSet>().unwrap_err().to_string(), want);
         assert_eq!(serde_json::from_str::<DataSet>("\"nothing\"").unwrap_err().to_string(), want);
     }

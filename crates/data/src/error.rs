@@ -91,6 +91,8 @@ pub enum Reason {
     TooLarge,
     /// It is JSON with another structure.
     Form,
+    /// A name in it is not one that the data set has.
+    Name,
     /// The answer contains no code.
     NoCode,
     /// A picture that it names does not exist.
@@ -110,6 +112,7 @@ impl Reason {
             Reason::NotJson => "not-json",
             Reason::TooLarge => "too-large",
             Reason::Form => "form",
+            Reason::Name => "name",
             Reason::NoCode => "no-code",
             Reason::MissingImage => "missing-image",
             Reason::BadImage => "bad-image",

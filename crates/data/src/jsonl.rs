@@ -41,33 +41,43 @@ struct Raw {
 /// TRL also allows plain text for both prompt and completion.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "neither a text nor a list of {role, content}")]
-enum Turns {
+pub(crate) enum Turns {
     Text(String),
     List(Vec<Turn>),
 }
 
+impl Turns {
+    /// The turns; a text is one of `role`.
+    pub fn into_list(self, role: &str) -> Vec<Turn> {
+        match self {
+            Turns::Text(text) => vec![Turn { role: role.into(), content: Content::Text(text) }],
+            Turns::List(list) => list,
+        }
+    }
+}
+
 #[derive(Deserialize)]
-struct Turn {
-    role: String,
-    content: Content,
+pub(crate) struct Turn {
+    pub role: String,
+    pub content: Content,
 }
 
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "content is neither a text nor a list of {type: text | image}")]
-enum Content {
+pub(crate) enum Content {
     Text(String),
     Pieces(Vec<Piece>),
 }
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-enum Piece {
+pub(crate) enum Piece {
     Text { text: String },
     Image {},
 }
 
 impl Content {
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         match self {
             Content::Text(text) => text.clone(),
             Content::Pieces(pieces) => {
@@ -81,7 +91,7 @@ impl Content {
     }
 
     /// The number of picture marks; `None` for plain text, which cannot mark its pictures.
-    fn marks(&self) -> Option<usize> {
+    pub fn marks(&self) -> Option<usize> {
         match self {
             Content::Text(_) => None,
             Content::Pieces(pieces) => Some(pieces.iter().filter(|p| matches!(p, Piece::Image {})).count()),
@@ -97,7 +107,7 @@ pub(crate) fn open(config: &DataConfig, skips: &mut Skips) -> Result<Table, Data
     Table::scan(&file, RowFormat::Lines, RowParser { context, parse: record }, config.limit, skips)
 }
 
-fn file_of(path: &Path, split: &str) -> Result<PathBuf, DataError> {
+pub(crate) fn file_of(path: &Path, split: &str) -> Result<PathBuf, DataError> {
     if !path.is_dir() {
         return match split {
             "train" => Ok(path.to_owned()),
@@ -153,15 +163,11 @@ fn record(text: &str, number: u64, context: &RowContext) -> Result<Record, Rejec
 
 /// All turns of a row, from `messages` or from `prompt` and `completion`.
 fn turns(raw: &mut Raw) -> Result<Vec<Turn>, String> {
-    let as_turns = |turns: Turns, role: &str| match turns {
-        Turns::Text(text) => vec![Turn { role: role.into(), content: Content::Text(text) }],
-        Turns::List(list) => list,
-    };
     match (raw.messages.take(), raw.prompt.take(), raw.completion.take()) {
         (Some(messages), None, None) => Ok(messages),
         (None, Some(prompt), completion) => {
-            let mut turns = as_turns(prompt, "user");
-            turns.extend(completion.map_or_else(Vec::new, |c| as_turns(c, "assistant")));
+            let mut turns = prompt.into_list("user");
+            turns.extend(completion.map_or_else(Vec::new, |c| c.into_list("assistant")));
             Ok(turns)
         }
         (None, None, _) => Err("has neither `prompt` nor `messages`".into()),

@@ -14,7 +14,8 @@
 //! | `websight` | WebSight, v0.1 and v0.2 | web | a `.parquet` file, or a folder of them | `train` |
 //! | `webcode2m` | WebCode2M | web | the same | `train` |
 //! | `design2code` | Design2Code | web | the same, or a folder of `N.html` and `N.png` | `train` |
-//! | `jsonl` | TRL's conversational format | chart, web | a file, or a folder of `SPLIT.jsonl` | names the file |
+//! | `aeslides` | slides to write, as AeSlides trains on | slide | a file, or a folder of `SPLIT.jsonl` | names the file |
+//! | `jsonl` | TRL's conversational format | chart, web, slide | a file, or a folder of `SPLIT.jsonl` | names the file |
 //!
 //! WebSight, WebCode2M and Design2Code need the feature `parquet`; a Design2Code folder of `N.html`
 //! and `N.png` does not.
@@ -27,6 +28,7 @@
 //! assert_eq!(tasks[0].id, source.batch(1, 0, 1).unwrap()[0].id);
 //! ```
 
+mod aeslides;
 mod archive;
 mod chart2code;
 mod chartmimic;
@@ -114,6 +116,7 @@ impl DataConfig {
             | DataSet::ChartMimic
             | DataSet::WebSight
             | DataSet::WebCode2M
+            | DataSet::AeSlides
             | DataSet::Jsonl => Ok(BTreeMap::new()),
         }
     }
@@ -229,6 +232,7 @@ impl TaskStream {
             | DataSet::WebSight
             | DataSet::WebCode2M
             | DataSet::Design2Code
+            | DataSet::AeSlides
             | DataSet::Jsonl => {
                 Origin::Corpus { corpus: Arc::new(Corpus::open(config, &mut |_| {})?), apart: 0 }
             }
@@ -332,6 +336,7 @@ pub fn prepare(config: &DataConfig, note: &mut dyn FnMut(&str)) -> Result<(), Da
         | DataSet::WebSight
         | DataSet::WebCode2M
         | DataSet::Design2Code
+        | DataSet::AeSlides
         | DataSet::Jsonl => Ok(()),
     }
 }
