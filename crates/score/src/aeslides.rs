@@ -1,5 +1,15 @@
 //! AeSlides: the four axes of a slide, from source text to numbers (docs/specs/aeslides.md).
 
+pub(crate) mod compared;
+pub mod eval;
+mod example;
+mod inputs;
+mod summary;
+
+pub use inputs::Predictions;
+pub use summary::{Summary, table as summary_table};
+
+use crate::files::hash;
 use serde_json::{Value, json};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -7,6 +17,8 @@ use vsdpo_artifact::{Domain, ExecError, FailureKind, Language, LayoutKind, Outco
 use vsdpo_diagnose::slide::{SlideAxes, SlideMetrics, measure};
 use vsdpo_render::{RenderConfig, RenderError, Renderer, open};
 
+/// The version of the metrics in keys, so that results of another version are not reused.
+const ARITHMETIC: &str = concat!("aeslides ", env!("CARGO_PKG_VERSION"));
 /// Slides of a deck at most; pixels limit them too.
 const MAX_SLIDES: usize = 1000;
 
@@ -32,6 +44,15 @@ impl SlideScorer {
     /// Sources that can be scored at the same time.
     pub fn workers(&self) -> usize {
         self.config.workers
+    }
+
+    /// Identifies everything besides a source in this language, and the files that it uses, that
+    /// decides its scores.
+    ///
+    /// # Errors
+    /// Returns an error if the renderer cannot be opened, or does not say its version.
+    pub fn identity(&self, language: Language) -> Result<String, RenderError> {
+        Ok(hash(&[ARITHMETIC, language.name(), &self.renderer(language)?.identity()?]))
     }
 
     /// Draws a slide or a deck and measures it.

@@ -1,6 +1,7 @@
 //! Design2Code: similarity of a page to its reference, from their sources and screenshots
 //! (docs/specs/design2code.md).
 
+pub(crate) mod answers;
 pub mod blocks;
 pub mod cache;
 pub mod capture;
@@ -22,7 +23,6 @@ pub mod shrink;
 mod summary;
 pub mod unscored;
 
-mod answers;
 mod assign;
 mod css_color;
 mod gain;

@@ -1,5 +1,6 @@
 //! `eval`: scores a model on a benchmark, with confidence intervals.
 
+mod aeslides;
 mod chartmimic;
 mod design2code;
 #[cfg(feature = "train")]
@@ -29,6 +30,9 @@ use {
 /// design2code: the same for a folder of predicted pages. Without the weights of CLIP, that column
 /// stays empty.
 ///
+/// aeslides: scores slides on the four axes of AeSlides and their mean, Avg: a folder of slides and
+/// decks, or the answers of any model to prompts. What cannot be drawn counts 0.
+///
 /// mini-chart, mini-web: scores a model on dev or test tasks of the embedded world, and
 /// beside it the best constant layout, which is the score without reading the prompt. With
 /// --feedback, the model is also scored with feedback on its own answers and with shuffled
@@ -37,8 +41,8 @@ use {
 ///
 /// Examples: visual-sdpo eval --benchmark chartmimic --data dataset/direct_600 --responses
 /// results.json; visual-sdpo eval --benchmark design2code --data testset_final --predictions
-/// my_model --clip clip-vit-base-patch32; visual-sdpo eval --model assets/mini --benchmark
-/// mini-chart
+/// my_model --clip clip-vit-base-patch32; visual-sdpo eval --benchmark aeslides --predictions
+/// my_slides; visual-sdpo eval --model assets/mini --benchmark mini-chart
 #[derive(Parser)]
 pub struct Args {
     /// The benchmark.
@@ -53,7 +57,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     /// Time limit of a script or a screenshot in seconds. Default: 30 for chartmimic (the benchmark
-    /// has no limit), 60 for design2code (the benchmark's limit), otherwise 10.
+    /// has no limit) and aeslides, 60 for design2code (the benchmark's limit), otherwise 10.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: Option<u64>,
     /// Run scripts even if the kernel has no landlock or seccomp. They can then read your files.
@@ -75,9 +79,19 @@ pub struct Args {
 #[derive(clap::Args)]
 #[group(skip)]
 struct Places {
-    /// The benchmark's folder: STEM.py and STEM.png (chartmimic), N.html and N.png (design2code).
-    #[arg(long, value_name = "DIR")]
+    /// The benchmark's folder: STEM.py and STEM.png (chartmimic), N.html and N.png (design2code);
+    /// or a file of JSON lines with prompts (aeslides, as `[data] type = "aeslides"`).
+    #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
+    /// chartmimic, aeslides: a model's answers, as JSON lines {"name", "response"}, for chartmimic
+    /// also {"file", "response"}.
+    #[arg(long, value_name = "FILE")]
+    responses: Option<PathBuf>,
+    /// design2code: folder of the model's pages, named like the benchmark's, with rick.jpg beside
+    /// them. aeslides: folder of slides (.html) and decks (.pptx, or .py that saves one); prompts
+    /// are not needed.
+    #[arg(long, value_name = "DIR")]
+    predictions: Option<PathBuf>,
     /// Folder of the results, which `compare` reads; a run with the same folder resumes. Default:
     /// beside the input. The mini worlds write it only if it is given, and do not resume.
     #[arg(long, value_name = "DIR")]
@@ -129,6 +143,8 @@ enum Benchmark {
     Chartmimic,
     /// Design2Code and Design2Code-HARD: pages to reproduce, in the benchmark's own folder layout.
     Design2code,
+    /// Slides by AeSlides.
+    Aeslides,
     /// Held-out charts of the embedded world.
     MiniChart,
     /// Held-out pages of the embedded world.
@@ -150,6 +166,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     match args.benchmark {
         Benchmark::Chartmimic => asked(args, |asked| chartmimic::run(args, asked)),
         Benchmark::Design2code => asked(args, |asked| design2code::run(args, asked)),
+        Benchmark::Aeslides => asked(args, |asked| aeslides::run(args, asked)),
         Benchmark::MiniChart => mini(args, World::Chart),
         Benchmark::MiniWeb => mini(args, World::Web),
     }

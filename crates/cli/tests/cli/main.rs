@@ -12,6 +12,7 @@ mod decks;
 mod design2code;
 mod eval;
 mod eval_pages;
+mod eval_slides;
 mod lint;
 #[cfg(feature = "train")]
 mod model;

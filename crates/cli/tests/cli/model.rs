@@ -350,6 +350,35 @@ fn a_model_answers_design2code_with_pages() {
     assert!(err.contains("0 examples scored now, 3 known") && !err.contains("were cut"), "{err}");
 }
 
+/// A random model writes no HTML, which counts 0.
+#[test]
+fn a_model_answers_prompts_for_slides() {
+    let world = World::new();
+    let prompts = b"{\"id\": \"a\", \"prompt\": \"A slide.\"}\n{\"prompt\": \"Another one.\"}\n";
+    let (model, data, out) = (world.path("model"), world.file("prompts.jsonl", prompts), world.path("out"));
+    let eval = || {
+        let mut args = vec!["eval", "--benchmark", "aeslides", "--model", &model, "--data", &data];
+        args.extend(["--out", &out, "--max-tokens", "9", "--json"]);
+        let output = run(&args);
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{err}");
+        (serde_json::from_slice::<Value>(&output.stdout).unwrap(), err)
+    };
+    let (summary, _) = eval();
+    let counts = ["examples", "scored", "failed", "missing"].map(|key| summary[key].as_u64().unwrap());
+    assert_eq!(counts, [2, 0, 2, 0], "{summary}");
+    assert_eq!(
+        (&summary["predictions"], &summary["row"]["avg"]["mean"]),
+        (&model.clone().into(), &0.0.into())
+    );
+    let lines = fs::read_to_string(world.path("out/responses.jsonl")).unwrap();
+    let name = |line: &str| serde_json::from_str::<Value>(line).unwrap()["name"].as_str().unwrap().to_owned();
+    assert_eq!(lines.lines().map(name).collect::<Vec<_>>(), ["a", "row-2"]);
+    let (again, err) = eval();
+    assert_eq!(again, summary);
+    assert!(err.contains("0 examples scored now, 2 known"), "{err}");
+}
+
 /// A random model writes no code, so that two evaluations of it differ in nothing.
 #[test]
 fn the_tasks_of_a_mini_world_are_saved_for_comparisons() {

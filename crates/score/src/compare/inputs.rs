@@ -3,7 +3,7 @@
 use super::drawings::{Drawing, Drawings};
 use super::lines::{self, FORM};
 use super::{PictureSource, Renderers, existing};
-use crate::{chartmimic, design2code};
+use crate::{aeslides, chartmimic, design2code};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -61,6 +61,8 @@ enum Kind {
     ChartMimic(Value),
     /// A summary of Design2Code.
     Design2Code(Value),
+    /// A summary of AeSlides.
+    AeSlides(Value),
     /// An evaluation on an embedded world.
     Mini(World, BTreeMap<String, Drawing>),
     /// Lines that somebody wrote.
@@ -96,6 +98,7 @@ impl Input {
                 format!("ChartMimic ({} rules)", summary["mode"].as_str().unwrap_or_default())
             }
             Kind::Design2Code(_) => "Design2Code".into(),
+            Kind::AeSlides(_) => "AeSlides".into(),
             Kind::Mini(world, _) => world.benchmark().into(),
             Kind::Lines(_) => "JSON lines".into(),
         }
@@ -114,6 +117,7 @@ impl Input {
                 Kind::Design2Code(summary) => {
                     Box::new(design2code::compared::Pages::open(summary, renderers)?)
                 }
+                Kind::AeSlides(_) => bail!("no judge compares slides; help: leave the judge out"),
                 Kind::Mini(_, drawings) => Box::new(Drawings::open(drawings, renderers, Some(WINDOW))?),
                 Kind::Lines(drawings) => Box::new(Drawings::open(drawings, renderers, None)?),
             })
@@ -124,7 +128,9 @@ impl Input {
     /// The folder of the benchmark, where it is known.
     pub fn data(&self) -> Option<&str> {
         match &self.kind {
-            Kind::ChartMimic(summary) | Kind::Design2Code(summary) => summary["data"].as_str(),
+            Kind::ChartMimic(summary) | Kind::Design2Code(summary) | Kind::AeSlides(summary) => {
+                summary["data"].as_str()
+            }
             Kind::Mini(..) | Kind::Lines(_) => None,
         }
     }
@@ -152,6 +158,7 @@ fn folder(path: &Path) -> Result<(Items, Kind)> {
     let (items, kind) = match benchmark.as_str() {
         "chartmimic" => (chartmimic::compared::items(path, &summary)?, Kind::ChartMimic(summary)),
         "design2code" => (design2code::compared::items(path)?, Kind::Design2Code(summary)),
+        "aeslides" => (aeslides::compared::items(path)?, Kind::AeSlides(summary)),
         _ => {
             let Some(world) = world() else { bail!(help()) };
             let (items, drawings) = lines::read(&path.join("examples.jsonl"))?;
@@ -159,7 +166,9 @@ fn folder(path: &Path) -> Result<(Items, Kind)> {
         }
     };
     let finished = match &kind {
-        Kind::ChartMimic(summary) | Kind::Design2Code(summary) => summary["examples"].as_u64(),
+        Kind::ChartMimic(summary) | Kind::Design2Code(summary) | Kind::AeSlides(summary) => {
+            summary["examples"].as_u64()
+        }
         Kind::Mini(..) | Kind::Lines(_) => None,
     };
     let count = items.rows.len();

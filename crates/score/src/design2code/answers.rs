@@ -42,7 +42,7 @@ pub fn write_pages(responses: &Path, data: &Path, out: &Path, reporter: &dyn Rep
 
 /// The page in a reply, extracted as by the benchmark's scripts: without a fence at the very ends
 /// and its tag `html`, from the first `<!DOCTYPE` on, up to the first `</html>`.
-fn page(reply: &str) -> String {
+pub(crate) fn page(reply: &str) -> String {
     let mut page = reply.strip_prefix("```").map_or(reply, str::trim);
     page = page.strip_suffix("```").map_or(page, str::trim);
     page = page.strip_prefix("html").map_or(page, str::trim);

@@ -6,7 +6,6 @@ use crate::commands::score::Mode;
 use crate::{Exit, terminal};
 use anyhow::{Result, bail};
 use clap::ValueEnum;
-use std::path::PathBuf;
 use vsdpo_score::chartmimic;
 use vsdpo_score::chartmimic::eval::{Answers, EvalConfig, evaluate};
 use vsdpo_score::files;
@@ -16,10 +15,6 @@ use vsdpo_score::questions::Asked;
 #[command(next_help_heading = "chartmimic")]
 #[group(skip)]
 pub struct Options {
-    /// The model's answers: the benchmark's JSON lines {"file", "response"} or {"name",
-    /// "response"}.
-    #[arg(long, value_name = "FILE")]
-    responses: Option<PathBuf>,
     /// The format of a response; `auto` detects it.
     #[arg(long, value_enum, default_value = "auto")]
     format: Format,
@@ -65,7 +60,7 @@ pub fn run(args: &Args, model: Option<&Asked>) -> Result<Exit> {
     let Some(data) = &places.data else {
         bail!("chartmimic needs its data; help: give --data DIR, the benchmark's folder")
     };
-    let (input, answers) = match (&options.responses, model) {
+    let (input, answers) = match (&places.responses, model) {
         (Some(file), None) => (file.as_path(), Answers::File(file, options.format.into())),
         (None, Some(asked)) => (asked.model, Answers::Model(asked)),
         (Some(_), Some(_)) => bail!("--responses and --model exclude each other; help: give one of them"),

@@ -14,9 +14,6 @@ use vsdpo_score::questions::Asked;
 #[command(next_help_heading = "design2code")]
 #[group(skip)]
 pub struct Options {
-    /// Folder of the model's pages, named like the benchmark's, with rick.jpg beside them.
-    #[arg(long, value_name = "DIR")]
-    predictions: Option<PathBuf>,
     /// Folder of openai/clip-vit-base-patch32 in safetensors form.
     #[arg(long, value_name = "DIR")]
     clip: Option<PathBuf>,
@@ -27,7 +24,7 @@ pub fn run(args: &Args, model: Option<&Asked>) -> Result<Exit> {
     let Some(data) = &places.data else {
         bail!("design2code needs its data; help: give --data PATH, the benchmark's folder or Parquet file")
     };
-    let (input, predictions) = match (&options.predictions, model) {
+    let (input, predictions) = match (&places.predictions, model) {
         (Some(folder), None) => (folder.as_path(), Predictions::Folder(folder)),
         (None, Some(asked)) => (asked.model, Predictions::Model(asked)),
         (Some(_), Some(_)) => bail!("--predictions and --model exclude each other; help: give one of them"),
