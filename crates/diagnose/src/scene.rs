@@ -1,5 +1,7 @@
 //! The input of the rules: the elements of one page by role, and its pixels.
 
+use crate::slide::{Collision, collision};
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use vsdpo_artifact::{Element, ElementKind, Image, Region, Rendered, Requirements, SlideLayout};
 
@@ -12,6 +14,8 @@ pub(crate) struct Scene<'a> {
     image: &'a Image,
     /// The layout that slide metrics are defined on; of slides only.
     pub(crate) slide: Option<&'a SlideLayout>,
+    /// Its collisions, which several rules ask for.
+    collisions: OnceCell<Collision>,
 }
 
 /// Texts that one setting places, so that one change fixes them all: the tick labels of one axis,
@@ -33,7 +37,13 @@ impl<'a> Scene<'a> {
     /// `page` must be a page of the render.
     pub(crate) fn new(rendered: &'a Rendered, page: usize, requirements: Option<&'a Requirements>) -> Self {
         let (elements, shown) = (rendered.elements_on(page), &rendered.pages[page]);
-        Scene { elements, requirements, page: page as u32, image: &shown.image, slide: shown.slide.as_ref() }
+        let (image, slide) = (&shown.image, shown.slide.as_ref());
+        Scene { elements, requirements, page: page as u32, image, slide, collisions: OnceCell::new() }
+    }
+
+    /// The collisions of its layout; none without one.
+    pub(crate) fn collisions(&self) -> &Collision {
+        self.collisions.get_or_init(|| self.slide.map(collision).unwrap_or_default())
     }
 
     /// The whole picture.

@@ -3,7 +3,7 @@
 use super::view::View;
 use super::{RuleResult, defect};
 use crate::scene::{Scene, and_others};
-use crate::slide::{Clash, collision};
+use crate::slide::Clash;
 
 /// Findings of one rule at most.
 const REPORTED: usize = 64;
@@ -28,8 +28,8 @@ pub(super) fn found(
     wanted: fn(&View, &Clash) -> bool,
     describe: fn(&View, &Clash, usize) -> String,
 ) -> RuleResult {
-    let all = collision(view.layout);
-    let found: Vec<&Clash> = all.clashes.iter().filter(|clash| wanted(view, clash)).collect();
+    let found: Vec<&Clash> =
+        view.scene.collisions().clashes.iter().filter(|clash| wanted(view, clash)).collect();
     let first = found.first().map(|clash| and_others(describe(view, clash, 16), found.len()));
     let defects = found.iter().take(REPORTED).map(|clash| {
         // What stands in the wrong place comes before what it stands in.
