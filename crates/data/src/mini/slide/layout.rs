@@ -88,7 +88,7 @@ impl Facts {
                 good |= high <= MOST_EMPTY && off < 0.0;
                 off.abs() >= CLEAR_IMBALANCE
             };
-            low > MOST_EMPTY || high <= MOST_EMPTY && titles.iter().map(balanced).fold(true, |a, b| a && b)
+            low > MOST_EMPTY || high <= MOST_EMPTY && titles.iter().all(balanced)
         };
         let clear_title = |size| clear(self.room_for_title(size), INSET + HARMLESS);
         (0..TITLE_SIZES.len()).all(clear_title) && sizes().all(&mut body) && good
