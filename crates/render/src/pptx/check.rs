@@ -26,7 +26,7 @@ pub(super) fn check(package: &Package, deck: &mut Deck, faults: &mut Faults) {
 
 /// The part whose relationships a `.rels` part holds: of `ppt/slides/_rels/slide1.xml.rels` it is
 /// `ppt/slides/slide1.xml`.
-fn owner(name: &str) -> Option<String> {
+pub(super) fn owner(name: &str) -> Option<String> {
     let (folder, file) = name.strip_suffix(".rels")?.split_once("_rels/")?;
     Some(format!("{folder}{file}"))
 }

@@ -1,5 +1,6 @@
 //! Decks as the rest of the program knows them: pages and elements in pixels.
 
+use super::check::owner;
 use super::deck::{Deck, Paint, Shape, ShapeKind, Slide, TextBody};
 use super::fault::{Fault, FaultKind};
 use super::frame::Frame;
@@ -91,10 +92,12 @@ impl Deck {
         self.faults.iter().filter(|fault| !breaks(fault)).map(|fault| clean_line(&fault.to_string(), 300))
     }
 
-    /// What breaks a slide's part; of the first slide also what breaks any part outside the slides.
+    /// What breaks a slide's part or its relationships; of the first slide also what breaks any part
+    /// outside the slides.
     fn broken(&self, number: u32, slide: &Slide) -> Vec<String> {
         let other = |part: &str| number == 0 && !self.slides.iter().any(|slide| slide.part == part);
-        let own = |fault: &&Fault| breaks(fault) && (fault.part == slide.part || other(&fault.part));
+        let of_slide = |part: &str| part == slide.part || other(part);
+        let own = |f: &&Fault| breaks(f) && of_slide(owner(&f.part).as_deref().unwrap_or(&f.part));
         let found = self.faults.iter().filter(own).take(MAX_REMARKS);
         found.map(|fault| clean_line(&fault.to_string(), 300)).collect()
     }

@@ -16,9 +16,12 @@ const STRIPS: [f64; 4] = [0.10, 0.15, 0.10, 0.10];
 /// Side of the cells in pixels in which empty parts are looked for.
 const CELL: f64 = 20.0;
 /// Share of the inner part that may be empty in one rectangle.
-const MOST: f64 = 0.4;
-/// A slide with so few texts and no picture is a cover, a divider or a quotation.
-const COVER: usize = 3;
+const MOST: f64 = 0.6;
+/// A slide with so few texts, in so few lines, and no picture is a cover, a divider or a quotation.
+const COVER: [usize; 2] = [3, 5];
+/// A panel of at most this share of the slide is seen as a thing, so that it fills its place; a
+/// larger one is the ground on which things stand.
+const THING: f64 = 0.5;
 /// Elements beside the empty part that are named.
 const NAMED: usize = 3;
 
@@ -35,7 +38,8 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     if is_cover(&items) {
         return RuleResult::counted(Vec::new(), "few texts".into());
     }
-    let marks = marks(&items);
+    let mut marks = marks(&items);
+    marks.extend(things(&items));
     let empty = largest_empty(inner, &marks);
     let share = empty.area() / inner.area();
     let row = third((empty.y - inner.y) as f32, (inner.y + inner.h - empty.y - empty.h) as f32, ROWS);
@@ -62,7 +66,16 @@ fn inner(layout: &SlideLayout) -> Rect {
 fn is_cover(all: &Items) -> bool {
     let items = &all.items;
     let media = items.iter().any(|item| item.kind == ItemKind::Media);
-    !media && items.iter().filter(|item| item.kind == ItemKind::Text).count() <= COVER
+    let texts: Vec<usize> =
+        items.iter().filter(|item| item.kind == ItemKind::Text).map(|item| item.boxes.len()).collect();
+    !media && texts.len() <= COVER[0] && texts.iter().sum::<usize>() <= COVER[1]
+}
+
+/// The panels that are no ground.
+fn things<'a>(all: &'a Items) -> impl Iterator<Item = Rect> + 'a {
+    let most = THING * all.layout.width * all.layout.height;
+    let panels = all.items.iter().filter(|item| item.kind == ItemKind::Panel);
+    panels.flat_map(|item| item.seen.iter().copied()).filter(move |r| r.area() <= most)
 }
 
 /// The largest rectangle of whole cells in which nothing lies.
@@ -139,9 +152,9 @@ mod tests {
         // Lines over the whole inner part of 1024 x 540.
         expect(check, slide(9, 1024.0), "4 % top center", &[]);
         // Four lines end at 328, so that 320 of 540 px are free below: 59 %.
-        expect(check, slide(4, 1024.0), "59 % bottom center", &[&[3, 2, 1]]);
-        // Lines of half the width: the right half less a part of a cell is free.
-        let result = run(check, 720.0, slide(9, 512.0));
+        expect(check, slide(4, 1024.0), "59 % bottom center", &[]);
+        // Lines of 400 px end at 528, so that 624 of 1024 px are free at the right: 61 %.
+        let result = run(check, 720.0, slide(9, 400.0));
         assert!(result.observed.ends_with("% center right"), "{}", result.observed);
         assert_eq!(result.defects.len(), 1);
     }
@@ -149,6 +162,25 @@ mod tests {
     #[test]
     fn a_cover_may_be_empty() {
         expect(check, slide(3, 400.0), "few texts", &[]);
+        // Three texts of six lines are no cover.
+        let (mut parts, elements) = slide(3, 400.0);
+        for part in &mut parts {
+            part.text_rects.push(part.rect);
+        }
+        assert_ne!(run(check, 720.0, (parts, elements)).observed, "few texts");
+    }
+
+    #[test]
+    fn a_panel_fills_its_place_unless_it_is_the_ground() {
+        let on = |height: f64| {
+            let (mut parts, mut elements) = slide(4, 400.0);
+            parts.insert(0, panel(1, [128.0, 108.0, 1024.0, height]));
+            parts[1..].iter_mut().for_each(|part| part.parent = Some(2));
+            elements.insert(0, words(9, "", [128.0, 108.0, 1152.0, 108.0 + height as f32]));
+            run(check, 720.0, (parts, elements)).defects.len()
+        };
+        // 1024 x 440 px are 49 % of the slide, 1024 x 460 px are 51 %.
+        assert_eq!([440.0, 460.0].map(on), [0, 1]);
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub(super) mod tests {
     use crate::rules::RuleResult;
     use crate::scene::Scene;
     use crate::testing::{Made, Picture};
-    use vsdpo_artifact::{SlideElement, SlideLayout};
+    use vsdpo_artifact::{LayoutKind, SlideElement, SlideLayout};
 
     /// A part of a test slide: tag, parent and box.
     pub(crate) fn part(tag: &str, parent: u32, rect: [f64; 4]) -> SlideElement {
@@ -110,6 +110,16 @@ pub(super) mod tests {
     pub(crate) fn run(
         check: fn(&Scene) -> RuleResult,
         height: f64,
+        slide: (Vec<SlideElement>, Vec<Made>),
+    ) -> RuleResult {
+        run_as(LayoutKind::Html, check, height, slide)
+    }
+
+    /// As [`run`], of a slide that was read from a page or a deck.
+    pub(crate) fn run_as(
+        kind: LayoutKind,
+        check: fn(&Scene) -> RuleResult,
+        height: f64,
         (parts, elements): (Vec<SlideElement>, Vec<Made>),
     ) -> RuleResult {
         let root = |tag: &str, parent| SlideElement { parent, ..part(tag, 0, [0.0, 0.0, 1280.0, height]) };
@@ -117,6 +127,7 @@ pub(super) mod tests {
         let mut all = vec![root("html", None), root("body", Some(0))];
         all.extend(parts.into_iter().enumerate().map(own));
         let layout = SlideLayout {
+            kind,
             width: 1280.0,
             height,
             full_height: height,

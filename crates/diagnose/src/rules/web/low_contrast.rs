@@ -26,12 +26,13 @@ pub(in crate::rules) fn check(scene: &Scene) -> RuleResult {
         return RuleResult::not_evaluated("no text");
     }
     found.sort_by(|a, b| a.margin().total_cmp(&b.margin()));
-    // Texts of one colour on one background are one finding: one style sets them.
+    // Texts of one colour on one background are one finding: one style sets them. A gradient is one
+    // background.
     let mut groups: Vec<(&Contrast, Vec<&Element>)> = Vec::new();
     for s in &found {
         match groups
             .iter_mut()
-            .find(|(first, _)| (first.ink, first.ground, first.fails()) == (s.ink, s.ground, s.fails()))
+            .find(|(first, _)| (first.ink, first.fails()) == (s.ink, s.fails()) && alike(first, s))
         {
             Some((_, texts)) => texts.push(s.element),
             None => groups.push((s, vec![s.element])),
@@ -44,6 +45,13 @@ pub(in crate::rules) fn check(scene: &Scene) -> RuleResult {
     let observed = listed(groups.iter().map(|g| describe(g, 12)).collect());
     let defects = failing.iter().map(|g| defect(&g.1, format!("low contrast: {}", describe(g, 40))));
     RuleResult::counted(defects.collect(), observed)
+}
+
+/// Levels by which the channels of one background differ at most.
+const ONE_GROUND: u8 = 24;
+
+fn alike(a: &Contrast, b: &Contrast) -> bool {
+    a.ground.iter().zip(b.ground).all(|(a, b)| a.abs_diff(b) <= ONE_GROUND)
 }
 
 #[cfg(test)]
@@ -74,6 +82,17 @@ mod tests {
         expect(|t| t.sized(19.0).bold(), [0x77; 3], [255; 3], "'Sales' #777777 on #ffffff 4.4", Some(1.0));
         expect(|t| t.disabled(), [0x77; 3], [255; 3], "no text", None);
         expect(|t| t, [20, 20, 60], [10, 10, 50], "'Sales' #14143c on #0a0a32 1.0", Some(0.5));
+    }
+
+    #[test]
+    fn a_gradient_is_one_background() {
+        let on = |second: u8| {
+            let mut picture = Picture::new(200, 100, [240; 3]);
+            picture.fill([0, 34, 200, 100], [second; 3]);
+            let text = |id, y: f32| words(id, "Pale", [10.0, y, 50.0, y + 23.0]).colored([255; 4]);
+            picture.with_scene(vec![text(0, 8.0), text(1, 40.0)], check).defects.len()
+        };
+        assert_eq!([240, 220, 200].map(on), [1, 1, 2]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::visible::{VisiblePage, is_placed};
 use super::{RuleResult, defect};
 use crate::scene::{Scene, called, listed};
 use std::collections::BTreeMap;
-use vsdpo_artifact::{Element, ElementKind, Region};
+use vsdpo_artifact::{Element, ElementKind, Region, ShapeFacts, ShapeKind};
 
 pub(super) const SUMMARY: &str = "one of several similar boxes is a few pixels out of line";
 pub(in crate::rules) const PROPERTIES: [&str; 16] = [
@@ -30,12 +30,14 @@ pub(in crate::rules) const PROPERTIES: [&str; 16] = [
 const EXACT: f32 = 1.6;
 /// Pixels up to which a difference counts as a mistake; a larger one is taken for intended.
 const MISTAKE: f32 = 24.0;
+/// Pixels by which sizes of shapes of a deck are told apart.
+const SIZE: f32 = 4.0;
 /// Boxes of one family that are compared at most.
 const MOST: usize = 400;
 
 pub(in crate::rules) fn check(scene: &Scene) -> RuleResult {
     let page = VisiblePage::of(scene);
-    let mut families: BTreeMap<(u8, u32, &str, &str), Vec<Peer>> = BTreeMap::new();
+    let mut families: BTreeMap<Key, Vec<Peer>> = BTreeMap::new();
     for e in scene.elements.iter().filter(|e| is_solid(e)) {
         for key in keys(&page, e) {
             let family = families.entry(key).or_default();
@@ -96,7 +98,9 @@ impl<'a> Peer<'a> {
     /// The box if it has visible edges, else the hull of its lines of text.
     fn of(page: &VisiblePage<'a>, element: &'a Element) -> Option<Self> {
         let facts = element.html.as_ref()?;
-        let boxed = facts.framed || matches!(element.kind, ElementKind::Control | ElementKind::Image);
+        let group = element.shape.as_ref().is_some_and(|shape| shape.kind == ShapeKind::Group);
+        let boxed =
+            facts.framed || group || matches!(element.kind, ElementKind::Control | ElementKind::Image);
         let lines = facts.lines.iter().copied().reduce(Region::hull);
         let edges = if boxed { element.layout } else { lines }?;
         let parent = page.parent(element)?;
@@ -120,13 +124,21 @@ fn is_solid(e: &Element) -> bool {
     !e.region.is_empty() && !is_placed(e) && !piece && e.kind != ElementKind::Page
 }
 
-/// The families of a box: its siblings, and the same parts of its parent's siblings.
-fn keys<'a>(page: &VisiblePage<'a>, e: &'a Element) -> Vec<(u8, u32, &'a str, &'a str)> {
+/// What the boxes of a family have in common: how they are related, what is around them, the tags,
+/// and in a deck the size of the frame.
+type Key<'a> = (u8, u32, [&'a str; 2], [i32; 2]);
+
+/// The families of a box: its siblings, and the same parts of its parent's siblings. All shapes of a
+/// slide are siblings, so that only those of one size belong together: a title is no card.
+fn keys<'a>(page: &VisiblePage<'a>, e: &'a Element) -> Vec<Key<'a>> {
     let tag = |e: &'a Element| e.html.as_ref().map_or("", |f| f.tag.as_str());
     let Some(parent) = page.parent(e) else { return Vec::new() };
-    let mut keys = vec![(0, parent.id, "", tag(e))];
+    let size =
+        |shape: &ShapeFacts| [shape.frame.width(), shape.frame.height()].map(|v| (v / SIZE).round() as i32);
+    let size = e.shape.as_deref().map_or([0; 2], size);
+    let mut keys = vec![(0, parent.id, ["", tag(e)], size)];
     if let Some(grand) = page.parent(parent) {
-        keys.push((1, grand.id, tag(parent), tag(e)));
+        keys.push((1, grand.id, [tag(parent), tag(e)], size));
     }
     keys
 }
@@ -212,6 +224,22 @@ mod tests {
 
     fn root() -> Made {
         block(90, "main", [0.0, 0.0, 200.0, 100.0])
+    }
+
+    #[test]
+    fn shapes_of_a_deck_are_compared_with_those_of_their_size() {
+        let shape = |card: Made, width: f32| {
+            let frame = vsdpo_artifact::Region::new(0.0, 0.0, width, 30.0);
+            card.shaped(vsdpo_artifact::ShapeFacts { frame, ..Default::default() })
+        };
+        let row = |width: f32| {
+            let widths = [40.0, width, 40.0];
+            let at =
+                |i: usize| shape(card(i as u32, [10.0, 60.0, 110.0][i], [10.0, 13.0, 10.0][i]), widths[i]);
+            (0..3).map(at).chain([root()]).collect::<Vec<_>>()
+        };
+        counts(check, row(40.0), "3 <div> begin from 10 to 13 px; the shape 3 px lower", &[&[1]]);
+        counts(check, row(60.0), "2 <div> begin in line; none", &[]);
     }
 
     #[test]
