@@ -92,8 +92,8 @@ impl Deck {
         self.faults.iter().filter(|fault| !breaks(fault)).map(|fault| clean_line(&fault.to_string(), 300))
     }
 
-    /// What breaks a slide's part or its relationships; of the first slide also what breaks any part
-    /// outside the slides.
+    /// What breaks a slide's part or its relationships; of the first slide also what breaks any
+    /// part outside the slides.
     fn broken(&self, number: u32, slide: &Slide) -> Vec<String> {
         let other = |part: &str| number == 0 && !self.slides.iter().any(|slide| slide.part == part);
         let of_slide = |part: &str| part == slide.part || other(part);

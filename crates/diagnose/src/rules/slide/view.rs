@@ -126,14 +126,7 @@ pub(super) mod tests {
         let own = |(i, p): (usize, SlideElement)| SlideElement { element: Some(i as u32), ..p };
         let mut all = vec![root("html", None), root("body", Some(0))];
         all.extend(parts.into_iter().enumerate().map(own));
-        let layout = SlideLayout {
-            kind,
-            width: 1280.0,
-            height,
-            full_height: height,
-            elements: all,
-            ..SlideLayout::default()
-        };
+        let layout = SlideLayout { kind, width: 1280.0, height, full_height: height, elements: all };
         let mut rendered = Picture::new(1280, height as u32, [255; 3]).rendered(elements);
         rendered.pages[0].slide = Some(layout);
         check(&Scene::new(&rendered, 0, None))

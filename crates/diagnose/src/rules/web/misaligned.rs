@@ -128,8 +128,8 @@ fn is_solid(e: &Element) -> bool {
 /// and in a deck the size of the frame.
 type Key<'a> = (u8, u32, [&'a str; 2], [i32; 2]);
 
-/// The families of a box: its siblings, and the same parts of its parent's siblings. All shapes of a
-/// slide are siblings, so that only those of one size belong together: a title is no card.
+/// The families of a box: its siblings, and the same parts of its parent's siblings. All shapes of
+/// a slide are siblings, so that only those of one size belong together: a title is no card.
 fn keys<'a>(page: &VisiblePage<'a>, e: &'a Element) -> Vec<Key<'a>> {
     let tag = |e: &'a Element| e.html.as_ref().map_or("", |f| f.tag.as_str());
     let Some(parent) = page.parent(e) else { return Vec::new() };
