@@ -36,6 +36,12 @@ fn weight(w: f32) -> bool {
 fn run(r: &Recipe) -> Result<(), RecipeError> {
     let plain = !r.name.is_empty() && !r.name.starts_with('.') && !r.name.contains(['/', '\\', '\0']);
     need(plain, "name", &r.name, "write a name without slashes that does not begin with a dot")?;
+    need(
+        r.data.domain == r.domain,
+        "data.domain",
+        r.data.domain.name(),
+        "leave it out: tasks are of the recipe's domain",
+    )?;
     let world = r.world();
     let language = r.data.language().name();
     need(world.is_some(), "data.language", language, "leave it out: only slides have two languages")?;
@@ -175,12 +181,6 @@ fn stop(r: &Recipe) -> Result<(), RecipeError> {
 }
 
 fn together(r: &Recipe) -> Result<(), RecipeError> {
-    need(
-        r.data.domain == r.domain,
-        "data.domain",
-        r.data.domain.name(),
-        "leave it out: tasks are of the recipe's domain",
-    )?;
     let small = <[u32; 2]>::from(vsdpo_data::mini::web::WINDOW);
     let embedded = match r.domain {
         Domain::Web => {

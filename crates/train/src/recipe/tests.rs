@@ -78,7 +78,11 @@ fn every_problem_is_one_line_with_the_key() {
     check("", &["eval.stop_on_fall=false"], "eval.stop_on_fall: unknown field `stop_on_fall`");
     check("", &["rollout.group_size=1"], "rollout.group_size: 1 cannot be used; help: a group of one");
     check("", &["name=a/b"], "name: \"a/b\" cannot be used");
-    check("", &["data.language=html"], "data.language: \"html\" cannot be used; help: leave it out: only");
+    check(
+        "",
+        &["data.type=mini", "data.language=html"],
+        "data.language: \"html\" cannot be used; help: leave it out: only",
+    );
     check("", &["domain=slide"], "eval.benchmark: \"mini-chart\" cannot be used; help: name the benchmark");
     check(
         "",
