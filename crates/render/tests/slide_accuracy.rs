@@ -28,8 +28,8 @@ struct Label {
 
 /// Precision and recall that rules should have.
 const GOALS: [f64; 2] = [0.95, 0.85];
-/// The rules that miss a goal on the held-out half: what they have, less a margin. `docs/accuracy.md`
-/// says why.
+/// The rules that miss a goal on the held-out half: what they have, less a margin.
+/// `docs/accuracy.md` says why.
 const SHORT: [(&str, [f64; 2]); 6] = [
     ("slide/broken-package", [0.95, 0.7]),
     ("slide/collision", [0.95, 0.7]),
