@@ -20,6 +20,7 @@
 //! checks that this agrees with the browser and the rules.
 
 mod content;
+mod font;
 mod generate;
 mod layout;
 mod markup;
