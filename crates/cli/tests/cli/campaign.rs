@@ -82,8 +82,8 @@ fn a_comparison_writes_its_results_and_repeats_nothing() {
     assert!(said.contains("run 2 of 5: GRPO, seed 1") && said.contains("  tested: defect-free"), "{said}");
     let read = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&read("results.json")).unwrap(), results);
-    assert!(read("results.md").contains("| **Visual-SDPO, amplify 10** | 2 |"), "{}", read("results.md"));
-    assert!(read("results.html").contains("Visual-SDPO, amplify 10 minus each arm"));
+    assert!(read("results.md").contains("| **Visual-SDPO, amplify 3** | 2 |"), "{}", read("results.md"));
+    assert!(read("results.html").contains("Visual-SDPO, amplify 3 minus each arm"));
     let (again, said) = compared(&out);
     assert_eq!(again, results);
     assert!(!said.contains("run "), "nothing is repeated: {said}");
