@@ -19,7 +19,7 @@ fn unreadable_scripts_are_errors() {
     check(dir.path().to_str().unwrap(), &["is a folder", "*.py"]);
     check(&file("latin1.py", b"x = 'caf\xe9'\n"), &["latin1.py", "not UTF-8 (byte 8)", "save it as UTF-8"]);
     check(&file("empty.py", b" \n"), &["empty.py", "is empty"]);
-    check(&file("page.svg", b"<p>"), &["page.svg", "neither a chart script nor a page", ".html"]);
+    check(&file("page.svg", b"<p>"), &["page.svg", "neither a script nor a page nor a deck", ".html"]);
     check(&file("empty.html", b""), &["empty.html", "is empty", "or a page"]);
     check("/dev/zero", &["/dev/zero", "not a regular file"]);
     check(&file("evil\x1b[2J.py", b"\xff"), &["not UTF-8"]);
