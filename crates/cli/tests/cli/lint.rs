@@ -30,6 +30,7 @@ fn a_clean_chart_exits_with_0_and_has_every_json_key() {
         "pages",
         "elements",
         "defects",
+        "skipped",
         "rubric",
         "reward",
         "statements",
