@@ -135,6 +135,24 @@ pub struct SlideLayout {
     pub elements: Vec<SlideElement>,
 }
 
+impl SlideLayout {
+    /// Whether it was read from a .pptx file.
+    pub fn is_deck(&self) -> bool {
+        match self.kind {
+            LayoutKind::Html => false,
+            LayoutKind::Deck | LayoutKind::UndrawnDeck => true,
+        }
+    }
+
+    /// Whether its texts were drawn, so that their boxes and the pixels of the page are known.
+    pub fn is_drawn(&self) -> bool {
+        match self.kind {
+            LayoutKind::Html | LayoutKind::Deck => true,
+            LayoutKind::UndrawnDeck => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Rect;

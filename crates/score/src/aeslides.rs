@@ -11,9 +11,9 @@ pub use summary::{Summary, table as summary_table};
 
 use crate::files::hash;
 use serde_json::{Value, json};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
-use vsdpo_artifact::{Domain, ExecError, FailureKind, Language, LayoutKind, Outcome, Page, Source};
+use vsdpo_artifact::{Domain, ExecError, FailureKind, Language, Outcome, Page, SlideLayout, Source};
 use vsdpo_diagnose::slide::{SlideAxes, SlideMetrics, measure};
 use vsdpo_render::{RenderConfig, RenderError, Renderer, open};
 
@@ -27,6 +27,8 @@ const MAX_SLIDES: usize = 1000;
 pub struct SlideScorer {
     config: RenderConfig,
     renderers: [OnceLock<Box<dyn Renderer>>; 3],
+    /// Held while a renderer is opened, so that several threads do not open one each.
+    opening: Mutex<()>,
 }
 
 /// What is known of one source: the metrics of its slides in their order, at least one, or why it
@@ -38,7 +40,7 @@ impl SlideScorer {
     pub fn new(timeout: Duration) -> Self {
         let (cache_entries, max_slides) = (0, MAX_SLIDES);
         let config = RenderConfig { timeout, cache_entries, max_slides, ..RenderConfig::default() };
-        Self { config, renderers: Default::default() }
+        Self { config, renderers: Default::default(), opening: Mutex::default() }
     }
 
     /// Sources that can be scored at the same time.
@@ -76,10 +78,11 @@ impl SlideScorer {
             Language::Python => 1,
             Language::Pptx => 2,
         }];
+        let opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         if slot.get().is_none() {
-            // Of two threads that open one, the second's is dropped.
             let _ = slot.set(open(Domain::Slide, language, self.config.clone())?);
         }
+        drop(opening);
         let opened = slot.get().ok_or_else(|| no_layout("has no renderer"))?;
         Ok(opened.as_ref())
     }
@@ -87,7 +90,7 @@ impl SlideScorer {
 
 /// That a deck has more slides than are drawn: a mean over a part of it would be another number.
 fn undrawn(pages: &[Page]) -> Option<ExecError> {
-    let drawn = |page: &&Page| page.slide.as_ref().is_none_or(|slide| slide.kind != LayoutKind::UndrawnDeck);
+    let drawn = |page: &&Page| page.slide.as_ref().is_none_or(SlideLayout::is_drawn);
     let (count, all) = (pages.iter().filter(drawn).count(), pages.len());
     (count < all).then(|| ExecError {
         kind: FailureKind::Limit,

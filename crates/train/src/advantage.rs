@@ -4,7 +4,7 @@ use crate::loss::gdpo::decoupled_advantages;
 use crate::loss::grpo::{Baseline, group_advantages};
 use crate::recipe::{Advantage, Components, Recipe};
 use crate::stages::{Experience, graded};
-use vsdpo_artifact::{LayoutKind, Outcome, Page};
+use vsdpo_artifact::{Outcome, Page};
 use vsdpo_diagnose::slide::{SlideMetrics, measure};
 use vsdpo_diagnose::{component_weights, components};
 use vsdpo_score::aeslides::axes;
@@ -77,7 +77,7 @@ fn by_slide_reward(experience: &Experience) -> Vec<Vec<f32>> {
 fn slide_rewards(outcome: &Outcome) -> Vec<f32> {
     let pages = outcome.rendered().map_or(&[][..], |rendered| &rendered.pages);
     let measured = |page: &Page| {
-        let layout = page.slide.as_ref().filter(|layout| layout.kind != LayoutKind::UndrawnDeck)?;
+        let layout = page.slide.as_ref().filter(|layout| layout.is_drawn())?;
         Some(measure(&page.image, layout))
     };
     let slides: Option<Vec<SlideMetrics>> = pages.iter().map(measured).collect();
@@ -91,7 +91,8 @@ mod tests {
     use crate::testing::{batch, experience, recipe, write_policy};
     use std::sync::Arc;
     use vsdpo_artifact::{
-        AxisScore, Diagnosis, Domain, ExecError, FailureKind, Image, Rendered, Rubric, SlideLayout,
+        AxisScore, Diagnosis, Domain, ExecError, FailureKind, Image, LayoutKind, Rendered, Rubric,
+        SlideLayout,
     };
     use vsdpo_policy::Policy;
 

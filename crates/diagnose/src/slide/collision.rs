@@ -4,7 +4,7 @@
 use super::items::{Item, ItemKind, Items};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use vsdpo_artifact::{LayoutKind, Rect, SlideLayout};
+use vsdpo_artifact::{Rect, SlideLayout};
 
 /// Overlaps and protrusions up to so many pixels do not count.
 const EPSILON: f64 = 2.0;
@@ -198,7 +198,7 @@ fn verdict(items: &Items, a: &Item, b: &Item, area: f64) -> Verdict {
         (false, false) if area >= WITHIN * small.seen_area => Verdict::Laid,
         (false, false) if small.seen_area > BADGE * large.seen_area => Verdict::Defect,
         (false, false) => {
-            if items.layout.kind != LayoutKind::Html {
+            if items.layout.is_deck() {
                 // Every shape of a deck is placed.
                 return Verdict::Badge;
             }
@@ -231,7 +231,7 @@ fn escapes(items: &Items) -> impl Iterator<Item = Clash> {
     let mut panels = vec![false; elements.len()];
     let panel = |item: &&Item| item.kind == ItemKind::Panel;
     items.items.iter().filter(panel).for_each(|item| panels[item.element] = true);
-    let deck = items.layout.kind != LayoutKind::Html;
+    let deck = items.layout.is_deck();
     let mut faults = Faults::new();
     for item in items.items.iter().filter(|item| deck || !panel(item)) {
         // A panel does not leave itself.

@@ -3,7 +3,7 @@
 
 use super::tree::{Node, tree};
 use serde::{Deserialize, Serialize};
-use vsdpo_artifact::{LayoutKind, Rect, SlideLayout};
+use vsdpo_artifact::{Rect, SlideLayout};
 
 /// Tolerances, as shares of width and height, of the released program.
 const CODE: [f64; 2] = [0.0075, 0.145];
@@ -51,7 +51,7 @@ pub fn imbalance(layout: &SlideLayout) -> Option<Imbalance> {
 /// Where the visual weight of a deck's slide lies without the box around all shapes, which stands
 /// for the wrapper that pages have: docs/specs/aeslides.md, 11. `None` also for a page.
 pub fn without_wrapper(layout: &SlideLayout) -> Option<Imbalance> {
-    if layout.kind == LayoutKind::Html {
+    if !layout.is_deck() {
         return None;
     }
     let mut bare = layout.clone();

@@ -2,7 +2,7 @@
 
 use crate::rules::RuleResult;
 use crate::scene::{Scene, called};
-use vsdpo_artifact::{Element, LayoutKind, SlideLayout};
+use vsdpo_artifact::{Element, SlideLayout};
 
 /// The layout of a slide, with the elements that its parts are.
 pub(super) struct View<'a> {
@@ -24,11 +24,11 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn is_drawn(&self) -> bool {
-        self.layout.kind != LayoutKind::UndrawnDeck
+        self.layout.is_drawn()
     }
 
     pub(super) fn is_deck(&self) -> bool {
-        self.layout.kind != LayoutKind::Html
+        self.layout.is_deck()
     }
 
     /// The element of a part of the layout, or that of the nearest part around it.
@@ -58,7 +58,7 @@ impl<'a> View<'a> {
 
 /// The result of a rule that looks at drawn pixels, where there are some.
 pub(super) fn where_drawn(scene: &Scene, check: fn(&Scene) -> RuleResult) -> RuleResult {
-    let undrawn = scene.slide.is_some_and(|layout| layout.kind == LayoutKind::UndrawnDeck);
+    let undrawn = scene.slide.is_some_and(|layout| !layout.is_drawn());
     if undrawn { RuleResult::skipped("not drawn") } else { check(scene) }
 }
 
