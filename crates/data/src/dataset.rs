@@ -61,8 +61,7 @@ impl DataSet {
             DataSet::Chart2Code | DataSet::ChartMimic => &[Domain::Chart],
             DataSet::WebSight | DataSet::WebCode2M | DataSet::Design2Code => &[Domain::Web],
             DataSet::AeSlides => &[Domain::Slide],
-            DataSet::Mini => &[Domain::Chart, Domain::Web],
-            DataSet::Jsonl => &[Domain::Chart, Domain::Web, Domain::Slide],
+            DataSet::Mini | DataSet::Jsonl => &Domain::ALL,
         }
     }
 

@@ -8,7 +8,7 @@
 //!
 //! | `[data] type` | data set | domain | `path` | `split` |
 //! |---|---|---|---|---|
-//! | `mini` | generated, see [`mini`] | chart, web | - | `train`, `dev`, `test`, `feedback` |
+//! | `mini` | generated, see [`mini`] | chart, web, slide | - | `train`, `dev`, `test`, `feedback` |
 //! | `chart2code` | Chart2Code-160K as published | chart | its folder | `train` |
 //! | `chartmimic` | ChartMimic's Direct task | chart | its folder | `ori_500`, `direct_600`, `direct_1800` |
 //! | `websight` | WebSight, v0.1 and v0.2 | web | a `.parquet` file, or a folder of them | `train` |
@@ -68,7 +68,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use vsdpo_artifact::{Domain, Task};
+use vsdpo_artifact::{Domain, Language, Task};
 
 /// Which tasks to draw: the `[data]` section of a recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,6 +83,9 @@ pub struct DataConfig {
     /// Domain of the tasks.
     #[serde(default = "chart")]
     pub domain: Domain,
+    /// `mini` with slides only: the language of the answers. Without it, that of the domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
     /// Split of the data set; the table in this crate's documentation lists them.
     #[serde(default = "train")]
     pub split: String,
@@ -104,6 +107,11 @@ pub struct DataConfig {
 }
 
 impl DataConfig {
+    /// The language of the answers.
+    pub fn language(&self) -> Language {
+        self.language.unwrap_or(self.domain.default_language())
+    }
+
     /// Files that generated code may use by name because the prompt says so: name and content.
     ///
     /// # Errors
@@ -127,6 +135,7 @@ impl DataConfig {
         if !self.dataset.domains().contains(&self.domain) {
             return Err(self.unknown_domain());
         }
+        self.check_language()?;
         if !is_gold(&self.references) && !self.dataset.is_generated() {
             return Err(DataError::Key {
                 key: "references",
@@ -147,6 +156,25 @@ impl DataConfig {
             }),
             None => Ok(()),
         }
+    }
+
+    /// Only the embedded world has tasks of one domain in two languages.
+    fn check_language(&self) -> Result<(), DataError> {
+        let usual = self.language() == self.domain.default_language();
+        let generated = self.dataset.is_generated() && World::of(self.domain, self.language()).is_some();
+        if usual || generated {
+            return Ok(());
+        }
+        Err(DataError::Key {
+            key: "language",
+            problem: format!(
+                "{:?} has no {}s in {:?}",
+                self.dataset.name(),
+                self.domain.name(),
+                self.language().name()
+            ),
+            help: "leave it out: only the slides of \"mini\" have two languages",
+        })
     }
 
     fn unknown_domain(&self) -> DataError {
@@ -180,6 +208,7 @@ impl Default for DataConfig {
             dataset: DataSet::Mini,
             path: PathBuf::new(),
             domain: chart(),
+            language: None,
             split: train(),
             limit: 0,
             references: References::Gold,
@@ -222,7 +251,7 @@ impl TaskStream {
         config.check()?;
         let origin = match config.dataset {
             DataSet::Mini => Origin::Generated {
-                world: World::of(config.domain).ok_or_else(|| config.unknown_domain())?,
+                world: World::of(config.domain, config.language()).ok_or_else(|| config.unknown_domain())?,
                 split: mini_split(&config.split)?,
                 references: config.references,
                 limit: config.limit,

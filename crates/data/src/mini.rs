@@ -1,5 +1,5 @@
-//! The embedded worlds: generated tasks, one world per domain, in which the right layout depends on
-//! the content.
+//! The embedded worlds: generated tasks, one world per domain and language, in which the right
+//! layout depends on the content.
 //!
 //! A task fixes a *content*, all of which is in its prompt; an answer adds a *layout*. No single
 //! layout is good for more than a tenth of the contents of a world, and no set of rules that read
@@ -11,6 +11,8 @@ mod baselines;
 pub mod chart;
 mod colors;
 mod design;
+mod font;
+pub mod slide;
 mod split;
 pub mod web;
 mod world;

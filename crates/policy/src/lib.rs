@@ -49,7 +49,7 @@ pub use error::PolicyError;
 pub use front::{Encoded, Front, FrontError};
 pub use image_processor::{ImageProcessor, PatchGrid};
 pub use message::{Content, Message, Role, read_image, read_messages};
-pub use mini_files::{FrontSpec, FrontSummary, write_front_files};
+pub use mini_files::{Extension, FrontSpec, FrontSummary, extend_front_files, write_front_files};
 pub use policy::{Completion, Policy, Prompt, SampleConfig, Sequence};
 pub use template::ChatTemplate;
 pub use tokenizer::TextTokenizer;

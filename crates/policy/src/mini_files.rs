@@ -6,6 +6,10 @@
 //! `config.json` is added). The same corpus gives the same bytes: ties between pairs are broken by
 //! id.
 
+mod extend;
+
+pub use extend::{Extension, extend_front_files};
+
 use crate::FrontError;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -86,7 +90,11 @@ pub fn write_front_files(
         ));
     }
     let tokenizer = train(corpus, spec.vocab_size).map_err(|e| fail(dir, e.to_string()))?;
-    let summary = summary(&tokenizer).ok_or_else(|| fail(dir, "a special token is missing".into()))?;
+    write_files(dir, &tokenizer, spec)
+}
+
+fn write_files(dir: &Path, tokenizer: &Tokenizer, spec: FrontSpec) -> Result<FrontSummary, FrontError> {
+    let summary = summary(tokenizer).ok_or_else(|| fail(dir, "a special token is missing".into()))?;
     std::fs::create_dir_all(dir).map_err(|source| FrontError::Write { path: dir.into(), source })?;
     let json = tokenizer.to_string(true).map_err(|e| fail(dir, e.to_string()))?;
     write(dir, "tokenizer.json", &json)?;

@@ -34,7 +34,7 @@ const SHORT: [(&str, [f64; 2]); 6] = [
     ("slide/broken-package", [0.95, 0.7]),
     ("slide/collision", [0.95, 0.7]),
     ("slide/empty-area", [0.4, 0.6]),
-    ("slide/imbalance", [0.1, 0.2]),
+    ("slide/imbalance", [0.6, 0.45]),
     ("slide/misaligned", [0.95, 0.45]),
     ("slide/uneven-gaps", [0.75, 0.85]),
 ];

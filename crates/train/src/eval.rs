@@ -86,10 +86,10 @@ impl<'a> EvalConfig<'a> {
         env: &'a Environment,
         own: Option<&'a [Task]>,
     ) -> Result<Self, TrainError> {
-        let world = World::of(recipe.domain).ok_or_else(|| TrainError::Empty {
+        let world = recipe.world().ok_or_else(|| TrainError::Empty {
             key: "domain",
             problem: format!("{} has no tasks to evaluate on", recipe.domain.name()),
-            help: "\"chart\" and \"web\" can be evaluated so far",
+            help: "leave data.language out: only slides have two languages",
         })?;
         Ok(Self {
             world,
@@ -215,7 +215,7 @@ impl MeanCost {
 /// All arms of one evaluation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EvalReport {
-    /// `mini-chart`, `mini-web` or `own`.
+    /// `mini-chart`, `mini-web`, `mini-slide` or `own`.
     pub benchmark: String,
     /// Contents that tasks were drawn from.
     pub split: Split,

@@ -25,6 +25,7 @@ use crate::loss::Weights;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::Domain;
+use vsdpo_data::mini::World;
 use vsdpo_diagnose::AxisWeights;
 
 /// Why a recipe cannot be used; always one line with the key or the file, and the help.
@@ -211,6 +212,16 @@ impl Recipe {
     /// unchanged.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).unwrap_or_else(|e| format!("# cannot be written as TOML: {e}\n"))
+    }
+
+    /// The embedded world of its domain and language; `None` if there is none.
+    pub fn world(&self) -> Option<World> {
+        World::of(self.domain, self.data.language())
+    }
+
+    /// The embedded world that it is evaluated on; `None` for rows of its own corpus.
+    pub fn evaluated(&self) -> Option<World> {
+        self.eval.benchmark.world(self.data.language())
     }
 
     /// Whether something besides the teacher reads the weights that distillation began with.

@@ -43,7 +43,7 @@ impl Environment {
         let embed = clip
             .map(|clip| Box::new(move |images: &[&Image]| Ok(clip.embed(images)?)) as Box<Embed<'static>>);
         let scorer = compared.then(|| ReferenceScorer::open(domain, &config)).transpose()?;
-        let renderer = open(domain, domain.default_language(), config)?;
+        let renderer = open(domain, recipe.data.language(), config)?;
         Ok(Self { renderer, scorer, embed })
     }
 

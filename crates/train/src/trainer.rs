@@ -178,7 +178,7 @@ impl<'a, 'o> Trainer<'a, 'o> {
     /// Scores the student on held-out tasks and keeps the best weights.
     fn evaluate(&mut self) -> Result<(), TrainError> {
         let (recipe, step) = (self.recipe, self.state.progress.step);
-        let own = match recipe.eval.benchmark.world() {
+        let own = match recipe.evaluated() {
             Some(_) => None,
             None => Some(self.tasks.apart(recipe.eval.tasks)?),
         };

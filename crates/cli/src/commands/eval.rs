@@ -33,7 +33,7 @@ use {
 /// aeslides: scores slides on the four axes of AeSlides and their mean, Avg: a folder of slides and
 /// decks, or the answers of any model to prompts. What cannot be drawn counts 0.
 ///
-/// mini-chart, mini-web: scores a model on dev or test tasks of the embedded world, and
+/// mini-chart, mini-web, mini-slide: scores a model on dev or test tasks of the embedded world, and
 /// beside it the best constant layout, which is the score without reading the prompt. With
 /// --feedback, the model is also scored with feedback on its own answers and with shuffled
 /// feedback. With --reflect N, the arm reflect-K is the best answer after at most K revisions, and
@@ -53,6 +53,9 @@ pub struct Args {
     model: Option<PathBuf>,
     #[command(flatten)]
     places: Places,
+    /// mini-slide: the language of the slides.
+    #[arg(long, value_enum, default_value_t = SlideLanguage::Html)]
+    language: SlideLanguage,
     /// Print the result as one JSON object.
     #[arg(long)]
     json: bool,
@@ -149,6 +152,26 @@ enum Benchmark {
     MiniChart,
     /// Held-out pages of the embedded world.
     MiniWeb,
+    /// Held-out slides of the embedded world, in the language of --language.
+    MiniSlide,
+}
+
+/// The languages of slides.
+#[derive(Clone, Copy, ValueEnum)]
+enum SlideLanguage {
+    /// One HTML page for each slide.
+    Html,
+    /// A python-pptx script.
+    Python,
+}
+
+impl SlideLanguage {
+    fn world(self) -> World {
+        match self {
+            SlideLanguage::Html => World::Slide,
+            SlideLanguage::Python => World::Deck,
+        }
+    }
 }
 
 impl Args {
@@ -169,6 +192,7 @@ pub fn run(args: &Args) -> Result<Exit> {
         Benchmark::Aeslides => asked(args, |asked| aeslides::run(args, asked)),
         Benchmark::MiniChart => mini(args, World::Chart),
         Benchmark::MiniWeb => mini(args, World::Web),
+        Benchmark::MiniSlide => mini(args, args.language.world()),
     }
 }
 

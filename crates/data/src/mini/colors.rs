@@ -1,4 +1,4 @@
-//! The colours of both worlds, and which text colours are readable on which backgrounds. The lists
+//! The colours of the worlds, and which text colours are readable on which backgrounds. The lists
 //! are short because the policy is small.
 
 /// Background colours: four light ones, then four dark ones.
@@ -14,7 +14,16 @@ pub const GROUNDS: [(&str, [u8; 3]); 8] = [
 ];
 
 /// How many of [`GROUNDS`] are light.
-const LIGHT_GROUNDS: usize = 4;
+pub const LIGHT_GROUNDS: usize = 4;
+
+/// Background colours of pages and slides: two light ones, then two dark ones.
+pub const PAGES: [&str; 4] = ["white", "ivory", "black", "navy"];
+/// How many of [`PAGES`] are light.
+pub const LIGHT_PAGES: usize = 2;
+
+/// Colours of large texts. On light pages the contrast of the first two is between 3 and 4.5 and
+/// that of the others above 4.5; on dark pages it is the other way round.
+pub const ACCENTED: [&str; 4] = ["orangered", "dodgerblue", "crimson", "teal"];
 
 /// Text colours: two that are readable on light backgrounds, then two for dark ones.
 pub const INKS: [&str; 4] = ["black", "darkblue", "white", "yellow"];

@@ -4,12 +4,14 @@ use super::split::{Split, stream};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
-use vsdpo_artifact::{Domain, Region, Requirements, Task};
+use vsdpo_artifact::{Domain, Language, Region, Requirements, Task};
 
-/// The part of a page or chart that a task fixes.
+/// The part of a chart, page or slide that a task fixes.
 pub trait Content: Clone + Debug + Send + Sync {
     /// The domain, which determines renderer, rules and axes.
     const DOMAIN: Domain;
+    /// The language of the answers.
+    const LANGUAGE: Language;
     /// The share of pre-training answers that contain a mistake.
     const SLIPS: f64;
     /// The part that an answer chooses.
@@ -118,7 +120,7 @@ pub trait Content: Clone + Debug + Send + Sync {
         Task {
             id,
             domain: Self::DOMAIN,
-            language: Self::DOMAIN.default_language(),
+            language: Self::LANGUAGE,
             prompt: self.prompt(),
             images: Vec::new(),
             reference: Some(self.code(layout, None)),
@@ -139,7 +141,7 @@ pub struct Good {
     pub exact: bool,
 }
 
-/// The part of a page or chart that an answer chooses.
+/// The part of a chart, page or slide that an answer chooses.
 pub trait Layout: Clone + Debug + PartialEq + Send + Sync {
     /// A layout independent of the content: every choice is uniform.
     fn random(rng: &mut impl Rng) -> Self;

@@ -1,6 +1,7 @@
 //! Tests that every world must pass.
 
 use super::*;
+use vsdpo_artifact::{Domain, Language};
 
 /// The choices of a layout that do not affect whether it is good, the held-back ones included.
 fn free(layout: &impl Layout) -> Vec<(&'static str, usize)> {
@@ -114,7 +115,7 @@ fn random_layouts_are_rarely_good_and_repaired_ones_always<C: Content>() {
 
 fn a_third_of_the_realistic_references_is_not_good<C: Content>() {
     const N: u64 = 900;
-    let world = World::of(C::DOMAIN).unwrap();
+    let world = World::of(C::DOMAIN, C::LANGUAGE).unwrap();
     let mut flawed = 0;
     for i in 0..N {
         let [gold, realistic] = [References::Gold, References::Realistic]
@@ -162,7 +163,7 @@ fn choices_are_read_and_made_from_numbers<C: Content>() {
 }
 
 fn answers_are_evaluated_by_geometry<C: Content>() {
-    let world = World::of(C::DOMAIN).unwrap();
+    let world = World::of(C::DOMAIN, C::LANGUAGE).unwrap();
     let (mut held_back, n) = (0, 400);
     for i in 0..n {
         let task = world.task(Split::Dev, 5, i);
@@ -191,19 +192,19 @@ fn tasks_are_functions_of_split_seed_and_index<C: Content>() {
 
 /// One module per world, so that each test has its own name.
 macro_rules! tests_of {
-    ($world:ident: $($test:ident)*) => {
+    ($world:ident $content:ty: $($test:ident)*) => {
         mod $world {
             $(#[test]
             fn $test() {
-                super::$test::<crate::mini::$world::Content>();
+                super::$test::<$content>();
             })*
         }
     };
 }
 
 macro_rules! every_test_of {
-    ($($world:ident)*) => {
-        $(tests_of! { $world:
+    ($($world:ident $content:ty;)*) => {
+        $(tests_of! { $world $content:
             reading_less_than_two_fields_per_choice_is_not_enough
             every_field_has_the_same_shares_in_all_splits
             splits_share_no_combination
@@ -217,20 +218,26 @@ macro_rules! every_test_of {
     };
 }
 
-every_test_of! { chart web }
+every_test_of! {
+    chart crate::mini::chart::Content;
+    web crate::mini::web::Content;
+    slide crate::mini::slide::Content<crate::mini::slide::Html>;
+    deck crate::mini::slide::Content<crate::mini::slide::Python>;
+}
 
 #[test]
 fn every_world_has_tasks_of_its_domain_and_constant_answers() {
-    for world in [World::Chart, World::Web] {
-        assert_eq!(World::of(world.domain()), Some(world));
+    for world in World::ALL {
+        assert_eq!(World::of(world.domain(), world.language()), Some(world));
         let task = world.task(Split::Test, 3, 0);
-        assert_eq!(task.domain, world.domain());
+        assert_eq!((task.domain, task.language), (world.domain(), world.language()));
         assert!(task.id.starts_with(world.benchmark()), "{}", task.id);
         let constant = world.constant_answers(Split::Test, 3, 20);
         let choices: Vec<_> = constant.iter().map(|code| world.choices(code)).collect();
         assert!(choices[0].is_some() && choices.iter().all(|c| *c == choices[0]), "one layout for all");
         assert_ne!(constant[0], constant[1]);
     }
+    assert_eq!(World::of(Domain::Chart, Language::Html), None);
 }
 
 #[test]

@@ -20,7 +20,6 @@
 //! checks that this agrees with the browser and the rules.
 
 mod content;
-mod font;
 mod generate;
 mod layout;
 mod markup;

@@ -3,8 +3,8 @@
 use super::baselines::best_constant;
 use super::design::{Content, Good, Layout, References, task};
 use super::split::{Split, stream};
-use super::{chart, web};
-use vsdpo_artifact::{Domain, Task};
+use super::{chart, slide, web};
+use vsdpo_artifact::{Domain, Language, Task};
 
 /// Number of contents from which the best constant layout is computed.
 const CONSTANT_CONTENTS: u64 = 500;
@@ -16,6 +16,10 @@ pub enum World {
     Chart,
     /// Mini pages.
     Web,
+    /// Mini slides in HTML.
+    Slide,
+    /// Mini slides as python-pptx scripts.
+    Deck,
 }
 
 type Choices = Vec<(&'static str, usize)>;
@@ -23,6 +27,7 @@ type Choices = Vec<(&'static str, usize)>;
 /// The functions of one world, without its types.
 struct Table {
     domain: Domain,
+    language: Language,
     benchmark: &'static str,
     task: fn(References, Split, u64, u64) -> Task,
     constant_answers: fn(Split, u64, u64) -> Vec<String>,
@@ -35,6 +40,7 @@ impl Table {
     const fn of<C: Content>(benchmark: &'static str) -> Table {
         Table {
             domain: C::DOMAIN,
+            language: C::LANGUAGE,
             benchmark,
             task: task::<C>,
             constant_answers: constant_answers::<C>,
@@ -50,24 +56,32 @@ impl World {
     const fn table(self) -> &'static Table {
         const CHART: Table = Table::of::<chart::Content>("mini-chart");
         const WEB: Table = Table::of::<web::Content>("mini-web");
+        const SLIDE: Table = Table::of::<slide::Content<slide::Html>>("mini-slide");
+        const DECK: Table = Table::of::<slide::Content<slide::Python>>("mini-slide");
         match self {
             World::Chart => &CHART,
             World::Web => &WEB,
+            World::Slide => &SLIDE,
+            World::Deck => &DECK,
         }
     }
 
-    /// The world of a domain, if it has one.
-    pub fn of(domain: Domain) -> Option<World> {
-        match domain {
-            Domain::Chart => Some(World::Chart),
-            Domain::Web => Some(World::Web),
-            Domain::Slide => None,
-        }
+    /// Every world.
+    pub const ALL: [World; 4] = [World::Chart, World::Web, World::Slide, World::Deck];
+
+    /// The world of a domain and language, if there is one.
+    pub fn of(domain: Domain, language: Language) -> Option<World> {
+        World::ALL.into_iter().find(|world| (world.domain(), world.language()) == (domain, language))
     }
 
     /// The domain of its tasks.
     pub fn domain(self) -> Domain {
         self.table().domain
+    }
+
+    /// The language of its answers.
+    pub fn language(self) -> Language {
+        self.table().language
     }
 
     /// The name of the benchmark on its dev and test tasks.

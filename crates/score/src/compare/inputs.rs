@@ -8,7 +8,6 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use vsdpo_artifact::Domain;
 use vsdpo_data::mini::World;
 use vsdpo_data::mini::web::WINDOW;
 
@@ -154,7 +153,7 @@ fn folder(path: &Path) -> Result<(Items, Kind)> {
     let help = || format!("`{}` is not the summary of an evaluation; help: run it again", file.display());
     let summary: Value = serde_json::from_slice(&text).with_context(help)?;
     let benchmark = summary["benchmark"].as_str().unwrap_or_default().to_owned();
-    let world = || Domain::ALL.into_iter().filter_map(World::of).find(|w| w.benchmark() == benchmark);
+    let world = || World::ALL.into_iter().find(|w| w.benchmark() == benchmark);
     let (items, kind) = match benchmark.as_str() {
         "chartmimic" => (chartmimic::compared::items(path, &summary)?, Kind::ChartMimic(summary)),
         "design2code" => (design2code::compared::items(path)?, Kind::Design2Code(summary)),

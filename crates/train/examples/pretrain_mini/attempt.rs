@@ -3,7 +3,8 @@
 use crate::cache::from_png;
 use crate::corpus::{Corpus, Pair};
 use crate::labels::{Label, cells, labels};
-use anyhow::Result;
+use anyhow::{Context, Result};
+use image::{RgbaImage, imageops};
 use rand::Rng;
 use vsdpo_artifact::{ExecError, Image, Outcome, Page, Rubric};
 use vsdpo_data::mini::{Content, Layout, Slip, Split, stream};
@@ -11,6 +12,10 @@ use vsdpo_diagnose::{AxisWeights, RubricDetail, diagnose, rubric_json};
 use vsdpo_policy::{Content as ContentPart, Message, Role};
 use vsdpo_score::files;
 use vsdpo_train::context::{Channels, Feedback, teacher_prompt};
+
+/// The size of a slide, and that in which the policy sees it, in pixels.
+const SLIDE: (u32, u32) = (1280, 720);
+const SHOWN: (u32, u32) = (352, 192);
 
 /// A first attempt with what rendering it showed. The picture is kept as PNG: thousands of them fit
 /// in memory.
@@ -94,7 +99,7 @@ impl<C: Content> Draft<C> {
             Outcome::Failed { error } => Err(error),
             Outcome::Rendered(ref r) => {
                 let diagnosis = diagnose(&self.content.task(String::new(), &self.repaired), &outcome, None);
-                let (png, clean) = (files::png(&r.pages[0].image)?, diagnosis.defect_free());
+                let (png, clean) = (shown_png(&r.pages[0].image)?, diagnosis.defect_free());
                 let labels = labels(r, &diagnosis.defects, self.content.good_places(&self.repaired));
                 Ok(Seen { png, rubric: diagnosis.rubric, clean, labels })
             }
@@ -102,6 +107,18 @@ impl<C: Content> Draft<C> {
         let (layout, repaired) = (self.layout.clone(), self.repaired.clone());
         Ok(Attempt { content: self.content.clone(), seen, layout, repaired })
     }
+}
+
+/// The PNG of a picture in the size to which the policy's processor brings it, so that slides are
+/// not brought there again for every pair.
+fn shown_png(image: &Image) -> Result<Vec<u8>> {
+    if (image.width, image.height) != SLIDE {
+        return Ok(files::png(image)?);
+    }
+    let whole = RgbaImage::from_raw(image.width, image.height, image.rgba.to_vec()).context("a picture")?;
+    let (width, height) = SHOWN;
+    let small = imageops::resize(&whole, width, height, imageops::FilterType::CatmullRom);
+    Ok(files::png(&Image { width, height, rgba: small.into_raw().into() })?)
 }
 
 impl<C: Content> Attempt<C> {

@@ -6,14 +6,21 @@ use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
-use vsdpo_artifact::{Element, ExecError, Image, Outcome, Page, Rendered, Source, StyleRule};
+use vsdpo_artifact::{Element, ExecError, Image, Outcome, Page, Rendered, SlideLayout, Source, StyleRule};
 use vsdpo_render::Renderer;
 use vsdpo_score::files;
 
 /// What is written of an outcome.
 #[derive(Serialize, Deserialize)]
 enum Cached {
-    Rendered { pages: Vec<Vec<u8>>, elements: Vec<Element>, notes: Vec<String>, styles: Vec<StyleRule> },
+    Rendered {
+        /// PNGs.
+        pages: Vec<Vec<u8>>,
+        slides: Vec<Option<SlideLayout>>,
+        elements: Vec<Element>,
+        notes: Vec<String>,
+        styles: Vec<StyleRule>,
+    },
     Failed(ExecError),
 }
 
@@ -42,6 +49,7 @@ impl Cached {
             Outcome::Failed { error } => Cached::Failed(error.clone()),
             Outcome::Rendered(r) => Cached::Rendered {
                 pages: r.pages.iter().map(|p| files::png(&p.image)).collect::<Result<_>>()?,
+                slides: r.pages.iter().map(|p| p.slide.clone()).collect(),
                 elements: r.elements.clone(),
                 notes: r.notes.clone(),
                 styles: r.styles.clone(),
@@ -52,9 +60,10 @@ impl Cached {
     fn outcome(self) -> Result<Outcome> {
         Ok(match self {
             Cached::Failed(error) => Outcome::Failed { error },
-            Cached::Rendered { pages, elements, notes, styles } => {
-                let page = |png: &Vec<u8>| Ok(Page::from(from_png(png)?));
-                let pages = pages.iter().map(page).collect::<Result<_>>()?;
+            Cached::Rendered { pages, slides, elements, notes, styles } => {
+                let page =
+                    |(png, slide): (&Vec<u8>, Option<SlideLayout>)| Ok(Page { image: from_png(png)?, slide });
+                let pages = pages.iter().zip(slides).map(page).collect::<Result<_>>()?;
                 Outcome::Rendered(Rendered { pages, elements, notes, styles })
             }
         })

@@ -19,12 +19,13 @@ use crate::attempt::{Attempt, Draft, Picture};
 use crate::cache::render_all;
 use anyhow::Result;
 use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::path::Path;
 use vsdpo_artifact::{Source, Task};
-use vsdpo_data::mini::{Content, Layout, Slip, Split, chart, stream, web};
+use vsdpo_data::mini::{Content, Layout, Slip, Split, chart, slide, stream, web};
 use vsdpo_policy::{Content as Part, Message};
 use vsdpo_render::Renderer;
 use vsdpo_train::context::{Channels, Feedback, student_prompt, teacher_prompt};
@@ -44,12 +45,9 @@ pub struct Mix {
     pub layout: f64,
     /// Facts about the picture of a prompt.
     pub facts: f64,
-    /// Share of pairs that are about pages; the others are about charts.
-    pub pages: f64,
+    /// Shares of the worlds, in the order of [`Corpus::make`].
+    pub worlds: [f64; 4],
 }
-
-/// Share of pages among the pairs that only measure the loss.
-const PAGES: f64 = 0.5;
 
 /// What is shown less often than this is left out.
 const OFTEN: usize = 500;
@@ -97,8 +95,7 @@ pub struct Corpora {
 
 /// The corpus: an endless stream of pairs over a fixed set of rendered attempts.
 pub struct Corpus {
-    charts: Attempts<chart::Content>,
-    pages: Attempts<web::Content>,
+    worlds: [Box<dyn Attempted>; 4],
     seed: u64,
     /// What a cell can show.
     pub labels: HashMap<String, usize>,
@@ -106,42 +103,49 @@ pub struct Corpus {
     pub choices: Vec<(String, usize)>,
 }
 
+/// The renderers of all worlds: charts, pages, slides in HTML, slides as scripts.
+pub type Renderers = [Box<dyn Renderer>; 4];
+
 impl Corpus {
-    /// Renders `renders` first attempts of each world on feedback contents.
-    /// What is rendered is kept in `folder`.
-    pub fn make(
-        charts: &dyn Renderer,
-        pages: &dyn Renderer,
-        renders: u64,
-        seed: u64,
-        folder: &Path,
-    ) -> Result<Self> {
-        let charts = Attempts::make(charts, renders, seed, folder)?;
-        let pages = Attempts::make(pages, renders, seed, folder)?;
+    /// Renders `renders` first attempts of each world on feedback contents: of charts, of pages, of
+    /// slides in HTML, of slides as scripts. What is rendered is kept in `folder`.
+    pub fn make(renderers: &Renderers, renders: u64, seed: u64, folder: &Path) -> Result<Self> {
+        let [chart, page, slide, script] = renderers.each_ref().map(|r| &**r);
+        let worlds: [Box<dyn Attempted>; 4] = [
+            Box::new(Attempts::<chart::Content>::make(chart, renders, seed, folder)?),
+            Box::new(Attempts::<web::Content>::make(page, renders, seed, folder)?),
+            Box::new(Attempts::<slide::Content<slide::Html>>::make(slide, renders, seed, folder)?),
+            Box::new(Attempts::<slide::Content<slide::Python>>::make(script, renders, seed, folder)?),
+        ];
         let (mut labels, mut choices) = (BTreeMap::new(), BTreeMap::new());
-        charts.count(&mut labels, &mut choices);
-        pages.count(&mut labels, &mut choices);
+        worlds.iter().for_each(|world| world.count(&mut labels, &mut choices));
         let often = labels.into_iter().filter(|(_, count)| *count >= OFTEN);
         let labels = often.zip(0..).map(|((name, _), i)| (name.to_owned(), i)).collect();
         let choices = choices.into_iter().flat_map(|(name, n)| (0..=n).map(move |v| (name.clone(), v)));
         let choices = choices.collect();
-        Ok(Self { charts, pages, seed, labels, choices })
+        Ok(Self { worlds, seed, labels, choices })
     }
 
-    /// `count` pictures of step `step`; each is a page with probability `pages`, else a chart.
-    pub fn pictures(&self, count: usize, step: u64, pages: f64) -> Vec<Picture<'_>> {
+    /// `count` pictures of step `step`, from the worlds in these shares.
+    pub fn pictures(&self, count: usize, step: u64, shares: [f64; 4]) -> Vec<Picture<'_>> {
         let mut rng = stream(Split::Feedback, self.seed ^ 0x7011, step);
-        let draw = |_| match rng.random_bool(pages) {
-            true => self.pages.picture(self, &mut rng),
-            false => self.charts.picture(self, &mut rng),
-        };
+        let draw = |_| self.world(shares, &mut rng).picture(self, &mut rng);
         (0..count).map(draw).collect()
     }
 
     /// All pictures, with the labels and choices of another corpus.
     pub fn every_picture<'a>(&'a self, names: &Corpus) -> Vec<Picture<'a>> {
-        let charts = self.charts.0.iter().filter_map(|a| a.picture(names));
-        charts.chain(self.pages.0.iter().filter_map(|a| a.picture(names))).collect()
+        self.worlds.iter().flat_map(|world| world.every_picture(names)).collect()
+    }
+
+    /// A world drawn with these probabilities.
+    fn world(&self, shares: [f64; 4], rng: &mut impl Rng) -> &dyn Attempted {
+        let (x, mut end) = (rng.random::<f64>(), 0.0);
+        let drawn = shares.iter().position(|share| {
+            end += share;
+            x < end
+        });
+        &*self.worlds[drawn.unwrap_or(0)]
     }
 
     /// Whether an axis depends on the choice that value `class` belongs to: the names of the others
@@ -174,20 +178,30 @@ impl Corpus {
             end += share;
             (x < end).then_some(kind)
         });
-        self.pair_of(kind.unwrap_or(Kind::Reference), mix.pages, &mut rng)
+        self.world(mix.worlds, &mut rng).pair(kind.unwrap_or(Kind::Reference), &mut rng)
     }
 
-    /// Pair number `index` of a kind, none of those that [`Corpus::pair`] gives.
+    /// Pair number `index` of a kind, none of those that [`Corpus::pair`] gives; the worlds take
+    /// turns.
     pub fn probe(&self, kind: Kind, index: u64) -> Result<Pair> {
-        self.pair_of(kind, PAGES, &mut stream(Split::Feedback, self.seed ^ 0xb0b, index))
+        let mut rng = stream(Split::Feedback, self.seed ^ 0xb0b, index);
+        self.worlds[index as usize % self.worlds.len()].pair(kind, &mut rng)
     }
+}
 
-    fn pair_of(&self, kind: Kind, pages: f64, rng: &mut impl Rng) -> Result<Pair> {
-        match rng.random_bool(pages) {
-            true => self.pages.pair(kind, rng),
-            false => self.charts.pair(kind, rng),
-        }
-    }
+/// The attempts of one world, without its types.
+trait Attempted: Sync {
+    /// Counts each label, and finds the highest value of each choice.
+    fn count<'a>(&'a self, labels: &mut BTreeMap<&'a str, usize>, choices: &mut BTreeMap<String, usize>);
+
+    /// The picture of some attempt.
+    fn picture(&self, names: &Corpus, rng: &mut ChaCha8Rng) -> Picture<'_>;
+
+    /// All pictures.
+    fn every_picture(&self, names: &Corpus) -> Vec<Picture<'_>>;
+
+    /// A pair of this kind.
+    fn pair(&self, kind: Kind, rng: &mut ChaCha8Rng) -> Result<Pair>;
 }
 
 /// The first attempts of one world.
@@ -198,8 +212,7 @@ impl<C: Content> Attempts<C> {
         let drafts: Vec<Draft<C>> = (0..renders).map(|i| Draft::draw(seed, i)).collect();
         let mut attempts = Vec::new();
         for chunk in drafts.chunks(500) {
-            let language = C::DOMAIN.default_language();
-            let sources: Vec<Source> = chunk.iter().map(|d| Source::new(&d.source, language)).collect();
+            let sources: Vec<Source> = chunk.iter().map(|d| Source::new(&d.source, C::LANGUAGE)).collect();
             let outcomes = render_all(renderer, &sources, folder)?;
             let made = chunk.par_iter().zip(outcomes).map(|(draft, outcome)| draft.attempt(outcome));
             attempts.extend(made.collect::<Result<Vec<_>>>()?);
@@ -210,8 +223,9 @@ impl<C: Content> Attempts<C> {
         println!("of {renders} first attempts {clean} are free of defects, {failed} failed to run");
         Ok(Self(attempts))
     }
+}
 
-    /// Counts each label, and finds the highest value of each choice.
+impl<C: Content> Attempted for Attempts<C> {
     fn count<'a>(&'a self, labels: &mut BTreeMap<&'a str, usize>, choices: &mut BTreeMap<String, usize>) {
         for attempt in &self.0 {
             let seen = attempt.seen.iter().flat_map(|s| &s.labels);
@@ -223,7 +237,7 @@ impl<C: Content> Attempts<C> {
         }
     }
 
-    fn picture(&self, names: &Corpus, rng: &mut impl Rng) -> Picture<'_> {
+    fn picture(&self, names: &Corpus, rng: &mut ChaCha8Rng) -> Picture<'_> {
         loop {
             if let Some(picture) = self.0[rng.random_range(0..self.0.len())].picture(names) {
                 return picture;
@@ -231,7 +245,11 @@ impl<C: Content> Attempts<C> {
         }
     }
 
-    fn pair(&self, kind: Kind, rng: &mut impl Rng) -> Result<Pair> {
+    fn every_picture(&self, names: &Corpus) -> Vec<Picture<'_>> {
+        self.0.iter().filter_map(|attempt| attempt.picture(names)).collect()
+    }
+
+    fn pair(&self, kind: Kind, rng: &mut ChaCha8Rng) -> Result<Pair> {
         let attempts = &self.0;
         match kind {
             Kind::Copy => Ok(copied::<C>(rng)),
@@ -285,7 +303,7 @@ fn copied<C: Content>(rng: &mut impl Rng) -> Pair {
         answer.push_str(JOINTS[rng.random_range(0..JOINTS.len())]);
     }
     let answer = answer.trim_end().to_owned();
-    let task = Task::unspecified(C::DOMAIN, C::DOMAIN.default_language());
+    let task = Task::unspecified(C::DOMAIN, C::LANGUAGE);
     let channels = Channels { image: false, rubric: false };
     Pair { messages: teacher_prompt(&task, &Feedback::Reference { code: &answer }, channels), answer }
 }

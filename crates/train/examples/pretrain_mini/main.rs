@@ -1,13 +1,14 @@
 //! Makes the embedded policy in `assets/mini` from nothing but a seed: tokenizer, weights, folder.
 //!
-//! `cargo xtask pretrain-mini` runs it. It renders some thousand first attempts at charts and at
-//! pages, trains a byte-level BPE on the texts, then a small Qwen3-VL on pairs of both domains (see
+//! `cargo xtask pretrain-mini` runs it. It renders some thousand first attempts at charts, pages
+//! and slides, trains a byte-level BPE on the texts, then a small Qwen3-VL on pairs of all worlds (see
 //! `corpus.rs`) by cross-entropy, and says how well the result writes code alone and with feedback,
 //! on contents that it has not been given feedback about.
 
 mod attempt;
 mod cache;
 mod corpus;
+mod extend;
 mod labels;
 mod plan;
 mod tower;
@@ -15,8 +16,8 @@ mod vision;
 
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
-use corpus::{Corpora, Corpus, Kind, Pair};
-use plan::{STAGES, Stage, TOWER};
+use corpus::{Corpora, Corpus, Kind, Mix, Pair, Renderers};
+use plan::{BEFORE_SLIDES, STAGES, Stage, TOWER};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -42,6 +43,11 @@ const SHARPNESS: f64 = 1.4;
 /// Pictures of each world from which the layouts are read at the end.
 const LAYOUTS: u64 = 300;
 
+/// 320 x 240 pixels become 320 x 256: 320 patches, 80 language tokens. At half the size the words of
+/// a chart are gray bars, and a legend over a line looks like one beside it. A slide becomes 352 x
+/// 192.
+const FRONT: FrontSpec = FrontSpec { vocab_size: 2048, min_pixels: 4096, max_pixels: 81920 };
+
 /// The dials, each with its default.
 struct Options {
     out: PathBuf,
@@ -59,10 +65,15 @@ fn main() -> Result<()> {
     vsdpo_policy::ops::tune_allocator();
     let options = Options::parse()?;
     let rendering = RenderConfig { window: web::WINDOW, ..RenderConfig::default() };
-    let charts = open(Domain::Chart, Language::Python, rendering.clone())?;
-    let pages = open(Domain::Web, Language::Html, rendering)?;
-    let new = Corpus::make(&*charts, &*pages, LAYOUTS, options.seed + 1, &options.renders_in)?;
-    let corpus = Corpus::make(&*charts, &*pages, options.renders, options.seed, &options.renders_in)?;
+    let slides = RenderConfig::default();
+    let renderers: Renderers = [
+        open(Domain::Chart, Language::Python, rendering.clone())?,
+        open(Domain::Web, Language::Html, rendering)?,
+        open(Domain::Slide, Language::Html, slides.clone())?,
+        open(Domain::Slide, Language::Python, slides)?,
+    ];
+    let new = Corpus::make(&renderers, LAYOUTS, options.seed + 1, &options.renders_in)?;
+    let corpus = Corpus::make(&renderers, options.renders, options.seed, &options.renders_in)?;
     println!("{} labels, {} values of choices", corpus.labels.len(), corpus.choices.len());
     let corpora = Corpora { corpus, new };
     let mut policy = match options.from {
@@ -85,19 +96,20 @@ fn main() -> Result<()> {
         }
         first += stage.steps;
     }
-    let end = *policy.tokenizer().end_ids().first().context("the tokenizer has an end token")?;
     let mut first = 0;
     for (i, stage) in STAGES.iter().enumerate() {
         if TOWER.len() + i + 1 >= options.from {
+            if i == BEFORE_SLIDES {
+                policy = extend::for_slides(&policy, &corpora.corpus, &options.out)?;
+            }
             policy.set_trainable(|name| stage.tower || !name.starts_with(TOWER_NAME));
-            train(&policy, &corpora, end, stage, first)?;
+            train(&policy, &corpora, stage, first)?;
             policy.save(&options.out)?;
             read_layouts(&policy, &corpora.new)?;
         }
         first += stage.steps * stage.batch;
     }
-    report(&policy, World::Chart, &*charts)?;
-    report(&policy, World::Web, &*pages)
+    World::ALL.into_iter().zip(&renderers).try_for_each(|(world, r)| report(&policy, world, &**r))
 }
 
 impl Options {
@@ -165,19 +177,21 @@ fn config(front: &FrontSummary) -> Config {
 /// Trains the tokenizer on prompts, feedback and scripts, and writes every file of the folder but
 /// the weights.
 fn write_tokenizer(corpus: &Corpus, options: &Options) -> Result<FrontSummary> {
+    Ok(write_front_files(&options.out, texts(corpus, STAGES[2].mix, 4000)?.into_iter(), FRONT)?)
+}
+
+/// The texts of so many pairs.
+fn texts(corpus: &Corpus, mix: Mix, count: u64) -> Result<Vec<String>> {
     let mut texts = Vec::new();
-    for i in 0..4000 {
-        let Pair { messages, answer } = corpus.pair(STAGES[2].mix, i)?;
+    for i in 0..count {
+        let Pair { messages, answer } = corpus.pair(mix, i)?;
         texts.push(answer);
         texts.extend(messages.into_iter().flat_map(|m| m.content).filter_map(|c| match c {
             Content::Text(text) => Some(text),
             Content::Image(_) => None,
         }));
     }
-    // 320 x 240 pixels become 320 x 256: 320 patches, 80 language tokens. At half the size the
-    // words of a chart are gray bars, and a legend over a line looks like one beside it.
-    let spec = FrontSpec { vocab_size: 2048, min_pixels: 4096, max_pixels: 81920 };
-    Ok(write_front_files(&options.out, texts.into_iter(), spec)?)
+    Ok(texts)
 }
 
 /// Starts the norms of queries and keys above 1. With 1, no logit of a 32-dimensional head exceeds
@@ -194,7 +208,8 @@ fn sharpened(policy: Policy) -> Result<Policy> {
 }
 
 /// One stage, on the pairs from number `first` on.
-fn train(policy: &Policy, corpora: &Corpora, end: u32, stage: &Stage, first: u64) -> Result<()> {
+fn train(policy: &Policy, corpora: &Corpora, stage: &Stage, first: u64) -> Result<()> {
+    let end = *policy.tokenizer().end_ids().first().context("the tokenizer has an end token")?;
     let Corpora { corpus, new } = corpora;
     let steps = stage.steps as usize;
     let schedule = Schedule::Cosine { warmup: steps / 20, total: steps, floor: 0.05 };
@@ -207,7 +222,7 @@ fn train(policy: &Policy, corpora: &Corpora, end: u32, stage: &Stage, first: u64
         lr: stage.lr,
         all: false,
         fits: true,
-        pages: stage.mix.pages,
+        worlds: stage.mix.worlds,
     };
     let mut probes = stage.probes.then(|| Probes::new(policy, corpus, &probing)).transpose()?;
     let (start, mut tokens, mut mean) = (Instant::now(), 0, 0.0);
@@ -338,7 +353,7 @@ fn report(policy: &Policy, world: World, renderer: &dyn Renderer) -> Result<()> 
         references: None,
         split: Split::Dev,
         tasks: 256,
-        sampling: SampleConfig { max_completion_tokens: 320, temperature: 1.0, top_p: 1.0 },
+        sampling: SampleConfig { max_completion_tokens: 512, temperature: 1.0, top_p: 1.0 },
         seed: 99,
         constant: true,
         feedback: &WAYS,

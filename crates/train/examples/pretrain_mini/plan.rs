@@ -3,6 +3,11 @@
 use crate::corpus::Mix;
 use crate::tower::TowerStage;
 
+/// Charts and pages alike: the base was first made for these alone.
+const OLD: [f64; 4] = [0.5, 0.5, 0.0, 0.0];
+/// All worlds, those that are new more often.
+const ALL: [f64; 4] = [0.2, 0.15, 0.3, 0.35];
+
 /// A part of the training with its own mix and its own schedule.
 pub struct Stage {
     /// Shares of the kinds of pairs.
@@ -28,9 +33,20 @@ pub struct Stage {
 /// copying: without them the skill was gone after 200 steps, and even a reference in the prompt was
 /// no longer copied. The last stage has reference pairs for the same reason: after three stages
 /// without, OPSD's teacher, which is shown one, broke the student within 14 updates.
-pub const STAGES: [Stage; 10] = [
+///
+/// Slides came when charts and pages were learned: the tokenizer gets tokens for them before stage
+/// [`BEFORE_SLIDES`], and the stages from there on have all worlds.
+pub const STAGES: [Stage; 12] = [
     Stage {
-        mix: Mix { copy: 0.35, report: 0.2, plain: 0.0, feedback: 0.0, layout: 0.45, facts: 0.0, pages: 0.5 },
+        mix: Mix {
+            copy: 0.35,
+            report: 0.2,
+            plain: 0.0,
+            feedback: 0.0,
+            layout: 0.45,
+            facts: 0.0,
+            worlds: OLD,
+        },
         steps: 800,
         batch: 32,
         lr: 3e-3,
@@ -38,7 +54,7 @@ pub const STAGES: [Stage; 10] = [
         probes: false,
     },
     Stage {
-        mix: Mix { copy: 0.7, report: 0.1, plain: 0.0, feedback: 0.0, layout: 0.2, facts: 0.0, pages: 0.5 },
+        mix: Mix { copy: 0.7, report: 0.1, plain: 0.0, feedback: 0.0, layout: 0.2, facts: 0.0, worlds: OLD },
         steps: 700,
         batch: 32,
         lr: 3e-3,
@@ -53,7 +69,7 @@ pub const STAGES: [Stage; 10] = [
             feedback: 0.42,
             layout: 0.10,
             facts: 0.0,
-            pages: 0.5,
+            worlds: OLD,
         },
         steps: 1200,
         batch: 16,
@@ -69,7 +85,7 @@ pub const STAGES: [Stage; 10] = [
             feedback: 0.64,
             layout: 0.14,
             facts: 0.0,
-            pages: 0.5,
+            worlds: OLD,
         },
         steps: 1400,
         batch: 24,
@@ -85,7 +101,7 @@ pub const STAGES: [Stage; 10] = [
             feedback: 0.64,
             layout: 0.14,
             facts: 0.0,
-            pages: 0.5,
+            worlds: OLD,
         },
         steps: 500,
         batch: 24,
@@ -101,7 +117,7 @@ pub const STAGES: [Stage; 10] = [
             feedback: 0.74,
             layout: 0.08,
             facts: 0.0,
-            pages: 0.5,
+            worlds: OLD,
         },
         steps: 1200,
         batch: 24,
@@ -117,7 +133,7 @@ pub const STAGES: [Stage; 10] = [
             feedback: 0.74,
             layout: 0.10,
             facts: 0.0,
-            pages: 0.5,
+            worlds: OLD,
         },
         steps: 900,
         batch: 24,
@@ -133,7 +149,7 @@ pub const STAGES: [Stage; 10] = [
             feedback: 0.74,
             layout: 0.10,
             facts: 0.0,
-            pages: 0.5,
+            worlds: OLD,
         },
         steps: 1500,
         batch: 24,
@@ -149,7 +165,7 @@ pub const STAGES: [Stage; 10] = [
             feedback: 0.72,
             layout: 0.13,
             facts: 0.0,
-            pages: 0.3,
+            worlds: [0.7, 0.3, 0.0, 0.0],
         },
         steps: 2400,
         batch: 24,
@@ -165,7 +181,7 @@ pub const STAGES: [Stage; 10] = [
             feedback: 0.54,
             layout: 0.10,
             facts: 0.12,
-            pages: 0.4,
+            worlds: [0.6, 0.4, 0.0, 0.0],
         },
         steps: 2800,
         batch: 24,
@@ -173,9 +189,45 @@ pub const STAGES: [Stage; 10] = [
         tower: true,
         probes: true,
     },
+    Stage {
+        mix: Mix {
+            copy: 0.04,
+            report: 0.06,
+            plain: 0.26,
+            feedback: 0.40,
+            layout: 0.16,
+            facts: 0.02,
+            worlds: [0.15, 0.1, 0.35, 0.4],
+        },
+        steps: 900,
+        batch: 24,
+        lr: 1.5e-3,
+        tower: true,
+        probes: true,
+    },
+    Stage {
+        mix: Mix {
+            copy: 0.03,
+            report: 0.03,
+            plain: 0.08,
+            feedback: 0.62,
+            layout: 0.12,
+            facts: 0.04,
+            worlds: ALL,
+        },
+        steps: 2400,
+        batch: 24,
+        lr: 1.5e-3,
+        tower: true,
+        probes: true,
+    },
 ];
+
+/// Stages without slides.
+pub const BEFORE_SLIDES: usize = 10;
+
 /// The training of the vision tower alone, before the other stages.
 pub const TOWER: [TowerStage; 2] = [
-    TowerStage { steps: 3000, batch: 32, lr: 2e-3, all: true, fits: false, pages: 0.5 },
-    TowerStage { steps: 2000, batch: 32, lr: 1.5e-3, all: false, fits: false, pages: 0.5 },
+    TowerStage { steps: 3000, batch: 32, lr: 2e-3, all: true, fits: false, worlds: OLD },
+    TowerStage { steps: 2000, batch: 32, lr: 1.5e-3, all: false, fits: false, worlds: OLD },
 ];

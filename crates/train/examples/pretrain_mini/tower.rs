@@ -32,8 +32,8 @@ pub struct TowerStage {
     pub all: bool,
     /// Whether it is also predicted which values of each choice are good, the others repaired.
     pub fits: bool,
-    /// Share of the pictures that are pages.
-    pub pages: f64,
+    /// Shares of the worlds, in the order of [`Corpus::make`].
+    pub worlds: [f64; 4],
 }
 
 /// The linear layers, and the optimizer of them and the tower.
@@ -100,7 +100,7 @@ impl Probes {
 
     /// One optimizer step on the batch of this number.
     pub fn step(&mut self, policy: &Policy, corpus: &Corpus, number: u64) -> Result<Losses> {
-        let mut pictures = corpus.pictures(self.stage.batch, number, self.stage.pages);
+        let mut pictures = corpus.pictures(self.stage.batch, number, self.stage.worlds);
         self.select(corpus, &mut pictures);
         let answers = forward(policy, &self.heads, &pictures, Mode::Train)?;
         let (losses, gradients) = losses(&answers, &pictures, corpus)?;

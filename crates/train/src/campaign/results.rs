@@ -19,7 +19,7 @@ const SEED: u64 = 1;
 pub struct Results {
     /// The command.
     pub command: String,
-    /// `mini-chart`, `mini-web` or `own`.
+    /// `mini-chart`, `mini-web`, `mini-slide` or `own`.
     pub benchmark: String,
     /// Seeds that were asked for.
     pub seeds: u64,

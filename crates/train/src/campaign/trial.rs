@@ -37,7 +37,8 @@ pub struct Trial {
 /// What a test asks. Two scores can be compared if they answered the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TestSettings {
-    /// `mini-chart`, `mini-web`, or `own`: rows of the recipe's corpus that training does not draw.
+    /// `mini-chart`, `mini-web`, `mini-slide`, or `own`: rows of the recipe's corpus
+    /// that training does not draw.
     pub benchmark: String,
     /// Split of the embedded world, or which rows of a corpus.
     pub split: Split,
@@ -122,7 +123,7 @@ impl Trial {
 
     /// The embedded world of the test; `None` for rows of the corpus.
     fn world(&self) -> Option<World> {
-        World::of(self.recipe.domain).filter(|_| self.recipe.eval.benchmark.world().is_some())
+        self.recipe.world().filter(|_| self.recipe.evaluated().is_some())
     }
 
     /// The result in the folder, if the trial is finished.
@@ -211,7 +212,7 @@ impl Trial {
     ) -> Result<Test, TrainError> {
         let settings = self.settings(campaign);
         let own = self.world().is_none().then(|| self.rows(&settings)).transpose()?;
-        let Some(world) = World::of(self.recipe.domain) else {
+        let Some(world) = self.recipe.world() else {
             return Err(TrainError::folder(
                 self.folder(),
                 "the domain cannot be evaluated",

@@ -3,7 +3,6 @@
 use super::{Advantage, Components, Recipe, RecipeError};
 use crate::loss::{Divergence, Support};
 use vsdpo_artifact::Domain;
-use vsdpo_data::mini::World;
 use vsdpo_diagnose::AxisWeights;
 
 /// The first value that cannot be used.
@@ -37,11 +36,18 @@ fn weight(w: f32) -> bool {
 fn run(r: &Recipe) -> Result<(), RecipeError> {
     let plain = !r.name.is_empty() && !r.name.starts_with('.') && !r.name.contains(['/', '\\', '\0']);
     need(plain, "name", &r.name, "write a name without slashes that does not begin with a dot")?;
-    let world = World::of(r.domain);
-    need(world.is_some(), "domain", r.domain.name(), "\"chart\" and \"web\" can be trained so far")?;
+    need(
+        r.data.domain == r.domain,
+        "data.domain",
+        r.data.domain.name(),
+        "leave it out: tasks are of the recipe's domain",
+    )?;
+    let world = r.world();
+    let language = r.data.language().name();
+    need(world.is_some(), "data.language", language, "leave it out: only slides have two languages")?;
     need(i64::try_from(r.seed).is_ok(), "seed", r.seed, "write a number below 2^63")?;
     need(r.steps >= 1, "steps", r.steps, "write at least 1")?;
-    match r.eval.benchmark.world().filter(|_| r.eval.every > 0) {
+    match r.evaluated().filter(|_| r.eval.every > 0) {
         Some(evaluated) => need(
             Some(evaluated) == world,
             "eval.benchmark",
@@ -66,7 +72,7 @@ fn run(r: &Recipe) -> Result<(), RecipeError> {
 /// The rows of a corpus that are set apart for its evaluation.
 fn own_rows(r: &Recipe) -> Result<(), RecipeError> {
     let (e, generated) = (&r.eval, r.data.dataset.is_generated());
-    let own = e.every > 0 && e.benchmark.world().is_none();
+    let own = e.every > 0 && r.evaluated().is_none();
     need(!own || !generated, "eval.benchmark", "own", "\"mini\" has tasks without end: name its benchmark")?;
     need(!own || e.rows >= e.tasks as u64, "eval.rows", e.rows, "write at least eval.tasks")
 }
@@ -175,16 +181,10 @@ fn stop(r: &Recipe) -> Result<(), RecipeError> {
 }
 
 fn together(r: &Recipe) -> Result<(), RecipeError> {
-    need(
-        r.data.domain == r.domain,
-        "data.domain",
-        r.data.domain.name(),
-        "leave it out: tasks are of the recipe's domain",
-    )?;
     let small = <[u32; 2]>::from(vsdpo_data::mini::web::WINDOW);
     let embedded = match r.domain {
         Domain::Web => {
-            let evaluated = r.eval.every > 0 && r.eval.benchmark.world().is_some();
+            let evaluated = r.eval.every > 0 && r.evaluated().is_some();
             r.data.dataset.is_generated() || evaluated
         }
         Domain::Chart | Domain::Slide => false,

@@ -1,6 +1,7 @@
 //! The sections that say when a run is measured and kept, and what is watched.
 
 use serde::{Deserialize, Serialize};
+use vsdpo_artifact::{Domain, Language};
 use vsdpo_data::mini::World;
 
 /// `[eval]`: evaluation during training.
@@ -34,17 +35,21 @@ pub enum Benchmark {
     MiniChart,
     /// The held-out tasks of the embedded world's pages.
     MiniWeb,
+    /// The held-out tasks of the embedded world's slides, in the language of `data.language`.
+    MiniSlide,
     /// Rows of the run's own corpus that training does not draw: execution, the axes of the rubric
     /// and the reward, with the references if `reward.reference` says so.
     Own,
 }
 
 impl Benchmark {
-    /// The world of its tasks; `None` for a corpus.
-    pub fn world(self) -> Option<World> {
+    /// The world of its tasks in a language, which only slides have more than one of; `None` for a
+    /// corpus.
+    pub fn world(self, language: Language) -> Option<World> {
         match self {
             Benchmark::MiniChart => Some(World::Chart),
             Benchmark::MiniWeb => Some(World::Web),
+            Benchmark::MiniSlide => World::of(Domain::Slide, language),
             Benchmark::Own => None,
         }
     }

@@ -78,7 +78,12 @@ fn every_problem_is_one_line_with_the_key() {
     check("", &["eval.stop_on_fall=false"], "eval.stop_on_fall: unknown field `stop_on_fall`");
     check("", &["rollout.group_size=1"], "rollout.group_size: 1 cannot be used; help: a group of one");
     check("", &["name=a/b"], "name: \"a/b\" cannot be used");
-    check("", &["domain=slide"], "domain: \"slide\" cannot be used; help: \"chart\" and \"web\"");
+    check(
+        "",
+        &["data.type=mini", "data.language=html"],
+        "data.language: \"html\" cannot be used; help: leave it out: only",
+    );
+    check("", &["domain=slide"], "eval.benchmark: \"mini-chart\" cannot be used; help: name the benchmark");
     check(
         "",
         &["data.type=mini", "data.domain=web"],
@@ -193,6 +198,12 @@ fn shipped_recipes_parse_and_have_the_loss_weights_of_their_method() {
         "chart-visual-sdpo",
         "chart-visual-sdpo-qwen3vl",
         "chart-visual-sdpo-shuffled",
+        "slide-grpo",
+        "slide-opsd",
+        "slide-rft",
+        "slide-sft",
+        "slide-visual-sdpo",
+        "slide-visual-sdpo-shuffled",
         "web-grpo",
         "web-opsd",
         "web-rft",

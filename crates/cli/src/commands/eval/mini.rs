@@ -1,5 +1,5 @@
-//! `eval --benchmark mini-chart` and `mini-web`: a model on the dev or test tasks of an embedded
-//! world.
+//! `eval --benchmark mini-chart`, `mini-web` and `mini-slide`: a model on the dev or test tasks of
+//! an embedded world.
 
 use super::Args;
 use crate::commands::generate::Reflecting;
@@ -15,7 +15,7 @@ use vsdpo_score::files;
 use vsdpo_train::eval::{EvalConfig, EvalReport, WAYS, evaluate, table};
 
 #[derive(clap::Args)]
-#[command(next_help_heading = "mini-chart, mini-web")]
+#[command(next_help_heading = "mini-chart, mini-web, mini-slide")]
 #[group(skip)]
 pub struct Options {
     /// Number of tasks, one answer each.
@@ -37,7 +37,7 @@ pub fn run(args: &Args, world: World, model: &Path) -> Result<Exit> {
     let policy = Policy::load(model)?;
     let domain = world.domain();
     let config = RenderConfig { window: WINDOW, ..args.rendering(10) };
-    let renderer = open(domain, domain.default_language(), config)?;
+    let renderer = open(domain, world.language(), config)?;
     let config = EvalConfig {
         world,
         own: None,

@@ -8,10 +8,11 @@ use crate::mini::colors::{GROUNDS, INKS};
 use crate::mini::split::{pick, pick_weighted};
 use crate::mini::{self, Split};
 use rand::Rng;
-use vsdpo_artifact::{Domain, Region, Requirements};
+use vsdpo_artifact::{Domain, Language, Region, Requirements};
 
 impl mini::Content for Content {
     const DOMAIN: Domain = Domain::Chart;
+    const LANGUAGE: Language = Language::Python;
     const SLIPS: f64 = 0.08;
     type Layout = Layout;
     type Slip = Slip;

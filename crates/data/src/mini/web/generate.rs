@@ -8,10 +8,11 @@ use crate::mini::colors::{self, INKS};
 use crate::mini::split::{pick, pick_weighted};
 use crate::mini::{self, Split};
 use rand::Rng;
-use vsdpo_artifact::{Domain, Requirements};
+use vsdpo_artifact::{Domain, Language, Requirements};
 
 impl mini::Content for Content {
     const DOMAIN: Domain = Domain::Web;
+    const LANGUAGE: Language = Language::Html;
     const SLIPS: f64 = 0.12;
     type Layout = Layout;
     type Slip = Slip;

@@ -2,8 +2,8 @@
 //! window.
 
 use super::content::{Content, Side};
-use super::font::width;
 use crate::mini::colors::{made_readable, readable};
+use crate::mini::font::width;
 use rand::Rng;
 use rand::seq::IteratorRandom;
 use vsdpo_artifact::Region;

@@ -1,7 +1,7 @@
-use super::font::width;
 use super::words::{LABELS, NOTES, TITLES};
 use super::*;
 use crate::mini::colors::{GROUNDS, INKS, readable};
+use crate::mini::font::width;
 use crate::mini::{Content as _, Layout as _, Slip as _, Split, stream};
 
 fn contents(split: Split, n: u64) -> impl Iterator<Item = Content> {

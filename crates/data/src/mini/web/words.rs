@@ -1,14 +1,7 @@
 //! The words of the mini pages. The lists are short because the policy is small and is meant to
 //! learn layout.
 
-/// Background colours of pages: two light ones, then two dark ones.
-pub const GROUNDS: [&str; 4] = ["white", "ivory", "black", "navy"];
-/// How many of [`GROUNDS`] are light.
-pub const LIGHT_GROUNDS: usize = 2;
-
-/// Colours of titles. On light pages the contrast of the first two is between 3 and 4.5 and that of
-/// the others above 4.5; on dark pages it is the other way round.
-pub const TITLE_COLORS: [&str; 4] = ["orangered", "dodgerblue", "crimson", "teal"];
+pub use crate::mini::colors::{ACCENTED as TITLE_COLORS, LIGHT_PAGES as LIGHT_GROUNDS, PAGES as GROUNDS};
 
 /// Titles: short ones fit into the window in every size; medium ones, and long ones with plain
 /// letters, in all but the largest; long ones with spaced letters only in the smallest.

@@ -57,13 +57,13 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
 const ROWS: [&str; 3] = ["top", "center", "bottom"];
 const COLUMNS: [&str; 3] = ["left", "center", "right"];
 
-fn inner(layout: &SlideLayout) -> Rect {
+pub(super) fn inner(layout: &SlideLayout) -> Rect {
     let (w, h) = (layout.width, layout.height);
     let [left, top, right, bottom] = STRIPS;
     Rect::new(left * w, top * h, (1.0 - left - right) * w, (1.0 - top - bottom) * h)
 }
 
-fn is_cover(all: &Items) -> bool {
+pub(super) fn is_cover(all: &Items) -> bool {
     let items = &all.items;
     let media = items.iter().any(|item| item.kind == ItemKind::Media);
     let texts: Vec<usize> =
@@ -72,7 +72,7 @@ fn is_cover(all: &Items) -> bool {
 }
 
 /// The panels that are no ground.
-fn things<'a>(all: &'a Items) -> impl Iterator<Item = Rect> + 'a {
+pub(super) fn things<'a>(all: &'a Items) -> impl Iterator<Item = Rect> + 'a {
     let most = THING * all.layout.width * all.layout.height;
     let panels = all.items.iter().filter(|item| item.kind == ItemKind::Panel);
     panels.flat_map(|item| item.seen.iter().copied()).filter(move |r| r.area() <= most)

@@ -1,14 +1,16 @@
 #![doc = include_str!("imbalance.md")]
 
+use super::empty_area::{inner, is_cover, things};
 use super::view::View;
 use super::{RuleResult, defect};
 use crate::scene::Scene;
-use crate::slide::{Item, ItemKind, Items, imbalance};
+use crate::slide::{Item, ItemKind, Items, marks};
+use vsdpo_artifact::Rect;
 
-pub(super) const SUMMARY: &str = "the visual weight is not in the middle";
+pub(super) const SUMMARY: &str = "all contents stand in one half of the slide";
 pub(super) const PROPERTIES: &[&str] = super::BOXES;
 
-/// Elements on the heavy side that are named.
+/// Elements of the full half that are named.
 const NAMED: usize = 3;
 
 pub(super) fn check(scene: &Scene) -> RuleResult {
@@ -16,32 +18,35 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         Ok(view) => view,
         Err(skipped) => return skipped,
     };
-    let Some(found) = imbalance(view.layout) else {
-        return RuleResult::not_evaluated("nothing has a weight");
-    };
-    let [across, down] = found.offset;
-    // The side that deviates more, each in its own tolerance of 5 and 15 %.
-    let aside = across.abs() * 3.0 >= down.abs();
-    let (offset, side) = match aside {
-        true => (across, if across > 0.0 { "right" } else { "left" }),
-        false => (down, if down > 0.0 { "low" } else { "high" }),
-    };
-    let observed = format!("{:.0} % {side}", 100.0 * offset.abs());
-    if found.paper <= 1.0 {
-        return RuleResult::counted(Vec::new(), observed);
+    let items = Items::new(view.layout);
+    if is_cover(&items) {
+        return RuleResult::counted(Vec::new(), "few texts".into());
     }
-    let (width, height) = (view.layout.width, view.layout.height);
-    let heavy = |item: &Item| {
-        let center = |r: &vsdpo_artifact::Rect| match aside {
-            true => (r.x + r.w / 2.0 - width / 2.0) * across,
-            false => (r.y + r.h / 2.0 - height / 2.0) * down,
-        };
-        item.kind != ItemKind::Panel && item.seen.iter().map(center).sum::<f64>() > 0.0
+    // An empty placeholder has a rule of its own, and takes its place on the slide.
+    let holders = scene.elements.iter().filter(|e| e.shape.as_ref().is_some_and(|shape| shape.empty));
+    let holders = holders.map(|e| {
+        let r = e.layout.unwrap_or(e.region);
+        Rect::new(r.x0.into(), r.y0.into(), (r.x1 - r.x0).into(), (r.y1 - r.y0).into())
+    });
+    let inner = inner(view.layout);
+    let seen = marks(&items).into_iter().chain(things(&items)).chain(holders);
+    let spans = seen.filter_map(|r| r.meet(inner)).map(|r| [r.x, r.x + r.w]);
+    let Some([left, right]) = spans.reduce(|a, b| [a[0].min(b[0]), a[1].max(b[1])]) else {
+        return RuleResult::not_evaluated("nothing but titles and margins");
     };
-    let mut items: Vec<Item> = Items::new(view.layout).items.into_iter().filter(heavy).collect();
-    items.sort_by(|a, b| b.seen_area.total_cmp(&a.seen_area).then(a.element.cmp(&b.element)));
-    let parts = items.iter().take(NAMED).map(|item| item.element as u32);
-    let message = format!("out of balance: the weight lies {:.0} % {side}", 100.0 * offset.abs());
+    let width = view.layout.width;
+    let observed = format!("from {:.0} to {:.0} % of the width", 100.0 * left / width, 100.0 * right / width);
+    let side = match width / 2.0 {
+        middle if right <= middle => "left",
+        middle if left >= middle => "right",
+        _ => return RuleResult::counted(Vec::new(), observed),
+    };
+    let counted =
+        |item: &&Item| item.kind != ItemKind::Panel && item.seen.iter().any(|r| r.meet(inner).is_some());
+    let mut heavy: Vec<&Item> = items.items.iter().filter(counted).collect();
+    heavy.sort_by(|a, b| b.seen_area.total_cmp(&a.seen_area).then(a.element.cmp(&b.element)));
+    let parts = heavy.iter().take(NAMED).map(|item| item.element as u32);
+    let message = format!("out of balance: all contents stand in the {side} half of the slide");
     RuleResult::counted(vec![defect(&view.elements(parts), message)], observed)
 }
 
@@ -49,17 +54,37 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
 mod tests {
     use super::super::view::tests::*;
     use super::check;
-    use crate::testing::words;
+    use crate::testing::{Made, words};
+    use vsdpo_artifact::SlideElement;
+
+    /// Six lines of 300 px from `x` and a title over the whole slide.
+    fn slide(x: f64) -> (Vec<SlideElement>, Vec<Made>) {
+        let rects = (0..6).map(|i| [x, 200.0 + 60.0 * i as f64, 300.0, 20.0]);
+        let rects: Vec<[f64; 4]> = [[64.0, 40.0, 1152.0, 40.0]].into_iter().chain(rects).collect();
+        let text = |(i, r): (usize, &[f64; 4])| {
+            let [x, y, w, h] = r.map(|v| v as f32);
+            words(i as u32, "Words", [x, y, x + w, y + h])
+        };
+        let elements = rects.iter().enumerate().map(text).collect();
+        (rects.into_iter().map(|r| line(1, r)).collect(), elements)
+    }
 
     #[test]
-    fn the_weight_lies_in_the_middle() {
-        let slide = |x: f64| {
-            let text = words(0, "Words", [x as f32, 350.0, x as f32 + 200.0, 370.0]);
-            (vec![line(1, [x, 350.0, 200.0, 20.0])], vec![text])
-        };
-        expect(check, slide(540.0), "0 % left", &[]);
-        // 604 + 100 - 640 = 64 px are 5 %, the tolerance.
-        expect(check, slide(604.0), "5 % right", &[]);
-        expect(check, slide(700.0), "12 % right", &[&[0]]);
+    fn contents_stand_in_both_halves() {
+        // The half of 1280 px ends at 640: lines from 340 to 640 are in the left one, lines from
+        // 341 reach into the right one.
+        expect(check, slide(341.0), "from 27 to 50 % of the width", &[]);
+        expect(check, slide(340.0), "from 27 to 50 % of the width", &[&[1, 2, 3]]);
+        expect(check, slide(640.0), "from 50 to 73 % of the width", &[&[1, 2, 3]]);
+        // Margins of 10 % do not count.
+        expect(check, slide(64.0), "from 10 to 28 % of the width", &[&[1, 2, 3]]);
+    }
+
+    #[test]
+    fn a_picture_on_the_other_side_balances() {
+        let (mut parts, mut elements) = slide(200.0);
+        parts.push(part("img", 1, [800.0, 300.0, 200.0, 200.0]));
+        elements.push(words(7, "", [800.0, 300.0, 1000.0, 500.0]));
+        expect(check, (parts, elements), "from 16 to 78 % of the width", &[]);
     }
 }
