@@ -1,6 +1,6 @@
 //! What is asked of the policy.
 
-use crate::Image;
+use crate::{Image, Region};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -146,4 +146,11 @@ pub struct Requirements {
     pub legend: Vec<String>,
     /// Texts that must be tick labels. Charts only.
     pub ticks: Vec<String>,
+    /// Texts that must stand on a ground of this colour, RGB.
+    pub grounds: Vec<(String, [u8; 3])>,
+    /// Texts, and the part of the window in which the middle of each must be, in fractions of the
+    /// window's sides. Pages and slides only.
+    pub places: Vec<(String, Region)>,
+    /// Pictures that must be shown, each by its width over its height. Pages and slides only.
+    pub pictures: Vec<f32>,
 }

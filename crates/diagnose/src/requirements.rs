@@ -5,7 +5,7 @@
 
 use crate::rules::RuleResult;
 use crate::rules::defect;
-use crate::scene::{and_others, hex};
+use crate::scene::{and_others, hex, quote};
 use vsdpo_artifact::{Axis, AxisScore};
 
 /// A kind of requirement.
@@ -21,6 +21,12 @@ pub(crate) enum Requirement {
     Series,
     /// The colour of the background.
     Background,
+    /// The colour behind a text.
+    Ground,
+    /// The part of the page where a text stands.
+    Place,
+    /// A picture of the required shape.
+    Picture,
 }
 
 /// A requirement that is not met.
@@ -38,6 +44,18 @@ impl Unmet {
     pub(crate) fn background(shown: [u8; 3], wanted: [u8; 3]) -> Self {
         let sentence = format!("the background is {}, not {}", hex(shown), hex(wanted));
         Self { requirement: Requirement::Background, short: format!("background {}", hex(shown)), sentence }
+    }
+}
+
+impl Unmet {
+    /// A text on a ground of another colour than the required one, or of none that can be read.
+    pub(crate) fn ground(text: &str, shown: Option<[u8; 3]>, wanted: [u8; 3]) -> Self {
+        let (shown, wanted) = (shown.map_or("no ground that can be read".into(), hex), hex(wanted));
+        Self {
+            requirement: Requirement::Ground,
+            short: format!("{} on {shown}", quote(text, 24)),
+            sentence: format!("the text {} stands on {shown}, not on {wanted}", quote(text, 60)),
+        }
     }
 }
 

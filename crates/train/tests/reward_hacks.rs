@@ -2,7 +2,7 @@
 //! an honest answer with a random layout: a policy gradient finds them otherwise.
 
 use vsdpo_artifact::{Domain, Source, Task};
-use vsdpo_data::mini::{Content, Layout, Split, chart, stream, web};
+use vsdpo_data::mini::{Content, Layout, Split, chart, slide, stream, web};
 use vsdpo_diagnose::{AxisWeights, diagnose, reward};
 use vsdpo_render::{RenderConfig, Renderer, open};
 
@@ -105,7 +105,7 @@ fn listed(case: &Case) -> String {
 
 #[test]
 fn charts_that_show_less_are_worth_less() {
-    let hacks: [Hack; 15] = [
+    let hacks: [Hack; 16] = [
         ("an empty axes", |_| script("")),
         ("an empty figure", |_| format!("{IMPORT}\nplt.figure()\n{SAVE}\n")),
         ("one word", |_| script("ax.text(0.5, 0.5, 'Sales')")),
@@ -123,6 +123,14 @@ fn charts_that_show_less_are_worth_less() {
         }),
         ("the required texts as a list", listed),
         ("without the note", |c| without(c, "ax.text(")),
+        ("the note without its box", |c| {
+            let boxed = c.random.split("backgroundcolor='").nth(1).and_then(|rest| rest.split('\'').next());
+            assert!(boxed.is_some(), "{}", c.random);
+            c.random.replace(
+                &format!("backgroundcolor='{}'", boxed.unwrap_or_default()),
+                "backgroundcolor='none'",
+            )
+        }),
         ("without the legend", |c| without(c, "ax.legend(")),
         ("without ticks", |c| with(c, "ax.set_xticks([])\nax.set_yticks([])")),
     ];
@@ -136,7 +144,7 @@ fn styled(case: &Case, style: &str) -> String {
 
 #[test]
 fn pages_that_show_less_are_worth_less() {
-    let hacks: [Hack; 14] = [
+    let hacks: [Hack; 15] = [
         ("an empty page", |_| "<!DOCTYPE html><html><body></body></html>".into()),
         ("a coloured box", |_| "<body><div style='width:99px;height:99px;background:teal'></div>".into()),
         ("one word", |_| "<!DOCTYPE html><html><body><p>Sale</p></body></html>".into()),
@@ -157,6 +165,11 @@ fn pages_that_show_less_are_worth_less() {
         }),
         ("a giant title", |c| styled(c, "h1 { font-size: 200px !important }")),
         ("the prompt as text", |c| format!("<!DOCTYPE html><html><body><p>{}</p>", c.task.prompt)),
+        // What rejection sampling found: a rule that does not end takes the next ones with it.
+        ("cards and button without a style", |c| {
+            assert!(c.random.contains("\ndiv{") && c.random.contains("\nbutton,span{"), "{}", c.random);
+            c.random.replace("\ndiv{", "\nx{").replace("\nbutton,span{", "\nx{").replace("\nbutton{", "\nx{")
+        }),
         ("without the note", |c| {
             let note = c.task.requirements.iter().flat_map(|r| &r.texts).next_back().cloned();
             let note = format!(">{}<", note.unwrap_or_default());
@@ -165,4 +178,28 @@ fn pages_that_show_less_are_worth_less() {
         }),
     ];
     check(Domain::Web, &cases::<web::Content>(), &hacks);
+}
+
+#[test]
+fn slides_that_show_less_are_worth_less() {
+    let hacks: [Hack; 12] = [
+        ("an empty slide", |_| "<!doctype html><body></body>".into()),
+        ("one word", |_| "<!doctype html><body style='margin:0'><p>Parks</p>".into()),
+        ("everything tiny in a corner", |c| styled(c, "body { zoom: 0.2 }")),
+        ("everything white", |c| styled(c, "* { color: white !important; background: white !important }")),
+        ("everything transparent", |c| styled(c, "body { opacity: 0.02 }")),
+        ("a white cover", |c| {
+            format!("{}<div style='position:fixed;inset:0;background:white;z-index:99'></div>", c.good)
+        }),
+        ("a giant title", |c| styled(c, "h1 { font-size: 300px !important }")),
+        ("the prompt as text", |c| format!("<!doctype html><body><p>{}</p>", c.task.prompt)),
+        ("without the picture", |c| c.good.replace("<svg></svg>", "")),
+        ("a picture of another shape", |c| styled(c, "svg { aspect-ratio: 2 / 1 !important }")),
+        ("everything without a style", |c| c.good.replace("<style>", "<template>")),
+        ("a tag without its colour", |c| match c.good.contains(";background:none;color") {
+            true => String::new(),
+            false => styled(c, "b { background: none !important; color: inherit !important }"),
+        }),
+    ];
+    check(Domain::Slide, &cases::<slide::Content<slide::Html>>(), &hacks);
 }

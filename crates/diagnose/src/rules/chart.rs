@@ -61,7 +61,7 @@ static NEEDS: [(Axis, &[Requirement]); 5] = [
     (LEGEND, &[Requirement::Legend, Requirement::Series]),
     (CLIPPING, &[Requirement::Text]),
     (TICKS, &[Requirement::Ticks]),
-    (CONTRAST, &[Requirement::Text, Requirement::Background]),
+    (CONTRAST, &[Requirement::Text, Requirement::Background, Requirement::Ground]),
 ];
 
 /// The rules and axes of this domain.

@@ -19,6 +19,7 @@ mod too_tall;
 mod uneven_gaps;
 mod view;
 
+use super::web::{COLOURED, SHOWN};
 use super::{Rule, RuleResult, Tables, defect};
 use crate::requirements::Requirement;
 use vsdpo_artifact::{Axis, Domain};
@@ -44,13 +45,8 @@ const CONTRAST: Axis = axis("contrast");
 static AXES: [Axis; 6] = [CONTENT, ASPECT, WHITESPACE, COLLISION, IMBALANCE, CONTRAST];
 
 /// The requirements that each axis is about.
-static NEEDS: [(Axis, &[Requirement]); 5] = [
-    (ASPECT, &[Requirement::Text]),
-    (WHITESPACE, &[Requirement::Text]),
-    (COLLISION, &[Requirement::Text]),
-    (IMBALANCE, &[Requirement::Text]),
-    (CONTRAST, &[Requirement::Text, Requirement::Background]),
-];
+static NEEDS: [(Axis, &[Requirement]); 5] =
+    [(ASPECT, &SHOWN), (WHITESPACE, &SHOWN), (COLLISION, &SHOWN), (IMBALANCE, &SHOWN), (CONTRAST, &COLOURED)];
 
 /// The rules and axes of this domain.
 pub(super) static TABLES: Tables =

@@ -52,14 +52,20 @@ static AXES: [Axis; 6] = [CONTENT, OVERLAP, CLIPPING, OVERFLOW, CONTRAST, ALIGNM
 /// The axes of a render that is compared with a reference, in the order of rubrics.
 static REFERENCE_AXES: [Axis; 5] = [BLOCK_MATCH, TEXT, POSITION, COLOR, CLIP];
 
-/// The requirements that each axis is about.
-static NEEDS: [(Axis, &[Requirement]); 5] = [
-    (OVERLAP, &[Requirement::Text]),
-    (CLIPPING, &[Requirement::Text]),
-    (OVERFLOW, &[Requirement::Text]),
-    (CONTRAST, &[Requirement::Text, Requirement::Background]),
-    (ALIGNMENT, &[Requirement::Text]),
+/// What a page must show for any axis to be judged: without its card, a text is easy to place.
+pub(super) const SHOWN: [Requirement; 4] =
+    [Requirement::Text, Requirement::Ground, Requirement::Place, Requirement::Picture];
+pub(super) const COLOURED: [Requirement; 5] = [
+    Requirement::Text,
+    Requirement::Ground,
+    Requirement::Place,
+    Requirement::Picture,
+    Requirement::Background,
 ];
+
+/// The requirements that each axis is about.
+static NEEDS: [(Axis, &[Requirement]); 5] =
+    [(OVERLAP, &SHOWN), (CLIPPING, &SHOWN), (OVERFLOW, &SHOWN), (CONTRAST, &COLOURED), (ALIGNMENT, &SHOWN)];
 
 /// The rules and axes of this domain.
 pub(super) static TABLES: Tables = Tables {

@@ -125,6 +125,9 @@ impl mini::Content for Content {
             background: Some(GROUNDS[self.ground].1),
             legend: self.names.iter().map(|s| s.to_string()).collect(),
             ticks: self.shown_labels().map(str::to_string).collect(),
+            // Without a box the note may stand on bars.
+            grounds: self.boxed.then(|| (self.note.to_string(), GROUNDS[self.patch].1)).into_iter().collect(),
+            ..Requirements::default()
         }
     }
 

@@ -133,6 +133,9 @@ impl<L: Written> mini::Content for Content<L> {
         Requirements {
             texts: texts.map(str::to_owned).collect(),
             background: ground.map(|g| g.1),
+            grounds: vec![(c.tag.to_owned(), colors::GROUNDS[c.tag_ground()].1)],
+            places: c.points.iter().map(|p| ((*p).to_owned(), half(c.points_side()))).collect(),
+            pictures: vec![c.body.shape.ratio().0 as f32 / c.body.shape.ratio().1 as f32],
             ..Requirements::default()
         }
     }
@@ -170,6 +173,14 @@ impl<L: Written> mini::Content for Content<L> {
             "second": "colour of the tag + 2 colour of the slide + shade of the texts, modulo 4",
             "splits": Split::residues(4),
         })
+    }
+}
+
+/// The part of the slide at a side.
+fn half(side: Side) -> Region {
+    match side {
+        Side::Left => Region::new(0.0, 0.0, 0.55, 1.0),
+        Side::Right => Region::new(0.45, 0.0, 1.0, 1.0),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::mini::colors::{self, INKS};
 use crate::mini::split::{pick, pick_weighted};
 use crate::mini::{self, Split};
 use rand::Rng;
-use vsdpo_artifact::{Domain, Language, Requirements};
+use vsdpo_artifact::{Domain, Language, Region, Requirements};
 
 impl mini::Content for Content {
     const DOMAIN: Domain = Domain::Web;
@@ -124,7 +124,20 @@ impl mini::Content for Content {
         texts.extend(self.cards.iter().flat_map(|c| [c.label.to_string(), c.number.to_string()]));
         texts.extend([self.button.to_string(), self.note.to_string()]);
         let ground = colors::GROUNDS.iter().find(|g| g.0 == self.ground_name());
-        Requirements { texts, background: ground.map(|g| g.1), ..Requirements::default() }
+        let background = ground.map(|g| g.1);
+        let card = if self.filled { Some(colors::GROUNDS[self.fill].1) } else { background };
+        let on_card = |text: String| card.map(|card| (text, card));
+        let cards = self.cards.iter().flat_map(|c| [c.label.to_string(), c.number.to_string()]);
+        Requirements {
+            texts,
+            background,
+            grounds: cards.filter_map(on_card).collect(),
+            places: vec![
+                (self.title.to_string(), half(self.title_side, 0.0)),
+                (self.button.to_string(), half(self.button_side, 0.5)),
+            ],
+            ..Requirements::default()
+        }
     }
 
     fn good(&self, layout: &Layout) -> bool {
@@ -149,6 +162,15 @@ impl mini::Content for Content {
             "second": "colour of the page + colour of the cards, modulo 4",
             "splits": Split::residues(4),
         })
+    }
+}
+
+/// The part of the window at a side, from `top` of its height down. A text as wide as the window has
+/// its middle a little beyond.
+fn half(side: Side, top: f32) -> Region {
+    match side {
+        Side::Left => Region::new(0.0, top, 0.55, 1.0),
+        Side::Right => Region::new(0.45, top, 1.0, 1.0),
     }
 }
 

@@ -1,7 +1,7 @@
 #![doc = include_str!("missing_content.md")]
 
-use super::RuleResult;
 use super::visible::{is_readable, is_shown, large_enough};
+use super::{RuleResult, low_contrast};
 use crate::requirements::{Coverage, Requirement, Unmet};
 use crate::rules::one_line;
 use crate::scene::{Scene, content, distance, over, quote};
@@ -27,7 +27,8 @@ fn coverage(scene: &Scene) -> Option<Coverage> {
         + r.series.len()
         + usize::from(r.background.is_some())
         + usize::from(!r.legend.is_empty())
-        + usize::from(!r.ticks.is_empty());
+        + usize::from(!r.ticks.is_empty())
+        + r.grounds.len();
     let large = large_enough(scene);
     let readable: Vec<&Element> = scene.texts().filter(|e| large && is_readable(scene, e)).collect();
     let drawn: Vec<String> = readable.iter().map(|e| one_line(content(e))).collect();
@@ -45,6 +46,13 @@ fn coverage(scene: &Scene) -> Option<Coverage> {
         && let Some(other) = backgrounds(scene).into_iter().find(|&c| distance(c, wanted) > COLOUR)
     {
         unmet.push(Unmet::background(other, wanted));
+    }
+    for (text, wanted) in &r.grounds {
+        let drawn = readable.iter().filter(|e| one_line(content(e)) == one_line(text));
+        let grounds: Vec<[u8; 3]> = drawn.filter_map(|e| Some(low_contrast::of(scene, e)?.ground)).collect();
+        if !grounds.iter().any(|ground| distance(*ground, *wanted) <= COLOUR) {
+            unmet.push(Unmet::ground(text, grounds.first().copied(), *wanted));
+        }
     }
     (all > 0).then_some(Coverage { all, unmet })
 }

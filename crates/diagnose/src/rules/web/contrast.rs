@@ -24,6 +24,22 @@ pub(super) fn of<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<C
     if text.facts.disabled || !text.has_words() || text.is_watermark() {
         return None;
     }
+    let pixels = pixels(page, text);
+    let ground = behind(&pixels, color)?;
+    let bold = text.facts.bold && text.font() >= LARGE_BOLD;
+    let found = Contrast::new(element, color, ground, text.font() >= LARGE || bold);
+    // Letters that are painted with a gradient, or blended, do not have the colour of their style.
+    let drawn = pixels.iter().filter(|c| distance(**c, found.ink) <= 64).count() * 100 > pixels.len();
+    (drawn || found.ratio <= 1.5 && !text.facts.painted).then_some(found)
+}
+
+/// The colour behind a text. `None` if the text has no colour of its own, or lies under something.
+pub(super) fn ground<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<[u8; 3]> {
+    behind(&pixels(page, text), text.element.color.filter(|c| c[3] > 0)?)
+}
+
+/// The pixels of the lines that nothing covers.
+fn pixels<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Vec<[u8; 3]> {
     let covers = page.over(text);
     let mut pixels: Vec<[u8; 3]> = Vec::new();
     for line in text.shown().filter(|l| l.shown.width() >= 3.0 && l.shown.height() >= 3.0).take(LINES) {
@@ -31,12 +47,7 @@ pub(super) fn of<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<C
             pixels.extend(page.scene.pixels(line.shown).map(|(_, c)| c));
         }
     }
-    let ground = behind(&pixels, color)?;
-    let bold = text.facts.bold && text.font() >= LARGE_BOLD;
-    let found = Contrast::new(element, color, ground, text.font() >= LARGE || bold);
-    // Letters that are painted with a gradient, or blended, do not have the colour of their style.
-    let drawn = pixels.iter().filter(|c| distance(**c, found.ink) <= 64).count() * 100 > pixels.len();
-    (drawn || found.ratio <= 1.5 && !text.facts.painted).then_some(found)
+    pixels
 }
 
 /// Whether the text has nearly the colour of its background.

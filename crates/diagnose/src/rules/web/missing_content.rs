@@ -7,7 +7,7 @@ use crate::requirements::{Coverage, Requirement, Unmet};
 use crate::rules::one_line;
 use crate::scene::{Scene, content, distance, quote};
 use std::collections::BTreeMap;
-use vsdpo_artifact::Region;
+use vsdpo_artifact::{ElementKind, Region};
 
 pub(super) const SUMMARY: &str = "a required text or background is not visible";
 pub(in crate::rules) const PROPERTIES: [&str; 3] = ["display", "visibility", "content"];
@@ -21,6 +21,10 @@ const MOST_PARTS: usize = 4;
 /// Height of a letter's line in pixels below which nothing can be read. (`web/tiny-text` reports
 /// larger ones.)
 const LEAST_LINE: f32 = 7.0;
+/// Share of the window that a picture covers at least.
+const LEAST_PICTURE: f32 = 0.005;
+/// How far the shape of a picture may be from the required one.
+const SHAPE: f32 = 0.03;
 /// Steps of a channel by which a background may differ.
 const COLOUR: u8 = 8;
 
@@ -31,7 +35,11 @@ pub(in crate::rules) fn check(scene: &Scene) -> RuleResult {
 /// The task's requirements on this page; `None` if there are none.
 fn coverage(scene: &Scene) -> Option<Coverage> {
     let required = scene.requirements?;
-    let all = required.texts.len() + usize::from(required.background.is_some());
+    let all = required.texts.len()
+        + usize::from(required.background.is_some())
+        + required.grounds.len()
+        + required.places.len()
+        + required.pictures.len();
     let page = VisiblePage::of(scene);
     let visible: Vec<&VisibleText> = page.texts.iter().filter(|t| is_visible(&page, t)).collect();
     let words: Vec<String> = visible.iter().map(|t| plain(content(t.element))).collect();
@@ -49,7 +57,48 @@ fn coverage(scene: &Scene) -> Option<Coverage> {
     {
         unmet.push(Unmet::background(shown, wanted));
     }
+    let found = |text: &str| {
+        let text = plain(text);
+        let own = visible.iter().zip(&words).filter(move |(_, words)| shows_alone(words, &text));
+        own.map(|(text, _)| *text)
+    };
+    for (text, wanted) in &required.grounds {
+        let grounds: Vec<[u8; 3]> = found(text).filter_map(|t| contrast::ground(&page, t)).collect();
+        if !grounds.iter().any(|ground| distance(*ground, *wanted) <= COLOUR) {
+            unmet.push(Unmet::ground(text, grounds.first().copied(), *wanted));
+        }
+    }
+    for (text, part) in &required.places {
+        if !found(text).any(|t| middle(&page, t).is_some_and(|[x, y]| part.contains_point(x, y))) {
+            unmet.push(in_another_place(text, part));
+        }
+    }
+    let shapes: Vec<f32> = pictures(&page).map(|r| r.width() / r.height()).collect();
+    let lacking =
+        required.pictures.iter().filter(|wanted| !shapes.iter().any(|shape| alike(*shape, **wanted)));
+    unmet.extend(lacking.map(|wanted| no_picture(*wanted)));
     (all > 0).then_some(Coverage { all, unmet })
+}
+
+/// The boxes of the pictures that are not tiny and mostly in the window.
+fn pictures<'a>(page: &VisiblePage<'a>) -> impl Iterator<Item = Region> {
+    let window = page.window();
+    let boxes = page.scene.of_kind(ElementKind::Image).map(|e| e.layout.unwrap_or(e.region));
+    boxes.filter(move |r| {
+        let shown = r.intersect(window).area();
+        shown >= LEAST_PICTURE * window.area() && shown >= VISIBLE * r.area()
+    })
+}
+
+/// Whether two shapes of a picture are the same up to rounding.
+fn alike(shape: f32, wanted: f32) -> bool {
+    (shape / wanted - 1.0).abs() <= SHAPE
+}
+
+fn no_picture(wanted: f32) -> Unmet {
+    let short = format!("no picture of {wanted:.2} to 1");
+    let sentence = format!("no picture is {wanted:.2} times as wide as high");
+    Unmet { requirement: Requirement::Picture, short, sentence }
 }
 
 /// Whether a text, or some texts in a row, show a required text. A text that holds much more does
@@ -63,6 +112,32 @@ fn shows(texts: &[String], wanted: &str) -> bool {
             joined.split_whitespace().count() <= most && joined.contains(wanted)
         })
     })
+}
+
+/// Whether one text shows a required text.
+fn shows_alone(text: &str, wanted: &str) -> bool {
+    text.split_whitespace().count() <= most_words(wanted) && text.contains(wanted)
+}
+
+fn in_another_place(text: &str, part: &Region) -> Unmet {
+    let [x0, x1, y0, y1] = [part.x0, part.x1, part.y0, part.y1].map(|v| (100.0 * v).round());
+    let part = format!("{x0} to {x1} % across and {y0} to {y1} % down");
+    Unmet {
+        requirement: Requirement::Place,
+        short: format!("{} not at its place", quote(text, 24)),
+        sentence: format!("the middle of the text {} is not at {part} of the window", quote(text, 60)),
+    }
+}
+
+/// The middle of a text, in fractions of the window's sides.
+fn middle(page: &VisiblePage, text: &VisibleText) -> Option<[f32; 2]> {
+    let around = text.lines.iter().map(|l| l.whole).reduce(|a, b| a.hull(b))?;
+    let window = page.window();
+    let at = |from: f32, to: f32, start: f32, length: f32| ((from + to) / 2.0 - start) / length.max(1.0);
+    Some([
+        at(around.x0, around.x1, window.x0, window.width()),
+        at(around.y0, around.y1, window.y0, window.height()),
+    ])
 }
 
 /// Words of a text that shows a required text, at most.
@@ -124,7 +199,7 @@ mod tests {
     use super::check;
     use crate::scene::Scene;
     use crate::testing::*;
-    use vsdpo_artifact::Requirements;
+    use vsdpo_artifact::{Region, Requirements};
 
     fn expect(elements: Vec<Made>, text: &str, observed: &str) {
         let required = Requirements { texts: vec![text.into()], ..Requirements::default() };
@@ -155,6 +230,35 @@ mod tests {
         expect([0, 0, 128], "all", 1.0);
         expect([0, 5, 130], "all", 1.0);
         expect([255; 3], "background #000080", 0.0);
+    }
+
+    #[test]
+    fn a_text_stands_on_its_ground_and_at_its_place() {
+        let mut picture = Picture::new(200, 100, [0, 128, 0]);
+        picture.fill([100, 50, 200, 100], [0, 0, 128]);
+        // Letters.
+        picture.fill([112, 64, 118, 78], [255, 255, 0]);
+        picture.fill([12, 14, 18, 28], [255, 255, 0]);
+        let expect = |at: [f32; 4], color: [u8; 3], part: [f32; 4], observed: &str, score| {
+            let text = words(0, "681", at).colored([255, 255, 0, 255]);
+            let [x0, y0, x1, y1] = part;
+            let required = Requirements {
+                texts: vec!["681".into()],
+                grounds: vec![("681".into(), color)],
+                places: vec![("681".into(), Region::new(x0, y0, x1, y1))],
+                ..Requirements::default()
+            };
+            let rendered = picture.rendered(vec![text]);
+            let result = check(&Scene::new(&rendered, 0, Some(&required)));
+            assert_eq!((result.observed.as_str(), result.score), (observed, Some(score)));
+        };
+        let (low, right) = ([110.0, 60.0, 150.0, 80.0], [0.5, 0.5, 1.0, 1.0]);
+        expect(low, [0, 0, 128], right, "all", 1.0);
+        expect(low, [128, 0, 0], right, "'681' on #000080", 2.0 / 3.0);
+        // The middle is at 65 % across and 70 % down.
+        expect(low, [0, 0, 128], [0.0, 0.5, 0.6, 1.0], "'681' not at its place", 2.0 / 3.0);
+        let high = [10.0, 10.0, 50.0, 30.0];
+        expect(high, [0, 0, 128], right, "'681' on #008000 +1", 1.0 / 3.0);
     }
 
     #[test]
