@@ -11,6 +11,7 @@ mod low_contrast;
 mod misaligned;
 mod missing_content;
 mod off_slide;
+mod rows;
 mod stretched_picture;
 mod text_cut;
 mod text_overflow;
