@@ -22,6 +22,28 @@ pub(super) fn check(package: &Package, deck: &mut Deck, faults: &mut Faults) {
     for part in owners.collect::<BTreeSet<String>>() {
         check_relations(package, &part, deck, faults);
     }
+    for slide in &mut deck.slides {
+        slide.parts = parts_of(package, &slide.part);
+    }
+}
+
+/// Relationships to parts that are not a slide's own.
+const SHARED: [&str; 6] = ["slideLayout", "slideMaster", "slide", "hyperlink", "notesMaster", "theme"];
+
+/// The parts that a slide consists of: its own, and charts, pictures, notes and what they hold.
+fn parts_of(package: &Package, slide: &str) -> BTreeSet<String> {
+    let (mut found, mut left) = (BTreeSet::new(), vec![slide.to_owned()]);
+    while let Some(part) = left.pop() {
+        for (_, relation) in package.relations(&part).iter() {
+            if let Target::Part(target) = &relation.target
+                && !SHARED.contains(&relation.kind.as_str())
+            {
+                left.extend((!found.contains(target)).then(|| target.clone()));
+            }
+        }
+        found.insert(part);
+    }
+    found
 }
 
 /// The part whose relationships a `.rels` part holds: of `ppt/slides/_rels/slide1.xml.rels` it is

@@ -3,6 +3,7 @@
 
 use super::fault::Fault;
 use super::frame::Frame;
+use std::collections::BTreeSet;
 pub use vsdpo_artifact::{Anchor, Autofit, ShapeKind};
 
 /// A deck: what could be read of it, and what is wrong with it.
@@ -38,6 +39,8 @@ pub struct ExternalLink {
 pub struct Slide {
     /// Name of its part in the package: `ppt/slides/slide1.xml`.
     pub part: String,
+    /// Names of the parts that it consists of: its own, and charts, pictures, notes.
+    pub parts: BTreeSet<String>,
     /// Whether a show leaves it out.
     pub hidden: bool,
     /// The background: its own, the layout's or the master's.

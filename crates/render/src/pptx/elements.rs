@@ -92,11 +92,11 @@ impl Deck {
         self.faults.iter().filter(|fault| !breaks(fault)).map(|fault| clean_line(&fault.to_string(), 300))
     }
 
-    /// What breaks a slide's part or its relationships; of the first slide also what breaks any
-    /// part outside the slides.
+    /// What breaks a part of a slide or its relationships; of the first slide also what breaks parts
+    /// that belong to no slide.
     fn broken(&self, number: u32, slide: &Slide) -> Vec<String> {
-        let other = |part: &str| number == 0 && !self.slides.iter().any(|slide| slide.part == part);
-        let of_slide = |part: &str| part == slide.part || other(part);
+        let other = |part: &str| number == 0 && !self.slides.iter().any(|slide| slide.parts.contains(part));
+        let of_slide = |part: &str| slide.parts.contains(part) || other(part);
         let own = |f: &&Fault| breaks(f) && of_slide(owner(&f.part).as_deref().unwrap_or(&f.part));
         let found = self.faults.iter().filter(own).take(MAX_REMARKS);
         found.map(|fault| clean_line(&fault.to_string(), 300)).collect()

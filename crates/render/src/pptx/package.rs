@@ -171,17 +171,38 @@ fn read_part(
             }
         }
     } else if PICTURES.contains(&ending(&key)) {
-        let mut head = Vec::new();
+        let (mut head, all) = (Vec::new(), entry.size());
         // A damaged end of a picture is not our business: its head tells the size.
         let _ = entry.take(PICTURE_HEAD).read_to_end(&mut head);
         let side = |value: usize| u32::try_from(value).ok().filter(|v| *v > 0);
         let size = imagesize::blob_size(&head).ok();
         part.size = size.and_then(|s| Some([side(s.width)?, side(s.height)?]));
-        if part.size.is_none() {
+        if part.size.is_none() || png_is_broken(&head, all) {
             faults.add(&name, FaultKind::BrokenPicture);
         }
     }
     Some((key, part))
+}
+
+/// Whether this is the head of a PNG of `all` bytes whose chunks are none: a type that is no word, or
+/// an end before the last chunk.
+fn png_is_broken(head: &[u8], all: u64) -> bool {
+    const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+    let mut at = SIGNATURE.len();
+    while head.starts_with(SIGNATURE) {
+        let Some((length, kind)) = head.get(at..at + 8).and_then(|chunk| chunk.split_at_checked(4)) else {
+            return (head.len() as u64) == all;
+        };
+        if kind == b"IEND" {
+            return false;
+        }
+        if !kind.iter().all(u8::is_ascii_alphabetic) {
+            return true;
+        }
+        let length = length.iter().fold(0usize, |n, byte| n << 8 | usize::from(*byte));
+        at = at.saturating_add(length).saturating_add(12);
+    }
+    false
 }
 
 /// The text of an entry: UTF-8 or UTF-16, as XML allows.
@@ -223,4 +244,25 @@ fn repeated_names(bytes: &[u8], start: u64) -> Vec<String> {
         at += FIXED + name + extra + comment;
     }
     counts.into_iter().filter(|(_, count)| *count > 1).map(|(name, _)| name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::png_is_broken;
+
+    #[test]
+    fn chunks_of_a_png_end_with_the_last_one() {
+        let chunk = |kind: &[u8; 4], n: u32| [&n.to_be_bytes()[..], kind, &vec![7; n as usize + 4]].concat();
+        let png = |chunks: &[Vec<u8>]| [b"\x89PNG\r\n\x1a\n".to_vec(), chunks.concat()].concat();
+        let [header, data, end] = [chunk(b"IHDR", 13), chunk(b"IDAT", 40), chunk(b"IEND", 0)];
+        let broken = |bytes: &[u8]| png_is_broken(bytes, bytes.len() as u64);
+        let sound = png(&[header.clone(), data.clone(), end.clone()]);
+        assert!(!broken(&sound));
+        assert!(broken(&png(&[header.clone(), data.clone()])), "no last chunk");
+        assert!(broken(&png(&[header.clone(), chunk(b"IDA\0", 40), end])), "no word");
+        // Only the head is looked at: what follows may hold the last chunk.
+        let head = png(&[header, data]);
+        assert!(!png_is_broken(&head, 9000));
+        assert!(!broken(b"GIF89a"));
+    }
 }
