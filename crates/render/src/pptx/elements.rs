@@ -92,8 +92,8 @@ impl Deck {
         self.faults.iter().filter(|fault| !breaks(fault)).map(|fault| clean_line(&fault.to_string(), 300))
     }
 
-    /// What breaks a part of a slide or its relationships; of the first slide also what breaks parts
-    /// that belong to no slide.
+    /// What breaks a part of a slide or its relationships; of the first slide also what breaks
+    /// parts that belong to no slide.
     fn broken(&self, number: u32, slide: &Slide) -> Vec<String> {
         let other = |part: &str| number == 0 && !self.slides.iter().any(|slide| slide.parts.contains(part));
         let of_slide = |part: &str| slide.parts.contains(part) || other(part);

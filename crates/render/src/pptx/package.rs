@@ -184,8 +184,8 @@ fn read_part(
     Some((key, part))
 }
 
-/// Whether this is the head of a PNG of `all` bytes whose chunks are none: a type that is no word, or
-/// an end before the last chunk.
+/// Whether this is the head of a PNG of `all` bytes whose chunks are none: a type that is no word,
+/// or an end before the last chunk.
 fn png_is_broken(head: &[u8], all: u64) -> bool {
     const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
     let mut at = SIGNATURE.len();

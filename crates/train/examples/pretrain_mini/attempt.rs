@@ -113,12 +113,12 @@ impl<C: Content> Draft<C> {
 /// not brought there again for every pair.
 fn shown_png(image: &Image) -> Result<Vec<u8>> {
     if (image.width, image.height) != SLIDE {
-        return Ok(files::png(image)?);
+        return files::png(image);
     }
     let whole = RgbaImage::from_raw(image.width, image.height, image.rgba.to_vec()).context("a picture")?;
     let (width, height) = SHOWN;
     let small = imageops::resize(&whole, width, height, imageops::FilterType::CatmullRom);
-    Ok(files::png(&Image { width, height, rgba: small.into_raw().into() })?)
+    files::png(&Image { width, height, rgba: small.into_raw().into() })
 }
 
 impl<C: Content> Attempt<C> {

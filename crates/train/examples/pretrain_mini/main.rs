@@ -1,9 +1,9 @@
 //! Makes the embedded policy in `assets/mini` from nothing but a seed: tokenizer, weights, folder.
 //!
 //! `cargo xtask pretrain-mini` runs it. It renders some thousand first attempts at charts, pages
-//! and slides, trains a byte-level BPE on the texts, then a small Qwen3-VL on pairs of all worlds (see
-//! `corpus.rs`) by cross-entropy, and says how well the result writes code alone and with feedback,
-//! on contents that it has not been given feedback about.
+//! and slides, trains a byte-level BPE on the texts, then a small Qwen3-VL on pairs of all worlds
+//! (see `corpus.rs`) by cross-entropy, and says how well the result writes code alone and with
+//! feedback, on contents that it has not been given feedback about.
 
 mod attempt;
 mod cache;
@@ -43,9 +43,9 @@ const SHARPNESS: f64 = 1.4;
 /// Pictures of each world from which the layouts are read at the end.
 const LAYOUTS: u64 = 300;
 
-/// 320 x 240 pixels become 320 x 256: 320 patches, 80 language tokens. At half the size the words of
-/// a chart are gray bars, and a legend over a line looks like one beside it. A slide becomes 352 x
-/// 192.
+/// 320 x 240 pixels become 320 x 256: 320 patches, 80 language tokens. At half the size the words
+/// of a chart are gray bars, and a legend over a line looks like one beside it. A slide becomes
+/// 352 x 192.
 const FRONT: FrontSpec = FrontSpec { vocab_size: 2048, min_pixels: 4096, max_pixels: 81920 };
 
 /// The dials, each with its default.
@@ -64,14 +64,7 @@ fn main() -> Result<()> {
     vsdpo_policy::ops::tune_threads();
     vsdpo_policy::ops::tune_allocator();
     let options = Options::parse()?;
-    let rendering = RenderConfig { window: web::WINDOW, ..RenderConfig::default() };
-    let slides = RenderConfig::default();
-    let renderers: Renderers = [
-        open(Domain::Chart, Language::Python, rendering.clone())?,
-        open(Domain::Web, Language::Html, rendering)?,
-        open(Domain::Slide, Language::Html, slides.clone())?,
-        open(Domain::Slide, Language::Python, slides)?,
-    ];
+    let renderers = renderers()?;
     let new = Corpus::make(&renderers, LAYOUTS, options.seed + 1, &options.renders_in)?;
     let corpus = Corpus::make(&renderers, options.renders, options.seed, &options.renders_in)?;
     println!("{} labels, {} values of choices", corpus.labels.len(), corpus.choices.len());
@@ -110,6 +103,17 @@ fn main() -> Result<()> {
         first += stage.steps * stage.batch;
     }
     World::ALL.into_iter().zip(&renderers).try_for_each(|(world, r)| report(&policy, world, &**r))
+}
+
+fn renderers() -> Result<Renderers> {
+    let pages = RenderConfig { window: web::WINDOW, ..RenderConfig::default() };
+    let slides = RenderConfig::default();
+    Ok([
+        open(Domain::Chart, Language::Python, pages.clone())?,
+        open(Domain::Web, Language::Html, pages)?,
+        open(Domain::Slide, Language::Html, slides.clone())?,
+        open(Domain::Slide, Language::Python, slides)?,
+    ])
 }
 
 impl Options {

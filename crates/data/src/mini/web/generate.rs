@@ -165,8 +165,8 @@ impl mini::Content for Content {
     }
 }
 
-/// The part of the window at a side, from `top` of its height down. A text as wide as the window has
-/// its middle a little beyond.
+/// The part of the window at a side, from `top` of its height down. A text as wide as the window
+/// has its middle a little beyond.
 fn half(side: Side, top: f32) -> Region {
     match side {
         Side::Left => Region::new(0.0, top, 0.55, 1.0),

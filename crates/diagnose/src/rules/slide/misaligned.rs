@@ -9,8 +9,8 @@ use crate::scene::{Scene, called};
 pub(super) const SUMMARY: &str = "one of several similar boxes is a few pixels out of line";
 pub(super) const PROPERTIES: &[&str] = &pages::PROPERTIES;
 
-/// The same as on a page; and a box of a grid that is out of line where its column has too few boxes
-/// to show a line, but its row has unequal gaps because of it.
+/// The same as on a page; and a box of a grid that is out of line where its column has too few
+/// boxes to show a line, but its row has unequal gaps because of it.
 pub(super) fn check(scene: &Scene) -> RuleResult {
     let found = pages::check(scene);
     let Some(view) = View::of(scene) else { return found };
