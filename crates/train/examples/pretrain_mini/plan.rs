@@ -36,7 +36,7 @@ pub struct Stage {
 ///
 /// Slides came when charts and pages were learned: the tokenizer gets tokens for them before stage
 /// [`BEFORE_SLIDES`], and the stages from there on have all worlds.
-pub const STAGES: [Stage; 13] = [
+pub const STAGES: [Stage; 15] = [
     Stage {
         mix: Mix {
             copy: 0.35,
@@ -231,9 +231,41 @@ pub const STAGES: [Stage; 13] = [
             facts: 0.04,
             worlds: ALL,
         },
-        steps: 1800,
+        steps: 600,
         batch: 24,
         lr: 1.5e-3,
+        tower: true,
+        probes: true,
+    },
+    Stage {
+        mix: Mix {
+            copy: 0.03,
+            report: 0.03,
+            plain: 0.08,
+            feedback: 0.62,
+            layout: 0.12,
+            facts: 0.04,
+            worlds: ALL,
+        },
+        steps: 600,
+        batch: 24,
+        lr: 1.2e-3,
+        tower: true,
+        probes: true,
+    },
+    Stage {
+        mix: Mix {
+            copy: 0.03,
+            report: 0.03,
+            plain: 0.08,
+            feedback: 0.62,
+            layout: 0.12,
+            facts: 0.04,
+            worlds: ALL,
+        },
+        steps: 600,
+        batch: 24,
+        lr: 8e-4,
         tower: true,
         probes: true,
     },
