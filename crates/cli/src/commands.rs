@@ -36,8 +36,8 @@ use clap::{Args, Parser, Subcommand};
 use std::time::Duration;
 use vsdpo_render::RenderConfig;
 
-/// Trains models that write charts, pages and slides on the renders of their own code, and lints such
-/// code.
+/// Trains models that write charts, pages and slides on the renders of their own code, and lints
+/// such code.
 ///
 /// Exit status: 0 success, 1 findings (lint) or no-go (probe), 2 error, 130 interrupted.
 #[derive(Parser)]
