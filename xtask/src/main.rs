@@ -18,7 +18,7 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
   setup          make .venv/ from crates/render/python/requirements.lock (seconds when it is already there)
   test           setup, then every test of the workspace
-  demo [chart | web | slide]
+  demo [chart | web]
                  setup, then train the embedded mini policy on charts or on pages and write its report
   bench [NAME] [--python PATH]
                  compare with the field's way on this machine and print the ratios (chart, web, slide, deck,
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         ["setup"] => setup::setup(&root()),
         ["test"] => test(&root()),
         ["demo"] => demo(&root(), "chart"),
-        ["demo", domain @ ("chart" | "web" | "slide")] => demo(&root(), domain),
+        ["demo", domain @ ("chart" | "web")] => demo(&root(), domain),
         ["bench", rest @ ..] => bench::bench(&root(), rest),
         ["pretrain-mini", rest @ ..] => pretrain_mini(&root(), rest),
         ["results"] => results(&root()),
