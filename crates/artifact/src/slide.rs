@@ -4,6 +4,7 @@
 //! docs/specs/aeslides.md, 4 to 6, need boxes that are not cut, in double precision, of everything
 //! in the document, also of what shows nothing. A deck's shapes are brought into the same form.
 
+use crate::Region;
 use serde::{Deserialize, Serialize};
 
 /// A box in pixels: left, top, width, height. Written in JSON as an array of four numbers.
@@ -23,6 +24,14 @@ pub struct Rect {
 impl From<[f64; 4]> for Rect {
     fn from([x, y, w, h]: [f64; 4]) -> Self {
         Self { x, y, w, h }
+    }
+}
+
+/// The width and height of a box whose ends are swapped are 0.
+impl From<Region> for Rect {
+    fn from(r: Region) -> Self {
+        let [x0, y0, x1, y1] = <[f32; 4]>::from(r).map(f64::from);
+        Self { x: x0, y: y0, w: (x1 - x0).max(0.0), h: (y1 - y0).max(0.0) }
     }
 }
 

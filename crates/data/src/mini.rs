@@ -12,6 +12,7 @@ pub mod chart;
 mod colors;
 mod design;
 mod font;
+mod side;
 pub mod slide;
 mod split;
 pub mod web;
@@ -19,6 +20,7 @@ mod world;
 
 pub use baselines::{SingleFieldRules, best_constant, best_single_field_rules};
 pub use design::{Content, Good, Layout, References, Slip, task};
+pub use side::Side;
 pub use split::{Split, UnknownSplit, stream};
 pub use world::World;
 

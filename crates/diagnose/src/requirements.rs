@@ -5,8 +5,11 @@
 
 use crate::rules::RuleResult;
 use crate::rules::defect;
-use crate::scene::{and_others, hex, quote};
+use crate::scene::{and_others, distance, hex, quote};
 use vsdpo_artifact::{Axis, AxisScore};
+
+/// Steps of a channel by which a colour may differ from the required one.
+pub(crate) const COLOUR: u8 = 8;
 
 /// A kind of requirement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +32,19 @@ pub(crate) enum Requirement {
     Picture,
 }
 
+/// What a page or slide must show for any axis to be judged: without its card, a text is easy to
+/// place.
+pub(crate) const SHOWN: [Requirement; 4] =
+    [Requirement::Text, Requirement::Ground, Requirement::Place, Requirement::Picture];
+/// The same, and the background: what contrast depends on.
+pub(crate) const COLOURED: [Requirement; 5] = [
+    Requirement::Text,
+    Requirement::Ground,
+    Requirement::Place,
+    Requirement::Picture,
+    Requirement::Background,
+];
+
 /// A requirement that is not met.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Unmet {
@@ -45,17 +61,19 @@ impl Unmet {
         let sentence = format!("the background is {}, not {}", hex(shown), hex(wanted));
         Self { requirement: Requirement::Background, short: format!("background {}", hex(shown)), sentence }
     }
-}
 
-impl Unmet {
-    /// A text on a ground of another colour than the required one, or of none that can be read.
-    pub(crate) fn ground(text: &str, shown: Option<[u8; 3]>, wanted: [u8; 3]) -> Self {
-        let (shown, wanted) = (shown.map_or("no ground that can be read".into(), hex), hex(wanted));
-        Self {
+    /// The requirement that a text stands on the colour `wanted`, if none of the colours behind it
+    /// is that one.
+    pub(crate) fn ground(text: &str, shown: &[[u8; 3]], wanted: [u8; 3]) -> Option<Self> {
+        if shown.iter().any(|ground| distance(*ground, wanted) <= COLOUR) {
+            return None;
+        }
+        let shown = shown.first().map_or("no ground that can be read".into(), |c| hex(*c));
+        Some(Self {
             requirement: Requirement::Ground,
             short: format!("{} on {shown}", quote(text, 24)),
-            sentence: format!("the text {} stands on {shown}, not on {wanted}", quote(text, 60)),
-        }
+            sentence: format!("the text {} stands on {shown}, not on {}", quote(text, 60), hex(wanted)),
+        })
     }
 }
 

@@ -27,7 +27,7 @@ mod layout;
 mod script;
 mod words;
 
-pub use content::{Body, Content, Facts, Heading, Html, Python, Shape, Side, Written};
+pub use content::{Body, Content, Facts, Heading, Html, Python, Shape, Written};
 pub use layout::Layout;
 pub use script::Slip;
 

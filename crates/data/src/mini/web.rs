@@ -25,7 +25,7 @@ mod layout;
 mod markup;
 mod words;
 
-pub use content::{Card, Content, Side};
+pub use content::{Card, Content};
 pub use layout::{Corner, Items, Layout, WINDOW};
 pub use markup::Slip;
 

@@ -20,9 +20,8 @@ mod too_tall;
 mod uneven_gaps;
 mod view;
 
-use super::web::{COLOURED, SHOWN};
 use super::{Rule, RuleResult, Tables, defect};
-use crate::requirements::Requirement;
+use crate::requirements::{COLOURED, Requirement, SHOWN};
 use vsdpo_artifact::{Axis, Domain};
 
 const fn axis(name: &'static str) -> Axis {

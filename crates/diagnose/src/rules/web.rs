@@ -15,7 +15,7 @@ pub(super) mod tiny_text;
 mod visible;
 
 use super::{Rule, RuleResult, Tables, defect};
-use crate::requirements::Requirement;
+use crate::requirements::{COLOURED, Requirement, SHOWN};
 use vsdpo_artifact::{Axis, Domain};
 
 const fn axis(name: &'static str) -> Axis {
@@ -51,17 +51,6 @@ static AXES: [Axis; 6] = [CONTENT, OVERLAP, CLIPPING, OVERFLOW, CONTRAST, ALIGNM
 
 /// The axes of a render that is compared with a reference, in the order of rubrics.
 static REFERENCE_AXES: [Axis; 5] = [BLOCK_MATCH, TEXT, POSITION, COLOR, CLIP];
-
-/// What a page must show for any axis to be judged: without its card, a text is easy to place.
-pub(super) const SHOWN: [Requirement; 4] =
-    [Requirement::Text, Requirement::Ground, Requirement::Place, Requirement::Picture];
-pub(super) const COLOURED: [Requirement; 5] = [
-    Requirement::Text,
-    Requirement::Ground,
-    Requirement::Place,
-    Requirement::Picture,
-    Requirement::Background,
-];
 
 /// The requirements that each axis is about.
 static NEEDS: [(Axis, &[Requirement]); 5] =

@@ -3,9 +3,9 @@
 use super::deck::{Deck, ExternalLink};
 use super::fault::{FaultKind, Faults};
 use super::package::{Package, ending};
-use super::relations::{Target, relations_name};
+use super::relations::{Relations, Target, relations_name};
 use super::xml;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// External links kept of one file.
 const MAX_LINKS: usize = 1000;
@@ -19,22 +19,28 @@ pub(super) fn check(package: &Package, deck: &mut Deck, faults: &mut Faults) {
         deck.macros |= name.to_ascii_lowercase().ends_with("vbaproject.bin");
     }
     let owners = package.names().filter_map(owner).chain([String::new()]);
-    for part in owners.collect::<BTreeSet<String>>() {
-        check_relations(package, &part, deck, faults);
+    let read = |part: String| (part.to_ascii_lowercase(), (package.relations(&part), part));
+    let all: All = owners.map(read).collect();
+    for (relations, part) in all.values() {
+        check_relations(package, (part, relations), deck, faults);
     }
     for slide in &mut deck.slides {
-        slide.parts = parts_of(package, &slide.part);
+        slide.parts = parts_of(&all, &slide.part);
     }
 }
+
+/// The relationships of every part that has any, by its name in lower case, with its name.
+type All = BTreeMap<String, (Relations, String)>;
 
 /// Relationships to parts that are not a slide's own.
 const SHARED: [&str; 6] = ["slideLayout", "slideMaster", "slide", "hyperlink", "notesMaster", "theme"];
 
 /// The parts that a slide consists of: its own, and charts, pictures, notes and what they hold.
-fn parts_of(package: &Package, slide: &str) -> BTreeSet<String> {
+fn parts_of(all: &All, slide: &str) -> BTreeSet<String> {
     let (mut found, mut left) = (BTreeSet::new(), vec![slide.to_owned()]);
     while let Some(part) = left.pop() {
-        for (_, relation) in package.relations(&part).iter() {
+        let relations = all.get(&part.to_ascii_lowercase()).map(|(relations, _)| relations.iter());
+        for (_, relation) in relations.into_iter().flatten() {
             if let Target::Part(target) = &relation.target
                 && !SHARED.contains(&relation.kind.as_str())
             {
@@ -62,8 +68,12 @@ fn check_part(package: &Package, name: &str, faults: &mut Faults) {
     }
 }
 
-fn check_relations(package: &Package, part: &str, deck: &mut Deck, faults: &mut Faults) {
-    let relations = package.relations(part);
+fn check_relations(
+    package: &Package,
+    (part, relations): (&str, &Relations),
+    deck: &mut Deck,
+    faults: &mut Faults,
+) {
     let own = relations_name(part);
     if let Some(why) = &relations.malformed {
         faults.add(&own, FaultKind::Malformed(why.clone()));

@@ -71,7 +71,7 @@ impl Slide<'_> {
             return Vec::new();
         }
         let lines = self.lines(element, facts);
-        let bounds = rect(element.layout.unwrap_or(element.region));
+        let bounds = Rect::from(element.layout.unwrap_or(element.region));
         if is_media(facts.kind) {
             let parent = self.ground(bounds);
             self.push(element, SlideElement { parent, rect: bounds, ..part("img") });
@@ -94,10 +94,10 @@ impl Slide<'_> {
             self.grounds.push(place);
         }
         if element.text.is_some() {
-            let boxes: Vec<Rect> = lines.boxes.iter().copied().map(rect).collect();
+            let boxes: Vec<Rect> = lines.boxes.iter().copied().map(Rect::from).collect();
             let around = boxes.iter().copied().reduce(hull).unwrap_or(bounds);
             let parent = if painted { self.grounds.last().copied() } else { self.ground(around) };
-            let inside = facts.text_frame.filter(|_| painted).map_or(bounds, rect);
+            let inside = facts.text_frame.filter(|_| painted).map_or(bounds, Rect::from);
             let font_px = f64::from(lines.size);
             let text_len = length(element.text.as_deref().unwrap_or_default());
             let text =
@@ -182,11 +182,6 @@ fn is_media(kind: ShapeKind) -> bool {
         Picture | Table | Chart | Diagram | Ole | Media | Frame => true,
         Text | Shape | Group | Connector => false,
     }
-}
-
-fn rect(r: Region) -> Rect {
-    let [x0, y0, x1, y1] = [r.x0, r.y0, r.x1, r.y1].map(f64::from);
-    Rect::new(x0, y0, (x1 - x0).max(0.0), (y1 - y0).max(0.0))
 }
 
 fn hull(a: Rect, b: Rect) -> Rect {

@@ -5,9 +5,6 @@ use crate::tower::TowerStage;
 
 /// Charts and pages alike: the base was first made for these alone.
 const OLD: [f64; 4] = [0.5, 0.5, 0.0, 0.0];
-/// All worlds, those that are new more often.
-const ALL: [f64; 4] = [0.2, 0.15, 0.3, 0.35];
-
 /// A part of the training with its own mix and its own schedule.
 pub struct Stage {
     /// Shares of the kinds of pairs.
@@ -26,6 +23,24 @@ pub struct Stage {
     /// was not learned from the answers.
     pub probes: bool,
 }
+
+/// The stage that is repeated once slides are written: all worlds, those that are new more often.
+const SLIDES: Stage = Stage {
+    mix: Mix {
+        copy: 0.03,
+        report: 0.03,
+        plain: 0.08,
+        feedback: 0.62,
+        layout: 0.12,
+        facts: 0.04,
+        worlds: [0.2, 0.15, 0.3, 0.35],
+    },
+    steps: 600,
+    batch: 24,
+    lr: 1.5e-3,
+    tower: true,
+    probes: true,
+};
 
 /// After the vision tower: first naming the layouts of pictures and looking words up in the prompt,
 /// which comes later and suddenly, then the language of prompts and scripts, then acting on
@@ -205,70 +220,10 @@ pub const STAGES: [Stage; 15] = [
         tower: true,
         probes: true,
     },
-    Stage {
-        mix: Mix {
-            copy: 0.03,
-            report: 0.03,
-            plain: 0.08,
-            feedback: 0.62,
-            layout: 0.12,
-            facts: 0.04,
-            worlds: ALL,
-        },
-        steps: 600,
-        batch: 24,
-        lr: 1.5e-3,
-        tower: true,
-        probes: true,
-    },
-    Stage {
-        mix: Mix {
-            copy: 0.03,
-            report: 0.03,
-            plain: 0.08,
-            feedback: 0.62,
-            layout: 0.12,
-            facts: 0.04,
-            worlds: ALL,
-        },
-        steps: 600,
-        batch: 24,
-        lr: 1.5e-3,
-        tower: true,
-        probes: true,
-    },
-    Stage {
-        mix: Mix {
-            copy: 0.03,
-            report: 0.03,
-            plain: 0.08,
-            feedback: 0.62,
-            layout: 0.12,
-            facts: 0.04,
-            worlds: ALL,
-        },
-        steps: 600,
-        batch: 24,
-        lr: 1.2e-3,
-        tower: true,
-        probes: true,
-    },
-    Stage {
-        mix: Mix {
-            copy: 0.03,
-            report: 0.03,
-            plain: 0.08,
-            feedback: 0.62,
-            layout: 0.12,
-            facts: 0.04,
-            worlds: ALL,
-        },
-        steps: 600,
-        batch: 24,
-        lr: 8e-4,
-        tower: true,
-        probes: true,
-    },
+    SLIDES,
+    SLIDES,
+    Stage { lr: 1.2e-3, ..SLIDES },
+    Stage { lr: 8e-4, ..SLIDES },
 ];
 
 /// Stages without slides.

@@ -4,33 +4,11 @@ use super::layout::Layout;
 use super::script::Slip;
 use super::words::{GROUNDS, LIGHT_GROUNDS, TEXT_COLORS};
 use super::{html, script};
+use crate::mini::Side;
 use crate::mini::colors::{self, DARK_INKS, INKS};
 use std::fmt::Debug;
 use std::marker::PhantomData;
 use vsdpo_artifact::Language;
-
-/// A side of the slide.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Side {
-    Left,
-    Right,
-}
-
-impl Side {
-    /// Both sides.
-    pub(super) const ALL: [Side; 2] = [Side::Left, Side::Right];
-
-    /// The name in CSS.
-    pub fn name(self) -> &'static str {
-        ["left", "right"][self as usize]
-    }
-
-    /// The other side.
-    pub(super) fn other(self) -> Side {
-        Side::ALL[1 - self as usize]
-    }
-}
 
 /// What determines the size of the title: the tag beside it limits it from above. The colour of the
 /// slide's texts limits it, and the size of the points, from below, because WCAG 2 requires a

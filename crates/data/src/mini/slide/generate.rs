@@ -1,13 +1,13 @@
 //! The world of mini slides: how contents and layouts are drawn, and prompts written.
 
-use super::content::{Body, Content, Facts, Heading, Side, Written};
+use super::content::{Body, Content, Facts, Heading, Written};
 use super::layout::{Layout, NOTE_SIZES, SIZES, SMALLEST_TEXT, TITLE_SIZES, WIDTHS};
 use super::script::Slip;
 use super::words::{ACCENTS, FAMILIES, GROUNDS, LIGHT_GROUNDS, NOTES, POINTS, TAGS, TITLES};
 use super::{html, script};
 use crate::mini::colors::{self, INKS, LIGHT_GROUNDS as LIGHT_FILLS};
 use crate::mini::split::{pick, pick_weighted};
-use crate::mini::{self, Split};
+use crate::mini::{self, Side, Split};
 use rand::Rng;
 use std::marker::PhantomData;
 use vsdpo_artifact::{Domain, Language, Region, Requirements};
@@ -130,12 +130,13 @@ impl<L: Written> mini::Content for Content<L> {
         let c = &self.facts;
         let texts = [c.title, c.tag].into_iter().chain(c.points.iter().copied()).chain([c.note]);
         let ground = colors::GROUNDS.iter().find(|g| g.0 == c.ground_name());
+        let (across, down) = c.body.shape.ratio();
         Requirements {
             texts: texts.map(str::to_owned).collect(),
             background: ground.map(|g| g.1),
             grounds: vec![(c.tag.to_owned(), colors::GROUNDS[c.tag_ground()].1)],
-            places: c.points.iter().map(|p| ((*p).to_owned(), half(c.points_side()))).collect(),
-            pictures: vec![c.body.shape.ratio().0 as f32 / c.body.shape.ratio().1 as f32],
+            places: c.points.iter().map(|p| ((*p).to_owned(), c.points_side().half(0.0))).collect(),
+            pictures: vec![across as f32 / down as f32],
             ..Requirements::default()
         }
     }
@@ -173,14 +174,6 @@ impl<L: Written> mini::Content for Content<L> {
             "second": "colour of the tag + 2 colour of the slide + shade of the texts, modulo 4",
             "splits": Split::residues(4),
         })
-    }
-}
-
-/// The part of the slide at a side.
-fn half(side: Side) -> Region {
-    match side {
-        Side::Left => Region::new(0.0, 0.0, 0.55, 1.0),
-        Side::Right => Region::new(0.45, 0.0, 1.0, 1.0),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Where the parts of a mini slide are, in pixels, and what the rules of slides measure there.
 
-use super::content::{Facts, Side};
+use super::content::Facts;
 use super::layout::{Layout, SIZES, TITLE_SIZES, WIDTHS};
+use crate::mini::Side;
 use crate::mini::font::width;
 use vsdpo_artifact::Region;
 

@@ -1,9 +1,10 @@
 //! Mini slides as HTML pages: writes them, optionally with a mistake, and reads their layout.
 
-use super::content::{Facts, Side};
+use super::content::Facts;
 use super::layout::{Layout, NOTE_SIZES, SIZES, TITLE_SIZES, WIDTHS};
 use super::script::Slip;
 use super::words::ACCENTS;
+use crate::mini::Side;
 use crate::mini::between;
 use crate::mini::colors::INKS;
 

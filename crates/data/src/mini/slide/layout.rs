@@ -1,7 +1,8 @@
 //! The layout of a mini slide, and which layouts are good for a content.
 
-use super::content::{Facts, Side};
+use super::content::Facts;
 use super::geometry::{BODY, HEIGHT};
+use crate::mini::Side;
 use crate::mini::colors::{made_readable, readable};
 use vsdpo_artifact::Region;
 

@@ -1,10 +1,11 @@
 //! Mini slides as python-pptx scripts: writes them, optionally with a mistake, and reads their
 //! layout.
 
-use super::content::{Facts, Side};
+use super::content::Facts;
 use super::layout::{Layout, NOTE_SIZES, SIZES, TITLE_SIZES, WIDTHS};
 use super::words::ACCENTS;
 use crate::mini;
+use crate::mini::Side;
 use crate::mini::between;
 use crate::mini::colors::INKS;
 use rand::Rng;

@@ -1,25 +1,8 @@
 //! The content of a mini page: the part that a task fixes.
 
 use super::words::{GROUNDS, LIGHT_GROUNDS};
+use crate::mini::Side;
 use crate::mini::colors::{self, DARK_INKS, INKS};
-
-/// A side of the page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Side {
-    Left,
-    Right,
-}
-
-impl Side {
-    /// Both sides.
-    pub(super) const ALL: [Side; 2] = [Side::Left, Side::Right];
-
-    /// The name in CSS.
-    pub fn name(self) -> &'static str {
-        ["left", "right"][self as usize]
-    }
-}
 
 /// What determines the size of the title and the corner of the note.
 ///

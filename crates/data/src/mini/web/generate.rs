@@ -1,14 +1,14 @@
 //! The world of mini pages: how contents and layouts are drawn, and prompts and code written.
 
-use super::content::{Card, Content, Heading, Row, Side};
+use super::content::{Card, Content, Heading, Row};
 use super::layout::{CARD_WIDTHS, Corner, Items, Layout, NOTE_SIZES, SMALLEST_TEXT, TITLE_SIZES};
 use super::markup::{Slip, page, read_layout};
 use super::words::{ACCENTS, BUTTONS, FAMILIES, GROUNDS, LABELS, NOTES, TITLE_COLORS, TITLES};
 use crate::mini::colors::{self, INKS};
 use crate::mini::split::{pick, pick_weighted};
-use crate::mini::{self, Split};
+use crate::mini::{self, Side, Split};
 use rand::Rng;
-use vsdpo_artifact::{Domain, Language, Region, Requirements};
+use vsdpo_artifact::{Domain, Language, Requirements};
 
 impl mini::Content for Content {
     const DOMAIN: Domain = Domain::Web;
@@ -133,8 +133,8 @@ impl mini::Content for Content {
             background,
             grounds: cards.filter_map(on_card).collect(),
             places: vec![
-                (self.title.to_string(), half(self.title_side, 0.0)),
-                (self.button.to_string(), half(self.button_side, 0.5)),
+                (self.title.to_string(), self.title_side.half(0.0)),
+                (self.button.to_string(), self.button_side.half(0.5)),
             ],
             ..Requirements::default()
         }
@@ -162,15 +162,6 @@ impl mini::Content for Content {
             "second": "colour of the page + colour of the cards, modulo 4",
             "splits": Split::residues(4),
         })
-    }
-}
-
-/// The part of the window at a side, from `top` of its height down. A text as wide as the window
-/// has its middle a little beyond.
-fn half(side: Side, top: f32) -> Region {
-    match side {
-        Side::Left => Region::new(0.0, top, 0.55, 1.0),
-        Side::Right => Region::new(0.45, top, 1.0, 1.0),
     }
 }
 

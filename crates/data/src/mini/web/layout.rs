@@ -1,7 +1,8 @@
 //! The layout of a mini page, and which layouts are good for a content: simple geometry of a small
 //! window.
 
-use super::content::{Content, Side};
+use super::content::Content;
+use crate::mini::Side;
 use crate::mini::colors::{made_readable, readable};
 use crate::mini::font::width;
 use rand::Rng;

@@ -2,16 +2,13 @@
 
 use super::visible::{is_readable, is_shown, large_enough};
 use super::{RuleResult, low_contrast};
-use crate::requirements::{Coverage, Requirement, Unmet};
+use crate::requirements::{COLOUR, Coverage, Requirement, Unmet};
 use crate::rules::one_line;
 use crate::scene::{Scene, content, distance, over, quote};
 use std::collections::BTreeMap;
 use vsdpo_artifact::{Element, ElementKind, Region};
 
-pub(super) const SUMMARY: &str = "a required text, series or background is missing";
-
-/// Steps of a channel by which a background may differ.
-const COLOUR: u8 = 8;
+pub(super) const SUMMARY: &str = "a required text, series or colour is missing";
 
 /// The renderer reports this many values of an element at most; a longer line is thinned evenly.
 const VALUES: usize = 64;
@@ -50,9 +47,7 @@ fn coverage(scene: &Scene) -> Option<Coverage> {
     for (text, wanted) in &r.grounds {
         let drawn = readable.iter().filter(|e| one_line(content(e)) == one_line(text));
         let grounds: Vec<[u8; 3]> = drawn.filter_map(|e| Some(low_contrast::of(scene, e)?.ground)).collect();
-        if !grounds.iter().any(|ground| distance(*ground, *wanted) <= COLOUR) {
-            unmet.push(Unmet::ground(text, grounds.first().copied(), *wanted));
-        }
+        unmet.extend(Unmet::ground(text, &grounds, *wanted));
     }
     (all > 0).then_some(Coverage { all, unmet })
 }

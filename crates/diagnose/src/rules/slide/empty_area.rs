@@ -38,9 +38,7 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     if is_cover(&items) {
         return RuleResult::counted(Vec::new(), "few texts".into());
     }
-    let mut marks = marks(&items);
-    marks.extend(things(&items));
-    let empty = largest_empty(inner, &marks);
+    let empty = largest_empty(inner, &contents(&items));
     let share = empty.area() / inner.area();
     let row = third((empty.y - inner.y) as f32, (inner.y + inner.h - empty.y - empty.h) as f32, ROWS);
     let column = third((empty.x - inner.x) as f32, (inner.x + inner.w - empty.x - empty.w) as f32, COLUMNS);
@@ -71,11 +69,12 @@ pub(super) fn is_cover(all: &Items) -> bool {
     !media && texts.len() <= COVER[0] && texts.iter().sum::<usize>() <= COVER[1]
 }
 
-/// The panels that are no ground.
-pub(super) fn things<'a>(all: &'a Items) -> impl Iterator<Item = Rect> + 'a {
+/// What fills its place: marks, and the panels that are no ground.
+pub(super) fn contents(all: &Items) -> Vec<Rect> {
     let most = THING * all.layout.width * all.layout.height;
     let panels = all.items.iter().filter(|item| item.kind == ItemKind::Panel);
-    panels.flat_map(|item| item.seen.iter().copied()).filter(move |r| r.area() <= most)
+    let things = panels.flat_map(|item| item.seen.iter().copied()).filter(|r| r.area() <= most);
+    marks(all).into_iter().chain(things).collect()
 }
 
 /// The largest rectangle of whole cells in which nothing lies.

@@ -1,10 +1,10 @@
 #![doc = include_str!("imbalance.md")]
 
-use super::empty_area::{inner, is_cover, things};
+use super::empty_area::{contents, inner, is_cover};
 use super::view::View;
 use super::{RuleResult, defect};
 use crate::scene::Scene;
-use crate::slide::{Item, ItemKind, Items, marks};
+use crate::slide::{Item, ItemKind, Items};
 use vsdpo_artifact::Rect;
 
 pub(super) const SUMMARY: &str = "all contents stand in one half of the slide";
@@ -24,12 +24,9 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     }
     // An empty placeholder has a rule of its own, and takes its place on the slide.
     let holders = scene.elements.iter().filter(|e| e.shape.as_ref().is_some_and(|shape| shape.empty));
-    let holders = holders.map(|e| {
-        let r = e.layout.unwrap_or(e.region);
-        Rect::new(r.x0.into(), r.y0.into(), (r.x1 - r.x0).into(), (r.y1 - r.y0).into())
-    });
+    let holders = holders.map(|e| Rect::from(e.layout.unwrap_or(e.region)));
     let inner = inner(view.layout);
-    let seen = marks(&items).into_iter().chain(things(&items)).chain(holders);
+    let seen = contents(&items).into_iter().chain(holders);
     let spans = seen.filter_map(|r| r.meet(inner)).map(|r| [r.x, r.x + r.w]);
     let Some([left, right]) = spans.reduce(|a, b| [a[0].min(b[0]), a[1].max(b[1])]) else {
         return RuleResult::not_evaluated("nothing but titles and margins");

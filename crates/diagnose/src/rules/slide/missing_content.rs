@@ -5,7 +5,7 @@ use super::view::where_drawn;
 use crate::rules::web::missing_content as pages;
 use crate::scene::Scene;
 
-pub(super) const SUMMARY: &str = "a required text or background is not visible";
+pub(super) const SUMMARY: &str = "a required text, colour, place or picture is missing";
 pub(super) const PROPERTIES: &[&str] = &pages::PROPERTIES;
 
 /// The same as on a page.

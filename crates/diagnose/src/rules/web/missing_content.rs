@@ -3,13 +3,13 @@
 use super::RuleResult;
 use super::contrast;
 use super::visible::{VisiblePage, VisibleText};
-use crate::requirements::{Coverage, Requirement, Unmet};
+use crate::requirements::{COLOUR, Coverage, Requirement, Unmet};
 use crate::rules::one_line;
 use crate::scene::{Scene, content, distance, quote};
 use std::collections::BTreeMap;
 use vsdpo_artifact::{ElementKind, Region};
 
-pub(super) const SUMMARY: &str = "a required text or background is not visible";
+pub(super) const SUMMARY: &str = "a required text, colour, place or picture is missing";
 pub(in crate::rules) const PROPERTIES: [&str; 3] = ["display", "visibility", "content"];
 
 /// Share of a text's area that must be visible inside the width of the window.
@@ -25,9 +25,6 @@ const LEAST_LINE: f32 = 7.0;
 const LEAST_PICTURE: f32 = 0.005;
 /// How far the shape of a picture may be from the required one.
 const SHAPE: f32 = 0.03;
-/// Steps of a channel by which a background may differ.
-const COLOUR: u8 = 8;
-
 pub(in crate::rules) fn check(scene: &Scene) -> RuleResult {
     coverage(scene).map_or_else(|| RuleResult::not_evaluated("no requirements"), Coverage::result)
 }
@@ -64,9 +61,7 @@ fn coverage(scene: &Scene) -> Option<Coverage> {
     };
     for (text, wanted) in &required.grounds {
         let grounds: Vec<[u8; 3]> = found(text).filter_map(|t| contrast::ground(&page, t)).collect();
-        if !grounds.iter().any(|ground| distance(*ground, *wanted) <= COLOUR) {
-            unmet.push(Unmet::ground(text, grounds.first().copied(), *wanted));
-        }
+        unmet.extend(Unmet::ground(text, &grounds, *wanted));
     }
     for (text, part) in &required.places {
         if !found(text).any(|t| middle(&page, t).is_some_and(|[x, y]| part.contains_point(x, y))) {
