@@ -59,6 +59,11 @@ impl Outcome {
             Outcome::Failed { error } => Some(error),
         }
     }
+
+    /// Whether a busy machine may be why there is no render, see [`FailureKind::depends_on_load`].
+    pub fn depends_on_load(&self) -> bool {
+        self.error().is_some_and(|error| error.kind.depends_on_load())
+    }
 }
 
 /// One picture of a render: a figure of a chart script, an HTML page, a slide.

@@ -33,7 +33,9 @@ mod scene;
 pub mod slide;
 
 pub use compared::SATISFIED;
-pub use reward::{AxisWeights, WeightError, component_weights, components, reward, rewards};
+pub use reward::{
+    AxisWeights, Graded, WeightError, component_weights, components, reward, rewards, task_rewards,
+};
 pub use rubric::{RubricDetail, rubric_json};
 pub use rules::{Rule, all_rules, axes, axis_of, reference_axes, reference_rules, rules};
 

@@ -2,7 +2,7 @@
 
 use crate::rules::tables;
 use std::collections::BTreeMap;
-use vsdpo_artifact::{Axis, Diagnosis, Domain};
+use vsdpo_artifact::{Axis, Diagnosis, Domain, Outcome};
 
 /// The weight of each axis of a domain in the reward: not negative, and together 1.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,6 +112,43 @@ pub fn rewards(group: &[&Diagnosis], weights: &AxisWeights) -> Vec<f32> {
     group.iter().zip(sums).map(|(d, sum)| r_exec(d) * r_vis(sum, d)).collect()
 }
 
+/// One rollout as the reward takes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Graded<'a> {
+    /// The result of running its code, after a second attempt where the first one failed for a
+    /// reason that a busy machine can cause.
+    pub outcome: &'a Outcome,
+    /// What is known about that outcome.
+    pub diagnosis: &'a Diagnosis,
+    /// Whether the policy ended it before the token limit.
+    pub finished: bool,
+}
+
+impl Graded<'_> {
+    /// Whether equation 8 grades it: it ended, and it can be scored.
+    pub fn counts(&self) -> bool {
+        self.finished && self.scorable()
+    }
+
+    /// Whether it can be scored. A time-out, a lack of memory or a crash that happened twice may
+    /// still come from the machine, so it cannot.
+    fn scorable(&self) -> bool {
+        !self.outcome.depends_on_load()
+    }
+}
+
+/// r of the rollouts of one task, in order: [`rewards`] of those that ended and can be scored, 0
+/// for one that met the token limit, and `None` for one that cannot be scored.
+pub fn task_rewards(rollouts: &[Graded], weights: &AxisWeights) -> Vec<Option<f32>> {
+    let group: Vec<&Diagnosis> = rollouts.iter().filter(|y| y.counts()).map(|y| y.diagnosis).collect();
+    let mut graded = rewards(&group, weights).into_iter();
+    let reward = |y: &Graded| match y.counts() {
+        true => graded.next(),
+        false => y.scorable().then_some(0.0),
+    };
+    rollouts.iter().map(reward).collect()
+}
+
 fn r_exec(d: &Diagnosis) -> f32 {
     f32::from(u8::from(d.executed))
 }
@@ -213,6 +250,35 @@ mod tests {
         // An axis without weight has no component.
         let one = AxisWeights::named(Domain::Chart, &[("overlap".to_string(), 1.0)].into()).unwrap();
         assert_eq!(components(&group, &one), [[0.5], [0.0], [0.5], [0.0]]);
+    }
+
+    /// A cut rollout has 0 and a time-out nothing; neither enters the mean that a rollout gets on
+    /// an axis which was not evaluated for it.
+    #[test]
+    fn rollouts_that_are_not_graded_do_not_change_those_that_are() {
+        use vsdpo_artifact::{ExecError, FailureKind, Image, Rendered};
+        let image = Image { width: 1, height: 1, rgba: [0; 4].into() };
+        let drawn = Outcome::Rendered(Rendered::of_page(image, vec![]));
+        let failed = |kind| {
+            let (message, traceback) = (String::new(), String::new());
+            Outcome::Failed { error: ExecError { kind, message, traceback, span: None } }
+        };
+        let (late, wrong) = (failed(FailureKind::Timeout), failed(FailureKind::Exception));
+        let (full, blind) = (of(true, &[Some(true), Some(true)], 1.0), of(true, &[Some(true), None], 1.0));
+        let (poor, none) = (of(true, &[Some(true), Some(false)], 1.0), of(false, &[], 1.0));
+        let y = |outcome, diagnosis, finished| Graded { outcome, diagnosis, finished };
+        let rollouts = [
+            y(&drawn, &full, true),
+            y(&drawn, &poor, false),
+            y(&late, &none, true),
+            y(&late, &none, false),
+            y(&wrong, &none, true),
+            y(&drawn, &blind, true),
+        ];
+        // The second axis was evaluated on the first rollout only: the blind one gets its 1.
+        let equal = AxisWeights::equal(Domain::Chart);
+        let want = [Some(1.0), Some(0.0), None, None, Some(0.0), Some(1.0)];
+        assert_eq!(task_rewards(&rollouts, &equal), want);
     }
 
     #[test]

@@ -5,8 +5,9 @@
 //! long must be rejected as a whole, because a cut inside an image would leave more features than
 //! placeholders.
 
-use crate::{ChatTemplate, Content, ImageProcessor, Message, PatchGrid, TextTokenizer};
+use crate::{ChatTemplate, ImageProcessor, PatchGrid, TextTokenizer};
 use std::path::{Path, PathBuf};
+use vsdpo_artifact::{Content, Message};
 
 /// An error of the tokenizer, chat template or image processor. Every message is one line.
 #[derive(Debug, thiserror::Error)]

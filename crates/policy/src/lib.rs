@@ -13,7 +13,8 @@
 //! activation recomputation, adapters.
 //!
 //! ```no_run
-//! use vsdpo_policy::{Message, Policy, Role, SampleConfig};
+//! use vsdpo_artifact::{Message, Role};
+//! use vsdpo_policy::{Policy, SampleConfig};
 //! let policy = Policy::load("assets/mini".as_ref())?;
 //! let prompt = policy.encode(&[Message::text(Role::User, "A line chart of 1, 3, 2.")])?;
 //! let greedy = SampleConfig { max_completion_tokens: 256, temperature: 0.0, top_p: 1.0 };
@@ -48,7 +49,7 @@ pub use config::{Config, TextConfig, VisionConfig};
 pub use error::PolicyError;
 pub use front::{Encoded, Front, FrontError};
 pub use image_processor::{ImageProcessor, PatchGrid};
-pub use message::{Content, Message, Role, read_image, read_messages};
+pub use message::{read_image, read_messages};
 pub use mini_files::{Extension, FrontSpec, FrontSummary, extend_front_files, write_front_files};
 pub use policy::{Completion, Policy, Prompt, SampleConfig, Sequence};
 pub use template::ChatTemplate;

@@ -4,10 +4,11 @@ use crate::model::{Batch, FeatureCache, Network, head_name};
 use crate::ops::matrix::{Mat, product};
 use crate::ops::simd;
 use crate::weights::{Mode, VISUAL, Weights};
-use crate::{Config, Encoded, Front, Message, PatchGrid, PolicyError, TextTokenizer};
+use crate::{Config, Encoded, Front, PatchGrid, PolicyError, TextTokenizer};
 use crate::{checkpoint, positions, sample};
 use candle_core::{Device, Tensor, Var};
 use std::path::{Path, PathBuf};
+use vsdpo_artifact::Message;
 
 /// A tokenized prompt with its images and positions.
 #[derive(Clone, Debug, PartialEq)]

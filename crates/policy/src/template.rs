@@ -8,12 +8,13 @@
 //!
 //! Limits: `strftime_now` supports the common fields only and uses UTC; templates get no documents.
 
+use crate::FrontError;
 use crate::tokenizer::{config_token, read_json};
-use crate::{Content, FrontError, Message};
 use minijinja::value::{Kwargs, Serde, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Value};
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use vsdpo_artifact::{Content, Message};
 
 /// The chat template of a model folder.
 #[derive(Clone, Debug)]

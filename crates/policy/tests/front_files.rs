@@ -1,6 +1,7 @@
 //! `write_front_files`: the files load, are deterministic, and match the returned summary.
 
-use vsdpo_policy::{Front, FrontSpec, Message, Role, write_front_files};
+use vsdpo_artifact::{Message, Role};
+use vsdpo_policy::{Front, FrontSpec, write_front_files};
 
 fn corpus() -> impl Iterator<Item = String> + Send {
     (0..300)

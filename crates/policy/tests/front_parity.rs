@@ -4,8 +4,8 @@
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use vsdpo_artifact::Image;
-use vsdpo_policy::{ChatTemplate, Content, Front, ImageProcessor, Message, Role, TextTokenizer};
+use vsdpo_artifact::{Content, Image, Message, Role};
+use vsdpo_policy::{ChatTemplate, Front, ImageProcessor, TextTokenizer};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/parity/front")

@@ -3,10 +3,8 @@
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
-use vsdpo_artifact::{Image, Span};
-use vsdpo_policy::{
-    ChatTemplate, Content, Encoded, Front, ImageProcessor, Message, Role, TextTokenizer, read_messages,
-};
+use vsdpo_artifact::{Content, Image, Message, Role, Span};
+use vsdpo_policy::{ChatTemplate, Encoded, Front, ImageProcessor, TextTokenizer, read_messages};
 
 fn model() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/parity/front/model")

@@ -92,7 +92,7 @@ impl Cache {
 }
 
 fn repeatable(outcome: &Outcome) -> bool {
-    !outcome.error().is_some_and(|error| error.kind.depends_on_load())
+    !outcome.depends_on_load()
 }
 
 fn size(outcome: &Outcome) -> usize {

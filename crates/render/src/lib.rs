@@ -39,6 +39,7 @@
 //! # }
 //! ```
 
+mod again;
 mod cache;
 mod chromium;
 mod config;
@@ -57,6 +58,7 @@ mod sandbox;
 mod spread;
 mod text;
 
+pub use again::render_with_retries;
 pub use chromium::{ChromiumRenderer, MAX_BESIDE, SlideMode};
 pub use config::{RenderConfig, RenderError, RenderStats};
 pub use deck::DeckRenderer;

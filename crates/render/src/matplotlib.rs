@@ -92,7 +92,7 @@ impl Renderer for ChartRenderer {
 
     fn screenshot(&self, source: &Source) -> Result<Result<Screenshot, ExecError>, RenderError> {
         let mut outcome = self.render(source)?;
-        let retried = outcome.error().is_some_and(|error| error.kind.depends_on_load());
+        let retried = outcome.depends_on_load();
         if retried {
             outcome = self.render(source)?;
         }

@@ -2,7 +2,6 @@
 //! The key is a hash of everything that decides the answer: the next run reuses the lines whose key
 //! is unchanged.
 
-use crate::context::student_prompt;
 use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +9,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::Task;
+use vsdpo_context::student_prompt;
 use vsdpo_data::decode_picture;
 use vsdpo_policy::{Policy, SampleConfig};
 use vsdpo_score::files::{folder_identity, hash, hash_bytes, make_folder, retain_lines};

@@ -8,7 +8,6 @@
 //! Not done: counts over several machines.
 
 use crate::advantage::advantages;
-use crate::context::{Channels, Feedback, teacher_prompt};
 use crate::error::TrainError;
 use crate::loss::{ce, distill};
 use crate::metrics::flagged;
@@ -17,6 +16,7 @@ use crate::stages::Experience;
 use crate::step::StepContext;
 use std::borrow::Cow;
 use vsdpo_artifact::{Rollout, Task};
+use vsdpo_context::{Channels, Feedback, teacher_prompt};
 use vsdpo_policy::{Policy, Prompt};
 
 /// One completion with the factors of its tokens.

@@ -13,7 +13,8 @@ use crate::recipe::Recipe;
 use crate::teacher::{Teacher, copy_weights};
 use candle_core::Device;
 use std::path::{Path, PathBuf};
-use vsdpo_policy::{Message, Policy, Role};
+use vsdpo_artifact::{Message, Role};
+use vsdpo_policy::Policy;
 
 /// The optimizer's file in a `resume/` folder.
 const MOMENTS: &str = "optimizer.safetensors";

@@ -22,7 +22,6 @@ mod rows;
 mod scores;
 mod table;
 
-use crate::context::{Channels, Feedback, student_prompt, teacher_prompt};
 use crate::error::TrainError;
 use crate::recipe::Recipe;
 use crate::reflect::{Cost, Reflection, Revisions, reflect};
@@ -30,10 +29,11 @@ use crate::setup::Environment;
 use crate::stages::References;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use vsdpo_artifact::{Source, Span, Task};
+use vsdpo_artifact::{Message, Source, Span, Task};
+use vsdpo_context::{Channels, Feedback, student_prompt, teacher_prompt};
 use vsdpo_data::mini::{Split, World};
 use vsdpo_diagnose::{AxisWeights, RubricDetail, diagnose, reward, rubric_json};
-use vsdpo_policy::{Message, Policy, SampleConfig};
+use vsdpo_policy::{Policy, SampleConfig};
 use vsdpo_render::Renderer;
 
 pub use attempt::{Attempt, Attempter};

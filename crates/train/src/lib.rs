@@ -23,7 +23,6 @@ pub mod answers;
 pub mod batch;
 pub mod campaign;
 pub mod checkpoint;
-pub mod context;
 mod error;
 pub mod eval;
 pub mod folder;

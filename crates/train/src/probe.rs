@@ -13,7 +13,6 @@
 mod table;
 
 use crate::batch::{Batch, Counts, Item, channels};
-use crate::context::student_prompt;
 use crate::error::TrainError;
 use crate::eval::{Arm, Attempter, EvalConfig, EvalReport, Way, evaluate};
 use crate::loss::Weights;
@@ -28,6 +27,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::iter::zip;
 use vsdpo_artifact::Task;
+use vsdpo_context::student_prompt;
 use vsdpo_data::TaskStream;
 use vsdpo_policy::{Policy, Prompt};
 use vsdpo_stats::{Estimate, bootstrap, bootstrap_of};

@@ -10,9 +10,8 @@ use crate::eval::{Attempt, Attempter, Way};
 use serde::{Deserialize, Serialize};
 use std::iter::Sum;
 use std::ops::Add;
-use vsdpo_artifact::Task;
+use vsdpo_artifact::{Message, Task};
 use vsdpo_diagnose::AxisWeights;
-use vsdpo_policy::Message;
 
 /// What attempts cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -153,16 +152,16 @@ pub fn reflect(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::context::student_prompt;
     use crate::testing::{StubRenderer, write_policy};
     use vsdpo_artifact::{
-        AxisScore, Diagnosis, Domain, ExecError, FailureKind, Language, Outcome, Rubric, Span,
+        AxisScore, Content, Diagnosis, Domain, ExecError, FailureKind, Language, Outcome, Rubric, Span,
     };
+    use vsdpo_context::student_prompt;
     use vsdpo_diagnose::RubricDetail;
-    use vsdpo_policy::{Content, Policy, SampleConfig};
+    use vsdpo_policy::{Policy, SampleConfig};
 
     fn how(rounds: usize) -> Reflection {
-        let channels = crate::context::Channels { image: true, rubric: true };
+        let channels = vsdpo_context::Channels { image: true, rubric: true };
         Reflection { rounds, way: Way::of_teacher(channels, RubricDetail::Binary)[0] }
     }
 

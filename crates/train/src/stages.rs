@@ -1,6 +1,5 @@
 //! The stages between a task and a batch, each a plain function over a whole step.
 
-use crate::context::student_prompt;
 use crate::error::TrainError;
 use crate::recipe::{CreditedDefects, Placement};
 use crate::step::StepContext;
@@ -8,9 +7,10 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use vsdpo_artifact::{Comparison, Credit, Defect, Diagnosis, Outcome, Rollout, Source, Task, extract_code};
-use vsdpo_diagnose::{AxisWeights, axis_of, rewards};
+use vsdpo_context::student_prompt;
+use vsdpo_diagnose::{AxisWeights, Graded, axis_of, task_rewards};
 use vsdpo_policy::{Completion, Policy, Prompt, SampleConfig};
-use vsdpo_render::Renderer;
+use vsdpo_render::{Renderer, render_with_retries};
 use vsdpo_score::{Candidate, Embed, ReferenceScorer};
 
 /// Everything that happened between the tasks and the losses of one step.
@@ -98,17 +98,7 @@ pub fn render(
 ) -> Result<Vec<Outcome>, TrainError> {
     let source = |y: &Rollout| Source::new(y.source(), tasks[y.task].language);
     let sources: Vec<Source> = rollouts.iter().map(source).collect();
-    let mut outcomes = renderer.render_all(&sources)?;
-    for (outcome, source) in outcomes.iter_mut().zip(&sources) {
-        if depends_on_load(outcome) {
-            *outcome = renderer.render(source)?;
-        }
-    }
-    Ok(outcomes)
-}
-
-fn depends_on_load(outcome: &Outcome) -> bool {
-    outcome.error().is_some_and(|error| error.kind.depends_on_load())
+    Ok(render_with_retries(renderer, &sources)?)
 }
 
 /// What compares renders with references, where the recipe asks for it.
@@ -157,30 +147,37 @@ pub fn diagnose(experience: &Experience) -> Vec<Diagnosis> {
         .collect()
 }
 
-/// r (equation 8) of every rollout, from the rollouts of its task.
-///
-/// A rollout that met the token limit has reward 0. A time-out, a lack of memory or a crash that
-/// happened twice may still come from the machine, so it is not scored: `None`.
+/// r (equation 8) of every rollout, from the rollouts of its task; which of them are scored and
+/// graded says [`Graded`].
 pub fn reward(experience: &Experience, weights: &AxisWeights) -> Vec<Option<f32>> {
-    let scored = |outcome: &Outcome| !depends_on_load(outcome);
-    let mut out: Vec<Option<f32>> =
-        experience.outcomes.iter().map(|outcome| scored(outcome).then_some(0.0)).collect();
-    for group in graded(experience) {
-        let diagnoses: Vec<&Diagnosis> = group.iter().map(|&i| &experience.diagnoses[i]).collect();
-        group.iter().zip(rewards(&diagnoses, weights)).for_each(|(&i, r)| out[i] = Some(r));
+    let mut out = vec![None; experience.rollouts.len()];
+    for group in groups(experience) {
+        let graded: Vec<Graded> = group.iter().map(|&i| graded_of(experience, i)).collect();
+        group.iter().zip(task_rewards(&graded, weights)).for_each(|(&i, r)| out[i] = r);
     }
     out
 }
 
-/// The rollouts of each task that equation 8 grades: those that ended and can be scored.
+/// The rollouts of each task that equation 8 grades.
 pub(crate) fn graded(experience: &Experience) -> Vec<Vec<usize>> {
-    let mut groups = vec![Vec::new(); experience.tasks.len()];
-    for (i, (y, outcome)) in experience.rollouts.iter().zip(&experience.outcomes).enumerate() {
-        if y.finished && !depends_on_load(outcome) {
-            groups[y.task].push(i);
-        }
-    }
+    let mut groups = groups(experience);
+    groups.iter_mut().for_each(|group| group.retain(|&i| graded_of(experience, i).counts()));
     groups
+}
+
+/// The rollouts of each task.
+fn groups(experience: &Experience) -> Vec<Vec<usize>> {
+    let mut groups = vec![Vec::new(); experience.tasks.len()];
+    experience.rollouts.iter().enumerate().for_each(|(i, y)| groups[y.task].push(i));
+    groups
+}
+
+fn graded_of(experience: &Experience, i: usize) -> Graded<'_> {
+    Graded {
+        outcome: &experience.outcomes[i],
+        diagnosis: &experience.diagnoses[i],
+        finished: experience.rollouts[i].finished,
+    }
 }
 
 /// resp(s) and w_s (equations 4 and 5) of every rollout's statements, placed as the recipe says.

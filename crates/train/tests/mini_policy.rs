@@ -1,11 +1,11 @@
 //! The probe and the loop of revisions with the embedded policy, on a few tasks.
 
 use std::path::Path;
+use vsdpo_context::Channels;
 use vsdpo_data::mini::{Split, World};
 use vsdpo_diagnose::{AxisWeights, RubricDetail};
 use vsdpo_policy::{Policy, SampleConfig};
 use vsdpo_train::Environment;
-use vsdpo_train::context::Channels;
 use vsdpo_train::eval::{EvalConfig, Way, evaluate};
 use vsdpo_train::probe::probe;
 use vsdpo_train::recipe::Recipe;

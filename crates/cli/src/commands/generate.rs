@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use vsdpo_artifact::{Domain, Outcome, Source, Span, Task, extract_code};
+use vsdpo_context::{Channels, student_prompt};
 use vsdpo_diagnose::{AxisWeights, RubricDetail};
 use vsdpo_policy::{Policy, SampleConfig, read_image};
-use vsdpo_train::context::{Channels, student_prompt};
 use vsdpo_train::eval::{Attempt, Attempter, Way};
 use vsdpo_train::reflect::{Cost, Reflection, Revisions, reflect};
 

@@ -6,12 +6,11 @@ use crate::labels::{Label, cells, labels};
 use anyhow::{Context, Result};
 use image::{RgbaImage, imageops};
 use rand::Rng;
-use vsdpo_artifact::{ExecError, Image, Outcome, Page, Rubric};
+use vsdpo_artifact::{Content as ContentPart, ExecError, Image, Message, Outcome, Page, Role, Rubric};
+use vsdpo_context::{Channels, Feedback, teacher_prompt};
 use vsdpo_data::mini::{Content, Layout, Slip, Split, stream};
 use vsdpo_diagnose::{AxisWeights, RubricDetail, diagnose, rubric_json};
-use vsdpo_policy::{Content as ContentPart, Message, Role};
 use vsdpo_score::files;
-use vsdpo_train::context::{Channels, Feedback, teacher_prompt};
 
 /// The size of a slide, and that in which the policy sees it, in pixels.
 const SLIDE: (u32, u32) = (1280, 720);

@@ -24,11 +24,10 @@ use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::path::Path;
-use vsdpo_artifact::{Source, Task};
+use vsdpo_artifact::{Content as Part, Message, Source, Task};
+use vsdpo_context::{Channels, Feedback, student_prompt, teacher_prompt};
 use vsdpo_data::mini::{Content, Layout, Slip, Split, chart, slide, stream, web};
-use vsdpo_policy::{Content as Part, Message};
 use vsdpo_render::Renderer;
-use vsdpo_train::context::{Channels, Feedback, student_prompt, teacher_prompt};
 
 /// Shares of the kinds of pairs; what is left to 1 are reference pairs.
 #[derive(Clone, Copy, Debug)]

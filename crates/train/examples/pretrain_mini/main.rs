@@ -23,12 +23,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 use tower::{Probes, TowerStage};
-use vsdpo_artifact::{Domain, Language};
+use vsdpo_artifact::{Content, Domain, Language};
 use vsdpo_data::mini::{Split, World, web};
 use vsdpo_diagnose::AxisWeights;
 use vsdpo_policy::{
-    Config, Content, FrontSpec, FrontSummary, Mode, Policy, Prompt, SampleConfig, Sequence, TextConfig,
-    VisionConfig, ops, write_front_files,
+    Config, FrontSpec, FrontSummary, Mode, Policy, Prompt, SampleConfig, Sequence, TextConfig, VisionConfig,
+    ops, write_front_files,
 };
 use vsdpo_render::{RenderConfig, Renderer, open};
 use vsdpo_train::eval::{EvalConfig, WAYS, evaluate, table};

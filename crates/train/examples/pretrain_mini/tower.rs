@@ -15,7 +15,8 @@ use candle_core::{Device, Tensor, Var};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::time::Instant;
-use vsdpo_policy::{Content, Message, Mode, PatchGrid, Policy, Role, ops};
+use vsdpo_artifact::{Content, Message, Role};
+use vsdpo_policy::{Mode, PatchGrid, Policy, ops};
 use vsdpo_train::optim::{AdamW, AdamWConfig, Schedule};
 
 /// Schedule of the stage.

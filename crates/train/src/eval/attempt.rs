@@ -5,9 +5,9 @@ use crate::error::TrainError;
 use crate::reflect::Cost;
 use crate::stages::{self, Experience, References, Sampling};
 use std::time::Instant;
-use vsdpo_artifact::{Diagnosis, Outcome, Rollout, Span, Task};
+use vsdpo_artifact::{Diagnosis, Message, Outcome, Rollout, Span, Task};
 use vsdpo_diagnose::{AxisWeights, reward};
-use vsdpo_policy::{Message, Policy, SampleConfig};
+use vsdpo_policy::{Policy, SampleConfig};
 use vsdpo_render::Renderer;
 
 /// Prompts that are sampled together; bounds the memory of the key-value cache.

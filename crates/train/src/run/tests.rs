@@ -240,9 +240,9 @@ fn a_task_with_a_picture_trains_end_to_end() {
     let source = vsdpo_data::TaskStream::open(&recipe.data).unwrap();
     let tasks = source.batch(recipe.seed, 0, 2).unwrap();
     let policy = Policy::load(&recipe.policy.model).unwrap();
-    let with = policy.encode(&crate::context::student_prompt(&tasks[0])).unwrap().ids.len();
+    let with = policy.encode(&vsdpo_context::student_prompt(&tasks[0])).unwrap().ids.len();
     let bare = vsdpo_artifact::Task { images: vec![], ..tasks[0].clone() };
-    let without = policy.encode(&crate::context::student_prompt(&bare)).unwrap().ids.len();
+    let without = policy.encode(&vsdpo_context::student_prompt(&bare)).unwrap().ids.len();
     assert!(with > without, "{with} tokens with the picture, {without} without");
     let manifest = std::fs::read_to_string(recipe.output_dir.join("manifest.json")).unwrap();
     assert!(manifest.contains("\"rows\": 2"), "{manifest}");

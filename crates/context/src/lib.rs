@@ -4,10 +4,17 @@
 //! Both are one user turn. The teacher's turn begins with exactly the student's content, so that
 //! the two differ by the feedback alone. The student's own code is not quoted: it is what gets
 //! re-scored. Not done here: fitting into the context window. The error text is cut to a budget; a
-//! prompt that is still too long is dropped from distillation by `batch.rs` and counted, never cut.
+//! prompt that is still too long is for the trainer to drop and to count, never to cut.
+//!
+//! ```
+//! use vsdpo_artifact::{Content, Domain, Language, Task};
+//! let mut task = Task::unspecified(Domain::Chart, Language::Python);
+//! task.prompt = "Draw a line.".into();
+//! let turn = vsdpo_context::student_prompt(&task);
+//! assert_eq!(turn[0].content, [Content::Text("Draw a line.".into())]);
+//! ```
 
-use vsdpo_artifact::{ExecError, Outcome, Page, Task};
-use vsdpo_policy::{Content, Message, Role};
+use vsdpo_artifact::{Content, ExecError, Message, Outcome, Page, Role, Task};
 
 /// Names the next picture as an attempt. Without it a teacher can take the render for the target.
 const RENDER: &str = "\n\nThe next picture is the render of a previous attempt and may contain defects:\n";
