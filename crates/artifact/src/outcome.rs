@@ -27,6 +27,28 @@ impl Image {
         let i = (y as usize * self.width as usize + x as usize) * 4;
         [self.rgba[i], self.rgba[i + 1], self.rgba[i + 2], self.rgba[i + 3]]
     }
+
+    /// The picture on a white ground, as models are shown it: `width * height * 3` bytes.
+    /// Composites with the integer arithmetic of PIL's `alpha_composite`.
+    pub fn on_white(&self) -> Vec<u8> {
+        let mut rgb = Vec::with_capacity(self.rgba.len() / 4 * 3);
+        for &[r, g, b, a] in self.rgba.as_chunks::<4>().0 {
+            match a {
+                255 => rgb.extend([r, g, b]),
+                0 => rgb.extend([255; 3]),
+                _ => rgb.extend([r, g, b].map(|v| over_white(v, a))),
+            }
+        }
+        rgb
+    }
+}
+
+/// One channel of a partly transparent pixel. PIL keeps 7 extra bits, and divides by 255 with a
+/// shift and an addition.
+fn over_white(value: u8, alpha: u8) -> u8 {
+    let (value, alpha) = (u32::from(value), u32::from(alpha));
+    let blend = ((value * alpha + 255 * (255 - alpha)) << 7) + (0x80 << 7);
+    (((blend >> 8) + blend) >> 8 >> 7) as u8
 }
 
 /// Paper section 2.1, R(y): the result of running a piece of code. Code that fails is a *value*,

@@ -6,7 +6,6 @@
 //! cropping, as in Design2Code.
 
 use crate::checkpoint::load_tensors;
-use crate::image_processor::on_white;
 use crate::node::{Node, read_json};
 use crate::weights::{View, Weights};
 use crate::{Mode, PolicyError, ops};
@@ -151,7 +150,7 @@ impl ClipModel {
     fn patches(&self, image: &Image) -> Vec<f32> {
         let (side, patch) = (self.config.side, self.config.patch);
         let from = (image.width as usize, image.height as usize);
-        let rgb = resize_rgb(&on_white(&image.rgba), from, (side, side), Resampling::PillowBicubic);
+        let rgb = resize_rgb(&image.on_white(), from, (side, side), Resampling::PillowBicubic);
         let cell = |i: usize| (i / self.config.grid() * patch, i % self.config.grid() * patch);
         let values = |(top, left): (usize, usize)| {
             let at = move |c: usize, i: usize| ((top + i / patch) * side + left + i % patch) * 3 + c;

@@ -193,7 +193,7 @@ impl ImageProcessor {
     /// As [`Self::resized`].
     pub fn patches(&self, image: &Image) -> Result<PatchGrid, FrontError> {
         let (width, height) = self.resized(image.width, image.height)?;
-        let rgb = on_white(&image.rgba);
+        let rgb = image.on_white();
         let rgb = resize_rgb(
             &rgb,
             (image.width as usize, image.height as usize),
@@ -265,25 +265,4 @@ impl Settings {
             std: self.image_std.map(|v| v * scale),
         })
     }
-}
-
-/// Composites RGBA over white, with the integer arithmetic of PIL's `alpha_composite`.
-pub(crate) fn on_white(rgba: &[u8]) -> Vec<u8> {
-    let mut rgb = Vec::with_capacity(rgba.len() / 4 * 3);
-    for &[r, g, b, a] in rgba.as_chunks::<4>().0 {
-        match a {
-            255 => rgb.extend([r, g, b]),
-            0 => rgb.extend([255; 3]),
-            _ => rgb.extend([r, g, b].map(|v| over_white(v, a))),
-        }
-    }
-    rgb
-}
-
-/// One channel of a partly transparent pixel. PIL keeps 7 extra bits, and divides by 255 with a
-/// shift and an addition.
-fn over_white(value: u8, alpha: u8) -> u8 {
-    let (value, alpha) = (u32::from(value), u32::from(alpha));
-    let blend = ((value * alpha + 255 * (255 - alpha)) << 7) + (0x80 << 7);
-    (((blend >> 8) + blend) >> 8 >> 7) as u8
 }
