@@ -1,12 +1,13 @@
-//! The build without default features contains no tensor, tokenizer or Arrow crate.
+//! The build without default features and the Python module contain no tensor, tokenizer or Arrow
+//! crate.
 
 use std::process::Command;
 
-/// The crates of a build, by `cargo tree`.
-fn tree(features: &[&str]) -> String {
+/// The crates of a package, by `cargo tree`.
+fn tree(package: &str, features: &[&str]) -> String {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["tree", "--offline", "-p", "vsdpo-cli", "-e", "normal", "--prefix", "none"])
+        .args(["tree", "--offline", "-p", package, "-e", "normal", "--prefix", "none"])
         .args(features)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
@@ -16,13 +17,15 @@ fn tree(features: &[&str]) -> String {
 }
 
 #[test]
-fn the_slim_build_has_no_heavy_crate() {
-    let (slim, whole) = (tree(&["--no-default-features"]), tree(&[]));
+fn the_slim_builds_have_no_heavy_crate() {
+    let (slim, whole) = (tree("vsdpo-cli", &["--no-default-features"]), tree("vsdpo-cli", &[]));
+    let module = tree("vsdpo-python", &[]);
     assert!(slim.contains("vsdpo-render") && slim.contains("vsdpo-data") && slim.contains("maud"), "{slim}");
+    assert!(module.contains("vsdpo-render") && module.contains("pyo3"), "{module}");
     let heavy = ["candle", "tokenizers", "arrow", "parquet", "zstd", "safetensors", "gemm"];
     for name in heavy.into_iter().chain(["tokio"]) {
-        let found: Vec<&str> = slim.lines().filter(|line| line.starts_with(name)).collect();
-        assert!(found.is_empty(), "{found:?}");
+        let found = slim.lines().chain(module.lines()).filter(|line| line.starts_with(name));
+        assert_eq!(found.collect::<Vec<_>>(), [""; 0]);
     }
     // The names are valid: the whole build contains every one of them.
     for name in heavy {
