@@ -1,5 +1,5 @@
-//! The commands that a newcomer types: `cargo xtask setup | test | demo | bench | pretrain-mini |
-//! results | web-assets`.
+//! The commands that a newcomer types: `cargo xtask setup | test | wheel | demo | bench |
+//! pretrain-mini | results | web-assets`.
 //!
 //! Why a program and not a Makefile: it runs wherever cargo runs, and it can say in one line what
 //! is missing and how to fix it. It starts other programs and owns no logic of the method; it
@@ -7,6 +7,7 @@
 
 mod assets;
 mod bench;
+mod python;
 mod results;
 mod setup;
 
@@ -17,7 +18,8 @@ use std::process::{Command, ExitCode};
 const USAGE: &str = "\
 usage: cargo xtask <command>
   setup          make .venv/ from crates/render/python/requirements.lock (seconds when it is already there)
-  test           setup, then every test of the workspace
+  test           setup, then every test of the workspace, and those of the Python package
+  wheel          build the Python package with the program visual-sdpo into target/wheels
   demo [chart | web]
                  setup, then train the embedded mini policy on charts or on pages and write its report
   bench [NAME] [--python PATH]
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
     let result = match args.as_slice() {
         ["setup"] => setup::setup(&root()),
         ["test"] => test(&root()),
+        ["wheel"] => python::wheel(&root()).map(|wheel| say(&format!("made {}", wheel.display()))),
         ["demo"] => demo(&root(), "chart"),
         ["demo", domain @ ("chart" | "web")] => demo(&root(), domain),
         ["bench", rest @ ..] => bench::bench(&root(), rest),
@@ -65,7 +68,8 @@ fn root() -> PathBuf {
 fn test(root: &Path) -> Result<()> {
     setup::setup(root)?;
     say("running every test of the workspace");
-    cargo(root, &["test", "--release", "--workspace"])
+    cargo(root, &["test", "--release", "--workspace"])?;
+    python::test(root)
 }
 
 fn demo(root: &Path, domain: &str) -> Result<()> {
@@ -102,8 +106,13 @@ fn results(root: &Path) -> Result<()> {
 /// a second time.
 fn build(root: &Path) -> Result<PathBuf> {
     cargo(root, &["build", "--release", "--workspace"])?;
+    Ok(program(root))
+}
+
+/// Where cargo puts the program `visual-sdpo`.
+pub(crate) fn program(root: &Path) -> PathBuf {
     let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    Ok(root.join(folder).join("release/visual-sdpo"))
+    root.join(folder).join("release/visual-sdpo")
 }
 
 /// One line for the person who waits.
@@ -112,7 +121,7 @@ pub(crate) fn say(line: &str) {
 }
 
 /// Runs cargo in the workspace.
-fn cargo(root: &Path, args: &[&str]) -> Result<()> {
+pub(crate) fn cargo(root: &Path, args: &[&str]) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     run(Command::new(cargo).args(args).current_dir(root))
 }

@@ -48,11 +48,7 @@ pub fn setup(root: &Path) -> Result<()> {
     say(&format!("making .venv with {}", python.display()));
     make_venv(&python, &venv)?;
     say("installing crates/render/python/requirements.lock (a minute or two)");
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"];
-    run(Command::new(venv.join("bin/python"))
-        .args(pip)
-        .args(["--only-binary", ":all:", "--require-hashes", "-r"])
-        .arg(&lock_path))?;
+    install(&venv, &lock_path)?;
     font_cache(&venv)?;
     office_fonts(&venv);
     std::fs::write(&stamp, lock).with_context(|| format!("cannot write {}", stamp.display()))?;
@@ -60,8 +56,17 @@ pub fn setup(root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Installs what a lock file names, every file checked against its hash.
+pub(crate) fn install(venv: &Path, lock: &Path) -> Result<()> {
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"];
+    run(Command::new(venv.join("bin/python"))
+        .args(pip)
+        .args(["--only-binary", ":all:", "--require-hashes", "-r"])
+        .arg(lock))
+}
+
 /// Whether the interpreter behind `.venv` still starts (a system upgrade may have taken it away).
-fn venv_runs(venv: &Path) -> bool {
+pub(crate) fn venv_runs(venv: &Path) -> bool {
     version(&venv.join("bin/python")).is_some_and(|v| v == PYTHON)
 }
 
@@ -75,7 +80,7 @@ fn version(python: &Path) -> Option<String> {
 
 /// An interpreter of the right version. Those that every user may read come first, because
 /// sandboxed jobs may run under a user who may not read somebody's home.
-fn find_python() -> Result<PathBuf> {
+pub(crate) fn find_python() -> Result<PathBuf> {
     if let Some(found) = candidates() {
         return Ok(found);
     }
@@ -112,7 +117,7 @@ fn readable_by_all(python: &Path) -> bool {
 }
 
 /// An empty virtual environment at `venv`; what was there before goes.
-fn make_venv(python: &Path, venv: &Path) -> Result<()> {
+pub(crate) fn make_venv(python: &Path, venv: &Path) -> Result<()> {
     // Debian's python3 has the module `venv` but not the `ensurepip` that it needs.
     let whole = Command::new(python).args(["-c", "import ensurepip, venv"]).stderr(Stdio::null()).status();
     let whole = whole.is_ok_and(|s| s.success());

@@ -1,0 +1,58 @@
+//! `wheel`, and the tests of the Python package in an environment of their own, `.venv-python/`.
+
+use crate::{cargo, program, run, say, setup};
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Builds the wheel into `target/wheels` and returns its path.
+pub fn wheel(root: &Path) -> Result<PathBuf> {
+    let venv = environment(root)?;
+    say("building the program of the wheel");
+    cargo(root, &["build", "--release", "-p", "vsdpo-cli", "--no-default-features"])?;
+    // The folder that pyproject.toml names: pip installs what lies in `scripts` as commands.
+    let scripts = root.join("target/wheel-data/scripts");
+    std::fs::create_dir_all(&scripts).with_context(|| format!("cannot make {}", scripts.display()))?;
+    let (from, to) = (program(root), scripts.join("visual-sdpo"));
+    std::fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
+    say("building the wheel");
+    let wheels = root.join("target/wheels");
+    let build = ["build", "--quiet", "--release", "--strip", "--out"];
+    run(Command::new(venv.join("bin/maturin")).args(build).arg(&wheels).current_dir(root))?;
+    newest(&wheels)
+}
+
+/// Installs the wheel in `.venv-python/` and runs `python/tests` there.
+pub fn test(root: &Path) -> Result<()> {
+    let (wheel, venv) = (wheel(root)?, root.join(".venv-python"));
+    let python = venv.join("bin/python");
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"];
+    run(Command::new(&python).args(pip).arg("--force-reinstall").arg(&wheel))?;
+    say("running the tests of the Python package");
+    run(Command::new(&python).args(["-m", "pytest", "-q"]).current_dir(root))
+}
+
+/// The environment of `python/requirements.lock`; made unless it is there and complete.
+fn environment(root: &Path) -> Result<PathBuf> {
+    let (lock_path, venv) = (root.join("python/requirements.lock"), root.join(".venv-python"));
+    let lock = std::fs::read_to_string(&lock_path)
+        .with_context(|| format!("cannot read {}", lock_path.display()))?;
+    let stamp = venv.join("requirements.lock");
+    if std::fs::read_to_string(&stamp).is_ok_and(|old| old == lock) && setup::venv_runs(&venv) {
+        return Ok(venv);
+    }
+    say("making .venv-python from python/requirements.lock");
+    setup::make_venv(&setup::find_python()?, &venv)?;
+    setup::install(&venv, &lock_path)?;
+    std::fs::write(&stamp, lock).with_context(|| format!("cannot write {}", stamp.display()))?;
+    Ok(venv)
+}
+
+/// The wheel that was made last: the folder keeps those of earlier versions.
+fn newest(folder: &Path) -> Result<PathBuf> {
+    let files = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let wheels =
+        files.flatten().map(|f| f.path()).filter(|path| path.extension().is_some_and(|e| e == "whl"));
+    let made = |path: &PathBuf| std::fs::metadata(path).and_then(|facts| facts.modified()).ok();
+    wheels.max_by_key(made).context("maturin left no wheel")
+}
