@@ -8,6 +8,7 @@ pub mod chartmimic;
 pub mod ciede2000;
 pub mod compare;
 pub mod design2code;
+pub mod endpoint;
 pub mod files;
 pub mod questions;
 pub mod report;

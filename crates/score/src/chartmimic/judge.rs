@@ -6,16 +6,15 @@
 //! it at the dpi of its script. The first judge gives the row's High. Further judges are
 //! reported with their agreement.
 
-pub(crate) mod client;
 pub(crate) mod pictures;
 mod prompt;
 mod reply;
 
 use super::example::Example;
+use crate::endpoint::client::{Client, Lack, Reply, Settings, short};
 use crate::files::{self, hash_bytes};
 use crate::report::Reporter;
 use anyhow::{Context, Result, bail};
-use client::{Client, Lack, Settings};
 use pictures::Pair;
 pub use pictures::{Pictures, renderer};
 use serde::{Deserialize, Serialize};
@@ -138,6 +137,7 @@ impl JudgeConfig {
         Client::new(&Settings {
             url: &self.url,
             key_env: self.key_env.as_deref(),
+            options: ["--judge-url", "--judge-key-env"],
             tries: self.tries,
             wait: Duration::from_secs_f64(self.wait),
             budget: self.budget,
@@ -219,8 +219,12 @@ impl Panel {
         if let Some(Stored { score, reply }) = known {
             return Ok(row(Some(score), "cache", None, Some(reply)));
         }
-        match self.client.ask(&prompt::request(model, reference, prediction), reply::score) {
-            Ok((reply, score)) => {
+        let score = |reply: &Reply| {
+            reply::score(&reply.text)
+                .ok_or_else(|| format!("the reply holds no score: {}", short(&reply.text)))
+        };
+        match self.client.ask(&prompt::request(model, reference, prediction), score) {
+            Ok((Reply { text: reply, .. }, score)) => {
                 files::replace(&path, &serde_json::to_vec(&Stored { score, reply: reply.clone() })?)?;
                 Ok(row(Some(score), "call", None, Some(reply)))
             }

@@ -90,7 +90,7 @@ impl PictureSource for Drawings<'_> {
 fn file(path: &Path) -> Result<Vec<u8>> {
     let bytes =
         std::fs::read(path).with_context(|| format!("cannot read the picture `{}`", path.display()))?;
-    if super::prompt::media_type(&bytes).is_none() {
+    if crate::endpoint::media_type(&bytes).is_none() {
         bail!("`{}` is neither PNG nor JPEG; help: convert it to PNG", path.display());
     }
     Ok(bytes)

@@ -5,7 +5,7 @@
 use super::prompt::{self, Pick, Question};
 use super::{Input, PictureSource, Renderers, SEED, Shown, label};
 use crate::chartmimic::JudgeConfig;
-use crate::chartmimic::judge::client::{Client, Lack};
+use crate::endpoint::client::{Client, Lack, Reply};
 use crate::files::{self, hash_bytes};
 use crate::report::Reporter;
 use anyhow::{Result, bail};
@@ -255,12 +255,16 @@ impl PictureJudge<'_> {
         if let Some(pick) = known.and_then(|stored| prompt::pick(&stored.reply)) {
             return Ok(Ok(pick));
         }
-        match self.client.ask(&prompt::request(model, question), |reply| Some(prompt::pick(reply))) {
-            Ok((reply, Some(pick))) => {
+        let picked = |reply: &Reply| match reply.text.as_str() {
+            "" => Err("the reply is empty".to_owned()),
+            text => Ok(prompt::pick(text)),
+        };
+        match self.client.ask(&prompt::request(model, question), picked) {
+            Ok((Reply { text: reply, .. }, Some(pick))) => {
                 files::replace(&path, &serde_json::to_vec(&Stored { reply })?)?;
                 Ok(Ok(pick))
             }
-            Ok((reply, None)) => Ok(Err((Gap::Unreadable, reply))),
+            Ok((reply, None)) => Ok(Err((Gap::Unreadable, reply.text))),
             Err(Lack::Failed(why)) => Ok(Err((Gap::NoReply, why))),
             Err(Lack::NotAsked(why)) => Ok(Err((Gap::NoReply, why.into()))),
         }

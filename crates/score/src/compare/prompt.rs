@@ -1,7 +1,6 @@
 //! The prompt of a judge that compares two pictures (docs/compare.md), and its reply.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use crate::endpoint::picture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -32,10 +31,6 @@ pub struct Question<'a> {
 /// The request: one user message.
 pub fn request(model: &str, question: &Question) -> Value {
     let text = |text: &str| json!({"type": "text", "text": text});
-    let picture = |bytes: &[u8]| {
-        let (media, data) = (media_type(bytes).unwrap_or("image/png"), STANDARD.encode(bytes));
-        json!({"type": "image_url", "image_url": {"url": format!("data:{media};base64,{data}")}})
-    };
     let mut content = vec![text(PROMPT)];
     content.extend(question.task.map(|task| text(&format!("Task: {task}"))));
     for (name, bytes) in [
@@ -56,15 +51,6 @@ pub fn request(model: &str, question: &Question) -> Value {
 /// Identifies everything besides the question and the model that decides a reply.
 pub fn identity() -> String {
     format!("{PROMPT}\n{TEMPERATURE} {MAX_TOKENS}")
-}
-
-/// The media type of a picture's file, if it is PNG or JPEG.
-pub fn media_type(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
-        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
-        _ => None,
-    }
 }
 
 /// What a reply prefers.

@@ -1,8 +1,7 @@
 //! The prompt of a judge (docs/specs/chartmimic.md, 9): the benchmark's six criteria with their
 //! points, in our words.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use crate::endpoint::picture;
 use serde_json::{Value, json};
 
 /// The instruction before the two pictures.
@@ -36,7 +35,6 @@ const MAX_TOKENS: u32 = 4096;
 
 /// The request for one pair: reference first, then the prediction, in one user message.
 pub fn request(model: &str, reference: &[u8], prediction: &[u8]) -> Value {
-    let picture = |png: &[u8]| json!({"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{}", STANDARD.encode(png))}});
     let content = json!([{"type": "text", "text": PROMPT}, picture(reference), picture(prediction)]);
     json!({
         "model": model,
