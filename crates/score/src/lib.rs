@@ -10,6 +10,7 @@ pub mod compare;
 pub mod design2code;
 pub mod endpoint;
 pub mod files;
+pub mod mini;
 pub mod questions;
 pub mod report;
 mod results;

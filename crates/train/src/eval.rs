@@ -18,28 +18,22 @@
 //! over tasks and samples, not the spread over training seeds.
 
 mod attempt;
-mod rows;
-mod scores;
-mod table;
 
 use crate::error::TrainError;
 use crate::recipe::Recipe;
-use crate::reflect::{Cost, Reflection, Revisions, reflect};
+use crate::reflect::{Reflection, Revisions, reflect};
 use crate::setup::Environment;
 use crate::stages::References;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use vsdpo_artifact::{Message, Source, Span, Task};
+use vsdpo_artifact::{Message, Task};
 use vsdpo_context::{Channels, Feedback, student_prompt, teacher_prompt};
 use vsdpo_data::mini::{Split, World};
-use vsdpo_diagnose::{AxisWeights, RubricDetail, diagnose, reward, rubric_json};
+use vsdpo_diagnose::{AxisWeights, RubricDetail, rubric_json};
 use vsdpo_policy::{Policy, SampleConfig};
 use vsdpo_render::Renderer;
+use vsdpo_score::mini::{Cost, Grading, constant_attempts, rows};
 
-pub use attempt::{Attempt, Attempter};
-pub use rows::Row;
-pub use scores::TaskScores;
-pub use table::table;
+pub use attempt::Attempter;
+pub use vsdpo_score::mini::{Arm, Attempt, EvalReport, MeanCost, Row, TaskScores, table};
 pub use vsdpo_stats::{Estimate, bootstrap};
 
 /// Attempts that are kept whole.
@@ -76,6 +70,12 @@ pub struct EvalConfig<'a> {
 }
 
 impl<'a> EvalConfig<'a> {
+    /// What attempts at these tasks are scored by.
+    fn grading(&self) -> Grading {
+        let EvalConfig { world, split, seed, .. } = *self;
+        Grading { world, split, seed, own: self.own.is_some(), compared: self.references.is_some() }
+    }
+
     /// What a recipe evaluates on: the dev tasks of its embedded world, or `own`. Only the policy
     /// alone is scored.
     ///
@@ -159,87 +159,6 @@ impl Way {
     }
 }
 
-/// The scores of one arm.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Arm {
-    /// Which arm.
-    pub arm: String,
-    /// Tasks, one attempt each.
-    pub tasks: usize,
-    /// Share of attempts that run and draw something.
-    pub exec: Estimate,
-    /// Share of attempts that run and satisfy every evaluated axis.
-    pub defect_free: Estimate,
-    /// Mean reward, equation 8.
-    pub reward: Estimate,
-    /// Share of attempts that are the task's code with a good layout, by the generator's geometry;
-    /// `None` for tasks of a corpus.
-    #[serde(default)]
-    pub good: Option<Estimate>,
-    /// Share of attempts whose held-back choice is good, which neither reward nor rubric covers;
-    /// `None` for tasks of a corpus.
-    #[serde(default)]
-    pub held_back: Option<Estimate>,
-    /// Share of attempts that satisfy each axis; an attempt that fails satisfies none.
-    pub axes: BTreeMap<String, Estimate>,
-    /// Entropy in nats of each layout choice over the attempts that can be read: 0 means one layout
-    /// for everything.
-    pub choice_entropy: BTreeMap<String, f64>,
-    /// Mean cost of a task; only in an evaluation with reflection.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cost: Option<MeanCost>,
-    /// The same task by task: the tasks of all arms are the same.
-    #[serde(skip)]
-    pub scores: TaskScores,
-}
-
-/// What an arm costs per task.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MeanCost {
-    /// Tokens read and written.
-    pub tokens: f64,
-    /// Renders that the arm itself needs; those of the scores are not counted.
-    pub renders: f64,
-    /// Seconds on this machine. Tasks are sampled and rendered together.
-    pub seconds: f64,
-}
-
-impl MeanCost {
-    fn of(costs: &[Cost]) -> Self {
-        let mean = |value: fn(&Cost) -> f64| costs.iter().map(value).sum::<f64>() / costs.len().max(1) as f64;
-        let (tokens, renders) = (mean(|c| c.tokens() as f64), mean(|c| c.renders as f64));
-        Self { tokens, renders, seconds: mean(Cost::seconds) }
-    }
-}
-
-/// All arms of one evaluation.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct EvalReport {
-    /// `mini-chart`, `mini-web`, `mini-slide` or `own`.
-    pub benchmark: String,
-    /// Contents that tasks were drawn from.
-    pub split: Split,
-    /// Seed of tasks and samples.
-    pub seed: u64,
-    /// Sampling temperature.
-    pub temperature: f32,
-    /// The arms; the first one is `student`.
-    pub arms: Vec<Arm>,
-    /// The student's attempts at the first tasks: the same tasks at every evaluation of one seed.
-    #[serde(skip)]
-    pub shown: Vec<Attempt>,
-    /// The student's score on each task, in the order of the tasks.
-    #[serde(skip)]
-    pub rows: Vec<Row>,
-}
-
-impl EvalReport {
-    /// The policy alone.
-    pub fn student(&self) -> &Arm {
-        &self.arms[0]
-    }
-}
-
 /// Scores a policy on an embedded world, or on tasks of its own corpus.
 ///
 /// # Errors
@@ -250,12 +169,12 @@ pub fn evaluate(
     cfg: &EvalConfig,
 ) -> Result<EvalReport, TrainError> {
     let tasks = tasks_of(cfg);
-    let attempter = attempter(policy, renderer, cfg);
+    let (attempter, by) = (attempter(policy, renderer, cfg), cfg.grading());
     let attempts = student_attempts(&attempter, &tasks)?;
-    let mut arms = vec![score("student", &attempts, cfg)];
-    let rows = rows::of(&attempts, &arms[0].scores);
+    let mut arms = vec![Arm::of("student", &attempts, &by)];
+    let rows = rows(&attempts, &arms[0].scores);
     if cfg.constant {
-        arms.push(score("best-constant", &constant_attempts(renderer, &tasks, cfg)?, cfg));
+        arms.push(Arm::of("best-constant", &constant_attempts(renderer, &tasks, &by, &cfg.weights)?, &by));
     }
     for way in cfg.feedback {
         let prompt = |(i, task): (usize, &Task)| {
@@ -263,7 +182,7 @@ pub fn evaluate(
             way.prompt(task, shown, &cfg.weights)
         };
         let prompts: Vec<Vec<Message>> = tasks.iter().enumerate().map(prompt).collect();
-        arms.push(score(way.name, &attempter.attempt(&tasks, &prompts)?, cfg));
+        arms.push(Arm::of(way.name, &attempter.attempt(&tasks, &prompts)?, &by));
     }
     let shown = attempts.iter().take(SHOWN).cloned().collect();
     if let Some(how) = &cfg.reflection {
@@ -288,7 +207,10 @@ pub fn evaluate(
 fn reflect_arm(rounds: usize, revisions: &[Revisions], cfg: &EvalConfig) -> Arm {
     let answers: Vec<Attempt> = revisions.iter().map(|r| r.0[r.answer(rounds)].clone()).collect();
     let costs: Vec<Cost> = revisions.iter().map(|r| r.cost(rounds)).collect();
-    Arm { cost: Some(MeanCost::of(&costs)), ..score(&format!("reflect-{rounds}"), &answers, cfg) }
+    Arm {
+        cost: Some(MeanCost::of(&costs)),
+        ..Arm::of(&format!("reflect-{rounds}"), &answers, &cfg.grading())
+    }
 }
 
 /// The scores of the policy alone, task by task.
@@ -301,7 +223,7 @@ pub fn student_scores(
     cfg: &EvalConfig,
 ) -> Result<TaskScores, TrainError> {
     let attempts = student_attempts(&attempter(policy, renderer, cfg), &tasks_of(cfg))?;
-    Ok(TaskScores::of(&attempts, cfg))
+    Ok(TaskScores::of(&attempts, &cfg.grading()))
 }
 
 /// The scores of the best constant policy, task by task.
@@ -309,7 +231,8 @@ pub fn student_scores(
 /// # Errors
 /// The renderer does not work.
 pub fn constant_scores(renderer: &dyn Renderer, cfg: &EvalConfig) -> Result<TaskScores, TrainError> {
-    Ok(TaskScores::of(&constant_attempts(renderer, &tasks_of(cfg), cfg)?, cfg))
+    let by = cfg.grading();
+    Ok(TaskScores::of(&constant_attempts(renderer, &tasks_of(cfg), &by, &cfg.weights)?, &by))
 }
 
 fn tasks_of(cfg: &EvalConfig) -> Vec<Task> {
@@ -325,75 +248,4 @@ fn attempter<'a>(policy: &'a Policy, renderer: &'a dyn Renderer, cfg: &'a EvalCo
 fn student_attempts(attempter: &Attempter, tasks: &[Task]) -> Result<Vec<Attempt>, TrainError> {
     let prompts: Vec<Vec<Message>> = tasks.iter().map(student_prompt).collect();
     attempter.attempt(tasks, &prompts)
-}
-
-/// The best constant layout, chosen on training contents, as an answer to each task.
-fn constant_attempts(
-    renderer: &dyn Renderer,
-    tasks: &[Task],
-    cfg: &EvalConfig,
-) -> Result<Vec<Attempt>, TrainError> {
-    let codes = cfg.world.constant_answers(cfg.split, cfg.seed, tasks.len() as u64);
-    let sources: Vec<Source> =
-        codes.iter().zip(tasks).map(|(code, task)| Source::new(code, task.language)).collect();
-    let outcomes = renderer.render_all(&sources)?;
-    let attempts = tasks.iter().zip(codes).zip(outcomes).map(|((task, code), outcome)| {
-        let diagnosis = diagnose(task, &outcome, None);
-        let reward = reward(&diagnosis, &cfg.weights);
-        let (task, place) = (task.clone(), Span::new(0, code.len()));
-        let cost = Cost::default();
-        Attempt { task, text: code, code: place, outcome, diagnosis, reward, finished: true, cost }
-    });
-    Ok(attempts.collect())
-}
-
-fn score(arm: &str, attempts: &[Attempt], cfg: &EvalConfig) -> Arm {
-    let scores = TaskScores::of(attempts, cfg);
-    let estimate = |values: &Vec<f64>| bootstrap(values, cfg.seed);
-    let of_world = attempts.iter().filter(|_| cfg.own.is_none());
-    let choices: Vec<_> = of_world.filter_map(|a| cfg.world.choices(a.source())).collect();
-    Arm {
-        arm: arm.into(),
-        tasks: attempts.len(),
-        exec: estimate(&scores.exec),
-        defect_free: estimate(&scores.defect_free),
-        reward: estimate(&scores.reward),
-        good: scores.good.as_ref().map(estimate),
-        held_back: scores.held_back.as_ref().map(estimate),
-        axes: scores.axes.iter().map(|(name, values)| (name.clone(), estimate(values))).collect(),
-        choice_entropy: choice_entropy(&choices),
-        cost: None,
-        scores,
-    }
-}
-
-/// The entropy of each choice over attempts that all make the same choices.
-fn choice_entropy(attempts: &[Vec<(&'static str, usize)>]) -> BTreeMap<String, f64> {
-    let names = attempts.first().into_iter().flatten().enumerate();
-    names.map(|(k, (name, _))| (name.to_string(), entropy(attempts.iter().map(move |a| a[k].1)))).collect()
-}
-
-fn entropy(values: impl Iterator<Item = usize>) -> f64 {
-    let mut counts: BTreeMap<usize, f64> = BTreeMap::new();
-    let mut n = 0.0;
-    for v in values {
-        *counts.entry(v).or_default() += 1.0;
-        n += 1.0;
-    }
-    counts.values().map(|c| -(c / n) * (c / n).ln()).sum::<f64>() + 0.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn entropy_of_even_choices_is_the_logarithm_of_their_number() {
-        assert!((entropy([0, 1, 2, 3].into_iter()) - 4f64.ln()).abs() < 1e-12);
-        assert_eq!(entropy([5, 5, 5].into_iter()), 0.0);
-        assert_eq!(entropy(std::iter::empty()), 0.0);
-        let of = choice_entropy(&[vec![("ink", 0), ("corner", 2)], vec![("ink", 1), ("corner", 2)]]);
-        assert_eq!(of, BTreeMap::from([("ink".to_string(), 2f64.ln()), ("corner".to_string(), 0.0)]));
-        assert!(choice_entropy(&[]).is_empty());
-    }
 }

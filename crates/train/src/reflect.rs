@@ -7,63 +7,10 @@
 
 use crate::error::TrainError;
 use crate::eval::{Attempt, Attempter, Way};
-use serde::{Deserialize, Serialize};
-use std::iter::Sum;
-use std::ops::Add;
 use vsdpo_artifact::{Message, Task};
 use vsdpo_diagnose::AxisWeights;
 
-/// What attempts cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Cost {
-    /// Tokens that the model reads; a picture counts one token per merged patch.
-    pub prompt_tokens: usize,
-    /// Tokens that it writes.
-    pub completion_tokens: usize,
-    /// Seconds of encoding and sampling. Of tasks that are sampled together, an equal share each.
-    pub sampling_seconds: f64,
-    /// Renders asked for.
-    pub renders: usize,
-    /// Seconds of rendering, comparing and diagnosing, in equal shares as well.
-    pub rendering_seconds: f64,
-}
-
-impl Cost {
-    /// Tokens read and written.
-    pub fn tokens(&self) -> usize {
-        self.prompt_tokens + self.completion_tokens
-    }
-
-    /// All seconds.
-    pub fn seconds(&self) -> f64 {
-        self.sampling_seconds + self.rendering_seconds
-    }
-
-    /// The same without the render: an answer that is used as it is needs none.
-    pub fn single_pass(self) -> Self {
-        Self { renders: 0, rendering_seconds: 0.0, ..self }
-    }
-}
-
-impl Add for Cost {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            prompt_tokens: self.prompt_tokens + other.prompt_tokens,
-            completion_tokens: self.completion_tokens + other.completion_tokens,
-            sampling_seconds: self.sampling_seconds + other.sampling_seconds,
-            renders: self.renders + other.renders,
-            rendering_seconds: self.rendering_seconds + other.rendering_seconds,
-        }
-    }
-}
-
-impl Sum for Cost {
-    fn sum<I: Iterator<Item = Self>>(costs: I) -> Self {
-        costs.fold(Self::default(), Add::add)
-    }
-}
+pub use vsdpo_score::mini::Cost;
 
 /// How attempts are revised.
 #[derive(Clone, Copy, Debug)]

@@ -2,49 +2,16 @@
 //! the training loop.
 
 use crate::error::TrainError;
-use crate::reflect::Cost;
 use crate::stages::{self, Experience, References, Sampling};
 use std::time::Instant;
-use vsdpo_artifact::{Diagnosis, Message, Outcome, Rollout, Span, Task};
+use vsdpo_artifact::{Message, Rollout, Task};
 use vsdpo_diagnose::{AxisWeights, reward};
 use vsdpo_policy::{Policy, SampleConfig};
 use vsdpo_render::Renderer;
+use vsdpo_score::mini::{Attempt, Cost};
 
 /// Prompts that are sampled together; bounds the memory of the key-value cache.
 const PROMPTS_AT_ONCE: usize = 64;
-
-/// One attempt at one task.
-#[derive(Clone, Debug)]
-pub struct Attempt {
-    /// The task.
-    pub task: Task,
-    /// The policy's whole answer.
-    pub text: String,
-    /// The place of the code in it.
-    pub code: Span,
-    /// What it drew.
-    pub outcome: Outcome,
-    /// What the rules say of it.
-    pub diagnosis: Diagnosis,
-    /// Equation 8, of this attempt by itself; 0 if it did not end.
-    pub reward: f32,
-    /// Whether the completion ended before the token limit.
-    pub finished: bool,
-    /// What it took.
-    pub cost: Cost,
-}
-
-impl Attempt {
-    /// The policy's code.
-    pub fn source(&self) -> &str {
-        self.code.text(&self.text).unwrap_or("")
-    }
-
-    /// Whether the answer ended, ran and satisfies every evaluated axis.
-    pub fn defect_free(&self) -> bool {
-        self.finished && self.diagnosis.defect_free()
-    }
-}
 
 /// Who attempts tasks, and how.
 #[derive(Clone, Copy)]

@@ -1,6 +1,7 @@
 //! An evaluation as a table for people.
 
-use super::{Arm, Estimate, EvalReport};
+use super::{Arm, EvalReport};
+use vsdpo_stats::Estimate;
 
 /// The report as a table: one row per arm.
 pub fn table(report: &EvalReport) -> String {

@@ -33,7 +33,7 @@ pub struct Row {
 }
 
 /// The rows of the student's attempts.
-pub(super) fn of(attempts: &[Attempt], scores: &TaskScores) -> Vec<Row> {
+pub fn rows(attempts: &[Attempt], scores: &TaskScores) -> Vec<Row> {
     let yes = |values: &[f64], i: usize| values[i] > 0.0;
     let row = |(i, a): (usize, &Attempt)| Row {
         id: a.task.id.clone(),

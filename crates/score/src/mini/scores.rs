@@ -1,6 +1,6 @@
 //! The scores of one evaluation task by task, for intervals and for paired tests.
 
-use super::{Attempt, EvalConfig};
+use super::{Attempt, Grading};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vsdpo_data::mini::Good;
@@ -29,18 +29,18 @@ pub struct TaskScores {
 
 impl TaskScores {
     /// The scores of one attempt per task.
-    pub fn of(attempts: &[Attempt], cfg: &EvalConfig) -> Self {
+    pub fn of(attempts: &[Attempt], by: &Grading) -> Self {
         let flags = |ok: &dyn Fn(&Attempt) -> bool| attempts.iter().map(|a| flag(ok(a))).collect();
-        let by_geometry: Option<Vec<Option<Good>>> = cfg.own.is_none().then(|| {
-            let good = |(i, a): (usize, &Attempt)| cfg.world.good(cfg.split, cfg.seed, i as u64, a.source());
+        let by_geometry: Option<Vec<Option<Good>>> = (!by.own).then(|| {
+            let good = |(i, a): (usize, &Attempt)| by.world.good(by.split, by.seed, i as u64, a.source());
             attempts.iter().enumerate().map(good).collect()
         });
         let good = |ok: fn(Good) -> bool| {
             let all = by_geometry.as_ref()?;
             Some(all.iter().map(|good| flag(good.is_some_and(ok))).collect())
         };
-        let domain = cfg.world.domain();
-        let compared = cfg.references.map_or(&[][..], |_| reference_axes(domain));
+        let domain = by.world.domain();
+        let compared = if by.compared { reference_axes(domain) } else { &[] };
         let satisfied =
             |axis| flags(&|a| a.diagnosis.rubric.get(axis).and_then(|v| v.satisfied) == Some(true));
         Self {
