@@ -3,6 +3,7 @@
 mod compare;
 mod data;
 mod doctor;
+mod endpoint;
 mod eval;
 mod explain;
 mod input;

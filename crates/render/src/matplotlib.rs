@@ -113,6 +113,10 @@ impl Renderer for ChartRenderer {
         Ok(self.identity.clone())
     }
 
+    fn matplotlib(&self) -> Option<String> {
+        version(&self.facts().ok()?)
+    }
+
     fn stats(&self) -> RenderStats {
         self.pool.stats()
     }
@@ -122,4 +126,9 @@ impl Renderer for ChartRenderer {
 /// records.
 pub(crate) fn identity(facts: &Facts) -> String {
     format!("{} {:?}{}", facts.python, facts.versions, home::python_text())
+}
+
+/// The version of matplotlib, if the environment has it.
+pub(crate) fn version(facts: &Facts) -> Option<String> {
+    facts.versions.get("matplotlib").cloned().flatten()
 }

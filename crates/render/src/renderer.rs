@@ -53,6 +53,11 @@ pub trait Renderer: Send + Sync {
     /// Returns an error if the renderer itself fails.
     fn identity(&self) -> Result<String, RenderError>;
 
+    /// The version of matplotlib that draws, if it does.
+    fn matplotlib(&self) -> Option<String> {
+        None
+    }
+
     /// Counters since the start.
     fn stats(&self) -> RenderStats;
 }

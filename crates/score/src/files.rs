@@ -26,6 +26,11 @@ pub fn hash_bytes(parts: &[&[u8]]) -> String {
     sha.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// The SHA-256 of bytes in hexadecimal, as `sha256sum` prints it.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}
+
 /// Identifies the content of a folder of weights by the names, sizes and times of its files; they
 /// are not read.
 pub fn folder_identity(folder: &Path) -> Result<String> {

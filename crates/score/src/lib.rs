@@ -11,6 +11,7 @@ pub mod design2code;
 pub mod endpoint;
 pub mod files;
 pub mod mini;
+pub mod provenance;
 pub mod questions;
 pub mod report;
 mod results;

@@ -4,6 +4,7 @@
 //! They lie here and not beside the trainer, because a model behind a server is scored by the build
 //! without models too. Which arms an evaluation has is decided by who evaluates.
 
+pub mod answered;
 mod arm;
 mod attempt;
 mod rows;
@@ -16,6 +17,7 @@ pub use rows::{Row, rows};
 pub use scores::TaskScores;
 pub use table::table;
 
+use crate::provenance::Provenance;
 use serde::{Deserialize, Serialize};
 use vsdpo_data::mini::{Split, World};
 
@@ -47,6 +49,9 @@ pub struct EvalReport {
     pub temperature: f32,
     /// The arms; the first one is `student`.
     pub arms: Vec<Arm>,
+    /// What decides the numbers besides the answers; only in what `eval` writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
     /// The student's attempts at the first tasks: the same tasks at every evaluation of one seed.
     #[serde(skip)]
     pub shown: Vec<Attempt>,

@@ -12,8 +12,10 @@ use vsdpo_artifact::Task;
 use vsdpo_context::student_prompt;
 use vsdpo_data::decode_picture;
 use vsdpo_policy::{Policy, SampleConfig};
+use vsdpo_score::endpoint::Sampling;
 use vsdpo_score::files::{folder_identity, hash, hash_bytes, make_folder, retain_lines};
-use vsdpo_score::questions::{Question, Questions};
+use vsdpo_score::provenance::{Asking, prompts};
+use vsdpo_score::questions::{Answered, Question, Questions};
 use vsdpo_score::report::Reporter;
 
 /// Questions answered in one batch: an interruption loses at most these answers.
@@ -44,7 +46,32 @@ struct Line {
 /// # Errors
 /// Returns an error if the model cannot be loaded, a question cannot be read or the file cannot be
 /// written.
-pub fn answer(asked: &Answerer, questions: &Questions, out: &Path) -> Result<PathBuf> {
+pub fn answer(asked: &Answerer, questions: &Questions, out: &Path) -> Result<Answered> {
+    let file = answers(asked, questions, out)?;
+    let texts = (0..questions.count).map(|i| Ok((questions.get)(i)?.prompt)).collect::<Result<Vec<_>>>()?;
+    let s = &asked.sampling;
+    let sampling = Sampling {
+        temperature: exact(s.temperature),
+        top_p: exact(s.top_p),
+        max_completion_tokens: s.max_completion_tokens,
+        seed: asked.seed,
+    };
+    let asking = Asking {
+        model: asked.model.display().to_string(),
+        server_models: Vec::new(),
+        prompt: Some(prompts(questions.variant, texts.iter().map(String::as_str))),
+        sampling,
+        tokens: None,
+    };
+    Ok(Answered { file, asking })
+}
+
+/// The number that was typed, not its 24 bits: 0.7 and not 0.699999988.
+pub fn exact(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or_else(|_| value.into())
+}
+
+fn answers(asked: &Answerer, questions: &Questions, out: &Path) -> Result<PathBuf> {
     make_folder(out)?;
     let path = out.join("responses.jsonl");
     let identity = identity(asked)?;
@@ -132,6 +159,55 @@ fn cannot(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Value, json};
+    use vsdpo_artifact::{Domain, Image};
+    use vsdpo_policy::{Content, Role};
+    use vsdpo_score::endpoint::{Endpoint, EndpointConfig, LimitField};
+
+    /// The turn of a folder as parts of a server's message.
+    fn parts(question: Question) -> Vec<Value> {
+        let messages = student_prompt(&task(question).unwrap());
+        assert_eq!((messages.len(), messages[0].role), (1, Role::User));
+        let part = |content: &Content| match content {
+            Content::Text(text) => json!({"type": "text", "text": text}),
+            Content::Image(_) => json!("picture"),
+        };
+        messages[0].content.iter().map(part).collect()
+    }
+
+    #[test]
+    fn a_server_is_sent_the_turn_that_a_folder_is_asked() {
+        let image = Image { width: 2, height: 1, rgba: vec![7; 8].into() };
+        let picture = vsdpo_score::files::png(&image).unwrap();
+        let server = Endpoint::new(EndpointConfig {
+            url: "http://127.0.0.1:1".into(),
+            model: "m".into(),
+            key_env: None,
+            sampling: Sampling { temperature: 0.0, top_p: 1.0, max_completion_tokens: 9, seed: 1 },
+            limit_field: LimitField::MaxTokens,
+            concurrency: 1,
+            tries: 1,
+            wait: 0.0,
+            timeout: 1,
+            allow_missing: false,
+        });
+        let server = server.unwrap();
+        for pictures in [vec![], vec![picture.clone()], vec![picture; 2]] {
+            let request = server.saved_request(&pictures, "Draw it.");
+            let content = request["messages"][0]["content"].clone();
+            let mut sent = match content {
+                Value::String(text) => vec![json!({"type": "text", "text": text})],
+                Value::Array(parts) => parts,
+                other => panic!("{other}"),
+            };
+            for part in sent.iter_mut().filter(|part| part["type"] == "image_url") {
+                *part = json!("picture");
+            }
+            let (name, prompt) = ("a".into(), "Draw it.".into());
+            assert_eq!(sent, parts(Question { name, domain: Domain::Chart, prompt, pictures }));
+            assert_eq!(request["messages"].as_array().map(Vec::len), Some(1));
+        }
+    }
 
     #[test]
     fn only_whole_lines_with_the_right_key_are_kept() {

@@ -197,6 +197,7 @@ pub fn evaluate(
         seed: cfg.seed,
         temperature: cfg.sampling.temperature,
         arms,
+        provenance: None,
         shown,
         rows,
     })

@@ -107,6 +107,7 @@ mod tests {
             seed: 0,
             temperature: 1.0,
             arms: vec![arm],
+            provenance: None,
             shown: vec![],
             rows: vec![],
         }

@@ -62,6 +62,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     let mut report = compare(&inputs, &args.metric)?;
     let terminal = terminal::Terminal::default();
     note_data(&inputs, &terminal);
+    note_provenance(&inputs, &terminal);
     let Judging { judge: options, cache, timeout, unsafe_no_sandbox } = &args.judging;
     if let Some(config) = options.config() {
         let cache = files::cache_folder(cache.as_deref(), Path::new("."));
@@ -77,6 +78,18 @@ pub fn run(args: &Args) -> Result<Exit> {
     }
     terminal::out_json_or(args.json, &report, || table(&report))?;
     report.judges.map_or(Ok(Exit::Fine), |judges| judges.complete().map(|()| Exit::Fine))
+}
+
+/// Remarks on inputs that were not measured as the first one was.
+fn note_provenance(inputs: &[Input], terminal: &terminal::Terminal) {
+    let Some((first, others)) = inputs.split_first() else { return };
+    for other in others {
+        let differences = first.measured_otherwise(other);
+        if !differences.is_empty() {
+            let (a, b) = (first.path.display(), other.path.display());
+            terminal.note(&format!("note: `{a}` and `{b}` differ in {}", differences.join(", ")));
+        }
+    }
 }
 
 /// Remarks if evaluations name different folders of the benchmark, which may hold other examples.

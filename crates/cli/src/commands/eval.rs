@@ -3,29 +3,30 @@
 mod aeslides;
 mod chartmimic;
 mod design2code;
-#[cfg(feature = "train")]
 mod mini;
 
-use super::Sandbox;
+use super::{Sandbox, endpoint as options};
 use crate::Exit;
-use anyhow::{Result, bail};
+use crate::terminal::Terminal;
+#[cfg(not(feature = "train"))]
+use anyhow::bail;
+use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use std::path::{Path, PathBuf};
 use vsdpo_data::mini::World;
 use vsdpo_render::RenderConfig;
+use vsdpo_score::endpoint;
 use vsdpo_score::questions::Asked;
 #[cfg(feature = "train")]
-use {
-    crate::terminal::Terminal,
-    vsdpo_train::answers::{Answerer, answer},
-};
+use vsdpo_train::answers::{Answerer, answer};
 
 /// Score a model on a benchmark, with 95 % confidence intervals over tasks.
 ///
 /// chartmimic: scores the responses of any model against the benchmark's folder and prints a row of
 /// the benchmark's table. Each example is saved as soon as it is scored, so an interrupted run
 /// resumes where it stopped. With a judge, a language model also compares the pictures. With
-/// --model, the model is asked for its responses first.
+/// --model, the model is asked for its responses first; with --endpoint, a model behind an
+/// OpenAI-compatible server.
 ///
 /// design2code: the same for a folder of predicted pages. Without the weights of CLIP, that column
 /// stays empty.
@@ -42,7 +43,9 @@ use {
 /// Examples: visual-sdpo eval --benchmark chartmimic --data dataset/direct_600 --responses
 /// results.json; visual-sdpo eval --benchmark design2code --data testset_final --predictions
 /// my_model --clip clip-vit-base-patch32; visual-sdpo eval --benchmark aeslides --predictions
-/// my_slides; visual-sdpo eval --model assets/mini --benchmark mini-chart
+/// my_slides; visual-sdpo eval --model assets/mini --benchmark mini-chart; visual-sdpo eval
+/// --endpoint http://127.0.0.1:8000 --served-model Qwen/Qwen3-VL-8B-Instruct --benchmark chartmimic
+/// --data dataset/direct_600
 #[derive(Parser)]
 pub struct Args {
     /// The benchmark.
@@ -66,10 +69,13 @@ pub struct Args {
     /// Run scripts even if the kernel has no landlock or seccomp. They can then read your files.
     #[arg(long)]
     unsafe_no_sandbox: bool,
-    #[cfg(feature = "train")]
     #[command(flatten)]
     sampling: Sampling,
-    #[cfg(feature = "train")]
+    #[command(flatten)]
+    endpoint: options::Options,
+    /// Score also if the server gives no answer to some questions; they count as failed.
+    #[arg(long, requires = "endpoint", help_heading = "endpoint")]
+    allow_missing: bool,
     #[command(flatten)]
     mini: mini::Options,
     #[command(flatten)]
@@ -96,7 +102,8 @@ struct Places {
     #[arg(long, value_name = "DIR")]
     predictions: Option<PathBuf>,
     /// Folder of the results, which `compare` reads; a run with the same folder resumes. Default:
-    /// beside the input. The mini worlds write it only if it is given, and do not resume.
+    /// beside the input; with --endpoint NAME-BENCHMARK.scored in the current folder. With --model,
+    /// the mini worlds write it only if it is given, and do not resume.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Folder that keeps the records of references and the replies of judges for later runs.
@@ -114,29 +121,43 @@ fn beside(what: &Path) -> PathBuf {
 }
 
 /// How answers are sampled.
-#[cfg(feature = "train")]
 #[derive(clap::Args)]
+#[group(skip)]
 pub struct Sampling {
     /// Softmax temperature; 0 takes the most likely token. Default: 1 for the mini worlds,
     /// otherwise 0.
     #[arg(long)]
-    temperature: Option<f32>,
+    temperature: Option<f64>,
+    /// Share of probability that tokens are drawn from: the most likely ones that together have it.
+    #[arg(long, value_name = "P", default_value_t = 1.0)]
+    top_p: f64,
     /// Seed of tasks and answers.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Maximum number of tokens of an answer. Default: 256 for the mini worlds, otherwise 4096.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", visible_alias = "max-completion-tokens")]
     max_tokens: Option<usize>,
 }
 
-#[cfg(feature = "train")]
 impl Sampling {
-    fn config(&self, temperature: f32, max_tokens: usize) -> vsdpo_policy::SampleConfig {
-        vsdpo_policy::SampleConfig {
-            max_completion_tokens: self.max_tokens.unwrap_or(max_tokens),
+    /// The settings, with defaults.
+    fn with(&self, temperature: f64, max_tokens: usize) -> endpoint::Sampling {
+        endpoint::Sampling {
             temperature: self.temperature.unwrap_or(temperature),
-            top_p: 1.0,
+            top_p: self.top_p,
+            max_completion_tokens: self.max_tokens.unwrap_or(max_tokens),
+            seed: self.seed,
         }
+    }
+}
+
+/// The same settings for a model's folder.
+#[cfg(feature = "train")]
+fn of_policy(sampling: &endpoint::Sampling) -> vsdpo_policy::SampleConfig {
+    vsdpo_policy::SampleConfig {
+        max_completion_tokens: sampling.max_completion_tokens,
+        temperature: sampling.temperature as f32,
+        top_p: sampling.top_p as f32,
     }
 }
 
@@ -185,43 +206,74 @@ impl Args {
     }
 }
 
+impl Benchmark {
+    fn name(self) -> &'static str {
+        match self {
+            Benchmark::Chartmimic => "chartmimic",
+            Benchmark::Design2code => "design2code",
+            Benchmark::Aeslides => "aeslides",
+            Benchmark::MiniChart => World::Chart.benchmark(),
+            Benchmark::MiniWeb => World::Web.benchmark(),
+            Benchmark::MiniSlide => World::Slide.benchmark(),
+        }
+    }
+}
+
 pub fn run(args: &Args) -> Result<Exit> {
     match args.benchmark {
         Benchmark::Chartmimic => asked(args, |asked| chartmimic::run(args, asked)),
         Benchmark::Design2code => asked(args, |asked| design2code::run(args, asked)),
         Benchmark::Aeslides => asked(args, |asked| aeslides::run(args, asked)),
-        Benchmark::MiniChart => mini(args, World::Chart),
-        Benchmark::MiniWeb => mini(args, World::Web),
-        Benchmark::MiniSlide => mini(args, args.language.world()),
+        Benchmark::MiniChart => mini::run(args, World::Chart),
+        Benchmark::MiniWeb => mini::run(args, World::Web),
+        Benchmark::MiniSlide => mini::run(args, args.language.world()),
     }
 }
 
-/// Runs a benchmark with the model of --model, if it is given.
-#[cfg(feature = "train")]
+/// Runs a benchmark with the model of --endpoint or --model, if one is given.
 fn asked(args: &Args, run: impl FnOnce(Option<&Asked>) -> Result<Exit>) -> Result<Exit> {
+    let sampling = args.sampling.with(0.0, 4096);
+    if args.endpoint.is_given() {
+        return of_server(args, sampling, |asked| run(Some(asked)));
+    }
+    of_folder(args, sampling, run)
+}
+
+/// Calls `run` with the model of --endpoint.
+fn of_server(
+    args: &Args,
+    sampling: endpoint::Sampling,
+    run: impl FnOnce(&Asked) -> Result<Exit>,
+) -> Result<Exit> {
+    let server = args.endpoint.open(sampling, args.allow_missing)?.context("no server is given")?;
+    let model = server.config().model.clone();
+    let out = options::results_folder(&model, args.benchmark.name());
+    run(&Asked { model, out, answer: &|questions, out| server.answer(questions, out, &Terminal::default()) })
+}
+
+#[cfg(feature = "train")]
+fn of_folder(
+    args: &Args,
+    sampling: endpoint::Sampling,
+    run: impl FnOnce(Option<&Asked>) -> Result<Exit>,
+) -> Result<Exit> {
     let Some(model) = &args.model else { return run(None) };
-    let (sampling, seed) = (args.sampling.config(0.0, 4096), args.sampling.seed);
+    let (sampling, seed) = (of_policy(&sampling), sampling.seed);
     let answerer = Answerer { model, sampling, seed, reporter: &Terminal::default() };
-    run(Some(&Asked { model, answer: &|questions, out| answer(&answerer, questions, out) }))
+    let (name, out) = (model.display().to_string(), beside(model));
+    run(Some(&Asked { model: name, out, answer: &|questions, out| answer(&answerer, questions, out) }))
 }
 
 #[cfg(not(feature = "train"))]
-fn asked(args: &Args, run: impl FnOnce(Option<&Asked>) -> Result<Exit>) -> Result<Exit> {
+fn of_folder(
+    args: &Args,
+    _: endpoint::Sampling,
+    run: impl FnOnce(Option<&Asked>) -> Result<Exit>,
+) -> Result<Exit> {
     if args.model.is_some() {
-        bail!("--model is not in this build; help: build without `--no-default-features`");
+        bail!(
+            "--model is not in this build; help: give --endpoint, or build without `--no-default-features`"
+        );
     }
     run(None)
-}
-
-#[cfg(feature = "train")]
-fn mini(args: &Args, world: World) -> Result<Exit> {
-    let Some(model) = &args.model else {
-        bail!("{} needs a model; help: give --model DIR", world.benchmark())
-    };
-    mini::run(args, world, model)
-}
-
-#[cfg(not(feature = "train"))]
-fn mini(_: &Args, world: World) -> Result<Exit> {
-    bail!("{} is not in this build; help: build without `--no-default-features`", world.benchmark())
 }

@@ -10,6 +10,7 @@ mod compare;
 mod data;
 mod decks;
 mod design2code;
+mod endpoint;
 mod eval;
 mod eval_pages;
 mod eval_slides;

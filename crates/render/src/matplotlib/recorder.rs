@@ -1,7 +1,7 @@
 //! Scripts under the hooks of the ChartMimic metrics.
 
-use super::identity;
 use super::records::{self, Part};
+use super::{identity, version};
 use crate::config::{RenderConfig, RenderError, RenderStats};
 use crate::python::forkserver::Kind;
 use crate::python::job::Request;
@@ -59,6 +59,7 @@ pub struct ChartRecorder {
     pool: Pool,
     /// Names everything beside the script that decides its records.
     identity: String,
+    matplotlib: Option<String>,
 }
 
 impl ChartRecorder {
@@ -69,13 +70,18 @@ impl ChartRecorder {
     pub fn start(cfg: RenderConfig) -> Result<Self, RenderError> {
         let pool = Pool::new(cfg, records::trial())?;
         let server = pool.server(Kind::Recorder, 0)?;
-        let identity = identity(&server.facts);
-        Ok(Self { pool, identity })
+        let (identity, matplotlib) = (identity(&server.facts), version(&server.facts));
+        Ok(Self { pool, identity, matplotlib })
     }
 
     /// Versions and the text of the Python files: records under another identity may differ.
     pub fn identity(&self) -> &str {
         &self.identity
+    }
+
+    /// The version of matplotlib.
+    pub fn matplotlib(&self) -> Option<String> {
+        self.matplotlib.clone()
     }
 
     /// Scripts that can run at the same time.

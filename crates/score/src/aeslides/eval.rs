@@ -5,6 +5,7 @@ use super::inputs::{Drawable, Item, Predictions};
 use super::summary::{Shown, Summary};
 use super::{Scored, SlideScorer, axes_json};
 use crate::files::{self, hash_bytes};
+use crate::provenance::Provenance;
 use crate::report::Reporter;
 use crate::results::{self, Results};
 use anyhow::Result;
@@ -64,13 +65,14 @@ struct Run<'a> {
 pub fn evaluate(config: &EvalConfig, reporter: &dyn Reporter) -> Result<Summary> {
     let EvalConfig { predictions, timeout, out } = config;
     let _lock = results::lock(out)?;
-    let items = predictions.items(out, reporter)?;
+    let (items, asking) = predictions.items(out, reporter)?;
     let scorer = SlideScorer::new(*timeout);
     let keys = keys(&items, &scorer, &predictions.beside(out)?)?;
     let run = Run { items: &items, scorer, keys, reporter };
     let known = run.score(out)?;
     let rows: Vec<&Example> = items.iter().filter_map(|item| known.get(&item.name)).collect();
-    let summary = Summary::new(&Shown { predictions, timeout: timeout.as_secs() }, &rows);
+    let provenance = Provenance::new(asking, "mean over all examples, what cannot be drawn counts 0");
+    let summary = Summary::new(Shown { predictions, timeout: timeout.as_secs(), provenance }, &rows);
     let text = serde_json::to_string_pretty(&summary)? + "\n";
     files::replace(&out.join("summary.json"), text.as_bytes())?;
     Ok(summary)

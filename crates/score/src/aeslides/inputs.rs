@@ -2,7 +2,8 @@
 
 use crate::compare::each_line;
 use crate::design2code::answers;
-use crate::questions::{Asked, Question, Questions};
+use crate::provenance::Asking;
+use crate::questions::{Answered, Asked, Question, Questions};
 use crate::report::Reporter;
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Deserialize;
@@ -62,16 +63,20 @@ pub(super) enum Drawable {
 }
 
 impl Predictions<'_> {
-    /// The items in a fixed order; a model is asked first.
-    pub(super) fn items(&self, out: &Path, reporter: &dyn Reporter) -> Result<Vec<Item>> {
+    /// The items in a fixed order; a model is asked first, and then how it was asked is returned.
+    pub(super) fn items(&self, out: &Path, reporter: &dyn Reporter) -> Result<(Vec<Item>, Option<Asking>)> {
         match self {
-            Predictions::Folder(folder) => files(folder),
-            Predictions::Responses { data, file } => answered(&Prompts::open(data, reporter)?.names, file),
+            Predictions::Folder(folder) => Ok((files(folder)?, None)),
+            Predictions::Responses { data, file } => {
+                Ok((answered(&Prompts::open(data, reporter)?.names, file)?, None))
+            }
             Predictions::Model { data, asked } => {
                 let prompts = Prompts::open(data, reporter)?;
                 let get = |i: usize| prompts.question(i);
-                let questions = Questions { count: prompts.names.len(), get: &get };
-                answered(&prompts.names, &(asked.answer)(&questions, out)?)
+                let variant = "as in the file of prompts";
+                let questions = Questions { variant, count: prompts.names.len(), get: &get };
+                let Answered { file, asking } = (asked.answer)(&questions, out)?;
+                Ok((answered(&prompts.names, &file)?, Some(asking)))
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::example::{Example, Status};
 use super::inputs::Predictions;
+use crate::provenance::Provenance;
 use crate::table::{estimates, list};
 use serde::Serialize;
 use vsdpo_diagnose::slide::{SlideAxes, SlideMetrics};
@@ -98,29 +99,32 @@ pub struct Summary {
     pub drawn: Drawn,
     /// The examples without scores.
     pub unscored: Vec<UnscoredExample>,
+    /// What decides the numbers besides the answers.
+    pub provenance: Provenance,
 }
 
 /// The parameters of the run, for the summary.
 pub(super) struct Shown<'a> {
     pub predictions: &'a Predictions<'a>,
     pub timeout: u64,
+    pub provenance: Provenance,
 }
 
 impl Shown<'_> {
     /// The predictions and the prompts.
     fn inputs(&self) -> (String, Option<String>) {
         let (predictions, data) = match self.predictions {
-            Predictions::Folder(folder) => (*folder, None),
-            Predictions::Responses { data, file } => (*file, Some(*data)),
-            Predictions::Model { data, asked } => (asked.model, Some(*data)),
+            Predictions::Folder(folder) => (folder.display().to_string(), None),
+            Predictions::Responses { data, file } => (file.display().to_string(), Some(*data)),
+            Predictions::Model { data, asked } => (asked.model.clone(), Some(*data)),
         };
-        (predictions.display().to_string(), data.map(|data| data.display().to_string()))
+        (predictions, data.map(|data| data.display().to_string()))
     }
 }
 
 impl Summary {
     /// `examples` in the order of the input.
-    pub(super) fn new(shown: &Shown<'_>, examples: &[&Example]) -> Self {
+    pub(super) fn new(shown: Shown<'_>, examples: &[&Example]) -> Self {
         let count = |status: Status| examples.iter().filter(|e| e.status == status).count();
         let (predictions, data) = shown.inputs();
         let unscored = |e: &&&Example| e.status != Status::Scored;
@@ -146,6 +150,7 @@ impl Summary {
             rewards: rewards(examples),
             drawn: drawn(examples),
             unscored: examples.iter().filter(unscored).map(reason).collect(),
+            provenance: shown.provenance,
         }
     }
 }
@@ -253,7 +258,7 @@ pub fn table(s: &Summary) -> String {
     };
     let unscored = s.unscored.iter().map(|u| format!("{} ({}): {}", u.name, status(u.status), u.why));
     text.push_str(&list("examples have no scores", "summary.json", unscored));
-    text
+    text + "\n" + &s.provenance.line()
 }
 
 #[cfg(test)]

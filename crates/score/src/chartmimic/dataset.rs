@@ -84,6 +84,7 @@ impl Dataset {
             let pictures = record.pictures.iter().map(|p| corpus.picture(p)).collect::<Result<_, _>>()?;
             Ok(Question { name: record.id, domain: Domain::Chart, prompt: record.prompt, pictures })
         };
-        ask(&Questions { count: held.len(), get: &get })
+        // The words are ours (crates/data/src/chartmimic.rs), so the variant says so.
+        ask(&Questions { variant: "direct, paraphrased", count: held.len(), get: &get })
     }
 }

@@ -12,7 +12,8 @@ use super::scorer::Scorer;
 use super::summary::{Shown, Summary};
 use super::truths::Truths;
 use crate::files::{self, hash};
-use crate::questions::Asked;
+use crate::provenance::Provenance;
+use crate::questions::{Answered, Asked};
 use crate::report::Reporter;
 use crate::results::{self, Results};
 use anyhow::{Result, bail};
@@ -74,11 +75,13 @@ pub fn evaluate(config: &EvalConfig, reporter: &dyn Reporter) -> Result<Summary>
         bail!("--total {total} is less than the {} examples in `{}`", data.stems.len(), folder.display());
     }
     let _lock = results::lock(out)?;
-    let (file, format) = match config.answers {
+    let (file, format, asking) = match config.answers {
         Answers::Model(asked) => {
-            (data.questions(reporter, |questions| (asked.answer)(questions, out))?, Format::Plain)
+            let Answered { file, asking } =
+                data.questions(reporter, |questions| (asked.answer)(questions, out))?;
+            (file, Format::Plain, Some(asking))
         }
-        Answers::File(file, format) => (file.to_owned(), format),
+        Answers::File(file, format) => (file.to_owned(), format, None),
     };
     let responses = Responses::open(&file, format, &data)?;
     if responses.repeated > 0 {
@@ -94,6 +97,7 @@ pub fn evaluate(config: &EvalConfig, reporter: &dyn Reporter) -> Result<Summary>
         scorer,
         reporter,
     };
+    let matplotlib = run.scorer.matplotlib();
     let examples = run.score(out)?;
     let official = Official::new(out, &file, folder);
     official.write(&examples)?;
@@ -108,8 +112,14 @@ pub fn evaluate(config: &EvalConfig, reporter: &dyn Reporter) -> Result<Summary>
         }
     };
     let timeout = config.rendering.timeout.as_secs();
-    let shown = Shown { mode: print::mode(config.rules), responses: &file, data: folder, total, timeout };
-    let summary = Summary::new(&shown, &examples, judged);
+    let mode = print::mode(config.rules);
+    let provenance = Provenance {
+        judges: config.judge.map(|judge| judge.models.clone()).unwrap_or_default(),
+        matplotlib,
+        ..Provenance::new(asking, format!("{mode} rules, sums over D = {total}, what does not run counts 0"))
+    };
+    let shown = Shown { mode, responses: &file, data: folder, total, timeout, provenance };
+    let summary = Summary::new(shown, &examples, judged);
     let text = serde_json::to_string_pretty(&summary)? + "\n";
     files::replace(&out.join("summary.json"), text.as_bytes())?;
     Ok(summary)

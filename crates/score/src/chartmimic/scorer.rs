@@ -49,6 +49,11 @@ impl Scorer {
         self.recorder.workers()
     }
 
+    /// The version of matplotlib.
+    pub fn matplotlib(&self) -> Option<String> {
+        self.recorder.matplotlib()
+    }
+
     /// Identifies everything besides the scripts that decides their records.
     pub fn identity(&self) -> String {
         format!("{:?} {} s\n{}", self.rules, self.timeout, self.recorder.identity())

@@ -2,6 +2,7 @@
 
 use super::example::Example;
 use super::judge::Judgement;
+use crate::provenance::Provenance;
 use crate::table::{estimates, list};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -62,6 +63,8 @@ pub struct Summary {
     pub failed: Vec<Failure>,
     /// The judges' scores, if any were asked for.
     pub judge: Option<Judgement>,
+    /// What decides the numbers besides the answers.
+    pub provenance: Provenance,
 }
 
 /// The parameters of the run, for the summary.
@@ -71,11 +74,12 @@ pub struct Shown<'a> {
     pub data: &'a Path,
     pub total: usize,
     pub timeout: u64,
+    pub provenance: Provenance,
 }
 
 impl Summary {
     /// Summarizes examples.
-    pub fn new(shown: &Shown<'_>, examples: &BTreeMap<String, Example>, judge: Option<Judgement>) -> Self {
+    pub fn new(shown: Shown<'_>, examples: &BTreeMap<String, Example>, judge: Option<Judgement>) -> Self {
         let high = judge.as_ref().and_then(Judgement::high);
         let count = |test: &dyn Fn(&Example) -> bool| examples.values().filter(|e| test(e)).count();
         let failed = |e: &Example| Some(Failure { name: e.name.clone(), why: e.failure()?.to_owned() });
@@ -94,6 +98,7 @@ impl Summary {
             high_reason: high.is_none().then(|| judge.as_ref().map_or(NO_JUDGE.into(), Judgement::lack)),
             failed: examples.values().filter_map(failed).collect(),
             judge,
+            provenance: shown.provenance,
         }
     }
 }
@@ -145,5 +150,5 @@ pub fn table(s: &Summary) -> String {
     }
     let failed = s.failed.iter().map(|failure| format!("{}: {}", failure.name, failure.why));
     text.push_str(&list("examples count 0", "examples.jsonl", failed));
-    text
+    text + "\n" + &s.provenance.line()
 }

@@ -3,7 +3,7 @@
 use super::drawings::{Drawing, Drawings};
 use super::lines::{self, FORM};
 use super::{PictureSource, Renderers, existing};
-use crate::{aeslides, chartmimic, design2code};
+use crate::{aeslides, chartmimic, design2code, provenance};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -62,8 +62,8 @@ enum Kind {
     Design2Code(Value),
     /// A summary of AeSlides.
     AeSlides(Value),
-    /// An evaluation on an embedded world.
-    Mini(World, BTreeMap<String, Drawing>),
+    /// An evaluation on an embedded world, with its summary.
+    Mini(World, BTreeMap<String, Drawing>, Value),
     /// Lines that somebody wrote.
     Lines(BTreeMap<String, Drawing>),
 }
@@ -98,7 +98,7 @@ impl Input {
             }
             Kind::Design2Code(_) => "Design2Code".into(),
             Kind::AeSlides(_) => "AeSlides".into(),
-            Kind::Mini(world, _) => world.benchmark().into(),
+            Kind::Mini(world, ..) => world.benchmark().into(),
             Kind::Lines(_) => "JSON lines".into(),
         }
     }
@@ -117,11 +117,26 @@ impl Input {
                     Box::new(design2code::compared::Pages::open(summary, renderers)?)
                 }
                 Kind::AeSlides(_) => bail!("no judge compares slides; help: leave the judge out"),
-                Kind::Mini(_, drawings) => Box::new(Drawings::open(drawings, renderers, Some(WINDOW))?),
+                Kind::Mini(_, drawings, _) => Box::new(Drawings::open(drawings, renderers, Some(WINDOW))?),
                 Kind::Lines(drawings) => Box::new(Drawings::open(drawings, renderers, None)?),
             })
         };
         open().with_context(|| format!("`{}` has no pictures for a judge", self.path.display()))
+    }
+
+    /// What differs in how this input and another one were measured, as `field (value, value)`.
+    pub fn measured_otherwise(&self, other: &Input) -> Vec<String> {
+        self.summary().zip(other.summary()).map_or(Vec::new(), |(a, b)| provenance::differences(a, b))
+    }
+
+    fn summary(&self) -> Option<&Value> {
+        match &self.kind {
+            Kind::ChartMimic(summary)
+            | Kind::Design2Code(summary)
+            | Kind::AeSlides(summary)
+            | Kind::Mini(_, _, summary) => Some(summary),
+            Kind::Lines(_) => None,
+        }
     }
 
     /// The folder of the benchmark, where it is known.
@@ -161,7 +176,7 @@ fn folder(path: &Path) -> Result<(Items, Kind)> {
         _ => {
             let Some(world) = world() else { bail!(help()) };
             let (items, drawings) = lines::read(&path.join("examples.jsonl"))?;
-            (items, Kind::Mini(world, drawings))
+            (items, Kind::Mini(world, drawings, summary))
         }
     };
     let finished = match &kind {

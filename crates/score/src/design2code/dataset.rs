@@ -81,7 +81,7 @@ pub fn questions<T>(
         let name = example.name.clone();
         Ok(Question { name, domain: Domain::Web, prompt: DESIGN2CODE_PROMPT.into(), pictures: vec![bytes] })
     };
-    ask(&Questions { count: asked.len(), get: &get })
+    ask(&Questions { variant: "direct, paraphrased", count: asked.len(), get: &get })
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use super::summary::{Shown, Summary};
 use super::unscored::{Cause, Unscored};
 use super::{answers, dataset, unpack};
 use crate::files::{self, hash_bytes};
-use crate::questions::Asked;
+use crate::provenance::Provenance;
+use crate::questions::{Answered, Asked};
 use crate::report::Reporter;
 use crate::results::{self, Results};
 use anyhow::{Result, bail};
@@ -59,12 +60,13 @@ pub fn evaluate(config: EvalConfig, reporter: &dyn Reporter) -> Result<Summary> 
     let _lock = results::lock(out)?;
     let data = &unpack::unpacked(data, out, reporter)?;
     let examples = dataset::examples(data)?;
-    let predictions = match predictions {
+    let (predictions, asking) = match predictions {
         Predictions::Model(asked) => {
-            let file = dataset::questions(&examples, reporter, |questions| (asked.answer)(questions, out))?;
-            answers::write_pages(&file, data, out, reporter)?
+            let Answered { file, asking } =
+                dataset::questions(&examples, reporter, |questions| (asked.answer)(questions, out))?;
+            (answers::write_pages(&file, data, out, reporter)?, Some(asking))
         }
-        Predictions::Folder(folder) => folder.to_owned(),
+        Predictions::Folder(folder) => (folder.to_owned(), None),
     };
     check(&examples, data, &predictions, reporter)?;
     let (timeout, clip) = (scorer.timeout.as_secs(), scorer.clip.is_some());
@@ -72,9 +74,11 @@ pub fn evaluate(config: EvalConfig, reporter: &dyn Reporter) -> Result<Summary> 
     let keys = BTreeMap::new();
     let run = Run { examples: &examples, data, predictions: &predictions, keys, scorer, reporter };
     let known = run.score(out)?;
-    let shown = Shown { predictions: &predictions, data, timeout, clip };
+    let provenance =
+        Provenance::new(asking, "mean over the scored examples, and over all with 0 for the others");
+    let shown = Shown { predictions: &predictions, data, timeout, clip, provenance };
     let rows: Vec<&Example> = examples.iter().filter_map(|e| known.get(&e.name)).collect();
-    let summary = Summary::new(&shown, &rows);
+    let summary = Summary::new(shown, &rows);
     let text = serde_json::to_string_pretty(&summary)? + "\n";
     files::replace(&out.join("summary.json"), text.as_bytes())?;
     Ok(summary)

@@ -2,6 +2,7 @@
 
 use super::example::{Example, Status};
 use super::scorer::NO_WEIGHTS;
+use crate::provenance::Provenance;
 use crate::table::{estimates, list};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -64,6 +65,8 @@ pub struct Summary {
     pub retried: usize,
     /// Addresses that pages requested and did not get, with the number of pages.
     pub unmet: BTreeMap<String, usize>,
+    /// What decides the numbers besides the answers.
+    pub provenance: Provenance,
 }
 
 /// The parameters of the run, for the summary.
@@ -73,11 +76,12 @@ pub struct Shown<'a> {
     pub timeout: u64,
     /// Whether CLIP's similarity was computed.
     pub clip: bool,
+    pub provenance: Provenance,
 }
 
 impl Summary {
     /// `examples` in the order of the data.
-    pub fn new(shown: &Shown<'_>, examples: &[&Example]) -> Self {
+    pub fn new(shown: Shown<'_>, examples: &[&Example]) -> Self {
         let count = |status: Status| examples.iter().filter(|e| e.status == status).count();
         let scored: Vec<&Example> = examples.iter().filter(|e| e.status == Status::Scored).copied().collect();
         let unscored = |e: &&&Example| e.status != Status::Scored;
@@ -106,6 +110,7 @@ impl Summary {
             unscored: examples.iter().filter(unscored).map(reason).collect(),
             retried: examples.iter().map(|e| e.retried).sum(),
             unmet,
+            provenance: shown.provenance,
         }
     }
 }
@@ -155,7 +160,7 @@ pub fn table(s: &Summary) -> String {
     };
     let unscored = s.unscored.iter().map(|u| format!("{} ({}): {}", u.name, status(u.status), u.why));
     text.push_str(&list("examples have no scores", "summary.json", unscored));
-    text
+    text + "\n" + &s.provenance.line()
 }
 
 /// The row as a table, with dashes where there is none.

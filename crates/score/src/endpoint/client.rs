@@ -35,6 +35,28 @@ pub enum Lack {
     Failed(String),
 }
 
+impl Lack {
+    /// The reason, for people.
+    pub fn why(&self) -> &str {
+        match self {
+            Lack::NotAsked(why) => why,
+            Lack::Failed(why) => why,
+        }
+    }
+}
+
+impl Reply {
+    /// Whether it met the limit of tokens.
+    pub fn is_cut(&self) -> bool {
+        is_cut(self.finish_reason.as_deref())
+    }
+}
+
+/// Whether an answer that ended for this reason met the limit of tokens.
+pub fn is_cut(finish_reason: Option<&str>) -> bool {
+    finish_reason == Some("length")
+}
+
 /// What to do after a call without a reply.
 enum Next {
     Again(String, Option<Duration>),
@@ -78,6 +100,7 @@ pub struct Reply {
     pub finish_reason: Option<String>,
     /// The model's name as the server reports it.
     pub model: Option<String>,
+    /// What it cost.
     pub usage: Usage,
 }
 
@@ -157,7 +180,7 @@ impl Client {
     /// Takes one call out of the budget.
     fn take(&self) -> Result<(), Lack> {
         if self.closed.load(Ordering::Relaxed) {
-            return Err(Lack::NotAsked("the server refuses all calls"));
+            return Err(Lack::NotAsked("the server refuses all calls or is gone"));
         }
         let take = |spent: u64| (spent < self.budget).then_some(spent + 1);
         let taken = self.spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);

@@ -31,7 +31,7 @@ pub fn table(report: &EvalReport) -> String {
     for arm in &report.arms {
         text.push_str(&row(arm, wide));
     }
-    text
+    text + &report.provenance.as_ref().map_or(String::new(), |p| format!("\n{}", p.line()))
 }
 
 fn row(arm: &Arm, wide: usize) -> String {

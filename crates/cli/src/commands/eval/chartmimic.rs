@@ -60,15 +60,19 @@ pub fn run(args: &Args, model: Option<&Asked>) -> Result<Exit> {
     let Some(data) = &places.data else {
         bail!("chartmimic needs its data; help: give --data DIR, the benchmark's folder")
     };
-    let (input, answers) = match (&places.responses, model) {
-        (Some(file), None) => (file.as_path(), Answers::File(file, options.format.into())),
-        (None, Some(asked)) => (asked.model, Answers::Model(asked)),
-        (Some(_), Some(_)) => bail!("--responses and --model exclude each other; help: give one of them"),
+    let (out, answers) = match (&places.responses, model) {
+        (Some(file), None) => (beside(file), Answers::File(file, options.format.into())),
+        (None, Some(asked)) => (asked.out.clone(), Answers::Model(asked)),
+        (Some(_), Some(_)) => {
+            bail!("--responses and --model or --endpoint exclude each other; help: give one of them")
+        }
         (None, None) => {
-            bail!("chartmimic has nothing to score; help: give --responses FILE or --model DIR")
+            bail!(
+                "chartmimic has nothing to score; help: give --responses FILE, --model DIR or --endpoint URL"
+            )
         }
     };
-    let out = places.out.clone().unwrap_or_else(|| beside(input));
+    let out = places.out.clone().unwrap_or(out);
     let cache = files::cache_folder(places.cache.as_deref(), &out);
     let judge = options.judge.config();
     let config = EvalConfig {

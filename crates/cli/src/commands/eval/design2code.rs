@@ -24,15 +24,19 @@ pub fn run(args: &Args, model: Option<&Asked>) -> Result<Exit> {
     let Some(data) = &places.data else {
         bail!("design2code needs its data; help: give --data PATH, the benchmark's folder or Parquet file")
     };
-    let (input, predictions) = match (&places.predictions, model) {
-        (Some(folder), None) => (folder.as_path(), Predictions::Folder(folder)),
-        (None, Some(asked)) => (asked.model, Predictions::Model(asked)),
-        (Some(_), Some(_)) => bail!("--predictions and --model exclude each other; help: give one of them"),
+    let (out, predictions) = match (&places.predictions, model) {
+        (Some(folder), None) => (beside(folder), Predictions::Folder(folder)),
+        (None, Some(asked)) => (asked.out.clone(), Predictions::Model(asked)),
+        (Some(_), Some(_)) => {
+            bail!("--predictions and --model or --endpoint exclude each other; help: give one of them")
+        }
         (None, None) => {
-            bail!("design2code has nothing to score; help: give --predictions DIR or --model DIR")
+            bail!(
+                "design2code has nothing to score; help: give --predictions DIR, --model DIR or --endpoint URL"
+            )
         }
     };
-    let out = places.out.clone().unwrap_or_else(|| beside(input));
+    let out = places.out.clone().unwrap_or(out);
     let cache = files::cache_folder(places.cache.as_deref(), &out);
     let scorer = page_scorer_config(args.timeout(60), options.clip.as_deref(), Some(&cache))?;
     let config = EvalConfig { data, predictions, scorer, out: &out };
