@@ -6,6 +6,7 @@ mod doctor;
 mod endpoint;
 mod eval;
 mod explain;
+mod generate;
 mod input;
 mod judge;
 mod lint;
@@ -18,8 +19,6 @@ mod source;
 mod ablate;
 #[cfg(feature = "train")]
 mod campaign;
-#[cfg(feature = "train")]
-mod generate;
 #[cfg(feature = "train")]
 mod logprobs;
 #[cfg(feature = "train")]
@@ -69,7 +68,6 @@ enum Verb {
     Ablate(ablate::Args),
     #[cfg(feature = "train")]
     Tune(tune::Args),
-    #[cfg(feature = "train")]
     Generate(generate::Args),
     #[cfg(feature = "train")]
     Logprobs(logprobs::Args),
@@ -142,7 +140,6 @@ pub fn run(cli: Cli) -> Result<Exit> {
         Verb::Ablate(args) => ablate::run(&args),
         #[cfg(feature = "train")]
         Verb::Tune(args) => tune::run(&args),
-        #[cfg(feature = "train")]
         Verb::Generate(args) => generate::run(&args),
         #[cfg(feature = "train")]
         Verb::Logprobs(args) => logprobs::run(&args),

@@ -1,6 +1,6 @@
-//! `eval --endpoint` with a local server.
+//! `eval --endpoint` and `generate --endpoint` with a local server.
 
-use crate::common::{assert_one_line, binary};
+use crate::common::{assert_one_line, binary, run};
 use crate::stub::Stub;
 use serde_json::{Value, json};
 use std::fs;
@@ -109,4 +109,36 @@ fn a_served_model_redraws_charts_for_chartmimic() {
     let asked = server.asked();
     assert_eq!(asked.len(), 1);
     assert_eq!(asked[0].picture(0), fs::read(path("data/bar_1.png")).unwrap());
+}
+
+#[test]
+fn a_server_answers_one_prompt() {
+    let dir = tempfile::tempdir().unwrap();
+    let picture = dir.path().join("a.png").display().to_string();
+    image::RgbImage::from_pixel(8, 8, image::Rgb([9, 9, 9])).save(&picture).unwrap();
+    let server = Stub::start(|_, _| (200, SCRIPT.into()));
+    let args =
+        ["generate", "--endpoint", &server.url, "--served-model", "m", "--image", &picture, "Draw this."];
+    let output = command(&args);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let code = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(code.starts_with("import matplotlib") && code.ends_with("plt.savefig('a.png')\n"), "{code}");
+    assert_eq!(server.asked()[0].picture(0), fs::read(&picture).unwrap());
+    let output = command(&[&args[..], &["--json"]].concat());
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&value["text"], &value["tokens"], &value["finished"]),
+        (&SCRIPT.into(), &Value::Null, &true.into())
+    );
+    assert!(
+        value["request"]["messages"][0]["content"][0]["image_url"]["url"]
+            .as_str()
+            .unwrap()
+            .starts_with("sha256:")
+    );
+    let text = dir.path().join("a.txt").display().to_string();
+    fs::write(&text, "no picture").unwrap();
+    let bad = ["generate", "--endpoint", &server.url, "--served-model", "m", "--image", &text, "Draw this."];
+    assert_one_line(&command(&bad), &["a.txt", "neither PNG nor JPEG"]);
+    assert_ne!(run(&["generate", "--endpoint", &server.url, "Draw."]).status.code(), Some(0));
 }
