@@ -160,8 +160,7 @@ fn cannot(path: &Path) -> String {
 mod tests {
     use super::*;
     use serde_json::{Value, json};
-    use vsdpo_artifact::{Domain, Image};
-    use vsdpo_policy::{Content, Role};
+    use vsdpo_artifact::{Content, Domain, Image, Role};
     use vsdpo_score::endpoint::{Endpoint, EndpointConfig, LimitField};
 
     /// The turn of a folder as parts of a server's message.
