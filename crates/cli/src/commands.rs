@@ -54,7 +54,7 @@ enum Verb {
     Explain(explain::Args),
     Doctor(doctor::Args),
     Score(score::Args),
-    Eval(eval::Args),
+    Eval(Box<eval::Args>),
     Compare(compare::Args),
     Report(report::Args),
     Data(data::Args),

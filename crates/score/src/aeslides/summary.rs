@@ -312,8 +312,9 @@ mod tests {
     fn a_deck_is_the_mean_of_its_slides_and_a_failure_is_0() {
         let examples = examples();
         let predictions = Predictions::Folder(Path::new("slides"));
-        let shown = Shown { predictions: &predictions, timeout: 30 };
-        let s = Summary::new(&shown, &examples.iter().collect::<Vec<_>>());
+        let provenance = Provenance::new(None, "mean");
+        let shown = Shown { predictions: &predictions, timeout: 30, provenance };
+        let s = Summary::new(shown, &examples.iter().collect::<Vec<_>>());
         let close = |got: f64, want: f64| assert!((got - want).abs() < 1e-9, "{got}, not {want}");
         // Deck: (1 + 0) / 2, (1 + 0.7) / 2, (1 + 1/2) / 2, (1/2 + 1/4) / 2; nothing: 1, 0, 0, 0.
         close(s.row.aspect_ratio.mean, 100.0 * (0.5 + 1.0) / 3.0);
@@ -342,14 +343,16 @@ mod tests {
         {
             assert!(text.contains(part), "{part}: {text}");
         }
-        assert!(text.ends_with("1 examples have no scores:\n  none (failed): no HTML\n"), "{text}");
+        assert!(text.contains("1 examples have no scores:\n  none (failed): no HTML\n"), "{text}");
+        assert!(text.lines().last().is_some_and(|line| line.starts_with("provenance: ")), "{text}");
     }
 
     #[test]
     fn without_a_drawn_slide_nothing_is_said_of_them() {
         let examples = examples();
         let predictions = Predictions::Folder(Path::new("slides"));
-        let s = Summary::new(&Shown { predictions: &predictions, timeout: 30 }, &[&examples[2]]);
+        let provenance = Provenance::new(None, "mean");
+        let s = Summary::new(Shown { predictions: &predictions, timeout: 30, provenance }, &[&examples[2]]);
         assert_eq!((s.row.avg.mean, s.rewards.total, s.failure_rate), (0.0, 0.0, 100.0));
         assert_eq!((s.drawn.slides, s.drawn.height, s.drawn.d_paper, s.drawn.texture), (0, None, None, None));
         assert!(table(&s).contains("mean height                         -\n"), "{}", table(&s));

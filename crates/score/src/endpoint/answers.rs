@@ -23,6 +23,9 @@ use vsdpo_render::spread;
 /// Questions without an answer that an error lists.
 const LISTED: usize = 10;
 
+/// The name of a question without an answer, and why.
+type Unanswered = (String, String);
+
 /// One answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Line {
@@ -91,12 +94,12 @@ impl Endpoint {
         open: &[usize],
         file: &Mutex<File>,
         reporter: &dyn Reporter,
-    ) -> Result<(Vec<Line>, Vec<(String, String)>)> {
+    ) -> Result<(Vec<Line>, Vec<Unanswered>)> {
         if open.is_empty() {
             return Ok((Vec::new(), Vec::new()));
         }
         reporter.begin("asking", open.len() as u64);
-        let ask = |k: usize| -> Result<Result<Line, (String, String)>> {
+        let ask = |k: usize| -> Result<Result<Line, Unanswered>> {
             let i = open[k];
             // Read again, because the pictures of all questions may not fit into memory.
             let line = self.line(&(questions.get)(i)?, &asked[i]);
@@ -119,7 +122,7 @@ impl Endpoint {
         Ok((lines, failed))
     }
 
-    fn line(&self, question: &Question, asked: &Asked) -> Result<Line, (String, String)> {
+    fn line(&self, question: &Question, asked: &Asked) -> Result<Line, Unanswered> {
         let begun = Instant::now();
         let request = self.config.request(turn(&question.pictures, &question.prompt, picture));
         let reply = self.send(&request).map_err(|lack| (asked.name.clone(), lack.why().to_owned()))?;
@@ -230,7 +233,7 @@ fn lines(path: &Path) -> Result<Vec<Line>> {
 }
 
 /// The error for questions without an answer.
-fn missing(failed: &[(String, String)], all: usize) -> String {
+fn missing(failed: &[Unanswered], all: usize) -> String {
     let list: Vec<String> = failed.iter().take(LISTED).map(|(name, why)| format!("{name}: {why}")).collect();
     let more = failed.len().saturating_sub(LISTED);
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };

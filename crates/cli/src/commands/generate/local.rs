@@ -5,9 +5,9 @@ use crate::terminal;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use vsdpo_artifact::{Domain, Task, extract_code};
+use vsdpo_context::student_prompt;
 use vsdpo_diagnose::AxisWeights;
 use vsdpo_policy::{Policy, SampleConfig, read_image};
-use vsdpo_context::student_prompt;
 use vsdpo_train::eval::{Attempt, Attempter};
 use vsdpo_train::reflect::{Reflection, reflect};
 

@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use vsdpo_artifact::Outcome;
-use vsdpo_diagnose::RubricDetail;
 use vsdpo_context::Channels;
+use vsdpo_diagnose::RubricDetail;
 use vsdpo_train::eval::{Attempt, Way};
 use vsdpo_train::reflect::{Cost, Reflection, Revisions};
 
