@@ -31,6 +31,7 @@ TASKS = [
     (ValueError, lambda: RenderPool("chart", timeout_s=float("nan")), "`timeout_s` is NaN"),
     (ValueError, lambda: RenderPool("web", window=(1, 1)), "`window` is 1 x 1"),
     (TypeError, lambda: RenderPool("web", window="1280x720"), "`window` is str"),
+    (TypeError, lambda: RenderPool("chart", home=5), "`home` is int, not a str or a path"),
     (TypeError, lambda: v.score_chartmimic(None, ""), "`prediction` is NoneType, not a str"),
     (TypeError, lambda: v.score_design2code("", 1), "`reference` is int"),
     (TypeError, lambda: v.score_aeslides("", language="pptx"), "the bytes of a .pptx file"),
@@ -84,6 +85,13 @@ def test_calls_that_cannot_be_answered(pool, kind, call, words):
     with pytest.raises(kind) as raised:
         call(Task("", "chart"), pool.render("1/0"))
     one_line(raised, words)
+
+
+@pytest.mark.parametrize("page, kind", [(-1, ValueError), (1, ValueError), ("0", TypeError)])
+def test_a_page_is_a_number_of_a_page(pool, page, kind):
+    with pytest.raises(kind) as raised:
+        pool.render("import matplotlib.pyplot as plt\nplt.figure()").png(page=page)
+    one_line(raised, "page")
 
 
 def test_code_is_a_str(pool):

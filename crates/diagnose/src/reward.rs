@@ -1,8 +1,8 @@
 //! r: one number for one rollout (section 2.4 of the paper).
 
-use crate::rules::tables;
+use crate::rules::{axis_of, tables};
 use std::collections::BTreeMap;
-use vsdpo_artifact::{Axis, Diagnosis, Domain, Outcome};
+use vsdpo_artifact::{Axis, Defect, Diagnosis, Domain, Outcome};
 
 /// The weight of each axis of a domain in the reward: not negative, and together 1.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,6 +75,12 @@ impl AxisWeights {
     /// The weight of an axis; 0 for an axis of another domain.
     pub fn of(&self, axis: Axis) -> f32 {
         self.of.iter().find(|(other, _)| *other == axis).map_or(0.0, |(_, weight)| *weight)
+    }
+
+    /// The defects of rules whose axis has weight in the reward.
+    pub fn rewarded(&self, defects: &[Defect]) -> Vec<Defect> {
+        let counts = |d: &&Defect| axis_of(d.rule).is_some_and(|axis| self.of(axis) > 0.0);
+        defects.iter().filter(counts).cloned().collect()
     }
 
     /// The axes with a weight above 0, in the order of rubrics.
@@ -292,5 +298,28 @@ mod tests {
         assert!(unknown.contains("`legend` is not an axis of the domain web; the axes are content, overlap"));
         assert!(named(&[("overlap", -0.5), ("text", 1.5)]).unwrap_err().contains("write 0 or more"));
         assert!(named(&[("overlap", 0.5)]).unwrap_err().contains("sum to 0.5"));
+    }
+
+    #[test]
+    fn defects_of_axes_without_weight_are_left_out_of_credit() {
+        let defect = |rule: &'static str| Defect {
+            rule,
+            severity: 1.0,
+            page: 0,
+            elements: vec![],
+            regions: vec![],
+            properties: &[],
+            message: String::new(),
+        };
+        let found =
+            ["chart/legend-covers-data", "chart/unreadable-colors", "chart/tick-crowding"].map(defect);
+        let kept = |weights: &AxisWeights| -> Vec<&str> {
+            weights.rewarded(&found).iter().map(|d| d.rule).collect()
+        };
+        let all = AxisWeights::equal(Domain::Chart);
+        assert_eq!(kept(&all), ["chart/legend-covers-data", "chart/tick-crowding"]);
+        let of_legend = BTreeMap::from([("legend".to_owned(), 1.0)]);
+        let of_legend = AxisWeights::named(Domain::Chart, &of_legend).unwrap();
+        assert_eq!(kept(&of_legend), ["chart/legend-covers-data"]);
     }
 }

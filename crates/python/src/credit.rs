@@ -1,7 +1,7 @@
 //! Which tokens answer for the defects (equations 4 and 5).
 
 use crate::convert::{Characters, argument, choice, floats, pairs, shortest, text};
-use crate::diagnosis::{outcome_of, task_of};
+use crate::diagnosis::{axis_weights, outcome_of, task_of};
 use crate::errors::{guarded, value};
 use crate::outcome::Outcome;
 use crate::task::{Task, read_language};
@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use vsdpo_artifact::{Credit, Span};
 use vsdpo_credit::{CreditConfig, Overlap, token_weights};
+use vsdpo_diagnose::AxisWeights;
 
 /// The code in a completion: the first fenced block in this language, else the first one without a
 /// language, else the whole text. A block that is not closed reaches to the end.
@@ -53,6 +54,9 @@ pub fn extract_code(
 ///     How boxes are compared in equation 4.
 /// blame_error : bool
 ///     Whether the statement of an error answers for a failed execution.
+/// weights : dict of str to float, optional
+///     As in reward: defects of axes without weight, and of rules without an axis, get no blame. By
+///     default all defects do.
 ///
 /// Returns
 /// -------
@@ -64,7 +68,7 @@ pub fn extract_code(
 ///     If offsets lie outside the text (the message has the index of the first), are reversed or of
 ///     another shape, or if the outcome is not of the code in the text.
 #[pyfunction]
-#[pyo3(signature = (text, outcome, offsets, *, task, unit=None, amplify=None, overlap=None, blame_error=None))]
+#[pyo3(signature = (text, outcome, offsets, *, task, unit=None, amplify=None, overlap=None, blame_error=None, weights=None))]
 #[expect(clippy::too_many_arguments, reason = "the keyword arguments of Python")]
 pub fn statement_weights<'py>(
     py: Python<'py>,
@@ -76,6 +80,7 @@ pub fn statement_weights<'py>(
     amplify: Option<&Bound<'py, PyAny>>,
     overlap: Option<&Bound<'py, PyAny>>,
     blame_error: Option<&Bound<'py, PyAny>>,
+    weights: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     guarded(|| {
         let settings = settings(amplify, overlap, blame_error)?;
@@ -85,7 +90,8 @@ pub fn statement_weights<'py>(
             choice(unit, "unit", &[("char", Unit::Character), ("byte", Unit::Byte)])
         })?;
         let tokens = spans(&pairs(offsets, "offsets")?, &completion.text, unit)?;
-        let credit = completion.credit(py, outcome, task, &settings)?;
+        let weights = weights.map(|w| axis_weights(task.task.domain, Some(w))).transpose()?;
+        let credit = completion.credit(py, (outcome, task), weights.as_ref(), &settings)?;
         floats(py, &token_weights(&credit, &outcome.source.text, completion.code, &tokens))
     })
 }
@@ -115,7 +121,7 @@ pub fn statements<'py>(
         let settings = settings(amplify, overlap, blame_error)?;
         let (task, outcome) = (task_of(task)?.get(), outcome_of(outcome, "outcome")?.get());
         let completion = Completion::read(text, outcome, task)?;
-        let credit = completion.credit(py, outcome, task, &settings)?;
+        let credit = completion.credit(py, (outcome, task), None, &settings)?;
         let characters = Characters::of(&completion.text);
         let list = PyList::empty(py);
         for s in &credit.statements {
@@ -155,20 +161,16 @@ impl Completion {
     fn credit(
         &self,
         py: Python<'_>,
-        outcome: &Outcome,
-        task: &Task,
+        (outcome, task): (&Outcome, &Task),
+        weights: Option<&AxisWeights>,
         settings: &CreditConfig,
     ) -> PyResult<Credit> {
         let diagnosis = outcome.diagnosis(py, task)?;
+        let rewarded = weights.map(|weights| weights.rewarded(&diagnosis.defects));
+        let defects = rewarded.as_ref().unwrap_or(&diagnosis.defects);
         let source = &outcome.source;
         Ok(py.detach(|| {
-            vsdpo_credit::credit(
-                source.language,
-                &source.text,
-                &outcome.outcome,
-                &diagnosis.defects,
-                settings,
-            )
+            vsdpo_credit::credit(source.language, &source.text, &outcome.outcome, defects, settings)
         }))
     }
 }

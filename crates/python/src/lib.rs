@@ -10,9 +10,9 @@
 //! of a stage crate and converts the result. Rules of the border:
 //! - What a caller can get wrong raises `TypeError` or `ValueError`, what this machine lacks raises
 //!   `RuntimeError`; each with one line that says after `help:` what to do.
-//! - A panic becomes a `RuntimeError` ([`errors::guarded`]).
+//! - A panic becomes a `RuntimeError` (`errors.rs`).
 //! - Whatever waits or computes for long runs without the interpreter's lock, and no call waits
-//!   without a limit ([`waiting`]).
+//!   without a limit (`waiting.rs`).
 //! - Spans are bytes in Rust and characters (Unicode code points) in Python, unless a name says
 //!   otherwise.
 
@@ -48,7 +48,7 @@ mod _core {
     #[pymodule_export]
     use crate::score::{score_aeslides, score_chartmimic, score_design2code};
     #[pymodule_export]
-    use crate::task::Task;
+    use crate::task::{Task, mini_tasks};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -1,6 +1,6 @@
 //! `Outcome`: R(y), and the diagnosis that was made of it.
 
-use crate::convert::json;
+use crate::convert::{argument, json};
 use crate::errors::{bug, guarded, machine, runtime, value};
 use crate::picture;
 use crate::task::Task;
@@ -53,9 +53,10 @@ impl Outcome {
         self.judged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn page(&self, page: usize) -> PyResult<&Image> {
+    fn page(&self, page: i64) -> PyResult<&Image> {
         let pages = self.outcome.rendered().map_or(&[][..], |rendered| &rendered.pages);
-        pages.get(page).map(|page| &page.image).ok_or_else(|| match pages.len() {
+        let found = usize::try_from(page).ok().and_then(|page| pages.get(page));
+        found.map(|page| &page.image).ok_or_else(|| match pages.len() {
             0 => runtime("the code did not run, so there is no picture", "check `executed` before"),
             n => value(&format!("there is no page {page}"), &format!("the pages are 0 to {}", n - 1)),
         })
@@ -115,13 +116,13 @@ impl Outcome {
         guarded(|| pages.iter().map(|page| picture::rgba(py, &page.image)).collect())
     }
 
-    /// A page as the bytes of a PNG file.
+    /// A page as the bytes of a PNG file; the first one by default.
     ///
     /// Raises ValueError for a page that does not exist, and RuntimeError if the code did not run.
-    #[pyo3(signature = (page=0))]
-    fn png<'py>(&self, py: Python<'py>, page: usize) -> PyResult<Bound<'py, PyBytes>> {
+    #[pyo3(signature = (page=None))]
+    fn png<'py>(&self, py: Python<'py>, page: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyBytes>> {
         guarded(|| {
-            let image = self.page(page)?;
+            let image = self.page(page.map_or(Ok(0), |page| argument(page, "page", "a whole number"))?)?;
             let bytes = py.detach(|| vsdpo_score::files::png(image)).map_err(|e| machine(&e))?;
             Ok(PyBytes::new(py, &bytes))
         })

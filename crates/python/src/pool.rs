@@ -7,7 +7,6 @@ use crate::task::kind;
 use crate::waiting::{Limit, attend};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use vsdpo_artifact::{Domain, Language, Source};
@@ -69,11 +68,12 @@ impl RenderPool {
         workers: Option<&Bound<'_, PyAny>>,
         timeout_s: Option<&Bound<'_, PyAny>>,
         window: Option<&Bound<'_, PyAny>>,
-        home: Option<PathBuf>,
+        home: Option<&Bound<'_, PyAny>>,
         deadline_s: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         guarded(|| {
             let kind = kind(domain, language)?;
+            let home = home.map(|home| argument(home, "home", "a str or a path")).transpose()?;
             let mut config = RenderConfig { home, ..RenderConfig::default() };
             if let Some(workers) = workers {
                 config.workers = read_workers(workers)?;

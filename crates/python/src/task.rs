@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use vsdpo_artifact::{Domain, Language, Requirements};
+use vsdpo_data::mini::{Split, UnknownSplit, World};
 
 /// Tells tasks apart, so that an outcome knows for which one it was judged.
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -155,5 +156,52 @@ fn read_requirements(object: &Bound<'_, PyAny>) -> PyResult<Requirements> {
             &format!("`requirements` is not usable: {said}"),
             "the keys are texts, series, background, legend, ticks, grounds, places and pictures",
         )
+    })
+}
+
+/// Tasks of an embedded world, each with a reference whose layout is good.
+///
+/// Parameters
+/// ----------
+/// domain, language
+///     As in Task.
+/// split : "feedback", "train", "dev" or "test"
+///     Disjoint sets of contents; "train" by default. Reports use "test", everything before "dev".
+/// count : int
+///     How many; the first `count` of the seed.
+/// seed : int
+///
+/// Returns
+/// -------
+/// list of dict
+///     With the keys id, prompt, reference and requirements.
+#[pyfunction]
+#[pyo3(signature = (domain, *, language=None, split="train", count=1, seed=1))]
+pub fn mini_tasks<'py>(
+    py: Python<'py>,
+    domain: &Bound<'py, PyAny>,
+    language: Option<&Bound<'py, PyAny>>,
+    split: &str,
+    count: u64,
+    seed: u64,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    guarded(|| {
+        let (domain, language) = kind(domain, language)?;
+        let world = World::of(domain, language).ok_or_else(|| {
+            let what = format!("there is no embedded world of {} in {}", domain.name(), language.name());
+            value(&what, "pass chart, web, or slide with html or python")
+        })?;
+        let split: Split = split.parse().map_err(|e: UnknownSplit| value(&e.problem, e.help))?;
+        let row = |index| {
+            let task = world.task(split, seed, index);
+            let row = serde_json::json!({
+                "id": task.id,
+                "prompt": task.prompt,
+                "reference": task.reference,
+                "requirements": task.requirements,
+            });
+            json(py, &row)
+        };
+        (0..count).map(row).collect()
     })
 }

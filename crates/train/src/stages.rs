@@ -6,9 +6,9 @@ use crate::step::StepContext;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
-use vsdpo_artifact::{Comparison, Credit, Defect, Diagnosis, Outcome, Rollout, Source, Task, extract_code};
+use vsdpo_artifact::{Comparison, Credit, Diagnosis, Outcome, Rollout, Source, Task, extract_code};
 use vsdpo_context::student_prompt;
-use vsdpo_diagnose::{AxisWeights, Graded, axis_of, task_rewards};
+use vsdpo_diagnose::{AxisWeights, Graded, task_rewards};
 use vsdpo_policy::{Completion, Policy, Prompt, SampleConfig};
 use vsdpo_render::{Renderer, render_with_retries};
 use vsdpo_score::{Candidate, Embed, ReferenceScorer};
@@ -187,7 +187,7 @@ pub fn credit(experience: &Experience, context: &StepContext) -> Vec<Credit> {
         let y = &experience.rollouts[i];
         let defects = match section.defects {
             CreditedDefects::All => experience.diagnoses[i].defects.clone(),
-            CreditedDefects::Rewarded => rewarded(&experience.diagnoses[i].defects, &weights),
+            CreditedDefects::Rewarded => weights.rewarded(&experience.diagnoses[i].defects),
         };
         let (language, outcome) = (experience.task_of(i).language, &experience.outcomes[i]);
         let credit = vsdpo_credit::credit(language, y.source(), outcome, &defects, &section.config());
@@ -199,12 +199,6 @@ pub fn credit(experience: &Experience, context: &StepContext) -> Vec<Credit> {
     (0..experience.rollouts.len()).map(of).collect()
 }
 
-/// The defects of rules whose axis has weight in the reward.
-fn rewarded(defects: &[Defect], weights: &AxisWeights) -> Vec<Defect> {
-    let counts = |d: &&Defect| axis_of(d.rule).is_some_and(|axis| weights.of(axis) > 0.0);
-    defects.iter().filter(counts).cloned().collect()
-}
-
 /// The same responsibilities and weights, each at a random statement.
 fn shuffled(mut credit: Credit, seed: u64) -> Credit {
     let mut blame: Vec<(f32, f32)> = credit.statements.iter().map(|s| (s.resp, s.weight)).collect();
@@ -213,34 +207,4 @@ fn shuffled(mut credit: Credit, seed: u64) -> Credit {
         (statement.resp, statement.weight) = (resp, weight);
     }
     credit
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeMap;
-    use vsdpo_artifact::Domain;
-
-    #[test]
-    fn defects_of_axes_without_weight_are_left_out_of_credit() {
-        let defect = |rule: &'static str| Defect {
-            rule,
-            severity: 1.0,
-            page: 0,
-            elements: vec![],
-            regions: vec![],
-            properties: &[],
-            message: String::new(),
-        };
-        let found: Vec<Defect> =
-            ["chart/legend-covers-data", "chart/unreadable-colors", "chart/tick-crowding"].map(defect).into();
-        let kept = |weights: &AxisWeights| -> Vec<&str> {
-            rewarded(&found, weights).iter().map(|d| d.rule).collect()
-        };
-        let all = AxisWeights::equal(Domain::Chart);
-        assert_eq!(kept(&all), ["chart/legend-covers-data", "chart/tick-crowding"]);
-        let of_legend = BTreeMap::from([("legend".to_owned(), 1.0)]);
-        let of_legend = AxisWeights::named(Domain::Chart, &of_legend).unwrap();
-        assert_eq!(kept(&of_legend), ["chart/legend-covers-data"]);
-    }
 }
