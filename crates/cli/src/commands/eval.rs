@@ -134,7 +134,8 @@ pub struct Sampling {
     /// Seed of tasks and answers.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Maximum number of tokens of an answer. Default: 256 for the mini worlds, otherwise 4096.
+    /// Maximum number of tokens of an answer. Default: 256 for mini-chart and mini-web, 512 (HTML)
+    /// or 640 (Python) for mini-slide, otherwise 4096.
     #[arg(long, value_name = "N", visible_alias = "max-completion-tokens")]
     max_tokens: Option<usize>,
 }

@@ -29,6 +29,7 @@ struct Table {
     domain: Domain,
     language: Language,
     benchmark: &'static str,
+    answer_tokens: usize,
     task: fn(References, Split, u64, u64) -> Task,
     constant_answers: fn(Split, u64, u64) -> Vec<String>,
     choices: fn(&str) -> Option<Choices>,
@@ -37,11 +38,12 @@ struct Table {
 }
 
 impl Table {
-    const fn of<C: Content>(benchmark: &'static str) -> Table {
+    const fn of<C: Content>(benchmark: &'static str, answer_tokens: usize) -> Table {
         Table {
             domain: C::DOMAIN,
             language: C::LANGUAGE,
             benchmark,
+            answer_tokens,
             task: task::<C>,
             constant_answers: constant_answers::<C>,
             choices: |code| C::Layout::read(code).map(|l| l.choices()),
@@ -54,10 +56,10 @@ impl Table {
 impl World {
     /// The one place that maps a world to its types.
     const fn table(self) -> &'static Table {
-        const CHART: Table = Table::of::<chart::Content>("mini-chart");
-        const WEB: Table = Table::of::<web::Content>("mini-web");
-        const SLIDE: Table = Table::of::<slide::Content<slide::Html>>("mini-slide");
-        const DECK: Table = Table::of::<slide::Content<slide::Python>>("mini-slide");
+        const CHART: Table = Table::of::<chart::Content>("mini-chart", 256);
+        const WEB: Table = Table::of::<web::Content>("mini-web", 256);
+        const SLIDE: Table = Table::of::<slide::Content<slide::Html>>("mini-slide", 512);
+        const DECK: Table = Table::of::<slide::Content<slide::Python>>("mini-slide", 640);
         match self {
             World::Chart => &CHART,
             World::Web => &WEB,
@@ -87,6 +89,12 @@ impl World {
     /// The name of the benchmark on its dev and test tasks.
     pub fn benchmark(self) -> &'static str {
         self.table().benchmark
+    }
+
+    /// Tokens of the embedded tokenizer that are enough for an answer. A limit that cuts answers is
+    /// not seen where what is left still draws something.
+    pub fn answer_tokens(self) -> usize {
+        self.table().answer_tokens
     }
 
     /// Task `index` of a split; its reference has a good layout.

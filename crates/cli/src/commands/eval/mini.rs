@@ -34,7 +34,7 @@ pub struct Options {
 }
 
 pub fn run(args: &Args, world: World) -> Result<Exit> {
-    let sampling = args.sampling.with(1.0, 256);
+    let sampling = args.sampling.with(1.0, world.answer_tokens());
     if args.endpoint.is_given() { served(args, world, sampling) } else { local(args, world, &sampling) }
 }
 
