@@ -20,8 +20,8 @@ usage: cargo xtask <command>
   setup          make .venv/ from crates/render/python/requirements.lock (seconds when it is already there)
   test           setup, then every test of the workspace, and those of the Python package
   wheel          build the Python package with the program visual-sdpo into target/wheels
-  demo [chart | web]
-                 setup, then train the embedded mini policy on charts or on pages and write its report
+  demo [chart | web | slide]
+                 setup, then train the embedded mini policy on charts, pages or slides and write its report
   bench [NAME] [--python PATH]
                  compare with the field's way on this machine and print the ratios (chart, web, slide, deck,
                  train, update, sample); the last three need a Python with torch and transformers, which setup does not install
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         ["test"] => test(&root()),
         ["wheel"] => python::wheel(&root()).map(|wheel| say(&format!("made {}", wheel.display()))),
         ["demo"] => demo(&root(), "chart"),
-        ["demo", domain @ ("chart" | "web")] => demo(&root(), domain),
+        ["demo", domain @ ("chart" | "web" | "slide")] => demo(&root(), domain),
         ["bench", rest @ ..] => bench::bench(&root(), rest),
         ["pretrain-mini", rest @ ..] => pretrain_mini(&root(), rest),
         ["results"] => results(&root()),

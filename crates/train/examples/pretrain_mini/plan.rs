@@ -42,6 +42,10 @@ const SLIDES: Stage = Stage {
     probes: true,
 };
 
+/// The last stage: scripts of decks, which are the longest, get half of the pairs.
+const SCRIPTS: Stage =
+    Stage { mix: Mix { plain: 0.12, worlds: [0.17, 0.13, 0.2, 0.5], ..SLIDES.mix }, lr: 1e-3, ..SLIDES };
+
 /// After the vision tower: first naming the layouts of pictures and looking words up in the prompt,
 /// which comes later and suddenly, then the language of prompts and scripts, then acting on
 /// feedback, which is learned only once scripts are written without effort. Some pairs go on
@@ -51,7 +55,7 @@ const SLIDES: Stage = Stage {
 ///
 /// Slides came when charts and pages were learned: the tokenizer gets tokens for them before stage
 /// [`BEFORE_SLIDES`], and the stages from there on have all worlds.
-pub const STAGES: [Stage; 15] = [
+pub const STAGES: [Stage; 16] = [
     Stage {
         mix: Mix {
             copy: 0.35,
@@ -224,6 +228,7 @@ pub const STAGES: [Stage; 15] = [
     SLIDES,
     Stage { lr: 1.2e-3, ..SLIDES },
     Stage { lr: 8e-4, ..SLIDES },
+    SCRIPTS,
 ];
 
 /// Stages without slides.

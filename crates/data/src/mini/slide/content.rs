@@ -212,6 +212,11 @@ impl Facts {
         if self.heading.wide { 560 } else { 180 }
     }
 
+    /// Which comes first, in a word.
+    pub(super) fn first(&self) -> &'static str {
+        if self.points_first { "points" } else { "picture" }
+    }
+
     /// The side that the points stand on.
     pub(super) fn points_side(&self) -> Side {
         if self.points_first { self.start } else { self.start.other() }

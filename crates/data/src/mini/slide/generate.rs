@@ -62,7 +62,7 @@ impl Facts {
             self.title,
             self.points.len(),
             self.start.name(),
-            if self.points_first { "points" } else { "picture" },
+            self.first(),
             self.note,
             self.plain_ink(),
             self.points.join("; "),

@@ -64,6 +64,10 @@ def put(text, x, y, width, fill, color, size, align=1):
         paint(box.fill, fill)
 ";
 
+/// Left edge and alignment of the points: on the right if one reads from the right and they come
+/// first, or from the left and they come second.
+const POINTS_SIDE: &str = "x, align = (192, 3) if (start == 'right') == (first == 'points') else (48, 1)";
+
 /// The script of a content with a layout.
 pub(super) fn script(c: &Facts, l: &Layout, slip: Option<Slip>) -> String {
     let mut lines = statements(c, l, slip);
@@ -75,8 +79,8 @@ pub(super) fn script(c: &Facts, l: &Layout, slip: Option<Slip>) -> String {
 }
 
 /// Each choice of the layout follows the facts that it depends on: the ink of the tag its colour,
-/// the size of the title tag and colour, the picture's side the points' alignment, its width its
-/// shape.
+/// the size of the title tag and colour, the picture's side the side and order of the points, its
+/// width its shape.
 fn statements(c: &Facts, l: &Layout, slip: Option<Slip>) -> Vec<String> {
     let left_out = Slip::left_out(slip, c.points.len());
     let point =
@@ -93,13 +97,10 @@ fn statements(c: &Facts, l: &Layout, slip: Option<Slip>) -> Vec<String> {
     lines.push(format!("put('{}', {}, 32, {tag}, {fill}, '{}', 36)", c.tag, 1232 - tag, INKS[l.ink]));
     lines.push(format!("put('{}', 48, 32, 1184, None, '{ink}', {})", c.title, TITLE_SIZES[l.title_size]));
     lines.push(format!("points = [{}]", points.join(", ")));
-    lines.push(
-        match c.points_side() {
-            Side::Left => "x, align = 48, 1",
-            Side::Right => "x, align = 192, 3",
-        }
-        .to_owned(),
-    );
+    // Two words of the prompt, from which the script works out the points' side: written as a side,
+    // it was right in half of the scripts of a policy of this size.
+    lines.push(format!("start, first = '{}', '{}'", c.start.name(), c.first()));
+    lines.push(POINTS_SIDE.to_owned());
     lines.push("file = BytesIO()".to_owned());
     lines.push(format!("Image.new('RGB', ({across}, {down}), '{}').save(file, 'PNG')", ACCENTS[l.accent]));
     lines.push(format!("w = {}", WIDTHS[l.width]));
