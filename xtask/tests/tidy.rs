@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Files over 400 lines without tests, each with a reason.
 const LONG_FILES: [(&str, &str); 0] = [];
 /// Functions over 50 lines or 5 parameters, each with its file or folder, and a reason.
-const LONG_FUNCTIONS: [(&str, &str, &str); 7] = [
+const LONG_FUNCTIONS: [(&str, &str, &str); 8] = [
     (
         "crates/policy/src/ops/",
         "cpu_fwd",
@@ -25,6 +25,7 @@ const LONG_FUNCTIONS: [(&str, &str, &str); 7] = [
     ("crates/python/src/pool.rs", "new", KEYWORDS),
     ("crates/python/src/messages.rs", "teacher_messages", KEYWORDS),
     ("crates/python/src/credit.rs", "statement_weights", KEYWORDS),
+    ("crates/python/src/task.rs", "mini_tasks", KEYWORDS),
     ("crates/python/src/credit.rs", "statements", KEYWORDS),
 ];
 /// Why functions of the Python module have many parameters.

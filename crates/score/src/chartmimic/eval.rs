@@ -12,14 +12,14 @@ use super::scorer::Scorer;
 use super::summary::{Shown, Summary};
 use super::truths::Truths;
 use crate::files::{self, hash};
-use crate::provenance::Provenance;
+use crate::provenance::{Asking, Provenance};
 use crate::questions::{Answered, Asked};
 use crate::report::Reporter;
 use crate::results::{self, Results};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use vsdpo_render::RenderConfig;
 
 /// Where the answers come from.
@@ -75,14 +75,7 @@ pub fn evaluate(config: &EvalConfig, reporter: &dyn Reporter) -> Result<Summary>
         bail!("--total {total} is less than the {} examples in `{}`", data.stems.len(), folder.display());
     }
     let _lock = results::lock(out)?;
-    let (file, format, asking) = match config.answers {
-        Answers::Model(asked) => {
-            let Answered { file, asking } =
-                data.questions(reporter, |questions| (asked.answer)(questions, out))?;
-            (file, Format::Plain, Some(asking))
-        }
-        Answers::File(file, format) => (file.to_owned(), format, None),
-    };
+    let (file, format, asking) = answered(config, &data, reporter)?;
     let responses = Responses::open(&file, format, &data)?;
     if responses.repeated > 0 {
         reporter
@@ -120,9 +113,24 @@ pub fn evaluate(config: &EvalConfig, reporter: &dyn Reporter) -> Result<Summary>
     };
     let shown = Shown { mode, responses: &file, data: folder, total, timeout, provenance };
     let summary = Summary::new(shown, &examples, judged);
-    let text = serde_json::to_string_pretty(&summary)? + "\n";
-    files::replace(&out.join("summary.json"), text.as_bytes())?;
+    files::replace(&out.join("summary.json"), (serde_json::to_string_pretty(&summary)? + "\n").as_bytes())?;
     Ok(summary)
+}
+
+/// The file of the answers, which a model writes first, and how the model was asked.
+fn answered(
+    config: &EvalConfig,
+    data: &Dataset,
+    reporter: &dyn Reporter,
+) -> Result<(PathBuf, Format, Option<Asking>)> {
+    Ok(match config.answers {
+        Answers::Model(asked) => {
+            let Answered { file, asking } =
+                data.questions(reporter, |questions| (asked.answer)(questions, config.out))?;
+            (file, Format::Plain, Some(asking))
+        }
+        Answers::File(file, format) => (file.to_owned(), format, None),
+    })
 }
 
 /// The key of each example: a hash of everything that decides its line.
