@@ -103,6 +103,8 @@ def test_ctrl_c_ends_a_call_at_once():
         import os, signal, threading, time
         from visual_sdpo import RenderPool
         pool = RenderPool("chart", workers=1, timeout_s=60)
+        # A shell that starts this in the background has the signal ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
         start = time.monotonic()
         try:
