@@ -35,6 +35,12 @@ impl Defect {
     }
 }
 
+/// An `f32` as the shortest decimal that reads as the same number: 0.8, not 0.800000011920929. For
+/// JSON, whose numbers have 64 bits.
+pub fn shortest(v: f32) -> f64 {
+    v.to_string().parse().unwrap_or(f64::from(v))
+}
+
 /// An axis of a rubric. The axes of a domain are listed beside its rules, in `diagnose`; rubric and
 /// reward share that one list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

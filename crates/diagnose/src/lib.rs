@@ -36,7 +36,7 @@ pub use compared::SATISFIED;
 pub use reward::{
     AxisWeights, Graded, WeightError, component_weights, components, reward, rewards, task_rewards,
 };
-pub use rubric::{RubricDetail, rubric_json};
+pub use rubric::{RubricDetail, defect_json, rubric_json};
 pub use rules::{Rule, all_rules, axes, axis_of, reference_axes, reference_rules, rules};
 
 use rules::RuleResult;

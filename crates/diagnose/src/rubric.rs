@@ -8,8 +8,9 @@
 use crate::reward::AxisWeights;
 use crate::rules::{Rule, RuleResult, axes};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::str::FromStr;
-use vsdpo_artifact::{Axis, AxisScore, Domain, Rubric};
+use vsdpo_artifact::{Axis, AxisScore, Defect, Domain, Rubric};
 
 /// The axes of one page in the order of [`axes`], each by its rules: it is satisfied when every
 /// rule that could evaluate the page is.
@@ -111,6 +112,20 @@ impl FromStr for RubricDetail {
             _ => Err("use binary, observed or full"),
         }
     }
+}
+
+/// A defect in the JSON of `lint` and of the Python module. Names are stable; `region` is the box
+/// around all regions.
+pub fn defect_json(d: &Defect) -> Value {
+    json!({
+        "rule": d.rule,
+        "severity": d.severity,
+        "page": d.page,
+        "region": (!d.regions.is_empty()).then(|| d.hull()),
+        "regions": d.regions,
+        "elements": d.elements,
+        "message": d.message,
+    })
 }
 
 /// The rubric as the teacher reads it: compact JSON in the order of the axes. Axes that were not

@@ -63,11 +63,6 @@ pub fn items<'py>(
     listed.ok_or_else(|| wrong_type(object, name, expected))?.collect()
 }
 
-/// An `f32` as the shortest decimal that reads as the same number: 0.8, not 0.800000011920929.
-pub fn shortest(v: f32) -> f64 {
-    v.to_string().parse().unwrap_or(f64::from(v))
-}
-
 /// A writable array of numpy over these bytes.
 pub fn array<'py>(
     py: Python<'py>,

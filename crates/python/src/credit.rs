@@ -1,13 +1,13 @@
 //! Which tokens answer for the defects (equations 4 and 5).
 
-use crate::convert::{Characters, argument, choice, floats, pairs, shortest, text};
+use crate::convert::{Characters, argument, choice, floats, pairs, text};
 use crate::diagnosis::{axis_weights, outcome_of, task_of};
 use crate::errors::{guarded, value};
 use crate::outcome::Outcome;
 use crate::task::{Task, read_language};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
-use vsdpo_artifact::{Credit, Span};
+use vsdpo_artifact::{Credit, Span, shortest};
 use vsdpo_credit::{CreditConfig, Overlap, token_weights};
 use vsdpo_diagnose::AxisWeights;
 

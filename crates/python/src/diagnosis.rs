@@ -1,15 +1,15 @@
 //! `Diagnosis`: D and v of an outcome; and the reward.
 
-use crate::convert::{argument, choice, instance, items, json, shortest};
+use crate::convert::{argument, choice, instance, items, json};
 use crate::errors::{bug, guarded, value};
 use crate::outcome::Outcome;
 use crate::task::Task;
 use pyo3::prelude::*;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use vsdpo_artifact::{Defect, Domain};
-use vsdpo_diagnose::{AxisWeights, Graded, reference_axes, task_rewards};
+use vsdpo_artifact::{Domain, shortest};
+use vsdpo_diagnose::{AxisWeights, Graded, defect_json, reference_axes, task_rewards};
 
 /// What is wrong with a render: defects (where), rubric (which axis). Immutable; made by diagnose.
 #[pyclass(frozen, module = "visual_sdpo")]
@@ -29,7 +29,7 @@ impl Diagnosis {
     /// in pixels of that page), regions (one per element at fault), elements (ids), message.
     #[getter]
     fn defects<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        guarded(|| self.diagnosis.defects.iter().map(|d| json(py, &defect(d))).collect())
+        guarded(|| self.diagnosis.defects.iter().map(|d| json(py, &defect_json(d))).collect())
     }
 
     /// The axes by name, in the order of rubrics, as dicts: satisfied (None where the axis could
@@ -71,19 +71,6 @@ impl Diagnosis {
         let (executed, defects) = (self.executed(), self.diagnosis.defects.len());
         format!("Diagnosis(executed={executed}, defects={defects}, clean={})", self.clean())
     }
-}
-
-/// A defect as `lint --format json` prints it.
-fn defect(d: &Defect) -> Value {
-    json!({
-        "rule": d.rule,
-        "severity": d.severity,
-        "page": d.page,
-        "region": (!d.regions.is_empty()).then(|| d.hull()),
-        "regions": d.regions,
-        "elements": d.elements,
-        "message": d.message,
-    })
 }
 
 /// What is wrong with an outcome, for a task. The result is kept in the outcome, so that reward,

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use vsdpo_artifact::Task;
+use vsdpo_artifact::{Task, shortest};
 use vsdpo_context::student_prompt;
 use vsdpo_data::decode_picture;
 use vsdpo_policy::{Policy, SampleConfig};
@@ -51,8 +51,8 @@ pub fn answer(asked: &Answerer, questions: &Questions, out: &Path) -> Result<Ans
     let texts = (0..questions.count).map(|i| Ok((questions.get)(i)?.prompt)).collect::<Result<Vec<_>>>()?;
     let s = &asked.sampling;
     let sampling = Sampling {
-        temperature: exact(s.temperature),
-        top_p: exact(s.top_p),
+        temperature: shortest(s.temperature),
+        top_p: shortest(s.top_p),
         max_completion_tokens: s.max_completion_tokens,
         seed: asked.seed,
     };
@@ -64,11 +64,6 @@ pub fn answer(asked: &Answerer, questions: &Questions, out: &Path) -> Result<Ans
         tokens: None,
     };
     Ok(Answered { file, asking })
-}
-
-/// The number that was typed, not its 24 bits: 0.7 and not 0.699999988.
-pub fn exact(value: f32) -> f64 {
-    value.to_string().parse().unwrap_or_else(|_| value.into())
 }
 
 fn answers(asked: &Answerer, questions: &Questions, out: &Path) -> Result<PathBuf> {

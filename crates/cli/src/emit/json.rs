@@ -2,7 +2,8 @@
 //! spans are byte offsets into the file, `statement` is an index into `statements`.
 
 use serde_json::{Value, json};
-use vsdpo_artifact::{CreditedStatement, Defect, Element, Outcome, Page};
+use vsdpo_artifact::{CreditedStatement, Element, Outcome, Page, shortest};
+use vsdpo_diagnose::defect_json;
 use vsdpo_report::Checked;
 
 /// One file as one object.
@@ -23,10 +24,10 @@ pub fn lint(checked: &Checked) -> Value {
         "image": pages.first().map(size),
         "pages": pages.iter().map(size).collect::<Vec<_>>(),
         "elements": elements.iter().map(|e| element(e, checked)).collect::<Vec<_>>(),
-        "defects": checked.diagnosis.defects.iter().map(defect).collect::<Vec<_>>(),
+        "defects": checked.diagnosis.defects.iter().map(defect_json).collect::<Vec<_>>(),
         "skipped": checked.diagnosis.skipped,
         "rubric": checked.diagnosis.rubric,
-        "reward": rounded(checked.reward()),
+        "reward": shortest(checked.reward()),
         "statements": checked.credit.statements.iter().map(|s| statement(s, &checked.source)).collect::<Vec<_>>(),
         "notes": rendered.map_or(&[][..], |r| &r.notes[..]),
     })
@@ -50,18 +51,6 @@ fn element(e: &Element, checked: &Checked) -> Value {
     value
 }
 
-fn defect(d: &Defect) -> Value {
-    json!({
-        "rule": d.rule,
-        "severity": d.severity,
-        "page": d.page,
-        "region": (!d.regions.is_empty()).then(|| d.hull()),
-        "regions": d.regions,
-        "elements": d.elements,
-        "message": d.message,
-    })
-}
-
 fn statement(s: &CreditedStatement, source: &str) -> Value {
     json!({
         "start": s.statement.span.start,
@@ -69,12 +58,7 @@ fn statement(s: &CreditedStatement, source: &str) -> Value {
         "line": s.statement.line,
         "end_line": s.statement.end_line,
         "text": s.statement.span.text(source),
-        "resp": rounded(s.resp),
-        "weight": rounded(s.weight),
+        "resp": shortest(s.resp),
+        "weight": shortest(s.weight),
     })
-}
-
-/// The shortest decimal of an `f32`: 0.1 instead of 0.10000000149011612.
-fn rounded(v: f32) -> f64 {
-    v.to_string().parse().unwrap_or(f64::from(v))
 }
