@@ -5,6 +5,10 @@ use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Locks of what building the wheel and testing the module need, and of what the trainer on TRL needs.
+const WHEEL: &str = "python/requirements.lock";
+const TRL: &str = "python/requirements-trl.lock";
+
 /// Builds the wheel into `target/wheels` and returns its path.
 pub fn wheel(root: &Path) -> Result<PathBuf> {
     let venv = environment(root)?;
@@ -25,6 +29,12 @@ pub fn wheel(root: &Path) -> Result<PathBuf> {
 /// Installs the wheel in `.venv-python/` and runs `python/tests` there.
 pub fn test(root: &Path) -> Result<()> {
     let (wheel, venv) = (wheel(root)?, root.join(".venv-python"));
+    if !is_installed(&root.join(TRL), &venv)? {
+        say("installing python/requirements-trl.lock in .venv-python (5 GB, most of it torch's CUDA)");
+        install(&root.join(TRL), &venv)?;
+    }
+    say("building the step of the Rust trainer that the trainer on TRL is compared with");
+    cargo(root, &["build", "--release", "-p", "vsdpo-train", "--example", "step_on"])?;
     let python = venv.join("bin/python");
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"];
     run(Command::new(&python).args(pip).arg("--force-reinstall").arg(&wheel))?;
@@ -34,18 +44,30 @@ pub fn test(root: &Path) -> Result<()> {
 
 /// The environment of `python/requirements.lock`; made unless it is there and complete.
 fn environment(root: &Path) -> Result<PathBuf> {
-    let (lock_path, venv) = (root.join("python/requirements.lock"), root.join(".venv-python"));
-    let lock = std::fs::read_to_string(&lock_path)
-        .with_context(|| format!("cannot read {}", lock_path.display()))?;
-    let stamp = venv.join("requirements.lock");
-    if std::fs::read_to_string(&stamp).is_ok_and(|old| old == lock) && setup::venv_runs(&venv) {
-        return Ok(venv);
+    let (lock, venv) = (root.join(WHEEL), root.join(".venv-python"));
+    if !is_installed(&lock, &venv)? || !setup::venv_runs(&venv) {
+        say("making .venv-python from python/requirements.lock");
+        setup::make_venv(&setup::find_python()?, &venv)?;
+        install(&lock, &venv)?;
     }
-    say("making .venv-python from python/requirements.lock");
-    setup::make_venv(&setup::find_python()?, &venv)?;
-    setup::install(&venv, &lock_path)?;
-    std::fs::write(&stamp, lock).with_context(|| format!("cannot write {}", stamp.display()))?;
     Ok(venv)
+}
+
+/// Whether the environment keeps a copy of this lock, which [`install`] leaves at its end.
+fn is_installed(lock: &Path, venv: &Path) -> Result<bool> {
+    let text = std::fs::read(lock).with_context(|| format!("cannot read {}", lock.display()))?;
+    Ok(std::fs::read(stamp(lock, venv)).is_ok_and(|old| old == text))
+}
+
+fn install(lock: &Path, venv: &Path) -> Result<()> {
+    setup::install(venv, lock)?;
+    let stamp = stamp(lock, venv);
+    std::fs::copy(lock, &stamp).with_context(|| format!("cannot write {}", stamp.display()))?;
+    Ok(())
+}
+
+fn stamp(lock: &Path, venv: &Path) -> PathBuf {
+    venv.join(lock.file_name().unwrap_or_default())
 }
 
 /// The wheel that was made last: the folder keeps those of earlier versions.
