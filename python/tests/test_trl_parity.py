@@ -82,7 +82,7 @@ def ours(folder: Path, rows: Path, settings: dict, processes: int) -> dict:
     out = folder / f"trl-{processes}-{settings['per_device_train_batch_size']}"
     launch = [sys.executable]
     if processes > 1:
-        launch += ["-m", "torch.distributed.run", f"--nproc_per_node={processes}", "--master_port=0"]
+        launch += ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
     script = Path(__file__).with_name("one_step.py")
     env = os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(

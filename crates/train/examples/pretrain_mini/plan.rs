@@ -42,7 +42,7 @@ const SLIDES: Stage = Stage {
     probes: true,
 };
 
-/// The last stage: scripts of decks, which are the longest, get half of the pairs.
+/// Scripts of decks, which are the longest, get half of the pairs.
 const SCRIPTS: Stage =
     Stage { mix: Mix { plain: 0.12, worlds: [0.17, 0.13, 0.2, 0.5], ..SLIDES.mix }, lr: 1e-3, ..SLIDES };
 
@@ -55,7 +55,7 @@ const SCRIPTS: Stage =
 ///
 /// Slides came when charts and pages were learned: the tokenizer gets tokens for them before stage
 /// [`BEFORE_SLIDES`], and the stages from there on have all worlds.
-pub const STAGES: [Stage; 16] = [
+pub const STAGES: [Stage; 17] = [
     Stage {
         mix: Mix {
             copy: 0.35,
@@ -229,6 +229,7 @@ pub const STAGES: [Stage; 16] = [
     Stage { lr: 1.2e-3, ..SLIDES },
     Stage { lr: 8e-4, ..SLIDES },
     SCRIPTS,
+    Stage { mix: Mix { worlds: [0.25, 0.15, 0.15, 0.45], ..SCRIPTS.mix }, ..SCRIPTS },
 ];
 
 /// Stages without slides.

@@ -66,7 +66,8 @@ def put(text, x, y, width, fill, color, size, align=1):
 
 /// Left edge and alignment of the points: on the right if one reads from the right and they come
 /// first, or from the left and they come second.
-const POINTS_SIDE: &str = "x, align = (192, 3) if (start == 'right') == (first == 'points') else (48, 1)";
+const POINTS_SIDE: &str =
+    "x, align = (192, 3) if ('right' in order) == ('points first' in order) else (48, 1)";
 
 /// The script of a content with a layout.
 pub(super) fn script(c: &Facts, l: &Layout, slip: Option<Slip>) -> String {
@@ -97,9 +98,9 @@ fn statements(c: &Facts, l: &Layout, slip: Option<Slip>) -> Vec<String> {
     lines.push(format!("put('{}', {}, 32, {tag}, {fill}, '{}', 36)", c.tag, 1232 - tag, INKS[l.ink]));
     lines.push(format!("put('{}', 48, 32, 1184, None, '{ink}', {})", c.title, TITLE_SIZES[l.title_size]));
     lines.push(format!("points = [{}]", points.join(", ")));
-    // Two words of the prompt, from which the script works out the points' side: written as a side,
-    // it was right in half of the scripts of a policy of this size.
-    lines.push(format!("start, first = '{}', '{}'", c.start.name(), c.first()));
+    // The prompt's own words, from which the script works out the points' side: a policy of this
+    // size wrote the side, and also the two words out of their sentence, at chance.
+    lines.push(format!("order = 'read from the {}, {} first'", c.start.name(), c.first()));
     lines.push(POINTS_SIDE.to_owned());
     lines.push("file = BytesIO()".to_owned());
     lines.push(format!("Image.new('RGB', ({across}, {down}), '{}').save(file, 'PNG')", ACCENTS[l.accent]));
