@@ -114,11 +114,11 @@ def test_the_average_follows_the_weights_at_its_rate(tmp_path):
     made.train()
     after = weights(made)
     average = dict(made.accelerator.unwrap_model(made.teacher.copy).named_parameters())
-    moved = 0
+    moved = 0  # all of the language model; the rows have no pictures
     for name, start in before.items():
         torch.testing.assert_close(average[name], 0.75 * start + 0.25 * after[name], rtol=1e-5, atol=1e-6)
         moved += not torch.equal(start, after[name])
-    assert moved > 50
+    assert moved == 46
 
 
 def test_the_average_of_an_adapter_follows_it(tmp_path):
@@ -134,7 +134,11 @@ def test_the_average_of_an_adapter_follows_it(tmp_path):
 
 
 def test_a_step_in_which_nothing_can_be_scored_changes_nothing(tmp_path, capsys):
-    made = trainer(tmp_path, render_timeout=0.001, weight_decay=0.1)
+    given = rows(2)
+    forever = PROCESSOR.tokenizer("while True:\n    pass\n")["input_ids"] + [PROCESSOR.tokenizer.eos_token_id]
+    for row in given:
+        row["completions"] = [forever, forever]
+    made = trainer(tmp_path, given, render_timeout=0.3, weight_decay=0.1)
     before = weights(made)
     made.train()
     for name, value in weights(made).items():

@@ -51,7 +51,7 @@ class VisualSDPOTrainer(GRPOTrainer):
         self._rows, self._void, self._distill, self._scores = [], False, None, None
         super().__init__(
             model,
-            reward_funcs=[self._visual_reward, *(reward_funcs or ())],
+            reward_funcs=[self.visual_reward, *(reward_funcs or ())],
             args=args,
             train_dataset=train_dataset,
             processing_class=processor,
@@ -90,7 +90,7 @@ class VisualSDPOTrainer(GRPOTrainer):
         self.feedback.start(self._rows, completion_ids, set(self.eos_token_ids), self._group())
         return out
 
-    def _visual_reward(self, completion_ids, log_metric, **_) -> list[float | None]:
+    def visual_reward(self, completion_ids, log_metric, **_) -> list[float | None]:
         rollouts = self.feedback.finish(self._group())
         for name, value in _metrics(rollouts, self.feedback).items():
             log_metric(name, value)
