@@ -1,9 +1,10 @@
 """Trains the embedded policy on charts with TRL, on a CPU, in about five minutes.
 
-    pip install visual-sdpo 'trl[vlm]>=1.16,<1.17' peft
+    cargo xtask wheel
+    pip install "$(ls target/wheels/*.whl)[trl]"
     python examples/trl_mini.py --out runs/trl-mini
 
-The policy has 3.5 M parameters and the architecture of Qwen3-VL; for a real one change `--model`,
+The policy has 3.6 M parameters and the architecture of Qwen3-VL; for a real one change `--model`,
 the data set and the launch line (docs/engines.md). The last line printed is the mean reward on
 tasks of the dev split before and after.
 """

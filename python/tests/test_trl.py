@@ -145,7 +145,9 @@ def test_a_step_in_which_nothing_can_be_scored_changes_nothing(tmp_path, capsys)
         assert torch.equal(value, before[name]), name
     assert logged(made, "steps/void") == [1.0]
     assert logged(made, "exec/unscored") == [1.0]
-    assert "step 1 is skipped: no rollout could be scored" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "step 1 is skipped: no rollout could be scored" in said
+    assert "step 1, process 0: rollout 2 could not be scored and is left out: " in said and "and 1 more" in said
 
 
 def test_a_placeholder_in_a_completion_is_refused(tmp_path):

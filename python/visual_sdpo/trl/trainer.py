@@ -20,6 +20,9 @@ from .teacher import TeacherModel
 # Names under which processors of vision-language models know their placeholders.
 PLACEHOLDERS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
 
+# Rollouts of a step that are named when they could not be scored.
+NAMED = 3
+
 
 class VisualSDPOTrainer(GRPOTrainer):
     """Trains a policy that writes charts, pages or slides with a teacher that sees its render.
@@ -92,9 +95,18 @@ class VisualSDPOTrainer(GRPOTrainer):
 
     def visual_reward(self, completion_ids, log_metric, **_) -> list[float | None]:
         rollouts = self.feedback.finish(self._group())
+        self._name_unscored(rollouts)
         for name, value in _metrics(rollouts, self.feedback).items():
             log_metric(name, value)
         return [rollout.reward for rollout in rollouts]
+
+    def _name_unscored(self, rollouts: list[Rollout]) -> None:
+        lost = [(i, rollout) for i, rollout in enumerate(rollouts) if rollout.reward is None]
+        where = f"visual-sdpo: step {self.state.global_step + 1}, process {self.accelerator.process_index}"
+        for i, rollout in lost[:NAMED]:
+            print(f"{where}: rollout {i} could not be scored and is left out: {rollout.outcome.error}")
+        if len(lost) > NAMED:
+            print(f"{where}: and {len(lost) - NAMED} more")
 
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
         rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
