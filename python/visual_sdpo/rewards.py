@@ -1,20 +1,28 @@
 """Equation 8 as the reward function of other trainers, by their own hooks.
 
     TRL       GRPOTrainer(reward_funcs=[trl_reward("chart")], ...)
-    verl      reward.custom_reward_function.path=<this file>, .name=compute_score
-    EasyR1    worker.reward.reward_function=<this file>:compute_scores, worker.reward.reward_type=batch
-    ms-swift  --external_plugins <this file> --reward_funcs visual_sdpo
+    verl      reward.custom_reward_function.path=pkg://visual_sdpo.rewards, .name=compute_score
+    EasyR1    worker.reward.reward_function=<this file>:compute_scores
+    ms-swift  --external_plugins <a file that calls register_swift()> --reward_funcs visual_sdpo
 
 A rollout that could not be scored (a time-out, lack of memory or crash, twice) is `None` for TRL,
-which leaves it out. The others have no such value: there it is 0, and `unscored` is 1 beside it, so
-that a run in which the machine decides the reward can be seen.
+which leaves it out, and for ms-swift, which warns and counts it as 0. verl and EasyR1 have no such
+value: there it is 0, and `unscored` is 1 beside it, so that a run in which the machine decides the
+reward can be seen.
+
+Equation 8 judges the rollouts of a task together: an axis that only some of them show counts for
+the others with their mean. TRL and ms-swift say which rollouts belong together. verl and EasyR1 do
+not, so there each is judged by itself and such an axis is left out for it; verl's agent loop with
+the method (`visual_sdpo.verl.worker`) judges them together.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import threading
+from typing import Any, NamedTuple
 
 import visual_sdpo as core
 
@@ -53,10 +61,10 @@ def score(text: str, domain: str, requirements: dict | str | None = None, langua
 
 def scores(texts: list[str], domain: str, requirements: list, language: str | None = None) -> list[dict]:
     """Many completions, each judged by itself; see `score`."""
-    tasks = [_task(domain, language, said) for said in requirements]
+    tasks = [task_of(domain, language, said) for said in requirements]
     codes = [core.extract_code(text, task.language)[0] for text, task in zip(texts, tasks)]
     outcomes = pool(domain, language).render_all(codes)
-    return [_said(task, outcome) for task, outcome in zip(tasks, outcomes)]
+    return [verdict(task, outcome, core.reward(task, [outcome])[0]) for task, outcome in zip(tasks, outcomes)]
 
 
 def trl_reward(domain: str, language: str | None = None):
@@ -65,10 +73,13 @@ def trl_reward(domain: str, language: str | None = None):
     All rollouts of a prompt that one process sees are judged together, as equation 8 says.
     """
 
-    def visual_sdpo(prompts, completions, requirements=None, log_metric=None, **_) -> list[float | None]:
+    def visual_sdpo(prompts, completions, requirements=None, log_metric=None, **columns) -> list[float | None]:
         texts = [c if isinstance(c, str) else c[-1]["content"] for c in completions]
-        requirements = requirements or [None] * len(texts)
-        found = _by_prompt(prompts, texts, domain, language, requirements)
+        nothing = [None] * len(texts)
+        pictures = columns.get("images") or columns.get("image") or nothing
+        keys = [json.dumps([prompt, seen], default=_name) for prompt, seen in zip(prompts, pictures)]
+        rows = [_Row(*row) for row in zip(keys, texts, requirements or nothing)]
+        found = _together(rows, domain, language)
         if log_metric:
             log_metric("exec/unscored", sum(r is None for r in found) / len(found))
         return found
@@ -80,7 +91,12 @@ def compute_score(data_source: str, solution_str: str, ground_truth, extra_info=
     """verl's hook. `data_source` names the domain (`chart`, `web` or `slide`, anything may follow a
     `/`); `ground_truth` holds the requirements as JSON, or nothing."""
     language = (extra_info or {}).get("language")
-    return _number(score(solution_str, data_source.split("/")[0], ground_truth or None, language), "score")
+    return as_number(score(solution_str, domain_of(data_source), ground_truth or None, language), "score")
+
+
+def domain_of(data_source: str) -> str:
+    """The domain that verl's column `data_source` names."""
+    return data_source.split("/")[0]
 
 
 def compute_scores(reward_inputs: list[dict], domain: str = "chart", **_) -> list[dict]:
@@ -88,27 +104,14 @@ def compute_scores(reward_inputs: list[dict], domain: str = "chart", **_) -> lis
     `overall` and the axes out."""
     texts = [given["response"] for given in reward_inputs]
     required = [given.get("ground_truth") or None for given in reward_inputs]
-    return [_number(said, "overall") for said in scores(texts, domain, required)]
+    return [as_number(said, "overall") for said in scores(texts, domain, required)]
 
 
-def _by_prompt(prompts, texts, domain, language, requirements) -> list[float | None]:
-    keys = [json.dumps(prompt, default=str) for prompt in prompts]
-    codes = [core.extract_code(text, _language(domain, language))[0] for text in texts]
-    outcomes = pool(domain, language).render_all(codes)
-    found: list[float | None] = [None] * len(texts)
-    for key in dict.fromkeys(keys):
-        group = [i for i, other in enumerate(keys) if other == key]
-        task = _task(domain, language, requirements[group[0]])
-        for i, reward in zip(group, core.reward(task, [outcomes[i] for i in group])):
-            found[i] = reward
-    return found
+def task_of(domain: str, language: str | None, requirements: dict | str | None) -> core.Task:
+    """What a good answer must show; the prompt itself stays where the trainer has it.
 
-
-def _language(domain: str, language: str | None) -> str:
-    return core.Task("", domain, language=language).language
-
-
-def _task(domain: str, language: str | None, requirements) -> core.Task:
+    `requirements` may be JSON, or a dict in which Arrow has filled in None for what other rows have.
+    """
     if isinstance(requirements, str):
         requirements = json.loads(requirements)
     if requirements is not None:
@@ -116,33 +119,77 @@ def _task(domain: str, language: str | None, requirements) -> core.Task:
     return core.Task("", domain, language=language, requirements=requirements)
 
 
-def _said(task: core.Task, outcome: core.Outcome) -> dict:
+def verdict(task: core.Task, outcome: core.Outcome, reward: float | None) -> dict:
+    """The reward and what it is made of; see `score`."""
     diagnosis = core.diagnose(task, outcome)
     axes = {
         name: float(axis["satisfied"]) for name, axis in diagnosis.rubric.items() if axis["satisfied"] is not None
     }
-    reward = core.reward(task, [outcome])[0]
     return {"score": reward, "executed": float(outcome.executed), "content": diagnosis.content, **axes}
 
 
-def _number(said: dict, name: str) -> dict:
-    """For trainers whose rewards must be numbers."""
-    reward = said.pop("score")
-    return {name: 0.0 if reward is None else reward, "unscored": float(reward is None), **said}
+def as_number(verdict: dict, name: str) -> dict:
+    """A verdict for trainers whose rewards must be numbers, with the reward under `name`."""
+    rest = {key: value for key, value in verdict.items() if key != "score"}
+    reward = verdict["score"]
+    return {name: 0.0 if reward is None else reward, "unscored": float(reward is None), **rest}
 
 
 def register_swift() -> None:
-    """Adds `visual_sdpo` to the reward functions of ms-swift (`--external_plugins`)."""
+    """Adds `visual_sdpo` to the reward functions of ms-swift; call it in a file for
+    `--external_plugins`, as examples/engines/ms_swift_plugin.py does.
+
+    That file must not lie in this package: ms-swift puts its folder before all others on the path,
+    and `import trl` would then find `visual_sdpo/trl`.
+    """
     from swift.rewards import ORM, orms
 
     class VisualReward(ORM):
         """Dataset columns: `domain`, and optionally `requirements` and `language`."""
 
-        def __call__(self, completions, domain=None, requirements=None, language=None, **_) -> list[float]:
+        def __call__(self, completions, prompt_id=None, is_truncated=None, **columns) -> list[float | None]:
             count = len(completions)
-            domain, language = domain or ["chart"] * count, language or [None] * count
-            requirements = requirements or [None] * count
-            every = zip(completions, domain, requirements, language)
-            return [_number(score(t, d, r, lang), "score")["score"] for t, d, r, lang in every]
+            domains = [domain or "chart" for domain in columns.get("domain") or [None] * count]
+            languages = columns.get("language") or [None] * count
+            requirements = columns.get("requirements") or [None] * count
+            finished = [not cut for cut in is_truncated or [False] * count]
+            found: list[float | None] = [None] * count
+            for kind in dict.fromkeys(zip(domains, languages)):
+                chosen = [i for i, other in enumerate(zip(domains, languages)) if other == kind]
+                rows = [
+                    _Row(prompt_id[i] if prompt_id else i, completions[i], requirements[i], finished[i]) for i in chosen
+                ]
+                for i, reward in zip(chosen, _together(rows, *kind)):
+                    found[i] = reward
+            return found
 
     orms["visual_sdpo"] = VisualReward
+
+
+def _name(picture) -> str:
+    """The same for two copies of a picture: TRL reads a row anew for each of its completions."""
+    pixels = getattr(picture, "tobytes", lambda: str(picture).encode())()
+    return hashlib.sha256(pixels).hexdigest()
+
+
+class _Row(NamedTuple):
+    """One completion; `key` is the same for the completions of one prompt."""
+
+    key: Any
+    text: str
+    requirements: dict | str | None
+    finished: bool = True
+
+
+def _together(rows: list[_Row], domain: str, language: str | None) -> list[float | None]:
+    """Equation 8, group by group."""
+    codes = [core.extract_code(row.text, task_of(domain, language, None).language)[0] for row in rows]
+    outcomes = pool(domain, language).render_all(codes)
+    found: list[float | None] = [None] * len(rows)
+    for key in dict.fromkeys(row.key for row in rows):
+        group = [i for i, row in enumerate(rows) if row.key == key]
+        task = task_of(domain, language, rows[group[0]].requirements)
+        finished = [rows[i].finished for i in group]
+        for i, reward in zip(group, core.reward(task, [outcomes[i] for i in group], finished=finished)):
+            found[i] = reward
+    return found
