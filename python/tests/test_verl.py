@@ -169,7 +169,7 @@ def config(verl):
         "actor_rollout_ref.rollout.name=vllm",
         "actor_rollout_ref.rollout.n=2",
         "actor_rollout_ref.rollout.prompt_length=512",
-        "actor_rollout_ref.rollout.response_length=192",
+        "actor_rollout_ref.rollout.response_length=512",
         "distillation.enabled=True",
         "distillation.nnodes=1",
         "distillation.n_gpus_per_node=1",
@@ -282,10 +282,6 @@ def run(config, monkeypatch):
     return go
 
 
-def ids_of(teacher, text):
-    return teacher.processor.tokenizer(text)["input_ids"]
-
-
 @pytest.fixture(scope="module")
 def answers(crowded):
     from transformers import AutoTokenizer
@@ -293,3 +289,93 @@ def answers(crowded):
     tokenizer = AutoTokenizer.from_pretrained(MODEL)
     texts = [crowded, "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.nothing()\n"]
     return [tokenizer(text)["input_ids"] + [tokenizer.eos_token_id] for text in texts]
+
+
+def equation_2(teacher, outcome, images=(), prompt="Draw a bar chart."):
+    """The teacher's prompt by transformers' chat template alone: ids and pictures."""
+    import visual_sdpo as core
+
+    task = core.Task(prompt, "chart")
+    [turn] = core.teacher_messages(task, outcome, pictures="pil")
+    turn["content"] = [*({"type": "image", "image": image} for image in images), *turn["content"]]
+    encoded = teacher.processor.apply_chat_template(
+        [turn], add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
+    )
+    return encoded["input_ids"][0].tolist(), [part["image"] for part in turn["content"] if part["type"] == "image"]
+
+
+def check_teacher(row, done, outcome, answer, images=()):
+    """Stored log-probabilities against one forward over equation 2 and the answer."""
+    ids, pictures = equation_2(done.teacher, outcome, images)
+    logps = done.teacher.logps(ids + answer, pictures)
+    prompt = len(row["prompts"])
+    assert row["teacher_logprobs"].shape == row["teacher_ids"].shape == (prompt + len(answer), 8)
+    scoring = slice(prompt - 1, prompt + len(answer) - 1)
+    chosen = row["teacher_ids"][scoring].long()
+    want = logps[len(ids) - 1 : -1]
+    torch.testing.assert_close(row["teacher_logprobs"][scoring], want.gather(-1, chosen), atol=1e-4, rtol=0)
+    assert torch.equal(chosen, want.topk(8).indices)
+    assert len(row["responses"]) == len(answer)
+
+
+def test_the_teacher_sees_each_rollout_s_own_render(run, pool, answers):
+    import visual_sdpo as core
+
+    from visual_sdpo.tokens import token_spans
+
+    done = run(answers)
+    assert done.stored["status"] == "finished" and done.worker.not_distilled == 0
+    assert [len(images or ()) for _, images in done.teacher.asked] in ([1, 0], [0, 1])
+    rows, outcomes = [], []
+    stored = [done.stored["u_0_0"], done.stored["u_1_0"]]
+    for answer in answers:
+        # Sessions run at the same time, so either may get the first answer.
+        [row] = [row for row in stored if row["responses"].tolist() == answer]
+        text = token_spans(done.teacher.processor.tokenizer, answer)
+        outcome = pool.render(core.extract_code(text.text, "python")[0])
+        check_teacher(row, done, outcome, answer)
+        task = core.Task("", "chart")
+        want = core.statement_weights(text.text, outcome, text.spans, task=task, unit="byte", amplify=5.0)
+        assert row["statement_weights"].tolist() == want.tolist() and want.max() == 5.0
+        rows, outcomes = [*rows, row], [*outcomes, outcome]
+    rewards = core.reward(core.Task("", "chart"), outcomes)
+    assert [row["rm_scores"].sum().item() for row in rows] == pytest.approx(rewards) and rewards[0] > rewards[1] == 0.0
+    assert rows[0]["extra_fields"]["reward_extra_info"]["legend"] == 0.0
+    banned = done.student.asked[0]["sampling_params"]["logit_bias"]
+    assert banned == {done.teacher.processor.image_token_id: -100.0, done.teacher.processor.video_token_id: -100.0}
+
+
+def test_the_pictures_of_the_prompt_come_before_the_render(run, pool, answers, crowded):
+    from PIL import Image
+
+    picture = Image.new("RGB", (96, 64), (200, 30, 30))
+    content = [{"type": "image", "image": picture}, {"type": "text", "text": "Draw a bar chart."}]
+    done = run([answers[0], answers[0]], [{"role": "user", "content": content}])
+    row = done.stored["u_0_0"]
+    student_picture = done.student.asked[0]["image_data"]
+    assert [len(images) for _, images in done.teacher.asked] == [2, 2]
+    check_teacher(row, done, pool.render(crowded), answers[0], student_picture)
+
+
+@pytest.mark.parametrize("why", ["the teacher fails", "the prompt is too long", "the limit was met"])
+def test_a_rollout_that_cannot_be_taught_keeps_its_reward(run, answers, why):
+    settings = {"max_teacher_tokens": 40} if why == "the prompt is too long" else {"truncated": "drop"}
+    answer = answers[1][:-1] * 40 if why == "the limit was met" else answers[0]
+    run([], **settings).teacher.fails = why == "the teacher fails"
+    done = run([answer, answer], **settings)
+    row = done.stored["u_1_0"]
+    assert done.stored["status"] == "finished" and done.worker.not_distilled == 2
+    assert row["statement_weights"].tolist() == [0.0] * len(row["responses"])
+    assert row["teacher_ids"].shape == (len(row["prompts"]) + len(row["responses"]), 8)
+    assert (row["rm_scores"].sum() > 0) == (why != "the limit was met")
+
+
+def test_a_session_that_fails_does_not_keep_the_others_waiting(run, answers):
+    done = run([RuntimeError("the server is gone"), answers[0]])
+    [name] = [name for name in done.stored if name != "status"]
+    assert done.stored["status"] == "failure" and done.stored[name]["rm_scores"].sum() > 0
+
+
+def test_settings_that_do_not_exist_are_refused(run):
+    with pytest.raises(ValueError, match="visual_sdpo.amplfy is unknown; help: the settings are channels, "):
+        run([], amplfy=2)
