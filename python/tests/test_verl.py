@@ -154,7 +154,7 @@ def test_a_rollout_without_a_teacher_has_no_loss(verl):
 
 
 def test_a_batch_without_weights_is_refused(verl):
-    with pytest.raises(ValueError, match="no `statement_weights` in the batch; help: set actor_rollout_ref"):
+    with pytest.raises(ValueError, match="no `statement_weights` in the batch; help: set .actor_rollout_ref"):
         verl.visual_sdpo_forward_kl_topk(None, None, {}, {})
 
 

@@ -125,7 +125,8 @@ def verdict(task: core.Task, outcome: core.Outcome, reward: float | None) -> dic
     axes = {
         name: float(axis["satisfied"]) for name, axis in diagnosis.rubric.items() if axis["satisfied"] is not None
     }
-    return {"score": reward, "executed": float(outcome.executed), "content": diagnosis.content, **axes}
+    # The rubric has an axis `content` too: whether the share is 1.
+    return {"score": reward, "executed": float(outcome.executed), **axes, "content": diagnosis.content}
 
 
 def as_number(verdict: dict, name: str) -> dict:

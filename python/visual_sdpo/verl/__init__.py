@@ -1,7 +1,7 @@
 """Visual-SDPO on verl: a distillation loss and an agent loop, by verl's own hooks.
 
     actor_rollout_ref.model.external_lib=visual_sdpo.verl
-    actor_rollout_ref.rollout.agent.agent_loop_manager_class=visual_sdpo.verl.worker.VisualSDPOManager
+    +actor_rollout_ref.rollout.agent.agent_loop_manager_class=visual_sdpo.verl.worker.VisualSDPOManager
     distillation.distillation_loss.loss_mode=visual_sdpo_forward_kl_topk
 
 Importing this module registers the loss; verl does that in every process that reads the model's

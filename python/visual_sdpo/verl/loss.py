@@ -40,7 +40,7 @@ def visual_sdpo_forward_kl_topk(config, distillation_config, model_output, data)
     """
     if "statement_weights" not in data:
         raise ValueError(
-            f"loss_mode={LOSS_MODE} found no `statement_weights` in the batch; help: set actor_rollout_ref.rollout."
+            f"loss_mode={LOSS_MODE} found no `statement_weights` in the batch; help: set +actor_rollout_ref.rollout."
             "agent.agent_loop_manager_class=visual_sdpo.verl.worker.VisualSDPOManager"
         )
     losses, metrics = compute_forward_kl_topk(config, distillation_config, model_output, data)
