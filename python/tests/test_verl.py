@@ -14,7 +14,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import visual_sdpo as core  # noqa: E402
 from visual_sdpo.factors import beside_student, no_teacher, token_factors  # noqa: E402
+from visual_sdpo.tokens import token_spans  # noqa: E402
 
 MODEL = Path(__file__).resolve().parents[2] / "assets" / "mini"
 LOSS = "visual_sdpo_forward_kl_topk"
@@ -92,8 +94,16 @@ def micro_batch(prompts, responses, weights, top):
     return data
 
 
-def test_the_registered_loss_is_equation_6_over_top_k(verl):
+def engine(student, data, config):
+    """What verl's FSDP engine makes of logits, (rows, V)."""
     from verl.trainer.distillation.fsdp.losses import compute_forward_kl_topk
+
+    ids, offsets = data["teacher_ids"], data["teacher_ids"].offsets()
+    outputs = compute_forward_kl_topk(student.unsqueeze(0), data["teacher_logprobs"], ids.long(), config, "thd")
+    return {name: torch.nested.nested_tensor_from_jagged(out.squeeze(0), offsets) for name, out in outputs.items()}
+
+
+def test_the_registered_loss_is_equation_6_over_top_k(verl):
     from verl.trainer.distillation.losses import distillation_loss, get_distillation_loss_settings
     from verl.workers.config import DistillationLossConfig
 
@@ -109,14 +119,7 @@ def test_the_registered_loss_is_equation_6_over_top_k(verl):
         loss_mode=LOSS, topk=k, use_policy_gradient=False, log_prob_min_clamp=None, loss_max_clamp=None
     )
     config = SimpleNamespace(distillation_loss=config)
-    # What verl's FSDP engine does with the logits.
-    outputs = compute_forward_kl_topk(
-        student.unsqueeze(0), data["teacher_logprobs"], data["teacher_ids"].long(), config, "thd"
-    )
-    offsets = data["teacher_ids"].offsets()
-    outputs = {
-        name: torch.nested.nested_tensor_from_jagged(values.squeeze(0), offsets) for name, values in outputs.items()
-    }
+    outputs = engine(student, data, config)
     actor = SimpleNamespace(loss_agg_mode="seq-mean-token-mean", global_batch_info={}, loss_scale_factor=None)
     loss, metrics = distillation_loss(actor, config, outputs, data)
 
@@ -131,22 +134,16 @@ def test_the_registered_loss_is_equation_6_over_top_k(verl):
 
 
 def test_a_rollout_without_a_teacher_has_no_loss(verl):
-    from verl.trainer.distillation.fsdp.losses import compute_forward_kl_topk
     from verl.trainer.distillation.losses import get_distillation_loss_fn
     from verl.workers.config import DistillationLossConfig
 
     ids, logps = no_teacher(5, 4)
     top = SimpleNamespace(indices=ids.long(), values=logps)
     data = micro_batch([2], [3], [torch.zeros(3)], top)
-    config = SimpleNamespace(distillation_loss=DistillationLossConfig(loss_mode=LOSS, topk=4, use_policy_gradient=False))
-    student = torch.randn(1, 5, 9, requires_grad=True)
-    outputs = compute_forward_kl_topk(
-        student, data["teacher_logprobs"], data["teacher_ids"].long(), config, "thd"
-    )
-    outputs = {
-        name: torch.nested.nested_tensor_from_jagged(values.squeeze(0), data["teacher_ids"].offsets())
-        for name, values in outputs.items()
-    }
+    settings = DistillationLossConfig(loss_mode=LOSS, topk=4, use_policy_gradient=False)
+    config = SimpleNamespace(distillation_loss=settings)
+    student = torch.randn(5, 9, requires_grad=True)
+    outputs = engine(student, data, config)
     losses, metrics = get_distillation_loss_fn(LOSS)(None, config, outputs, data)
     losses.sum().backward()
     assert losses.tolist() == [[0.0, 0.0, 0.0]] and student.grad.abs().max() == 0.0
@@ -244,9 +241,6 @@ def run(config, monkeypatch):
         for name, row in zip(keys, fields if fields is not None else ()):
             stored[name] = row
 
-    async def nothing(*_, **__):
-        return None
-
     monkeypatch.setattr(transfer_queue, "init", lambda *_: None)
     monkeypatch.setattr(agent_loop_tq.tq, "async_kv_put", put)
     monkeypatch.setattr(agent_loop_tq.tq, "async_kv_batch_put", put)
@@ -293,10 +287,7 @@ def answers(crowded):
 
 def equation_2(teacher, outcome, images=(), prompt="Draw a bar chart."):
     """The teacher's prompt by transformers' chat template alone: ids and pictures."""
-    import visual_sdpo as core
-
-    task = core.Task(prompt, "chart")
-    [turn] = core.teacher_messages(task, outcome, pictures="pil")
+    [turn] = core.teacher_messages(core.Task(prompt, "chart"), outcome, pictures="pil")
     turn["content"] = [*({"type": "image", "image": image} for image in images), *turn["content"]]
     encoded = teacher.processor.apply_chat_template(
         [turn], add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
@@ -308,9 +299,9 @@ def check_teacher(row, done, outcome, answer, images=()):
     """Stored log-probabilities against one forward over equation 2 and the answer."""
     ids, pictures = equation_2(done.teacher, outcome, images)
     logps = done.teacher.logps(ids + answer, pictures)
-    prompt = len(row["prompts"])
-    assert row["teacher_logprobs"].shape == row["teacher_ids"].shape == (prompt + len(answer), 8)
-    scoring = slice(prompt - 1, prompt + len(answer) - 1)
+    prompt, whole = len(row["prompts"]), len(row["input_ids"])
+    assert row["teacher_logprobs"].shape == row["teacher_ids"].shape == (whole, 8)
+    scoring = slice(prompt - 1, whole - 1)
     chosen = row["teacher_ids"][scoring].long()
     want = logps[len(ids) - 1 : -1]
     torch.testing.assert_close(row["teacher_logprobs"][scoring], want.gather(-1, chosen), atol=1e-4, rtol=0)
@@ -319,10 +310,6 @@ def check_teacher(row, done, outcome, answer, images=()):
 
 
 def test_the_teacher_sees_each_rollout_s_own_render(run, pool, answers):
-    import visual_sdpo as core
-
-    from visual_sdpo.tokens import token_spans
-
     done = run(answers)
     assert done.stored["status"] == "finished" and done.worker.not_distilled == 0
     assert [len(images or ()) for _, images in done.teacher.asked] in ([1, 0], [0, 1])
@@ -376,6 +363,37 @@ def test_a_session_that_fails_does_not_keep_the_others_waiting(run, answers):
     assert done.stored["status"] == "failure" and done.stored[name]["rm_scores"].sum() > 0
 
 
-def test_settings_that_do_not_exist_are_refused(run):
-    with pytest.raises(ValueError, match="visual_sdpo.amplfy is unknown; help: the settings are channels, "):
-        run([], amplfy=2)
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"amplfy": 2}, "visual_sdpo.amplfy is unknown; help: the settings are channels, rubric, amplify"),
+        ({"rubric": "all"}, "visual_sdpo.rubric has `all`; help: write one of binary, observed, full"),
+        ({"channels": ["image", "text"]}, "visual_sdpo.channels has `text`; help: write one of image, rubric"),
+        ({"amplify": 0.5}, "visual_sdpo.amplify is 0.5; help: write 1"),
+    ],
+)
+def test_settings_outside_their_range_are_refused(verl, settings, message):
+    from omegaconf import OmegaConf
+
+    from visual_sdpo.verl.worker import Settings
+
+    with pytest.raises(ValueError) as error:
+        Settings.read(OmegaConf.create({"visual_sdpo": settings}))
+    assert str(error.value).startswith(message)
+
+
+def test_what_cannot_carry_the_method_is_refused(config, monkeypatch):
+    import transfer_queue
+    from omegaconf import OmegaConf, open_dict
+
+    from visual_sdpo.verl.worker import VisualSDPOManager, VisualSDPOWorker
+
+    other = OmegaConf.create(OmegaConf.to_container(config))
+    with open_dict(other):
+        other.trainer.use_v1 = False
+        other.distillation.distillation_loss.loss_mode = "k3"
+    monkeypatch.setattr(transfer_queue, "init", lambda *_: None)
+    with pytest.raises(ValueError, match="trainer v1 only; help: set trainer.use_v1=True"):
+        VisualSDPOManager(other, None)
+    with pytest.raises(ValueError, match="loss_mode k3 ignores statement weights; help: set distillation"):
+        VisualSDPOWorker(other, None, {"default": None}, None)

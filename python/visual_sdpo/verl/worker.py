@@ -38,6 +38,14 @@ logger = logging.getLogger(__name__)
 _Worker = AgentLoopWorkerTQ.__ray_metadata__.modified_class.__ray_actor_class__
 
 
+_KNOWN = {
+    "channels": ("image", "rubric"),
+    "rubric": ("binary", "observed", "full"),
+    "overlap": ("iou", "ioa"),
+    "truncated": ("keep", "drop"),
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """What can be set under `+visual_sdpo.` on verl's command line.
@@ -58,12 +66,22 @@ class Settings:
     truncated: str = "keep"
     max_teacher_tokens: int = 8192
 
+    def __post_init__(self):
+        # Checked here, because an error in a rollout would only leave that rollout without a teacher.
+        for name, known in _KNOWN.items():
+            value = getattr(self, name)
+            for said in [value] if isinstance(value, str) else value:
+                if said not in known:
+                    raise ValueError(f"visual_sdpo.{name} has `{said}`; help: write one of {', '.join(known)}")
+        if self.amplify < 1.0:
+            raise ValueError(f"visual_sdpo.amplify is {self.amplify}; help: write 1 (uniform) or more")
+
     @classmethod
     def read(cls, config) -> Settings:
         """From verl's whole configuration.
 
         Raises:
-            ValueError: for a name that is none of the settings.
+            ValueError: for a name that is none of the settings, or a value outside its range.
         """
         given = OmegaConf.to_container(OmegaConf.create(config.get("visual_sdpo") or {}), resolve=True)
         known = [f.name for f in dataclasses.fields(cls)]
