@@ -53,7 +53,8 @@ def measure(domain, renders):
     size = statistics.median(row[2] for row in first)
     print(
         f"{domain:<6} {renders} renders: {render * 1e3:.1f} ms each, {size / 1e6:.2f} MB of pixels; "
-        f"caller {caller * 1e3:.3f} ms = {caller / render:.2%}; recalled {recalled * 1e3:.3f} ms = {recalled / render:.2%}"
+        f"caller {caller * 1e3:.3f} ms = {caller / render:.2%}; "
+        f"recalled {recalled * 1e3:.3f} ms = {recalled / render:.2%}"
     )
 
 
