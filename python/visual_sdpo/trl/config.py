@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 
 from trl import GRPOConfig
@@ -33,7 +34,7 @@ class VisualSDPOConfig(GRPOConfig):
 
     domain: str = _setting("chart", "chart, web or slide: decides rules, axes and renderer.")
     language: str | None = _setting(None, "python or html; None is the domain's usual one.")
-    render_workers: int | None = _setting(None, "Renders at the same time; None: the number of cores.")
+    render_workers: int | None = _setting(None, "Renders of a process at the same time; None: its share of the cores.")
     render_timeout: float = _setting(10.0, "Seconds after which a render is stopped.")
     axis_weights: dict | None = _setting(None, "Weight of each axis in the reward, sum 1; None: all equal.")
 
@@ -84,6 +85,10 @@ class VisualSDPOConfig(GRPOConfig):
         if self.amplify < 1.0:
             raise ValueError(f"amplify is {self.amplify}; help: write 1 (uniform) or more")
         self.how()
+        # TRL gathers every picture of every prompt on each process for its tables of completions.
+        self.log_multimodal = self.log_multimodal and self.log_completions
+        if self.render_workers is None:
+            self.render_workers = max(1, _cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
         self._keeps_groups_together()
 
     def how(self) -> Divergence:
@@ -99,6 +104,11 @@ class VisualSDPOConfig(GRPOConfig):
                 f"{self.num_generations}; help: make per_device_train_batch_size * steps_per_generation a multiple "
                 "of num_generations"
             )
+
+
+def _cores() -> int:
+    """Those that this process may use, where the system says so."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]):
