@@ -6,11 +6,12 @@
 
 The policy has 3.6 M parameters and the architecture of Qwen3-VL; for a real one change `--model`,
 the data set and the launch line (docs/engines.md). The last line printed is the mean reward on
-tasks of the dev split before and after.
+tasks of the dev split before and after, with 95 % intervals.
 """
 
 import argparse
 import json
+import statistics
 
 import torch
 import visual_sdpo as core
@@ -32,10 +33,10 @@ def rows(split: str, count: int, seed: int) -> list[dict]:
 
 
 @torch.no_grad()
-def mean_reward(model, processor, pool, tasks: list[dict], batch: int = 32) -> float:
-    """Mean reward of one sampled answer a task."""
+def mean_reward(model, processor, pool, tasks: list[dict], batch: int = 32) -> tuple[float, float, float]:
+    """Mean reward of one sampled answer a task, and its 95 % interval over tasks."""
     model.eval()
-    total = 0.0
+    rewards = []
     for first in range(0, len(tasks), batch):
         part = tasks[first : first + batch]
         inputs = processor.apply_chat_template(
@@ -51,8 +52,10 @@ def mean_reward(model, processor, pool, tasks: list[dict], batch: int = 32) -> f
         codes = [core.extract_code(text, "python")[0] for text in texts]
         for row, outcome in zip(part, pool.render_all(codes)):
             task = core.Task("", "chart", requirements=json.loads(row["requirements"]))
-            total += core.reward(task, [outcome])[0] or 0.0
-    return total / len(tasks)
+            rewards.append(core.reward(task, [outcome])[0] or 0.0)
+    mean = statistics.fmean(rewards)
+    half = 1.96 * statistics.stdev(rewards) / len(rewards) ** 0.5
+    return round(mean, 3), round(mean - half, 3), round(mean + half, 3)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import visual_sdpo as core
 from one_step import Given, dataset
 from peft import LoraConfig
 from transformers import AutoModelForImageTextToText, AutoProcessor
-from visual_sdpo.trl import VisualSDPOConfig, VisualSDPOTrainer
+from visual_sdpo.trl import VisualSDPOConfig, VisualSDPOTrainer, feedback
 
 ROOT = Path(__file__).parents[2]
 MODEL = str(ROOT / "assets" / "mini")
@@ -133,7 +133,8 @@ def test_the_average_of_an_adapter_follows_it(tmp_path):
     assert any(not torch.equal(before[name], after[name]) for name in student)
 
 
-def test_a_step_in_which_nothing_can_be_scored_changes_nothing(tmp_path, capsys):
+def test_a_step_in_which_nothing_can_be_scored_changes_nothing(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(feedback, "SLOW_S", 0.5)
     given = rows(2)
     forever = PROCESSOR.tokenizer("while True:\n    pass\n")["input_ids"] + [PROCESSOR.tokenizer.eos_token_id]
     for row in given:
@@ -146,6 +147,7 @@ def test_a_step_in_which_nothing_can_be_scored_changes_nothing(tmp_path, capsys)
     assert logged(made, "steps/void") == [1.0]
     assert logged(made, "exec/unscored") == [1.0]
     said = capsys.readouterr().out
+    assert "4 rollouts are still being rendered after" in said
     assert "step 1 is skipped: no rollout could be scored" in said
     assert "step 1, process 0: rollout 2 could not be scored and is left out: " in said and "and 1 more" in said
 

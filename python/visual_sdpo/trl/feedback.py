@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as StillRunning
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,9 @@ from ..tokens import TokenText, token_spans
 
 # Columns of a dataset row that say more about its task. All are optional.
 TASK_COLUMNS = ("reference", "requirements")
+
+# Seconds after which, again and again, a step that waits for its renders says so.
+SLOW_S = 60.0
 
 
 @dataclass
@@ -60,12 +64,26 @@ class Feedback:
 
     def finish(self, group: int) -> list[Rollout]:
         """The rollouts with outcome, reward and weights."""
-        outcomes = self.pending.result()
+        outcomes = self._rendered()
         for rollout, outcome in zip(self.rollouts, outcomes):
             rollout.outcome = outcome
         for first in range(0, len(self.rollouts), group):
             self._judge(self.rollouts[first : first + group])
         return self.rollouts
+
+    def _rendered(self) -> list[core.Outcome]:
+        began = time.perf_counter()
+        while True:
+            try:
+                return self.pending.result(timeout=SLOW_S)
+            except StillRunning:
+                if self.pending.done():
+                    raise
+                print(
+                    f"visual-sdpo: {len(self.rollouts)} rollouts are still being rendered after "
+                    f"{time.perf_counter() - began:.0f} s; help: a shorter render_timeout, or fewer render_workers "
+                    "than cores"
+                )
 
     def _render(self) -> list[core.Outcome]:
         began = time.perf_counter()
