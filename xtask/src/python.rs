@@ -5,7 +5,8 @@ use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Locks of what building the wheel and testing the module need, and of what the trainer on TRL needs.
+/// Locks of what building the wheel and testing the module need, and of what the trainer on TRL
+/// needs.
 const WHEEL: &str = "python/requirements.lock";
 const TRL: &str = "python/requirements-trl.lock";
 

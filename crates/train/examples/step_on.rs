@@ -1,12 +1,13 @@
 //! One optimizer step on given completions: renders them, scores them, and writes the policy after
 //! the step. The tests of the Python package compare another trainer's step with it.
 //!
-//!     cargo run --release -p vsdpo-train --example step_on -- RECIPE.toml ROLLOUTS.json OUT [KEY=VALUE...]
+//!     cargo run --release -p vsdpo-train --example step_on -- \
+//!         RECIPE.toml ROLLOUTS.json OUT [KEY=VALUE...]
 //!
 //! ROLLOUTS.json is a list of `{"prompt": text, "images": [paths], "requirements": {...},
 //! "completions": [[token ids], ...]}`, each with as many completions as the recipe's group has. A
-//! completion that ends with an end token has finished. OUT gets the policy and `step.json`: losses,
-//! rewards and weights of tokens.
+//! completion that ends with an end token has finished. OUT gets the policy and `step.json`:
+//! losses, rewards and weights of tokens.
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
