@@ -35,7 +35,7 @@ pub fn test(root: &Path) -> Result<()> {
         install(&root.join(TRL), &venv)?;
     }
     say("building the step of the Rust trainer that the trainer on TRL is compared with");
-    cargo(root, &["build", "--release", "-p", "vsdpo-train", "--example", "step_on"])?;
+    cargo(root, &["build", "--release", "--workspace", "--example", "step_on"])?;
     let python = venv.join("bin/python");
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"];
     run(Command::new(&python).args(pip).arg("--force-reinstall").arg(&wheel))?;
