@@ -131,8 +131,6 @@ def settings(args) -> VisualSDPOConfig:
         vllm_max_model_length=args.context,
         vllm_enable_sleep_mode=args.sleep,
         ddp_find_unused_parameters=False,
-        # TRL would send all pictures of a step to all processes for its tables (docs/scale.md).
-        log_multimodal=False,
         logging_steps=1,
         save_strategy="steps",
         save_steps=40,

@@ -108,15 +108,14 @@ def compute_scores(reward_inputs: list[dict], domain: str = "chart", **_) -> lis
 
 
 def task_of(domain: str, language: str | None, requirements: dict | str | None) -> core.Task:
-    """What a good answer must show; the prompt itself stays where the trainer has it.
+    """What a good answer must show; the prompt itself stays where the trainer has it."""
+    return core.Task("", domain, language=language, requirements=requirements_of(requirements))
 
-    `requirements` may be JSON, or a dict in which Arrow has filled in None for what other rows have.
-    """
-    if isinstance(requirements, str):
-        requirements = json.loads(requirements)
-    if requirements is not None:
-        requirements = {key: value for key, value in requirements.items() if value is not None}
-    return core.Task("", domain, language=language, requirements=requirements)
+
+def requirements_of(column: dict | str | None) -> dict | None:
+    """From JSON, or a dict in which Arrow has filled in None for what other rows have."""
+    said = json.loads(column) if isinstance(column, str) else column
+    return None if said is None else {key: value for key, value in said.items() if value is not None}
 
 
 def verdict(task: core.Task, outcome: core.Outcome, reward: float | None) -> dict:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import codecs
 from typing import NamedTuple, Sequence
 
+import numpy as np
+
+import visual_sdpo as core
+
 
 class TokenText(NamedTuple):
     """A completion as text.
@@ -41,6 +45,24 @@ def token_spans(tokenizer, ids: Sequence[int]) -> TokenText:
     if text.encode() != whole:
         spans = _over_replaced(whole, spans)
     return TokenText(text, spans)
+
+
+def token_weights(text: TokenText, task: core.Task, outcome: core.Outcome, settings) -> np.ndarray:
+    """w_t of equation 5 of each sampled token, (T,) float32.
+
+    Args:
+        settings: has `amplify`, `overlap` and `axis_weights`, as the trainers' settings do.
+    """
+    return core.statement_weights(
+        text.text,
+        outcome,
+        np.asarray(text.spans, dtype=np.int64).reshape(-1, 2),
+        task=task,
+        unit="byte",
+        amplify=settings.amplify,
+        overlap=settings.overlap,
+        weights=settings.axis_weights,
+    )
 
 
 def _bytes(token: str, byte_level: bool) -> bytes:

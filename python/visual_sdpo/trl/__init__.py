@@ -6,19 +6,11 @@ that TRL's trainer can do stays as it is: PEFT and full fine-tuning, accelerate,
 as a server, resume, logging. docs/engines.md has what was run and what was not.
 """
 
-from importlib.metadata import version
-
-from packaging.version import Version
+from .._versions import require
 
 # The hooks that the trainer uses (`_generate`, `_generate_and_score_completions`, `_compute_loss`,
 # `_get_per_token_logps_and_entropies`) are not public; these versions have been tested.
-SUPPORTED = ("1.16", "1.17")
-
-if not Version(SUPPORTED[0]) <= Version(version("trl")) < Version(SUPPORTED[1]):
-    raise ImportError(
-        f"visual_sdpo.trl needs trl >= {SUPPORTED[0]}, < {SUPPORTED[1]}, and {version('trl')} is installed; "
-        f"help: pip install 'trl>={SUPPORTED[0]},<{SUPPORTED[1]}'"
-    )
+require(__name__, "trl", "1.16", "1.17")
 
 from .config import VisualSDPOConfig  # noqa: E402
 from .trainer import VisualSDPOTrainer  # noqa: E402

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillRunning
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 import visual_sdpo as core
 
-from ..tokens import TokenText, token_spans
+from ..rewards import requirements_of
+from ..tokens import TokenText, token_spans, token_weights
 
 # Columns of a dataset row that say more about its task. All are optional.
 TASK_COLUMNS = ("reference", "requirements")
@@ -36,7 +37,7 @@ class Rollout:
     reward: float | None = None
     weights: np.ndarray | None = field(default=None, repr=False)
 
-    @property
+    @cached_property
     def diagnosis(self) -> core.Diagnosis:
         return core.diagnose(self.task, self.outcome)
 
@@ -102,21 +103,12 @@ class Feedback:
         )
         for rollout, reward in zip(group, rewards):
             rollout.reward = reward
-            rollout.weights = core.statement_weights(
-                rollout.text.text,
-                rollout.outcome,
-                np.asarray(rollout.text.spans, dtype=np.int64).reshape(-1, 2),
-                task=rollout.task,
-                unit="byte",
-                amplify=args.amplify,
-                overlap=args.overlap,
-                weights=args.axis_weights,
-            )
+            rollout.weights = token_weights(rollout.text, rollout.task, rollout.outcome, args)
 
     def _task(self, row: dict) -> core.Task:
         # The prompt of the row stays in the row: the task says what a good answer must show.
         known = {column: row[column] for column in TASK_COLUMNS if row.get(column) is not None}
-        known["requirements"] = _requirements(known.get("requirements"))
+        known["requirements"] = requirements_of(known.get("requirements"))
         return core.Task("", self.args.domain, language=self.args.language, **known)
 
     def _rollout(self, task: core.Task, ids: list[int], ends: set[int]) -> Rollout:
@@ -141,9 +133,3 @@ class Feedback:
             content = [{"type": "text", "text": content}]
         turn = {**last, "content": [*content, *shown]}
         return [*prompt[:-1], turn]
-
-
-def _requirements(column) -> dict | None:
-    """A JSON text, or a dict in which Arrow has filled in None for what other rows have."""
-    said = json.loads(column) if isinstance(column, str) else column
-    return said and {key: value for key, value in said.items() if value is not None}

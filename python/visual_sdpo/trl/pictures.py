@@ -45,7 +45,7 @@ class Pictures:
             lines.append(_line(rollout, step, [f"images/{stem}-{name}.png" for name in pictures]))
         with (self.folder / f"rollouts-{process}.jsonl").open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(line) + "\n" for line in lines)
-        if trainer.log_completions and trainer.log_multimodal:
+        if trainer.log_multimodal:
             trainer._logs["images"].clear()
             trainer._logs["images"].extend(gather_object(shown))
 

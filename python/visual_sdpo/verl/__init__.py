@@ -9,18 +9,10 @@ configuration. examples/engines/verl-qwen3vl-8b.sh is a whole launch line, and d
 what was run and what was not.
 """
 
-from importlib.metadata import version
-
-from packaging.version import Version
+from .._versions import require
 
 # The hooks are not public. 0.9.1 has been tested; EasyR1 also installs a package named verl.
-SUPPORTED = ("0.9", "0.10")
-
-if not Version(SUPPORTED[0]) <= Version(version("verl")) < Version(SUPPORTED[1]):
-    raise ImportError(
-        f"visual_sdpo.verl needs verl >= {SUPPORTED[0]}, < {SUPPORTED[1]}, and {version('verl')} is installed; "
-        f"help: pip install 'verl>={SUPPORTED[0]},<{SUPPORTED[1]}'"
-    )
+require(__name__, "verl", "0.9", "0.10")
 
 from .loss import LOSS_MODE, visual_sdpo_forward_kl_topk  # noqa: E402
 

@@ -15,7 +15,6 @@ import dataclasses
 import logging
 from typing import Any, NamedTuple
 
-import numpy as np
 import ray
 import torch
 from omegaconf import OmegaConf
@@ -29,7 +28,7 @@ import visual_sdpo as core
 
 from .. import rewards
 from ..factors import beside_student, no_teacher
-from ..tokens import TokenText, token_spans
+from ..tokens import TokenText, token_spans, token_weights
 from .loss import LOSS_MODE
 
 logger = logging.getLogger(__name__)
@@ -283,17 +282,7 @@ class VisualSDPOWorker(_Worker):
 
     def _weights(self, seen: Seen) -> torch.Tensor:
         """w_t of equation 5, (T,) float32."""
-        weights = core.statement_weights(
-            seen.text.text,
-            seen.outcome,
-            np.asarray(seen.text.spans, dtype=np.int64).reshape(-1, 2),
-            task=seen.task,
-            unit="byte",
-            amplify=self.settings.amplify,
-            overlap=self.settings.overlap,
-            weights=self.settings.axis_weights,
-        )
-        return torch.from_numpy(weights)
+        return torch.from_numpy(token_weights(seen.text, seen.task, seen.outcome, self.settings))
 
     def _lost(self, error: Exception) -> None:
         self.not_distilled += 1
