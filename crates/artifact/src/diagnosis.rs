@@ -3,6 +3,31 @@
 use crate::{Domain, Region};
 use serde::Serialize;
 
+/// How strongly a person should act on a finding. Rubric, reward and credit do not read it: they
+/// know severities only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Worth knowing; many good artifacts have it, because a library's defaults produce it.
+    Note,
+    /// A careful reader would change it.
+    #[default]
+    Warning,
+    /// The artifact cannot be used as it is.
+    Error,
+}
+
+impl Level {
+    /// `note`, `warning` or `error`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Note => "note",
+            Level::Warning => "warning",
+            Level::Error => "error",
+        }
+    }
+}
+
 /// One finding of one rule.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Defect {
@@ -26,9 +51,43 @@ pub struct Defect {
     pub properties: &'static [&'static str],
     /// One sentence for a person.
     pub message: String,
+    /// How strongly a person should act on it.
+    pub level: Level,
+    /// A change of the source that removes the finding, computed from the render where the rule can
+    /// compute one.
+    pub help: Option<String>,
+    /// How many findings of one rule and statement this one stands for.
+    pub count: usize,
+}
+
+impl Default for Defect {
+    fn default() -> Self {
+        Defect {
+            rule: "",
+            severity: 1.0,
+            page: 0,
+            elements: Vec::new(),
+            regions: Vec::new(),
+            properties: &[],
+            message: String::new(),
+            level: Level::default(),
+            help: None,
+            count: 1,
+        }
+    }
 }
 
 impl Defect {
+    /// The finding as a note.
+    pub fn note(self) -> Self {
+        Defect { level: Level::Note, ..self }
+    }
+
+    /// The finding with a change that removes it.
+    pub fn with_help(self, help: impl Into<String>) -> Self {
+        Defect { help: Some(help.into()), ..self }
+    }
+
     /// The box around all regions; empty if there is none.
     pub fn hull(&self) -> Region {
         self.regions.iter().copied().reduce(Region::hull).unwrap_or_default()

@@ -33,7 +33,7 @@ pub use comparison::{
     BlockMatch, ChartComparison, ChartScores, Comparison, F1, TextBlock, WebComparison, WebScores,
 };
 pub use credit::{Credit, CreditedStatement, Statement};
-pub use diagnosis::{Axis, AxisScore, Defect, Diagnosis, Rubric, shortest};
+pub use diagnosis::{Axis, AxisScore, Defect, Diagnosis, Level, Rubric, shortest};
 pub use element::{Align, Attribution, Element, ElementKind, HtmlFacts};
 pub use geometry::{Region, Span};
 pub use message::{Content, Message, Role};

@@ -25,15 +25,7 @@ fn failed(span: Option<Span>) -> Outcome {
 
 fn defect(regions: &[[f32; 4]], severity: f32) -> Defect {
     let regions = regions.iter().map(|&r| r.into()).collect();
-    Defect {
-        rule: "chart/test",
-        severity,
-        page: 0,
-        elements: vec![],
-        regions,
-        properties: &[],
-        message: String::new(),
-    }
+    Defect { rule: "chart/test", severity, regions, ..Defect::default() }
 }
 
 /// Expects (first line, elements, resp) of every statement.

@@ -302,15 +302,7 @@ mod tests {
 
     #[test]
     fn defects_of_axes_without_weight_are_left_out_of_credit() {
-        let defect = |rule: &'static str| Defect {
-            rule,
-            severity: 1.0,
-            page: 0,
-            elements: vec![],
-            regions: vec![],
-            properties: &[],
-            message: String::new(),
-        };
+        let defect = |rule: &'static str| Defect { rule, ..Defect::default() };
         let found =
             ["chart/legend-covers-data", "chart/unreadable-colors", "chart/tick-crowding"].map(defect);
         let kept = |weights: &AxisWeights| -> Vec<&str> {

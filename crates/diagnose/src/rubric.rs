@@ -125,6 +125,9 @@ pub fn defect_json(d: &Defect) -> Value {
         "regions": d.regions,
         "elements": d.elements,
         "message": d.message,
+        "level": d.level,
+        "help": d.help,
+        "count": d.count,
     })
 }
 

@@ -150,13 +150,10 @@ impl RuleResult {
 /// are filled in later.
 pub(crate) fn defect(elements: &[&Element], message: String) -> Defect {
     Defect {
-        rule: "",
-        severity: 1.0,
-        page: 0,
         elements: elements.iter().map(|e| e.id).collect(),
         regions: elements.iter().map(|e| e.region).collect(),
-        properties: &[],
         message,
+        ..Defect::default()
     }
 }
 

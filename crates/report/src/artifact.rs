@@ -74,7 +74,7 @@ pub fn boxes(defects: &[DefectRecord], page: usize, picture: &Picture) -> Markup
     html! {
         svg.boxes viewBox={ "0 0 " (width) " " (height) } preserveAspectRatio="none" aria-hidden="true" {
             @for (i, defect) in defects.iter().enumerate().filter(|(_, d)| d.page == page) {
-                g.remark[defect.severity <= 0.0] data-d=(i) data-e=(ids(&defect.elements)) {
+                g.remark[defect.is_note()] data-d=(i) data-e=(ids(&defect.elements)) {
                     @for (j, [x0, y0, x1, y1]) in defect.regions.iter().enumerate() {
                         rect x=(x0) y=(y0) width=((x1 - x0).max(0.0)) height=((y1 - y0).max(0.0)) {
                             title { (defect.rule) ": " (defect.message) }
@@ -111,8 +111,9 @@ fn findings(defects: &[DefectRecord]) -> Markup {
         @if !defects.is_empty() {
             ol.findings {
                 @for (i, defect) in defects.iter().enumerate() {
-                    li.remark[defect.severity <= 0.0] data-d=(i) data-e=(ids(&defect.elements)) {
+                    li.remark[defect.is_note()] data-d=(i) data-e=(ids(&defect.elements)) {
                         code { (defect.rule) } " " (defect.message)
+                        @if let Some(help) = &defect.help { br; "help: " (help) }
                     }
                 }
             }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use vsdpo_artifact::{
-    Credit, CreditedStatement, Defect, Diagnosis, Domain, Element, ExecError, Language, Outcome, Region, Span,
+    Credit, CreditedStatement, Defect, Diagnosis, Domain, Element, ExecError, Language, Level, Outcome,
+    Region, Span,
 };
 use vsdpo_diagnose::{AxisWeights, reward};
 use vsdpo_score::report::clean_line;
@@ -19,14 +20,14 @@ pub struct Checked {
     pub source: String,
     /// The result of running the source.
     pub outcome: Outcome,
-    /// Findings (of the selected rules), rubric and reward (of all rules).
+    /// Findings (of the selected rules and levels), rubric and reward (of all rules).
     pub diagnosis: Diagnosis,
     /// The credit of the findings above.
     pub credit: Credit,
 }
 
 impl Checked {
-    /// Whether `lint` exits with 1: the source failed, or a finding has a severity above 0.
+    /// Whether `lint` exits with 1: the source failed, or a finding is more than a note.
     pub fn has_findings(&self) -> bool {
         !self.diagnosis.executed || self.findings() > 0
     }
@@ -36,9 +37,9 @@ impl Checked {
         reward(&self.diagnosis, &AxisWeights::equal(self.domain))
     }
 
-    /// Number of findings with a severity above 0; the others are notes.
+    /// Number of findings that are more than notes.
     pub fn findings(&self) -> usize {
-        self.diagnosis.defects.iter().filter(|d| d.severity > 0.0).count()
+        self.diagnosis.defects.iter().filter(|d| d.level > Level::Note).count()
     }
 
     /// The element with this id.
@@ -92,8 +93,11 @@ impl Checked {
             let span = self.blamed(defect).first().map(|s| s.statement.span);
             let (rule, text) = (defect.rule.to_owned(), clean_line(&defect.message));
             let deck = defect.elements.iter().any(|id| self.element(*id).is_some_and(|e| e.shape.is_some()));
-            let message = if deck { format!("slide {}: {text}", defect.page + 1) } else { text };
-            Remark { rule, message, error: false, span, page: defect.page, boxes: defect.regions.clone() }
+            let text = if deck { format!("slide {}: {text}", defect.page + 1) } else { text };
+            let help = defect.help.iter().map(|help| format!("; help: {}", clean_line(help)));
+            let message = text + &help.collect::<String>();
+            let (level, page) = (defect.level, defect.page);
+            Remark { rule, message, level, span, page, boxes: defect.regions.clone() }
         };
         failure.into_iter().chain(self.diagnosis.defects.iter().map(finding)).collect()
     }
@@ -102,7 +106,7 @@ impl Checked {
         Remark {
             rule: failure_rule(error),
             message: clean_line(&error.message),
-            error: true,
+            level: Level::Error,
             span: error.span.filter(|s| !s.is_empty()),
             page: 0,
             boxes: Vec::new(),
@@ -119,10 +123,10 @@ pub fn failure_rule(error: &ExecError) -> String {
 pub struct Remark {
     /// Id of the rule, or `exec/<kind>`.
     pub rule: String,
-    /// The message, on one line.
+    /// The message and its help, on one line.
     pub message: String,
-    /// Whether the source failed to run; otherwise it is a warning.
-    pub error: bool,
+    /// `Error` where the source failed to run.
+    pub level: Level,
     /// The statement at fault with the largest responsibility.
     pub span: Option<Span>,
     /// The page of the boxes.

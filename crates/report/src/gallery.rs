@@ -93,7 +93,7 @@ fn shot(shown: &Shown, name: &str) -> Markup {
 
 fn state(shown: &Shown) -> Markup {
     let entry = &shown.entry;
-    let count = shown.record.defects.iter().filter(|d| d.severity > 0.0).count();
+    let count = shown.record.defects.iter().filter(|d| !d.is_note()).count();
     html! {
         @if !entry.executed { span.bad { "failed" } }
         @else if entry.clean { span.ok { "✓" } }

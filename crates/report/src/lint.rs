@@ -76,11 +76,12 @@ fn section(checked: &Checked, heading: bool) -> Result<Markup> {
 fn defect(d: &vsdpo_artifact::Defect) -> DefectRecord {
     DefectRecord {
         rule: d.rule.to_owned(),
-        severity: d.severity.into(),
         page: d.page as usize,
         elements: d.elements.clone(),
         regions: d.regions.iter().map(|r| [r.x0, r.y0, r.x1, r.y1].map(f64::from)).collect(),
         message: d.message.clone(),
+        level: Some(d.level.name().to_owned()),
+        help: d.help.clone(),
     }
 }
 

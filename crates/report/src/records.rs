@@ -55,11 +55,19 @@ pub struct ErrorRecord {
 #[serde(default)]
 pub struct DefectRecord {
     pub rule: String,
-    pub severity: f64,
     pub page: usize,
     pub elements: Vec<u32>,
     pub regions: Vec<[f64; 4]>,
     pub message: String,
+    pub level: Option<String>,
+    pub help: Option<String>,
+}
+
+impl DefectRecord {
+    /// Whether it is drawn without emphasis.
+    pub fn is_note(&self) -> bool {
+        self.level.as_deref() == Some("note")
+    }
 }
 
 /// A statement with its responsibility and weight.

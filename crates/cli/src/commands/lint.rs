@@ -2,6 +2,7 @@
 //! picture and its statement.
 
 mod config;
+mod fold;
 mod ignore;
 mod reference;
 
@@ -16,7 +17,7 @@ use config::{Configs, Rules};
 use reference::Reference;
 use serde_json::Value;
 use std::path::PathBuf;
-use vsdpo_artifact::{Defect, Outcome, Task};
+use vsdpo_artifact::{Defect, Level, Outcome, Task};
 use vsdpo_credit::{CreditConfig, credit};
 use vsdpo_diagnose::diagnose;
 use vsdpo_report::Checked;
@@ -26,8 +27,8 @@ use vsdpo_report::Checked;
 ///
 /// Every finding names the rule, the boxes in the picture and the statements that drew them; in a
 /// page these are the elements, and the style rules that set the properties at fault. No model is
-/// needed. Exit status: 0 no findings, 1 findings or a script that fails, 2 a file could not be
-/// checked.
+/// needed. Findings alike of one statement are one finding with a count. Exit status: 0 no findings
+/// above notes, 1 such findings or a script that fails, 2 a file could not be checked.
 ///
 /// A project may choose its rules in `visual-sdpo.toml`, or in the table `[tool.visual-sdpo]` of
 /// `pyproject.toml`, with the keys `select` and `ignore`. A comment `# vsdpo: ignore[RULE]` in a
@@ -56,6 +57,13 @@ pub struct Args {
     /// Do not report these rules, in addition to those that the project ignores.
     #[arg(long, value_delimiter = ',', value_name = "RULES")]
     ignore: Vec<String>,
+    /// Report findings of this level and above. Notes do not change the exit status.
+    #[arg(long, value_enum, default_value = "note")]
+    level: Least,
+    /// Also print what training makes of a finding: the responsibility and weight of each
+    /// statement, the observed values of its axis, and the reward of the file.
+    #[arg(long, short)]
+    verbose: bool,
     /// The page to reproduce: also report its text blocks that are missing, moved or recoloured,
     /// and extra ones, as Design2Code matches them.
     #[arg(long, value_name = "PAGE", conflicts_with = "window")]
@@ -74,6 +82,24 @@ enum Format {
     Jsonl,
     Sarif,
     Github,
+}
+
+/// The lowest level that is reported.
+#[derive(Clone, Copy, ValueEnum)]
+enum Least {
+    Note,
+    Warning,
+    Error,
+}
+
+impl From<Least> for Level {
+    fn from(least: Least) -> Self {
+        match least {
+            Least::Note => Level::Note,
+            Least::Warning => Level::Warning,
+            Least::Error => Level::Error,
+        }
+    }
 }
 
 pub fn run(args: &Args) -> Result<Exit> {
@@ -104,7 +130,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     if let Some(out) = &args.html {
         vsdpo_score::files::write(out, vsdpo_report::lint_page(&checked)?.as_bytes())?;
     }
-    terminal::out(&text(&checked, args.format)?)?;
+    terminal::out(&text(&checked, args)?)?;
     match unread {
         Some(error) => Err(error),
         None if checked.iter().any(Checked::has_findings) => Ok(Exit::Findings),
@@ -125,7 +151,10 @@ fn check(sources: Vec<(File, Rules)>, args: &Args) -> Result<Vec<Checked>> {
     for (files, rules) in files.chunks(part).zip(rules.chunks(part)) {
         let outcomes = renderers.render(files)?;
         for ((file, rules), outcome) in files.iter().zip(rules).zip(outcomes) {
-            checked.push(diagnosed(file, rules, outcome, reference.as_ref())?);
+            let mut file = diagnosed(file, rules, outcome, reference.as_ref())?;
+            file.diagnosis.defects.retain(|d| d.level >= args.level.into());
+            file.diagnosis.defects = fold::folded(&file);
+            checked.push(file);
         }
         bar.inc(files.len() as u64);
     }
@@ -170,10 +199,10 @@ fn known(asked: &[String]) -> Result<Vec<&'static str>> {
     Ok(found)
 }
 
-fn text(checked: &[Checked], format: Format) -> Result<String> {
+fn text(checked: &[Checked], args: &Args) -> Result<String> {
     let values = || checked.iter().map(json::lint).collect::<Vec<Value>>();
-    Ok(match format {
-        Format::Human => human_text(checked),
+    Ok(match args.format {
+        Format::Human => human_text(checked, args.verbose),
         Format::Json if checked.len() == 1 => terminal::json_pretty(&values()[0])?,
         Format::Json => terminal::json_pretty(&values())?,
         Format::Sarif => terminal::json_pretty(&sarif::lint(checked))?,
@@ -182,9 +211,9 @@ fn text(checked: &[Checked], format: Format) -> Result<String> {
     })
 }
 
-fn human_text(checked: &[Checked]) -> String {
-    let colour = terminal::colour();
-    let mut text: String = checked.iter().map(|c| human::lint(c, colour)).collect();
+fn human_text(checked: &[Checked], verbose: bool) -> String {
+    let style = human::Style { colour: terminal::colour(), verbose };
+    let mut text: String = checked.iter().map(|c| human::lint(c, style)).collect();
     if checked.len() > 1 {
         text.push_str(&human::total(checked));
     }

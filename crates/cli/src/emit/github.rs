@@ -2,6 +2,7 @@
 
 use super::line_column;
 use crate::terminal::clean_line;
+use vsdpo_artifact::Level;
 use vsdpo_report::Checked;
 
 /// The commands of one file.
@@ -10,7 +11,10 @@ pub fn lint(checked: &Checked) -> String {
         .remarks()
         .iter()
         .map(|remark| {
-            let level = if remark.error { "error" } else { "warning" };
+            let level = match remark.level {
+                Level::Note => "notice",
+                Level::Warning | Level::Error => remark.level.name(),
+            };
             let mut keys = vec![format!("file={}", property(&clean_line(&checked.file)))];
             if let Some(span) = remark.span {
                 let (line, column) = line_column(&checked.source, span.start);

@@ -4,17 +4,26 @@
 use crate::terminal::{clean, clean_line};
 use annotate_snippets::{AnnotationKind, Group, Level, Message, Renderer, Snippet, Title};
 use std::ops::Range;
-use vsdpo_artifact::{Defect, ExecError, Language, Outcome, Region, Span};
+use vsdpo_artifact::{CreditedStatement, Defect, ExecError, Language, Outcome, Region, Span};
 use vsdpo_diagnose::all_rules;
 use vsdpo_report::{Checked, failure_rule};
 
 /// Maximum number of statements with a caret, and of boxes in the note.
 const MANY: usize = 4;
 
+/// How the findings are printed.
+#[derive(Clone, Copy)]
+pub struct Style {
+    pub colour: bool,
+    /// Also what training makes of a finding: responsibilities, weights, observed values, reward.
+    pub verbose: bool,
+}
+
 /// The findings of one file, then a line with its result.
-pub fn lint(checked: &Checked, colour: bool) -> String {
-    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-    let shown = Shown { checked, file: clean_line(&checked.file), source: same_length(&checked.source) };
+pub fn lint(checked: &Checked, style: Style) -> String {
+    let renderer = if style.colour { Renderer::styled() } else { Renderer::plain() };
+    let (file, source) = (clean_line(&checked.file), same_length(&checked.source));
+    let shown = Shown { checked, verbose: style.verbose, file, source };
     let mut text = String::new();
     if let Outcome::Failed { error } = &checked.outcome {
         text.push_str(&format!("{}\n\n", renderer.render(&[shown.failure(error)])));
@@ -37,6 +46,7 @@ pub fn total(all: &[Checked]) -> String {
 
 struct Shown<'a> {
     checked: &'a Checked,
+    verbose: bool,
     file: String,
     /// The source with control characters replaced and every byte offset unchanged.
     source: String,
@@ -44,7 +54,11 @@ struct Shown<'a> {
 
 impl Shown<'_> {
     fn finding<'a>(&'a self, defect: &'a Defect) -> Group<'a> {
-        let level = if defect.severity > 0.0 { Level::WARNING } else { Level::NOTE };
+        let level = match defect.level {
+            vsdpo_artifact::Level::Error => Level::ERROR,
+            vsdpo_artifact::Level::Warning => Level::WARNING,
+            vsdpo_artifact::Level::Note => Level::NOTE,
+        };
         let title = level.primary_title(clean_line(&defect.message)).id(defect.rule);
         let group = self.snippet(title, &self.statements(defect));
         let mut notes: Vec<Message<'a>> = Vec::new();
@@ -52,10 +66,15 @@ impl Shown<'_> {
         if let Some(place) = self.place(defect) {
             notes.push(Level::NOTE.message(place));
         }
-        if let Some(observed) = self.observed(defect) {
+        if self.verbose
+            && let Some(observed) = self.observed(defect)
+        {
             notes.push(Level::NOTE.message(observed));
         }
-        notes.push(Level::HELP.message(format!("visual-sdpo explain {}", defect.rule)));
+        notes.extend(defect.help.iter().map(|help| Level::HELP.message(clean_line(help))));
+        if defect.help.is_none() || self.verbose {
+            notes.push(Level::HELP.message(format!("visual-sdpo explain {}", defect.rule)));
+        }
         group.elements(notes)
     }
 
@@ -79,11 +98,11 @@ impl Shown<'_> {
         title.element(Snippet::source(self.source.as_str()).path(self.file.as_str()).annotations(annotations))
     }
 
-    /// The statements at fault with their responsibility and weight.
+    /// The statements at fault, in verbose output with their responsibility and weight.
     fn statements(&self, defect: &Defect) -> Vec<(Range<usize>, Option<String>)> {
-        let label = |resp: f32, weight: f32| format!("resp {resp:.2}, weight {weight:.2}");
+        let label = |s: &CreditedStatement| format!("resp {:.2}, weight {:.2}", s.resp, s.weight);
         let blamed = self.checked.blamed(defect).into_iter();
-        blamed.map(|s| (self.pointed_at(s.statement.span), Some(label(s.resp, s.weight)))).collect()
+        blamed.map(|s| (self.pointed_at(s.statement.span), self.verbose.then(|| label(s)))).collect()
     }
 
     /// The bytes that the caret marks: a statement, and of an element of a page its start tag.
@@ -134,20 +153,29 @@ impl Shown<'_> {
     }
 
     fn result(&self) -> String {
-        let d = &self.checked.diagnosis;
-        let file = &self.file;
-        if !d.executed {
-            return format!("{file}: did not run, reward {:.2}\n", self.checked.reward());
+        let (checked, file) = (self.checked, &self.file);
+        let reward = if self.verbose { format!(", reward {:.2}", checked.reward()) } else { String::new() };
+        if !checked.diagnosis.executed {
+            return format!("{file}: did not run{reward}\n");
         }
-        let sign = |ok| if ok { "ok" } else { "defect" };
-        let signs =
-            d.rubric.axes.iter().map(|(axis, v)| (axis.name, v.satisfied.map_or("not evaluated", sign)));
-        let axes: Vec<String> = signs.map(|(axis, sign)| format!("{axis} {sign}")).collect();
-        let found = match self.checked.findings() {
+        let found = match checked.findings() {
             0 => "no defects".to_owned(),
             n => counted(n, "defect"),
         };
-        format!("{file}: {found}, reward {:.2} ({})\n", self.checked.reward(), axes.join(", "))
+        let notes = match checked.diagnosis.defects.len() - checked.findings() {
+            0 => String::new(),
+            n => format!(", {}", counted(n, "note")),
+        };
+        let axes = if self.verbose { self.axes() } else { String::new() };
+        format!("{file}: {found}{notes}{reward}{axes}\n")
+    }
+
+    fn axes(&self) -> String {
+        let sign = |ok| if ok { "ok" } else { "defect" };
+        let axes = self.checked.diagnosis.rubric.axes.iter();
+        let signs = axes.map(|(axis, v)| (axis.name, v.satisfied.map_or("not evaluated", sign)));
+        let signs: Vec<String> = signs.map(|(axis, sign)| format!("{axis} {sign}")).collect();
+        format!(" ({})", signs.join(", "))
     }
 }
 

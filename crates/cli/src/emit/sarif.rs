@@ -39,7 +39,7 @@ fn result(checked: &Checked, remark: &Remark) -> Value {
     }
     let mut value = json!({
         "ruleId": remark.rule,
-        "level": if remark.error { "error" } else { "warning" },
+        "level": remark.level.name(),
         "message": {"text": remark.message},
         "locations": [{"physicalLocation": location}],
         "partialFingerprints": {"statement/v1": fingerprint(checked, remark)},

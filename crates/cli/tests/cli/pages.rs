@@ -81,7 +81,7 @@ fn human_output_has_the_tag_and_the_style_rule() {
         "4 | .pale { color: #d8dce0 }\n  | ^^^^^^^^^^^^^^^^^^^^^^^^",
         "7 | <p class=\"pale\">Nothing to be read here</p>\n  | ----------------",
         "visual-sdpo explain web/text-clipped",
-        "<stdin>: 2 defects, reward 0.60",
+        "<stdin>: 2 defects",
     ] {
         assert!(out.contains(shown), "{shown:?} not in\n{out}");
     }
