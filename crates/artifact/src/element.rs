@@ -83,6 +83,16 @@ pub enum Attribution {
     Container,
 }
 
+/// Letters that none of a text's fonts has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingGlyphs {
+    /// The letters, each once; at most 32.
+    pub missing: String,
+    /// The name of an installed font that has all of them.
+    #[serde(default)]
+    pub font: Option<String>,
+}
+
 /// Horizontal alignment of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -121,8 +131,8 @@ pub struct Element {
     pub stack: Vec<Span>,
     /// Box of the pixels that it inked.
     pub region: Region,
-    /// Box that it asked for, clipping ignored (texts, legends, axes, everything on a page):
-    /// reaches outside the image where it is cut.
+    /// Box that it asked for, clipping ignored (texts, legends, axes, bars that their axes cut,
+    /// everything on a page): reaches outside the image where it is cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<Region>,
     /// Position in the drawing order; a later element covers an earlier one.
@@ -144,6 +154,16 @@ pub struct Element {
     /// of text, its alpha with the opacity of everything around it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub color: Option<[u8; 4]>,
+    /// What surrounds it in another colour, RGBA: the outline of letters, the edge and the hatch of
+    /// a bar, the edge of points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edge: Option<[u8; 4]>,
+    /// Width of a line of data in pixels of the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pen: Option<f32>,
+    /// Letters of the text that were drawn as empty boxes; absent where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub glyphs: Option<Box<MissingGlyphs>>,
     /// Font size in pixels of the image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub font_px: Option<f32>,
@@ -158,7 +178,8 @@ pub struct Element {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
     /// Name of a data series as given by `label=`, if not private (`_...`); `<colorbar>` for the
-    /// axes of a colour bar.
+    /// axes of a colour bar, `<widget>` for those of a slider or a button, and `<circle>` for the
+    /// round frame of polar axes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// Data shown: the y values of a line, the length of a bar; at most 64.
@@ -238,6 +259,9 @@ impl Element {
             axis: None,
             text: None,
             color: None,
+            edge: None,
+            pen: None,
+            glyphs: None,
             font_px: None,
             rotation: None,
             align: None,

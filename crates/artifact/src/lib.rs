@@ -34,7 +34,7 @@ pub use comparison::{
 };
 pub use credit::{Credit, CreditedStatement, Statement};
 pub use diagnosis::{Axis, AxisScore, Defect, Diagnosis, Level, Rubric, shortest};
-pub use element::{Align, Attribution, Element, ElementKind, HtmlFacts};
+pub use element::{Align, Attribution, Element, ElementKind, HtmlFacts, MissingGlyphs};
 pub use geometry::{Region, Span};
 pub use message::{Content, Message, Role};
 pub use outcome::{ExecError, FailureKind, Image, Outcome, Page, Rendered, StyleRule};

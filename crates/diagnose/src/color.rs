@@ -41,6 +41,17 @@ impl ColorVision {
         ["", "protan", "deutan", "tritan"][self as usize]
     }
 
+    /// The condition, with how many people have it (complete or partial, in populations of European
+    /// origin; Birch 2012).
+    pub(crate) fn condition(self) -> &'static str {
+        [
+            "normal vision",
+            "red-blindness (protan; about 2 men in 100)",
+            "green-blindness (deutan; about 6 men in 100)",
+            "blue-blindness (tritan; about 1 person in 10,000)",
+        ][self as usize]
+    }
+
     /// Linear RGB as perceived with this vision: Machado, Oliveira and Fernandes 2009, severity 1.
     fn simulate(self, [r, g, b]: [f32; 3]) -> [f32; 3] {
         let rows = match self {

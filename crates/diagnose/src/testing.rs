@@ -3,7 +3,7 @@
 use crate::rules::RuleResult;
 use crate::scene::Scene;
 use vsdpo_artifact::{
-    Align, Element, ElementKind, HtmlFacts, Image, Rendered, Requirements, ShapeFacts, Span,
+    Align, Element, ElementKind, HtmlFacts, Image, MissingGlyphs, Rendered, Requirements, ShapeFacts, Span,
 };
 
 /// A builder of elements.
@@ -59,6 +59,11 @@ impl Made {
         self.with(|e| e.color = Some(rgba))
     }
 
+    /// Drawn with a pen of this width.
+    pub(crate) fn penned(self, pen: f32) -> Made {
+        self.with(|e| e.pen = Some(pen))
+    }
+
     pub(crate) fn patterned(self, pattern: &str) -> Made {
         self.with(|e| e.pattern = Some(pattern.into()))
     }
@@ -78,6 +83,12 @@ impl Made {
     /// Drawn by the call at this byte.
     pub(crate) fn drawn_at(self, start: usize) -> Made {
         self.with(|e| e.stack = vec![Span::new(start, start + 1)])
+    }
+
+    /// With letters that its font lacks.
+    pub(crate) fn lacking(self, letters: &str, font: Option<&str>) -> Made {
+        let glyphs = MissingGlyphs { missing: letters.into(), font: font.map(str::to_owned) };
+        self.with(|e| e.glyphs = Some(Box::new(glyphs)))
     }
 
     pub(crate) fn done(self) -> Element {

@@ -208,9 +208,11 @@ fn a_failure_has_no_defects_and_no_reward() {
 }
 
 #[test]
-fn every_rule_has_a_page_and_each_axis_one_rule() {
+fn every_rule_has_a_page_and_each_axis_a_rule() {
     for domain in [Domain::Chart, Domain::Web] {
-        let axes: Vec<Axis> = rules(domain).iter().filter_map(|r| r.axis).collect();
+        let mut axes: Vec<Axis> = rules(domain).iter().filter_map(|r| r.axis).collect();
+        // Of two rules of one axis the second follows the first.
+        axes.dedup();
         assert_eq!(axes, super::axes(domain));
     }
     for rule in rules(Domain::Chart).iter().chain(rules(Domain::Web)).chain(reference_rules(Domain::Web)) {

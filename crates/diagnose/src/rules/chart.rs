@@ -1,16 +1,19 @@
 //! Charts: texts, legends, ticks and panels.
 
 pub(crate) mod cover;
+mod data_clipped;
 mod element_outside_canvas;
 mod empty_axes;
 mod legend_covers_data;
 mod low_contrast;
 mod misaligned_panels;
 mod missing_content;
+mod missing_glyph;
 mod overlapping_axes;
 pub(crate) mod panels;
 pub(crate) mod reference;
 mod text_clipped;
+mod text_over_data;
 mod text_overlap;
 mod tick_crowding;
 mod tiny_text;
@@ -49,7 +52,7 @@ const COLOR: Axis = axis("color");
 /// The picture is similar to the reference's.
 const VISUAL: Axis = axis("visual");
 
-/// The axes that need no reference, in the order of rubrics; each has one rule.
+/// The axes that need no reference, in the order of rubrics.
 static AXES: [Axis; 6] = [CONTENT, OVERLAP, LEGEND, CLIPPING, TICKS, CONTRAST];
 
 /// The axes of a render that is compared with a reference, in the order of rubrics.
@@ -93,8 +96,9 @@ macro_rules! rule {
     };
 }
 
-static RULES: [Rule; 12] = [
+static RULES: [Rule; 15] = [
     rule!(missing_content, "missing-content", CONTENT),
+    rule!(missing_glyph, "missing-glyph", CONTENT),
     rule!(text_overlap, "text-overlap", OVERLAP),
     rule!(legend_covers_data, "legend-covers-data", LEGEND),
     rule!(text_clipped, "text-clipped", CLIPPING),
@@ -106,4 +110,6 @@ static RULES: [Rule; 12] = [
     rule!(misaligned_panels, "misaligned-panels"),
     rule!(empty_axes, "empty-axes"),
     rule!(unreadable_colors, "unreadable-colors"),
+    rule!(text_over_data, "text-over-data"),
+    rule!(data_clipped, "data-clipped"),
 ];

@@ -5,17 +5,20 @@ image. A `stack` stays a number here; `script.Source` writes the spans when the 
 """
 
 import math
+from contextlib import contextmanager
 
 import numpy as np
+from matplotlib import cbook
 from matplotlib.collections import Collection, QuadMesh
 from matplotlib.colors import to_rgba
 from matplotlib.image import _ImageBase
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import Stroke
 from matplotlib.text import Text
 
-from . import blame
+from . import blame, glyphs
 from .roles import Role, Roles
 
 VALUES, POINTS, TEXT = 64, 512, 2000  # caps of one element
@@ -23,7 +26,7 @@ VALUES, POINTS, TEXT = 64, 512, 2000  # caps of one element
 
 def table(figure, renderer, ink, limit):
     """The elements of what `ink` recorded, in drawing order, and remarks."""
-    maker = Maker(figure, renderer)
+    maker = Maker(figure, renderer, ink)
     drawn = list(ink.boxes.values())
     for artist, *box in drawn[:limit]:
         maker.add(artist, box)
@@ -37,8 +40,8 @@ def table(figure, renderer, ink, limit):
 
 
 class Maker:
-    def __init__(self, figure, renderer):
-        self.figure, self.renderer = figure, renderer
+    def __init__(self, figure, renderer, ink):
+        self.figure, self.renderer, self.ink = figure, renderer, ink
         self.width, self.height = int(renderer.width), int(renderer.height)
         self.roles = Roles(figure)
         self.elements = []
@@ -97,6 +100,8 @@ class Maker:
         self.lay(element, axes.bbox.extents)
         if hasattr(axes, "_colorbar") or axes.get_label() == "<colorbar>":
             element["label"] = "<colorbar>"
+        elif not axes.get_navigate():
+            element["label"] = "<widget>"  # the axes of a slider or a button
 
     def looks(self, artist, role, element):
         pattern = None if role.kind in FURNITURE else pattern_of(artist)
@@ -110,8 +115,15 @@ class Maker:
             self.line(artist, role, element)
         elif isinstance(artist, Patch):
             face, edge = rgba(artist.get_facecolor()), rgba(artist.get_edgecolor())
-            element["color"] = edge if face[3] == 0 or not artist.get_fill() else face
+            bare = face[3] == 0 or not artist.get_fill()
+            element["color"] = edge if bare else face
+            # A hatch has the colour of the edge, also where the edge itself is not drawn.
+            if not bare and edge[3] > 0 and (artist.get_linewidth() > 0 or artist.get_hatch()):
+                element["edge"] = edge
+            if role.kind == "spine" and getattr(artist, "_patch_type", None) in ("arc", "circle"):
+                element["label"] = "<circle>"  # of polar axes
             if role.kind == "bar":
+                self.cut(artist, element)
                 flat = role.series is not None and role.series.orientation == "horizontal"
                 element["values"] = numbers([artist.get_width() if flat else artist.get_height()])
         elif isinstance(artist, Collection):
@@ -122,14 +134,27 @@ class Maker:
             if label and not label.startswith("_"):
                 element["label"] = label[:TEXT]
 
+    def cut(self, artist, element):
+        """Of a bar that its axes cut, the box that it asked for."""
+        box = self.ink.cut.get(id(artist))
+        if box is not None:
+            element["layout"] = self.near(box)
+
     def text(self, artist, element):
         element["text"] = artist.get_text()[:TEXT]
+        lost = glyphs.missing(artist)
+        if lost is not None:
+            element["glyphs"] = lost
+        halo = outline(artist)
+        if halo is not None:
+            element["edge"] = halo
         element["color"] = rgba(artist.get_color(), artist.get_alpha())
         element["font_px"] = artist.get_size() * self.figure.dpi / 72
-        element["rotation"] = artist.get_rotation()
         if element["kind"] == "text":
             element["align"] = artist.get_horizontalalignment()
-        self.lay(element, Text.get_window_extent(artist, self.renderer).extents)
+        with projected(artist):
+            element["rotation"] = artist.get_rotation()
+            self.lay(element, Text.get_window_extent(artist, self.renderer).extents)
 
     def line(self, artist, role, element):
         bare = artist.get_linestyle() in ("None", "none", " ", "")
@@ -138,6 +163,8 @@ class Maker:
             element["color"] = rgba(color, artist.get_alpha())
         if role.kind != "line":
             return
+        if not bare:
+            element["pen"] = artist.get_linewidth() * self.figure.dpi / 72
         values = artist.get_data_3d()[2] if hasattr(artist, "get_data_3d") else artist.get_ydata(orig=False)
         element["values"] = numbers(thin(values, VALUES))
         vertices = artist.get_path().vertices
@@ -146,8 +173,10 @@ class Maker:
     def collection(self, artist, role, element):
         for colors in (artist.get_facecolor(), artist.get_edgecolor()):
             if len(colors) and colors[0][3] > 0:
-                element["color"] = rgba(colors[0])
-                break
+                if "color" not in element:
+                    element["color"] = rgba(colors[0])
+                elif len(artist.get_linewidth()) and max(artist.get_linewidth()) > 0:
+                    element["edge"] = rgba(colors[0])
         if role.kind != "collection" or isinstance(artist, QuadMesh):
             return
         paths = artist.get_paths()
@@ -182,6 +211,31 @@ class Maker:
     def near(self, box):
         w, h = 3.0 * self.width, 3.0 * self.height
         return [min(max(v, -m), m) for v, m in zip(box, (w, h, w, h))]
+
+
+def outline(artist):
+    """The colour of the outline that path effects draw around letters; None without one."""
+    for effect in artist.get_path_effects() or ():
+        gc = getattr(effect, "_gc", None) or {}
+        if isinstance(effect, Stroke) and gc.get("foreground") is not None and float(gc.get("linewidth") or 1) >= 1:
+            return rgba(gc["foreground"], effect._gc.get("alpha"))
+    return None
+
+
+@contextmanager
+def projected(artist):
+    """Texts of 3D axes have their place and their angle in the picture only while they are drawn."""
+    if not hasattr(artist, "_dir_vec"):
+        yield
+        return
+    from mpl_toolkits.mplot3d.proj3d import proj_transform  # loaded with the first such text
+
+    place, matrix = np.array((artist._x, artist._y, artist._z), dtype=float), artist.axes.get_proj()
+    x, y, _ = proj_transform(*place, matrix)
+    ahead_x, ahead_y, _ = proj_transform(*(place + artist._dir_vec), matrix)
+    angle = math.degrees(math.atan2(ahead_y - y, ahead_x - x))
+    with cbook._setattr_cm(artist, _x=x, _y=y, _rotation=(angle + 90) % 180 - 90):
+        yield
 
 
 # Kinds that nobody has to tell apart by their look.

@@ -15,6 +15,7 @@ import math
 import numpy as np
 from matplotlib import _path
 from matplotlib.backends import backend_agg
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 BASE = backend_agg._RendererAgg
@@ -38,6 +39,7 @@ class Ink:
         self.stack = []
         self.boxes = {}  # id(artist) -> [artist, x0, y0, x1, y1], in drawing order; y from the top
         self.hidden = {}  # the same for texts that were drawn outside the canvas
+        self.cut = {}  # id(bar) -> [x0, y0, x1, y1] before its axes cut it
 
     def add(self, x0, y0, x1, y1):
         if not (x0 < x1 and y0 < y1 and self.stack):
@@ -87,6 +89,9 @@ class InkRenderer(BASE):
         clip = gc.get_clip_rectangle()
         if clip is not None:
             cx0, cy0, cx1, cy1 = clip.extents
+            beyond = y1 > cy1 + 2 or x1 > cx1 + 2 or y0 < cy0 - 2 or x0 < cx0 - 2
+            if beyond and INK.stack and isinstance(INK.stack[-1], Rectangle):
+                INK.cut[id(INK.stack[-1])] = [x0, height - y1, x1, height - y0]
             x0, y0, x1, y1 = max(x0, cx0 - 0.5), max(y0, cy0 - 0.5), min(x1, cx1 + 0.5), min(y1, cy1 + 0.5)
         path, affine = gc.get_clip_path()
         if path is not None:

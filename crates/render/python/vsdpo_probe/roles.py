@@ -56,7 +56,10 @@ class Roles:
         """The role; for an artist outside the known places one by type, text or other."""
         role = self.by_id.get(id(artist))
         if role is None:
-            kind = "text" if isinstance(artist, Text) else "image" if isinstance(artist, BboxImage) else "other"
+            kind = "image" if isinstance(artist, BboxImage) else "other"
+            # One artist of axisartist draws all tick labels of an axis, so that its box is no text's.
+            if isinstance(artist, Text) and not type(artist).__module__.startswith("mpl_toolkits.axisartist"):
+                kind = "text"
             role = Role(kind, getattr(artist, "axes", None))
             if role.axes is not None and id(role.axes.patch) not in self.by_id:
                 role.axes = None

@@ -18,6 +18,9 @@ const MAX_VALUES: usize = 64;
 const MAX_POINTS: usize = 512;
 const MAX_TEXT: usize = 2_000;
 const MAX_NOTES: usize = 32;
+/// Characters of a font's name, and letters that a text lacks.
+const MAX_NAME: usize = 200;
+const MAX_MISSING: usize = 32;
 
 /// The options of the probe.
 pub(crate) fn options() -> serde_json::Value {
@@ -91,6 +94,10 @@ fn records_of(json: &[u8], source: &str, head: &Header) -> Result<Records, Refus
         element.shape = None;
         element.text = element.text.take().map(|t| clean(&t, MAX_TEXT));
         element.label = element.label.take().map(|t| clean(&t, MAX_TEXT));
+        if let Some(glyphs) = &mut element.glyphs {
+            glyphs.missing = clean(&glyphs.missing, MAX_MISSING);
+            glyphs.font = glyphs.font.take().map(|name| clean(&name, MAX_NAME));
+        }
         element.pattern = element.pattern.take().map(|t| clean(&t, MAX_TEXT));
     }
     notes.truncate(MAX_NOTES);

@@ -27,8 +27,10 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         }
     }
     let observed = listed(found.iter().map(|(words, _)| words.clone()).collect());
-    let defects =
-        found.iter().map(|(words, elements)| defect(elements, format!("outside the picture: {words}")));
+    let defects = found.iter().map(|(words, elements)| {
+        let found = defect(elements, format!("outside the picture: {words}"));
+        found.with_help("plt.subplots(layout='constrained'), or save with bbox_inches='tight'")
+    });
     RuleResult::counted(defects.collect(), observed)
 }
 
@@ -53,7 +55,17 @@ fn outside(e: &Element, bounds: Region) -> Option<(String, &'static str)> {
         ("above", bounds.y0 - layout.y0),
         ("below", layout.y1 - bounds.y1),
     ];
-    let (side, by) = sides.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    // A text that is longer than the picture reaches over several edges; it lies on the side from
+    // which nothing of it is inside.
+    let beyond = [
+        ("left", bounds.x0 - layout.x1),
+        ("right", layout.x0 - bounds.x1),
+        ("above", bounds.y0 - layout.y1),
+        ("below", layout.y0 - bounds.y1),
+    ];
+    let apart = beyond.into_iter().find(|(_, gap)| e.kind.is_text() && *gap >= 0.0);
+    let widest = || sides.into_iter().max_by(|a, b| a.1.total_cmp(&b.1));
+    let (side, by) = apart.map(|(side, gap)| (side, gap + 1.0)).or_else(widest)?;
     (by > allowed).then_some((what, side))
 }
 

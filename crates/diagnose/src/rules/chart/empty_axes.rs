@@ -17,7 +17,13 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         0 => "none".to_string(),
         n => format!("{n} of {} panels", panels.iter().filter(|p| !p.colorbar).count()),
     };
-    let defects = empty.iter().map(|p| defect(&p.axes[..1], "an axes with a frame and nothing in it".into()));
+    let all = empty.len() == panels.iter().filter(|p| !p.colorbar).count();
+    let defects = empty.iter().map(|p| {
+        let found = defect(&p.axes[..1], "an axes with a frame and nothing in it".into());
+        let found = found.with_help("fig.delaxes(ax), or ax.axis('off')");
+        // Where no axes shows anything, a script tries out a layout or waits for input.
+        if all { found.note() } else { found }
+    });
     RuleResult::counted(defects.collect(), observed)
 }
 

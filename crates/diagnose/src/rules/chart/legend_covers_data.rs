@@ -46,14 +46,25 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
             true => "free: no place".to_string(),
             false => format!("free: '{}'", free.join("', '")),
         });
+        let help = free_help(free_places(scene, legend).as_deref());
         let more = free.as_ref().map(|free| format!(", {free}")).unwrap_or_default();
         remedy = remedy.or(free);
-        defects.push(defect(&[legend], format!("the legend at {place} covers {covered}{more}")));
+        let found = defect(&[legend], format!("the legend at {place} covers {covered}{more}"));
+        defects.push(found.with_help(help));
         // Legends that cover data come first.
         observed.insert(defects.len() - 1, format!("{described}, covers {covered}"));
     }
     let observed = if observed.is_empty() { "none".to_string() } else { observed.join("; ") };
     RuleResult { remedy, ..RuleResult::counted(defects, observed) }
+}
+
+/// The arguments of `legend` that free the data.
+fn free_help(free: Option<&[&str]>) -> String {
+    match free {
+        Some([place, ..]) => format!("loc='{place}'"),
+        Some([]) => "bbox_to_anchor=(1.02, 1), loc='upper left', and save with bbox_inches='tight'".into(),
+        None => "loc='outside right upper', with plt.subplots(layout='constrained')".into(),
+    }
 }
 
 /// The places of `legend(loc=...)` where this legend would cover nothing; `None` for a legend of no

@@ -1,18 +1,26 @@
 #![doc = include_str!("low_contrast.md")]
 
+use super::visible::is_double;
 use super::{RuleResult, defect};
 use crate::contrast::{Contrast, LARGE};
 use crate::geometry::Quad;
 use crate::scene::{Scene, and_others, content, distance, grouped, listed, over, quote};
 use std::collections::BTreeMap;
-use vsdpo_artifact::Element;
+use vsdpo_artifact::{Defect, Element, ElementKind, Level};
 
 pub(super) const SUMMARY: &str = "a text has too little contrast with its background";
+
+/// Ratio from which on letters can be read whose colour follows from that of data.
+const LEGIBLE: f32 = 2.0;
+/// The alpha of a watermark at most.
+const WATERMARK: u8 = 128;
 
 pub(super) fn check(scene: &Scene) -> RuleResult {
     // The worst text of each group, with the group's texts that fail.
     let mut groups: Vec<(Contrast, Vec<&Element>)> = Vec::new();
-    for texts in grouped(scene.texts()).into_values() {
+    for texts in
+        grouped(scene.texts().filter(|e| !is_watermark(e) && !under_its_double(scene, e))).into_values()
+    {
         let mut found: Vec<Contrast> = texts.into_iter().filter_map(|e| of(scene, e)).collect();
         let failing = found.iter().filter(|s| s.fails()).map(|s| s.element).collect();
         found.sort_by(|a, b| a.margin().total_cmp(&b.margin()));
@@ -25,9 +33,41 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     let failing = groups.iter().filter(|(_, failing)| !failing.is_empty());
     let defects = failing.map(|(worst, failing)| {
         let text = and_others(quote(content(worst.element), 40), failing.len());
-        defect(failing, format!("{text}: contrast {}", worst.colours()))
+        let found = defect(failing, format!("{text}: contrast {}", worst.colours()));
+        let chosen = on_colormap(scene, worst) || names_series(scene, worst);
+        let level = if chosen { Level::Note } else { worst.level() };
+        Defect { level, help: worst.help(), ..found }
     });
     RuleResult::counted(defects.collect(), observed(&groups))
+}
+
+/// Whether the same words are drawn over a text, so that it is a shadow or a halo.
+fn under_its_double(scene: &Scene, e: &Element) -> bool {
+    scene.texts().any(|other| other.order > e.order && is_double(e, other))
+}
+
+/// Whether a text that can be read stands on a cell of a coloured table: its library chose the
+/// colour of the letters by the colour of the cell.
+fn on_colormap(scene: &Scene, text: &Contrast) -> bool {
+    let e = text.element;
+    let cells =
+        |c: &Element| c.axes == e.axes && c.region.ioa(e.region) < 1.0 && e.region.ioa(c.region) > 0.9;
+    let mesh = scene.of_kind(ElementKind::Collection).filter(|c| c.points.is_empty());
+    let mut cells_under = mesh.chain(scene.of_kind(ElementKind::Image)).filter(|c| cells(c));
+    text.ratio >= LEGIBLE && e.kind == ElementKind::Text && cells_under.next().is_some()
+}
+
+/// Whether a text that can be read has the colour of a series, to say that it belongs to it.
+fn names_series(scene: &Scene, text: &Contrast) -> bool {
+    let e = text.element;
+    let alike = |s: &Element| s.kind.is_data() && s.parent.is_none() && s.color == e.color;
+    text.ratio >= LEGIBLE && scene.elements.iter().any(alike)
+}
+
+/// Whether a text is a watermark: large, pale on purpose, and on the figure as a whole.
+fn is_watermark(e: &Element) -> bool {
+    let pale = e.color.is_some_and(|c| c[3] > 0 && c[3] <= WATERMARK);
+    pale && e.kind == ElementKind::Text && e.font_px.is_some_and(|size| size >= 1.5 * LARGE)
 }
 
 /// Each pair of colours with the first text that has it, the lowest contrast first.
@@ -48,7 +88,9 @@ pub(super) fn of<'a>(scene: &Scene, element: &'a Element) -> Option<Contrast<'a>
     if element.region.width() < 3.0 || element.region.height() < 3.0 {
         return None;
     }
-    let ground = ground(scene, element, color)?;
+    let behind = ground(scene, element, color)?;
+    // Outlined letters stand on their outline.
+    let ground = element.edge.map_or(behind, |outline| over(outline, behind));
     Some(Contrast::new(element, color, ground, element.font_px.is_some_and(|size| size >= LARGE)))
 }
 

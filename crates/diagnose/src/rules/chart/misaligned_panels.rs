@@ -21,7 +21,9 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     let mut found: Vec<([&Element; 2], String)> = Vec::new();
     for (i, a) in panels.iter().enumerate() {
         for b in &panels[i + 1..] {
-            if let Some(words) = misalignment(a.region, b.region) {
+            let beside = |p: &&Panel| all.iter().any(|bar| bar.colorbar && touches(bar.region, p.region));
+            // A colour bar takes its room from one panel of a row or column.
+            if let Some(words) = misalignment(a.region, b.region).filter(|_| ![*a, *b].iter().any(beside)) {
                 found.push(([a.axes[0], b.axes[0]], words));
             }
         }
@@ -30,8 +32,23 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         true => format!("{} panels in line", panels.len()),
         false => listed(found.iter().map(|(_, words)| words.clone()).collect()),
     };
-    let defects = found.iter().map(|(pair, words)| defect(pair, format!("panels out of line: {words}")));
+    let defects = found.iter().map(|(pair, words)| {
+        let found = defect(pair, format!("panels out of line: {words}"));
+        found.with_help("plt.subplots(layout='constrained'), or one GridSpec for all panels")
+    });
     RuleResult::counted(defects.collect(), observed)
+}
+
+/// Whether a colour bar stands beside, below or above a panel, along most of its side.
+fn touches(bar: Region, panel: Region) -> bool {
+    const ALONG: f32 = 0.5;
+    const AWAY: f32 = 0.2;
+    let shared = |a0: f32, a1: f32, b0: f32, b1: f32| a1.min(b1) - a0.max(b0);
+    let gap = |a0: f32, a1: f32, b0: f32, b1: f32| (a0 - b1).max(b0 - a1);
+    let tall = shared(bar.y0, bar.y1, panel.y0, panel.y1) > ALONG * panel.height();
+    let wide = shared(bar.x0, bar.x1, panel.x0, panel.x1) > ALONG * panel.width();
+    (tall && gap(bar.x0, bar.x1, panel.x0, panel.x1) < AWAY * panel.width())
+        || (wide && gap(bar.y0, bar.y1, panel.y0, panel.y1) < AWAY * panel.height())
 }
 
 /// How the edges of two panels in one row or in one column differ.

@@ -30,7 +30,10 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         }
     }
     let observed = listed(found.iter().map(|(_, words)| words.clone()).collect());
-    let defects = found.iter().map(|(elements, words)| defect(elements, format!("panels collide: {words}")));
+    let defects = found.iter().map(|(elements, words)| {
+        let found = defect(elements, format!("panels collide: {words}"));
+        found.with_help("plt.subplots(layout='constrained'), or fig.tight_layout() after the last plot")
+    });
     RuleResult::counted(defects.collect(), observed)
 }
 
@@ -42,7 +45,7 @@ fn hides<'a>(scene: &Scene<'a>, host: &Panel<'a>, inset: &Panel<'a>) -> Option<(
 
 /// Reports plot areas that overlap, or texts of one panel that reach into the other one.
 fn collide<'a>(scene: &Scene<'a>, a: &Panel<'a>, b: &Panel<'a>) -> Option<(Vec<&'a Element>, String)> {
-    if deep(a.region, b.region) {
+    if deep(a.region, b.region) && !is_ridge(a, b) {
         return Some((vec![a.axes[0], b.axes[0]], "plot areas overlap".into()));
     }
     let (texts_a, texts_b) = (labels(scene, a), labels(scene, b));
@@ -60,6 +63,16 @@ fn collide<'a>(scene: &Scene<'a>, a: &Panel<'a>, b: &Panel<'a>) -> Option<(Vec<&
         (depth(t, u) > DEPTH).then(|| (vec![t, u], words))
     };
     into(&texts_a, b).or_else(|| into(&texts_b, a)).or_else(met)
+}
+
+/// Whether two panels are rows of a ridge plot: one column, overlapping on purpose, and the upper one
+/// seen through the lower one.
+fn is_ridge(a: &Panel, b: &Panel) -> bool {
+    const EXACT: f32 = 2.0;
+    let (r, s) = (a.region, b.region);
+    let column = (r.x0 - s.x0).abs() < EXACT && (r.x1 - s.x1).abs() < EXACT;
+    let clear = |p: &Panel| p.axes.iter().all(|axes| axes.color.is_none_or(|c| c[3] < 26));
+    column && clear(a) && clear(b)
 }
 
 /// Tick labels, axis labels and titles of a panel.

@@ -31,7 +31,9 @@ const INSET: f32 = 0.9;
 /// The panels of a picture, in drawing order.
 pub(crate) fn panels<'a>(scene: &Scene<'a>) -> Vec<Panel<'a>> {
     let mut panels: Vec<Panel> = Vec::new();
-    for axes in scene.elements.iter().filter(|e| e.kind == ElementKind::Axes) {
+    // Sliders and buttons are placed by hand, below or beside the plots.
+    let widget = |e: &&Element| e.label.as_deref() == Some("<widget>");
+    for axes in scene.elements.iter().filter(|e| e.kind == ElementKind::Axes && !widget(e)) {
         let region = axes.layout.unwrap_or(axes.region);
         if region.is_empty() {
             continue;

@@ -3,7 +3,7 @@
 use super::{RuleResult, defect};
 use crate::geometry::Letters;
 use crate::scene::{Scene, and_others, content, grouped, listed, quote};
-use vsdpo_artifact::{Element, Region};
+use vsdpo_artifact::{Element, ElementKind, Region};
 
 pub(super) const SUMMARY: &str = "a text is cut at an edge of the picture";
 
@@ -15,22 +15,24 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     if texts.is_empty() {
         return RuleResult::not_evaluated("no text");
     }
-    let found = cuts(&texts, scene.bounds());
+    let mut found = cuts(&texts, |e| cut(e, scene.bounds()));
+    found.extend(cuts(&texts, |e| cut_by_axes(scene, e)));
     let name = |(e, cut): &(&Element, Cut), max| format!("{} {}", described(e, max), cut.sides);
     let observed = observed(&found, &texts);
     let defects = found.iter().map(|cuts| {
         let elements: Vec<&Element> = cuts.iter().map(|(e, _)| *e).collect();
         let message = format!("{} by {:.0} px", name(&cuts[0], 40), cuts[0].1.lost);
-        defect(&elements, format!("cut off: {}", and_others(message, cuts.len())))
+        let found = defect(&elements, format!("cut off: {}", and_others(message, cuts.len())));
+        found.with_help(help(&cuts[0]))
     });
     RuleResult::counted(defects.collect(), observed)
 }
 
 /// The cut texts of each group; the worst text and the worst group come first.
-fn cuts<'a>(texts: &[&'a Element], bounds: Region) -> Vec<Vec<(&'a Element, Cut)>> {
+fn cuts<'a>(texts: &[&'a Element], cut: impl Fn(&Element) -> Option<Cut>) -> Vec<Vec<(&'a Element, Cut)>> {
     let mut found: Vec<Vec<(&Element, Cut)>> = grouped(texts.iter().copied())
         .into_values()
-        .map(|group| group.into_iter().filter_map(|e| Some((e, cut(e, bounds)?))).collect())
+        .map(|group| group.into_iter().filter_map(|e| Some((e, cut(e)?))).collect())
         .filter(|cuts: &Vec<(&Element, Cut)>| !cuts.is_empty())
         .collect();
     found.iter_mut().for_each(|cuts| cuts.sort_by(|a, b| b.1.lost.total_cmp(&a.1.lost)));
@@ -57,8 +59,25 @@ fn described(e: &Element, max: usize) -> String {
     format!("{}{align}", quote(content(e), max))
 }
 
+/// A change that shows the whole text.
+fn help((e, cut): &(&Element, Cut)) -> String {
+    let whole = e.layout.unwrap_or(e.region);
+    let shown = whole.intersect(e.region);
+    let size = (shown.width() / whole.width()).min(shown.height() / whole.height());
+    match (cut.by_axes, e.kind) {
+        (true, _) => "leave clip_on=True out, or move the text away from the edge of its axes".into(),
+        (_, ElementKind::Title) if size.is_finite() && size > 0.0 => {
+            format!("break the text into lines, or use {:.0} % of its font size", (90.0 * size).floor())
+        }
+        (_, ElementKind::Text) => "move the text inwards, or save with bbox_inches='tight'".into(),
+        _ => "plt.subplots(layout='constrained'), or save with bbox_inches='tight'".into(),
+    }
+}
+
 /// Where a text is cut.
 struct Cut {
+    /// Whether its axes cut it, and not the picture.
+    by_axes: bool,
     /// Names of the sides.
     sides: String,
     /// Pixels outside, at the worst side.
@@ -80,7 +99,34 @@ fn cut(e: &Element, bounds: Region) -> Option<Cut> {
     };
     let cut: Vec<_> = sides.iter().filter(is_cut).collect();
     let lost = cut.iter().map(|(_, _, outside, _)| *outside).reduce(f32::max)?;
-    Some(Cut { sides: cut.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(" "), lost })
+    let sides = cut.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(" ");
+    Some(Cut { by_axes: false, sides, lost })
+}
+
+/// Where the axes of a free text cut it (`clip_on=True`): its ink ends at their edge, and its box
+/// does not.
+fn cut_by_axes(scene: &Scene, e: &Element) -> Option<Cut> {
+    /// Pixels between the ink and the edge of the axes.
+    const AT_EDGE: f32 = 1.5;
+    let axes = e.axes.filter(|_| e.kind == ElementKind::Text).and_then(|id| scene.by_id(id))?;
+    let (room, layout) = (axes.region, e.layout?);
+    let inside = layout.intersect(scene.bounds());
+    let gaps = Gaps::of(e);
+    let sides = [
+        ("left", [-1.0, 0.0], room.x0 - inside.x0, e.region.x0 - room.x0),
+        ("right", [1.0, 0.0], inside.x1 - room.x1, room.x1 - e.region.x1),
+        ("top", [0.0, -1.0], room.y0 - inside.y0, e.region.y0 - room.y0),
+        ("bottom", [0.0, 1.0], inside.y1 - room.y1, room.y1 - e.region.y1),
+    ];
+    // A letter's width: the box of a text is wider than its ink.
+    let letter = 0.5 * e.font_px.unwrap_or(0.0);
+    let is_cut = |(_, out, outside, rest): &&(&str, [f32; 2], f32, f32)| {
+        *outside > OUTSIDE + letter + gaps.room(*out) && rest.abs() <= AT_EDGE
+    };
+    let cut: Vec<_> = sides.iter().filter(is_cut).collect();
+    let lost = cut.iter().map(|(_, _, outside, _)| *outside).reduce(f32::max)?;
+    let sides = cut.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(" ");
+    Some(Cut { by_axes: true, sides: format!("{sides} by its axes"), lost })
 }
 
 /// Parts of a text's box that have no ink although nothing is cut.

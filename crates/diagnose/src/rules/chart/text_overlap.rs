@@ -1,5 +1,6 @@
 #![doc = include_str!("text_overlap.md")]
 
+use super::visible::is_double;
 use super::{RuleResult, defect};
 use crate::geometry::Quad;
 use crate::scene::{Group, Scene, and_others, content, quote};
@@ -48,9 +49,19 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         let (depth, a, b) = f.worst;
         let (first, second) = (quote(content(a), 40), quote(content(b), 40));
         let message = format!("{first} and {second} overlap by {depth:.0} px");
-        defect(&f.elements, and_others(message, f.elements.len() - 1))
+        defect(&f.elements, and_others(message, f.elements.len() - 1)).with_help(help(f.worst))
     });
     RuleResult::counted(defects.collect(), observed)
+}
+
+/// A change that takes two texts apart.
+fn help((depth, a, b): (f32, &Element, &Element)) -> String {
+    use ElementKind::{AxisLabel, TickLabel, Title};
+    let placed = |e: &Element| matches!(e.kind, TickLabel | AxisLabel | Title);
+    match placed(a) && placed(b) {
+        true => "plt.subplots(layout='constrained'), or fig.tight_layout() after the last plot".into(),
+        false => format!("move one of the texts by {:.0} px, or make it smaller", depth.ceil() + 2.0),
+    }
 }
 
 /// Groups pairs, of which the deepest comes first, by the groups of their texts.
@@ -78,7 +89,7 @@ fn comparable(a: &Element, b: &Element) -> bool {
     let legend =
         a.kind == ElementKind::LegendText && b.kind == ElementKind::LegendText && a.parent == b.parent;
     let twice = content(a) == content(b) && a.region.iou(b.region) > 0.9;
-    !ticks && !legend && !twice
+    !ticks && !legend && !twice && !is_double(a, b)
 }
 
 #[cfg(test)]

@@ -28,8 +28,13 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         true => format!("smallest {}", describe(groups[0][0], 20)),
         false => listed(small.iter().map(|g| and_others(describe(g[0], 20), g.len())).collect()),
     };
-    let defects =
-        small.iter().map(|g| defect(g, and_others(format!("too small: {}", describe(g[0], 40)), g.len())));
+    let defects = small.iter().map(|g| {
+        let found = defect(g, and_others(format!("too small: {}", describe(g[0], 40)), g.len()));
+        found.with_help(format!(
+            "a font size {:.1} times as large",
+            (10.0 * LEAST / size(&g[0])).ceil() / 10.0
+        ))
+    });
     RuleResult::counted(defects.collect(), observed)
 }
 

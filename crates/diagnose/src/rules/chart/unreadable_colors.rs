@@ -1,10 +1,10 @@
 #![doc = include_str!("unreadable_colors.md")]
 
 use super::{RuleResult, defect};
-use crate::color::{ColorVision, difference};
+use crate::color::{ColorVision, contrast, difference};
 use crate::rules::chart::panels::panels;
 use crate::scene::{Scene, content, hex, listed, over, quote};
-use vsdpo_artifact::{Element, ElementKind};
+use vsdpo_artifact::{Defect, Element, ElementKind, Region};
 
 pub(super) const SUMMARY: &str = "two series, or a series and its background, have nearly the same colour";
 
@@ -13,37 +13,75 @@ pub(super) const SUMMARY: &str = "two series, or a series and its background, ha
 const LEAST: [f32; 2] = [8.0, 5.0];
 /// Required difference of a series and its background.
 const LEAST_GROUND: f32 = 6.0;
+/// Required contrast of a named line with its background: it is thin, so that its hue alone is not
+/// seen.
+const LEAST_LINE: f32 = 1.15;
+/// Alpha from which on a line is meant to be seen by itself.
+const OPAQUE: u8 = 128;
+/// Pixels by which the handles of a legend of sizes differ.
+const SIZE_STEP: f32 = 0.3;
 
 pub(super) fn check(scene: &Scene) -> RuleResult {
-    let mut found: Vec<(Vec<&Element>, String)> = Vec::new();
+    let mut found: Vec<(Defect, String)> = Vec::new();
     let mut closest: Option<(f32, String)> = None;
     for legend in scene.of_kind(ElementKind::Legend) {
         let entries = entries(scene, legend);
         for (i, a) in entries.iter().enumerate() {
             for b in &entries[i + 1..] {
-                let Some((margin, difference, vision)) = alike(a, b) else { continue };
-                let who = if vision == ColorVision::Normal {
-                    String::new()
-                } else {
-                    format!(" for {} sight", vision.name())
-                };
-                let words = format!("{} and {}{who} {difference:.0}", a.name(), b.name());
-                if margin < 1.0 {
-                    found.push((a.parts.iter().chain(&b.parts).copied().collect(), words.clone()));
+                let Some(pair) = alike(a, b) else { continue };
+                let words = pair.words(a, b);
+                if pair.margin < 1.0 {
+                    found.push((pair.defect(scene, a, b), words.clone()));
                 }
-                if closest.as_ref().is_none_or(|(least, _)| margin < *least) {
-                    closest = Some((margin, words));
+                if closest.as_ref().is_none_or(|(least, _)| pair.margin < *least) {
+                    closest = Some((pair.margin, words));
                 }
             }
         }
     }
-    found.extend(lost(scene).map(|(e, words)| (vec![e], words)));
+    found.extend(lost(scene).map(|(e, words)| {
+        let help = "a darker colour, or another one of the default cycle (C0 to C9)";
+        (defect(&[e], format!("hardly to be seen: {words}")).with_help(help), words)
+    }));
     let observed = match closest {
         Some((_, words)) if found.is_empty() => format!("closest {words}"),
         _ => listed(found.iter().map(|(_, words)| words.clone()).collect()),
     };
-    let defects = found.iter().map(|(parts, words)| defect(parts, format!("colours too similar: {words}")));
-    RuleResult::counted(defects.collect(), observed)
+    RuleResult::counted(found.into_iter().map(|(defect, _)| defect).collect(), observed)
+}
+
+/// How alike two entries of a legend are.
+struct Pair {
+    /// The colour difference as a multiple of the required one.
+    margin: f32,
+    difference: f32,
+    /// For whom they are most alike.
+    vision: ColorVision,
+}
+
+impl Pair {
+    /// As in `'north' and 'south' for deutan sight 2`.
+    fn words(&self, a: &Entry, b: &Entry) -> String {
+        let who = match self.vision {
+            ColorVision::Normal => String::new(),
+            vision => format!(" for {} sight", vision.name()),
+        };
+        format!("{} and {}{who} {:.0}", a.name(), b.name(), self.difference)
+    }
+
+    /// The finding, at the series where the chart shows them: their colours are set there. Colours
+    /// that only some people confuse are a note, because the default cycle has such pairs.
+    fn defect<'a>(&self, scene: &Scene<'a>, a: &Entry<'a>, b: &Entry<'a>) -> Defect {
+        let parts: Vec<&Element> = a.drawn(scene).into_iter().chain(b.drawn(scene)).collect();
+        let (a, b) = (a.name(), b.name());
+        let message = match self.vision {
+            ColorVision::Normal => format!("{a} and {b} have nearly the same colour"),
+            vision => format!("{a} and {b} look alike to people with {}", vision.condition()),
+        };
+        let help = "another linestyle, marker or hatch for one of them, or colours that differ in lightness";
+        let found = defect(&parts, message).with_help(help);
+        if self.vision == ColorVision::Normal { found } else { found.note() }
+    }
 }
 
 /// An entry of a legend.
@@ -53,9 +91,17 @@ struct Entry<'a> {
     parts: Vec<&'a Element>,
 }
 
-impl Entry<'_> {
+impl<'a> Entry<'a> {
     fn name(&self) -> String {
         quote(content(self.text), 14)
+    }
+
+    /// The data of this name in the axes of the legend; its handle where there is none.
+    fn drawn(&self, scene: &Scene<'a>) -> Vec<&'a Element> {
+        let named = |e: &&Element| e.kind.is_data() && e.label.as_deref() == Some(content(self.text));
+        let here = |e: &&Element| self.text.axes.is_none() || e.axes == self.text.axes;
+        let data: Vec<&Element> = scene.elements.iter().filter(named).filter(here).collect();
+        if data.is_empty() { self.parts.clone() } else { data }
     }
 }
 
@@ -82,9 +128,9 @@ fn entries<'a>(scene: &Scene<'a>, legend: &Element) -> Vec<Entry<'a>> {
     entries
 }
 
-/// For entries with handles of one form: the colour difference as a multiple of the required one,
-/// the difference itself, and the kind of vision. `None` if the handles differ in form.
-fn alike(a: &Entry, b: &Entry) -> Option<(f32, f32, ColorVision)> {
+/// For entries with handles of one form. `None` if the handles differ in form or, on purpose, in
+/// size alone.
+fn alike(a: &Entry, b: &Entry) -> Option<Pair> {
     let forms = |e: &Entry| {
         e.parts.iter().map(|p| (p.pattern.clone(), p.color.map(|c| c[3] / 64))).collect::<Vec<_>>()
     };
@@ -94,19 +140,30 @@ fn alike(a: &Entry, b: &Entry) -> Option<(f32, f32, ColorVision)> {
         return None;
     }
     let color = |p: &Element| over(p.color.unwrap_or_default(), [255; 3]);
+    let edge = |p: &Element| p.edge.map_or(color(p), |edge| over(edge, color(p)));
+    let pairs = || a.parts.iter().zip(&b.parts);
+    let same = pairs().all(|(p, q)| color(p) == color(q) && edge(p) == edge(q));
+    if same && (size(a) - size(b)).abs() > SIZE_STEP {
+        return None;
+    }
     let apart = |vision| {
-        let pairs = a.parts.iter().zip(&b.parts);
-        pairs.map(|(p, q)| difference(color(p), color(q), vision)).fold(0.0, f32::max)
+        let of = |(p, q): (&&Element, &&Element)| {
+            difference(color(p), color(q), vision).max(difference(edge(p), edge(q), vision))
+        };
+        pairs().map(of).fold(0.0, f32::max)
     };
     let by_vision = ColorVision::ALL.map(|vision| {
         let least = LEAST[usize::from(vision != ColorVision::Normal)];
-        (apart(vision) / least, apart(vision), vision)
+        Pair { margin: apart(vision) / least, difference: apart(vision), vision }
     });
     // Normal vision comes first: colours too similar for it are not reported for colour blindness.
-    by_vision
-        .into_iter()
-        .find(|j| j.0 < 1.0)
-        .or_else(|| by_vision.into_iter().min_by(|x, y| x.0.total_cmp(&y.0)))
+    let worst = by_vision.iter().position(|pair| pair.margin < 1.0);
+    let worst = worst.map_or_else(|| least_margin(&by_vision), Some)?;
+    by_vision.into_iter().nth(worst)
+}
+
+fn least_margin(pairs: &[Pair]) -> Option<usize> {
+    (0..pairs.len()).min_by(|&i, &j| pairs[i].margin.total_cmp(&pairs[j].margin))
 }
 
 /// Curves, and labelled bars and points, with nearly the colour of their axes.
@@ -122,10 +179,34 @@ fn lost<'a>(scene: &'a Scene<'a>) -> impl Iterator<Item = (&'a Element, String)>
             panels.iter().find(|p| p.holds(e))?.axes.iter().find_map(|axes| axes.color.filter(|c| c[3] > 0));
         let ground = over(ground?, [255; 3]);
         let color = over(e.color.filter(|c| shown && c[3] > 0)?, ground);
-        let apart = difference(color, ground, ColorVision::Normal);
+        if stands_on_data(scene, e) {
+            return None;
+        }
+        // Many see-through lines show where they lie close together.
+        if e.label.is_none() && e.color.is_some_and(|c| c[3] < OPAQUE) {
+            return None;
+        }
+        let edge = e.edge.map_or(color, |edge| over(edge, ground));
+        let apart =
+            [color, edge].map(|c| difference(c, ground, ColorVision::Normal)).into_iter().fold(0.0, f32::max);
+        let pale = e.kind == Line && e.label.is_some() && contrast(color, ground) < LEAST_LINE;
         let name = e.label.as_deref().map_or("a line".to_string(), |label| quote(label, 14));
-        (apart < LEAST_GROUND).then(|| (e, format!("{name} {} on {} {apart:.0}", hex(color), hex(ground))))
+        (apart < LEAST_GROUND || pale)
+            .then(|| (e, format!("{name} {} on {} {apart:.0}", hex(color), hex(ground))))
     })
+}
+
+/// Whether a picture or an area lies under an element, so that its axes are not its ground.
+fn stands_on_data(scene: &Scene, e: &Element) -> bool {
+    use ElementKind::{Bar, Collection, Image, Patch};
+    let under = |o: &&Element| {
+        matches!(o.kind, Image | Collection | Patch | Bar)
+            && o.axes == e.axes
+            && o.order < e.order
+            && (o.kind != Collection || o.points.is_empty())
+    };
+    let hull = scene.elements.iter().filter(under).map(|o| o.region).reduce(Region::hull);
+    hull.is_some_and(|hull| e.region.ioa(hull) > 0.9)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::low_contrast;
 use crate::color::contrast;
-use crate::scene::{Scene, distance, over};
+use crate::scene::{Scene, content, distance, over};
 use vsdpo_artifact::{Element, ElementKind, Region};
 
 /// Font size in pixels below which nothing can be read. (`chart/tiny-text` reports larger ones.)
@@ -18,12 +18,14 @@ const LEAST_INSIDE: f32 = 0.75;
 const LEAST_STEP: u8 = 16;
 /// Share of the picture that the axes must cover together.
 const LEAST_AXES: f32 = 0.1;
+/// Distance of a text and its shadow at most, as a share of the font's size.
+const DOUBLE: f32 = 0.3;
 
-/// Whether a text is large enough, has contrast, and is neither cut off nor painted over.
+/// Whether a text has all its letters, is large enough, has contrast, and is neither cut off nor painted over.
 pub(super) fn is_readable(scene: &Scene, text: &Element) -> bool {
     let whole = text.layout.unwrap_or(text.region);
     let inside = whole.intersect(scene.bounds()).area() >= LEAST_INSIDE * whole.area();
-    let large = inside && text.font_px.is_none_or(|size| size >= LEAST_FONT);
+    let large = inside && text.glyphs.is_none() && text.font_px.is_none_or(|size| size >= LEAST_FONT);
     let Some(found) = low_contrast::of(scene, text) else { return large };
     let far = distance(found.ink, found.ground);
     let (mut all, mut inked) = (0usize, 0usize);
@@ -33,6 +35,14 @@ pub(super) fn is_readable(scene: &Scene, text: &Element) -> bool {
     }
     let painted_over = (inked as f32) < INK.0 * all as f32;
     large && contrast(found.ink, found.ground) > LEAST_CONTRAST && !painted_over
+}
+
+/// Whether two texts are one for a reader: the same words nearly in one place, as a text over its
+/// shadow or over its halo.
+pub(super) fn is_double(a: &Element, b: &Element) -> bool {
+    let ((ax, ay), (bx, by)) = (a.region.center(), b.region.center());
+    let near = DOUBLE * a.font_px.unwrap_or(0.0).min(b.font_px.unwrap_or(0.0));
+    content(a) == content(b) && (ax - bx).abs() <= near && (ay - by).abs() <= near
 }
 
 /// Whether a data element left ink in a colour that differs from its axes.
