@@ -1,10 +1,12 @@
 //! The accuracy of `lint` against labels made by hand: `fixtures/attribution` (the statement that
-//! drew each element) and `fixtures/lint` (the rules that find a defect in each picture).
+//! drew each element), `fixtures/lint` (the rules that find a defect in each picture) and
+//! `fixtures/lint_cases` (the rules that warn about one kind of chart).
 //!
 //! `cargo test --release --workspace --test accuracy -- --nocapture` prints the tables of
 //! `docs/accuracy.md`.
 
 mod attribution;
+mod cases;
 mod rules;
 
 use std::fs;

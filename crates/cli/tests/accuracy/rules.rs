@@ -38,16 +38,20 @@ fn rules_agree_with_the_labels() {
         let label = &labels[&name];
         let defects = diagnose(&task, &outcome, None).defects;
         for rule in rules(Domain::Chart).iter().filter(|r| r.id != "chart/missing-content") {
-            let count = accuracy.of(rule.id, label.half);
             let found: Vec<&str> =
                 defects.iter().filter(|d| d.rule == rule.id).map(|d| d.message.as_str()).collect();
-            match (label.rules.iter().any(|r| r == rule.id), found.is_empty()) {
+            // A rule that no script of a half is labelled with has no line, unless it finds something.
+            let labelled = label.rules.iter().any(|r| r == rule.id);
+            if !labelled && found.is_empty() {
+                continue;
+            }
+            let count = accuracy.of(rule.id, label.half);
+            match (labelled, found.is_empty()) {
                 (true, false) => count.right += 1,
                 (true, true) => count.missed += 1,
-                (false, false) => count.extra += 1,
-                (false, true) => continue,
+                (false, _) => count.extra += 1,
             }
-            if label.rules.iter().any(|r| r == rule.id) == found.is_empty() {
+            if labelled == found.is_empty() {
                 println!("{name} {:?} {}: {}", label.half, rule.id, found.first().unwrap_or(&"missed"));
             }
         }
