@@ -164,7 +164,7 @@ pub struct Element {
     /// Letters of the text that were drawn as empty boxes; absent where there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub glyphs: Option<Box<MissingGlyphs>>,
-    /// Font size in pixels of the image.
+    /// Font size in pixels of the image, with the scale of everything around it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub font_px: Option<f32>,
     /// Rotation of a text in degrees, counter-clockwise.
@@ -236,6 +236,19 @@ pub struct HtmlFacts {
     /// element around it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
+    /// Whether it is meant to lie over others: a dialogue, a menu or a tip by its tag, role or
+    /// class, or lifted by a shadow or a `z-index`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub raised: bool,
+    /// Colour of the shadow or outline of its letters, alpha with opacity; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<[u8; 4]>,
+    /// Whether its background fills its letters (`background-clip: text`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inked: bool,
+    /// Whether a filter or a blend mode, its own or of an element around it, changes its colours.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub filtered: bool,
     /// The address of a picture that it asked for and did not get.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unmet: Option<String>,

@@ -113,7 +113,8 @@ pub struct Rendered {
     pub elements: Vec<Element>,
     /// Remarks for the user (figures left out, records cut at a limit, URLs without an answer).
     pub notes: Vec<String>,
-    /// The rules of an HTML page's own style sheets; empty for every other source.
+    /// The rules of an HTML page's own style sheets and of those beside it; empty for every other
+    /// source.
     pub styles: Vec<StyleRule>,
 }
 
@@ -131,11 +132,16 @@ impl Rendered {
     }
 }
 
-/// A CSS rule in a `style` element, with what it decides after the cascade.
+/// A CSS rule of a page, with what it decides after the cascade.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StyleRule {
-    /// Bytes of the source: from the selector to the closing brace.
+    /// Bytes of the source: from the selector to the closing brace. Empty for a rule of a linked
+    /// sheet.
     pub span: Span,
+    /// For a rule of a linked sheet its file and line, as in `css/site.css:12`; absent for one in a
+    /// `style` element.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
     /// For each property (longhand names as well as the shorthand that was written) the elements,
     /// by id, whose value is this rule's; inherited values count for the elements that inherit.
     pub decides: Vec<(String, Vec<u32>)>,

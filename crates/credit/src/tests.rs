@@ -234,6 +234,7 @@ fn pages_charge_elements_and_the_rules_that_decide() {
         vec![element(0, tag("<p>"), one), element(1, tag("<b>"), two), element(2, tag("<i>"), three)];
     let rule = |text: &str, decides: &[(&str, &[u32])]| vsdpo_artifact::StyleRule {
         span: at(source, text, 0),
+        place: None,
         decides: decides.iter().map(|(property, ids)| ((*property).to_owned(), ids.to_vec())).collect(),
     };
     let styles = vec![

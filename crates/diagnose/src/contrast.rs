@@ -1,6 +1,6 @@
 //! The contrast of a text with what is behind it, by WCAG 2; charts and pages share it.
 
-use crate::color::contrast;
+use crate::color::{contrast, nearest};
 use crate::scene::{hex, over};
 use vsdpo_artifact::{Element, Level};
 
@@ -28,16 +28,34 @@ pub(crate) struct Contrast<'a> {
 impl<'a> Contrast<'a> {
     /// The contrast of letters of `color` on `ground`.
     pub(crate) fn new(element: &'a Element, color: [u8; 4], ground: [u8; 3], large: bool) -> Self {
-        let ink = over(color, ground);
+        Self::of_ink(element, over(color, ground), ground, large)
+    }
+
+    /// The contrast of letters that are drawn in the colour `ink` on `ground`.
+    pub(crate) fn of_ink(element: &'a Element, ink: [u8; 3], ground: [u8; 3], large: bool) -> Self {
         Contrast { element, ink, ground, ratio: contrast(ink, ground), large }
     }
 
-    fn least(&self) -> f32 {
+    /// The ratio that is required.
+    pub(crate) fn least(&self) -> f32 {
         if self.large { LEAST.1 } else { LEAST.0 }
     }
 
     pub(crate) fn fails(&self) -> bool {
         self.ratio < self.least()
+    }
+
+    /// Whether a miss is a note and no warning: from 3 on, where many readers manage, and for large
+    /// text that can still be seen.
+    pub(crate) fn is_mild(&self) -> bool {
+        const SEEN: f32 = 1.5;
+        self.ratio >= LEAST.1 || self.large && self.ratio >= SEEN
+    }
+
+    /// What would do, in the words of style sheets.
+    pub(crate) fn help(&self) -> String {
+        let (ground, least) = (self.ground, self.least());
+        format!("color: {} reaches {least} on {}", hex(nearest(self.ink, ground, least)), hex(ground))
     }
 
     /// The ratio as a multiple of the required minimum.

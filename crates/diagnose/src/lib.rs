@@ -41,7 +41,9 @@ pub use rules::{Rule, all_rules, axes, axis_of, reference_axes, reference_rules,
 
 use rules::RuleResult;
 use scene::Scene;
-use vsdpo_artifact::{Axis, AxisScore, Comparison, Defect, Diagnosis, Outcome, Rendered, Rubric, Task};
+use vsdpo_artifact::{
+    Axis, AxisScore, Comparison, Defect, Diagnosis, Outcome, Rendered, Rubric, StyleRule, Task,
+};
 
 /// D and v of one outcome. (r of the rollouts of a task: [`rewards`].)
 ///
@@ -70,6 +72,11 @@ pub fn diagnose(task: &Task, outcome: &Outcome, reference: Option<&Comparison>) 
     let order = |id: &&str| rules::rules(task.domain).iter().position(|rule| rule.id == *id);
     skipped.sort_by_key(order);
     skipped.dedup();
+    for defect in &mut defects {
+        if let Some(place) = set_in(rendered, defect) {
+            defect.message.push_str(&format!(" (set in {place})"));
+        }
+    }
     let mut rubric = rubric::over_pages(pages);
     if let Some(comparison) = reference {
         let compared = match comparison {
@@ -80,6 +87,19 @@ pub fn diagnose(task: &Task, outcome: &Outcome, reference: Option<&Comparison>) 
         defects.extend(compared.defects);
     }
     Diagnosis { executed: true, defects, rubric, content, skipped }
+}
+
+/// File and line of the linked style rule that sets the first of the properties that a defect can
+/// come from. Rules in the source itself are statements of it, which credit finds.
+fn set_in<'a>(rendered: &'a Rendered, defect: &Defect) -> Option<&'a str> {
+    let rules = || rendered.styles.iter().filter_map(|rule| Some((rule, rule.place.as_deref()?)));
+    defect.properties.iter().find_map(|property| {
+        let sets = |rule: &StyleRule| {
+            let ids = rule.decides.iter().filter(|(name, _)| name == property).flat_map(|(_, ids)| ids);
+            ids.into_iter().any(|id| defect.elements.contains(id))
+        };
+        rules().find(|(rule, _)| sets(rule)).map(|(_, place)| place)
+    })
 }
 
 /// One page of a diagnosis.

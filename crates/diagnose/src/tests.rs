@@ -291,6 +291,10 @@ fn facts() -> impl Strategy<Value = Option<HtmlFacts>> {
             disabled: flags.3,
             display: display.into(),
             position: position.map(Into::into),
+            raised: flags.0 && flags.3,
+            shadow: flags.2.then_some([9, 9, 9, 200]),
+            inked: flags.1 && flags.2,
+            filtered: flags.1 && flags.3,
             unmet: flags.3.then(|| "a.png".into()),
         },
     );

@@ -9,13 +9,18 @@
 mod assets;
 mod browser;
 mod cdp;
+mod colours;
 mod elements;
+mod fields;
 mod fonts;
 mod inert;
 mod packages;
 mod page;
+mod remarks;
+mod settle;
 mod slide;
 mod snapshot;
+mod state;
 mod store;
 mod styles;
 mod table;
@@ -25,7 +30,6 @@ use crate::cache::{Cache, key};
 use crate::config::{RenderConfig, RenderError, RenderStats};
 use crate::lock::lock;
 use crate::renderer::{Renderer, Screenshot};
-use crate::text::clean_line;
 pub(crate) use assets::list as assets;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -56,8 +60,6 @@ const TRIES: usize = 2;
 
 /// The file name under which a page is served.
 const NAME: &str = "page.html";
-/// Characters of a URL in a note at most.
-const MAX_NOTE: usize = 200;
 
 /// Renders HTML pages in Chromium. Thread safe; share it by reference.
 pub struct ChromiumRenderer {
@@ -227,7 +229,11 @@ impl ChromiumRenderer {
                 let most = self.config.max_pixels;
                 failure(
                     FailureKind::Limit,
-                    format!("the page has {width} x {height} pixels; {most} are allowed"),
+                    format!(
+                        "the page is {width} x {height} pixels large; at most {most} pixels are drawn ({width} x {}); \
+                         help: check its parts as pages of their own",
+                        most / width.max(&1)
+                    ),
                 )
             }
             PageError::Crowded => failure(
@@ -322,24 +328,23 @@ pub(crate) fn facts() -> Result<(String, Confinement), RenderError> {
 
 fn screenshot(drawn: Drawn) -> Result<Screenshot, RenderError> {
     let Drawn { unmet, beside, .. } = drawn;
-    Ok(Screenshot { image: decode(&drawn.png)?, unmet, beside, retried: false })
+    Ok(Screenshot { image: joined(&drawn.png)?, unmet, beside, retried: false })
 }
 
 /// A page without any visible element is a failure (`NoFigure`); a slide is not.
 fn outcome(drawn: Drawn) -> Result<Outcome, RenderError> {
-    let image = decode(&drawn.png)?;
-    let (elements, styles) = drawn.table.map(|table| (table.elements, table.styles)).unwrap_or_default();
     let visible = |e: &Element| {
         let facts = e.html.as_ref();
         let shows = facts.is_some_and(|f| f.framed || f.painted || !f.lines.is_empty());
         !e.region.is_empty() && (shows || matches!(e.kind, ElementKind::Image | ElementKind::Control))
     };
+    let elements = drawn.table.as_ref().map_or(&[][..], |table| &table.elements);
     if drawn.slide.is_none() && !elements.iter().any(visible) {
-        let error = failure(FailureKind::NoFigure, "the page shows nothing".into());
+        let error = failure(FailureKind::NoFigure, remarks::nothing(&drawn));
         return Ok(Outcome::Failed { error });
     }
-    let note = |url: &String| format!("no answer for {}", clean_line(url, MAX_NOTE));
-    let notes = drawn.unmet.iter().map(note).collect();
+    let (image, notes) = (joined(&drawn.png)?, remarks::notes(&drawn));
+    let (elements, styles) = drawn.table.map(|table| (table.elements, table.styles)).unwrap_or_default();
     Ok(Outcome::Rendered(Rendered {
         pages: vec![Page { image, slide: drawn.slide }],
         elements,
@@ -352,13 +357,28 @@ fn failure(kind: FailureKind, message: String) -> ExecError {
     ExecError { kind, message, traceback: String::new(), span: None }
 }
 
-/// The pixels of a PNG file in base64.
-fn decode(data: &str) -> Result<Image, RenderError> {
+/// The picture whose pieces these are, from the top down: PNG files in base64.
+fn joined(pieces: &[String]) -> Result<Image, RenderError> {
+    let mut pieces = pieces.iter();
+    let first = pieces.next().map(|piece| decode(piece)).transpose()?.unwrap_or_default();
+    let (width, mut height) = (first.width(), first.height());
+    let mut rgba = first.into_raw();
+    for piece in pieces {
+        let piece = decode(piece)?;
+        if piece.width() != width {
+            return Err(RenderError::Browser { message: "sent pieces of different width".into() });
+        }
+        height += piece.height();
+        rgba.extend_from_slice(piece.as_raw());
+    }
+    Ok(Image { width, height, rgba: rgba.into() })
+}
+
+fn decode(data: &str) -> Result<image::RgbaImage, RenderError> {
     let broken = |what: String| RenderError::Browser { message: format!("sent an invalid PNG: {what}") };
     let bytes = STANDARD.decode(data).map_err(|e| broken(e.to_string()))?;
     let picture = image::load_from_memory_with_format(&bytes, image::ImageFormat::Png);
-    let rgba = picture.map_err(|e| broken(e.to_string()))?.into_rgba8();
-    Ok(Image { width: rgba.width(), height: rgba.height(), rgba: rgba.into_raw().into() })
+    Ok(picture.map_err(|e| broken(e.to_string()))?.into_rgba8())
 }
 
 #[cfg(test)]

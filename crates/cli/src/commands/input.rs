@@ -12,6 +12,9 @@ use vsdpo_render::{RenderConfig, Renderer, open};
 /// Slides of a deck that are drawn at most; of further ones only what the file says is checked.
 const MAX_SLIDES: usize = 1000;
 
+/// Pixels of a page at most: 1280 x 32 768, which take 160 MiB.
+const MAX_PIXELS: u64 = 40 << 20;
+
 /// How files are rendered.
 #[derive(Args)]
 pub struct Rendering {
@@ -149,7 +152,8 @@ impl Renderers<'_> {
         let undrawn = self.undrawn;
         let config = self.how.sandbox.config_for(self.files);
         let freeze = self.how.autofit == Autofit::Stored;
-        RenderConfig { window: self.how.window, freeze, undrawn, max_slides: MAX_SLIDES, ..config }
+        let window = self.how.window;
+        RenderConfig { window, freeze, undrawn, max_slides: MAX_SLIDES, max_pixels: MAX_PIXELS, ..config }
     }
 
     /// Files that are rendered in parallel.

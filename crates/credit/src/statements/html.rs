@@ -153,8 +153,8 @@ mod tests {
     #[test]
     fn rules_are_statements_inside_their_style_element() {
         let source = "<style>\na { b: c }\n</style>";
-        let rule = StyleRule { span: Span::new(8, 18), decides: vec![] };
-        let outside = StyleRule { span: Span::new(8, 99), decides: vec![] };
+        let rule = StyleRule { span: Span::new(8, 18), place: None, decides: vec![] };
+        let outside = StyleRule { span: Span::new(8, 99), place: None, decides: vec![] };
         let got = statements(source, &[rule, outside]);
         let lines: Vec<_> = got.iter().map(|s| (s.span.text(source).unwrap(), s.line, s.end_line)).collect();
         assert_eq!(lines, [(source, 1, 3), ("a { b: c }", 2, 2)]);

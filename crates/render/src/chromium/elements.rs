@@ -2,15 +2,18 @@
 //!
 //! One element for every HTML element that has a box and is not hidden on purpose (`visibility`,
 //! zero opacity, clipped to nothing). Texts belong to the element right around them, `::before` and
-//! `::after` to their host. What a script made is charged to the nearest element of the source
-//! around it.
+//! `::after` to their host, unless they differ from it in colour or size. What a script made is
+//! charged to the nearest element of the source around it, and so is what a frame shows.
 
+use super::colours::color;
+use super::fields::{self, Field};
 use super::snapshot::{Layout, Node};
+use super::state::State;
 use super::tag::Tagged;
 use crate::config::MAX_ELEMENTS;
 use crate::text::clean_line;
-use std::collections::BTreeSet;
-use vsdpo_artifact::{Element, ElementKind, HtmlFacts, Region, Span};
+use std::collections::{BTreeMap, BTreeSet};
+use vsdpo_artifact::{Element, ElementKind, HtmlFacts, Region};
 
 /// Characters of an element's text.
 const MAX_TEXT: usize = 2_000;
@@ -33,140 +36,100 @@ pub struct Laid<'a> {
     pub window: f32,
     /// Numbers of the pictures that did not load.
     pub broken: &'a BTreeSet<String>,
+    /// Colours of the placeholders, by the numbers of their fields.
+    pub placeholders: &'a BTreeMap<String, String>,
+    /// Whether the root hides what is beyond the window at the right.
+    pub cut: bool,
 }
 
 /// The table of elements, and for each the browser's number of its node.
 pub fn elements(laid: &Laid) -> (Vec<Element>, Vec<i64>) {
+    let off = fields::labels_switched_off(laid.nodes);
     let mut states: Vec<State> = Vec::with_capacity(laid.nodes.len());
-    let (mut elements, mut backends) = (Vec::new(), Vec::new());
-    for node in laid.nodes {
-        let around = node.parent.map(|parent| states[parent].clone()).unwrap_or_default();
-        let mut state = around.inside(node, laid);
+    let mut table = Table::default();
+    for (at, node) in laid.nodes.iter().enumerate() {
+        let around = node.parent.map(|parent| states[parent].clone()).unwrap_or_else(|| root(laid));
+        let mut state = around.inside((at, node), laid.tagged, &off);
         if let (Some(layout), true) = (&node.layout, state.visible) {
             if is_text(node) {
-                if let Some(host) = state.element.filter(|_| visible(layout)) {
-                    add_text(&mut elements[host as usize], layout);
-                }
+                table.text(node, layout, &state, laid);
             } else if node.name == "BR" {
                 if let Some(host) = state.element {
-                    elements[host as usize].text.get_or_insert_default().push('\n');
+                    table.elements[host as usize].text.get_or_insert_default().push('\n');
                 }
             } else if node.kind == 1 {
                 let uncut = state.cut_by(|_| true);
-                state.cut(node.name, layout);
-                if shown(node.name, layout, &state) && elements.len() < MAX_ELEMENTS {
-                    let element = make(elements.len() as u32, node, layout, (&state, uncut), laid);
-                    state.element = Some(element.id);
-                    elements.push(element);
-                    backends.push(node.backend);
+                state.cut(node, layout);
+                if shown(node.name, layout, &state) {
+                    table.add(node, (layout, fields::field(laid, at)), (&mut state, uncut), laid);
                 }
                 state.drawing |= node.name == "svg";
             }
         }
         states.push(state);
     }
-    elements.iter_mut().for_each(finish);
-    (elements, backends)
+    table.elements.iter_mut().for_each(finish);
+    (table.elements, table.backends)
 }
 
-/// What holds inside a node.
-#[derive(Clone, Debug)]
-struct State {
-    /// The nearest element of the table.
-    element: Option<u32>,
-    /// The start tag of the nearest element of the source.
-    tag: Option<Span>,
-    /// Not hidden on purpose.
-    visible: bool,
-    opacity: f32,
-    /// Switched off on purpose.
-    disabled: bool,
-    /// What cuts, from the outside in.
-    clips: Vec<Clip>,
-    /// Within a drawing (`svg`), whose shapes are no elements.
-    drawing: bool,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        let (visible, opacity, disabled, drawing) = (true, 1.0, false, false);
-        Self { element: None, tag: None, visible, opacity, disabled, clips: Vec::new(), drawing }
+/// What holds in the document itself.
+fn root(laid: &Laid) -> State {
+    let mut state = State::default();
+    if laid.cut {
+        state.cut_by_window(laid.window);
     }
+    state
 }
 
-/// A box that cuts what is inside.
-#[derive(Clone, Debug)]
-struct Clip {
-    region: Region,
-    /// Cut for good, not to be scrolled.
-    hard: bool,
-    /// Whether it also cuts what is placed absolutely, and what is fixed.
-    holds: [bool; 2],
+/// The elements so far.
+#[derive(Default)]
+struct Table {
+    elements: Vec<Element>,
+    backends: Vec<i64>,
 }
 
-impl State {
-    /// The state inside a node, with what it adds.
-    fn inside(mut self, node: &Node, laid: &Laid) -> Self {
-        if let Some(tag) = node.attribute(&laid.tagged.attribute).and_then(|number| laid.tagged.tag(number)) {
-            self.tag = Some(tag);
-        }
-        let Some(layout) = &node.layout else { return self };
-        if node.kind != 1 {
-            return self;
-        }
-        let holds = [layout.style("position") != "static", layout.style("transform") != "none"];
-        let holds = [holds[0] || holds[1], holds[1]];
-        match layout.style("position") {
-            "absolute" => self.clips.retain(|clip| clip.holds[0]),
-            "fixed" => self.clips.retain(|clip| clip.holds[1]),
-            _ => (),
-        }
-        // An element that stands still may hold nothing itself, but what is around it still does.
-        for clip in &mut self.clips {
-            clip.holds = [clip.holds[0] || holds[0], clip.holds[1] || holds[1]];
-        }
-        let opacity: f32 = layout.style("opacity").parse().unwrap_or(1.0);
-        self.opacity *= opacity.clamp(0.0, 1.0);
-        self.disabled |=
-            node.attribute("disabled").is_some() || node.attribute("aria-disabled") == Some("true");
-        let gone = layout.style("clip").starts_with("rect")
-            || layout.style("clip-path").contains("(50%)")
-            || layout.style("clip-path").contains("(100%)");
-        self.visible &= self.opacity > 0.0 && !gone;
-        self
-    }
-
-    /// Adds what an element cuts of its content. The root's overflow is the window's, which the
-    /// picture ignores.
-    fn cut(&mut self, name: &str, layout: &Layout) {
-        let (across, down) = (layout.style("overflow-x"), layout.style("overflow-y"));
-        let free = matches!((across, down), ("visible" | "", "visible" | ""));
-        if free || matches!(name, "HTML" | "BODY") || layout.style("display") == "inline" {
+impl Table {
+    /// Adds an element, with what stands in it if it is a field.
+    fn add(
+        &mut self,
+        node: &Node,
+        (layout, field): (&Layout, Option<Field>),
+        (state, uncut): (&mut State, Option<Region>),
+        laid: &Laid,
+    ) {
+        if self.elements.len() >= MAX_ELEMENTS {
             return;
         }
-        let Some(client) = layout.client else { return };
-        let holds = layout.style("transform") != "none";
-        let placed = holds || layout.style("position") != "static";
-        // One way may be cut for good while the other can be scrolled or is free.
-        let far = 1e6;
-        let is_hard = |how: &str| matches!(how, "hidden" | "clip");
-        for hard in [true, false] {
-            let cuts = |how: &str| how != "visible" && is_hard(how) == hard;
-            let mut region = Region::new(-far, -far, far, far);
-            if cuts(across) {
-                (region.x0, region.x1) = (client.x0, client.x1);
-            }
-            if cuts(down) {
-                (region.y0, region.y1) = (client.y0, client.y1);
-            }
-            if cuts(across) || cuts(down) {
-                self.clips.push(Clip { region, hard, holds: [placed, holds] });
-            }
+        let id = self.elements.len() as u32;
+        let mut element = make(id, node, layout, (state, uncut), laid);
+        if let Some(field) = field {
+            field.write(&mut element, state.opacity);
         }
+        state.element = Some(id);
+        self.elements.push(element);
+        self.backends.push(node.backend);
     }
 
-    fn cut_by(&self, which: impl Fn(&Clip) -> bool) -> Option<Region> {
-        self.clips.iter().filter(|clip| which(clip)).map(|clip| clip.region).reduce(Region::intersect)
+    /// Gives a text to the element around it. A `::before` that looks different is an element of
+    /// its own.
+    fn text(&mut self, node: &Node, layout: &Layout, state: &State, laid: &Laid) {
+        let Some(host) = state.element.filter(|_| visible(layout)) else { return };
+        let host = &mut self.elements[host as usize];
+        let words = layout.text.chars().any(char::is_alphanumeric);
+        if node.name.starts_with("::") && words && self.backends.len() < MAX_ELEMENTS {
+            let made = make(self.backends.len() as u32, node, layout, (state, state.cut_by(|_| true)), laid);
+            if (made.color, made.font_px) != (host.color, host.font_px) {
+                self.elements.push(made);
+                self.backends.push(node.backend);
+                if let Some(own) = self.elements.last_mut() {
+                    add_text(own, layout, &layout.lines);
+                }
+                return;
+            }
+        }
+        // In a drawing the boxes of lines are scaled twice; a text there has one line.
+        let lines = if state.drawing { std::slice::from_ref(&layout.bounds) } else { &layout.lines[..] };
+        add_text(host, layout, lines);
     }
 }
 
@@ -195,7 +158,8 @@ fn make(
     laid: &Laid,
 ) -> Element {
     let tag = node.name.to_ascii_lowercase();
-    let kind = kind(&tag);
+    // A frame shows another document, whose root is a box of this one.
+    let kind = if node.framed && tag == "html" { ElementKind::Block } else { kind(&tag) };
     let (bounds, picture) = (laid.bounded(layout.bounds), Region::new(0.0, 0.0, laid.size.0, laid.size.1));
     let visible = upright(uncut.map_or(bounds, |clip| bounds.intersect(clip)).intersect(picture));
     let page = kind == ElementKind::Page;
@@ -204,8 +168,9 @@ fn make(
     element.order = layout.order;
     element.parent = state.element;
     element.layout = Some(if page { Region { x1: laid.window, ..picture } } else { bounds });
-    element.color = color(layout.style("-webkit-text-fill-color"), state.opacity);
-    element.font_px = layout.style("font-size").strip_suffix("px").and_then(|size| size.parse().ok());
+    element.color = letters(layout, state);
+    let size = layout.style("font-size").strip_suffix("px").and_then(|size| size.parse::<f32>().ok());
+    element.font_px = size.map(|size| size * state.scale);
     let typed = [node.value, node.attribute("placeholder").unwrap_or_default()];
     let typed = typed.into_iter().find(|text| !text.trim().is_empty() && kind == ElementKind::Control);
     element.text = typed.map(str::to_owned);
@@ -216,16 +181,58 @@ fn make(
         lines: Vec::new(),
         clip: state.cut_by(|clip| clip.hard).map(|clip| laid.bounded(upright(clip))),
         scroll: state.cut_by(|clip| !clip.hard).map(|clip| laid.bounded(upright(clip))),
-        ground: color(layout.style("background-color"), state.opacity).filter(|color| color[3] > 0),
+        ground: state.color(layout.style("background-color")).filter(|color| color[3] > 0),
         framed: framed(layout),
         painted: layout.style("background-image") != "none",
         position: (position != "static").then(|| position.to_owned()),
         display: layout.style("display").to_owned(),
         bold: layout.style("font-weight").parse().is_ok_and(|weight: f32| weight >= 700.0),
         disabled: state.disabled,
+        raised: raised(node, layout),
+        shadow: shadow(layout).and_then(|css| state.color(css)).filter(|color| color[3] > 0),
+        inked: layout.style("background-clip").split(", ").any(|part| part == "text"),
+        filtered: state.filtered,
         unmet: broken.then(|| clean_line(node.attribute("src").unwrap_or_default(), MAX_URL)),
     });
     element
+}
+
+/// The colour of an element's letters. In a drawing they have the colour of a fill.
+fn letters(layout: &Layout, state: &State) -> Option<[u8; 4]> {
+    if !state.drawing {
+        return state.color(layout.style("-webkit-text-fill-color"));
+    }
+    let opacity: f32 = layout.style("fill-opacity").parse().unwrap_or(1.0);
+    color(layout.style("fill"), state.opacity * opacity.clamp(0.0, 1.0))
+}
+
+/// The strongest colour of the shadows of an element's letters.
+fn shadow<'a>(layout: &Layout<'a>) -> Option<&'a str> {
+    let css = layout.style("text-shadow");
+    let colour = |end: usize| {
+        let open = css[..end].rfind('(')?;
+        let name = css[..open].trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '-');
+        css.get(name.len()..=end)
+    };
+    let colours = css.match_indices(')').filter_map(|(end, _)| colour(end));
+    colours.max_by_key(|css| color(css, 1.0).map_or(0, |color| color[3]))
+}
+
+/// Whether an element is meant to lie over others.
+fn raised(node: &Node, layout: &Layout) -> bool {
+    const ROLES: [&str; 6] = ["dialog", "alertdialog", "menu", "listbox", "tooltip", "alert"];
+    const NAMES: [&str; 9] =
+        ["menu", "dropdown", "popup", "popover", "tooltip", "modal", "dialog", "toast", "overlay"];
+    let role = node.attribute("role").is_some_and(|role| ROLES.contains(&role));
+    let class = node.attribute("class").unwrap_or_default().to_ascii_lowercase();
+    let lifted = layout.style("z-index").parse().is_ok_and(|level: f32| level >= 1.0)
+        || !matches!(layout.style("box-shadow"), "none" | "");
+    let said = node.name == "DIALOG"
+        || role
+        || node.attribute("popover").is_some()
+        || node.attribute("aria-modal") == Some("true")
+        || NAMES.iter().any(|name| class.contains(name));
+    said || lifted
 }
 
 fn kind(tag: &str) -> ElementKind {
@@ -238,10 +245,10 @@ fn kind(tag: &str) -> ElementKind {
 }
 
 /// Gives an element the text of one of its children.
-fn add_text(element: &mut Element, layout: &Layout) {
+fn add_text(element: &mut Element, layout: &Layout, lines: &[Region]) {
     let Some(facts) = &mut element.html else { return };
     let room = MAX_LINES.saturating_sub(facts.lines.len());
-    facts.lines.extend(layout.lines.iter().filter(|line| !line.is_empty()).take(room));
+    facts.lines.extend(lines.iter().filter(|line| !line.is_empty()).take(room));
     element.text.get_or_insert_default().push_str(layout.text);
 }
 
@@ -282,24 +289,4 @@ fn framed(layout: &Layout) -> bool {
         !matches!(width, "0px" | "") && !clear(&format!("border-{side}-color"))
     });
     border || !clear("background-color") || !matches!(layout.style("box-shadow"), "none" | "")
-}
-
-/// A computed colour, its alpha times the opacity around it: `rgb(1, 2, 3)`, `rgba(1, 2, 3, 0.4)`
-/// or `color(srgb 0.1 0.2 0.3 / 0.4)`; `None` for those of wider spaces.
-fn color(css: &str, opacity: f32) -> Option<[u8; 4]> {
-    let (function, list) = css.strip_suffix(')')?.split_once('(')?;
-    let (list, full) = match function {
-        "rgb" | "rgba" => (list, 1.0),
-        "color" => (list.strip_prefix("srgb ")?, 255.0),
-        _ => return None,
-    };
-    let numbers = list.split([' ', ',', '/']).filter(|part| !part.is_empty());
-    let numbers: Vec<f32> = numbers.map(|part| part.parse().ok()).collect::<Option<_>>()?;
-    let (rgb, alpha) = match *numbers.as_slice() {
-        [r, g, b] => ([r, g, b], 1.0),
-        [r, g, b, alpha] => ([r, g, b], alpha),
-        _ => return None,
-    };
-    let [r, g, b] = rgb.map(|channel| (channel * full).round() as u8);
-    Some([r, g, b, (alpha * opacity * 255.0).round() as u8])
 }

@@ -5,7 +5,7 @@ use super::cdp::{CdpError, Event};
 use super::slide::SlideMode;
 use super::store::{ORIGIN, Store};
 use super::styles::Sheet;
-use super::table::Table;
+use super::table::{Room, Table};
 use super::tag::Tagged;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -31,52 +31,30 @@ const MAX_URL: usize = 200;
 /// Local files listed by name at most; further ones are not listed.
 pub const MAX_BESIDE: usize = 256;
 
-/// Waits for `load` again, since the event received may belong to the blank page before it. Ends
-/// animations as Playwright does for screenshots: finite ones jump to their end, infinite ones are
-/// cancelled. Then waits for fonts and returns the size of the page.
-const SETTLE: &str = r#"(async () => {
-    if (document.readyState !== 'complete') await new Promise((done) => addEventListener('load', done));
-    const style = document.createElement('style');
-    style.textContent = '* { caret-color: transparent !important; }';
-    document.documentElement.append(style);
-    const end = (root) => {
-        for (const animation of root.getAnimations ? root.getAnimations() : []) {
-            if (!animation.effect || animation.playbackRate === 0) continue;
-            try {
-                if (Number.isFinite(animation.effect.getComputedTiming().endTime)) animation.finish();
-                else animation.cancel();
-            } catch {}
-        }
-        for (const node of root.querySelectorAll('*')) if (node.shadowRoot) end(node.shadowRoot);
-    };
-    // Animations are created at the first frame.
-    await new Promise((done) => requestAnimationFrame(done));
-    end(document);
-    await document.fonts.ready;
-    style.remove();
-    const most = (key) => Math.max(document.body ? document.body[key] : 0, document.documentElement[key]);
-    return [Math.max(most('scrollWidth'), most('offsetWidth'), most('clientWidth')),
-            Math.max(most('scrollHeight'), most('offsetHeight'), most('clientHeight'))];
-})()"#;
-
 /// A browser context without a page yet.
 pub struct Context {
     pub(super) context: String,
     session: String,
+    /// The browser's name of the page itself, beside those of its frames.
+    target: String,
     /// Pages rendered in it so far, all of them inert.
     pub pages: usize,
 }
 
 /// The result of one page.
 pub struct Drawn {
-    /// The screenshot: a PNG file in base64.
-    pub png: String,
+    /// The screenshot: PNG files in base64, from the top down.
+    pub png: Vec<String>,
     /// Elements and style rules; only for a tagged page.
     pub table: Option<Table>,
     /// The layout; only for a tagged slide.
     pub slide: Option<SlideLayout>,
     /// URLs that were requested and not answered.
     pub unmet: Vec<String>,
+    /// Scripts among them.
+    pub scripts: Vec<String>,
+    /// Where the page would have sent its readers.
+    pub onward: Option<String>,
     /// Local files that were requested, whether or not they exist.
     pub beside: Vec<String>,
     /// Whether it requested nothing but itself.
@@ -153,7 +131,7 @@ impl Context {
         }
         // Without waiting, the navigation could start before these settings apply.
         pipe.answers(asked, deadline)?;
-        Ok(Self { context, session, pages: 0 })
+        Ok(Self { context, session, target, pages: 0 })
     }
 
     /// Closes the context and ends the processes of its page.
@@ -177,18 +155,26 @@ impl Context {
             return visit.slide(mode, tagged);
         }
         visit.load()?;
-        let (world, size) = loop {
-            // A page that reloads itself in a loop is captured between two loads, or times out.
-            match visit.world().and_then(|world| Ok((visit.settle(&world)?, world))) {
-                Err(PageError::Left(_)) => (),
-                settled => break settled.map(|(size, world)| (world, size))?,
-            }
-        };
+        let (world, extent) = visit.rest_of(tagged.is_some())?;
+        // A reader cannot get to what the root hides; a screenshot shows it all the same.
+        let hidden = extent.cut && tagged.is_some();
+        let width = if hidden { extent.width.min(limits.window.0.into()) } else { extent.width };
+        let size = (width, extent.height);
         if size.0.saturating_mul(size.1) > limits.max_pixels {
             return Err(PageError::TooLarge(size.0, size.1));
         }
-        let table = tagged.map(|tagged| visit.table(&world, tagged, size, limits.window)).transpose()?;
+        visit.freeze(&world)?;
+        let mut table = match tagged {
+            Some(tagged) => {
+                Some(visit.table(&world, tagged, &Room { size, window: limits.window, cut: hidden })?)
+            }
+            None => None,
+        };
         let png = visit.picture(size, limits.window)?;
+        if let (Some(table), Some(tagged)) = (&mut table, tagged) {
+            table.styles = visit.styles(&world, table, tagged)?;
+        }
+        visit.thaw()?;
         Ok(visit.drawn(png, table, None))
     }
 }
@@ -210,10 +196,14 @@ pub struct Visit<'a> {
     context: &'a Context,
     browser: &'a mut Browser,
     pub page: &'a Store<'a>,
+    /// Width and height of the window.
+    pub window: (u32, u32),
     deadline: Instant,
     /// When memory is measured next.
     measure_at: Instant,
     unmet: BTreeSet<String>,
+    scripts: BTreeSet<String>,
+    onward: Option<String>,
     /// The style sheets that the browser reported.
     pub sheets: Vec<Sheet>,
     beside: BTreeSet<String>,
@@ -231,9 +221,12 @@ impl<'a> Visit<'a> {
             context,
             browser,
             page,
+            window: limits.window,
             deadline: limits.deadline,
             measure_at: Instant::now() + MEASURE,
             unmet: BTreeSet::new(),
+            scripts: BTreeSet::new(),
+            onward: None,
             sheets: Vec::new(),
             beside: BTreeSet::new(),
             alone: true,
@@ -243,9 +236,10 @@ impl<'a> Visit<'a> {
     }
 
     /// The result of the visit.
-    pub fn drawn(self, png: String, table: Option<Table>, slide: Option<SlideLayout>) -> Drawn {
-        let (unmet, beside) = (self.unmet.into_iter().collect(), self.beside.into_iter().collect());
-        Drawn { png, table, slide, unmet, beside, alone: self.alone }
+    pub fn drawn(self, png: Vec<String>, table: Option<Table>, slide: Option<SlideLayout>) -> Drawn {
+        let [unmet, beside, scripts] =
+            [self.unmet, self.beside, self.scripts].map(|set| set.into_iter().collect());
+        Drawn { png, table, slide, unmet, scripts, onward: self.onward, beside, alone: self.alone }
     }
 
     /// Navigates and waits for the `load` event.
@@ -274,27 +268,6 @@ impl<'a> Visit<'a> {
         let ask =
             json!({ "expression": script, "contextId": world, "awaitPromise": true, "returnByValue": true });
         Ok(self.call("Runtime.evaluate", ask)?["result"]["value"].take())
-    }
-
-    /// Ends animations, waits for fonts, and returns the size of the whole page.
-    fn settle(&mut self, world: &Value) -> Result<(u64, u64), PageError> {
-        let answer = self.evaluate(world, SETTLE)?;
-        let side = |i: usize| answer[i].as_u64().filter(|side| *side > 0);
-        match (side(0), side(1)) {
-            (Some(width), Some(height)) => Ok((width, height)),
-            _ => Err(PageError::TooLarge(0, 0)),
-        }
-    }
-
-    pub fn picture(&mut self, (width, height): (u64, u64), window: (u32, u32)) -> Result<String, PageError> {
-        let beyond = width > u64::from(window.0) || height > u64::from(window.1);
-        let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
-        let shot = json!({ "format": "png", "optimizeForSpeed": true, "clip": clip, "captureBeyondViewport": beyond });
-        let mut answer = self.call("Page.captureScreenshot", shot)?;
-        match answer["data"].take() {
-            Value::String(data) => Ok(data),
-            _ => Err(PageError::Left("the screenshot is empty".into())),
-        }
     }
 
     /// The answer with this id, or the next event. Measures memory meanwhile, because memory
@@ -369,29 +342,42 @@ impl<'a> Visit<'a> {
                 let no = json!({ "accept": false });
                 self.browser.pipe.send(session, "Page.handleJavaScriptDialog", no)?;
             }
-            "Fetch.requestPaused" => {
-                let id = &event.params["requestId"];
-                let url = event.params["request"]["url"].as_str().unwrap_or_default();
-                let path = url.strip_prefix(ORIGIN);
-                let file = path.and_then(|path| path.split(['?', '#']).next());
-                // Reading the style sheets requests the page once more.
-                self.alone &= file == Some(self.page.name);
-                let file = file.filter(|file| *file != self.page.name && self.beside.len() < MAX_BESIDE);
-                self.beside.extend(file.map(str::to_owned));
-                let file = self.page.answer(url);
-                if !file.as_ref().is_some_and(|file| file.whole) && self.unmet.len() < MAX_UNMET {
-                    self.unmet.insert(path.unwrap_or(url).chars().take(MAX_URL).collect());
-                }
-                let (method, params) = match file {
-                    Some(file) => ("Fetch.fulfillRequest", file.fulfil(id)),
-                    None => {
-                        ("Fetch.failRequest", json!({ "requestId": id, "errorReason": "BlockedByClient" }))
-                    }
-                };
-                self.browser.pipe.send(session, method, params)?;
-            }
+            "Fetch.requestPaused" => self.request(&event.params)?,
             _ => (),
         }
         Ok(false)
+    }
+
+    /// Answers a request of the page.
+    fn request(&mut self, params: &Value) -> Result<(), PageError> {
+        let id = &params["requestId"];
+        let url = params["request"]["url"].as_str().unwrap_or_default();
+        let path = url.strip_prefix(ORIGIN);
+        let file = path.and_then(|path| path.split(['?', '#']).next());
+        let listed: String = path.unwrap_or(url).chars().take(MAX_URL).collect();
+        let kind = params["resourceType"].as_str();
+        // A page that sends its readers on is drawn as it is before that.
+        let leaves = kind == Some("Document") && params["frameId"] == self.context.target.as_str();
+        let leaves = leaves && file != Some(self.page.name);
+        // Reading the style sheets requests the page once more.
+        self.alone &= file == Some(self.page.name);
+        let beside = file.filter(|file| *file != self.page.name && self.beside.len() < MAX_BESIDE && !leaves);
+        self.beside.extend(beside.map(str::to_owned));
+        let answer = if leaves { None } else { self.page.answer(url) };
+        if leaves {
+            self.onward.get_or_insert(listed);
+        } else if !answer.as_ref().is_some_and(|file| file.whole) && self.unmet.len() < MAX_UNMET {
+            self.scripts.extend((kind == Some("Script")).then(|| listed.clone()));
+            self.unmet.insert(listed);
+        }
+        let (method, params) = match answer {
+            Some(file) => ("Fetch.fulfillRequest", file.fulfil(id)),
+            None => {
+                let why = if leaves { "Aborted" } else { "BlockedByClient" };
+                ("Fetch.failRequest", json!({ "requestId": id, "errorReason": why }))
+            }
+        };
+        self.browser.pipe.send(Some(&self.context.session), method, params)?;
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@
 
 use super::inert::is_inert;
 use super::page::{Drawn, PageError, Visit};
-use super::table::Table;
+use super::table::{Room, Table};
 use super::tag::Tagged;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -111,7 +111,7 @@ impl Visit<'_> {
         if let Some(tagged) = tagged {
             let rows = self.rows(&world)?;
             let size = (u64::from(WIDTH), u64::from(height));
-            let table = self.table(&world, tagged, size, (WIDTH, HEIGHT))?;
+            let table = self.table(&world, tagged, &Room { size, window: (WIDTH, HEIGHT), cut: false })?;
             let elements = elements(rows, &table);
             let (width, height) = (f64::from(WIDTH), f64::from(height));
             drawn = (
@@ -120,7 +120,10 @@ impl Visit<'_> {
             );
         }
         let png = self.picture((u64::from(WIDTH), u64::from(height)), (WIDTH, height))?;
-        let (table, layout) = drawn;
+        let (mut table, layout) = drawn;
+        if let (Some(table), Some(tagged)) = (&mut table, tagged) {
+            table.styles = self.styles(&world, table, tagged)?;
+        }
         Ok(self.drawn(png, table, layout))
     }
 

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use vsdpo_artifact::Region;
 
 /// The computed styles that are asked for, in the order of [`Style`].
-pub const STYLES: [&str; 24] = [
+pub const STYLES: [&str; 40] = [
     "display",
     "visibility",
     "opacity",
@@ -35,7 +35,25 @@ pub const STYLES: [&str; 24] = [
     "clip-path",
     "font-weight",
     "-webkit-text-fill-color",
+    "background-clip",
+    "text-shadow",
+    "filter",
+    "mix-blend-mode",
+    "z-index",
+    "zoom",
+    "scale",
+    "fill",
+    "fill-opacity",
+    "animation-name",
+    "animation-iteration-count",
+    "padding-left",
+    "padding-right",
+    "padding-top",
+    "text-align",
+    "direction",
 ];
+/// Documents of frames that are read at most.
+const MAX_FRAMES: usize = 32;
 
 /// One laid-out node.
 #[derive(Debug)]
@@ -51,8 +69,16 @@ pub struct Node<'a> {
     attributes: Vec<&'a str>,
     /// What stands in a field.
     pub value: &'a str,
+    /// The text of a text node.
+    pub words: &'a str,
+    /// Whether it is the option that a selection shows.
+    pub selected: bool,
     /// Whether it belongs to a shadow tree, and not to the document itself.
     pub shadow: bool,
+    /// Whether it belongs to the document of a frame.
+    pub framed: bool,
+    /// Of a frame, whether what it shows is among the nodes.
+    pub read: bool,
     /// Where it is on the page; `None` if it has no box.
     pub layout: Option<Layout<'a>>,
 }
@@ -98,6 +124,12 @@ pub struct Snapshot {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Document {
+    #[serde(rename = "documentURL", default)]
+    url: i64,
+    #[serde(default)]
+    scroll_offset_x: f64,
+    #[serde(default)]
+    scroll_offset_y: f64,
     nodes: Nodes,
     layout: Boxes,
     text_boxes: TextBoxes,
@@ -114,10 +146,22 @@ struct Nodes {
     text_value: Rare,
     input_value: Rare,
     shadow_root_type: Rare,
+    #[serde(default)]
+    node_value: Vec<i64>,
+    #[serde(default)]
+    option_selected: Marked,
+    #[serde(default)]
+    content_document_index: Rare,
+}
+
+/// The nodes of which something holds.
+#[derive(Deserialize, Default)]
+struct Marked {
+    index: Vec<usize>,
 }
 
 /// A column that most nodes have nothing in.
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct Rare {
     index: Vec<usize>,
     value: Vec<i64>,
@@ -150,39 +194,86 @@ struct TextBoxes {
 }
 
 impl Snapshot {
-    /// The nodes of the page itself, in the order of the source; frames are boxes of it and no
-    /// more.
+    /// The nodes of the page itself, in the order of the source, then those of its frames whose
+    /// source stands in the page; other frames are boxes and no more.
     pub fn nodes(&self) -> Vec<Node<'_>> {
-        let Some(document) = self.documents.first() else { return Vec::new() };
+        let mut nodes = Vec::new();
+        let Some(document) = self.documents.first() else { return nodes };
+        self.read(document, None, &mut nodes);
+        let mut waiting = vec![(document, 0)];
+        let mut frames = 0;
+        while let Some((document, first)) = waiting.pop() {
+            let columns = &document.nodes.content_document_index;
+            for (&at, index) in columns.index.iter().zip(&columns.value) {
+                let inner = usize::try_from(*index).ok().filter(|index| *index > 0);
+                let Some(inner) = inner.and_then(|index| self.documents.get(index)) else { continue };
+                let own = matches!(self.string(Some(&inner.url)), "about:srcdoc" | "about:blank");
+                let frame = nodes.get(first + at).and_then(|node| node.layout.as_ref());
+                let Some(frame) = frame.filter(|_| own && frames < MAX_FRAMES) else { continue };
+                let room = frame.client.unwrap_or(frame.bounds);
+                let (x, y) = (f64::from(room.x0), f64::from(room.y0));
+                let shift = [x - inner.scroll_offset_x, y - inner.scroll_offset_y];
+                let (begin, order) = (nodes.len(), frame.order);
+                self.read(inner, Some((first + at, shift, order)), &mut nodes);
+                nodes[first + at].read = true;
+                waiting.push((inner, begin));
+                frames += 1;
+            }
+        }
+        nodes
+    }
+
+    /// Adds the nodes of a document; of a frame those inside the node of the frame, moved by
+    /// `shift` and painted with it.
+    fn read<'a>(
+        &'a self,
+        document: &'a Document,
+        frame: Option<(usize, [f64; 2], u32)>,
+        nodes: &mut Vec<Node<'a>>,
+    ) {
         let columns = &document.nodes;
-        let mut nodes: Vec<Node> = Vec::with_capacity(columns.parent_index.len());
+        let first = nodes.len();
         for (i, &parent) in columns.parent_index.iter().enumerate() {
             let parent = usize::try_from(parent).ok().filter(|&parent| parent < i);
             let attributes = columns.attributes.get(i).map(Vec::as_slice).unwrap_or_default();
             nodes.push(Node {
-                parent,
+                parent: parent.map(|parent| first + parent).or(frame.map(|(at, ..)| at)),
                 kind: columns.node_type.get(i).copied().unwrap_or_default(),
                 name: self.string(columns.node_name.get(i)),
                 backend: columns.backend_node_id.get(i).copied().unwrap_or_default(),
                 attributes: attributes.iter().map(|at| self.string(Some(at))).collect(),
                 value: self.string(columns.input_value.get(i).or_else(|| columns.text_value.get(i))),
+                words: self.string(columns.node_value.get(i)),
+                selected: columns.option_selected.index.binary_search(&i).is_ok(),
                 shadow: columns.shadow_root_type.get(i).is_some(),
+                framed: frame.is_some(),
+                read: false,
                 layout: None,
             });
         }
-        self.place(document, &mut nodes);
-        nodes
+        let (_, shift, order) = frame.unwrap_or_default();
+        self.place(document, &mut nodes[first..], shift);
+        if frame.is_some() {
+            nodes[first..]
+                .iter_mut()
+                .flat_map(|node| &mut node.layout)
+                .for_each(|layout| layout.order = order);
+        }
     }
 
     /// Gives the nodes their boxes.
-    fn place<'a>(&'a self, document: &Document, nodes: &mut [Node<'a>]) {
+    fn place<'a>(&'a self, document: &Document, nodes: &mut [Node<'a>], shift: [f64; 2]) {
         let boxes = &document.layout;
+        let region = |numbers: &[f64]| region(numbers, shift);
         let mut lines: BTreeMap<usize, Vec<Region>> = BTreeMap::new();
         for (at, bounds) in document.text_boxes.layout_index.iter().zip(&document.text_boxes.bounds) {
             lines.entry(*at).or_default().extend(region(bounds));
         }
         for (at, node) in boxes.node_index.iter().enumerate() {
-            let Some(bounds) = boxes.bounds.get(at).and_then(|bounds| region(bounds)) else { continue };
+            let bounds = boxes.bounds.get(at);
+            let Some((bounds, numbers)) = bounds.and_then(|bounds| Some((region(bounds)?, bounds))) else {
+                continue;
+            };
             let Some(node) = nodes.get_mut(*node) else { continue };
             let (text, lines) = (self.string(boxes.text.get(at)), lines.remove(&at).unwrap_or_default());
             // The text of a pseudo-element is a second box of the same node.
@@ -193,10 +284,9 @@ impl Snapshot {
                 continue;
             }
             let client = boxes.client_rects.get(at).filter(|client| client.len() == 4);
-            let [x, y] = [bounds.x0 as f64, bounds.y0 as f64];
             node.layout = Some(Layout {
                 bounds,
-                client: client.and_then(|c| region(&[x + c[0], y + c[1], c[2], c[3]])),
+                client: client.and_then(|c| region(&[numbers[0] + c[0], numbers[1] + c[1], c[2], c[3]])),
                 order: boxes.paint_orders.get(at).and_then(|&order| u32::try_from(order).ok()).unwrap_or(0),
                 styles: boxes.styles.get(at).into_iter().flatten().map(|at| self.string(Some(at))).collect(),
                 text,
@@ -212,10 +302,11 @@ impl Snapshot {
     }
 }
 
-/// A box from left, top, width and height; `None` if it is no box.
-fn region(numbers: &[f64]) -> Option<Region> {
+/// A box from left, top, width and height, moved by `shift`; `None` if it is no box.
+fn region(numbers: &[f64], shift: [f64; 2]) -> Option<Region> {
     let [x, y, width, height] = *numbers else { return None };
     let right =
         [x, y, width, height].iter().all(|number| number.is_finite()) && width >= 0.0 && height >= 0.0;
+    let (x, y) = (x + shift[0], y + shift[1]);
     right.then(|| Region::new(x as f32, y as f32, (x + width) as f32, (y + height) as f32))
 }

@@ -99,11 +99,17 @@ fn kind(path: &str) -> Option<&'static str> {
         ("gif", "image/gif"),
         ("webp", "image/webp"),
         ("svg", "image/svg+xml"),
+        ("avif", "image/avif"),
+        ("bmp", "image/bmp"),
+        ("ico", "image/x-icon"),
+        ("apng", "image/apng"),
         ("css", "text/css; charset=utf-8"),
         ("js", "text/javascript; charset=utf-8"),
+        ("mjs", "text/javascript; charset=utf-8"),
         ("woff2", "font/woff2"),
         ("woff", "font/woff"),
         ("ttf", "font/ttf"),
+        ("otf", "font/otf"),
     ];
     let end = path.rsplit_once('.')?.1.to_ascii_lowercase();
     kinds.iter().find(|(name, _)| *name == end).map(|(_, kind)| *kind)

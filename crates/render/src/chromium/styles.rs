@@ -4,11 +4,16 @@
 //! those of lower rank first; here the last word on each property is found, and the rule's place in
 //! the source.
 
+use super::store::ORIGIN;
 use super::tag::Tagged;
+use crate::text::clean_line;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use vsdpo_artifact::{Span, StyleRule};
+
+/// Characters of the name of a file.
+const MAX_FILE: usize = 200;
 
 /// Properties that an element takes from the one around it when nothing sets them.
 const INHERITED: [&str; 17] = [
@@ -39,6 +44,10 @@ pub struct Sheet {
     #[serde(default)]
     owner_node: i64,
     is_inline: bool,
+    #[serde(rename = "sourceURL", default)]
+    url: String,
+    #[serde(default)]
+    length: f64,
 }
 
 impl Sheet {
@@ -110,32 +119,57 @@ struct Range {
     end_column: usize,
 }
 
+/// Where a rule stands: in the page, or in a file beside it at a line.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Page(Span),
+    Beside(String, usize),
+}
+
+/// A style sheet whose rules are of interest.
+enum Text {
+    /// Its text begins here in the source.
+    Page(usize),
+    /// It is this file beside the page.
+    Beside(String),
+}
+
 /// The rules met so far.
 pub struct Decided<'a> {
     source: &'a [u8],
-    /// Where the text of each style sheet begins in the source.
-    sheets: BTreeMap<String, usize>,
-    rules: BTreeMap<Span, BTreeMap<String, Vec<u32>>>,
+    sheets: BTreeMap<String, Text>,
+    rules: BTreeMap<Place, BTreeMap<String, Vec<u32>>>,
 }
 
 impl<'a> Decided<'a> {
     /// `tags` gives the number that a style element of the page is tagged with.
-    pub fn new(
-        source: &'a [u8],
-        sheets: &[Sheet],
-        tagged: &Tagged,
-        tags: impl Fn(i64) -> Option<String>,
-    ) -> Self {
-        let begin = |sheet: &Sheet| {
-            let tag = tags(sheet.owner_node).filter(|_| sheet.is_inline)?;
-            Some((sheet.style_sheet_id.clone(), tagged.tag(&tag)?.end))
+    pub fn new(tagged: &Tagged<'a>, sheets: &[Sheet], tags: impl Fn(i64) -> Option<String>) -> Self {
+        let text = |sheet: &Sheet| {
+            if sheet.is_inline {
+                return Some(Text::Page(tagged.tag(&tags(sheet.owner_node)?)?.end));
+            }
+            let file = sheet.url.strip_prefix(ORIGIN)?.split(['?', '#']).next()?;
+            (!file.is_empty() && sheet.owner_node != 0).then(|| Text::Beside(clean_line(file, MAX_FILE)))
         };
-        Self { source, sheets: sheets.iter().filter_map(begin).collect(), rules: BTreeMap::new() }
+        let own = |sheet: &Sheet| Some((sheet.style_sheet_id.clone(), text(sheet)?));
+        Self {
+            source: tagged.source,
+            sheets: sheets.iter().filter_map(own).collect(),
+            rules: BTreeMap::new(),
+        }
     }
 
     /// Whether no rule can be found, because the page has no style sheet of its own.
     pub fn is_empty(&self) -> bool {
         self.sheets.is_empty()
+    }
+
+    /// Characters of the sheets of interest, and of the others.
+    pub fn lengths(&self, sheets: &[Sheet]) -> (u64, u64) {
+        let (own, others): (Vec<&Sheet>, Vec<&Sheet>) =
+            sheets.iter().partition(|sheet| self.sheets.contains_key(&sheet.style_sheet_id));
+        let sum = |sheets: Vec<&Sheet>| sheets.iter().map(|sheet| sheet.length.max(0.0)).sum::<f64>() as u64;
+        (sum(own), sum(others))
     }
 
     /// Takes in the answer about an element.
@@ -150,30 +184,37 @@ impl<'a> Decided<'a> {
             }
         }
         for (property, rule) in decided {
-            let Some(span) = rule.and_then(|rule| self.span(rule)) else { continue };
-            self.rules.entry(span).or_default().entry(property.to_owned()).or_default().push(element);
+            let Some(place) = rule.and_then(|rule| self.place(rule)) else { continue };
+            self.rules.entry(place).or_default().entry(property.to_owned()).or_default().push(element);
         }
     }
 
-    /// The rules in the order of the source.
+    /// The rules in the order of the source, then those of files beside it.
     pub fn rules(self) -> Vec<StyleRule> {
-        let rule = |(span, decides): (Span, BTreeMap<_, _>)| StyleRule {
-            span,
-            decides: decides.into_iter().collect(),
+        let rule = |(place, decides): (Place, BTreeMap<_, _>)| {
+            let (span, place) = match place {
+                Place::Page(span) => (span, None),
+                Place::Beside(file, line) => (Span::new(0, 0), Some(format!("{file}:{line}"))),
+            };
+            StyleRule { span, place, decides: decides.into_iter().collect() }
         };
         self.rules.into_iter().map(rule).collect()
     }
 
-    /// The bytes of a rule of one of the page's own style sheets.
-    fn span(&self, rule: &Rule) -> Option<Span> {
-        let begin = *self.sheets.get(rule.style_sheet_id.as_deref()?)?;
-        let text = self.source.get(begin..)?;
+    /// Where a rule of one of the sheets of interest stands.
+    fn place(&self, rule: &Rule) -> Option<Place> {
+        let sheet = self.sheets.get(rule.style_sheet_id.as_deref()?)?;
         let first = rule.selector_list.selectors.first()?.range?;
+        let begin = match sheet {
+            Text::Page(begin) => *begin,
+            Text::Beside(file) => return Some(Place::Beside(file.clone(), first.start_line + 1)),
+        };
+        let text = self.source.get(begin..)?;
         let block = rule.style.range?;
         let start = begin + offset(text, first.start_line, first.start_column)?;
         let end = begin + offset(text, block.end_line, block.end_column)?;
         let brace = usize::from(self.source.get(end) == Some(&b'}'));
-        (start < end).then(|| Span::new(start, end + brace))
+        (start < end).then(|| Place::Page(Span::new(start, end + brace)))
     }
 }
 

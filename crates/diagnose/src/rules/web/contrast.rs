@@ -1,10 +1,11 @@
 //! The contrast of the texts of a page with the pixels behind them.
 
-use super::visible::{VisiblePage, VisibleText};
+use super::visible::{VisiblePage, VisibleText, pieces};
 use crate::color::contrast;
 use crate::contrast::{Contrast, LARGE};
 use crate::scene::{distance, over};
 use std::collections::BTreeMap;
+use vsdpo_artifact::{Element, ElementKind, Region};
 
 /// Font size in pixels from which bold text is large: 14 points of 1/72 inch at 96 dpi.
 const LARGE_BOLD: f32 = 18.66;
@@ -15,44 +16,185 @@ const INVISIBLE: f32 = 1.08;
 const PLAIN: usize = 20;
 /// Lines of a text that are read at most.
 const LINES: usize = 8;
+/// Levels by which the channels of one background differ at most.
+pub(super) const ONE_GROUND: u8 = 24;
+/// Alpha from which a box counts as opaque.
+const OPAQUE: u8 = 250;
 
 /// The contrast of a text. `None` if the text has no colour of its own, is too small, is disabled
 /// or a watermark, has no words, or lies under something.
 pub(super) fn of<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<Contrast<'a>> {
-    let element = text.element;
-    let color = element.color.filter(|c| c[3] > 0)?;
     if text.facts.disabled || !text.has_words() || text.is_watermark() {
         return None;
     }
-    let pixels = pixels(page, text);
-    let ground = behind(&pixels, color)?;
-    let bold = text.facts.bold && text.font() >= LARGE_BOLD;
-    let found = Contrast::new(element, color, ground, text.font() >= LARGE || bold);
+    let seen = Seen::of(page, text);
+    if text.facts.inked && text.element.color.is_none_or(|c| c[3] < OPAQUE) {
+        return measured(text, &seen.pixels);
+    }
+    let color = seen.veiled(text.element.color.filter(|c| c[3] > 0)?);
+    let ground = behind(&seen.pixels, color)?;
+    let ink = ink(page, text, color, ground);
+    let found = Contrast::of_ink(text.element, ink, ground, is_large(text));
     // Letters that are painted with a gradient, or blended, do not have the colour of their style.
+    let pixels = &seen.pixels;
     let drawn = pixels.iter().filter(|c| distance(**c, found.ink) <= 64).count() * 100 > pixels.len();
-    (drawn || found.ratio <= 1.5 && !text.facts.painted).then_some(found)
+    if !drawn && text.facts.filtered {
+        return measured(text, pixels);
+    }
+    if !drawn && (found.ratio > 1.5 || text.facts.painted) {
+        return None;
+    }
+    if text.facts.shadow.is_some() && found.fails() {
+        return Some(outlined(text, pixels, found));
+    }
+    Some(worst_part(page, text, &seen, color).filter(|part| part.ratio < found.ratio).unwrap_or(found))
+}
+
+fn is_large(text: &VisibleText) -> bool {
+    text.font() >= LARGE || text.facts.bold && text.font() >= LARGE_BOLD
 }
 
 /// The colour behind a text. `None` if the text has no colour of its own, or lies under something.
 pub(super) fn ground<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<[u8; 3]> {
-    behind(&pixels(page, text), text.element.color.filter(|c| c[3] > 0)?)
-}
-
-/// The pixels of the lines that nothing covers.
-fn pixels<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Vec<[u8; 3]> {
-    let covers = page.over(text);
-    let mut pixels: Vec<[u8; 3]> = Vec::new();
-    for line in text.shown().filter(|l| l.shown.width() >= 3.0 && l.shown.height() >= 3.0).take(LINES) {
-        if !covers.iter().any(|c| !c.region.intersect(line.shown).is_empty()) {
-            pixels.extend(page.scene.pixels(line.shown).map(|(_, c)| c));
-        }
-    }
-    pixels
+    behind(&Seen::of(page, text).pixels, text.element.color.filter(|c| c[3] > 0)?)
 }
 
 /// Whether the text has nearly the colour of its background.
 pub(super) fn is_invisible(contrast: &Contrast) -> bool {
     contrast.ratio <= INVISIBLE
+}
+
+/// The lines of a text that nothing hides.
+struct Seen {
+    lines: Vec<Region>,
+    pixels: Vec<[u8; 3]>,
+    /// The translucent boxes that lie over all of it, from below.
+    veils: Vec<[u8; 4]>,
+}
+
+impl Seen {
+    fn of<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Self {
+        let mut covers = page.over(text);
+        covers.sort_by_key(|c| (c.order, c.id));
+        let lines: Vec<Region> = text
+            .shown()
+            .filter(|l| l.shown.width() >= 3.0 && l.shown.height() >= 3.0)
+            .take(LINES)
+            .map(|line| line.shown)
+            .collect();
+        let mut veils = Vec::new();
+        covers.retain(|c| {
+            let veil = veil(c).filter(|_| lines.iter().all(|line| c.region.contains(*line)));
+            veils.extend(veil);
+            veil.is_none()
+        });
+        let hidden = |line: &Region| covers.iter().any(|c| !c.region.intersect(*line).is_empty());
+        let lines: Vec<Region> = lines.into_iter().filter(|line| !hidden(line)).collect();
+        let pixels = lines.iter().flat_map(|line| page.scene.pixels(*line).map(|(_, c)| c)).collect();
+        Seen { lines, pixels, veils }
+    }
+
+    /// A colour below the veils as it is seen through them.
+    fn veiled(&self, [r, g, b, alpha]: [u8; 4]) -> [u8; 4] {
+        let [r, g, b] = self.veils.iter().fold([r, g, b], |below, veil| over(*veil, below));
+        [r, g, b, alpha]
+    }
+}
+
+/// The colour of a box that a reader looks through.
+fn veil(cover: &Element) -> Option<[u8; 4]> {
+    let facts = cover.html.as_ref().filter(|f| !f.painted && cover.kind != ElementKind::Image)?;
+    facts.ground.filter(|ground| ground[3] < OPAQUE)
+}
+
+/// The colour of letters on the ground that is seen behind them. Where letters and ground are made
+/// transparent together, the ground shows what is behind it to the same part.
+fn ink<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>, color: [u8; 4], ground: [u8; 3]) -> [u8; 3] {
+    let own = page.around(text.element).filter_map(|e| e.html.as_ref()?.ground).next();
+    match own.filter(|own| color[3] < OPAQUE && own[3].abs_diff(color[3]) <= 1) {
+        Some(own) => std::array::from_fn(|i| {
+            let less = f32::from(color[i]) - f32::from(own[i]);
+            (f32::from(ground[i]) + less * f32::from(color[3]) / 255.0).round().clamp(0.0, 255.0) as u8
+        }),
+        None => over(color, ground),
+    }
+}
+
+/// The contrast of letters whose colour is known from the picture alone: of the few pixels that
+/// differ most from the ground. Thin letters never reach their full colour, so that only a clear
+/// miss counts.
+fn measured<'a>(text: &VisibleText<'a>, pixels: &[[u8; 3]]) -> Option<Contrast<'a>> {
+    const CLEAR: f32 = 0.8;
+    let ground = most_frequent(pixels.iter().copied())?.0;
+    let ink = ranked(pixels, ground, 98)?;
+    let found = Contrast::of_ink(text.element, ink, ground, is_large(text));
+    (found.margin() < CLEAR || !found.fails()).then_some(found)
+}
+
+/// The contrast of letters with an outline or a shadow: with the pixels next to them, where these
+/// differ more from the letters than the ground does.
+fn outlined<'a>(text: &VisibleText<'a>, pixels: &[[u8; 3]], found: Contrast<'a>) -> Contrast<'a> {
+    let beside = ranked(pixels, found.ink, 88).unwrap_or(found.ground);
+    let outline = Contrast::of_ink(text.element, found.ink, beside, is_large(text));
+    if outline.ratio > found.ratio { outline } else { found }
+}
+
+/// Of the pixels by rising contrast with `against` the one at this percentage.
+fn ranked(pixels: &[[u8; 3]], against: [u8; 3], percent: usize) -> Option<[u8; 3]> {
+    let mut ranked = pixels.to_vec();
+    ranked.sort_unstable_by(|&a, &b| contrast(a, against).total_cmp(&contrast(b, against)).then(a.cmp(&b)));
+    ranked.get(ranked.len() * percent / 100).copied()
+}
+
+/// The contrast in the worst part of a text whose ground changes from place to place: a gradient,
+/// or two boxes. `None` where it is one ground, or where few of its letters miss the ratio.
+fn worst_part<'a>(
+    page: &VisiblePage<'a>,
+    text: &VisibleText<'a>,
+    seen: &Seen,
+    color: [u8; 4],
+) -> Option<Contrast<'a>> {
+    let large = is_large(text);
+    let mut parts: Vec<Contrast> = Vec::new();
+    for piece in seen.lines.iter().flat_map(|line| pieces(*line)) {
+        let pixels: Vec<[u8; 3]> = page.scene.pixels(piece).map(|(_, c)| c).collect();
+        if let Some(ground) = behind_part(&pixels, color) {
+            parts.push(Contrast::new(text.element, color, ground, large));
+        }
+    }
+    let first = parts.first()?.ground;
+    if parts.iter().all(|part| distance(part.ground, first) <= ONE_GROUND) {
+        return None;
+    }
+    let all = parts.len();
+    let failing: Vec<Contrast> = parts.into_iter().filter(|part| part.margin() < 0.9).collect();
+    if failing.len() < 2 || failing.len() * 7 < all {
+        return None;
+    }
+    failing.into_iter().min_by(|a, b| a.ratio.total_cmp(&b.ratio))
+}
+
+/// The colour behind a few letters. `None` where they fill most of the room, or where the ground
+/// is a picture.
+fn behind_part(pixels: &[[u8; 3]], color: [u8; 4]) -> Option<[u8; 3]> {
+    let own = |c: &[u8; 3]| distance(*c, over(color, *c)) <= 2;
+    let alike = pixels.iter().filter(|c| own(c)).count();
+    if alike * 100 >= pixels.len() * 97 {
+        return pixels.first().copied();
+    }
+    if alike * 10 > pixels.len() * 7 {
+        return None;
+    }
+    let ground = most_frequent(pixels.iter().filter(|c| !own(c)).copied())?.0;
+    let near = pixels.iter().filter(|c| distance(**c, ground) <= ONE_GROUND).count();
+    (near * 3 > pixels.len()).then_some(ground)
+}
+
+/// The most frequent colour, and how often it occurs.
+fn most_frequent(pixels: impl Iterator<Item = [u8; 3]>) -> Option<([u8; 3], usize)> {
+    let mut counts: BTreeMap<[u8; 3], usize> = BTreeMap::new();
+    pixels.for_each(|c| *counts.entry(c).or_default() += 1);
+    counts.into_iter().max_by_key(|(_, n)| *n)
 }
 
 /// The colour behind a text: the most frequent one of the pixels that do not have the text's own
@@ -65,9 +207,7 @@ fn behind(pixels: &[[u8; 3]], color: [u8; 4]) -> Option<[u8; 3]> {
     if alike * 10 > pixels.len() * 7 {
         return pixels.iter().find(|c| own(**c)).copied();
     }
-    let mut counts: BTreeMap<[u8; 3], usize> = BTreeMap::new();
-    grounds.iter().for_each(|c| *counts.entry(*c).or_default() += 1);
-    let most = counts.into_iter().max_by_key(|(_, n)| *n)?;
+    let most = most_frequent(grounds.iter().copied())?;
     if most.1 * 100 > grounds.len() * PLAIN {
         return Some(most.0);
     }

@@ -64,8 +64,9 @@ fn lost<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<(&'a Eleme
     if let Some(hidden) = page.hidden(text).filter(|h| h.share >= HIDDEN) {
         return Some((text.element, Some(hidden.by)));
     }
-    // Transparent letters may show a gradient (`background-clip: text`).
-    let clear = text.element.color.is_some_and(|c| c[3] == 0) && text.is_shown() && !text.facts.painted;
+    // Transparent letters may show a gradient (`background-clip: text`), or their shadow.
+    let filled = text.facts.painted || text.facts.shadow.is_some();
+    let clear = text.element.color.is_some_and(|c| c[3] == 0) && text.is_shown() && !filled;
     let same = contrast::of(page, text).is_some_and(|found| contrast::is_invisible(&found));
     (clear || same).then_some((text.element, None))
 }

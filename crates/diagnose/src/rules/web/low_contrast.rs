@@ -1,6 +1,6 @@
 #![doc = include_str!("low_contrast.md")]
 
-use super::contrast;
+use super::contrast::{self, ONE_GROUND};
 use super::visible::VisiblePage;
 use super::{RuleResult, defect};
 use crate::contrast::Contrast;
@@ -43,12 +43,12 @@ pub(in crate::rules) fn check(scene: &Scene) -> RuleResult {
         format!("{} {}", and_others(quote(content(s.element), max), texts.len()), s.colours())
     };
     let observed = listed(groups.iter().map(|g| describe(g, 12)).collect());
-    let defects = failing.iter().map(|g| defect(&g.1, format!("low contrast: {}", describe(g, 40))));
+    let defects = failing.iter().map(|g| {
+        let found = defect(&g.1, format!("low contrast: {}", describe(g, 40))).with_help(g.0.help());
+        if g.0.is_mild() { found.note() } else { found }
+    });
     RuleResult::counted(defects.collect(), observed)
 }
-
-/// Levels by which the channels of one background differ at most.
-const ONE_GROUND: u8 = 24;
 
 fn alike(a: &Contrast, b: &Contrast) -> bool {
     a.ground.iter().zip(b.ground).all(|(a, b)| a.abs_diff(b) <= ONE_GROUND)

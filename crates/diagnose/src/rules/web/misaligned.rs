@@ -3,7 +3,7 @@
 use super::visible::{VisiblePage, is_placed};
 use super::{RuleResult, defect};
 use crate::scene::{Scene, called, listed};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use vsdpo_artifact::{Element, ElementKind, Region, ShapeFacts, ShapeKind};
 
 pub(super) const SUMMARY: &str = "one of several similar boxes is a few pixels out of line";
@@ -37,12 +37,13 @@ const MOST: usize = 400;
 
 pub(in crate::rules) fn check(scene: &Scene) -> RuleResult {
     let page = VisiblePage::of(scene);
+    let led = led(scene);
     let mut families: BTreeMap<Key, Vec<Peer>> = BTreeMap::new();
     for e in scene.elements.iter().filter(|e| is_solid(e)) {
         for key in keys(&page, e) {
             let family = families.entry(key).or_default();
             if family.len() < MOST
-                && let Some(peer) = Peer::of(&page, e)
+                && let Some(peer) = Peer::of(&page, e, led.contains(&e.id))
             {
                 family.push(peer);
             }
@@ -85,32 +86,51 @@ fn longest_row<'a>(families: impl Iterator<Item = &'a Vec<Peer<'a>>>) -> Option<
     Some(format!("{} <{tag}> begin {at}", tops.len()))
 }
 
+/// The texts behind something else on their first line: a picture, a control, or a box with edges.
+fn led(scene: &Scene) -> BTreeSet<u32> {
+    let behind = |e: &Element| {
+        let parent = scene.by_id(e.parent?)?;
+        let line = parent.html.as_ref()?.lines.first()?;
+        let edges = matches!(e.kind, ElementKind::Image | ElementKind::Control)
+            || e.html.as_ref().is_some_and(|f| f.framed || f.painted);
+        let first = e.region.x1 <= line.x0 + EXACT && e.region.y0 < line.y1 && e.region.y1 > line.y0;
+        (edges && first && !is_placed(e)).then_some(parent.id)
+    };
+    scene.elements.iter().filter_map(behind).collect()
+}
+
 /// A box of a family, with its visible edges.
 #[derive(Clone, Copy)]
 struct Peer<'a> {
     element: &'a Element,
     edges: Region,
+    /// Whether these are the edges of its box, and not those of its text.
+    boxed: bool,
     /// The box of the element around it, and whether that has visible edges.
     around: (Region, bool),
 }
 
 impl<'a> Peer<'a> {
-    /// The box if it has visible edges, else the hull of its lines of text.
-    fn of(page: &VisiblePage<'a>, element: &'a Element) -> Option<Self> {
+    /// The box if it has visible edges, or if its text stands behind something else, as that of a
+    /// choice behind its button; else the hull of its lines of text.
+    fn of(page: &VisiblePage<'a>, element: &'a Element, led: bool) -> Option<Self> {
         let facts = element.html.as_ref()?;
         let group = element.shape.as_ref().is_some_and(|shape| shape.kind == ShapeKind::Group);
         let boxed =
-            facts.framed || group || matches!(element.kind, ElementKind::Control | ElementKind::Image);
+            facts.framed || group || led || matches!(element.kind, ElementKind::Control | ElementKind::Image);
         let lines = facts.lines.iter().copied().reduce(Region::hull);
         let edges = if boxed { element.layout } else { lines }?;
         let parent = page.parent(element)?;
         let around = (parent.layout?, parent.html.as_ref()?.framed);
-        (edges.width() >= 4.0 && edges.height() >= 4.0).then_some(Peer { element, edges, around })
+        (edges.width() >= 4.0 && edges.height() >= 4.0).then_some(Peer { element, edges, boxed, around })
     }
 
-    /// Whether what is around the other is like what is around this: one of the two sides is as
-    /// long, and both have edges or none.
+    /// Whether both have edges of one kind, and what is around the other is like what is around
+    /// this: one of the two sides is as long, and both have edges or none.
     fn is_cousin(&self, other: &Peer) -> bool {
+        if self.boxed != other.boxed {
+            return false;
+        }
         let ((a, framed), (b, other_framed)) = (self.around, other.around);
         let like = |a: f32, b: f32| (a - b).abs() <= EXACT;
         framed == other_framed && (like(a.width(), b.width()) || like(a.height(), b.height()))

@@ -142,6 +142,8 @@ fn crossing<'a>(page: &VisiblePage<'a>) -> Vec<Pair<'a>> {
         .texts
         .iter()
         .filter(|t| t.has_words() && !t.is_watermark() && t.element.color.is_none_or(|c| c[3] > 0))
+        // Where a text stands in a field is an estimate.
+        .filter(|t| !matches!(t.facts.tag.as_str(), "input" | "select" | "textarea"))
         .flat_map(|t| t.shown().map(move |line| (line.shown, t)))
         .collect();
     lines.sort_by(|a, b| a.0.y0.total_cmp(&b.0.y0));
@@ -153,6 +155,7 @@ fn crossing<'a>(page: &VisiblePage<'a>) -> Vec<Pair<'a>> {
             if e.id == f.id
                 || twice
                 || !deeper(*a, *b, DEPTH)
+                || is_logo(page, e, f)
                 || parted(page, text_a, text_b, a.intersect(*b))
             {
                 continue;
@@ -166,6 +169,17 @@ fn crossing<'a>(page: &VisiblePage<'a>) -> Vec<Pair<'a>> {
     }
     pairs.sort_by_key(|pair| (pair[0].id, pair[1].id));
     pairs
+}
+
+/// Whether one of two texts is a letter or two that are moved into the other on purpose, as in the
+/// name of LaTeX: an inline part of the other, or of the same sentence.
+fn is_logo<'a>(page: &VisiblePage<'a>, a: &'a Element, b: &'a Element) -> bool {
+    const LETTERS: usize = 3;
+    let few = |e: &Element| content(e).chars().count() <= LETTERS;
+    let inline = |e: &Element| e.html.as_ref().is_some_and(|f| f.display == "inline" && f.position.is_none());
+    let part = |e: &'a Element, whole: &Element| few(e) && inline(e) && page.is_inside(e, whole);
+    let beside = a.parent == b.parent && inline(a) && inline(b) && (few(a) || few(b));
+    part(a, b) || part(b, a) || beside
 }
 
 /// Whether something opaque lies between two texts, so that only one of them is visible.
@@ -230,11 +244,12 @@ fn is_button(e: &Element) -> bool {
     e.kind == ElementKind::Control || link(e)
 }
 
-/// Texts of which less than [`HIDDEN`] is covered.
+/// Texts of which less than [`HIDDEN`] is covered, and those that a box with words covers.
 fn half_hidden<'a>(page: &VisiblePage<'a>) -> Vec<Pair<'a>> {
     let part = |t: &VisibleText<'a>| {
         let hidden = page.hidden(t)?;
-        let partly = t.has_words() && hidden.share < HIDDEN && hidden.length > t.font();
+        let partly = t.has_words() && hidden.length > t.font();
+        let partly = partly && (hidden.share < HIDDEN || page.is_worded(hidden.by));
         partly.then_some([t.element, hidden.by])
     };
     page.texts.iter().filter_map(part).collect()

@@ -42,7 +42,11 @@ pub(in crate::rules) fn smaller_than(scene: &Scene, least: [f32; 2], needed: &st
     let defects = small.iter().map(|g| {
         let elements: Vec<&Element> = g.iter().map(|t| t.element).collect();
         let what = and_others(format!("too small: {}", describe(g[0], 40)), g.len());
-        defect(&elements, format!("{what}{needed}"))
+        let [text, sign] = least;
+        let is_sign = matches!(g[0].facts.tag.as_str(), "sup" | "sub");
+        let least = if is_sign { sign } else { text };
+        let help = format!("font-size: {:.0}px or more, as it is drawn", least.ceil());
+        defect(&elements, format!("{what}{needed}")).with_help(help)
     });
     RuleResult::counted(defects.collect(), observed)
 }

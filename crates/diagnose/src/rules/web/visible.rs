@@ -15,6 +15,9 @@ const SLACK: f32 = 0.15;
 /// Share of a side of the page from which a box at the edge counts as a bar or a side column.
 const STRUCTURE: f32 = 0.5;
 
+/// Area in square pixels up to which a box with words counts as a tip or a badge.
+const TIP: f32 = 12_000.0;
+
 /// The visible texts and boxes of a page.
 pub(crate) struct VisiblePage<'a> {
     pub(crate) scene: &'a Scene<'a>,
@@ -94,12 +97,11 @@ impl<'a> VisiblePage<'a> {
     }
 
     /// Whether a box lies over a text on purpose: a menu, a dialogue or a tip has words of its own,
-    /// is taken out of the flow, and is not the page's frame (a bar at the top, a column at the
-    /// side). Boxes of equal size that are stacked, like slides, count too.
+    /// is taken out of the flow, is meant to lie over others, and is not the page's frame (a bar at
+    /// the top, a column at the side). Boxes of equal size that are stacked, like slides, count too.
     fn is_popup(&self, cover: &'a Element, text: &'a Element) -> bool {
-        let Some(top) =
-            self.around(cover).take_while(|a| !self.is_inside(text, a)).filter(|a| is_placed(a)).last()
-        else {
+        let apart = || self.around(cover).take_while(|a| !self.is_inside(text, a));
+        let Some(top) = apart().filter(|a| is_placed(a)).last() else {
             return false;
         };
         let stacked =
@@ -107,12 +109,27 @@ impl<'a> VisiblePage<'a> {
         if self.around(text).any(stacked) {
             return true;
         }
-        let worded = self.texts.iter().any(|t| self.is_inside(t.element, top));
         let (all, r) = (self.scene.bounds(), top.region);
         let (wide, tall) = (r.width() > STRUCTURE * all.width(), r.height() > STRUCTURE * all.height());
         let side = tall && !wide && (r.x0 <= 1.0 || r.x1 >= all.x1 - 1.0);
         let bar = wide && !tall && r.y0 <= 1.0;
-        worded && !side && !bar
+        let raised =
+            |e: &Element| e.html.as_ref().is_some_and(|f| f.raised || f.position.as_deref() == Some("fixed"));
+        let meant = r.width() * r.height() < TIP || apart().any(raised) || self.hangs(top);
+        self.is_worded(top) && meant && !side && !bar
+    }
+
+    /// Whether there are words in a box.
+    pub(crate) fn is_worded(&self, e: &Element) -> bool {
+        self.texts.iter().any(|t| self.is_inside(t.element, e))
+    }
+
+    /// Whether a box hangs from a smaller one, as a menu from its entry.
+    fn hangs(&self, e: &Element) -> bool {
+        self.parent(e).is_some_and(|from| {
+            let root = from.html.as_ref().is_some_and(|f| matches!(f.tag.as_str(), "html" | "body"));
+            !root && !from.region.is_empty() && e.region.ioa(from.region) < 0.5
+        })
     }
 
     /// Whether the letters are visible through a cover that is not opaque: a translucent box, a
@@ -210,7 +227,7 @@ pub(crate) fn is_placed(e: &Element) -> bool {
 }
 
 /// A line cut into pieces of about its height.
-fn pieces(line: Region) -> impl Iterator<Item = Region> {
+pub(crate) fn pieces(line: Region) -> impl Iterator<Item = Region> {
     const PIECES: f32 = 40.0;
     let count = (line.width() / line.height().max(1.0)).ceil().clamp(0.0, PIECES);
     let step = line.width() / count.max(1.0);
