@@ -218,6 +218,7 @@ impl ChromiumRenderer {
             ),
             PageError::Memory => failure(FailureKind::Memory, "the page used too much memory".into()),
             PageError::Closed => failure(FailureKind::NoFigure, "the page closed its window".into()),
+            PageError::Onward(to) => failure(FailureKind::NoFigure, remarks::sends_on(to)),
             PageError::Left(message) => failure(
                 FailureKind::Crash,
                 format!("the page navigated away before it was captured: {message}"),

@@ -76,6 +76,8 @@ pub enum PageError {
     Crowded,
     /// It navigated away before it was captured.
     Left(String),
+    /// It sends its readers on before it shows anything.
+    Onward(String),
     /// It closed its window.
     Closed,
     /// The browser can no longer be used.
@@ -203,7 +205,7 @@ pub struct Visit<'a> {
     measure_at: Instant,
     unmet: BTreeSet<String>,
     scripts: BTreeSet<String>,
-    onward: Option<String>,
+    pub onward: Option<String>,
     /// The style sheets that the browser reported.
     pub sheets: Vec<Sheet>,
     beside: BTreeSet<String>,
@@ -332,6 +334,10 @@ impl<'a> Visit<'a> {
         let session = Some(self.context.session.as_str());
         match event.method.as_str() {
             "Page.loadEventFired" => return Ok(true),
+            // What sends its readers on while it loads fires no `load` once that is refused.
+            "Page.frameStoppedLoading" if event.params["frameId"] == self.context.target.as_str() => {
+                return Ok(self.onward.is_some());
+            }
             "Page.frameNavigated" if event.params["frame"]["parentId"].is_null() => self.navigations += 1,
             "Emulation.virtualTimeBudgetExpired" => self.expired = true,
             "CSS.styleSheetAdded" if self.sheets.len() < MAX_SHEETS => {

@@ -101,8 +101,13 @@ pub fn nothing(drawn: &Drawn) -> String {
         );
     }
     if let Some(onward) = &drawn.onward {
-        let to = clean_line(onward, MAX_NOTE);
-        return format!("the page shows nothing and sends its readers on to {to}; help: check that page");
+        return sends_on(onward);
     }
     "the page shows nothing; help: give the body a text, a picture or a background".into()
+}
+
+/// What to do about a page that sends its readers on before it shows anything.
+pub fn sends_on(to: &str) -> String {
+    let to = clean_line(to, MAX_NOTE);
+    format!("the page shows nothing and sends its readers on to {to}; help: check that page")
 }

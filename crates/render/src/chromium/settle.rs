@@ -92,6 +92,10 @@ impl Visit<'_> {
 
     fn settled(&mut self, scroll: bool) -> Result<(Value, Extent), PageError> {
         let world = self.world()?;
+        // A page that leaves before it has a body is never drawn: the browser gives it no frame.
+        if self.onward.is_some() && self.evaluate(&world, "!document.body")? == true {
+            return Err(PageError::Onward(self.onward.clone().unwrap_or_default()));
+        }
         let mut extent = self.settle(&world)?;
         let html = self.page.html;
         let waits = !is_inert(html) || html.windows(4).any(|four| four.eq_ignore_ascii_case(b"lazy"));

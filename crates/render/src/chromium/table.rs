@@ -184,7 +184,9 @@ impl Visit<'_> {
     ) -> Result<Vec<StyleRule>, PageError> {
         let mut asked: BTreeMap<u32, BTreeSet<&str>> = BTreeMap::new();
         for (property, ids) in rules.iter().flat_map(|rule| &rule.decides) {
-            ids.iter().for_each(|id| drop(asked.entry(*id).or_default().insert(property)));
+            for id in ids {
+                asked.entry(*id).or_default().insert(property);
+            }
         }
         let number = |id: u32| table.nodes.get(id as usize).and_then(|(_, number)| number.clone());
         let ask: Vec<(String, Vec<&str>)> = asked

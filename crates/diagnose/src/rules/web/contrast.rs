@@ -21,22 +21,36 @@ pub(super) const ONE_GROUND: u8 = 24;
 /// Alpha from which a box counts as opaque.
 const OPAQUE: u8 = 250;
 
-/// The contrast of a text. `None` if the text has no colour of its own, is too small, is disabled
-/// or a watermark, has no words, or lies under something.
+/// The contrast of a text, in its worst part. `None` if the text has no colour of its own, is too
+/// small, is disabled or a watermark, has no words, or lies under something.
 pub(super) fn of<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<Contrast<'a>> {
-    if text.facts.disabled || !text.has_words() || text.is_watermark() {
+    let seen = Seen::of(page, text);
+    let found = of_whole(page, text, &seen)?;
+    if text.facts.shadow.is_some() || text.facts.filtered || text.facts.inked {
+        return Some(found);
+    }
+    let color = seen.veiled(text.element.color?);
+    Some(
+        worst_part(page, text, &seen, (color, found.ink))
+            .filter(|part| part.ratio < found.ratio)
+            .unwrap_or(found),
+    )
+}
+
+/// The contrast of a text with the ground that most of it stands on.
+fn of_whole<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>, seen: &Seen) -> Option<Contrast<'a>> {
+    if text.facts.disabled || !text.has_words() || text.is_watermark() && !text.facts.inked {
         return None;
     }
-    let seen = Seen::of(page, text);
+    let pixels = &seen.pixels;
     if text.facts.inked && text.element.color.is_none_or(|c| c[3] < OPAQUE) {
-        return measured(text, &seen.pixels);
+        return measured(text, pixels);
     }
     let color = seen.veiled(text.element.color.filter(|c| c[3] > 0)?);
-    let ground = behind(&seen.pixels, color)?;
+    let ground = behind(pixels, color)?;
     let ink = ink(page, text, color, ground);
     let found = Contrast::of_ink(text.element, ink, ground, is_large(text));
     // Letters that are painted with a gradient, or blended, do not have the colour of their style.
-    let pixels = &seen.pixels;
     let drawn = pixels.iter().filter(|c| distance(**c, found.ink) <= 64).count() * 100 > pixels.len();
     if !drawn && text.facts.filtered {
         return measured(text, pixels);
@@ -47,7 +61,7 @@ pub(super) fn of<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<C
     if text.facts.shadow.is_some() && found.fails() {
         return Some(outlined(text, pixels, found));
     }
-    Some(worst_part(page, text, &seen, color).filter(|part| part.ratio < found.ratio).unwrap_or(found))
+    Some(found)
 }
 
 fn is_large(text: &VisibleText) -> bool {
@@ -59,9 +73,9 @@ pub(super) fn ground<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Opti
     behind(&Seen::of(page, text).pixels, text.element.color.filter(|c| c[3] > 0)?)
 }
 
-/// Whether the text has nearly the colour of its background.
-pub(super) fn is_invisible(contrast: &Contrast) -> bool {
-    contrast.ratio <= INVISIBLE
+/// Whether the whole text has nearly the colour of its background.
+pub(super) fn is_invisible<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> bool {
+    of_whole(page, text, &Seen::of(page, text)).is_some_and(|found| found.ratio <= INVISIBLE)
 }
 
 /// The lines of a text that nothing hides.
@@ -152,18 +166,24 @@ fn worst_part<'a>(
     page: &VisiblePage<'a>,
     text: &VisibleText<'a>,
     seen: &Seen,
-    color: [u8; 4],
+    (color, ink): ([u8; 4], [u8; 3]),
 ) -> Option<Contrast<'a>> {
     let large = is_large(text);
     let mut parts: Vec<Contrast> = Vec::new();
-    for piece in seen.lines.iter().flat_map(|line| pieces(*line)) {
+    // What sticks out of its box, and what other letters lie over, are findings of other rules.
+    let frame = page.frame(text.element).and_then(|frame| frame.layout);
+    let inside = |piece: &Region| frame.is_none_or(|frame| frame.grow(1.0).contains(*piece));
+    for piece in seen.lines.iter().flat_map(|line| pieces(*line)).filter(inside) {
         let pixels: Vec<[u8; 3]> = page.scene.pixels(piece).map(|(_, c)| c).collect();
-        if let Some(ground) = behind_part(&pixels, color) {
+        if let Some(ground) = behind_part(&pixels, color, ink) {
             parts.push(Contrast::new(text.element, color, ground, large));
         }
     }
     let first = parts.first()?.ground;
     if parts.iter().all(|part| distance(part.ground, first) <= ONE_GROUND) {
+        return None;
+    }
+    if page.texts.iter().any(|other| crosses(other, text, &seen.lines)) {
         return None;
     }
     let all = parts.len();
@@ -174,10 +194,18 @@ fn worst_part<'a>(
     failing.into_iter().min_by(|a, b| a.ratio.total_cmp(&b.ratio))
 }
 
+/// Whether the lines of another text share pixels with these.
+fn crosses(other: &VisibleText, text: &VisibleText, lines: &[Region]) -> bool {
+    let meets = |line: &Region| other.shown().any(|l| !l.shown.intersect(*line).is_empty());
+    other.element.id != text.element.id && lines.iter().any(meets)
+}
+
 /// The colour behind a few letters. `None` where they fill most of the room, or where the ground
 /// is a picture.
-fn behind_part(pixels: &[[u8; 3]], color: [u8; 4]) -> Option<[u8; 3]> {
-    let own = |c: &[u8; 3]| distance(*c, over(color, *c)) <= 2;
+fn behind_part(pixels: &[[u8; 3]], color: [u8; 4], ink: [u8; 3]) -> Option<[u8; 3]> {
+    // The ground shines through translucent letters and changes their colour a little.
+    let near = if color[3] < OPAQUE { ONE_GROUND } else { 2 };
+    let own = |c: &[u8; 3]| distance(*c, ink) <= near;
     let alike = pixels.iter().filter(|c| own(c)).count();
     if alike * 100 >= pixels.len() * 97 {
         return pixels.first().copied();

@@ -67,7 +67,7 @@ fn lost<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<(&'a Eleme
     // Transparent letters may show a gradient (`background-clip: text`), or their shadow.
     let filled = text.facts.painted || text.facts.shadow.is_some();
     let clear = text.element.color.is_some_and(|c| c[3] == 0) && text.is_shown() && !filled;
-    let same = contrast::of(page, text).is_some_and(|found| contrast::is_invisible(&found));
+    let same = contrast::is_invisible(page, text);
     (clear || same).then_some((text.element, None))
 }
 

@@ -106,23 +106,30 @@ struct Peer<'a> {
     edges: Region,
     /// Whether these are the edges of its box, and not those of its text.
     boxed: bool,
+    /// Whether its text stands behind something else on its line.
+    led: bool,
     /// The box of the element around it, and whether that has visible edges.
     around: (Region, bool),
 }
 
 impl<'a> Peer<'a> {
-    /// The box if it has visible edges, or if its text stands behind something else, as that of a
-    /// choice behind its button; else the hull of its lines of text.
+    /// The box if it has visible edges, else the hull of its lines of text, which begins where the
+    /// box does if the text is led.
     fn of(page: &VisiblePage<'a>, element: &'a Element, led: bool) -> Option<Self> {
         let facts = element.html.as_ref()?;
         let group = element.shape.as_ref().is_some_and(|shape| shape.kind == ShapeKind::Group);
         let boxed =
-            facts.framed || group || led || matches!(element.kind, ElementKind::Control | ElementKind::Image);
+            facts.framed || group || matches!(element.kind, ElementKind::Control | ElementKind::Image);
         let lines = facts.lines.iter().copied().reduce(Region::hull);
         let edges = if boxed { element.layout } else { lines }?;
+        let led = led && !boxed;
+        let edges = match element.layout.filter(|_| led) {
+            Some(whole) => Region { x0: whole.x0, x1: whole.x1, ..edges },
+            None => edges,
+        };
         let parent = page.parent(element)?;
         let around = (parent.layout?, parent.html.as_ref()?.framed);
-        (edges.width() >= 4.0 && edges.height() >= 4.0).then_some(Peer { element, edges, boxed, around })
+        (edges.width() >= 4.0 && edges.height() >= 4.0).then_some(Peer { element, edges, boxed, led, around })
     }
 
     /// Whether both have edges of one kind, and what is around the other is like what is around
@@ -196,7 +203,8 @@ fn columns<'a>(family: &[Peer<'a>]) -> impl Iterator<Item = (&'a Element, String
             let shared = a.x1.min(b.x1) - a.x0.max(b.x0);
             let apart = a.y0.max(b.y0) >= a.y1.min(b.y1) - EXACT;
             let level = peer.is_cousin(other) && (peer.around.0.x0 - other.around.0.x0).abs() <= EXACT;
-            level && apart && shared > 0.5 * a.width().min(b.width())
+            let alike = peer.led == other.led;
+            level && alike && apart && shared > 0.5 * a.width().min(b.width())
         };
         let column: Vec<Region> =
             family.iter().enumerate().filter(|(j, p)| *j != i && below(p)).map(|(_, p)| p.edges).collect();

@@ -184,7 +184,7 @@ fn is_visible(page: &VisiblePage, text: &VisibleText) -> bool {
     };
     let colored = text.element.color.is_none_or(|c| c[3] > 0) || text.facts.painted;
     let high = text.lines.iter().any(|l| l.whole.height() >= LEAST_LINE) && text.font() >= LEAST_LINE;
-    let faded = contrast::of(page, text).is_some_and(|c| contrast::is_invisible(&c));
+    let faded = contrast::is_invisible(page, text);
     let covered = page.hidden(text).is_some_and(|h| h.share > COVERED);
     colored && high && !faded && !covered && area(true) >= VISIBLE * area(false)
 }

@@ -1,6 +1,6 @@
 #![doc = include_str!("text_clipped.md")]
 
-use super::visible::{VisiblePage, VisibleText, is_placed};
+use super::visible::{VisiblePage, VisibleText};
 use super::{RuleResult, defect};
 use crate::scene::{Scene, and_others, content, listed, quote};
 use vsdpo_artifact::{Element, ElementKind, Region};
@@ -71,7 +71,7 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
 /// The text that fills its box most from side to side, with its width and the room in the box.
 fn fullest(page: &VisiblePage) -> Option<String> {
     let filled = |t: &VisibleText| {
-        let frame = frame(page, t.element).filter(|e| e.kind != ElementKind::Control)?;
+        let frame = page.frame(t.element).filter(|e| e.kind != ElementKind::Control)?;
         let width = t.lines.iter().map(|line| line.whole.width()).fold(0.0, f32::max);
         let room = frame.layout.filter(|r| r.width() > 0.0)?.width();
         let description = format!("{} {width:.0} of {room:.0} px", quote(content(t.element), 14));
@@ -131,7 +131,7 @@ fn cut<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<Overflow<'a
 
 /// A text that reaches over the visible edge of its box.
 fn sticking_out<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<Overflow<'a>> {
-    let frame = frame(page, text.element)?;
+    let frame = page.frame(text.element)?;
     let room = frame.layout?;
     let side = (SIDE * text.font()).max(2.0);
     let shown: Vec<Region> = text.shown().map(|line| line.shown).collect();
@@ -143,24 +143,6 @@ fn sticking_out<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<Ov
         (false, false) => return None,
     };
     Some(Overflow { text: text.element, by: Some(frame), words, lost })
-}
-
-/// The box with visible edges around a text, unless the text is positioned out of the flow of that
-/// box. The page's own background has no edges.
-fn frame<'a>(page: &VisiblePage<'a>, text: &'a Element) -> Option<&'a Element> {
-    for e in page.around(text) {
-        let facts = e.html.as_ref()?;
-        if matches!(facts.tag.as_str(), "html" | "body") {
-            return None;
-        }
-        if facts.framed && facts.display != "inline" {
-            return Some(e);
-        }
-        if is_placed(e) {
-            return None;
-        }
-    }
-    None
 }
 
 fn within(r: Region, room: Region, slack: f32) -> bool {

@@ -80,6 +80,24 @@ impl<'a> VisiblePage<'a> {
         self.around(e).find(|a| is_placed(a))
     }
 
+    /// The box with visible edges around a text, unless the text is positioned out of the flow of
+    /// that box. The page's own background has no edges.
+    pub(crate) fn frame(&self, text: &'a Element) -> Option<&'a Element> {
+        for e in self.around(text) {
+            let facts = e.html.as_ref()?;
+            if matches!(facts.tag.as_str(), "html" | "body") {
+                return None;
+            }
+            if facts.framed && facts.display != "inline" {
+                return Some(e);
+            }
+            if is_placed(e) {
+                return None;
+            }
+        }
+        None
+    }
+
     /// The boxes and pictures that are drawn over a text, or over a part of it; not its ancestors
     /// and descendants.
     pub(crate) fn over(&self, text: &VisibleText<'a>) -> Vec<&'a Element> {
