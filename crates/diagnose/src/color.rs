@@ -6,36 +6,6 @@ pub(crate) fn contrast(a: [u8; 3], b: [u8; 3]) -> f32 {
     (a.max(b) + 0.05) / (a.min(b) + 0.05)
 }
 
-/// The colour nearest to `ink`, of the same hue and saturation, whose contrast with `ground`
-/// reaches `least`; black or white where that needs another hue. One of the two always reaches 4.5.
-pub(crate) fn nearest(ink: [u8; 3], ground: [u8; 3], least: f32) -> [u8; 3] {
-    const STEPS: i32 = 255;
-    let (most, lowest) =
-        (f32::from(ink.into_iter().max().unwrap_or(0)), f32::from(ink.into_iter().min().unwrap_or(0)));
-    let (light, chroma) = ((most + lowest) / 510.0, (most - lowest) / 255.0);
-    let saturation = if chroma > 0.0 { chroma / (1.0 - (2.0 * light - 1.0).abs()).max(1e-3) } else { 0.0 };
-    let at = |light: f32| {
-        let chroma = saturation.min(1.0) * (1.0 - (2.0 * light - 1.0).abs());
-        let spread = (most - lowest).max(1.0);
-        ink.map(|v| {
-            let share = (f32::from(v) - lowest) / spread;
-            ((light + chroma * (share - 0.5)) * 255.0).round().clamp(0.0, 255.0) as u8
-        })
-    };
-    let grey = chroma <= 0.0;
-    let made = |light: f32| if grey { [(light * 255.0).round() as u8; 3] } else { at(light) };
-    for step in 0..=STEPS {
-        for sign in [-1, 1] {
-            let light = light + (sign * step) as f32 / STEPS as f32;
-            let colour = made(light.clamp(0.0, 1.0));
-            if contrast(colour, ground) >= least {
-                return colour;
-            }
-        }
-    }
-    if contrast([0; 3], ground) > contrast([255; 3], ground) { [0; 3] } else { [255; 3] }
-}
-
 /// WCAG 2 relative luminance of an sRGB colour.
 fn luminance(c: [u8; 3]) -> f32 {
     let [r, g, b] = linear(c);
@@ -135,16 +105,6 @@ mod tests {
         assert!((contrast([0x76; 3], [255; 3]) - 4.542).abs() < 1e-3);
         assert!((contrast([255, 0, 0], [255; 3]) - 3.998).abs() < 1e-3);
         assert_eq!(contrast([9, 8, 7], [9, 8, 7]), 1.0);
-    }
-
-    #[test]
-    fn the_nearest_colour_that_passes_keeps_the_hue() {
-        assert_eq!(nearest([0xdd; 3], [255; 3], 4.5), [0x76; 3]);
-        assert_eq!(nearest([0x20; 3], [0; 3], 4.5), [0x75; 3]);
-        assert_eq!(nearest([0; 3], [255; 3], 4.5), [0; 3]);
-        let [r, g, b] = nearest([255, 180, 180], [255; 3], 4.5);
-        assert!(r > g && g == b && contrast([r, g, b], [255; 3]) >= 4.5, "{r} {g} {b}");
-        assert!(contrast([r + 2, g + 2, b + 2], [255; 3]) < 4.6, "no further than needed");
     }
 
     #[test]

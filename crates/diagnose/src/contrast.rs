@@ -1,6 +1,6 @@
 //! The contrast of a text with what is behind it, by WCAG 2; charts and pages share it.
 
-use crate::color::{contrast, nearest};
+use crate::color::contrast;
 use crate::scene::{hex, over};
 use vsdpo_artifact::{Element, Level};
 
@@ -43,19 +43,6 @@ impl<'a> Contrast<'a> {
 
     pub(crate) fn fails(&self) -> bool {
         self.ratio < self.least()
-    }
-
-    /// Whether a miss is a note and no warning: from 3 on, where many readers manage, and for large
-    /// text that can still be seen.
-    pub(crate) fn is_mild(&self) -> bool {
-        const SEEN: f32 = 1.5;
-        self.ratio >= LEAST.1 || self.large && self.ratio >= SEEN
-    }
-
-    /// What would do, in the words of style sheets.
-    pub(crate) fn help(&self) -> String {
-        let (ground, least) = (self.ground, self.least());
-        format!("color: {} reaches {least} on {}", hex(nearest(self.ink, ground, least)), hex(ground))
     }
 
     /// The ratio as a multiple of the required minimum.

@@ -305,9 +305,15 @@ fn findings_say_what_would_do_and_how_much_it_matters() {
         assert_eq!(defects.len(), 1, "{html}: {defects:?}");
         (defects[0].level, defects[0].help.clone().unwrap_or_default())
     };
-    let help = |color: &str| format!("color: {color} reaches 4.5 on #ffffff");
-    assert_eq!(of("<p style='color:#ddd'>Breakfast</p>"), (Level::Warning, help("#767676")));
-    assert_eq!(of("<p style='color:#808080'>Breakfast</p>"), (Level::Note, help("#767676")));
+    let help = |what: &str| what.to_owned();
+    assert_eq!(
+        of("<p style='color:#ddd'>Breakfast</p>"),
+        (Level::Warning, help("#757575 on #ffffff reaches 4.6"))
+    );
+    assert_eq!(
+        of("<p style='color:#808080'>Breakfast</p>"),
+        (Level::Note, help("#767676 on #ffffff reaches 4.5"))
+    );
     assert_eq!(of("<h1 style='color:#aaa'>Breakfast</h1>").0, Level::Note);
     assert_eq!(of("<h1 style='color:#eee'>Breakfast</h1>").0, Level::Warning);
     let tiny = (Level::Warning, "font-size: 9px or more, as it is drawn".to_owned());

@@ -5,7 +5,7 @@ use super::visible::VisiblePage;
 use super::{RuleResult, defect};
 use crate::contrast::Contrast;
 use crate::scene::{Scene, and_others, content, listed, quote};
-use vsdpo_artifact::Element;
+use vsdpo_artifact::{Defect, Element};
 
 pub(super) const SUMMARY: &str = "a text has too little contrast with its background";
 pub(in crate::rules) const PROPERTIES: [&str; 8] = [
@@ -44,8 +44,8 @@ pub(in crate::rules) fn check(scene: &Scene) -> RuleResult {
     };
     let observed = listed(groups.iter().map(|g| describe(g, 12)).collect());
     let defects = failing.iter().map(|g| {
-        let found = defect(&g.1, format!("low contrast: {}", describe(g, 40))).with_help(g.0.help());
-        if g.0.is_mild() { found.note() } else { found }
+        let found = defect(&g.1, format!("low contrast: {}", describe(g, 40)));
+        Defect { level: g.0.level(), help: g.0.help(), ..found }
     });
     RuleResult::counted(defects.collect(), observed)
 }
