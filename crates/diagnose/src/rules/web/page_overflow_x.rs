@@ -3,7 +3,7 @@
 use super::visible::{VisiblePage, VisibleText};
 use super::{RuleResult, defect};
 use crate::scene::{Scene, and_others, content, quote};
-use vsdpo_artifact::{Element, ElementKind};
+use vsdpo_artifact::{Defect, Element, ElementKind};
 
 pub(super) const SUMMARY: &str = "the page is wider than the window";
 pub(super) const PROPERTIES: [&str; 18] = [
@@ -54,10 +54,15 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         let text = if content(e).is_empty() { String::new() } else { format!(" {}", quote(content(e), 20)) };
         and_others(format!(": <{tag}>{text}"), at_fault.len())
     });
+    let help = at_fault.first().map(|e| {
+        let tag = e.html.as_ref().map_or("", |f| f.tag.as_str());
+        let room = (window - e.layout.unwrap_or(e.region).x0).clamp(0.0, window);
+        format!("<{tag}> has room for {room:.0} px: max-width: {room:.0}px, or overflow-wrap: anywhere for long words")
+    });
     at_fault.truncate(NAMED);
     let observed = format!("{too_wide:.0} px too wide{name}{heading}");
     let message = format!("the page is {too_wide:.0} px wider than the window{name}");
-    RuleResult::counted(vec![defect(&at_fault, message)], observed)
+    RuleResult::counted(vec![Defect { help, ..defect(&at_fault, message) }], observed)
 }
 
 /// Size and width of the widest heading, as the rest of the observed value.

@@ -116,7 +116,7 @@ impl<'a> VisiblePage<'a> {
 
     /// Whether a box lies over a text on purpose: a menu, a dialogue or a tip has words of its own,
     /// is taken out of the flow, is meant to lie over others, and is not the page's frame (a bar at
-    /// the top, a column at the side). Boxes of equal size that are stacked, like slides, count too.
+    /// the top, a column at the side). Boxes of equal size that are stacked, as slides, count too.
     fn is_popup(&self, cover: &'a Element, text: &'a Element) -> bool {
         let apart = || self.around(cover).take_while(|a| !self.is_inside(text, a));
         let Some(top) = apart().filter(|a| is_placed(a)).last() else {
