@@ -89,14 +89,17 @@ pub fn nothing(drawn: &Drawn) -> String {
     let unjudged = drawn.table.as_ref().map(|table| &table.unjudged);
     if let Some(frames) = unjudged.filter(|unjudged| unjudged.frameset).map(|unjudged| &unjudged.frames) {
         return format!(
-            "the page is a set of frames and shows nothing of its own; help: check the pages that they show: {}",
+            "the page is a set of frames and shows nothing of its own; \
+             help: check the pages that they show: {}",
             named(frames)
         );
     }
     if !drawn.scripts.is_empty() {
         return format!(
-            "the page shows nothing, because scripts that it needs were not loaded: {}; pages are drawn without a network; \
-             help: save these scripts beside the page and refer to them by relative paths, or check the page as it is built",
+            "the page shows nothing, because scripts that it needs were not loaded: {}; \
+             pages are drawn without a network; \
+             help: save these scripts beside the page and refer to them by relative paths, \
+             or check the page as it is built",
             named(&drawn.scripts)
         );
     }

@@ -148,7 +148,8 @@ impl Visit<'_> {
         while y < height {
             let part = rows.min(height - y);
             let clip = json!({ "x": 0, "y": y, "width": width, "height": part, "scale": 1 });
-            let shot = json!({ "format": "png", "optimizeForSpeed": true, "clip": clip, "captureBeyondViewport": beyond });
+            let shot = json!({ "format": "png", "optimizeForSpeed": true, "clip": clip,
+                "captureBeyondViewport": beyond });
             let mut answer = self.call("Page.captureScreenshot", shot)?;
             match answer["data"].take() {
                 Value::String(data) => pieces.push(data),

@@ -57,7 +57,7 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     let help = at_fault.first().map(|e| {
         let tag = e.html.as_ref().map_or("", |f| f.tag.as_str());
         let room = (window - e.layout.unwrap_or(e.region).x0).clamp(0.0, window);
-        format!("<{tag}> has room for {room:.0} px: max-width: {room:.0}px, or overflow-wrap: anywhere for long words")
+        format!("<{tag}> has room for {room:.0} px: max-width: {room:.0}px, or overflow-wrap: anywhere")
     });
     at_fault.truncate(NAMED);
     let observed = format!("{too_wide:.0} px too wide{name}{heading}");
