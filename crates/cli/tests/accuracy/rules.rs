@@ -40,7 +40,7 @@ fn rules_agree_with_the_labels() {
         for rule in rules(Domain::Chart).iter().filter(|r| r.id != "chart/missing-content") {
             let found: Vec<&str> =
                 defects.iter().filter(|d| d.rule == rule.id).map(|d| d.message.as_str()).collect();
-            // A rule that no script of a half is labelled with has no line, unless it finds something.
+            // A rule without labels in a half has no line there, unless it finds something.
             let labelled = label.rules.iter().any(|r| r == rule.id);
             if !labelled && found.is_empty() {
                 continue;

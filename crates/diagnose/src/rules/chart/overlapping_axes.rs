@@ -65,8 +65,8 @@ fn collide<'a>(scene: &Scene<'a>, a: &Panel<'a>, b: &Panel<'a>) -> Option<(Vec<&
     into(&texts_a, b).or_else(|| into(&texts_b, a)).or_else(met)
 }
 
-/// Whether two panels are rows of a ridge plot: one column, overlapping on purpose, and the upper one
-/// seen through the lower one.
+/// Whether two panels are rows of a ridge plot: one column, overlapping on purpose, and the upper
+/// one seen through the lower one.
 fn is_ridge(a: &Panel, b: &Panel) -> bool {
     const EXACT: f32 = 2.0;
     let (r, s) = (a.region, b.region);

@@ -21,7 +21,8 @@ const LEAST_AXES: f32 = 0.1;
 /// Distance of a text and its shadow at most, as a share of the font's size.
 const DOUBLE: f32 = 0.3;
 
-/// Whether a text has all its letters, is large enough, has contrast, and is neither cut off nor painted over.
+/// Whether a text has all its letters, is large enough, has contrast, and is neither cut
+/// off nor painted over.
 pub(super) fn is_readable(scene: &Scene, text: &Element) -> bool {
     let whole = text.layout.unwrap_or(text.region);
     let inside = whole.intersect(scene.bounds()).area() >= LEAST_INSIDE * whole.area();
