@@ -206,6 +206,16 @@ pub struct ExecError {
     /// The place in the source, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub span: Option<Span>,
+    /// What the author can do about it, one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}
+
+impl ExecError {
+    /// A failure without a place in the source.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), traceback: String::new(), span: None, help: None }
+    }
 }
 
 #[cfg(test)]

@@ -82,6 +82,10 @@ pub struct Source {
     pub language: Language,
     /// The folder whose files it may use by relative paths; `None`: it has no files.
     pub folder: Option<PathBuf>,
+    /// Its name in that folder, where a script may ask for it.
+    pub name: Option<String>,
+    /// Where the cells of a notebook begin in the text, in bytes; empty for every other source.
+    pub cells: Vec<usize>,
     /// The bytes, where they are no text.
     pub file: Option<Arc<[u8]>>,
 }
@@ -89,7 +93,7 @@ pub struct Source {
 impl Source {
     /// A source without files of its own.
     pub fn new(text: impl Into<String>, language: Language) -> Self {
-        Self { text: text.into(), language, folder: None, file: None }
+        Self { text: text.into(), language, folder: None, name: None, cells: Vec::new(), file: None }
     }
 
     /// A .pptx file.

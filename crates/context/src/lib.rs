@@ -173,7 +173,7 @@ mod tests {
 
     fn failed(message: &str, traceback: &str) -> ExecError {
         let (message, traceback) = (message.to_owned(), traceback.to_owned());
-        ExecError { kind: FailureKind::Exception, message, traceback, span: None }
+        ExecError { kind: FailureKind::Exception, message, traceback, span: None, help: None }
     }
 
     #[test]

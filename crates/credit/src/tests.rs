@@ -20,7 +20,9 @@ fn rendered(elements: Vec<Element>) -> Outcome {
 
 fn failed(span: Option<Span>) -> Outcome {
     let (message, traceback) = ("E: m".into(), String::new());
-    Outcome::Failed { error: ExecError { kind: FailureKind::Exception, message, traceback, span } }
+    Outcome::Failed {
+        error: ExecError { kind: FailureKind::Exception, message, traceback, span, help: None },
+    }
 }
 
 fn defect(regions: &[[f32; 4]], severity: f32) -> Defect {

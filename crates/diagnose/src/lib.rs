@@ -11,9 +11,7 @@
 //!
 //! ```
 //! use vsdpo_artifact::{Domain, ExecError, FailureKind, Language, Outcome, Task};
-//! let error = ExecError {
-//!     kind: FailureKind::Timeout, message: "10 s".into(), traceback: String::new(), span: None,
-//! };
+//! let error = ExecError::new(FailureKind::Timeout, "10 s");
 //! let task = Task::unspecified(Domain::Chart, Language::Python);
 //! let diagnosis = vsdpo_diagnose::diagnose(&task, &Outcome::Failed { error }, None);
 //! assert!(!diagnosis.executed);

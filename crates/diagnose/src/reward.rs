@@ -267,7 +267,7 @@ mod tests {
         let drawn = Outcome::Rendered(Rendered::of_page(image, vec![]));
         let failed = |kind| {
             let (message, traceback) = (String::new(), String::new());
-            Outcome::Failed { error: ExecError { kind, message, traceback, span: None } }
+            Outcome::Failed { error: ExecError { kind, message, traceback, span: None, help: None } }
         };
         let (late, wrong) = (failed(FailureKind::Timeout), failed(FailureKind::Exception));
         let (full, blind) = (of(true, &[Some(true), Some(true)], 1.0), of(true, &[Some(true), None], 1.0));

@@ -200,8 +200,7 @@ fn an_axis_holds_when_it_holds_on_every_page() {
 
 #[test]
 fn a_failure_has_no_defects_and_no_reward() {
-    let error =
-        ExecError { kind: FailureKind::Syntax, message: "m".into(), traceback: String::new(), span: None };
+    let error = ExecError::new(FailureKind::Syntax, "m");
     let diagnosis = diagnose(&task(Domain::Chart, Some(requirements())), &Outcome::Failed { error }, None);
     assert!(!diagnosis.executed && diagnosis.defects.is_empty() && diagnosis.rubric.axes.is_empty());
     assert_eq!(rubric_and_reward(Domain::Chart, &diagnosis).1, 0.0);

@@ -9,10 +9,13 @@ formats are drawn as pixels at the same dpi and crop). Files are not written, be
 pictures back; a target that is a file object receives its bytes.
 """
 
+import contextlib
 import functools
+import importlib
 import io
 import os
 import random
+import re
 import sys
 import types
 
@@ -32,13 +35,19 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 
-from vsdpo_probe import blame, elements, ink, lean, letters, memo, pages, ticks, unseen
+from vsdpo_probe import blame, elements, facts, ink, own, pages
 from vsdpo_probe.script import Source, failure, runtime_error, syntax_error
 from vsdpo_warm import usual_figure
 
 # Formats that do not pass through `_print_pil`; drawn as PNG instead.
+# What the pinned environment has beyond numpy and matplotlib; a user's may lack any.
+FULL = ["pandas", "scipy.stats", "seaborn", "networkx", "mpl_toolkits.mplot3d", "matplotlib_venn", "squarify"]
+EXACT = "3.8.4"  # the version of matplotlib whose functions have quicker replacements
+QUICK = ["memo", "lean", "letters", "unseen"]
 FOREIGN = {"pdf", "svg", "svgz", "ps", "eps", "pgf", "raw", "rgba"}
 INK = ink.INK
+# How scripts look at a picture that they have saved.
+READS_BACK = re.compile(rb"imread|Image|remove|unlink|exists|stat|getsize|copy|move|rename|replace|open\(|read_|zip")
 
 
 class Nowhere(io.RawIOBase):
@@ -61,6 +70,7 @@ class Run:
         options = options or {}
         self.instrument = options.get("instrument", True)
         self.max_elements = options.get("max_elements", 10_000)
+        self.own = own.Script(options["script"]) if "script" in options else None
         self.write_files = False
         self.capturing = True
         self.pages = pages.Pages()
@@ -72,14 +82,10 @@ RUN = Run()
 
 def prepare(full, warm):
     """Imports, hooks and, if asked, warms up; leaves no figure open and no setting changed."""
-    if full:
-        import matplotlib_venn  # noqa: F401
-        import mpl_toolkits.mplot3d  # noqa: F401
-        import networkx  # noqa: F401
-        import pandas  # noqa: F401
-        import scipy.stats  # noqa: F401
-        import seaborn  # noqa: F401
-        import squarify  # noqa: F401
+    for name in FULL if full else ():
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+    own.use_configuration()
     install()
     if warm:
         with usual_figure(full) as figure:
@@ -87,17 +93,21 @@ def prepare(full, warm):
 
 
 def install():
+    exact = matplotlib.__version__ == EXACT
     ink.install()
-    ticks.install()
+    if exact:
+        importlib.import_module("vsdpo_probe.ticks").install()
     blame.install()
-    memo.install()
-    lean.install()
-    letters.install()
-    unseen.install()
+    for name in QUICK if exact else ():
+        importlib.import_module(f"vsdpo_probe.{name}").install()
     adopt_subclasses(Artist)
     hook_subclassing()
     FigureCanvasBase.print_figure = hooked_print_figure(FigureCanvasBase.print_figure)
-    FigureCanvasAgg._print_pil = hooked_print_pil
+    if hasattr(FigureCanvasAgg, "_print_pil"):
+        FigureCanvasAgg._print_pil = hooked_print_pil
+    else:  # matplotlib 3.5 has a function of each format
+        for name in ("png", "jpg", "jpeg", "tif", "tiff", "webp"):
+            setattr(FigureCanvasAgg, f"print_{name}", print_as(name))
     switch = plt.switch_backend
     # A script may name the backend of its author's desktop; pictures come from Agg all the same.
     plt.switch_backend = functools.wraps(switch)(lambda newbackend: switch("agg"))
@@ -170,6 +180,13 @@ def hooked_print_pil(self, target, fmt, pil_kwargs, metadata=None):
         pass
 
 
+def print_as(name):
+    def print_pil(self, target, *args, pil_kwargs=None, metadata=None, **kwargs):
+        hooked_print_pil(self, target, name, pil_kwargs, metadata)
+
+    return print_pil
+
+
 def capture(canvas):
     """Draws the canvas; the picture and its table become the result so far."""
     INK.clear()
@@ -231,16 +248,18 @@ def run(source, options):
     RUN = Run(options)
     INK.max_pixels = options.get("max_pixels", INK.max_pixels)
     text = Source(source)
-    RUN.write_files = b"imread" in source or b"Image.open" in source
+    RUN.write_files = READS_BACK.search(source) is not None if RUN.own else b"imread" in source or b"Image.open" in source
     try:
-        code = compile(source.decode("utf-8"), blame.USER, "exec", dont_inherit=True)
+        parts = RUN.own.parts(source) if RUN.own else [source.decode("utf-8")]
+        codes = [compile(part, blame.USER, "exec", dont_inherit=True) for part in parts]
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
         return syntax_error(error, text)
-    failed = execute(code, text)
+    failed = execute(codes, text)
     if failed is not None:
         return failed
     if not RUN.pages.list:
-        return failure("no-figure", "the script ended without a figure")
+        told = {"facts": facts.of_none(source)} if RUN.own and not RUN.own.cells else {}
+        return failure("no-figure", "the script ended without a figure") | told
     table, notes = RUN.pages.table(RUN.max_elements)
     spans = text.stacks(blame.STATE.stacks)
     for element in table:
@@ -249,30 +268,43 @@ def run(source, options):
     return {"status": "ok", "frames": frames, "elements": table, "notes": notes}
 
 
-def execute(code, text):
-    """Runs the compiled script and draws what it left undrawn; a failure or None."""
+def execute(codes, text):
+    """Runs the compiled parts of the script and draws what it left undrawn; a failure or None."""
     main = types.ModuleType("__main__")
     main.__dict__.update(__file__="script.py", __builtins__=__builtins__)
     sys.modules["__main__"] = main
     sys.argv = ["script.py"]
+    if RUN.own:
+        RUN.own.introduce(main)
     # Unseeded scripts give the same picture in every process, so that results can be cached.
     random.seed(0)
     np.random.seed(0)
-    blame.STATE.start(code)
+    blame.STATE.start(codes[0])
     blame.STATE.muted = 0 if RUN.instrument else 1
     try:
-        exec(code, main.__dict__)
+        for code in codes:
+            blame.STATE.module = code
+            exec(code, main.__dict__)
+            if RUN.own and RUN.own.cells:
+                # A notebook shows the figures of a cell below it, and the next cell begins new ones.
+                render_open()
+                plt.close("all")
         render_open()
     except SystemExit as error:
         if error.code not in (None, 0):
-            return runtime_error(error, text)
+            return explained(error, text)
         render_open()
     except ink.LimitReached as error:
         return runtime_error(error, text, "limit") | {"message": str(error)}
     except MemoryError as error:
         return runtime_error(error, text, "memory")
     except BaseException as error:
-        return runtime_error(error, text)
+        return explained(error, text)
     finally:
         blame.STATE.muted = 1
     return None
+
+
+def explained(error, text):
+    """The failure, with the facts that a person's script is helped by."""
+    return runtime_error(error, text) | ({"facts": facts.of(error)} if RUN.own else {})

@@ -27,15 +27,17 @@ import sysconfig
 
 SYS_LANDLOCK_RESTRICT_SELF = 446  # the same number on every architecture
 PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38
-CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWIPC, CLONE_NEWNET = 0x20000, 0x10000000, 0x8000000, 0x40000000
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 0x20, 0x1000
+CLONE_NEWUSER, CLONE_NEWIPC, CLONE_NEWNET = 0x10000000, 0x8000000, 0x40000000
+MS_RDONLY, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 8, 0x20, 0x1000
 MS_REC, MS_PRIVATE, MNT_DETACH = 0x4000, 0x40000, 2
 SANDBOX_FAILED = 97  # exit status of a child that could not close its sandbox
 RESERVE = 160 << 20  # address space kept back from the script, to report with when it has used up its own
 HEADER = struct.Struct("<8sIIIIQQ")  # magic, version, status, width, height, bytes of records, bytes of pixels
 MAGIC, RECORDS_MAGIC, DECK_MAGIC = b"VSDPOFRM", b"VSDPOREC", b"VSDPODEC"
 
-libc = ctypes.CDLL(None, use_errno=True)
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from vsdpo_kernel import CLONE_NEWNS, MS_NODEV, MS_NOSUID, check, libc  # noqa: E402
+
 set_rlimit, leave = resource.setrlimit, os._exit  # a script may replace the modules' own
 
 
@@ -61,14 +63,8 @@ class Policy:
         self.seccomp = SockFprog(len(code) // 8, ctypes.addressof(self.code)) if code else None
         # Looked up here: the first look-up of a C function costs a child a quarter of a millisecond.
         self.calls = libc.capset, libc.prctl, libc.syscall
+        self.user = None  # the user's environment, if scripts run in it
         self.no_caps = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
-
-
-def check(result, what):
-    """Turns a failed C call into OSError."""
-    if result != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, f"{what}: {os.strerror(error)}")
 
 
 def isolate(policy, uid, gid):
@@ -140,12 +136,14 @@ def drop_uid(uid):
     os.setresuid(uid, uid, uid)
 
 
-def library_paths():
+def library_paths(more=()):
     """Folders that Python and its packages are read from."""
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     paths = {sysconfig.get_path(name) for name in names}
     paths.add(sysconfig.get_config_var("LIBDIR") or "")
-    return sorted(os.path.realpath(path) for path in paths if os.path.isdir(path))
+    paths.update(more)
+    real = {os.path.realpath(path) for path in paths if isinstance(path, str) and os.path.exists(path)}
+    return sorted(real - {"/"})
 
 
 def versions(names):
@@ -194,6 +192,8 @@ def child(policy, request, fds, parent):
         source_fd, result_fd, output_fd, rules = fds
         source = os.pread(source_fd, request["size"], 0)
         os.chdir(policy.scratch[request["slot"]])
+        if policy.user is not None:
+            policy.user.enter(policy, request, rules)
         os.dup2(output_fd, 1)
         os.dup2(output_fd, 2)
         close_all_but(result_fd, rules)
@@ -236,7 +236,7 @@ def write_result(policy, fd, result):
         body = {"pages": sizes, "elements": result["elements"], "notes": result["notes"]}
         state, pixels = (0, *sizes[0]), b"".join(frame[2] for frame in frames) if len(frames) > 1 else frames[0][2]
     else:
-        keys = ("kind", "message", "traceback", "span")
+        keys = ("kind", "message", "traceback", "span", "facts")
         body, state = {key: result[key] for key in keys if result.get(key) is not None}, (1, 0, 0)
     records = encode(body)
     if result["status"] != "error" and (len(records) > policy.records_max or len(pixels) > policy.frame_max):
@@ -270,6 +270,8 @@ def receive(sock):
 
 def start_job(sock, policy, request, fds, running):
     parent = os.getpid()
+    if policy.user is not None:
+        policy.user.look_at(request["folder"], lambda folder: can_drop(policy.uid, [folder]))
     pid = os.fork()
     if pid == 0:
         child(policy, request, fds, parent)
@@ -338,8 +340,20 @@ def address_space():
         return int(file.read().split()[0]) * mmap.PAGESIZE
 
 
-def main():
+def load_runner(policy, name):
+    """Imports the probe, or the recorder of a benchmark; says why this interpreter cannot."""
     global runner
+    if sys.version_info < (3, 9):
+        return f"Python {sys.version.split()[0]} is too old: 3.9 to 3.13 are supported"
+    try:
+        runner = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        return f"it has no module `{error.name}`, which charts need"
+    runner.prepare(policy.full, policy.warm_up)
+    return None
+
+
+def main():
     sock = take_socket()
     orders, _ = receive(sock)
     policy = Policy(orders)
@@ -347,11 +361,13 @@ def main():
     layers = isolate(policy, os.getuid(), os.getgid())
     if not layers["tmpfs"]:
         policy.tmpfs = ""
-    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    if orders["user"] is not None:
+        policy.user = importlib.import_module("vsdpo_user").User(orders["user"])
     heap = importlib.import_module("vsdpo_heap")
-    runner = importlib.import_module(orders["runner"])  # the probe, or the recorder of a benchmark
-    runner.prepare(policy.full, policy.warm_up)
-    paths = library_paths()
+    refused = load_runner(policy, orders["runner"])
+    if refused:
+        return send(sock, {"refused": refused})
+    paths = library_paths(policy.user.places(runner) if policy.user else ())
     if policy.uid is not None and not can_drop(policy.uid, paths):
         policy.uid = None
     layers["uid"] = policy.uid is not None
@@ -366,7 +382,9 @@ def main():
     # objects, as is the default, costs a figure with panels an eighth of its time and frees nothing.
     gc.set_threshold(20_000)
     facts = {"python": sys.version.split()[0], "paths": paths, "versions": versions(orders["packages"])}
-    send(sock, {"ready": {**facts, **layers, "modules": sorted(sys.stdlib_module_names)}})
+    # Python 3.9 does not know the names, which only choose between two servers.
+    facts["modules"] = sorted(getattr(sys, "stdlib_module_names", ()))
+    send(sock, {"ready": {**facts, **layers}})
     serve(sock, policy)
 
 

@@ -41,7 +41,7 @@ mod tests {
             }
             let kind = if source.text == "slow" { FailureKind::Timeout } else { FailureKind::Exception };
             let (message, traceback) = (String::new(), String::new());
-            Ok(Outcome::Failed { error: ExecError { kind, message, traceback, span: None } })
+            Ok(Outcome::Failed { error: ExecError { kind, message, traceback, span: None, help: None } })
         }
 
         fn screenshot(&self, _: &Source) -> Result<Result<Screenshot, ExecError>, RenderError> {

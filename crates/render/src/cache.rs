@@ -119,9 +119,7 @@ mod tests {
     use vsdpo_artifact::FailureKind;
 
     fn failure(kind: FailureKind) -> Outcome {
-        Outcome::Failed {
-            error: ExecError { kind, message: String::new(), traceback: String::new(), span: None },
-        }
+        Outcome::Failed { error: ExecError::new(kind, String::new()) }
     }
 
     #[test]

@@ -355,7 +355,7 @@ fn outcome(drawn: Drawn) -> Result<Outcome, RenderError> {
 }
 
 fn failure(kind: FailureKind, message: String) -> ExecError {
-    ExecError { kind, message, traceback: String::new(), span: None }
+    ExecError::new(kind, message)
 }
 
 /// The picture whose pieces these are, from the top down: PNG files in base64.

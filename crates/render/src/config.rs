@@ -43,6 +43,21 @@ pub struct RenderConfig {
     pub undrawn: bool,
     /// Files that every page may use by name; those of its own folder come first. Pages only.
     pub common: BTreeMap<String, Vec<u8>>,
+    /// The user's own environment for the scripts that a person wrote; `None` is the pinned one,
+    /// in which every file is hidden. Scripts only.
+    pub user: Option<UserEnv>,
+}
+
+/// Where a person's script runs. Its own folder ([`vsdpo_artifact::Source::folder`]) is open to
+/// reading; what it writes there is dropped when it ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UserEnv {
+    /// The interpreter; `None` is the pinned one.
+    pub python: Option<PathBuf>,
+    /// Folders that scripts may read besides their own.
+    pub read: Vec<PathBuf>,
+    /// What scripts find in `sys.argv` after their name.
+    pub args: Vec<String>,
 }
 
 impl Default for RenderConfig {
@@ -62,6 +77,7 @@ impl Default for RenderConfig {
             freeze: true,
             undrawn: false,
             common: BTreeMap::new(),
+            user: None,
         }
     }
 }
@@ -105,6 +121,17 @@ pub enum RenderError {
     Sandbox {
         /// What the child reported.
         message: String,
+    },
+    /// The user's interpreter cannot run charts.
+    #[error(
+        "{}: {why}; help: choose another interpreter with --python PATH, with `python = \"PATH\"` in visual-sdpo.toml, or by activating a virtual environment",
+        python.display()
+    )]
+    Interpreter {
+        /// The interpreter.
+        python: PathBuf,
+        /// What it lacks.
+        why: String,
     },
     /// A fork server did not start, or died twice under the same script.
     #[error("the {server} fork server {message}")]

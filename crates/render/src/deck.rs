@@ -86,7 +86,7 @@ impl DeckRenderer {
             help: "open the renderer of slides in python",
         })?;
         let slot = pool.take_slot();
-        let request = Request { source: script, options: result::options() };
+        let request = Request { source: script, options: result::options(), folder: None };
         let end = pool.run(Kind::Deck, slot.index, &request)?;
         drop(slot);
         let cpu = end.cpu;
@@ -165,7 +165,7 @@ fn failed(kind: FailureKind, message: &str) -> Outcome {
 }
 
 fn error(kind: FailureKind, message: &str) -> ExecError {
-    ExecError { kind, message: clean_line(message, 500), traceback: String::new(), span: None }
+    ExecError::new(kind, clean_line(message, 500))
 }
 
 impl Renderer for DeckRenderer {

@@ -60,7 +60,7 @@ mod text;
 
 pub use again::render_with_retries;
 pub use chromium::{ChromiumRenderer, MAX_BESIDE, SlideMode};
-pub use config::{RenderConfig, RenderError, RenderStats};
+pub use config::{RenderConfig, RenderError, RenderStats, UserEnv};
 pub use deck::DeckRenderer;
 pub use doctor::{Check, CheckState, doctor};
 pub use matplotlib::{ChartRecorder, ChartRenderer, Recordable};

@@ -16,6 +16,7 @@ use crate::spread::spread;
 use imports::needs_full;
 pub use recorder::{ChartRecorder, Recordable};
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use vsdpo_artifact::{ExecError, Outcome, Source};
 
@@ -52,7 +53,7 @@ impl ChartRenderer {
     }
 
     /// Runs a script in the next free slot.
-    fn render_anew(&self, source: &str) -> Result<Outcome, RenderError> {
+    fn render_anew(&self, source: &Source) -> Result<Outcome, RenderError> {
         let slot = self.pool.take_slot();
         let result = self.render_in(slot.index, source);
         drop(slot);
@@ -61,24 +62,58 @@ impl ChartRenderer {
         Ok(outcome)
     }
 
-    fn render_in(&self, slot: usize, source: &str) -> Result<(Outcome, f64), RenderError> {
+    fn render_in(&self, slot: usize, source: &Source) -> Result<(Outcome, f64), RenderError> {
+        let text = source.text.as_str();
         let light = self.pool.server(Kind::Light, slot)?;
-        let kind = if needs_full(source, &light.facts.modules) { Kind::Full } else { Kind::Light };
-        let end = self.pool.run(kind, slot, &Request { source, options: result::options() })?;
+        let full = !self.pool.one_server() && needs_full(text, &light.facts.modules);
+        let kind = if full { Kind::Full } else { Kind::Light };
+        let folder = self.folder(source);
+        let mut options = result::options();
+        if let Some(user) = self.pool.user() {
+            options["script"] = script(source, folder.as_deref(), &user.args);
+        }
+        let request = Request { source: text, options, folder: folder.as_deref() };
+        let end = self.pool.run(kind, slot, &request)?;
         let cpu = end.cpu;
-        let outcome = end.read(|buffer| result::read(buffer, source));
-        Ok((outcome.unwrap_or_else(|error| Outcome::Failed { error }), cpu))
+        let outcome = end.read(|buffer| result::read(buffer, text));
+        let mut outcome = outcome.unwrap_or_else(|error| Outcome::Failed { error });
+        if let (Outcome::Failed { error }, Some(_)) = (&mut outcome, self.pool.user()) {
+            self.pool.place(kind, folder.as_deref()).complete(error);
+        }
+        Ok((outcome, cpu))
     }
+
+    /// The folder that a script may read; none where the environment is the closed one, and never
+    /// the whole file system.
+    fn folder(&self, source: &Source) -> Option<PathBuf> {
+        let folder = source.folder.as_ref().filter(|_| self.pool.user().is_some())?;
+        let absolute = folder.canonicalize().ok()?;
+        absolute.parent().is_some().then_some(absolute)
+    }
+}
+
+/// What the probe is told of a person's script.
+fn script(source: &Source, folder: Option<&Path>, args: &[String]) -> serde_json::Value {
+    let name = source.name.as_deref().unwrap_or("script.py");
+    let path = folder.map_or(PathBuf::from(name), |folder| folder.join(name));
+    serde_json::json!({"path": path.to_string_lossy(), "args": args, "cells": source.cells})
 }
 
 impl Renderer for ChartRenderer {
     fn render(&self, source: &Source) -> Result<Outcome, RenderError> {
+        if source.folder.is_some() && self.pool.user().is_some() {
+            // What it reads may change.
+            return self.render_anew(source);
+        }
         let key = key(&self.identity, &source.text);
-        cached(&self.cache, key, || self.pool.recalled(), || self.render_anew(&source.text))
+        cached(&self.cache, key, || self.pool.recalled(), || self.render_anew(source))
     }
 
     /// Equal sources run once.
     fn render_all(&self, sources: &[Source]) -> Result<Vec<Outcome>, RenderError> {
+        if self.pool.user().is_some() {
+            return spread(self.workers(), sources.len(), |i| self.render(&sources[i]));
+        }
         let mut first: HashMap<Key, usize> = HashMap::new();
         let same: Vec<usize> = (0..sources.len())
             .map(|i| *first.entry(key(&self.identity, &sources[i].text)).or_insert(i))

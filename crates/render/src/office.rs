@@ -285,5 +285,5 @@ fn unfit(deck: &[u8]) -> Option<ExecError> {
 }
 
 fn failed(kind: FailureKind, message: String) -> ExecError {
-    ExecError { kind, message, traceback: String::new(), span: None }
+    ExecError::new(kind, message)
 }

@@ -7,3 +7,4 @@ pub(crate) mod home;
 pub(crate) mod job;
 pub(crate) mod packet;
 pub(crate) mod pool;
+pub(crate) mod remedy;

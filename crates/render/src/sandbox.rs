@@ -8,7 +8,7 @@
 mod landlock;
 mod seccomp;
 
-pub(crate) use self::landlock::{Rules, abi, around_browser, restrict};
+pub(crate) use self::landlock::{Rules, abi, around_browser, folder_rights, restrict};
 pub(crate) use self::seccomp::{Caller, available, program_hex};
 
 use std::time::Duration;

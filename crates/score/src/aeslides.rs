@@ -97,6 +97,7 @@ fn undrawn(pages: &[Page]) -> Option<ExecError> {
         message: format!("only {count} of {all} slides can be drawn"),
         traceback: String::new(),
         span: None,
+        help: None,
     })
 }
 

@@ -148,7 +148,7 @@ mod tests {
     }
 
     fn failure(kind: FailureKind) -> Outcome {
-        let error = ExecError { kind, message: "no".into(), traceback: String::new(), span: None };
+        let error = ExecError::new(kind, "no");
         Outcome::Failed { error }
     }
 

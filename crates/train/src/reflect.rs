@@ -119,6 +119,7 @@ mod tests {
             message: format!("reward {reward}"),
             traceback: String::new(),
             span: None,
+            help: None,
         };
         let score =
             AxisScore { satisfied: Some(reward == 1.0), score: None, observed: String::new(), remedy: None };

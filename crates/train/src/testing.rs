@@ -27,6 +27,7 @@ impl Renderer for StubRenderer {
             message: format!("ValueError: {sum}"),
             traceback: String::new(),
             span: Some(Span::new(0, 1)),
+            help: None,
         };
         Ok(Outcome::Failed { error })
     }

@@ -68,8 +68,10 @@ def note():
 
 
 def mute(owner, name):
-    """Replaces a function by one that notes nothing while it runs."""
-    inner = owner.__dict__[name]
+    """Replaces a function by one that notes nothing while it runs; one that this matplotlib lacks stays away."""
+    inner = owner.__dict__.get(name)
+    if inner is None:
+        return
 
     @functools.wraps(inner)
     def muted(*args, **kwargs):
@@ -234,7 +236,7 @@ def note_legend(cls):
 
 def install():
     """Hooks matplotlib; once per process, before any script."""
-    from matplotlib import artist, axis, figure, layout_engine, legend, text
+    from matplotlib import artist, axis, figure, legend, text
     from matplotlib.axes import _base
 
     hook_artist(artist.Artist)
@@ -242,13 +244,15 @@ def install():
     note_legend(legend.Legend)
     axis.Axis._vs_set = None
     for name, touched in AXIS_SETTERS.items():
-        note_setter(axis.Axis, name, touched)
+        if name in axis.Axis.__dict__:
+            note_setter(axis.Axis, name, touched)
     for owner in (axis.XAxis, axis.YAxis):
         for name in ("set_ticks_position", "tick_top", "tick_bottom", "tick_left", "tick_right"):
             if name in owner.__dict__:
                 note_setter(owner, name, SIDES)
     for name, letter in (("set_xmargin", "xaxis"), ("set_ymargin", "yaxis")):
-        note_margins(_base._AxesBase, name, letter)
+        if name in _base._AxesBase.__dict__:
+            note_margins(_base._AxesBase, name, letter)
     for name in ("twinx", "twiny"):
         spare_host(_base._AxesBase, name)
     # Ticks are made when somebody first looks at them, which is nobody's statement.
@@ -259,13 +263,21 @@ def install():
     for owner, names in (
         (figure.FigureBase, ("get_tightbbox",)),
         (figure.Figure, ("draw", "draw_without_rendering", "tight_layout", "savefig")),
-        (layout_engine.TightLayoutEngine, ("execute",)),
-        (layout_engine.ConstrainedLayoutEngine, ("execute",)),
+        *((engine, ("execute",)) for engine in layout_engines()),
     ):
         for name in names:
             mute(owner, name)
     note_then_mute(figure.Figure, "__init__")
     note_then_mute(figure.SubFigure, "__init__")
+
+
+def layout_engines():
+    """The classes that lay out figures; until 3.5 these were functions of the figure."""
+    try:
+        from matplotlib import layout_engine
+    except ImportError:
+        return ()
+    return layout_engine.TightLayoutEngine, layout_engine.ConstrainedLayoutEngine
 
 
 def adopt_axes(cls):

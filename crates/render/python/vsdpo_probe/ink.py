@@ -58,6 +58,11 @@ INK = Ink()
 
 def extents(path, transform):
     """Box of the transformed vertices as (x0, y0, x1, y1); reversed if there is none."""
+    if not hasattr(_path, "update_path_extents"):  # from matplotlib 3.11 on
+        points = path.vertices if path.codes is None else path.vertices[path.codes != path.CLOSEPOLY]
+        points = transform.transform(points)
+        points = points[np.isfinite(points).all(axis=1)]
+        return (*points.min(axis=0), *points.max(axis=0)) if len(points) else (np.inf, np.inf, -np.inf, -np.inf)
     (x0, y0), (x1, y1) = _path.update_path_extents(path, transform, NOTHING, NOTHING[0], True)[0]
     return x0, y0, x1, y1
 

@@ -80,7 +80,8 @@ class Roles:
                     self.content(artist, None)
         for part in figure.subfigs:
             self.figure(part)
-        for axes in figure._localaxes:
+        local = figure._localaxes
+        for axes in local.as_list() if hasattr(local, "as_list") else local:  # the former until 3.5
             self.one_axes(axes)
 
     def one_axes(self, axes):
@@ -90,7 +91,7 @@ class Roles:
             self.put(getattr(axes, name, None), "title", axes)
         for spine in axes.spines.values():
             self.put(spine, "spine", axes)
-        for letter, axis in axes._axis_map.items():
+        for letter, axis in (axes._axis_map if hasattr(axes, "_axis_map") else axes._get_axis_map()).items():
             self.one_axis(axes, letter[:1], axis)
         series = {id(bar): c for c in axes.containers if isinstance(c, BarContainer) for bar in c.patches}
         for artist in axes._children:

@@ -1,6 +1,9 @@
 """The user's script as a text: spans of code positions, and errors in the user's own frames."""
 
+import ast
+import dis
 import re
+from operator import itemgetter
 
 from .blame import USER
 
@@ -15,6 +18,7 @@ class Source:
         self.bytes = source
         self.starts = [0] + [m.end() for m in LINE_END.finditer(source)]
         self.positions = {}  # code object -> list of co_positions
+        self.spans = None  # of the statements, by their first lines; for a Python without positions
 
     def offset(self, line, column):
         """Byte offset of a place as CPython gives it: line from 1, column in UTF-8 bytes."""
@@ -23,6 +27,8 @@ class Source:
 
     def span(self, code, lasti):
         """The expression that the instruction belongs to, as {start, end}; None if it has no position."""
+        if not hasattr(code, "co_positions"):
+            return self.statement(code, lasti)
         table = self.positions.get(code)
         if table is None:
             table = self.positions[code] = list(code.co_positions())
@@ -32,6 +38,19 @@ class Source:
         if column is None or end_column is None or end_line is None:
             return self.clipped(self.offset(line, 0), self.offset(line + 1, 0))
         return self.clipped(self.offset(line, column), self.offset(end_line, end_column))
+
+    def statement(self, code, lasti):
+        """Before Python 3.11 an instruction only has a line: the span of the smallest statement around it."""
+        lines = [line for start, line in dis.findlinestarts(code) if start <= lasti and line]
+        if not lines:
+            return None
+        if self.spans is None:
+            nodes = [node for node in ast.walk(ast.parse(self.bytes)) if isinstance(node, ast.stmt)]
+            self.spans = sorted(((n.end_lineno - n.lineno, n.lineno, n.end_lineno, n) for n in nodes), key=itemgetter(0))
+        node = next((node for _, first, last, node in self.spans if first <= lines[-1] <= last), None)
+        if node is None:
+            return self.clipped(self.offset(lines[-1], 0), self.offset(lines[-1] + 1, 0))
+        return self.clipped(self.offset(node.lineno, node.col_offset), self.offset(node.end_lineno, node.end_col_offset))
 
     def clipped(self, start, end):
         return {"start": start, "end": max(start, end)}
@@ -79,7 +98,7 @@ def syntax_error(error, source):
         before = text[: max((column or 1) - 1, 0)]
         start = source.offset(line, len(before.encode()))
         end = source.offset(line, len(text.rstrip("\r\n").encode()))
-        if error.end_lineno == line and (error.end_offset or 0) > (column or 1):
+        if getattr(error, "end_lineno", None) == line and (error.end_offset or 0) > (column or 1):
             end = source.offset(line, len(text[: error.end_offset - 1].encode()))
         span = source.clipped(start, end)
     message = f"{type(error).__name__}: {getattr(error, 'msg', None) or ' '.join(str(error).split())}"[:500]

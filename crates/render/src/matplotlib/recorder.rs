@@ -159,7 +159,7 @@ impl ChartRecorder {
             "target": script.target,
         });
         let slot = self.pool.take_slot();
-        let end = self.pool.run(Kind::Recorder, slot.index, &Request { source, options })?;
+        let end = self.pool.run(Kind::Recorder, slot.index, &Request { source, options, folder: None })?;
         drop(slot);
         let cpu = end.cpu;
         let part = end.read(records::read);

@@ -172,7 +172,7 @@ impl Worker {
         let fonts = office.fonts.parent().map(Path::to_path_buf);
         let libraries: Vec<PathBuf> =
             prepared.paths.into_iter().chain(office.install.reads()).chain(fonts).collect();
-        let rules = sandbox::Rules { libraries: &libraries, slot: folder, writable: true };
+        let rules = sandbox::Rules { libraries: &libraries, read: &[], slot: folder, writable: true };
         let rules = if orders.landlock { rules.build()? } else { null()? };
         if packet::send(&self.socket, &(), &[rules.as_fd()]).is_err() {
             return Ok(None);

@@ -1,6 +1,7 @@
 //! What a script's process reports of its failure: a claim, as everything that it reports.
 
 use super::buffer::{Refused, broken};
+use super::remedy::{Facts, remedy};
 use crate::text::{clean, clean_line};
 use serde::Deserialize;
 use vsdpo_artifact::{ExecError, FailureKind, Span};
@@ -17,6 +18,9 @@ struct Failure {
     traceback: String,
     #[serde(default)]
     span: Option<Span>,
+    /// Told of a person's script only.
+    #[serde(default)]
+    facts: Option<Facts>,
 }
 
 /// Reads and checks the report of a script that failed.
@@ -31,6 +35,7 @@ pub(crate) fn read(json: &[u8], source: &str) -> Result<ExecError, Refused> {
         message: clean_line(&f.message, MAX_TEXT),
         traceback: clean(&f.traceback, MAX_TRACEBACK),
         span: f.span.filter(|&s| inside(s, source)),
+        help: f.facts.and_then(|facts| remedy(&facts)),
     })
 }
 

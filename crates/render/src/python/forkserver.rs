@@ -2,7 +2,9 @@
 
 use super::buffer::{BUFFER_BYTES, FRAME_AT, MAX_TOTAL_PIXELS, RECORDS_AT, RECORDS_MAX};
 use super::home::Files;
+use super::job::Request;
 use super::packet;
+use super::pool::layer;
 use crate::config::{RenderConfig, RenderError, io};
 use crate::lock::lock;
 use crate::sandbox;
@@ -13,7 +15,7 @@ use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -78,6 +80,15 @@ pub(crate) struct Facts {
     pub uid: bool,
 }
 
+/// The first words of a fork server.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Hello {
+    Ready(Facts),
+    /// Why its interpreter cannot run scripts.
+    Refused(String),
+}
+
 /// What the fork server says about one job.
 pub(crate) enum Event {
     /// The child's pidfd.
@@ -97,12 +108,22 @@ struct Orders<'a> {
     rlimits: Vec<(u32, u64, u64)>,
     memory: u64,
     scratch: &'a [PathBuf],
+    user: Option<UserOrders>,
     tmpfs: &'static str,
     records_at: u64,
     records_max: u64,
     frame_at: u64,
     frame_max: u64,
     packages: &'static [&'static str],
+}
+
+/// What is ordered for scripts that have a folder.
+#[derive(Serialize)]
+struct UserOrders {
+    /// Where each slot keeps what its script writes.
+    layers: Vec<PathBuf>,
+    /// Rights in the folder without and with such a place.
+    rights: [u64; 2],
 }
 
 #[derive(Deserialize)]
@@ -125,6 +146,9 @@ pub(crate) struct ForkServer {
     next: AtomicU64,
     /// What it reported at its start.
     pub facts: Facts,
+    slots: Vec<PathBuf>,
+    /// Folders that scripts with a folder may read besides it.
+    read: Vec<PathBuf>,
     /// One landlock ruleset per slot (`None` where the kernel has none and the user insisted).
     rules: Vec<Option<OwnedFd>>,
 }
@@ -150,18 +174,27 @@ impl ForkServer {
             alive: Arc::new(AtomicBool::new(true)),
             next: AtomicU64::new(0),
             facts: Facts::none(),
+            slots: vec![],
+            read: vec![],
             rules: vec![],
         };
         let failed = |message| RenderError::ForkServer { server: kind.name(), message };
-        server.facts = server
-            .handshake(cfg, slots)?
-            .ok_or_else(|| failed(format!("did not start: {}", last_line(&errors))))?;
-        server.rules = server.build_rules(slots)?;
+        server.facts = match server.handshake(cfg, slots)? {
+            Some(Hello::Ready(facts)) => facts,
+            Some(Hello::Refused(why)) if files.home.own => {
+                return Err(RenderError::Interpreter { python: files.home.python.clone(), why });
+            }
+            Some(Hello::Refused(why)) => return Err(failed(format!("did not start: {why}"))),
+            None => return Err(failed(format!("did not start: {}", last_line(&errors)))),
+        };
+        server.slots = slots.to_vec();
+        server.read = cfg.user.as_ref().map_or(Vec::new(), |user| user.read.clone());
+        server.rules = slots.iter().map(|slot| server.build_rules(slot, &[])).collect::<Result<_, _>>()?;
         server.listen();
         Ok(server)
     }
 
-    fn handshake(&self, cfg: &RenderConfig, slots: &[PathBuf]) -> Result<Option<Facts>, RenderError> {
+    fn handshake(&self, cfg: &RenderConfig, slots: &[PathBuf]) -> Result<Option<Hello>, RenderError> {
         let scratch: Vec<PathBuf> = slots.iter().map(|s| s.join("w")).collect();
         let orders = Orders {
             runner: self.kind.runner(),
@@ -177,6 +210,10 @@ impl ForkServer {
             rlimits: sandbox::rlimits(cfg.timeout),
             memory: cfg.memory_mb << 20,
             scratch: &scratch,
+            user: cfg.user.as_ref().map(|_| UserOrders {
+                layers: slots.iter().map(|slot| layer(slot)).collect(),
+                rights: sandbox::folder_rights(),
+            }),
             tmpfs: sandbox::SCRATCH_OPTIONS,
             records_at: RECORDS_AT,
             records_max: RECORDS_MAX,
@@ -185,26 +222,20 @@ impl ForkServer {
             packages: self.kind.packages(),
         };
         self.send(&orders, &[])?;
-        #[derive(Deserialize)]
-        struct Ready {
-            ready: Facts,
-        }
         if !packet::wait(&self.socket, START_LIMIT)? {
             return Ok(None);
         }
         let packet = packet::receive(self.socket.as_fd()).map_err(io("hear from the fork server"))?;
-        Ok(packet.and_then(|(bytes, _)| serde_json::from_slice::<Ready>(&bytes).ok()).map(|r| r.ready))
+        Ok(packet.and_then(|(bytes, _)| serde_json::from_slice::<Hello>(&bytes).ok()))
     }
 
-    fn build_rules(&self, slots: &[PathBuf]) -> Result<Vec<Option<OwnedFd>>, RenderError> {
+    /// What a script in this slot may open; `None` where the kernel has no such rules.
+    fn build_rules(&self, slot: &Path, read: &[PathBuf]) -> Result<Option<OwnedFd>, RenderError> {
         if sandbox::abi() == 0 {
-            return Ok(slots.iter().map(|_| None).collect());
+            return Ok(None);
         }
-        let build = |slot: &PathBuf| {
-            let rules = sandbox::Rules { libraries: &self.facts.paths, slot, writable: self.facts.tmpfs };
-            rules.build().map(Some)
-        };
-        slots.iter().map(build).collect()
+        let rules = sandbox::Rules { libraries: &self.facts.paths, read, slot, writable: self.facts.tmpfs };
+        rules.build().map(Some)
     }
 
     /// Hands answers to the jobs that wait for them, until the fork server hangs up.
@@ -261,22 +292,30 @@ impl ForkServer {
         &self,
         slot: usize,
         job: &Submission,
-        options: &serde_json::Value,
+        request: &Request<'_>,
     ) -> Result<Receiver<Event>, RenderError> {
         #[derive(Serialize)]
-        struct Request<'a> {
+        struct Message<'a> {
             job: u64,
             slot: usize,
             size: u64,
             options: &'a serde_json::Value,
+            folder: Option<&'a Path>,
         }
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let request = Request { job: id, slot, size: job.size, options };
+        let (options, folder) = (&request.options, request.folder);
+        let message = Message { job: id, slot, size: job.size, options, folder };
+        // The script's process adds its folder to the rules, which therefore are its own.
+        let own = match (folder, self.slots.get(slot)) {
+            (Some(_), Some(slot)) => self.build_rules(slot, &self.read)?,
+            _ => None,
+        };
         let (sender, events) = channel();
         lock(&self.waiting).insert(id, sender);
         let source = job.source.as_fd();
-        let rules = self.rules.get(slot).and_then(Option::as_ref).map_or(source, |r| r.as_fd());
-        self.send(&request, &[source, job.buffer.as_fd(), job.output.as_fd(), rules])?;
+        let shared = self.rules.get(slot).and_then(Option::as_ref);
+        let rules = own.as_ref().or(shared).map_or(source, |rules| rules.as_fd());
+        self.send(&message, &[source, job.buffer.as_fd(), job.output.as_fd(), rules])?;
         if !self.alive() {
             // The listener may have emptied the table before this job entered it.
             lock(&self.waiting).remove(&id);
@@ -343,10 +382,14 @@ impl Facts {
 /// Starts Python without any variable of ours, in a process group of its own so that Ctrl-C reaches
 /// only the supervisor.
 fn spawn(files: &Files, socket: OwnedFd, errors: File) -> Result<Child, RenderError> {
-    Command::new(&files.home.python)
-        .args(["-I", "-B"])
-        .arg(files.zygote)
-        .env_clear()
+    let mut command = Command::new(&files.home.python);
+    command.args(if files.home.own { &["-B"][..] } else { &["-I", "-B"] }).arg(files.zygote).env_clear();
+    if files.home.own {
+        // They decide where packages and settings are found; no script sees them.
+        let kept = ["HOME", "PYTHONPATH", "XDG_CONFIG_HOME", "XDG_DATA_HOME"];
+        command.envs(kept.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    }
+    command
         .env("MPLBACKEND", "Agg")
         .env("MPLCONFIGDIR", &files.home.font_cache)
         .env("OPENBLAS_NUM_THREADS", "1")

@@ -1,8 +1,10 @@
 //! The Python environment of the project, and the renderer-side Python that is built into this
 //! crate.
 
-use crate::config::{RenderError, io};
+use crate::config::{RenderConfig, RenderError, io};
 use include_dir::{Dir, DirEntry, include_dir};
+use sha2::{Digest, Sha256};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// The fork server, the probe and the recorder of a benchmark.
@@ -22,6 +24,8 @@ pub(crate) struct Home {
     pub font_cache: PathBuf,
     /// Fonts that only the office sees.
     pub office_fonts: PathBuf,
+    /// Whether the interpreter is the user's own, with the packages and the variables of the user.
+    pub own: bool,
 }
 
 /// What a fork server is started from.
@@ -32,6 +36,22 @@ pub(crate) struct Files<'a> {
 }
 
 impl Home {
+    /// The environment of scripts: the user's interpreter if one is given, else the pinned one.
+    pub fn of_scripts(cfg: &RenderConfig) -> Result<Self, RenderError> {
+        let Some(python) = cfg.user.as_ref().and_then(|user| user.python.as_ref()) else {
+            return Self::find(cfg.home.as_deref());
+        };
+        if !python.is_file() {
+            return Err(RenderError::Interpreter {
+                python: python.clone(),
+                why: "there is no such file".into(),
+            });
+        }
+        let absolute = std::path::absolute(python).map_err(io("find the interpreter"))?;
+        let font_cache = font_cache(&absolute);
+        Ok(Self { python: absolute, font_cache, office_fonts: PathBuf::new(), own: true })
+    }
+
     /// Searches `given`, then `VSDPO_HOME`, then upwards from the working folder and the program.
     pub fn find(given: Option<&Path>) -> Result<Self, RenderError> {
         let given = given.map(Path::to_path_buf).or_else(|| std::env::var_os("VSDPO_HOME").map(Into::into));
@@ -43,6 +63,7 @@ impl Home {
             python: root.join(".venv/bin/python"),
             font_cache: root.join(".venv/share/matplotlib-cache"),
             office_fonts: root.join(".venv/share/office-fonts"),
+            own: false,
         };
         if !home.python.is_file() {
             let what = format!("the Python environment {} is missing", home.python.display());
@@ -50,6 +71,19 @@ impl Home {
         }
         Ok(home)
     }
+}
+
+/// A folder of ours in which matplotlib of this interpreter keeps its font list: searching for fonts
+/// takes seconds, and no script may write there.
+fn font_cache(python: &Path) -> PathBuf {
+    let place = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = place("XDG_CACHE_HOME").or_else(|| Some(place("HOME")?.join(".cache")));
+    let digest = Sha256::digest(python.as_os_str().as_bytes());
+    let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let folder = cache.unwrap_or_else(std::env::temp_dir).join("visual-sdpo/matplotlib").join(name);
+    // Without the folder matplotlib makes one of its own for the time of the process.
+    let _ = std::fs::create_dir_all(&folder);
+    folder
 }
 
 fn search() -> Option<PathBuf> {

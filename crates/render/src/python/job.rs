@@ -8,6 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use vsdpo_artifact::{ExecError, FailureKind};
 
@@ -30,6 +31,8 @@ pub(crate) struct Request<'a> {
     pub source: &'a str,
     /// The options of the probe, or of the recorder.
     pub options: serde_json::Value,
+    /// The folder that it may read and seems to write to.
+    pub folder: Option<&'a Path>,
 }
 
 /// A run that shows whether the sandbox is closed.
@@ -50,7 +53,7 @@ pub(crate) fn try_sandbox(
 ) -> Result<(), RenderError> {
     let source = "import os\nos.listdir('/')\n";
     let fail = |message: String| Err(RenderError::Sandbox { message });
-    let request = Request { source, options: trial.options.clone() };
+    let request = Request { source, options: trial.options.clone(), folder: None };
     let Some(end) = execute(server, slot, &request, START_LIMIT)? else {
         return fail("the fork server ended at its first script".into());
     };
@@ -95,7 +98,7 @@ pub(crate) fn execute(
     timeout: Duration,
 ) -> Result<Option<End>, RenderError> {
     let (submission, reader) = Submission::new(request.source)?;
-    let Ok(events) = server.submit(slot, &submission, &request.options) else { return Ok(None) };
+    let Ok(events) = server.submit(slot, &submission, request) else { return Ok(None) };
     // Our copies of the script's ends must be closed, or the pipe stays open after its end.
     let Submission { buffer, source: script, output, .. } = submission;
     drop((script, output));
@@ -108,7 +111,7 @@ pub(crate) fn execute(
 }
 
 fn failed(kind: FailureKind, message: String) -> ExecError {
-    ExecError { kind, message, traceback: String::new(), span: None }
+    ExecError::new(kind, message)
 }
 
 /// The failure of a process without a result, from its exit status.

@@ -3,10 +3,11 @@
 use super::forkserver::{ForkServer, Kind};
 use super::home::{self, Files, Home};
 use super::job::{End, Request, Trial, execute, try_sandbox};
-use crate::config::{RenderConfig, RenderError, RenderStats, io};
+use super::remedy::Place;
+use crate::config::{RenderConfig, RenderError, RenderStats, UserEnv, io};
 use crate::lock::lock;
 use crate::sandbox;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// Fork servers, started when they are first needed, and the slots that scripts run in.
@@ -29,7 +30,7 @@ pub(crate) struct Pool {
 impl Pool {
     /// A pool without fork servers yet.
     pub fn new(cfg: RenderConfig, trial: Trial) -> Result<Self, RenderError> {
-        let home = Home::find(cfg.home.as_deref())?;
+        let home = Home::of_scripts(&cfg)?;
         require_sandbox(&cfg)?;
         let scratch =
             tempfile::Builder::new().prefix("vsdpo-").tempdir().map_err(io("create a scratch folder"))?;
@@ -40,7 +41,9 @@ impl Pool {
             None => home::unpack(&scratch.path().join("python"))?,
         };
         for slot in &slots {
-            std::fs::create_dir_all(slot.join("w")).map_err(io("create a scratch folder"))?;
+            for folder in [slot.join("w"), layer(slot)] {
+                std::fs::create_dir_all(folder).map_err(io("create a scratch folder"))?;
+            }
         }
         Ok(Self {
             free: Mutex::new((0..slots.len()).rev().collect()),
@@ -112,6 +115,30 @@ impl Pool {
         Ok(server)
     }
 
+    /// Where scripts run, in the words of a message.
+    pub fn place(&self, kind: Kind, folder: Option<&Path>) -> Place {
+        let server = lock(&self.servers[kind as usize]);
+        let version = server.as_ref().map_or(String::new(), |server| server.facts.python.clone());
+        let read = self.cfg.user.as_ref().map_or(&[][..], |user| &user.read[..]);
+        let folders = folder.into_iter().chain(read.iter().map(PathBuf::as_path));
+        Place {
+            python: format!("{} (Python {version})", self.home.python.display()),
+            own: self.home.own,
+            folders: folders.map(|folder| folder.display().to_string()).collect(),
+        }
+    }
+
+    /// Whether every script runs in the server of few imports, which then imports what it needs:
+    /// for a few scripts in an environment that is not known, a second server costs more.
+    pub fn one_server(&self) -> bool {
+        self.cfg.user.is_some() && !self.cfg.warm_up
+    }
+
+    /// The user's environment of the scripts.
+    pub fn user(&self) -> Option<&UserEnv> {
+        self.cfg.user.as_ref()
+    }
+
     fn files(&self) -> Files<'_> {
         Files { home: &self.home, zygote: &self.zygote }
     }
@@ -134,6 +161,11 @@ impl Pool {
             free = self.freed.wait(free).unwrap_or_else(PoisonError::into_inner);
         }
     }
+}
+
+/// Where a slot keeps what a script writes beside itself; no rule opens it to the script.
+pub(crate) fn layer(slot: &Path) -> PathBuf {
+    slot.with_extension("layer")
 }
 
 /// A slot in use; given back when dropped, also by a panic.

@@ -36,6 +36,8 @@ const BROWSER: [&str; 5] = ["/usr", "/bin", "/opt", "/etc/chromium.d", "/sys/dev
 pub(crate) struct Rules<'a> {
     /// Folders of Python and its packages.
     pub libraries: &'a [PathBuf],
+    /// Folders of the user that the script may read.
+    pub read: &'a [PathBuf],
     /// The slot's folder; its scratch file system is mounted inside.
     pub slot: &'a Path,
     /// Whether the scratch folder is limited in size and so may be written.
@@ -53,7 +55,8 @@ impl Rules<'_> {
         let read = AccessFs::ReadFile | AccessFs::ReadDir;
         let mut ruleset = nothing()?;
         let system = SYSTEM.iter().map(Path::new);
-        for path in system.chain(self.libraries.iter().map(PathBuf::as_path)) {
+        let folders = self.libraries.iter().chain(self.read);
+        for path in system.chain(folders.map(PathBuf::as_path)) {
             ruleset = add(ruleset, path, read)?;
         }
         for device in ["/dev/null", "/dev/zero"] {
@@ -107,6 +110,15 @@ pub(crate) fn restrict(ruleset: &OwnedFd) -> std::io::Result<()> {
         0 => Ok(()),
         _ => Err(std::io::Error::last_os_error()),
     }
+}
+
+/// The rights in a script's own folder as the kernel's numbers: without a layer that keeps what is
+/// written from the folder, and with one.
+pub(crate) fn folder_rights() -> [u64; 2] {
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    // The kernel refuses a rule with a right that it does not know.
+    let known = |rights: BitFlags<AccessFs>| if abi() < 3 { rights & !AccessFs::Truncate } else { rights };
+    [read.bits(), known(read | writes()).bits()]
 }
 
 /// Plain files and folders, no devices, sockets, pipes or links.

@@ -237,9 +237,7 @@ impl Secret {
 fn a_check_can_fail() {
     use list::Sees;
     use vsdpo_artifact::{ExecError, FailureKind};
-    let failed = |kind, message: &str| Outcome::Failed {
-        error: ExecError { kind, message: message.into(), traceback: String::new(), span: None },
-    };
+    let failed = |kind, message: &str| Outcome::Failed { error: ExecError::new(kind, message) };
     let through = failed(FailureKind::NoFigure, "the script ended without a figure");
     let seccomp = failed(FailureKind::Exception, "PermissionError: [Errno 1] Operation not permitted");
     let landlock = failed(FailureKind::Exception, "PermissionError: [Errno 13] Permission denied");

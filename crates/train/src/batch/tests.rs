@@ -156,6 +156,7 @@ fn shuffled_feedback_is_of_another_task() {
             message: format!("error {i}"),
             traceback: String::new(),
             span: None,
+            help: None,
         };
         *outcome = Outcome::Failed { error };
     }
