@@ -4,6 +4,7 @@ mod compare;
 mod data;
 mod doctor;
 mod endpoint;
+mod environment;
 mod eval;
 mod explain;
 mod generate;

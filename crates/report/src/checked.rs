@@ -1,6 +1,7 @@
 //! The results of one linted file, which every output format prints.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use vsdpo_artifact::{
     Credit, CreditedStatement, Defect, Diagnosis, Domain, Element, ExecError, Language, Level, Outcome,
     Region, Span,
@@ -24,6 +25,19 @@ pub struct Checked {
     pub diagnosis: Diagnosis,
     /// The credit of the findings above.
     pub credit: Credit,
+    /// Of a notebook, whose text is that of its code cells, where each begins.
+    pub cells: Vec<Cell>,
+    /// The size of the browser window, where the page was checked in several.
+    pub window: Option<(u32, u32)>,
+}
+
+/// A code cell of a notebook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// Its number among the code cells, from 1.
+    pub number: usize,
+    /// Where it begins in the text of all, in bytes.
+    pub start: usize,
 }
 
 impl Checked {
@@ -40,6 +54,30 @@ impl Checked {
     /// Number of findings that are more than notes.
     pub fn findings(&self) -> usize {
         self.diagnosis.defects.iter().filter(|d| d.level > Level::Note).count()
+    }
+
+    /// The cell around a byte of a notebook's text, and the bytes of that cell.
+    pub fn cell_at(&self, byte: usize) -> Option<(Cell, Range<usize>)> {
+        let after = self.cells.partition_point(|cell| cell.start <= byte);
+        let cell = *self.cells.get(after.checked_sub(1)?)?;
+        Some((cell, cell.start..self.cells.get(after).map_or(self.source.len(), |next| next.start)))
+    }
+
+    /// A finding of a notebook is at a line of a cell and not of the file; one of several windows
+    /// names its window.
+    fn placed(&self, mut remark: Remark) -> Remark {
+        if let Some((cell, range)) = remark.span.and_then(|span| self.cell_at(span.start)) {
+            let before = remark.span.and_then(|span| self.source.get(range.start..span.start));
+            let line = 1 + before.map_or(0, |text| text.matches('\n').count());
+            remark.message = format!("cell {}, line {line}: {}", cell.number, remark.message);
+        }
+        if !self.cells.is_empty() {
+            remark.span = None;
+        }
+        if let Some((width, height)) = self.window {
+            remark.message = format!("in a window of {width}x{height}: {}", remark.message);
+        }
+        remark
     }
 
     /// The element with this id.
@@ -99,13 +137,17 @@ impl Checked {
             let (level, page) = (defect.level, defect.page);
             Remark { rule, message, level, span, page, boxes: defect.regions.clone() }
         };
-        failure.into_iter().chain(self.diagnosis.defects.iter().map(finding)).collect()
+        let all = failure.into_iter().chain(self.diagnosis.defects.iter().map(finding));
+        all.map(|remark| self.placed(remark)).collect()
     }
 
     fn failure(&self, error: &ExecError) -> Remark {
         Remark {
             rule: failure_rule(error),
-            message: clean_line(&error.message),
+            message: {
+                let help = error.help.iter().map(|help| format!("; help: {}", clean_line(help)));
+                clean_line(&error.message) + &help.collect::<String>()
+            },
             level: Level::Error,
             span: error.span.filter(|s| !s.is_empty()),
             page: 0,

@@ -21,7 +21,7 @@ mod rollout;
 
 #[cfg(feature = "train")]
 pub use campaign::campaign_page;
-pub use checked::{Checked, Remark, failure_rule};
+pub use checked::{Cell, Checked, Remark, failure_rule};
 pub use lint::lint_page;
 
 use anyhow::{Context, Result, bail};

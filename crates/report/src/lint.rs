@@ -32,7 +32,10 @@ fn section(checked: &Checked, heading: bool) -> Result<Markup> {
     let error = match &checked.outcome {
         Outcome::Failed { error } => Some(ErrorRecord {
             kind: error.kind.name().to_owned(),
-            message: error.message.clone(),
+            message: match &error.help {
+                Some(help) => format!("{}; help: {help}", error.message),
+                None => error.message.clone(),
+            },
             traceback: error.traceback.clone(),
         }),
         Outcome::Rendered(_) => None,

@@ -115,7 +115,7 @@ pub fn run(args: &Args) -> Result<Exit> {
             _ => {
                 let language = domain.default_language();
                 let (name, source) = ("the model's code".into(), Source::new(source, language));
-                write_pages(path, &args.rendering.render(&File { name, domain, source })?.pages)?
+                write_pages(path, &args.rendering.render(&File::new(name, domain, source))?.pages)?
             }
         };
     }

@@ -7,13 +7,16 @@ use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
 use std::path::Path;
 use vsdpo_artifact::{Domain, Language, Outcome, Rendered, Source};
-use vsdpo_render::{RenderConfig, Renderer, open};
+use vsdpo_render::{RenderConfig, Renderer, UserEnv, open};
+use vsdpo_report::Cell;
 
 /// Slides of a deck that are drawn at most; of further ones only what the file says is checked.
 const MAX_SLIDES: usize = 1000;
 
 /// Pixels of a page at most: 1280 x 32 768, which take 160 MiB.
 const MAX_PIXELS: u64 = 40 << 20;
+/// Address space of a person's script in MiB: some packages reserve more than they use.
+pub const MEMORY_MB: u64 = 4096;
 
 /// How files are rendered.
 #[derive(Args)]
@@ -26,8 +29,8 @@ pub struct Rendering {
     #[arg(long, value_enum)]
     domain: Option<Kind>,
     /// Size of the browser window for pages, in pixels.
-    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1280x720", value_parser = window)]
-    window: (u32, u32),
+    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1280x720", value_parser = window, value_delimiter = ',')]
+    window: Vec<(u32, u32)>,
     /// How text of decks that shrinks to fit is shown: with the scale that the file stores, which
     /// is what PowerPoint shows, or with the one that LibreOffice computes.
     #[arg(long, value_enum, default_value = "stored")]
@@ -63,6 +66,7 @@ impl From<Kind> for Domain {
 }
 
 /// One file to render.
+#[derive(Clone)]
 pub struct File {
     /// The path as it was typed, or a description of another source.
     pub name: String,
@@ -70,18 +74,33 @@ pub struct File {
     pub domain: Domain,
     /// The text, its language, and the folder whose files it may use.
     pub source: Source,
+    /// Of a notebook, where its code cells begin.
+    pub cells: Vec<Cell>,
+    /// Lines that are no Python and were skipped.
+    pub skipped: usize,
+    /// The environment of a person's script; none where the pinned one counts.
+    pub user: Option<UserEnv>,
+    /// The browser window, where there are several.
+    pub window: Option<(u32, u32)>,
+}
+
+impl File {
+    /// A file of one text.
+    pub fn new(name: String, domain: Domain, source: Source) -> Self {
+        Self { name, domain, source, cells: Vec::new(), skipped: 0, user: None, window: None }
+    }
 }
 
 impl Rendering {
     /// Renderers for this number of files.
     pub fn renderers(&self, files: usize) -> Renderers<'_> {
-        Renderers { how: self, files, undrawn: false, open: BTreeMap::new() }
+        Renderers { how: self, files, undrawn: false, memory: MEMORY_MB, open: BTreeMap::new() }
     }
 
     /// The same for checking what somebody wrote: a deck that nothing can draw is judged as far as
     /// its file tells.
-    pub fn checkers(&self, files: usize) -> Renderers<'_> {
-        Renderers { undrawn: true, ..self.renderers(files) }
+    pub fn checkers(&self, files: usize, memory: u64) -> Renderers<'_> {
+        Renderers { undrawn: true, memory, ..self.renderers(files) }
     }
 
     /// A renderer for sources of a domain in its default language, one at a time.
@@ -102,10 +121,10 @@ impl Rendering {
 
     /// The file at `path` that was read. A page may use the files beside it.
     pub fn file(&self, path: &Path, read: Read) -> File {
-        let Read { name, text, deck } = read;
+        let Read { name, text, deck, cells, skipped } = read;
         if deck.is_some() {
             let source = Source { file: deck, ..Source::new("", Language::Pptx) };
-            return File { name, domain: Domain::Slide, source };
+            return File::new(name, Domain::Slide, source);
         }
         let domain = self.domain().unwrap_or_else(|| domain_of(path, &text));
         let language = match domain {
@@ -114,12 +133,24 @@ impl Rendering {
         };
         let beside = path.parent().filter(|_| path != Path::new("-"));
         let folder = beside.map(|folder| if folder == Path::new("") { Path::new(".") } else { folder });
-        let folder = match language {
-            Language::Html => folder.map(Path::to_path_buf),
-            // The sandbox of scripts hides every file.
-            Language::Python | Language::Pptx => None,
+        let source = Source {
+            folder: folder.map(Path::to_path_buf),
+            name: path.file_name().map(|name| name.to_string_lossy().into_owned()),
+            cells: cells.iter().map(|cell| cell.start).collect(),
+            ..Source::new(text, language)
         };
-        File { name, domain, source: Source { folder, ..Source::new(text, language) } }
+        File { cells, skipped, ..File::new(name, domain, source) }
+    }
+
+    /// The file once for every window, if it is a page and there are several.
+    pub fn windows(&self, file: File) -> Vec<File> {
+        match (file.domain, self.window.as_slice()) {
+            (Domain::Web, windows @ [_, _, ..]) => {
+                let of = |&window: &(u32, u32)| File { window: Some(window), ..file.clone() };
+                windows.iter().map(of).collect()
+            }
+            _ => vec![file],
+        }
     }
 
     /// Renders one file. Code that fails is an error that names the line.
@@ -131,7 +162,8 @@ impl Rendering {
                 let before = error.span.and_then(|s| file.source.text.get(..s.start));
                 let line = before.map(|before| before.matches('\n').count() + 1);
                 let place = line.map_or(String::new(), |line| format!(" at line {line}"));
-                bail!("`{name}` did not run{place}: {}", error.message)
+                let help = error.help.map_or(String::new(), |help| format!("; help: {help}"));
+                bail!("`{name}` did not run{place}: {}{help}", error.message)
             }
             None => bail!("`{name}` has no outcome"),
         }
@@ -144,15 +176,20 @@ pub struct Renderers<'a> {
     files: usize,
     /// Whether a deck counts that is not drawn.
     undrawn: bool,
-    open: BTreeMap<(Domain, Language), Box<dyn Renderer>>,
+    /// Address space of a person's script in MiB.
+    memory: u64,
+    open: BTreeMap<Kinds, Box<dyn Renderer>>,
 }
+
+/// What decides the renderer of a file.
+type Kinds = (Domain, Language, Option<UserEnv>, Option<(u32, u32)>);
 
 impl Renderers<'_> {
     fn config(&self) -> RenderConfig {
         let undrawn = self.undrawn;
         let config = self.how.sandbox.config_for(self.files);
         let freeze = self.how.autofit == Autofit::Stored;
-        let window = self.how.window;
+let window = self.how.window.first().copied().unwrap_or(config.window);
         RenderConfig { window, freeze, undrawn, max_slides: MAX_SLIDES, max_pixels: MAX_PIXELS, ..config }
     }
 
@@ -163,14 +200,20 @@ impl Renderers<'_> {
 
     /// The outcomes of all files, in order.
     pub fn render(&mut self, files: &[File]) -> Result<Vec<Outcome>> {
-        let mut by_kind: BTreeMap<(Domain, Language), Vec<usize>> = BTreeMap::new();
+        let mut by_kind: BTreeMap<Kinds, Vec<usize>> = BTreeMap::new();
         for (i, file) in files.iter().enumerate() {
-            by_kind.entry((file.domain, file.source.language)).or_default().push(i);
+            let kind = (file.domain, file.source.language, file.user.clone(), file.window);
+            by_kind.entry(kind).or_default().push(i);
         }
         let mut outcomes: BTreeMap<usize, Outcome> = BTreeMap::new();
         for (kind, places) in by_kind {
             if !self.open.contains_key(&kind) {
-                self.open.insert(kind, open(kind.0, kind.1, self.config())?);
+                let mut config = self.config();
+                if let Some(user) = &kind.2 {
+                    config = RenderConfig { user: Some(user.clone()), memory_mb: self.memory, ..config };
+                }
+                config.window = kind.3.unwrap_or(config.window);
+                self.open.insert(kind.clone(), open(kind.0, kind.1, config)?);
             }
             let sources: Vec<Source> = places.iter().map(|&i| files[i].source.clone()).collect();
             let renderer = self.open.get(&kind).context("the renderer is not open")?;
@@ -197,8 +240,8 @@ fn domain_of(path: &Path, text: &str) -> Domain {
 /// Whether a text is HTML: by its suffix, or its first character.
 fn is_page(path: &Path, text: &str) -> bool {
     match extension(path).as_str() {
-        "html" | "htm" => true,
-        "py" => false,
+        "html" | "htm" | "xhtml" => true,
+        "py" | "pyw" | "ipynb" => false,
         _ => text.trim_start_matches('\u{feff}').trim_start().starts_with('<'),
     }
 }
@@ -229,7 +272,7 @@ mod tests {
 
     fn rendering(domain: Option<Kind>) -> Rendering {
         let sandbox = Sandbox { timeout: 10, unsafe_no_sandbox: false };
-        Rendering { sandbox, domain, window: (1280, 720), autofit: Autofit::Stored }
+        Rendering { sandbox, domain, window: vec![(1280, 720)], autofit: Autofit::Stored }
     }
 
     #[test]
@@ -242,7 +285,7 @@ mod tests {
         let made = "import os\nfrom pptx.util import Pt\n";
         assert_eq!(domain_of(Path::new("a.py"), made), Domain::Slide);
         assert_eq!(domain_of(Path::new("a.py"), "import pptx2"), Domain::Chart);
-        let read = |text: &str| Read { name: String::new(), text: text.into(), deck: None };
+        let read = |text: &str| Read { text: text.into(), ..Read::default() };
         let file = |kind, path: &str| rendering(kind).file(Path::new(path), read(""));
         let language =
             |path, text| rendering(Some(Kind::Slide)).file(Path::new(path), read(text)).source.language;

@@ -1,11 +1,13 @@
 //! `lint`: renders, diagnoses and credits files, and prints each finding with its place in the
 //! picture and its statement.
 
-mod config;
+pub mod config;
+mod files;
 mod fold;
 mod ignore;
 mod reference;
 
+use super::environment::Environment;
 use super::explain::rules_named;
 use super::input::{File, Rendering};
 use super::source;
@@ -14,10 +16,11 @@ use crate::{Exit, terminal};
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use config::{Configs, Rules};
+use files::Found;
 use reference::Reference;
 use serde_json::Value;
 use std::path::PathBuf;
-use vsdpo_artifact::{Defect, Level, Outcome, Task};
+use vsdpo_artifact::{Defect, Domain, FailureKind, Language, Level, Outcome, Task};
 use vsdpo_credit::{CreditConfig, credit};
 use vsdpo_diagnose::diagnose;
 use vsdpo_report::Checked;
@@ -73,6 +76,8 @@ pub struct Args {
     html: Option<PathBuf>,
     #[command(flatten)]
     rendering: Rendering,
+    #[command(flatten)]
+    environment: Environment,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -107,22 +112,31 @@ pub fn run(args: &Args) -> Result<Exit> {
     let mut configs = Configs::default();
     let mut sources = Vec::new();
     let mut unread = None;
-    for path in &args.files {
-        let mut read = || {
-            let mut rules = configs.of(path)?;
-            if !select.is_empty() {
-                rules.select = select.clone();
-            }
-            rules.ignore.extend(&ignore);
-            Ok((args.rendering.file(path, source::read_or_stdin(path)?), rules))
-        };
-        match read() {
-            Ok(read) => sources.push(read),
-            // The other files are still checked; `main` prints the last error.
-            Err(e) => {
-                if let Some(earlier) = unread.replace(e) {
-                    terminal::remark(&format!("error: {}", terminal::clean_line(&format!("{earlier:#}"))));
+    // The other files are still checked; `main` prints the last error.
+    let mut failed = |e: anyhow::Error| {
+        if let Some(earlier) = unread.replace(e) {
+            terminal::remark(&format!("error: {}", terminal::clean_line(&format!("{earlier:#}"))));
+        }
+    };
+    for argument in &args.files {
+        let found = files::found(argument).unwrap_or_else(|e| {
+            failed(e);
+            Vec::new()
+        });
+        for found in found {
+            match read(&found, &mut configs, args) {
+                Ok((asked, mut rules)) => {
+                    if !select.is_empty() {
+                        rules.select = select.clone();
+                    }
+                    rules.ignore.extend(&ignore);
+                    sources.extend(asked.into_iter().map(|file| Asked {
+                        file,
+                        rules: rules.clone(),
+                        named: found.named,
+                    }));
                 }
+                Err(e) => failed(e),
             }
         }
     }
@@ -138,28 +152,75 @@ pub fn run(args: &Args) -> Result<Exit> {
     }
 }
 
-fn check(sources: Vec<(File, Rules)>, args: &Args) -> Result<Vec<Checked>> {
-    let (files, rules): (Vec<File>, Vec<Rules>) = sources.into_iter().unzip();
+/// A file to check, with the rules of its project.
+struct Asked {
+    file: File,
+    rules: Rules,
+    /// Whether it was named, and not found in a folder.
+    named: bool,
+}
+
+impl Asked {
+    /// Whether nobody said that it draws, and it does not.
+    fn is_no_chart(&self, outcome: &Outcome) -> bool {
+        let without = outcome.error().is_some_and(|error| error.kind == FailureKind::NoFigure);
+        !self.named && self.file.source.language == Language::Python && without
+    }
+}
+
+/// Reads a file; a page once for every window, and a script of a folder that cannot draw not at
+/// all.
+fn read(found: &Found, configs: &mut Configs, args: &Args) -> Result<(Vec<File>, Rules)> {
+    let settings = configs.of(&found.path)?;
+    let mut file = args.rendering.file(&found.path, source::read_or_stdin(&found.path)?);
+    if file.domain == Domain::Chart {
+        file.user = Some(args.environment.of(&settings));
+        if !found.named && !files::can_draw(&file.source.text) {
+            return Ok((Vec::new(), settings.rules));
+        }
+    }
+    Ok((args.rendering.windows(file), settings.rules))
+}
+
+fn check(asked: Vec<Asked>, args: &Args) -> Result<Vec<Checked>> {
     let reference = match &args.reference {
-        Some(path) => Some(Reference::open(path, &files, args.rendering.timeout())?),
+        Some(path) => Some(Reference::open(path, asked.iter().map(|a| &a.file), args.rendering.timeout())?),
         None => None,
     };
-    let mut renderers = args.rendering.checkers(files.len());
-    let bar = terminal::progress("rendering", files.len() as u64);
-    let mut checked = Vec::new();
+    let mut renderers = args.rendering.checkers(asked.len(), args.environment.memory());
+    let bar = terminal::progress("rendering", asked.len() as u64);
+    let (mut checked, mut without) = (Vec::new(), 0);
     let part = 4 * renderers.workers();
-    for (files, rules) in files.chunks(part).zip(rules.chunks(part)) {
-        let outcomes = renderers.render(files)?;
-        for ((file, rules), outcome) in files.iter().zip(rules).zip(outcomes) {
-            let mut file = diagnosed(file, rules, outcome, reference.as_ref())?;
+    for asked in asked.chunks(part) {
+        let files: Vec<File> = asked.iter().map(|a| a.file.clone()).collect();
+        let outcomes = renderers.render(&files)?;
+        for (asked, mut outcome) in asked.iter().zip(outcomes) {
+            if asked.is_no_chart(&outcome) {
+                without += 1;
+                continue;
+            }
+            note_skipped(&asked.file, &mut outcome);
+            let mut file = diagnosed(&asked.file, &asked.rules, outcome, reference.as_ref())?;
             file.diagnosis.defects.retain(|d| d.level >= args.level.into());
             file.diagnosis.defects = fold::folded(&file);
             checked.push(file);
         }
-        bar.inc(files.len() as u64);
+        bar.inc(asked.len() as u64);
     }
     bar.finish_and_clear();
+    if without > 0 {
+        let scripts = if without == 1 { "script draws" } else { "scripts draw" };
+        terminal::remark(&format!("note: {without} {scripts} nothing and were not counted"));
+    }
     Ok(checked)
+}
+
+/// Tells how many lines of a script are no Python.
+fn note_skipped(file: &File, outcome: &mut Outcome) {
+    if let (Outcome::Rendered(rendered), lines @ 1..) = (outcome, file.skipped) {
+        let are = if lines == 1 { "line is a command" } else { "lines are commands" };
+        rendered.notes.push(format!("{lines} {are} of a notebook (`%`, `!`, `?`) and did not run"));
+    }
 }
 
 /// The diagnosis and the credit of one file, without the findings that the project's configuration
@@ -179,7 +240,9 @@ fn diagnosed(file: &File, rules: &Rules, outcome: Outcome, reference: Option<&Re
     let first = blame(&outcome, &diagnosis.defects);
     let ignores = ignore::ignores(file);
     let (name, source) = (file.name.clone(), file.source.text.clone());
-    let mut checked = Checked { credit: first, file: name, domain, language, outcome, diagnosis, source };
+    let (cells, window) = (file.cells.clone(), file.window);
+    let mut checked =
+        Checked { credit: first, file: name, domain, language, outcome, diagnosis, source, cells, window };
     let (silenced, kept): (Vec<Defect>, Vec<Defect>) = std::mem::take(&mut checked.diagnosis.defects)
         .into_iter()
         .partition(|d| ignore::silenced(&ignores, d, &checked));

@@ -1,12 +1,14 @@
 //! `render`: writes the pictures and the element table of one script, page or deck.
 
+use super::environment::Environment;
 use super::input::Rendering;
+use super::lint::config::Configs;
 use super::source;
 use crate::{Exit, terminal};
 use anyhow::Result;
 use clap::Parser;
 use std::path::{Path, PathBuf};
-use vsdpo_artifact::{Image, Page};
+use vsdpo_artifact::{Domain, Image, Page};
 use vsdpo_score::files::png;
 
 /// Render a matplotlib script, an HTML page, or a deck in the sandbox and write its pictures.
@@ -30,11 +32,17 @@ pub struct Args {
     elements: Option<PathBuf>,
     #[command(flatten)]
     rendering: Rendering,
+    #[command(flatten)]
+    environment: Environment,
 }
 
 pub fn run(args: &Args) -> Result<Exit> {
     let read = source::read_or_stdin(&args.file)?;
-    let rendered = args.rendering.render(&args.rendering.file(&args.file, read))?;
+    let mut file = args.rendering.file(&args.file, read);
+    if file.domain == Domain::Chart {
+        file.user = Some(args.environment.of(&Configs::default().of(&args.file)?));
+    }
+    let rendered = args.rendering.render(&file)?;
     let written = write_pages(&args.output, &rendered.pages)?;
     if let Some(path) = &args.elements {
         let table = serde_json::to_string_pretty(&rendered.elements)? + "\n";

@@ -1,69 +1,155 @@
-//! Reads the scripts, pages and decks of the command line.
+//! Reads the scripts, notebooks, pages and decks of the command line.
 
-use anyhow::{Context, Result, bail};
+mod decode;
+mod notebook;
+
+use anyhow::{Context, Result, anyhow, bail};
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
+use vsdpo_report::Cell;
 
 /// A file that was read.
+#[derive(Default)]
 pub struct Read {
     /// The path as it was typed.
     pub name: String,
-    /// The text; empty for a deck.
+    /// The text; empty for a deck. Of a notebook that of its code cells.
     pub text: String,
     /// The bytes of a deck (.pptx).
     pub deck: Option<Arc<[u8]>>,
+    /// Of a notebook, where its code cells begin.
+    pub cells: Vec<Cell>,
+    /// Lines that are no Python and were skipped: commands of notebooks.
+    pub skipped: usize,
 }
 
 /// The largest deck that is read, in bytes.
 const MAX_DECK: u64 = 128 << 20;
 /// What every zip archive begins with.
 const ZIP: &[u8] = b"PK\x03\x04";
-
-/// The largest file that is read, in bytes.
-const MAX_BYTES: u64 = 4 << 20;
+/// The largest script that is read, in bytes.
+const MAX_SCRIPT: u64 = 4 << 20;
+/// The largest page or notebook that is read, in bytes; both may hold pictures.
+const MAX_PAGE: u64 = 64 << 20;
+/// What is accepted, in the words of a message.
+const ACCEPTED: &str =
+    "give a Python script (.py), a notebook (.ipynb), a page (.html, .htm, .xhtml) or a deck (.pptx)";
 
 /// The name of standard input in messages.
 const STDIN: &str = "<stdin>";
 
-/// A script, a page or a deck; `-` is standard input.
+/// How the bytes of a file are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Script,
+    Notebook,
+    Page,
+    Deck,
+}
+
+impl Form {
+    /// By the suffix; a file without one, or with the suffix of plain text, is a script or a page
+    /// by its first character. `None` for everything else.
+    fn of(path: &Path, bytes: &[u8]) -> Option<Self> {
+        match extension(path).as_str() {
+            "pptx" => Some(Form::Deck),
+            "py" | "pyw" => Some(Form::Script),
+            "ipynb" => Some(Form::Notebook),
+            "html" | "htm" | "xhtml" => Some(Form::Page),
+            "" | "txt" => match bytes {
+                zip if zip.starts_with(ZIP) => Some(Form::Deck),
+                page if decode::page(&page[..page.len().min(256)]).trim_start().starts_with('<') => {
+                    Some(Form::Page)
+                }
+                // No text has this byte; UTF-16 has, and is no Python.
+                binary if binary.contains(&0) => None,
+                _ => Some(Form::Script),
+            },
+            _ => None,
+        }
+    }
+
+    fn limit(self) -> u64 {
+        match self {
+            Form::Deck => MAX_DECK,
+            Form::Script => MAX_SCRIPT,
+            Form::Page | Form::Notebook => MAX_PAGE,
+        }
+    }
+}
+
+/// A script, a notebook, a page or a deck; `-` is standard input.
 pub fn read_or_stdin(path: &Path) -> Result<Read> {
-    if path != Path::new("-") {
-        let bytes = bytes(path)?;
-        return of_bytes(path.display().to_string(), is_deck(path, &bytes), bytes);
+    let read = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().lock().take(MAX_DECK + 1).read_to_end(&mut bytes);
+        read.context("cannot read standard input")?;
+        of_bytes(STDIN.to_owned(), Path::new(""), bytes)?
+    } else {
+        of_bytes(path.display().to_string(), path, bytes(path)?)?
+    };
+    if read.deck.is_none() && read.text.trim().is_empty() {
+        let what = if read.cells.is_empty() { "is empty" } else { "has no code" };
+        bail!("`{}` {what}; help: give a script that draws a chart, or a page", read.name);
     }
-    let mut bytes = Vec::new();
-    let read = std::io::stdin().lock().take(MAX_DECK + 1).read_to_end(&mut bytes);
-    read.context("cannot read standard input")?;
-    let deck = bytes.starts_with(ZIP);
-    let most = if deck { MAX_DECK } else { MAX_BYTES };
-    if bytes.len() as u64 > most {
-        bail!("`{STDIN}` has more than {most} bytes; help: give a single chart script, page or deck");
-    }
-    of_bytes(STDIN.to_owned(), deck, bytes)
+    Ok(read)
 }
 
-fn of_bytes(name: String, deck: bool, bytes: Vec<u8>) -> Result<Read> {
-    match deck {
-        true => Ok(Read { name, text: String::new(), deck: Some(bytes.into()) }),
-        false => Ok(Read { text: text(&name, bytes)?, name, deck: None }),
+fn of_bytes(name: String, path: &Path, bytes: Vec<u8>) -> Result<Read> {
+    let form = Form::of(path, &bytes)
+        .ok_or_else(|| anyhow!("`{name}` is none of the files that are checked; help: {ACCEPTED}"))?;
+    if bytes.len() as u64 > form.limit() {
+        bail!("`{name}` has {} bytes, more than {}; help: {}", bytes.len(), form.limit(), smaller(form));
+    }
+    let mut read = Read { name, ..Read::default() };
+    match form {
+        Form::Deck => read.deck = Some(bytes.into()),
+        Form::Page => read.text = decode::page(&bytes),
+        Form::Script => {
+            let text = script(&read.name, &bytes)?;
+            (read.text, read.skipped) = notebook::masked(&text, false);
+        }
+        Form::Notebook => {
+            let json = script(&read.name, &bytes)?;
+            let found = notebook::script(&json)
+                .map_err(|why| anyhow!("`{}` {why}; help: notebooks in Python are checked", read.name))?;
+            (read.text, read.cells, read.skipped) = (found.text, found.cells, found.skipped);
+        }
+    }
+    Ok(read)
+}
+
+fn smaller(form: Form) -> &'static str {
+    match form {
+        Form::Script => "give a single chart script, and keep its data in a file beside it",
+        Form::Notebook => "clear the outputs of the notebook",
+        Form::Page => "keep its pictures in files beside it",
+        Form::Deck => "give a single deck",
     }
 }
 
-/// Whether a file is a deck: by its suffix, or because it is an archive.
-fn is_deck(path: &Path, bytes: &[u8]) -> bool {
-    extension(path) == "pptx" || bytes.starts_with(ZIP)
+fn script(name: &str, bytes: &[u8]) -> Result<String> {
+    decode::script(bytes).map_err(|wrong| anyhow!("`{name}` {}; help: {}", wrong.why, wrong.help))
 }
 
 /// The text of a script or a page.
 pub fn read(path: &Path) -> Result<String> {
-    text(&path.display().to_string(), no_deck(path)?)
+    let text = read_even_empty(path)?;
+    if text.trim().is_empty() {
+        bail!("`{}` is empty; help: give a script that draws a chart, or a page", path.display());
+    }
+    Ok(text)
 }
 
 /// The text of a script, which may be empty.
 pub fn read_even_empty(path: &Path) -> Result<String> {
-    utf8(&path.display().to_string(), no_deck(path)?)
+    let bytes = bytes(path)?;
+    if is_deck(path, &bytes) {
+        bail!("`{}` is a deck; help: give a .py or .html file", path.display());
+    }
+    utf8(&path.display().to_string(), bytes)
 }
 
 /// A script or a page, which may be empty, or a deck.
@@ -71,17 +157,14 @@ pub fn read_slides(path: &Path) -> Result<Read> {
     let name = path.display().to_string();
     let bytes = bytes(path)?;
     match is_deck(path, &bytes) {
-        true => Ok(Read { name, text: String::new(), deck: Some(bytes.into()) }),
-        false => Ok(Read { text: utf8(&name, bytes)?, name, deck: None }),
+        true => Ok(Read { name, deck: Some(bytes.into()), ..Read::default() }),
+        false => Ok(Read { text: utf8(&name, bytes)?, name, ..Read::default() }),
     }
 }
 
-fn no_deck(path: &Path) -> Result<Vec<u8>> {
-    let bytes = bytes(path)?;
-    if is_deck(path, &bytes) {
-        bail!("`{}` is a deck; help: give a .py or .html file", path.display());
-    }
-    Ok(bytes)
+/// Whether a file is a deck: by its suffix, or because it is an archive.
+fn is_deck(path: &Path, bytes: &[u8]) -> bool {
+    extension(path) == "pptx" || bytes.starts_with(ZIP)
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>> {
@@ -98,15 +181,14 @@ fn bytes(path: &Path) -> Result<Vec<u8>> {
     if !facts.is_file() {
         bail!("`{shown}` is not a regular file; help: give a Python script or a page");
     }
-    if extension(path) == "svg" {
-        bail!("`{shown}` is neither a script nor a page nor a deck; help: give a .py, .html or .pptx file");
-    }
-    let most = if extension(path) == "pptx" { MAX_DECK } else { MAX_BYTES };
+    // Files that are not checked are told by their suffix, without reading them.
+    let most = Form::of(path, b"")
+        .ok_or_else(|| anyhow!("`{shown}` is none of the files that are checked; help: {ACCEPTED}"))?
+        .limit();
+    let most = if extension(path).is_empty() || extension(path) == "txt" { MAX_DECK } else { most };
     if facts.len() > most {
-        bail!(
-            "`{shown}` has {} bytes, more than {most}; help: give a single chart script, page or deck",
-            facts.len()
-        );
+        let form = Form::of(path, b"").unwrap_or(Form::Script);
+        bail!("`{shown}` has {} bytes, more than {most}; help: {}", facts.len(), smaller(form));
     }
     fs::read(path).with_context(|| format!("cannot read `{shown}`"))
 }
@@ -115,16 +197,8 @@ fn bytes(path: &Path) -> Result<Vec<u8>> {
 pub fn utf8(shown: &str, bytes: Vec<u8>) -> Result<String> {
     String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
-        anyhow::anyhow!("`{shown}` is not UTF-8 (byte {at}); help: save it as UTF-8")
+        anyhow!("`{shown}` is not UTF-8 (byte {at}); help: save it as UTF-8")
     })
-}
-
-fn text(shown: &str, bytes: Vec<u8>) -> Result<String> {
-    let text = utf8(shown, bytes)?;
-    if text.trim().is_empty() {
-        bail!("`{shown}` is empty; help: give a script that draws a chart, or a page");
-    }
-    Ok(text)
 }
 
 fn extension(path: &Path) -> String {

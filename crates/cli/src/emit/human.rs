@@ -22,7 +22,9 @@ pub struct Style {
 /// The findings of one file, then a line with its result.
 pub fn lint(checked: &Checked, style: Style) -> String {
     let renderer = if style.colour { Renderer::styled() } else { Renderer::plain() };
-    let (file, source) = (clean_line(&checked.file), same_length(&checked.source));
+    let source = same_length(&checked.source);
+    let window = checked.window.map_or(String::new(), |(w, h)| format!(" ({w}x{h})"));
+    let file = clean_line(&checked.file) + &window;
     let shown = Shown { checked, verbose: style.verbose, file, source };
     let mut text = String::new();
     if let Outcome::Failed { error } = &checked.outcome {
@@ -81,7 +83,8 @@ impl Shown<'_> {
     fn failure<'a>(&'a self, error: &'a ExecError) -> Group<'a> {
         let title = Level::ERROR.primary_title(clean_line(&error.message)).id(failure_rule(error));
         let blamed = error.span.map(|s| (s.start..s.end, None)).into_iter().collect::<Vec<_>>();
-        self.snippet(title, &blamed)
+        let help = error.help.iter().map(|help| Level::HELP.message(clean_line(help)));
+        self.snippet(title, &blamed).elements(help.collect::<Vec<Message<'a>>>())
     }
 
     /// The title above the statements at fault, or above the file's name if there are none.
@@ -91,11 +94,29 @@ impl Shown<'_> {
         if blamed.is_empty() {
             return title.element(annotate_snippets::Origin::path(self.file.as_str()));
         }
-        let annotations = blamed.into_iter().enumerate().map(|(i, (range, label))| {
+        let mut snippets: Vec<(String, Range<usize>, Vec<_>)> = Vec::new();
+        for (i, (range, label)) in blamed.into_iter().enumerate() {
             let kind = if i == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
-            kind.span(range.clone()).label(label.clone())
-        });
-        title.element(Snippet::source(self.source.as_str()).path(self.file.as_str()).annotations(annotations))
+            let (path, text) = self.part(range.start);
+            let within = range.start - text.start..range.end.min(text.end) - text.start;
+            let annotation = kind.span(within).label(label.clone());
+            match snippets.iter_mut().find(|(known, ..)| *known == path) {
+                Some((.., annotations)) => annotations.push(annotation),
+                None => snippets.push((path, text, vec![annotation])),
+            }
+        }
+        let snippet = |(path, text, annotations): (String, Range<usize>, Vec<_>)| {
+            Snippet::source(&self.source[text]).path(path).annotations(annotations)
+        };
+        title.elements(snippets.into_iter().map(snippet))
+    }
+
+    /// The name and the bytes of the text around a place: the file, or the cell of a notebook.
+    fn part(&self, byte: usize) -> (String, Range<usize>) {
+        match self.checked.cell_at(byte) {
+            Some((cell, range)) => (format!("{}:cell {}", self.file, cell.number), range),
+            None => (self.file.clone(), 0..self.source.len()),
+        }
     }
 
     /// The statements at fault, in verbose output with their responsibility and weight.

@@ -18,6 +18,8 @@ pub fn lint(checked: &Checked) -> Value {
     let size = |page: &Page| json!({"width": page.image.width, "height": page.image.height});
     json!({
         "file": checked.file,
+        "window": checked.window.map(|(width, height)| [width, height]),
+        "cells": checked.cells.iter().map(|c| json!({"number": c.number, "start": c.start})).collect::<Vec<_>>(),
         "domain": checked.domain,
         "executed": checked.diagnosis.executed,
         "error": error,

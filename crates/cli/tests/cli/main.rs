@@ -11,6 +11,7 @@ mod data;
 mod decks;
 mod design2code;
 mod endpoint;
+mod environment;
 mod eval;
 mod eval_pages;
 mod eval_slides;

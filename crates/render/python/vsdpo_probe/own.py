@@ -32,7 +32,7 @@ class Script:
         else:
             main.__dict__["__file__"] = self.path
             sys.argv = [self.path, *self.args]
-        drop_writes()
+        drop_writes(os.getcwd() + os.sep)
         if os.path.isfile("matplotlibrc"):
             read_settings("matplotlibrc")
 
@@ -51,23 +51,23 @@ def display(*objects, **kwargs):
             shown.show()
 
 
-def drop_writes():
-    """What a script writes where it may not is dropped instead of ending the script: its author's machine has that
-    place, and nobody reads the file."""
-    builtins.open = io.open = dropping(io.open)
-    os.mkdir = ignoring(os.mkdir)
+def drop_writes(folder):
+    """What a script may not write into its own folder is dropped instead of ending the script: on its author's
+    machine it could, and nobody reads the file. Usually a layer over the folder takes it."""
+    builtins.open = io.open = dropping(io.open, folder)
+    os.mkdir = ignoring(os.mkdir, folder)
     accessor = getattr(pathlib, "_NormalAccessor", None)  # Python 3.9 and 3.10 keep functions of their own
     if hasattr(accessor, "mkdir"):
         accessor.mkdir = staticmethod(os.mkdir)
 
 
-def dropping(inner):
+def dropping(inner, folder):
     def open(file, mode="r", *args, **kwargs):
         try:
             return inner(file, mode, *args, **kwargs)
         except OSError as error:
             writes = isinstance(mode, str) and set(mode) & set("wax")
-            if not writes or isinstance(file, int) or not denied(error):
+            if not writes or isinstance(file, int) or not denied(error, file, folder):
                 raise
             kwargs.pop("opener", None)
             return inner(os.devnull, mode.replace("x", "w"), *args[:4], **kwargs)
@@ -75,20 +75,20 @@ def dropping(inner):
     return open
 
 
-def ignoring(inner):
-    def mkdir(*args, **kwargs):
+def ignoring(inner, folder):
+    def mkdir(path, *args, **kwargs):
         try:
-            return inner(*args, **kwargs)
+            return inner(path, *args, **kwargs)
         except OSError as error:
-            if not denied(error):
+            if not denied(error, path, folder):
                 raise
 
     return mkdir
 
 
-def denied(error):
-    """Whether the sandbox refused: no right, or a file system that is read-only."""
-    return error.errno in (1, 13, 30)
+def denied(error, path, folder):
+    """Whether the sandbox refused a place below the folder: no right, or a file system that is read-only."""
+    return error.errno in (1, 13, 30) and os.path.abspath(os.fsdecode(path)).startswith(folder)
 
 
 def read_settings(path):

@@ -161,7 +161,7 @@ const ROWS: &[Row] = &[
     ),
     (
         |f| f.is_a("OSError") && f.errno == Some(EACCES),
-        "scripts may read {folders}: open a further folder with --allow-read DIR, or `allow-read = [\"DIR\"]` in visual-sdpo.toml",
+        "scripts may read {folders}, and write in their own folder (what they write is dropped): open a further folder to reading with --allow-read DIR, or `allow-read = [\"DIR\"]` in visual-sdpo.toml",
     ),
     (
         |f| f.is_a("OSError") && f.errno == Some(ENOENT),

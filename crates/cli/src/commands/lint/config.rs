@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// The keys that a project may set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Keys {
     /// Report these rules only.
     #[serde(default)]
@@ -19,6 +19,12 @@ struct Keys {
     /// Do not report these rules.
     #[serde(default)]
     ignore: Vec<String>,
+    /// The interpreter of scripts, relative to the file.
+    #[serde(default)]
+    python: Option<PathBuf>,
+    /// Folders that scripts may read besides their own, relative to the file.
+    #[serde(default)]
+    allow_read: Vec<PathBuf>,
 }
 
 /// The rules to report for one file.
@@ -37,35 +43,53 @@ impl Rules {
     }
 }
 
+/// What a project sets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The rules to report.
+    pub rules: Rules,
+    /// The interpreter of scripts.
+    pub python: Option<PathBuf>,
+    /// Folders that scripts may read besides their own.
+    pub read: Vec<PathBuf>,
+    /// The folder of the project: the nearest one with a visual-sdpo.toml or a pyproject.toml.
+    pub project: Option<PathBuf>,
+}
+
 /// The configurations of folders, each read once.
 #[derive(Default)]
 pub struct Configs {
-    of_folder: HashMap<PathBuf, Rules>,
+    of_folder: HashMap<PathBuf, Settings>,
 }
 
 impl Configs {
-    /// The rules for a file: those of the nearest configuration at or above its folder.
-    pub fn of(&mut self, file: &Path) -> Result<Rules> {
+    /// The settings for a file: those of the nearest configuration at or above its folder.
+    pub fn of(&mut self, file: &Path) -> Result<Settings> {
         let here = std::path::absolute(file).with_context(|| format!("cannot find `{}`", file.display()))?;
         let folder = here.parent().unwrap_or(&here).to_owned();
-        if let Some(rules) = self.of_folder.get(&folder) {
-            return Ok(rules.clone());
+        if let Some(settings) = self.of_folder.get(&folder) {
+            return Ok(settings.clone());
         }
-        let mut rules = Rules::default();
+        let mut settings = Settings::default();
         for above in folder.ancestors() {
             if let Some(found) = in_folder(above)? {
-                rules = found;
+                settings = found;
                 break;
             }
         }
-        self.of_folder.insert(folder, rules.clone());
-        Ok(rules)
+        let marked = |dir: &&Path| NAMES.iter().any(|name| dir.join(name).is_file());
+        settings.project = folder.ancestors().find(marked).map(Path::to_path_buf);
+        self.of_folder.insert(folder, settings.clone());
+        Ok(settings)
     }
 }
 
+/// The files of a project that may configure `lint`.
+const NAMES: [&str; 2] = ["visual-sdpo.toml", "pyproject.toml"];
+
 /// The configuration in a folder, if it has one.
-fn in_folder(folder: &Path) -> Result<Option<Rules>> {
-    let (own, python) = (folder.join("visual-sdpo.toml"), folder.join("pyproject.toml"));
+fn in_folder(folder: &Path) -> Result<Option<Settings>> {
+    let [own, python] = NAMES.map(|name| folder.join(name));
     if own.is_file() {
         return Ok(Some(keys(&own, &[])?.unwrap_or_default()));
     }
@@ -76,7 +100,7 @@ fn in_folder(folder: &Path) -> Result<Option<Rules>> {
 }
 
 /// The keys of the table at `path` in a file; `None` without that table.
-fn keys(file: &Path, path: &[&str]) -> Result<Option<Rules>> {
+fn keys(file: &Path, path: &[&str]) -> Result<Option<Settings>> {
     let shown = file.display();
     let text = fs::read_to_string(file).with_context(|| format!("cannot read `{shown}`"))?;
     let mut value: toml::Value = toml::from_str(&text).map_err(|e| {
@@ -93,12 +117,16 @@ fn keys(file: &Path, path: &[&str]) -> Result<Option<Rules>> {
         let inner = e.inner().to_string();
         let why = inner.lines().next().unwrap_or_default();
         anyhow!(
-            "`{shown}`: {}{why}; help: the keys are `select` and `ignore`, lists of rules",
+            "`{shown}`: {}{why}; help: the keys are `select` and `ignore`, lists of rules, `python`, a path, and `allow-read`, a list of folders",
             if path.is_empty() { String::new() } else { path.join(".") + ": " }
         )
     })?;
     let named = |list: &[String]| known(list).with_context(|| format!("`{shown}`"));
-    Ok(Some(Rules { select: named(&keys.select)?, ignore: named(&keys.ignore)? }))
+    let rules = Rules { select: named(&keys.select)?, ignore: named(&keys.ignore)? };
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let python = keys.python.map(|path| folder.join(path));
+    let read = keys.allow_read.iter().map(|path| folder.join(path)).collect();
+    Ok(Some(Settings { rules, python, read, project: None }))
 }
 
 #[cfg(test)]
@@ -112,7 +140,7 @@ mod tests {
         fs::create_dir_all(&inner).unwrap();
         fs::write(dir.path().join("visual-sdpo.toml"), "ignore = [\"tiny-text\"]\n").unwrap();
         let mut configs = Configs::default();
-        let of = |configs: &mut Configs, file: &str| configs.of(&dir.path().join(file)).unwrap();
+        let of = |configs: &mut Configs, file: &str| configs.of(&dir.path().join(file)).unwrap().rules;
         assert_eq!(
             of(&mut configs, "a/b/x.py").ignore,
             ["chart/tiny-text", "web/tiny-text", "slide/tiny-text"]
@@ -128,6 +156,20 @@ mod tests {
         fs::write(dir.path().join("a/pyproject.toml"), table).unwrap();
         let rules = of(&mut Configs::default(), "a/b/x.py");
         assert!(rules.wants("chart/text-overlap") && !rules.wants("chart/tiny-text"));
+    }
+
+    #[test]
+    fn paths_begin_at_the_file_that_names_them() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(
+            dir.path().join("visual-sdpo.toml"),
+            "python = \"env/bin/python\"\nallow-read = [\"../data\", \"/d\"]\n",
+        )
+        .unwrap();
+        let settings = Configs::default().of(&dir.path().join("a/x.py")).unwrap();
+        assert_eq!(settings.python, Some(dir.path().join("env/bin/python")));
+        assert_eq!(settings.read, [dir.path().join("../data"), "/d".into()]);
+        assert_eq!(settings.project.as_deref(), Some(dir.path()));
     }
 
     #[test]

@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(names("<!--vsdpo: ignore-->"), Some(vec![]));
         let of = |domain: Domain, text: &str| {
             let source = Source::new(text, domain.default_language());
-            ignores(&File { name: "x".into(), domain, source })
+            ignores(&File::new("x".into(), domain, source))
         };
         let found = of(Domain::Chart, "a = '# vsdpo: ignore'\nb(1)  # vsdpo: ignore[text-overlap]\n");
         assert_eq!(found, [Ignore { line: 2, rules: vec!["chart/text-overlap"] }]);

@@ -17,7 +17,7 @@ pub struct Reference {
 
 impl Reference {
     /// Renders the reference; all files must be pages.
-    pub fn open(path: &Path, files: &[File], timeout: u64) -> Result<Self> {
+    pub fn open<'a>(path: &Path, files: impl Iterator<Item = &'a File>, timeout: u64) -> Result<Self> {
         for file in files {
             match file.domain {
                 Domain::Web => (),
