@@ -24,7 +24,7 @@ import pptx.util  # noqa: F401
 
 from vsdpo_deck import blame as history
 from vsdpo_deck import saves
-from vsdpo_probe import blame
+from vsdpo_probe import blame, facts, own
 from vsdpo_probe.script import Source, failure, runtime_error, syntax_error
 
 
@@ -44,13 +44,13 @@ def run(source, options):
     instrument = options.get("instrument", True)
     history.HISTORY = history.History()
     saves.SAVES = saves.Saves(instrument)
-    text = Source(source)
+    text, script = Source(source), own.Script(options["script"]) if "script" in options else None
     try:
         code = compile(source.decode("utf-8"), blame.USER, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
         return syntax_error(error, text)
     folder = os.getcwd()
-    failed = execute(code, text, instrument)
+    failed = execute(code, text, instrument, script)
     if failed is not None:
         return failed
     found = saves.SAVES
@@ -66,12 +66,14 @@ def run(source, options):
     return {"status": "deck", "records": records, "deck": found.last}
 
 
-def execute(code, text, instrument):
+def execute(code, text, instrument, script):
     """Runs the compiled script; a failure or None."""
     main = types.ModuleType("__main__")
     main.__dict__.update(__file__="script.py", __builtins__=__builtins__)
     sys.modules["__main__"] = main
     sys.argv = ["script.py"]
+    if script:
+        script.introduce(main)
     random.seed(0)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(0)
@@ -81,11 +83,16 @@ def execute(code, text, instrument):
         exec(code, main.__dict__)
     except SystemExit as error:
         if error.code not in (None, 0):
-            return runtime_error(error, text)
+            return explained(error, text, script)
     except MemoryError as error:
         return runtime_error(error, text, "memory")
     except BaseException as error:
-        return runtime_error(error, text)
+        return explained(error, text, script)
     finally:
         blame.STATE.muted = 1
     return None
+
+
+def explained(error, text, script):
+    """The failure, with the facts that a person's script is helped by."""
+    return runtime_error(error, text) | ({"facts": facts.of(error)} if script else {})

@@ -348,7 +348,7 @@ def load_runner(policy, name):
     try:
         runner = importlib.import_module(name)
     except ModuleNotFoundError as error:
-        return f"it has no module `{error.name}`, which charts need"
+        return f"it has no module `{error.name}`, which it needs here"
     runner.prepare(policy.full, policy.warm_up)
     return None
 

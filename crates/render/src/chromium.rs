@@ -43,7 +43,7 @@ pub use slide::SlideMode;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Instant;
-use store::Store;
+use store::{Store, place};
 use tag::Tagged;
 use vsdpo_artifact::{Element, ElementKind, ExecError, FailureKind, Image, Outcome, Page, Rendered, Source};
 
@@ -122,7 +122,8 @@ impl ChromiumRenderer {
     }
 
     fn store<'a>(&'a self, html: &'a [u8], folder: Option<&'a Path>) -> Store<'a> {
-        Store { name: NAME, html, folder, common: &self.config.common }
+        let (folder, name) = place(self.config.root.as_deref(), folder, NAME);
+        Store { name, html, folder, common: &self.config.common }
     }
 
     fn visit(

@@ -43,6 +43,8 @@ pub struct RenderConfig {
     pub undrawn: bool,
     /// Files that every page may use by name; those of its own folder come first. Pages only.
     pub common: BTreeMap<String, Vec<u8>>,
+    /// A folder around the folders of pages, whose files they may use as well (`../`). Pages only.
+    pub root: Option<PathBuf>,
     /// The user's own environment for the scripts that a person wrote; `None` is the pinned one,
     /// in which every file is hidden. Scripts only.
     pub user: Option<UserEnv>,
@@ -77,6 +79,7 @@ impl Default for RenderConfig {
             freeze: true,
             undrawn: false,
             common: BTreeMap::new(),
+            root: None,
             user: None,
         }
     }

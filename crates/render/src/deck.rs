@@ -77,25 +77,30 @@ impl DeckRenderer {
     /// # Errors
     /// Returns an error if the renderer itself fails. A script that fails is the inner error.
     pub fn file(&self, script: &str) -> Result<Result<Vec<u8>, ExecError>, RenderError> {
-        Ok(self.run(script)?.map(|saved| saved.file))
+        Ok(self.run(&Source::new(script, Language::Python))?.map(|saved| saved.file))
     }
 
-    fn run(&self, script: &str) -> Result<Result<result::Saved, ExecError>, RenderError> {
+    fn run(&self, script: &Source) -> Result<Result<result::Saved, ExecError>, RenderError> {
         let pool = self.scripts.as_ref().ok_or_else(|| RenderError::Setup {
             what: "this renderer takes files only".into(),
             help: "open the renderer of slides in python",
         })?;
         let slot = pool.take_slot();
-        let request = Request { source: script, options: result::options(), folder: None };
+        let (folder, options) = pool.asked(script, result::options());
+        let request = Request { source: &script.text, options, folder: folder.as_deref() };
         let end = pool.run(Kind::Deck, slot.index, &request)?;
         drop(slot);
         let cpu = end.cpu;
-        let saved = end.read(|buffer| result::read(buffer, script)).and_then(|inner| inner);
+        let saved = end.read(|buffer| result::read(buffer, &script.text)).and_then(|inner| inner);
+        let saved = saved.map_err(|mut error| {
+            pool.explain(&mut error, Kind::Deck, folder.as_deref());
+            error
+        });
         pool.ran(cpu, saved.is_err());
         Ok(saved)
     }
 
-    fn render_script(&self, script: &str) -> Result<Outcome, RenderError> {
+    fn render_script(&self, script: &Source) -> Result<Outcome, RenderError> {
         let saved = match self.run(script)? {
             Ok(saved) => saved,
             Err(error) => return Ok(Outcome::Failed { error }),
@@ -172,11 +177,15 @@ impl Renderer for DeckRenderer {
     fn render(&self, source: &Source) -> Result<Outcome, RenderError> {
         let file = source.file.as_deref().unwrap_or_default();
         let bytes = if source.language == Language::Pptx { file } else { source.text.as_bytes() };
+        if source.folder.is_some() && self.scripts.as_ref().is_some_and(|pool| pool.user().is_some()) {
+            // What it reads may change.
+            return self.render_script(source);
+        }
         let recalled = || *lock(&self.recalled) += 1;
         let identity = format!("{}{}", source.language.name(), self.identity);
         cached(&self.cache, key(&identity, bytes), recalled, || match source.language {
             Language::Pptx => self.pictures.render(file, &Sources::default()),
-            Language::Python | Language::Html => self.render_script(&source.text),
+            Language::Python | Language::Html => self.render_script(source),
         })
     }
 

@@ -16,7 +16,6 @@ use crate::spread::spread;
 use imports::needs_full;
 pub use recorder::{ChartRecorder, Recordable};
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use vsdpo_artifact::{ExecError, Outcome, Source};
 
@@ -67,36 +66,17 @@ impl ChartRenderer {
         let light = self.pool.server(Kind::Light, slot)?;
         let full = !self.pool.one_server() && needs_full(text, &light.facts.modules);
         let kind = if full { Kind::Full } else { Kind::Light };
-        let folder = self.folder(source);
-        let mut options = result::options();
-        if let Some(user) = self.pool.user() {
-            options["script"] = script(source, folder.as_deref(), &user.args);
-        }
+        let (folder, options) = self.pool.asked(source, result::options());
         let request = Request { source: text, options, folder: folder.as_deref() };
         let end = self.pool.run(kind, slot, &request)?;
         let cpu = end.cpu;
         let outcome = end.read(|buffer| result::read(buffer, text));
         let mut outcome = outcome.unwrap_or_else(|error| Outcome::Failed { error });
-        if let (Outcome::Failed { error }, Some(_)) = (&mut outcome, self.pool.user()) {
-            self.pool.place(kind, folder.as_deref()).complete(error);
+        if let Outcome::Failed { error } = &mut outcome {
+            self.pool.explain(error, kind, folder.as_deref());
         }
         Ok((outcome, cpu))
     }
-
-    /// The folder that a script may read; none where the environment is the closed one, and never
-    /// the whole file system.
-    fn folder(&self, source: &Source) -> Option<PathBuf> {
-        let folder = source.folder.as_ref().filter(|_| self.pool.user().is_some())?;
-        let absolute = folder.canonicalize().ok()?;
-        absolute.parent().is_some().then_some(absolute)
-    }
-}
-
-/// What the probe is told of a person's script.
-fn script(source: &Source, folder: Option<&Path>, args: &[String]) -> serde_json::Value {
-    let name = source.name.as_deref().unwrap_or("script.py");
-    let path = folder.map_or(PathBuf::from(name), |folder| folder.join(name));
-    serde_json::json!({"path": path.to_string_lossy(), "args": args, "cells": source.cells})
 }
 
 impl Renderer for ChartRenderer {

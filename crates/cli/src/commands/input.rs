@@ -5,7 +5,7 @@ use super::source::Read;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use vsdpo_artifact::{Domain, Language, Outcome, Rendered, Source};
 use vsdpo_render::{RenderConfig, Renderer, UserEnv, open};
 use vsdpo_report::Cell;
@@ -31,6 +31,9 @@ pub struct Rendering {
     /// Size of the browser window for pages, in pixels.
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1280x720", value_parser = window, value_delimiter = ',')]
     window: Vec<(u32, u32)>,
+    /// A folder around the pages whose files they may use as well, as in `../css/site.css`.
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
     /// How text of decks that shrinks to fit is shown: with the scale that the file stores, which
     /// is what PowerPoint shows, or with the one that LibreOffice computes.
     #[arg(long, value_enum, default_value = "stored")]
@@ -114,6 +117,11 @@ impl Rendering {
         self.sandbox.timeout
     }
 
+    /// Whether pages may use files around their folders.
+    pub fn has_root(&self) -> bool {
+        self.root.is_some()
+    }
+
     /// The domain, if --domain is given.
     pub fn domain(&self) -> Option<Domain> {
         self.domain.map(Domain::from)
@@ -189,8 +197,10 @@ impl Renderers<'_> {
         let undrawn = self.undrawn;
         let config = self.how.sandbox.config_for(self.files);
         let freeze = self.how.autofit == Autofit::Stored;
-let window = self.how.window.first().copied().unwrap_or(config.window);
-        RenderConfig { window, freeze, undrawn, max_slides: MAX_SLIDES, max_pixels: MAX_PIXELS, ..config }
+        let (window, root) =
+            (self.how.window.first().copied().unwrap_or(config.window), self.how.root.clone());
+        let max_pixels = MAX_PIXELS;
+        RenderConfig { window, root, freeze, undrawn, max_slides: MAX_SLIDES, max_pixels, ..config }
     }
 
     /// Files that are rendered in parallel.
@@ -272,7 +282,7 @@ mod tests {
 
     fn rendering(domain: Option<Kind>) -> Rendering {
         let sandbox = Sandbox { timeout: 10, unsafe_no_sandbox: false };
-        Rendering { sandbox, domain, window: vec![(1280, 720)], autofit: Autofit::Stored }
+        Rendering { sandbox, domain, window: vec![(1280, 720)], root: None, autofit: Autofit::Stored }
     }
 
     #[test]

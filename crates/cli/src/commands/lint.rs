@@ -20,7 +20,7 @@ use files::Found;
 use reference::Reference;
 use serde_json::Value;
 use std::path::PathBuf;
-use vsdpo_artifact::{Defect, Domain, FailureKind, Language, Level, Outcome, Task};
+use vsdpo_artifact::{Defect, FailureKind, Language, Level, Outcome, Task};
 use vsdpo_credit::{CreditConfig, credit};
 use vsdpo_diagnose::diagnose;
 use vsdpo_report::Checked;
@@ -173,7 +173,7 @@ impl Asked {
 fn read(found: &Found, configs: &mut Configs, args: &Args) -> Result<(Vec<File>, Rules)> {
     let settings = configs.of(&found.path)?;
     let mut file = args.rendering.file(&found.path, source::read_or_stdin(&found.path)?);
-    if file.domain == Domain::Chart {
+    if file.source.language == Language::Python {
         file.user = Some(args.environment.of(&settings));
         if !found.named && !files::can_draw(&file.source.text) {
             return Ok((Vec::new(), settings.rules));
@@ -199,7 +199,7 @@ fn check(asked: Vec<Asked>, args: &Args) -> Result<Vec<Checked>> {
                 without += 1;
                 continue;
             }
-            note_skipped(&asked.file, &mut outcome);
+            remark(&asked.file, args, &mut outcome);
             let mut file = diagnosed(&asked.file, &asked.rules, outcome, reference.as_ref())?;
             file.diagnosis.defects.retain(|d| d.level >= args.level.into());
             file.diagnosis.defects = fold::folded(&file);
@@ -215,11 +215,22 @@ fn check(asked: Vec<Asked>, args: &Args) -> Result<Vec<Checked>> {
     Ok(checked)
 }
 
-/// Tells how many lines of a script are no Python.
-fn note_skipped(file: &File, outcome: &mut Outcome) {
-    if let (Outcome::Rendered(rendered), lines @ 1..) = (outcome, file.skipped) {
-        let are = if lines == 1 { "line is a command" } else { "lines are commands" };
-        rendered.notes.push(format!("{lines} {are} of a notebook (`%`, `!`, `?`) and did not run"));
+/// Tells how many lines of a script are no Python, and which files a page could not reach.
+fn remark(file: &File, args: &Args, outcome: &mut Outcome) {
+    let Outcome::Rendered(rendered) = outcome else { return };
+    if file.skipped > 0 {
+        let are = if file.skipped == 1 { "line is a command" } else { "lines are commands" };
+        rendered.notes.push(format!("{} {are} of a notebook (`%`, `!`, `?`) and did not run", file.skipped));
+    }
+    let outside = file.source.language == Language::Html && file.source.text.contains("../");
+    if outside
+        && !args.rendering.has_root()
+        && rendered.notes.iter().any(|note| note.starts_with("no answer for"))
+    {
+        rendered.notes.push(
+            "files outside the page's folder (`../`) are closed: name the folder around them with --root DIR"
+                .into(),
+        );
     }
 }
 

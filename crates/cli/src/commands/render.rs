@@ -8,7 +8,7 @@ use crate::{Exit, terminal};
 use anyhow::Result;
 use clap::Parser;
 use std::path::{Path, PathBuf};
-use vsdpo_artifact::{Domain, Image, Page};
+use vsdpo_artifact::{Image, Language, Page};
 use vsdpo_score::files::png;
 
 /// Render a matplotlib script, an HTML page, or a deck in the sandbox and write its pictures.
@@ -39,7 +39,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Exit> {
     let read = source::read_or_stdin(&args.file)?;
     let mut file = args.rendering.file(&args.file, read);
-    if file.domain == Domain::Chart {
+    if file.source.language == Language::Python {
         file.user = Some(args.environment.of(&Configs::default().of(&args.file)?));
     }
     let rendered = args.rendering.render(&file)?;

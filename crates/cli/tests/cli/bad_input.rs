@@ -16,10 +16,10 @@ fn unreadable_scripts_are_errors() {
     };
     let check = |path: &str, words: &[&str]| assert_one_line(&run(&["lint", path]), words);
     check("no-such.py", &["`no-such.py` does not exist", "check the path"]);
-    check(dir.path().to_str().unwrap(), &["is a folder", "*.py"]);
-    check(&file("latin1.py", b"x = 'caf\xe9'\n"), &["latin1.py", "not UTF-8 (byte 8)", "save it as UTF-8"]);
+    check(dir.path().to_str().unwrap(), &["the folder", "has no file to check", "ipynb"]);
+    check(&file("latin1.py", b"x = 'caf\xe9'\n"), &["latin1.py", "not UTF-8 (byte 8)", "coding: latin-1"]);
     check(&file("empty.py", b" \n"), &["empty.py", "is empty"]);
-    check(&file("page.svg", b"<p>"), &["page.svg", "neither a script nor a page nor a deck", ".html"]);
+    check(&file("page.svg", b"<p>"), &["page.svg", "none of the files", ".html"]);
     check(&file("empty.html", b""), &["empty.html", "is empty", "or a page"]);
     check("/dev/zero", &["/dev/zero", "not a regular file"]);
     check(&file("evil\x1b[2J.py", b"\xff"), &["not UTF-8"]);

@@ -148,7 +148,8 @@ fn the_findings_of_a_notebook_are_at_lines_of_its_cells() {
     let text = String::from_utf8(run(&["lint", path, "--select", "text-clipped"]).stdout).unwrap();
     assert!(text.contains("n.ipynb:cell 4:2:1"), "{text}");
     let text =
-        String::from_utf8(run(&["lint", path, "--format", "github", "--select", "text-clipped"]).stdout).unwrap();
+        String::from_utf8(run(&["lint", path, "--format", "github", "--select", "text-clipped"]).stdout)
+            .unwrap();
     assert!(text.contains("::cell 4, line 2: "), "{text}");
     let broken = serde_json::json!({"cells": [
         {"cell_type": "code", "source": "x = 1"}, {"cell_type": "code", "source": ["y = 2\n", "z = nothing"]}]});
@@ -173,7 +174,10 @@ fn other_files_are_told_what_is_accepted() {
     for name in ["a.R", "a.md", "a.png", "a.mhtml", "a.ps", "a.svg"] {
         let file = dir.path().join(name);
         fs::write(&file, "x <- 1\n").unwrap();
-        assert_one_line(&run(&["lint", file.to_str().unwrap()]), &[name, "none of the files", ".ipynb", ".pptx"]);
+        assert_one_line(
+            &run(&["lint", file.to_str().unwrap()]),
+            &[name, "none of the files", ".ipynb", ".pptx"],
+        );
     }
 }
 
@@ -207,11 +211,13 @@ fn an_interpreter_without_matplotlib_is_an_error_that_names_others() {
     let venv = dir.path().join(".venv/bin");
     fs::create_dir_all(&venv).unwrap();
     fs::write(dir.path().join("pyproject.toml"), "").unwrap();
-    fs::write(dir.path().join(".venv/pyvenv.cfg"), "home = /usr/bin\ninclude-system-site-packages = false\n").unwrap();
+    fs::write(dir.path().join(".venv/pyvenv.cfg"), "home = /usr/bin\ninclude-system-site-packages = false\n")
+        .unwrap();
     std::os::unix::fs::symlink("/usr/bin/python3", venv.join("python")).unwrap();
     let output = run(&["lint", file.to_str().unwrap()]);
     assert_one_line(&output, &[".venv/bin/python", "has no module", "visual-sdpo.toml"]);
-    let active = binary().args(["lint", file.to_str().unwrap()]).env("VIRTUAL_ENV", "/nothing").output().unwrap();
+    let active =
+        binary().args(["lint", file.to_str().unwrap()]).env("VIRTUAL_ENV", "/nothing").output().unwrap();
     assert_one_line(&active, &[".venv/bin/python"]);
 }
 

@@ -3,6 +3,7 @@
 import functools
 import io
 import os
+import time
 
 from pptx.opc.package import OpcPackage
 
@@ -10,6 +11,7 @@ from vsdpo_deck import blame
 from vsdpo_probe.blame import STATE
 
 MAX_NAMES = 64
+CLOCK_NS = 20_000_000  # times of files lag behind the clock by up to a tick of the kernel
 
 
 class Saves:
@@ -19,6 +21,7 @@ class Saves:
         self.last = None  # bytes of the deck that is judged
         self.slides, self.edits = [], []
         self.written = None  # path and time of the file with these bytes
+        self.begun = time.time_ns()  # a folder of the user may have earlier decks
 
     def add(self, package, name, data):
         if len(self.names) < MAX_NAMES:
@@ -36,7 +39,8 @@ class Saves:
                 if not file.lower().endswith(".pptx") or os.path.islink(whole):
                     continue
                 found = os.stat(whole).st_mtime_ns, os.path.relpath(whole, folder)
-                newest = max(newest or found, found)
+                if found[0] >= self.begun - CLOCK_NS:
+                    newest = max(newest or found, found)
         if newest is None or (self.written and newest[0] <= self.written):
             return
         if self.last is not None and self.written is None:

@@ -6,9 +6,6 @@ import os
 import pathlib
 import sys
 
-import matplotlib
-from matplotlib.figure import Figure
-
 class Script:
     """What the supervisor tells of a script: its path, its arguments, and where the cells of a notebook begin."""
 
@@ -33,7 +30,7 @@ class Script:
             main.__dict__["__file__"] = self.path
             sys.argv = [self.path, *self.args]
         drop_writes(os.getcwd() + os.sep)
-        if os.path.isfile("matplotlibrc"):
+        if "matplotlib" in sys.modules and os.path.isfile("matplotlibrc"):
             read_settings("matplotlibrc")
 
 
@@ -46,6 +43,8 @@ class Shell:
 
 def display(*objects, **kwargs):
     """Shows figures, as a notebook does; other objects are no pictures."""
+    from matplotlib.figure import Figure
+
     for shown in objects:
         if isinstance(shown, Figure):
             shown.show()
@@ -82,17 +81,26 @@ def ignoring(inner, folder):
         except OSError as error:
             if not denied(error, path, folder):
                 raise
+            MADE.add(os.path.abspath(os.fsdecode(path)))
 
     return mkdir
 
 
+MADE = set()  # folders that the script believes to have made
+
+
 def denied(error, path, folder):
-    """Whether the sandbox refused a place below the folder: no right, or a file system that is read-only."""
-    return error.errno in (1, 13, 30) and os.path.abspath(os.fsdecode(path)).startswith(folder)
+    """Whether the sandbox refused a place below the folder: no right, a file system that is read-only, or a folder
+    that is missing because making it was refused."""
+    whole = os.path.abspath(os.fsdecode(path))
+    refused = error.errno in (1, 13, 30) or error.errno == 2 and os.path.dirname(whole) in MADE
+    return refused and whole.startswith(folder)
 
 
 def read_settings(path):
     """Takes over a matplotlibrc; one that matplotlib cannot read changes nothing, as at its own start."""
+    import matplotlib  # decks do without
+
     try:
         matplotlib.rc_file(path)
     except Exception:

@@ -364,9 +364,9 @@ impl<'a> Visit<'a> {
         let kind = params["resourceType"].as_str();
         // A page that sends its readers on is drawn as it is before that.
         let leaves = kind == Some("Document") && params["frameId"] == self.context.target.as_str();
-        let leaves = leaves && file != Some(self.page.name);
+        let leaves = leaves && file != Some(&*self.page.name);
         // Reading the style sheets requests the page once more.
-        self.alone &= file == Some(self.page.name);
+        self.alone &= file == Some(&*self.page.name);
         let beside = file.filter(|file| *file != self.page.name && self.beside.len() < MAX_BESIDE && !leaves);
         self.beside.extend(beside.map(str::to_owned));
         let answer = if leaves { None } else { self.page.answer(url) };

@@ -4,7 +4,7 @@
 use super::assets;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -19,13 +19,32 @@ const MAX_FILE: u64 = 32 << 20;
 /// A page and its neighbours.
 pub struct Store<'a> {
     /// Its file name.
-    pub name: &'a str,
+    pub name: Cow<'a, str>,
     /// Its source.
     pub html: &'a [u8],
     /// The folder whose files it may show.
     pub folder: Option<&'a Path>,
     /// Files that every page may show, by name.
     pub common: &'a BTreeMap<String, Vec<u8>>,
+}
+
+/// The folder that a page shows and its name in it: below `root`, if there is one around its own
+/// folder, else in its own.
+pub fn place<'a>(
+    root: Option<&'a Path>,
+    folder: Option<&'a Path>,
+    name: &'a str,
+) -> (Option<&'a Path>, Cow<'a, str>) {
+    let below = |(root, folder): (&Path, &Path)| {
+        let inner = folder.canonicalize().ok()?.strip_prefix(root.canonicalize().ok()?).ok()?.to_owned();
+        let parts =
+            inner.iter().map(|part| utf8_percent_encode(part.to_str().unwrap_or("_"), NON_ALPHANUMERIC));
+        Some(parts.map(|part| format!("{part}/")).collect::<String>() + name)
+    };
+    match root.zip(folder).and_then(below) {
+        Some(path) => (root, path.into()),
+        None => (folder, name.into()),
+    }
 }
 
 /// An answer to a request.
@@ -121,6 +140,18 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     #[test]
+    fn a_page_lies_below_its_root() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("in side/b");
+        std::fs::create_dir_all(&folder).unwrap();
+        let (root, other) = (Some(dir.path()), tempfile::tempdir().unwrap());
+        assert_eq!(place(root, Some(&folder), "p.html"), (root, "in%20side/b/p.html".into()));
+        assert_eq!(place(root, Some(other.path()), "p.html"), (Some(other.path()), "p.html".into()));
+        assert_eq!(place(None, Some(&folder), "p.html"), (Some(&*folder), "p.html".into()));
+        assert_eq!(place(root, None, "p.html"), (None, "p.html".into()));
+    }
+
+    #[test]
     fn a_folder_shows_its_own_files_and_nothing_else() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("site");
@@ -136,7 +167,7 @@ mod tests {
         let large = std::fs::File::create(folder.join("large.png")).unwrap();
         large.set_len(MAX_FILE + 1).unwrap();
         let common = ["a.png", "all.png"].map(|name| (name.to_owned(), b"for all".to_vec())).into();
-        let store = Store { name: "page.html", html: b"<p>", folder: Some(&folder), common: &common };
+        let store = Store { name: "page.html".into(), html: b"<p>", folder: Some(&folder), common: &common };
         let get = |path: &str| {
             let file = store.answer(&format!("{ORIGIN}{path}"))?;
             Some(String::from_utf8(file.bytes.into_owned()).unwrap())

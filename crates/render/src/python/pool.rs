@@ -7,8 +7,10 @@ use super::remedy::Place;
 use crate::config::{RenderConfig, RenderError, RenderStats, UserEnv, io};
 use crate::lock::lock;
 use crate::sandbox;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use vsdpo_artifact::{ExecError, Source};
 
 /// Fork servers, started when they are first needed, and the slots that scripts run in.
 pub(crate) struct Pool {
@@ -115,8 +117,29 @@ impl Pool {
         Ok(server)
     }
 
+    /// The folder that a script may read, and its options: of a person's script also its name, its
+    /// arguments and its cells. There is no folder where the environment is the closed one, and it
+    /// is never the whole file system.
+    pub fn asked(&self, source: &Source, mut options: Value) -> (Option<PathBuf>, Value) {
+        let Some(user) = &self.cfg.user else { return (None, options) };
+        let folder = source.folder.as_ref().and_then(|folder| folder.canonicalize().ok());
+        let folder = folder.filter(|folder| folder.parent().is_some());
+        let name = source.name.as_deref().unwrap_or("script.py");
+        let path = folder.as_ref().map_or(PathBuf::from(name), |folder| folder.join(name));
+        let (path, args, cells) = (path.to_string_lossy(), &user.args, &source.cells);
+        options["script"] = json!({"path": path, "args": args, "cells": cells});
+        (folder, options)
+    }
+
+    /// Completes the help of a person's script that failed.
+    pub fn explain(&self, error: &mut ExecError, kind: Kind, folder: Option<&Path>) {
+        if self.cfg.user.is_some() {
+            self.place(kind, folder).complete(error);
+        }
+    }
+
     /// Where scripts run, in the words of a message.
-    pub fn place(&self, kind: Kind, folder: Option<&Path>) -> Place {
+    fn place(&self, kind: Kind, folder: Option<&Path>) -> Place {
         let server = lock(&self.servers[kind as usize]);
         let version = server.as_ref().map_or(String::new(), |server| server.facts.python.clone());
         let read = self.cfg.user.as_ref().map_or(&[][..], |user| &user.read[..]);

@@ -214,6 +214,13 @@ impl Place {
     }
 
     fn fill(&self, help: &str) -> String {
+        // Nobody installs into the environment of this program.
+        let help = match self.own {
+            true => help.to_owned(),
+            false => {
+                help.replace("install it there, or choose another interpreter", "choose your own interpreter")
+            }
+        };
         let which = if self.own { "" } else { ", the one that comes with visual-sdpo" };
         let folders = match self.folders.as_slice() {
             [] => "no folder".to_owned(),

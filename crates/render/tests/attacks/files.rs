@@ -65,7 +65,7 @@ fn reading(secret: &Path) -> Vec<Attack> {
             "find the source of the fork server by its modules",
             Landlock,
             NoAccess,
-            "import sys\nmine = sys.modules['probe'].__file__\nopen(mine).read()",
+            "import sys\nmine = sys.modules['vsdpo_probe'].__file__\nopen(mine).read()",
         ),
     ]
 }
@@ -81,7 +81,7 @@ fn writing(secret: &Path) -> Vec<Attack> {
             Landlock,
             NoAccess,
             // A folder of the same user is first met as a read-only mount.
-            "import sys\ntry: open(sys.modules['probe'].__file__, 'a').write('raise SystemExit')\n\
+            "import sys\ntry: open(sys.modules['vsdpo_probe'].__file__, 'a').write('raise SystemExit')\n\
              except OSError as e: raise PermissionError(13, str(e)) if e.errno == 30 else e"
                 .into(),
         ),
@@ -120,10 +120,11 @@ fn writing(secret: &Path) -> Vec<Attack> {
             "write into the scratch folders of other slots",
             Landlock,
             NoAccess,
-            "mine = os.path.basename(os.path.dirname(os.getcwd()))\nlast = None\n\
+            "home = os.environ.get('HOME') or os.getcwd()\n\
+             mine = os.path.basename(os.path.dirname(home))\nlast = None\n\
              for i in range(8):\n  \
                if f'slot{i}' == mine: continue\n  \
-               try: open(f'../../slot{i}/w/x', 'w')\n  \
+               try: open(f'{home}/../../slot{i}/w/x', 'w')\n  \
                except PermissionError as e: last = e; continue\n  \
                except FileNotFoundError: continue\n  \
                raise RuntimeError(f'wrote into slot {i}')\nraise last"

@@ -79,6 +79,11 @@ impl Attack {
         self
     }
 
+    /// Whether it writes into its working folder, which other layers guard without namespaces.
+    pub fn writes_here(&self) -> bool {
+        self.stopped[0].0 != self.stopped[1].0
+    }
+
     pub fn expected(&self, bare: bool) -> (Layer, Sees) {
         self.stopped[usize::from(bare)]
     }

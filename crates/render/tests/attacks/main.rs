@@ -7,7 +7,10 @@
 //! - `unprivileged`: where user namespaces are denied, as in a container: landlock, seccomp and
 //!   limits.
 //!
-//! The latter two start this program again under another user id and, for the last, behind a filter
+//! - `open_folder` and `open_folder_unprivileged`: the first and the third, for a person's script
+//!   whose own folder is open to reading (the attacks on files and processes).
+//!
+//! The others than the first start this program again under another user id and, for the last, behind a filter
 //! that denies namespaces. They need the Python environment; without it they fail and say how to
 //! make it.
 
@@ -18,6 +21,7 @@ mod kernel;
 mod list;
 mod locks;
 mod memory;
+mod open;
 mod parsers;
 mod processes;
 
@@ -30,7 +34,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use vsdpo_artifact::Outcome;
 use vsdpo_artifact::{Language, Source};
-use vsdpo_render::{ChartRenderer, Check, CheckState, RenderConfig, Renderer, doctor, spread};
+use vsdpo_render::{ChartRenderer, Check, CheckState, RenderConfig, Renderer, UserEnv, doctor, spread};
 
 const HONEST: &str = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nplt.title('honest')\n";
 /// Slots: one honest script, the others hostile.
@@ -38,6 +42,8 @@ const WORKERS: usize = 5;
 /// An id that no system gives out and no slot uses.
 const SOMEBODY: u32 = 1_999_999_999;
 const USER: &str = "ordinary user";
+const UNPRIVILEGED: &str = "unprivileged";
+const OPEN: &str = "open folder";
 const SETTING: &str = "VSDPO_ATTACKS_SETTING";
 const NAMESPACES: [&str; 2] = ["network namespace", "scratch file system"];
 
@@ -57,11 +63,21 @@ fn ordinary_user() {
 
 #[test]
 fn unprivileged() {
-    elsewhere("unprivileged", true);
+    elsewhere(UNPRIVILEGED, true);
 }
 
 #[test]
-#[ignore = "the part of the two tests above that runs in the other process"]
+fn open_folder() {
+    run_all(OPEN);
+}
+
+#[test]
+fn open_folder_unprivileged() {
+    elsewhere(&format!("{OPEN}, {UNPRIVILEGED}"), true);
+}
+
+#[test]
+#[ignore = "the part of the tests above that runs in the other process"]
 fn inside() {
     run_all(&std::env::var(SETTING).expect("started by one of the tests above"));
 }
@@ -111,21 +127,23 @@ fn is_bare(setting: &str) -> Option<bool> {
     let active: Vec<_> = checks.iter().filter(|c| c.state == CheckState::Ok).map(|c| c.name).collect();
     eprintln!("{setting}: {}", active.join(", "));
     let bare = NAMESPACES.iter().all(|n| !on(n));
+    let unprivileged = setting.ends_with(UNPRIVILEGED);
     match setting {
-        "unprivileged" => assert!(bare && !on("user id"), "{setting}: {checks:?}"),
+        _ if unprivileged => assert!(bare && !on("user id"), "{setting}: {checks:?}"),
         USER => assert!(!on("user id"), "{setting}: {checks:?}"),
         _ => (),
     }
-    (bare == (setting == "unprivileged") && NAMESPACES.iter().all(|n| on(n) != bare)).then_some(bare)
+    (bare == unprivileged && NAMESPACES.iter().all(|n| on(n) != bare)).then_some(bare)
 }
 
-fn start(timeout: Duration) -> ChartRenderer {
+fn start(timeout: Duration, open: bool) -> ChartRenderer {
     // A short memory limit, because filling memory takes long on a busy machine.
     let cfg = RenderConfig {
         workers: WORKERS,
         timeout,
         memory_mb: 200,
         cache_entries: 0,
+        user: open.then(UserEnv::default),
         ..RenderConfig::default()
     };
     ChartRenderer::start(cfg).unwrap_or_else(|e| panic!("these tests render for real: {e}"))
@@ -140,20 +158,33 @@ fn run_all(setting: &str) {
     };
     let began = Instant::now();
     let secret = Secret::plant();
-    let attacks = if setting == USER { on_others(&secret.path) } else { all(&secret.path) };
+    let own = setting.starts_with(OPEN).then(|| open::Open::plant(&secret.path));
+    let attacks = match &own {
+        // Without a layer over the folder nothing is written, and so nothing filled.
+        Some(_) => on_others(&secret.path)
+            .into_iter()
+            .filter(|a| !(bare && a.writes_here()))
+            .chain(open::attacks(&secret.path))
+            .collect(),
+        None if setting == USER => on_others(&secret.path),
+        None => all(&secret.path),
+    };
+    let folder = own.as_ref().map(open::Open::path);
+    let start = |timeout| start(timeout, own.is_some());
     let (short, long): (Vec<_>, Vec<_>) =
         attacks.iter().filter(|a| chosen(a)).partition(|a| a.patience == Patience::Short);
     let patient = start(Duration::from_secs(60));
-    let mut wrong = run_in(&patient, &long, bare);
+    let mut wrong = run_in(&patient, &long, bare, folder.as_deref());
     if !short.is_empty() {
         // Honest scripts beside those that use up every core must be done in time, also on a slow
         // machine.
         let honest = Instant::now();
-        patient.render(&Source::new(HONEST, Language::Python)).unwrap();
+        patient.render(&script(HONEST, folder.as_deref())).unwrap();
         let timeout = (honest.elapsed() * 16).clamp(Duration::from_secs(4), Duration::from_secs(40));
-        wrong.extend(run_in(&start(timeout), &short, bare));
+        wrong.extend(run_in(&start(timeout), &short, bare, folder.as_deref()));
     }
     wrong.extend(secret.wrong());
+    wrong.extend(own.as_ref().and_then(open::Open::wrong));
     let (count, seconds) = (long.len() + short.len(), began.elapsed().as_secs_f32());
     eprintln!("{setting}: {count} attacks, each beside an honest script, in {seconds:.0} s");
     assert!(wrong.is_empty(), "{setting}: {} of {count}:\n{}", wrong.len(), wrong.join("\n"));
@@ -166,15 +197,15 @@ fn chosen(attack: &Attack) -> bool {
 
 /// Runs attacks in one pool, as many at a time as it has slots beside the honest script's; returns
 /// what went wrong.
-fn run_in(pool: &ChartRenderer, attacks: &[&Attack], bare: bool) -> Vec<String> {
-    let usual = pool.render(&Source::new(HONEST, Language::Python)).unwrap();
+fn run_in(pool: &ChartRenderer, attacks: &[&Attack], bare: bool, folder: Option<&Path>) -> Vec<String> {
+    let usual = pool.render(&script(HONEST, folder)).unwrap();
     assert!(drawn(&usual), "{usual:?}");
     let servers = pool.server_pids();
     let open = open_files();
     let mut wrong = Vec::new();
     for group in attacks.chunks(WORKERS - 1) {
         let scripts: Vec<&str> = group.iter().map(|a| &*a.script).chain([HONEST]).collect();
-        let render = |i: usize| Ok::<_, Infallible>(pool.render(&Source::new(scripts[i], Language::Python)));
+        let render = |i: usize| Ok::<_, Infallible>(pool.render(&script(scripts[i], folder)));
         let Ok(mut results) = spread(WORKERS, scripts.len(), render);
         match results.pop().unwrap() {
             Ok(outcome) if outcome == usual => (),
@@ -200,6 +231,14 @@ fn run_in(pool: &ChartRenderer, attacks: &[&Attack], bare: bool) -> Vec<String> 
     wrong
 }
 
+fn script(text: &str, folder: Option<&Path>) -> Source {
+    Source { folder: folder.map(Path::to_path_buf), ..Source::new(text, Language::Python) }
+}
+
+fn open_to_all(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
 fn open_files() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
@@ -216,11 +255,8 @@ impl Secret {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
         std::fs::write(&path, "secret").unwrap();
-        let open = |path: &Path, mode| {
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-        };
-        open(folder.path(), 0o777);
-        open(&path, 0o666);
+        open_to_all(folder.path(), 0o777);
+        open_to_all(&path, 0o666);
         Self { folder, path }
     }
 
