@@ -120,7 +120,10 @@ impl Pictures {
     fn find(config: RenderConfig) -> Result<Self, RenderError> {
         let (freeze, undrawn) = (config.freeze, config.undrawn);
         let timeout = config.timeout.max(DRAWING);
-        let office = match Office::open(RenderConfig { timeout, ..config }) {
+        // The memory of a person's script is not that of the office.
+        let usual = RenderConfig::default().memory_mb;
+        let memory_mb = if config.user.is_some() { usual } else { config.memory_mb };
+        let office = match Office::open(RenderConfig { timeout, memory_mb, ..config }) {
             Err(e @ RenderError::Setup { .. }) if undrawn => Err(e.to_string()),
             other => Ok(other?),
         };

@@ -19,6 +19,7 @@ use config::{Configs, Rules};
 use files::Found;
 use reference::Reference;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use vsdpo_artifact::{Defect, FailureKind, Language, Level, Outcome, Task};
 use vsdpo_credit::{CreditConfig, credit};
@@ -34,9 +35,12 @@ use vsdpo_report::Checked;
 /// above notes, 1 such findings or a script that fails, 2 a file could not be checked.
 ///
 /// A project may choose its rules in `visual-sdpo.toml`, or in the table `[tool.visual-sdpo]` of
-/// `pyproject.toml`, with the keys `select` and `ignore`. A comment `# vsdpo: ignore[RULE]` in a
-/// statement, or `<!-- vsdpo: ignore[RULE] -->` in a page, silences the findings of that
-/// statement.
+/// `pyproject.toml`, with the keys `select` and `ignore`, and where scripts run, with `python` and
+/// `allow-read`. A comment `# vsdpo: ignore[RULE]` in a statement, or `<!-- vsdpo: ignore[RULE]
+/// -->` in a page, silences the findings of that statement.
+///
+/// A script may read its own folder and runs under your interpreter; what it writes is dropped.
+/// What follows `--` are its arguments.
 ///
 /// Decks are .pptx files, and scripts that import pptx. Their rules about drawn text need
 /// LibreOffice; without it they are listed as skipped.
@@ -45,8 +49,8 @@ use vsdpo_report::Checked;
 /// lint deck.pptx
 #[derive(Parser)]
 pub struct Args {
-    /// Python scripts that draw a chart or make a deck, pages (.html), and .pptx files; `-` is
-    /// standard input.
+    /// Python scripts that draw a chart or make a deck, notebooks (.ipynb), pages (.html), .pptx
+    /// files, and folders with such files; `-` is standard input.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// Output format; `json` is one object for one file and an array for several, `jsonl` a line
@@ -187,6 +191,10 @@ fn check(asked: Vec<Asked>, args: &Args) -> Result<Vec<Checked>> {
         Some(path) => Some(Reference::open(path, asked.iter().map(|a| &a.file), args.rendering.timeout())?),
         None => None,
     };
+    if args.verbose {
+        let pythons: BTreeSet<&PathBuf> = asked.iter().filter_map(|a| a.file.user.as_ref()?.python.as_ref()).collect();
+        pythons.iter().for_each(|python| terminal::remark(&format!("note: scripts run under {}", python.display())));
+    }
     let mut renderers = args.rendering.checkers(asked.len(), args.environment.memory());
     let bar = terminal::progress("rendering", asked.len() as u64);
     let (mut checked, mut without) = (Vec::new(), 0);
