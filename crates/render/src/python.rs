@@ -8,3 +8,4 @@ pub(crate) mod job;
 pub(crate) mod packet;
 pub(crate) mod pool;
 pub(crate) mod remedy;
+pub(crate) mod submission;

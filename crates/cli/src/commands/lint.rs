@@ -192,8 +192,11 @@ fn check(asked: Vec<Asked>, args: &Args) -> Result<Vec<Checked>> {
         None => None,
     };
     if args.verbose {
-        let pythons: BTreeSet<&PathBuf> = asked.iter().filter_map(|a| a.file.user.as_ref()?.python.as_ref()).collect();
-        pythons.iter().for_each(|python| terminal::remark(&format!("note: scripts run under {}", python.display())));
+        let pythons: BTreeSet<&PathBuf> =
+            asked.iter().filter_map(|a| a.file.user.as_ref()?.python.as_ref()).collect();
+        pythons
+            .iter()
+            .for_each(|python| terminal::remark(&format!("note: scripts run under {}", python.display())));
     }
     let mut renderers = args.rendering.checkers(asked.len(), args.environment.memory());
     let bar = terminal::progress("rendering", asked.len() as u64);

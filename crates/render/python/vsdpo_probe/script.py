@@ -3,7 +3,6 @@
 import ast
 import dis
 import re
-from operator import itemgetter
 
 from .blame import USER
 
@@ -18,7 +17,7 @@ class Source:
         self.bytes = source
         self.starts = [0] + [m.end() for m in LINE_END.finditer(source)]
         self.positions = {}  # code object -> list of co_positions
-        self.spans = None  # of the statements, by their first lines; for a Python without positions
+        self.spans = None  # the statements, the shortest first; for a Python without positions
 
     def offset(self, line, column):
         """Byte offset of a place as CPython gives it: line from 1, column in UTF-8 bytes."""
@@ -46,11 +45,12 @@ class Source:
             return None
         if self.spans is None:
             nodes = [node for node in ast.walk(ast.parse(self.bytes)) if isinstance(node, ast.stmt)]
-            self.spans = sorted(((n.end_lineno - n.lineno, n.lineno, n.end_lineno, n) for n in nodes), key=itemgetter(0))
-        node = next((node for _, first, last, node in self.spans if first <= lines[-1] <= last), None)
+            self.spans = sorted(nodes, key=lambda node: node.end_lineno - node.lineno)
+        node = next((node for node in self.spans if node.lineno <= lines[-1] <= node.end_lineno), None)
         if node is None:
             return self.clipped(self.offset(lines[-1], 0), self.offset(lines[-1] + 1, 0))
-        return self.clipped(self.offset(node.lineno, node.col_offset), self.offset(node.end_lineno, node.end_col_offset))
+        end = self.offset(node.end_lineno, node.end_col_offset)
+        return self.clipped(self.offset(node.lineno, node.col_offset), end)
 
     def clipped(self, start, end):
         return {"start": start, "end": max(start, end)}

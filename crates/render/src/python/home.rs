@@ -73,8 +73,8 @@ impl Home {
     }
 }
 
-/// A folder of ours in which matplotlib of this interpreter keeps its font list: searching for fonts
-/// takes seconds, and no script may write there.
+/// A folder of ours in which matplotlib of this interpreter keeps its font list: searching for
+/// fonts takes seconds, and no script may write there.
 fn font_cache(python: &Path) -> PathBuf {
     let place = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let cache = place("XDG_CACHE_HOME").or_else(|| Some(place("HOME")?.join(".cache")));

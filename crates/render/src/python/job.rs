@@ -1,7 +1,8 @@
 //! One run of one script: its deadline, its output, and how it ended.
 
 use super::buffer::Refused;
-use super::forkserver::{Event, ForkServer, Submission};
+use super::forkserver::{Event, ForkServer};
+use super::submission::Submission;
 use crate::config::{RenderError, io};
 use crate::text::clean_line;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};

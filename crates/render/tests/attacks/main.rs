@@ -1,18 +1,16 @@
 //! Hostile scripts: each is stopped by the layer that its entry names, while honest scripts in the
-//! same pool draw what they always draw. The same list runs three times:
+//! same pool draw what they always draw. The same list runs several times:
 //! - `all_layers`: with everything that this machine gives the tests (as root: another user id per
 //!   slot, namespaces, scratch file systems, landlock, seccomp, limits);
 //! - `ordinary_user`: the same without the user ids, as on a desktop (the attacks on files and
 //!   processes);
 //! - `unprivileged`: where user namespaces are denied, as in a container: landlock, seccomp and
 //!   limits.
-//!
 //! - `open_folder` and `open_folder_unprivileged`: the first and the third, for a person's script
 //!   whose own folder is open to reading (the attacks on files and processes).
 //!
-//! The others than the first start this program again under another user id and, for the last, behind a filter
-//! that denies namespaces. They need the Python environment; without it they fail and say how to
-//! make it.
+//! Three of them start this program again under another user id or behind a filter that denies
+//! namespaces. They need the Python environment; without it they fail and say how to make it.
 
 mod clock;
 mod files;
