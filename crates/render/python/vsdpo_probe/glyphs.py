@@ -31,7 +31,8 @@ def joins(letter):
 def files_of(properties):
     key = (hash(properties), tuple(rcParams["font.family"]), tuple(rcParams["font.sans-serif"]))
     if key not in PATHS:
-        PATHS[key] = fontManager._find_fonts_by_props(properties)
+        find = getattr(fontManager, "_find_fonts_by_props", None)  # matplotlib 3.5 takes letters from one font
+        PATHS[key] = find(properties) if find else [fontManager.findfont(properties)]
     return PATHS[key]
 
 
