@@ -59,7 +59,9 @@ fn a_script_works_in_its_own_folder() {
 fn other_folders_are_closed_until_they_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let (here, data) = (dir.path().join("a/scripts"), dir.path().join("a/data"));
-    [&here, &data].map(|folder| fs::create_dir_all(folder).unwrap());
+    for folder in [&here, &data] {
+        fs::create_dir_all(folder).unwrap();
+    }
     fs::write(data.join("x.txt"), "1 2").unwrap();
     let script = format!("open('../data/x.txt')\n{DRAW}");
     let (message, help) = failure(&here, &script, &[]);
