@@ -23,6 +23,8 @@ fn a_clean_chart_exits_with_0_and_has_every_json_key() {
     let names: Vec<&String> = file.as_object().unwrap().keys().collect();
     let want = [
         "file",
+        "window",
+        "cells",
         "domain",
         "executed",
         "error",
