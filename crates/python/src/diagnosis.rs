@@ -27,7 +27,8 @@ impl Diagnosis {
 
     /// The findings, as dicts: rule, severity, page, region (the box around all, [x0, y0, x1, y1]
     /// in pixels of that page), regions (one per element at fault), elements (ids), message,
-    /// level (note, warning or error), help (a change that removes it, or None), count (how many it stands for).
+    /// level (note, warning or error), help (a change that removes it, or None), count
+    /// (how many it stands for).
     #[getter]
     fn defects<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
         guarded(|| self.diagnosis.defects.iter().map(|d| json(py, &defect_json(d))).collect())

@@ -115,8 +115,8 @@ fn scripts_and_pages_come_in_many_encodings() {
     let draws = |bytes: &[u8]| {
         fs::write(&file, bytes).unwrap();
         let found = lint(&file, &[]);
-        let titles = found["statements"].as_array().unwrap().iter().filter_map(|s| s["text"].as_str());
-        titles.last().unwrap().to_owned()
+        let mut texts = found["statements"].as_array().unwrap().iter().filter_map(|s| s["text"].as_str());
+        texts.next_back().unwrap().to_owned()
     };
     let script = |title: &[u8], head: &str| {
         [head.as_bytes(), DRAW.as_bytes(), b"plt.xlabel('caf", title, b"')\n"].concat()

@@ -118,7 +118,8 @@ fn page_bytes(page: &Result<Source, Unscored>) -> &[u8] {
 
 /// Both pages of an example.
 enum Pair {
-    Both(Result<Source, Unscored>, Result<Source, Unscored>),
+    /// The candidate, then the reference.
+    Both(Box<[Result<Source, Unscored>; 2]>),
     None(Status, String),
 }
 
@@ -154,8 +155,8 @@ impl Run<'_> {
     fn key(&self, example: &dataset::Example) -> Result<String> {
         let identity = [self.scorer.identity().as_bytes(), example.name.as_bytes()];
         Ok(match self.pair(example)? {
-            Pair::Both(cand, reference) => {
-                hash_bytes(&[identity[0], identity[1], page_bytes(&cand), page_bytes(&reference)])
+            Pair::Both(pages) => {
+                hash_bytes(&[identity[0], identity[1], page_bytes(&pages[0]), page_bytes(&pages[1])])
             }
             Pair::None(..) => hash_bytes(&identity),
         })
@@ -167,7 +168,7 @@ impl Run<'_> {
             return Ok(Pair::None(Status::Missing, "there is no prediction".into()));
         }
         match scorer::read(&path) {
-            Ok(cand) => Ok(Pair::Both(cand, example.page()?)),
+            Ok(cand) => Ok(Pair::Both(Box::new([cand, example.page()?]))),
             Err(why) => Ok(Pair::None(Status::Raised, format!("{why:#}"))),
         }
     }
@@ -176,7 +177,7 @@ impl Run<'_> {
     fn line(&self, example: &dataset::Example) -> Result<Value> {
         let (status, beside, row) = match self.pair(example)? {
             Pair::None(status, why) => (status, Both::<Beside>::default(), error(&why)),
-            Pair::Both(cand, reference) => match self.scorer.score(&cand, &reference)? {
+            Pair::Both(pages) => match self.scorer.score(&pages[0], &pages[1])? {
                 Ok(scored) => (Status::Scored, scored.beside.clone(), as_json(&scored)),
                 Err(unscored) => {
                     let status = match unscored.cause {
