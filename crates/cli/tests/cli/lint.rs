@@ -127,12 +127,13 @@ fn human_output_has_the_line_the_caret_and_the_place_in_the_picture() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(text.contains("warning[chart/legend-covers-data]"), "{text}");
-    assert!(
-        text.contains(
-            "7 | ax.legend(loc=\"upper right\")\n  | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^ resp 1.00, weight 3.00"
-        ),
-        "{text}"
-    );
+    let line = "7 | ax.legend(loc=\"upper right\")\n  | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^";
+    assert!(text.contains(&format!("{line}\n")), "{text}");
+    assert!(text.contains("= help: loc='upper left'") && !text.contains("reward"), "{text}");
+    let args = ["lint", "--verbose", &chart("crowded.py"), "--select", "legend-covers-data"];
+    let text = String::from_utf8(run(&args).stdout).unwrap();
+    assert!(text.contains(&format!("{line} resp 1.00, weight 3.00\n")), "{text}");
+    assert!(text.contains("reward 0.") && text.contains("legend defect"), "{text}");
     assert!(text.contains("in the picture (480x360 px) at ["), "{text}");
     assert!(!text.contains('\u{1b}'), "colour is for terminals only");
 }
