@@ -96,7 +96,7 @@ fn srgb(space: &str, parts: [f64; 3]) -> Option<[f64; 3]> {
             let linear = |v: f64| if v.abs() <= 16.0 / 512.0 { v / 16.0 } else { power(v, 1.8) };
             linear_of(times(D50_TO_D65, times(PROPHOTO_TO_XYZ, parts.map(linear))))
         }
-        "rec2020" => linear_of(times(REC2020_TO_XYZ, parts.map(|v| power(v, 2.4)))),
+        "rec2020" => linear_of(times(REC2020_TO_XYZ, parts.map(bt2020))),
         "xyz" | "xyz-d65" => linear_of(parts),
         "xyz-d50" => linear_of(times(D50_TO_D65, parts)),
         _ => return None,
@@ -114,6 +114,15 @@ fn times(m: Matrix, v: [f64; 3]) -> [f64; 3] {
 
 fn power(v: f64, exponent: f64) -> f64 {
     v.abs().powf(exponent).copysign(v)
+}
+
+/// The linear value of a channel of BT.2020, which the browser decodes with the standard's own
+/// curve.
+fn bt2020(v: f64) -> f64 {
+    let (alpha, beta) = (1.099_296_826_809_44, 0.018_053_968_510_807);
+    let size = v.abs();
+    let linear = if size < 4.5 * beta { size / 4.5 } else { ((size + alpha - 1.0) / alpha).powf(1.0 / 0.45) };
+    linear.copysign(v)
 }
 
 fn linear_channel(v: f64) -> f64 {
