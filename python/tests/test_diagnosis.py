@@ -38,7 +38,17 @@ def test_elements_and_reward_are_those_of_lint(pool, program, number):
     places = [(element["id"], element["kind"], element["region"]) for element in outcome.elements]
     assert places == [(element["id"], element["kind"], element["region"]) for element in lint["elements"]]
     assert reward(CHART, [outcome]) == [lint["reward"]]
-    assert diagnose(CHART, outcome).defects == lint["defects"]
+    # `lint` prints the findings of one rule and statement as one.
+    found, printed = diagnose(CHART, outcome).defects, lint["defects"]
+    assert elements_of(found) == elements_of(printed)
+    assert len(found) == sum(defect["count"] for defect in printed) and all(d["count"] == 1 for d in found)
+    for first in printed[:1]:
+        assert found[0]["message"] == first["message"].removesuffix(f" (and {first['count'] - 1} more like it)")
+
+
+def elements_of(defects):
+    """The rule and the element of every place of the findings, in order."""
+    return sorted((defect["rule"], element) for defect in defects for element in defect["elements"])
 
 
 def test_requirements_that_are_not_met_lower_the_reward(pool):
