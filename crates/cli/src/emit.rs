@@ -1,9 +1,12 @@
 //! The output formats of `lint`; each prints the same results.
 
-pub mod github;
-pub mod human;
-pub mod json;
-pub mod sarif;
+mod github;
+mod human;
+mod json;
+mod printer;
+mod sarif;
+
+pub use printer::{Format, Printer};
 
 /// Line and column of a byte offset, both from 1; columns count characters.
 pub fn line_column(source: &str, byte: usize) -> (usize, usize) {

@@ -22,7 +22,7 @@ mod rollout;
 #[cfg(feature = "train")]
 pub use campaign::campaign_page;
 pub use checked::{Cell, Checked, Remark, failure_rule};
-pub use lint::lint_page;
+pub use lint::LintPage;
 
 use anyhow::{Context, Result, bail};
 use records::{ArmRecord, RolloutEntry, RolloutRecord};

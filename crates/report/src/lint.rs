@@ -12,22 +12,45 @@ use maud::{Markup, html};
 use vsdpo_artifact::{Image, Outcome};
 use vsdpo_score::files::png;
 
-/// The page of all linted files.
-pub fn lint_page(all: &[Checked]) -> Result<String> {
-    let sections = all.iter().map(|c| section(c, all.len() > 1)).collect::<Result<Vec<_>>>()?;
-    let bad = all.iter().filter(|c| c.has_findings()).count();
-    let title = match all {
-        [one] => one.file.clone(),
-        _ => format!("{} files, {bad} with findings", all.len()),
-    };
-    let body = html! {
-        header.top { p.kicker { "visual-sdpo lint" } h1 { (title) } }
-        main { @for section in &sections { (section) } }
-    };
-    Ok(page(&title, &body))
+/// The page of all linted files, which holds pictures as PNG files and nothing else of a render.
+#[derive(Default)]
+pub struct LintPage {
+    sections: Vec<(String, Markup)>,
+    bad: usize,
 }
 
-fn section(checked: &Checked, heading: bool) -> Result<Markup> {
+impl LintPage {
+    /// Adds a file.
+    ///
+    /// # Errors
+    /// A picture that cannot be written as PNG.
+    pub fn add(&mut self, checked: &Checked) -> Result<()> {
+        self.sections.push((checked.file.clone(), section(checked)?));
+        self.bad += usize::from(checked.has_findings());
+        Ok(())
+    }
+
+    /// The page as HTML.
+    pub fn text(&self) -> String {
+        let several = self.sections.len() > 1;
+        let title = match self.sections.as_slice() {
+            [(file, _)] => file.clone(),
+            all => format!("{} files, {} with findings", all.len(), self.bad),
+        };
+        let body = html! {
+            header.top { p.kicker { "visual-sdpo lint" } h1 { (title) } }
+            main {
+                @for (file, section) in &self.sections {
+                    @if several { h2 { (file) } }
+                    (section)
+                }
+            }
+        };
+        page(&title, &body)
+    }
+}
+
+fn section(checked: &Checked) -> Result<Markup> {
     let d = &checked.diagnosis;
     let error = match &checked.outcome {
         Outcome::Failed { error } => Some(ErrorRecord {
@@ -70,7 +93,6 @@ fn section(checked: &Checked, heading: bool) -> Result<Markup> {
         tokens: &[],
     };
     Ok(html! {
-        @if heading { h2 { (checked.file) } }
         p.facts { span { (checked.findings()) " defects" } span { "reward " (value(checked.reward().into())) } }
         (view.markup())
     })

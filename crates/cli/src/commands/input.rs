@@ -161,6 +161,11 @@ impl Rendering {
         }
     }
 
+    /// In how many windows a page is checked.
+    pub fn windows_of_pages(&self) -> usize {
+        self.window.len().max(1)
+    }
+
     /// Renders one file. Code that fails is an error that names the line.
     pub fn render(&self, file: &File) -> Result<Rendered> {
         let name = &file.name;

@@ -11,20 +11,19 @@ use super::environment::Environment;
 use super::explain::rules_named;
 use super::input::{File, Rendering};
 use super::source;
-use crate::emit::{github, human, json, sarif};
+use crate::emit::{Format, Printer};
 use crate::{Exit, terminal};
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use config::{Configs, Rules};
 use files::Found;
 use reference::Reference;
-use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use vsdpo_artifact::{Defect, FailureKind, Language, Level, Outcome, Task};
 use vsdpo_credit::{CreditConfig, credit};
 use vsdpo_diagnose::diagnose;
-use vsdpo_report::Checked;
+use vsdpo_report::{Checked, LintPage};
 
 /// Check matplotlib scripts, HTML pages and decks: render each file in a sandbox and report the
 /// defects of its pictures.
@@ -84,15 +83,6 @@ pub struct Args {
     environment: Environment,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Human,
-    Json,
-    Jsonl,
-    Sarif,
-    Github,
-}
-
 /// The lowest level that is reported.
 #[derive(Clone, Copy, ValueEnum)]
 enum Least {
@@ -112,49 +102,145 @@ impl From<Least> for Level {
 }
 
 pub fn run(args: &Args) -> Result<Exit> {
-    let (select, ignore) = (known(&args.select)?, known(&args.ignore)?);
-    let mut configs = Configs::default();
-    let mut sources = Vec::new();
-    let mut unread = None;
-    // The other files are still checked; `main` prints the last error.
-    let mut failed = |e: anyhow::Error| {
-        if let Some(earlier) = unread.replace(e) {
-            terminal::remark(&format!("error: {}", terminal::clean_line(&format!("{earlier:#}"))));
-        }
-    };
+    let mut run = Run::new(args)?;
+    let mut found = Vec::new();
     for argument in &args.files {
-        let found = files::found(argument).unwrap_or_else(|e| {
-            failed(e);
-            Vec::new()
-        });
-        for found in found {
-            match read(&found, &mut configs, args) {
-                Ok((asked, mut rules)) => {
-                    if !select.is_empty() {
-                        rules.select = select.clone();
-                    }
-                    rules.ignore.extend(&ignore);
-                    sources.extend(asked.into_iter().map(|file| Asked {
-                        file,
-                        rules: rules.clone(),
-                        named: found.named,
-                    }));
-                }
-                Err(e) => failed(e),
-            }
+        match files::found(argument) {
+            Ok(files) => found.extend(files),
+            Err(e) => run.unread(e),
         }
     }
-    let checked = if sources.is_empty() { Vec::new() } else { check(sources, args)? };
-    if let Some(out) = &args.html {
-        vsdpo_score::files::write(out, vsdpo_report::lint_page(&checked)?.as_bytes())?;
+    run.check(&found)?;
+    terminal::out(&run.printer.end()?)?;
+    if let (Some(out), Some(page)) = (&args.html, &run.page) {
+        vsdpo_score::files::write(out, page.text().as_bytes())?;
     }
-    terminal::out(&text(&checked, args)?)?;
-    match unread {
+    match run.unread {
         Some(error) => Err(error),
-        None if checked.iter().any(Checked::has_findings) => Ok(Exit::Findings),
+        None if run.printer.has_findings() => Ok(Exit::Findings),
         None => Ok(Exit::Fine),
     }
 }
+
+/// The state of one run.
+struct Run<'a> {
+    args: &'a Args,
+    select: Vec<&'static str>,
+    ignore: Vec<&'static str>,
+    configs: Configs,
+    reference: Option<Reference>,
+    printer: Printer,
+    page: Option<LintPage>,
+    /// Scripts of folders that draw nothing.
+    without: usize,
+    /// Interpreters that were named.
+    pythons: BTreeSet<PathBuf>,
+    /// The last file that could not be read.
+    unread: Option<anyhow::Error>,
+}
+
+impl<'a> Run<'a> {
+    fn new(args: &'a Args) -> Result<Self> {
+        let timeout = args.rendering.timeout();
+        Ok(Run {
+            args,
+            select: known(&args.select)?,
+            ignore: known(&args.ignore)?,
+            configs: Configs::default(),
+            reference: args.reference.as_ref().map(|path| Reference::open(path, timeout)).transpose()?,
+            printer: Printer::new(args.format, args.verbose),
+            page: args.html.as_ref().map(|_| LintPage::default()),
+            without: 0,
+            pythons: BTreeSet::new(),
+            unread: None,
+        })
+    }
+
+    /// The other files are still checked; `main` prints the last error.
+    fn unread(&mut self, error: anyhow::Error) {
+        if let Some(earlier) = self.unread.replace(error) {
+            terminal::remark(&format!("error: {}", terminal::clean_line(&format!("{earlier:#}"))));
+        }
+    }
+
+    /// Reads, renders, prints and drops the files, a few at a time.
+    fn check(&mut self, found: &[Found]) -> Result<()> {
+        let files = found.len() * self.args.rendering.windows_of_pages();
+        let mut renderers = self.args.rendering.checkers(files, self.args.environment.memory());
+        let bar = terminal::progress("rendering", found.len() as u64);
+        for found in found.chunks(PART * renderers.workers()) {
+            let mut asked = Vec::new();
+            for found in found {
+                match self.read(found) {
+                    Ok(files) => asked.extend(files),
+                    Err(e) => self.unread(e),
+                }
+            }
+            let files: Vec<File> = asked.iter().map(|a| a.file.clone()).collect();
+            let outcomes = if files.is_empty() { Vec::new() } else { renderers.render(&files)? };
+            for (asked, outcome) in asked.iter().zip(outcomes) {
+                let text = self.diagnose(asked, outcome)?;
+                bar.suspend(|| terminal::out(&text))?;
+            }
+            bar.inc(found.len() as u64);
+        }
+        bar.finish_and_clear();
+        if self.without > 0 {
+            let scripts = if self.without == 1 { "script draws" } else { "scripts draw" };
+            terminal::remark(&format!("note: {} {scripts} nothing and were not counted", self.without));
+        }
+        Ok(())
+    }
+
+    /// Reads a file; a page once for every window, and a script of a folder that cannot draw not at
+    /// all.
+    fn read(&mut self, found: &Found) -> Result<Vec<Asked>> {
+        let (args, settings) = (self.args, self.configs.of(&found.path)?);
+        let mut file = args.rendering.file(&found.path, source::read_or_stdin(&found.path)?);
+        if self.reference.is_some() {
+            Reference::accepts(&file)?;
+        }
+        if file.source.language == Language::Python {
+            let user = args.environment.of(&settings);
+            if args.verbose
+                && let Some(python) = user.python.as_ref().filter(|p| self.pythons.insert((*p).clone()))
+            {
+                terminal::remark(&format!("note: scripts run under {}", python.display()));
+            }
+            file.user = Some(user);
+            if !found.named && !files::can_draw(&file.source.text) {
+                return Ok(Vec::new());
+            }
+        }
+        let mut rules = settings.rules;
+        if !self.select.is_empty() {
+            rules.select.clone_from(&self.select);
+        }
+        rules.ignore.extend(&self.ignore);
+        let asked = |file| Asked { file, rules: rules.clone(), named: found.named };
+        Ok(args.rendering.windows(file).into_iter().map(asked).collect())
+    }
+
+    /// Diagnoses an outcome, and returns what can be printed of it now.
+    fn diagnose(&mut self, asked: &Asked, mut outcome: Outcome) -> Result<String> {
+        if asked.is_no_chart(&outcome) {
+            self.without += 1;
+            return Ok(String::new());
+        }
+        remark(&asked.file, self.args, &mut outcome);
+        let mut checked = diagnosed(&asked.file, &asked.rules, outcome, self.reference.as_ref())?;
+        checked.diagnosis.defects.retain(|d| d.level >= self.args.level.into());
+        checked.diagnosis.defects = fold::folded(&checked);
+        if let Some(page) = &mut self.page {
+            page.add(&checked)?;
+        }
+        Ok(self.printer.add(&checked))
+    }
+}
+
+/// Files of each worker that are rendered before results are printed: more keep the workers busy,
+/// and need memory for as many pictures.
+const PART: usize = 2;
 
 /// A file to check, with the rules of its project.
 struct Asked {
@@ -170,60 +256,6 @@ impl Asked {
         let without = outcome.error().is_some_and(|error| error.kind == FailureKind::NoFigure);
         !self.named && self.file.source.language == Language::Python && without
     }
-}
-
-/// Reads a file; a page once for every window, and a script of a folder that cannot draw not at
-/// all.
-fn read(found: &Found, configs: &mut Configs, args: &Args) -> Result<(Vec<File>, Rules)> {
-    let settings = configs.of(&found.path)?;
-    let mut file = args.rendering.file(&found.path, source::read_or_stdin(&found.path)?);
-    if file.source.language == Language::Python {
-        file.user = Some(args.environment.of(&settings));
-        if !found.named && !files::can_draw(&file.source.text) {
-            return Ok((Vec::new(), settings.rules));
-        }
-    }
-    Ok((args.rendering.windows(file), settings.rules))
-}
-
-fn check(asked: Vec<Asked>, args: &Args) -> Result<Vec<Checked>> {
-    let reference = match &args.reference {
-        Some(path) => Some(Reference::open(path, asked.iter().map(|a| &a.file), args.rendering.timeout())?),
-        None => None,
-    };
-    if args.verbose {
-        let pythons: BTreeSet<&PathBuf> =
-            asked.iter().filter_map(|a| a.file.user.as_ref()?.python.as_ref()).collect();
-        pythons
-            .iter()
-            .for_each(|python| terminal::remark(&format!("note: scripts run under {}", python.display())));
-    }
-    let mut renderers = args.rendering.checkers(asked.len(), args.environment.memory());
-    let bar = terminal::progress("rendering", asked.len() as u64);
-    let (mut checked, mut without) = (Vec::new(), 0);
-    let part = 4 * renderers.workers();
-    for asked in asked.chunks(part) {
-        let files: Vec<File> = asked.iter().map(|a| a.file.clone()).collect();
-        let outcomes = renderers.render(&files)?;
-        for (asked, mut outcome) in asked.iter().zip(outcomes) {
-            if asked.is_no_chart(&outcome) {
-                without += 1;
-                continue;
-            }
-            remark(&asked.file, args, &mut outcome);
-            let mut file = diagnosed(&asked.file, &asked.rules, outcome, reference.as_ref())?;
-            file.diagnosis.defects.retain(|d| d.level >= args.level.into());
-            file.diagnosis.defects = fold::folded(&file);
-            checked.push(file);
-        }
-        bar.inc(asked.len() as u64);
-    }
-    bar.finish_and_clear();
-    if without > 0 {
-        let scripts = if without == 1 { "script draws" } else { "scripts draw" };
-        terminal::remark(&format!("note: {without} {scripts} nothing and were not counted"));
-    }
-    Ok(checked)
 }
 
 /// Tells how many lines of a script are no Python, and which files a page could not reach.
@@ -282,25 +314,4 @@ fn known(asked: &[String]) -> Result<Vec<&'static str>> {
         found.extend(rules_named(name)?.iter().map(|rule| rule.id));
     }
     Ok(found)
-}
-
-fn text(checked: &[Checked], args: &Args) -> Result<String> {
-    let values = || checked.iter().map(json::lint).collect::<Vec<Value>>();
-    Ok(match args.format {
-        Format::Human => human_text(checked, args.verbose),
-        Format::Json if checked.len() == 1 => terminal::json_pretty(&values()[0])?,
-        Format::Json => terminal::json_pretty(&values())?,
-        Format::Sarif => terminal::json_pretty(&sarif::lint(checked))?,
-        Format::Github => checked.iter().map(github::lint).collect(),
-        Format::Jsonl => values().iter().map(terminal::json_line).collect(),
-    })
-}
-
-fn human_text(checked: &[Checked], verbose: bool) -> String {
-    let style = human::Style { colour: terminal::colour(), verbose };
-    let mut text: String = checked.iter().map(|c| human::lint(c, style)).collect();
-    if checked.len() > 1 {
-        text.push_str(&human::total(checked));
-    }
-    text
 }

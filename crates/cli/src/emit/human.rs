@@ -40,10 +40,8 @@ pub fn lint(checked: &Checked, style: Style) -> String {
 }
 
 /// The last line for several files.
-pub fn total(all: &[Checked]) -> String {
-    let bad = all.iter().filter(|c| c.has_findings()).count();
-    let findings: usize = all.iter().map(Checked::findings).sum();
-    format!("{} files, {bad} with findings, {}\n", all.len(), counted(findings, "defect"))
+pub fn total(files: usize, bad: usize, findings: usize) -> String {
+    format!("{files} files, {bad} with findings, {}\n", counted(findings, "defect"))
 }
 
 struct Shown<'a> {

@@ -8,10 +8,13 @@ use vsdpo_artifact::Span;
 use vsdpo_diagnose::all_rules;
 use vsdpo_report::{Checked, Remark};
 
-/// All files as one log.
-pub fn lint(all: &[Checked]) -> Value {
-    let results: Vec<Value> =
-        all.iter().flat_map(|c| c.remarks().into_iter().map(|r| result(c, &r)).collect::<Vec<_>>()).collect();
+/// The results of one file.
+pub fn results(checked: &Checked) -> Vec<Value> {
+    checked.remarks().iter().map(|remark| result(checked, remark)).collect()
+}
+
+/// The results of all files as one log.
+pub fn log(results: Vec<Value>) -> Value {
     let rules: Vec<Value> = all_rules()
         .map(|rule| {
             json!({

@@ -16,18 +16,8 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Renders the reference; all files must be pages.
-    pub fn open<'a>(path: &Path, files: impl Iterator<Item = &'a File>, timeout: u64) -> Result<Self> {
-        for file in files {
-            match file.domain {
-                Domain::Web => (),
-                Domain::Chart | Domain::Slide => bail!(
-                    "--reference compares pages, and `{}` is a {}; help: compare charts with `visual-sdpo score chartmimic`",
-                    file.name,
-                    file.domain.name()
-                ),
-            }
-        }
+    /// Renders the reference.
+    pub fn open(path: &Path, timeout: u64) -> Result<Self> {
         let name = path.display().to_string();
         let page = pages::read(path)?.map_err(|e| unscored(&name, &e))?;
         let scorer = page_scorer(timeout, None, None)?;
@@ -35,6 +25,18 @@ impl Reference {
         // fragment of a page.
         let blocks = scorer.blocks(&page)?.map_err(|e| unscored(&name, &e))?;
         Ok(Self { scorer, blocks })
+    }
+
+    /// Refuses a file that is no page.
+    pub fn accepts(file: &File) -> Result<()> {
+        match file.domain {
+            Domain::Web => Ok(()),
+            Domain::Chart | Domain::Slide => bail!(
+                "--reference compares pages, and `{}` is a {}; help: compare charts with `visual-sdpo score chartmimic`",
+                file.name,
+                file.domain.name()
+            ),
+        }
     }
 
     /// Compares a file with the reference.
