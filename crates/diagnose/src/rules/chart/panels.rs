@@ -23,6 +23,11 @@ impl Panel<'_> {
     }
 }
 
+/// Whether an element is the round frame of polar axes.
+pub(crate) fn is_circle(e: &Element) -> bool {
+    e.kind == ElementKind::Spine && e.label.as_deref() == Some("<circle>")
+}
+
 /// Share of two plot areas in common from which on they are twins.
 const TWINS: f32 = 0.98;
 /// Share of a plot area inside another one from which on it is an inset.

@@ -87,23 +87,12 @@ struct Cut {
     lost: f32,
 }
 
+/// Where the edge of the picture cuts a text.
 fn cut(e: &Element, bounds: Region) -> Option<Cut> {
-    let layout = e.layout?;
     let gaps = Gaps::of(e);
-    // Outward directions with the pixels outside and the pixels between the ink and the edge.
-    let sides = [
-        ("left", [-1.0, 0.0], bounds.x0 - layout.x0, e.region.x0 - bounds.x0),
-        ("right", [1.0, 0.0], layout.x1 - bounds.x1, bounds.x1 - e.region.x1),
-        ("top", [0.0, -1.0], bounds.y0 - layout.y0, e.region.y0 - bounds.y0),
-        ("bottom", [0.0, 1.0], layout.y1 - bounds.y1, bounds.y1 - e.region.y1),
-    ];
-    let is_cut = |(_, out, outside, rest): &&(&str, [f32; 2], f32, f32)| {
-        *outside > OUTSIDE + gaps.room(*out) && *rest <= gaps.reach(*out)
-    };
-    let cut: Vec<_> = sides.iter().filter(is_cut).collect();
-    let lost = cut.iter().map(|(_, _, outside, _)| *outside).reduce(f32::max)?;
-    let sides = cut.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(" ");
-    Some(Cut { by_axes: false, sides, lost })
+    cut_at(e, e.layout?, bounds, |out, outside, rest| {
+        outside > OUTSIDE + gaps.room(out) && rest <= gaps.reach(out)
+    })
 }
 
 /// Where the axes of a free text cut it (`clip_on=True`): its ink ends at their edge, and its box
@@ -112,24 +101,34 @@ fn cut_by_axes(scene: &Scene, e: &Element) -> Option<Cut> {
     /// Pixels between the ink and the edge of the axes.
     const AT_EDGE: f32 = 1.5;
     let axes = e.axes.filter(|_| e.kind == ElementKind::Text).and_then(|id| scene.by_id(id))?;
-    let (room, layout) = (axes.region, e.layout?);
-    let inside = layout.intersect(scene.bounds());
     let gaps = Gaps::of(e);
-    let sides = [
-        ("left", [-1.0, 0.0], room.x0 - inside.x0, e.region.x0 - room.x0),
-        ("right", [1.0, 0.0], inside.x1 - room.x1, room.x1 - e.region.x1),
-        ("top", [0.0, -1.0], room.y0 - inside.y0, e.region.y0 - room.y0),
-        ("bottom", [0.0, 1.0], inside.y1 - room.y1, room.y1 - e.region.y1),
-    ];
     // A letter's width: the box of a text is wider than its ink.
     let letter = 0.5 * e.font_px.unwrap_or(0.0);
-    let is_cut = |(_, out, outside, rest): &&(&str, [f32; 2], f32, f32)| {
-        *outside > OUTSIDE + letter + gaps.room(*out) && rest.abs() <= AT_EDGE
-    };
-    let cut: Vec<_> = sides.iter().filter(is_cut).collect();
+    let inside = e.layout?.intersect(scene.bounds());
+    let cut = cut_at(e, inside, axes.region, |out, outside, rest| {
+        outside > OUTSIDE + letter + gaps.room(out) && rest.abs() <= AT_EDGE
+    })?;
+    Some(Cut { by_axes: true, sides: format!("{} by its axes", cut.sides), ..cut })
+}
+
+/// The sides of `edges` at which a text is cut, given the box that it asked for. `is_cut` is asked
+/// with an outward direction, the pixels outside, and those between the ink and the edge.
+fn cut_at(
+    e: &Element,
+    whole: Region,
+    edges: Region,
+    is_cut: impl Fn([f32; 2], f32, f32) -> bool,
+) -> Option<Cut> {
+    let sides = [
+        ("left", [-1.0, 0.0], edges.x0 - whole.x0, e.region.x0 - edges.x0),
+        ("right", [1.0, 0.0], whole.x1 - edges.x1, edges.x1 - e.region.x1),
+        ("top", [0.0, -1.0], edges.y0 - whole.y0, e.region.y0 - edges.y0),
+        ("bottom", [0.0, 1.0], whole.y1 - edges.y1, edges.y1 - e.region.y1),
+    ];
+    let cut: Vec<_> = sides.iter().filter(|(_, out, outside, rest)| is_cut(*out, *outside, *rest)).collect();
     let lost = cut.iter().map(|(_, _, outside, _)| *outside).reduce(f32::max)?;
     let sides = cut.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(" ");
-    Some(Cut { by_axes: true, sides: format!("{sides} by its axes"), lost })
+    Some(Cut { by_axes: false, sides, lost })
 }
 
 /// Parts of a text's box that have no ink although nothing is cut.

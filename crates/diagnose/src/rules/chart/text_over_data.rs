@@ -3,6 +3,7 @@
 use super::{RuleResult, defect, low_contrast};
 use crate::color::contrast;
 use crate::geometry::length_inside;
+use crate::rules::chart::panels::is_circle;
 use crate::scene::{Scene, and_others, content, distance, grouped, listed, over, quote};
 use vsdpo_artifact::{Element, ElementKind, Region};
 
@@ -80,11 +81,6 @@ fn strikes(e: &Element) -> bool {
         && e.points.len() > 1
         && e.pen.is_some_and(|pen| pen >= 1.0)
         && e.color.is_some_and(|c| c[3] >= 128)
-}
-
-/// Whether an element is the round frame of polar axes.
-fn is_circle(e: &Element) -> bool {
-    e.kind == ElementKind::Spine && e.label.as_deref() == Some("<circle>")
 }
 
 /// Whether the name of an angle, which stands outside the circle, reaches into it.

@@ -2,9 +2,10 @@
 
 use super::{RuleResult, defect};
 use crate::geometry::Quad;
+use crate::rules::chart::panels::is_circle;
 use crate::scene::{Group, Scene};
 use std::collections::BTreeMap;
-use vsdpo_artifact::{Element, ElementKind};
+use vsdpo_artifact::Element;
 
 pub(super) const SUMMARY: &str = "tick labels of an axis have too little room between them";
 
@@ -95,8 +96,7 @@ impl<'a> Crowd<'a> {
 
 /// Whether a label belongs to polar or to 3D axes.
 fn is_round_or_deep(scene: &Scene, label: &Element) -> bool {
-    let round = |e: &Element| e.kind == ElementKind::Spine && e.label.as_deref() == Some("<circle>");
-    scene.elements.iter().any(|e| e.axes == label.axes && (round(e) || e.axis == Some('z')))
+    scene.elements.iter().any(|e| e.axes == label.axes && (is_circle(e) || e.axis == Some('z')))
 }
 
 /// Pixels between two labels. Along the axis if both are upright and side by side; then an overlap

@@ -51,6 +51,7 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
 }
 
 /// How alike two entries of a legend are.
+#[derive(Clone, Copy)]
 struct Pair {
     /// The colour difference as a multiple of the required one.
     margin: f32,
@@ -157,13 +158,10 @@ fn alike(a: &Entry, b: &Entry) -> Option<Pair> {
         Pair { margin: apart(vision) / least, difference: apart(vision), vision }
     });
     // Normal vision comes first: colours too similar for it are not reported for colour blindness.
-    let worst = by_vision.iter().position(|pair| pair.margin < 1.0);
-    let worst = worst.map_or_else(|| least_margin(&by_vision), Some)?;
-    by_vision.into_iter().nth(worst)
-}
-
-fn least_margin(pairs: &[Pair]) -> Option<usize> {
-    (0..pairs.len()).min_by(|&i, &j| pairs[i].margin.total_cmp(&pairs[j].margin))
+    by_vision
+        .into_iter()
+        .find(|pair| pair.margin < 1.0)
+        .or_else(|| by_vision.into_iter().min_by(|p, q| p.margin.total_cmp(&q.margin)))
 }
 
 /// Curves, and labelled bars and points, with nearly the colour of their axes.
