@@ -24,6 +24,7 @@ from visual_sdpo._core import (
     mini_tasks,
     reference_messages,
     reward,
+    rules,
     score_aeslides,
     score_chartmimic,
     score_design2code,
@@ -32,19 +33,24 @@ from visual_sdpo._core import (
     student_messages,
     teacher_messages,
 )
+from visual_sdpo.figures import Finding, assert_clean, lint_figure
 
 __all__ = [
     "Diagnosis",
+    "Finding",
     "Outcome",
     "RenderPool",
     "Task",
     "__version__",
+    "assert_clean",
     "axes",
     "diagnose",
     "extract_code",
+    "lint_figure",
     "mini_tasks",
     "reference_messages",
     "reward",
+    "rules",
     "score_aeslides",
     "score_chartmimic",
     "score_design2code",

@@ -34,7 +34,7 @@ pub fn bench(root: &Path, args: &[&str]) -> Result<()> {
         let known: Vec<_> = BENCHES.iter().map(|(n, ..)| *n).collect();
         bail!("no bench `{}`; there are: {}", name.unwrap_or_default(), known.join(", "));
     }
-    crate::setup::setup(root)?;
+    crate::setup(root)?;
     let mut rows = Vec::new();
     for (name, package, example) in chosen {
         crate::say(&format!("measuring {name}"));

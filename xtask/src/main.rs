@@ -9,11 +9,11 @@ mod assets;
 mod bench;
 mod python;
 mod results;
-mod setup;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+pub(crate) use vsdpo_setup::run;
 
 const USAGE: &str = "\
 usage: cargo xtask <command>
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match args.as_slice() {
-        ["setup"] => setup::setup(&root()),
+        ["setup"] => setup(&root()),
         ["test"] => test(&root()),
         ["wheel"] => python::wheel(&root()).map(|wheel| say(&format!("made {}", wheel.display()))),
         ["demo"] => demo(&root(), "chart"),
@@ -65,8 +65,16 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
 }
 
+/// Everything that rendering needs, in `.venv/` under the root of the workspace.
+fn setup(root: &Path) -> Result<()> {
+    if let Some(command) = vsdpo_setup::setup(root, &vsdpo_setup::Part::ALL, &say)? {
+        say(&format!("Debian packages are missing; type: {command}"));
+    }
+    Ok(())
+}
+
 fn test(root: &Path) -> Result<()> {
-    setup::setup(root)?;
+    setup(root)?;
     say("running every test of the workspace");
     cargo(root, &["test", "--release", "--workspace"])?;
     python::test(root)
@@ -75,7 +83,7 @@ fn test(root: &Path) -> Result<()> {
 fn demo(root: &Path, domain: &str) -> Result<()> {
     let recipe = format!("recipes/{domain}-visual-sdpo.toml");
     let folder = format!("runs/{domain}-visual-sdpo");
-    setup::setup(root)?;
+    setup(root)?;
     say("building");
     let program = build(root)?;
     say(&format!("training the mini policy with {recipe}"));
@@ -88,7 +96,7 @@ fn demo(root: &Path, domain: &str) -> Result<()> {
 
 /// `args` go to the example: `--from-stage N` goes on with the weights of the stage before.
 fn pretrain_mini(root: &Path, args: &[&str]) -> Result<()> {
-    setup::setup(root)?;
+    setup(root)?;
     say("pre-training the mini policy");
     let run = ["run", "--release", "-p", "vsdpo-train", "--example", "pretrain_mini", "--"];
     cargo(root, &[&run[..], args].concat())
@@ -124,14 +132,4 @@ pub(crate) fn say(line: &str) {
 pub(crate) fn cargo(root: &Path, args: &[&str]) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     run(Command::new(cargo).args(args).current_dir(root))
-}
-
-/// Runs a program to its end; an exit status other than 0 is an error that shows the command.
-pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let shown = format!("{command:?}");
-    let status = command.status().with_context(|| format!("cannot start {shown}"))?;
-    if !status.success() {
-        bail!("{shown} ended with {status}");
-    }
-    Ok(())
 }

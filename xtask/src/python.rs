@@ -1,6 +1,6 @@
 //! `wheel`, and the tests of the Python package in an environment of their own, `.venv-python/`.
 
-use crate::{cargo, program, run, say, setup};
+use crate::{cargo, program, run, say};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -46,9 +46,9 @@ pub fn test(root: &Path) -> Result<()> {
 /// The environment of `python/requirements.lock`; made unless it is there and complete.
 fn environment(root: &Path) -> Result<PathBuf> {
     let (lock, venv) = (root.join(WHEEL), root.join(".venv-python"));
-    if !is_installed(&lock, &venv)? || !setup::venv_runs(&venv) {
+    if !is_installed(&lock, &venv)? || !vsdpo_setup::venv_runs(&venv) {
         say("making .venv-python from python/requirements.lock");
-        setup::make_venv(&setup::find_python()?, &venv)?;
+        vsdpo_setup::make_venv(&vsdpo_setup::find_python(&say)?, &venv, &say)?;
         install(&lock, &venv)?;
     }
     Ok(venv)
@@ -61,7 +61,7 @@ fn is_installed(lock: &Path, venv: &Path) -> Result<bool> {
 }
 
 fn install(lock: &Path, venv: &Path) -> Result<()> {
-    setup::install(venv, lock)?;
+    vsdpo_setup::install(venv, lock)?;
     let stamp = stamp(lock, venv);
     std::fs::copy(lock, &stamp).with_context(|| format!("cannot write {}", stamp.display()))?;
     Ok(())

@@ -14,6 +14,7 @@ mod lint;
 mod render;
 mod report;
 mod score;
+mod setup;
 mod source;
 
 #[cfg(feature = "train")]
@@ -53,6 +54,7 @@ enum Verb {
     Lint(lint::Args),
     Render(render::Args),
     Explain(explain::Args),
+    Setup(setup::Args),
     Doctor(doctor::Args),
     Score(score::Args),
     Eval(Box<eval::Args>),
@@ -125,6 +127,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
         Verb::Lint(args) => lint::run(&args),
         Verb::Render(args) => render::run(&args),
         Verb::Explain(args) => explain::run(&args),
+        Verb::Setup(args) => setup::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Score(args) => score::run(&args),
         Verb::Eval(args) => eval::run(&args),

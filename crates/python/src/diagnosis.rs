@@ -155,6 +155,15 @@ pub fn axes(domain: &Bound<'_, PyAny>) -> PyResult<Vec<&'static str>> {
     })
 }
 
+/// The names of a domain's rules, as findings have them: `chart/legend-covers-data`.
+#[pyfunction]
+pub fn rules(domain: &Bound<'_, PyAny>) -> PyResult<Vec<&'static str>> {
+    guarded(|| {
+        let domain = choice(domain, "domain", &Domain::ALL.map(|domain| (domain.name(), domain)))?;
+        Ok(vsdpo_diagnose::rules(domain).iter().map(|rule| rule.id).collect())
+    })
+}
+
 fn flags(list: &Bound<'_, PyAny>, outcomes: usize) -> PyResult<Vec<bool>> {
     let list = items(list, "finished", "a list of bool")?;
     if list.len() != outcomes {

@@ -20,6 +20,7 @@ mod convert;
 mod credit;
 mod diagnosis;
 mod errors;
+mod figure;
 mod messages;
 mod outcome;
 mod picture;
@@ -36,9 +37,11 @@ mod _core {
     #[pymodule_export]
     use crate::credit::{extract_code, statement_weights, statements};
     #[pymodule_export]
-    use crate::diagnosis::{Diagnosis, axes, diagnose, reward};
+    use crate::diagnosis::{Diagnosis, axes, diagnose, reward, rules};
     #[pymodule_export]
     use crate::errors::_panic;
+    #[pymodule_export]
+    use crate::figure::{_figure_outcome, _figure_probe};
     #[pymodule_export]
     use crate::messages::{reference_messages, student_messages, teacher_messages};
     #[pymodule_export]

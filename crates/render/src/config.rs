@@ -146,7 +146,7 @@ pub enum RenderError {
     },
     /// An office did not start.
     #[error(
-        "the office {message}; help: run `cargo xtask setup`; `visual-sdpo doctor` shows what is missing"
+        "the office {message}; help: run `visual-sdpo setup slide`; `visual-sdpo doctor` shows what is missing"
     )]
     Office {
         /// What happened, with the last line of its error output.

@@ -57,7 +57,7 @@ pub fn doctor() -> Vec<Check> {
     checks
 }
 
-const SETUP: &str = "run `cargo xtask setup` in the project root";
+const SETUP: &str = "run `visual-sdpo setup`, in a checkout `cargo xtask setup`";
 const TRIAL: &str = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\n";
 
 fn trial_check(outcome: &Outcome) -> Check {
@@ -114,7 +114,7 @@ fn facts_checks(facts: &Facts) -> Vec<Check> {
     if !absent.is_empty() {
         let names: Vec<&str> = absent.iter().map(|(name, _)| name.as_str()).collect();
         let what = format!("{}: scripts that import them fail", names.join(", "));
-        checks.push(missing("packages", what, "run `cargo xtask setup`"));
+        checks.push(missing("packages", what, SETUP));
     }
     checks.push(layer(
         "network namespace",

@@ -1,5 +1,6 @@
 //! The pool of chart renderers.
 
+mod figure;
 mod imports;
 mod recorder;
 mod records;
@@ -13,6 +14,7 @@ use crate::python::job::Request;
 use crate::python::pool::Pool;
 use crate::renderer::{Renderer, Screenshot};
 use crate::spread::spread;
+pub use figure::{figure_outcome, figure_probe};
 use imports::needs_full;
 pub use recorder::{ChartRecorder, Recordable};
 use std::collections::HashMap;

@@ -15,6 +15,7 @@ mod environment;
 mod eval;
 mod eval_pages;
 mod eval_slides;
+mod installed;
 mod lint;
 #[cfg(feature = "train")]
 mod model;

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 /// Names of the programs that can draw, the cheapest first.
 const PROGRAMS: [&str; 3] = ["chromium-headless-shell", "chromium", "google-chrome"];
 /// What to type when there is none.
-pub const HELP: &str = "cargo xtask setup (as root), or: sudo apt-get install chromium-headless-shell";
+pub const HELP: &str = "visual-sdpo setup web (as root), or: sudo apt-get install chromium-headless-shell";
 /// Where the system keeps fonts.
 const FONTS: [&str; 2] = ["/usr/share/fonts", "/usr/local/share/fonts"];
 /// The user id of browsers when we are root.

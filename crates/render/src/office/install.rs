@@ -1,7 +1,7 @@
 //! Where LibreOffice lies, and the fonts that it may use.
 //!
 //! The fonts are a part of the result, so the office sees a fixed set: the system's DejaVu and
-//! Liberation, and what `cargo xtask setup` keeps for the office alone. Fonts that someone installs
+//! Liberation, and what setup keeps for the office alone. Fonts that someone installs
 //! for pages change no deck, and the other way round.
 
 use crate::config::{RenderError, io};
@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 
 /// What to type when there is none.
 pub const HELP: &str =
-    "cargo xtask setup (as root), or: sudo apt-get install --no-install-recommends libreoffice-impress";
+    "visual-sdpo setup slide (as root), or: sudo apt-get install --no-install-recommends libreoffice-impress";
 /// Where distributions and the makers' own packages put it.
 const PROGRAMS: [&str; 4] = [
     "/usr/lib/libreoffice/program",

@@ -6,12 +6,15 @@ use include_dir::{Dir, DirEntry, include_dir};
 use sha2::{Digest, Sha256};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// The fork server, the probe and the recorder of a benchmark.
 static FILES: Dir = include_dir!("$CARGO_MANIFEST_DIR/python");
 
-const SETUP: &str =
-    "run `cargo xtask setup` in the project root, or set VSDPO_HOME to a root where it was run";
+/// What to do without an environment.
+const SETUP: &str = "run `visual-sdpo setup` (in a checkout: `cargo xtask setup`), or set VSDPO_HOME to a \
+                     root where that was run; charts also run under a Python of yours that has matplotlib, \
+                     which --python names";
 /// What setup leaves in a complete environment; another project's `.venv` has none.
 const STAMP: &str = ".venv/requirements.lock";
 
@@ -52,11 +55,11 @@ impl Home {
         Ok(Self { python: absolute, font_cache, office_fonts: PathBuf::new(), own: true })
     }
 
-    /// Searches `given`, then `VSDPO_HOME`, then upwards from the working folder and the program.
+    /// The root that `given` or `VSDPO_HOME` names, else the nearest one above the working folder or
+    /// the program, else the one in the person's cache folder.
     pub fn find(given: Option<&Path>) -> Result<Self, RenderError> {
-        let given = given.map(Path::to_path_buf).or_else(|| std::env::var_os("VSDPO_HOME").map(Into::into));
-        let root = given.or_else(search).ok_or_else(|| RenderError::Setup {
-            what: format!("no folder above the working folder or the program holds {STAMP}"),
+        let root = given.map(Path::to_path_buf).or_else(root).ok_or_else(|| RenderError::Setup {
+            what: format!("neither your cache folder nor one above this folder or the program holds {STAMP}"),
             help: SETUP,
         })?;
         let home = Self {
@@ -76,20 +79,52 @@ impl Home {
 /// A folder of ours in which matplotlib of this interpreter keeps its font list: searching for
 /// fonts takes seconds, and no script may write there.
 fn font_cache(python: &Path) -> PathBuf {
-    let place = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let cache = place("XDG_CACHE_HOME").or_else(|| Some(place("HOME")?.join(".cache")));
     let digest = Sha256::digest(python.as_os_str().as_bytes());
     let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let folder = cache.unwrap_or_else(std::env::temp_dir).join("visual-sdpo/matplotlib").join(name);
+    let folder = cache().join("matplotlib").join(name);
     // Without the folder matplotlib makes one of its own for the time of the process.
     let _ = std::fs::create_dir_all(&folder);
     folder
 }
 
-fn search() -> Option<PathBuf> {
+/// What this program keeps for a person from call to call: `$XDG_CACHE_HOME/visual-sdpo`, or the
+/// same below `~/.cache`.
+fn cache() -> PathBuf {
+    let place = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = place("XDG_CACHE_HOME").or_else(|| Some(place("HOME")?.join(".cache")));
+    folder.unwrap_or_else(std::env::temp_dir).join("visual-sdpo")
+}
+
+/// The root with a pinned environment that is used without a word of the caller.
+fn root() -> Option<PathBuf> {
+    let named = std::env::var_os("VSDPO_HOME").map(PathBuf::from);
     let starts = [std::env::current_dir().ok(), std::env::current_exe().ok()];
     let holds = |dir: &&Path| dir.join(STAMP).is_file();
-    starts.iter().flatten().find_map(|start| start.ancestors().find(holds).map(Path::to_path_buf))
+    let above =
+        || starts.iter().flatten().find_map(|start| start.ancestors().find(holds).map(Path::to_path_buf));
+    named.or_else(above).or_else(|| Some(cache()).filter(|root| holds(&root.as_path())))
+}
+
+/// Where `visual-sdpo setup` puts the pinned environment: the root that is in use, else the cache
+/// folder.
+pub fn setup_root() -> PathBuf {
+    root().unwrap_or_else(cache)
+}
+
+/// The first Python on the `PATH` that has matplotlib, for a person without the pinned environment;
+/// none where that is there.
+pub fn stand_in() -> Option<PathBuf> {
+    if root().is_some() {
+        return None;
+    }
+    const HAS: &str = "import sys, importlib.util; sys.exit(importlib.util.find_spec('matplotlib') is None)";
+    let path = std::env::var_os("PATH")?;
+    let has = |python: &PathBuf| {
+        let mut command = Command::new(python);
+        command.args(["-c", HAS]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        python.is_file() && command.status().is_ok_and(|status| status.success())
+    };
+    std::env::split_paths(&path).map(|folder| folder.join("python3")).find(has)
 }
 
 /// Writes the built-in Python files into a folder, and returns the path of the fork server.
@@ -127,7 +162,10 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let message = Home::find(Some(root.path())).unwrap_err().to_string();
         assert!(message.contains(".venv/bin/python is missing"), "{message}");
-        assert!(message.contains("help: run `cargo xtask setup` in the project root"), "{message}");
+        assert!(
+            message.contains("help: run `visual-sdpo setup` (in a checkout: `cargo xtask setup`)"),
+            "{message}"
+        );
     }
 
     #[test]

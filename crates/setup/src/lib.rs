@@ -1,24 +1,50 @@
-//! `setup`: the Python side of the renderers, in `.venv/` under the root.
+//! Makes what rendering needs beside this program: the pinned Python environment, the browser, the
+//! office and its fonts. The same for a checkout (`cargo xtask setup`), a wheel and a lone binary
+//! (`visual-sdpo setup`).
 //!
-//! The virtual environment is made from `crates/render/python/requirements.lock`, where every file
-//! has its hash. A copy of the lock file inside it says that it is complete; when the copy equals
-//! the lock, setup has nothing to do. A virtual environment cannot be moved, so it is made in place
-//! and stamped last.
+//! The virtual environment is `.venv/` under the root that the caller names, made from the lock of
+//! the renderers, where every file has its hash. A copy of the lock inside it says that it is
+//! complete; when the copy equals the lock, setup has nothing to do. A virtual environment cannot
+//! be moved, so it is made in place and stamped last.
 
-use crate::{run, say};
 use anyhow::{Context, Result, bail};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// What the pinned environment holds; in the program, so that it needs no checkout.
+const LOCK: &str = include_str!("../../render/python/requirements.lock");
 /// The lock holds files for this version only: spans of call expressions need CPython 3.11 (PEP
 /// 657), and the pandas that ChartMimic's scripts were written for has no wheel after it.
 const PYTHON: &str = "3.11";
 
-/// Debian packages that the renders need: the fonts of the fixtures, the browser that draws pages,
-/// and the office that draws decks.
-const PACKAGES: [&str; 4] =
-    ["fonts-dejavu-core", "fonts-liberation", "chromium-headless-shell", "libreoffice-impress"];
+/// What to make ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Charts: the pinned environment and the fonts.
+    Charts,
+    /// Pages, and slides that are pages: the browser and the fonts.
+    Pages,
+    /// Decks: the pinned environment, the office and its fonts.
+    Decks,
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Charts, Self::Pages, Self::Decks];
+
+    /// The Debian packages of this part.
+    fn packages(self) -> &'static [&'static str] {
+        match self {
+            Self::Charts => &["fonts-dejavu-core", "fonts-liberation"],
+            Self::Pages => &["fonts-dejavu-core", "fonts-liberation", BROWSER],
+            Self::Decks => &["fonts-dejavu-core", "fonts-liberation", OFFICE],
+        }
+    }
+}
+
+const BROWSER: &str = "chromium-headless-shell";
+const OFFICE: &str = "libreoffice-impress";
 
 /// The font that the office brings, its package, and where only the office looks. Left in the
 /// system's folder, it would serve pages too and change them.
@@ -31,33 +57,48 @@ const SYMBOLS_FOLDER: &str = "/usr/lib/libreoffice/share/fonts/truetype";
 const OFFICE_FONTS: [&str; 3] =
     ["fonts-crosextra-carlito", "fonts-crosextra-caladea", "fonts-droid-fallback"];
 
-/// Makes `.venv/` unless it is there and complete.
-pub fn setup(root: &Path) -> Result<()> {
-    let lock_path = root.join("crates/render/python/requirements.lock");
-    let lock = std::fs::read_to_string(&lock_path)
-        .with_context(|| format!("cannot read {}", lock_path.display()))?;
+/// Makes these parts under `root` unless they are there and complete, and tells each step to `say`.
+/// Returns the command that a person has to type as root; none when nothing is missing.
+///
+/// # Errors
+/// An interpreter or a package that cannot be had, and a folder that cannot be written, each with
+/// what to do.
+pub fn setup(root: &Path, parts: &[Part], say: &dyn Fn(&str)) -> Result<Option<String>> {
+    let to_type = packages(parts, say);
+    if parts.iter().any(|part| *part != Part::Pages) {
+        environment(root, say)?;
+    }
+    if parts.contains(&Part::Decks) {
+        office_fonts(&root.join(".venv"), say);
+    }
+    Ok(to_type)
+}
+
+/// The pinned environment.
+fn environment(root: &Path, say: &dyn Fn(&str)) -> Result<()> {
     let venv = root.join(".venv");
     let stamp = venv.join("requirements.lock");
-    packages();
-    if std::fs::read_to_string(&stamp).is_ok_and(|old| old == lock) && venv_runs(&venv) {
-        office_fonts(&venv);
-        say(".venv is up to date");
+    if std::fs::read_to_string(&stamp).is_ok_and(|old| old == LOCK) && venv_runs(&venv) {
+        say(&format!("{} is up to date", venv.display()));
         return Ok(());
     }
-    let python = find_python()?;
-    say(&format!("making .venv with {}", python.display()));
-    make_venv(&python, &venv)?;
-    say("installing crates/render/python/requirements.lock (a minute or two)");
-    install(&venv, &lock_path)?;
+    let python = find_python(say)?;
+    say(&format!("making {} with {}", venv.display(), python.display()));
+    std::fs::create_dir_all(root).with_context(|| format!("cannot make {}", root.display()))?;
+    make_venv(&python, &venv, say)?;
+    say("installing the pinned packages (a minute or two)");
+    // pip reads the lock from a file, and the stamp may lie there only when all is done.
+    let lock = venv.join("requirements.new");
+    std::fs::write(&lock, LOCK).with_context(|| format!("cannot write {}", lock.display()))?;
+    install(&venv, &lock)?;
     font_cache(&venv)?;
-    office_fonts(&venv);
-    std::fs::write(&stamp, lock).with_context(|| format!("cannot write {}", stamp.display()))?;
-    say(".venv is ready");
+    std::fs::rename(&lock, &stamp).with_context(|| format!("cannot write {}", stamp.display()))?;
+    say(&format!("{} is ready", venv.display()));
     Ok(())
 }
 
 /// Installs what a lock file names, every file checked against its hash.
-pub(crate) fn install(venv: &Path, lock: &Path) -> Result<()> {
+pub fn install(venv: &Path, lock: &Path) -> Result<()> {
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"];
     run(Command::new(venv.join("bin/python"))
         .args(pip)
@@ -66,7 +107,7 @@ pub(crate) fn install(venv: &Path, lock: &Path) -> Result<()> {
 }
 
 /// Whether the interpreter behind `.venv` still starts (a system upgrade may have taken it away).
-pub(crate) fn venv_runs(venv: &Path) -> bool {
+pub fn venv_runs(venv: &Path) -> bool {
     version(&venv.join("bin/python")).is_some_and(|v| v == PYTHON)
 }
 
@@ -80,19 +121,20 @@ fn version(python: &Path) -> Option<String> {
 
 /// An interpreter of the right version. Those that every user may read come first, because
 /// sandboxed jobs may run under a user who may not read somebody's home.
-pub(crate) fn find_python() -> Result<PathBuf> {
+pub fn find_python(say: &dyn Fn(&str)) -> Result<PathBuf> {
     if let Some(found) = candidates() {
         return Ok(found);
     }
     if is_root()
-        && apt(&["python3", "python3-venv"])
+        && apt(&["python3", "python3-venv"], say)
         && let Some(found) = candidates()
     {
         return Ok(found);
     }
     bail!(
-        "no CPython {PYTHON} found; install it (Debian 12: apt-get install python3 python3-venv) and run \
-         `cargo xtask setup` again"
+        "no CPython {PYTHON} found, for which the pinned packages are made; help: install it (Debian 12: \
+         apt-get install python3 python3-venv; elsewhere: uv python install {PYTHON}) and run setup again; \
+         charts need none of it in an environment with matplotlib (`lint --python PATH`)"
     )
 }
 
@@ -117,11 +159,11 @@ fn readable_by_all(python: &Path) -> bool {
 }
 
 /// An empty virtual environment at `venv`; what was there before goes.
-pub(crate) fn make_venv(python: &Path, venv: &Path) -> Result<()> {
+pub fn make_venv(python: &Path, venv: &Path, say: &dyn Fn(&str)) -> Result<()> {
     // Debian's python3 has the module `venv` but not the `ensurepip` that it needs.
     let whole = Command::new(python).args(["-c", "import ensurepip, venv"]).stderr(Stdio::null()).status();
     let whole = whole.is_ok_and(|s| s.success());
-    if !(whole || (is_root() && apt(&["python3-venv"]))) {
+    if !(whole || (is_root() && apt(&["python3-venv"], say))) {
         bail!(
             "{} cannot make virtual environments; type: sudo apt-get install python3-venv",
             python.display()
@@ -141,7 +183,7 @@ fn font_cache(venv: &Path) -> Result<()> {
 
 /// Puts the fonts of the office into a folder of their own, where neither charts nor pages see
 /// them. Without them decks are drawn in other fonts, so what fails is said and nothing more.
-fn office_fonts(venv: &Path) {
+fn office_fonts(venv: &Path, say: &dyn Fn(&str)) {
     let folder = venv.join("share/office-fonts");
     if folder.is_dir() {
         return;
@@ -184,7 +226,7 @@ fn unpack_fonts(fresh: &Path, folder: &Path) -> Result<()> {
 
 /// Tells dpkg to put the office's own font where only the office looks. A font that is there
 /// already was somebody's wish.
-fn divert_symbols() {
+fn divert_symbols(say: &dyn Fn(&str)) {
     if installed(SYMBOLS) {
         return;
     }
@@ -200,22 +242,21 @@ fn divert_symbols() {
     }
 }
 
-/// Installs missing packages as root, or says what to type. Charts draw without the fonts, in other
-/// glyphs.
-fn packages() {
-    let missing: Vec<&str> = PACKAGES.into_iter().filter(|p| !installed(p)).collect();
+/// Installs missing packages as root, or returns what to type. Charts draw without the fonts, in
+/// other glyphs.
+fn packages(parts: &[Part], say: &dyn Fn(&str)) -> Option<String> {
+    let mut missing: Vec<&str> = parts.iter().flat_map(|part| part.packages()).copied().collect();
+    missing.sort_unstable();
+    missing.dedup();
+    missing.retain(|package| !installed(package));
     if missing.is_empty() {
-        return;
+        return None;
     }
-    if is_root() && missing.contains(&"libreoffice-impress") {
-        divert_symbols();
+    if is_root() && missing.contains(&OFFICE) {
+        divert_symbols(say);
     }
-    if !(is_root() && apt(&missing)) {
-        say(&format!(
-            "Debian packages are missing; type: sudo apt-get install --no-install-recommends {}",
-            missing.join(" ")
-        ));
-    }
+    let done = is_root() && apt(&missing, say);
+    (!done).then(|| format!("sudo apt-get install --no-install-recommends {}", missing.join(" ")))
 }
 
 /// Whether dpkg knows the package as installed; on a system without dpkg nothing is asked for.
@@ -225,7 +266,7 @@ fn installed(package: &str) -> bool {
 }
 
 /// Installs Debian packages; false if that cannot be done here.
-fn apt(packages: &[&str]) -> bool {
+fn apt(packages: &[&str], say: &dyn Fn(&str)) -> bool {
     let quiet = |args: &[&str]| {
         Command::new("apt-get")
             .args(args)
@@ -242,4 +283,17 @@ fn apt(packages: &[&str]) -> bool {
 
 fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0)
+}
+
+/// Runs a program to its end; an exit status other than 0 is an error that shows the command.
+///
+/// # Errors
+/// A program that cannot be started or that fails.
+pub fn run(command: &mut Command) -> Result<()> {
+    let shown = format!("{command:?}");
+    let status = command.status().with_context(|| format!("cannot start {shown}"))?;
+    if !status.success() {
+        bail!("{shown} ended with {status}");
+    }
+    Ok(())
 }
