@@ -76,17 +76,7 @@ def lint_figure(
     outcome = draw(figure_of(figure), savefig, timeout_s)
     if outcome.error is not None:
         raise RuntimeError(f"the figure cannot be drawn: {outcome.error}; help: call savefig on it to see why")
-    defects = _core.diagnose(_core.Task("", "chart"), outcome).defects
-    found = [
-        Finding(
-            defect["rule"],
-            defect["level"],
-            defect["message"],
-            defect["help"],
-            tuple(tuple(box) for box in defect["regions"]),
-        )
-        for defect in defects
-    ]
+    found = [finding_of(defect) for defect in _core.diagnose(_core.Task("", "chart"), outcome).defects]
     return [
         finding
         for finding in found
@@ -103,6 +93,11 @@ def assert_clean(figure: Any, **options: Any) -> None:
     if found:
         count = f"{len(found)} finding" + ("s" if len(found) > 1 else "")
         raise AssertionError("\n".join([f"the figure has {count}", *(f"  {finding}" for finding in found)]))
+
+
+def finding_of(defect: dict) -> Finding:
+    boxes = tuple(tuple(box) for box in defect["regions"])
+    return Finding(defect["rule"], defect["level"], defect["message"], defect["help"], boxes)
 
 
 def figure_of(thing: Any) -> Any:

@@ -57,8 +57,8 @@ pub fn active(project: Option<&Path>) -> Option<PathBuf> {
     named.chain(beside).map(|venv| venv.join("bin/python")).find(|python| python.is_file()).or_else(around)
 }
 
-/// The Python of the environment whose `bin` holds this program, if matplotlib is installed there: a
-/// tool's own environment has none, and is not where a person's scripts run.
+/// The Python of the environment whose `bin` holds this program, if matplotlib is installed there:
+/// a tool's own environment has none, and is not where a person's scripts run.
 fn around() -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
     let (bin, prefix) = (program.parent()?, program.parent()?.parent()?);

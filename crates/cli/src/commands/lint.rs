@@ -70,6 +70,10 @@ pub struct Args {
     /// statement, the observed values of its axis, and the reward of the file.
     #[arg(long, short)]
     verbose: bool,
+    /// Treat named scripts like those of a folder: one that cannot draw is not run, and one that
+    /// draws nothing is no error. For commit hooks, which name every file that changed.
+    #[arg(long)]
+    skip_undrawn: bool,
     /// The page to reproduce: also report its text blocks that are missing, moved or recoloured,
     /// and extra ones, as Design2Code matches them.
     #[arg(long, value_name = "PAGE", conflicts_with = "window")]
@@ -109,6 +113,9 @@ pub fn run(args: &Args) -> Result<Exit> {
             Ok(files) => found.extend(files),
             Err(e) => run.unread(e),
         }
+    }
+    for file in &mut found {
+        file.named &= !args.skip_undrawn;
     }
     run.check(&found)?;
     terminal::out(&run.printer.end()?)?;

@@ -8,8 +8,8 @@ use vsdpo_setup::Part;
 /// Make what drawing needs: the pinned Python environment, the browser, the office.
 ///
 /// The environment goes to the root that is in use (VSDPO_HOME, a checkout), else to
-/// ~/.cache/visual-sdpo. Debian packages are installed as root, and otherwise named. What is there is
-/// left as it is. `lint` of charts needs none of it where a Python with matplotlib is at hand.
+/// ~/.cache/visual-sdpo. Debian packages are installed as root, and otherwise named. What is there
+/// is left as it is. `lint` of charts needs none of it where a Python with matplotlib is at hand.
 ///
 /// Exit status: 0 everything is there, 2 something is missing.
 ///

@@ -245,3 +245,23 @@ fn other_versions_of_matplotlib_draw_and_blame() {
         assert!(text.starts_with("ax.set_title("), "{python}: {found}");
     }
 }
+
+#[test]
+fn a_commit_hook_may_name_scripts_that_draw_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        fs::write(dir.path().join(name), text).unwrap();
+        dir.path().join(name).to_str().unwrap().to_owned()
+    };
+    let (plain, idle, draws) = (
+        file("setup.py", "raise SystemExit('not to be run')\n"),
+        file("idle.py", "import matplotlib\n"),
+        file("draws.py", DRAW),
+    );
+    assert_eq!(run(&["lint", &plain, &idle, &draws]).status.code(), Some(1));
+    let output = run(&["lint", "--skip-undrawn", &plain, &idle, &draws]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(told.contains("1 script draws nothing"), "{told}");
+    assert_eq!(run(&["lint", "--skip-undrawn", &plain]).status.code(), Some(0));
+}
