@@ -1,4 +1,4 @@
-//! The program away from its checkout: beside a person's Python, alone, and with what `setup` makes.
+//! The program away from its checkout: beside a person's Python, alone, with what `setup` makes.
 
 use crate::common::assert_one_line;
 use std::fs;

@@ -11,8 +11,8 @@ use std::fs::File;
 use std::path::Path;
 use vsdpo_artifact::{ExecError, FailureKind, Outcome};
 
-/// Puts the probe into `folder`, where `figure.py` is what to import, and returns what that wants to
-/// know: where the parts of its result lie, and the options of the probe.
+/// Puts the probe into `folder`, where `figure.py` is what to import, and returns what that wants
+/// to know: where the parts of its result lie, and the options of the probe.
 ///
 /// # Errors
 /// A folder that cannot be written.

@@ -55,8 +55,8 @@ impl Home {
         Ok(Self { python: absolute, font_cache, office_fonts: PathBuf::new(), own: true })
     }
 
-    /// The root that `given` or `VSDPO_HOME` names, else the nearest one above the working folder or
-    /// the program, else the one in the person's cache folder.
+    /// The root that `given` or `VSDPO_HOME` names, else the nearest one above the working folder
+    /// or the program, else the one in the person's cache folder.
     pub fn find(given: Option<&Path>) -> Result<Self, RenderError> {
         let root = given.map(Path::to_path_buf).or_else(root).ok_or_else(|| RenderError::Setup {
             what: format!("neither your cache folder nor one above this folder or the program holds {STAMP}"),
