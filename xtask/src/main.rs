@@ -1,5 +1,5 @@
 //! The commands that a newcomer types: `cargo xtask setup | test | wheel | demo | bench |
-//! pretrain-mini | results | web-assets`.
+//! pretrain-mini | results | survey | web-assets`.
 //!
 //! Why a program and not a Makefile: it runs wherever cargo runs, and it can say in one line what
 //! is missing and how to fix it. It starts other programs and owns no logic of the method; it
@@ -9,6 +9,7 @@ mod assets;
 mod bench;
 mod python;
 mod results;
+mod survey;
 
 use anyhow::Result;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,8 @@ usage: cargo xtask <command>
                  train, update, sample); the last three need a Python with torch and transformers, which setup does not install
   pretrain-mini  make the embedded mini policy again from its seed (--from-stage N: go on with a stage)
   results        write the README's table again from docs/results
+  survey NAME    lint files of other people and compare the warnings with labels (matplotlib, matplotlib-newest,
+                 seaborn, pages); gets the files from package registries
   web-assets     get the files of assets/web again from their npm packages (needs npm; they are committed)";
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         ["demo", domain @ ("chart" | "web" | "slide")] => demo(&root(), domain),
         ["bench", rest @ ..] => bench::bench(&root(), rest),
         ["pretrain-mini", rest @ ..] => pretrain_mini(&root(), rest),
+        ["survey", name] => survey::survey(&root(), name),
         ["results"] => results(&root()),
         ["web-assets"] => assets::assets(&root()),
         [] | ["help" | "--help" | "-h"] => {

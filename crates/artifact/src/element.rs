@@ -158,6 +158,10 @@ pub struct Element {
     /// a bar, the edge of points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edge: Option<[u8; 4]>,
+    /// Of axes, the number of the grid that places them: those of one grid should line up. Absent
+    /// for axes that were placed by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grid: Option<u32>,
     /// Width of a line of data in pixels of the image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pen: Option<f32>,
@@ -273,6 +277,7 @@ impl Element {
             text: None,
             color: None,
             edge: None,
+            grid: None,
             pen: None,
             glyphs: None,
             font_px: None,

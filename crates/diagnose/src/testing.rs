@@ -59,6 +59,11 @@ impl Made {
         self.with(|e| e.color = Some(rgba))
     }
 
+    /// Of axes, placed by this grid.
+    pub(crate) fn placed_by(self, grid: Option<u32>) -> Made {
+        self.with(|e| e.grid = grid)
+    }
+
     /// Drawn with a pen of this width.
     pub(crate) fn penned(self, pen: f32) -> Made {
         self.with(|e| e.pen = Some(pen))

@@ -39,6 +39,25 @@ def table(figure, renderer, ink, limit):
     return maker.elements, notes
 
 
+def grid_of(axes):
+    """What places the axes among others: the outermost GridSpec (a colour bar puts one into it), or themselves where a
+    locator of their own does."""
+    if axes.get_axes_locator() is not None:
+        return axes
+    spec = axes.get_subplotspec() if hasattr(axes, "get_subplotspec") else None
+    return spec.get_topmost_subplotspec().get_gridspec() if spec is not None else None
+
+
+def hatch_color(artist):
+    """The colour of a patch's hatch, which older versions keep to themselves."""
+    return artist.get_hatchcolor() if hasattr(artist, "get_hatchcolor") else artist._hatch_color
+
+
+def is_whole(axes):
+    """Whether polar axes show the whole circle; other axes have no sector."""
+    return not hasattr(axes, "get_thetamin") or abs(axes.get_thetamax() - axes.get_thetamin()) >= 360
+
+
 class Maker:
     def __init__(self, figure, renderer, ink):
         self.figure, self.renderer, self.ink = figure, renderer, ink
@@ -46,6 +65,7 @@ class Maker:
         self.roles = Roles(figure)
         self.elements = []
         self.ids = {}  # id(artist) -> element id
+        self.grids = {}  # id(grid) -> its number
 
     def add(self, artist, box):
         role = self.roles.get(artist)
@@ -98,6 +118,9 @@ class Maker:
 
     def panel(self, axes, element):
         self.lay(element, axes.bbox.extents)
+        grid = grid_of(axes)
+        if grid is not None:
+            element["grid"] = self.grids.setdefault(id(grid), len(self.grids))
         if hasattr(axes, "_colorbar") or axes.get_label() == "<colorbar>":
             element["label"] = "<colorbar>"
         elif not axes.get_navigate():
@@ -117,11 +140,12 @@ class Maker:
             face, edge = rgba(artist.get_facecolor()), rgba(artist.get_edgecolor())
             bare = face[3] == 0 or not artist.get_fill()
             element["color"] = edge if bare else face
-            # A hatch has the colour of the edge, also where the edge itself is not drawn.
+            if artist.get_hatch():
+                edge = rgba(hatch_color(artist))  # drawn also where the edge is not
             if not bare and edge[3] > 0 and (artist.get_linewidth() > 0 or artist.get_hatch()):
                 element["edge"] = edge
             if role.kind == "spine" and getattr(artist, "_patch_type", None) in ("arc", "circle"):
-                element["label"] = "<circle>"  # of polar axes
+                element["label"] = "<circle>" if is_whole(role.axes) else "<arc>"  # of polar axes
             if role.kind == "bar":
                 self.cut(artist, element)
                 flat = role.series is not None and role.series.orientation == "horizontal"

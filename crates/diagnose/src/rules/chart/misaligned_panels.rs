@@ -21,7 +21,9 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     let mut found: Vec<([&Element; 2], String, bool)> = Vec::new();
     for (i, a) in panels.iter().enumerate() {
         for b in &panels[i + 1..] {
-            if let Some(words) = misalignment(a.region, b.region) {
+            if comparable(a, b)
+                && let Some(words) = misalignment(a.region, b.region)
+            {
                 let beside = |p: &&Panel| all.iter().any(|bar| bar.colorbar && touches(bar.region, p.region));
                 found.push(([a.axes[0], b.axes[0]], words, [*a, *b].iter().any(beside)));
             }
@@ -38,6 +40,13 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         if *beside { found.note() } else { found }
     });
     RuleResult::counted(defects.collect(), observed)
+}
+
+/// Whether two panels should line up: each of two grids has its own layout. Axes that were placed by
+/// hand belong to none.
+fn comparable(a: &Panel, b: &Panel) -> bool {
+    let of = |panel: &Panel| panel.axes[0].grid;
+    of(a).is_none() || of(b).is_none() || of(a) == of(b)
 }
 
 /// Whether a colour bar stands beside, below or above a panel, along most of its side.
@@ -94,6 +103,17 @@ mod tests {
         expect([70.0, 15.0, 120.0, 60.0], "tops differ by 5 px", &[&[0, 1]]);
         expect([70.0, 14.0, 120.0, 66.0], "bottoms differ by 6 px", &[&[0, 1]]);
         expect([18.0, 70.0, 68.0, 95.0], "left edges differ by 8 px", &[&[0, 1]]);
+    }
+
+    #[test]
+    fn panels_of_two_grids_are_not_compared() {
+        let of = |grids: [Option<u32>; 2]| {
+            let first = shape(0, Axes, [10.0, 10.0, 60.0, 60.0]).placed_by(grids[0]);
+            vec![first, shape(1, Axes, [70.0, 15.0, 120.0, 60.0]).placed_by(grids[1])]
+        };
+        counts(check, of([Some(0), Some(1)]), "2 panels in line", &[]);
+        counts(check, of([Some(0), Some(0)]), "tops differ by 5 px", &[&[0, 1]]);
+        counts(check, of([Some(0), None]), "tops differ by 5 px", &[&[0, 1]]);
     }
 
     #[test]

@@ -23,9 +23,14 @@ impl Panel<'_> {
     }
 }
 
-/// Whether an element is the round frame of polar axes.
+/// Whether an element is the round frame of polar axes, or a part of one.
+pub(crate) fn is_round(e: &Element) -> bool {
+    e.kind == ElementKind::Spine && matches!(e.label.as_deref(), Some("<circle>" | "<arc>"))
+}
+
+/// Whether an element is the whole round frame of polar axes.
 pub(crate) fn is_circle(e: &Element) -> bool {
-    e.kind == ElementKind::Spine && e.label.as_deref() == Some("<circle>")
+    is_round(e) && e.label.as_deref() == Some("<circle>")
 }
 
 /// Share of two plot areas in common from which on they are twins.

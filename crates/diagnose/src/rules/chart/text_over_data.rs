@@ -3,7 +3,7 @@
 use super::{RuleResult, defect, low_contrast};
 use crate::color::contrast;
 use crate::geometry::length_inside;
-use crate::rules::chart::panels::is_circle;
+use crate::rules::chart::panels::{is_circle, is_round};
 use crate::scene::{Scene, and_others, content, distance, grouped, listed, over, quote};
 use vsdpo_artifact::{Element, ElementKind, Region};
 
@@ -34,7 +34,8 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         let mut by = None;
         for text in texts {
             // The names of radii stand between the curves, for want of another place.
-            let radius = text.axis == Some('y') && lines.iter().any(|e| is_circle(e) && e.axes == text.axes);
+            let radius =
+                text.axis == Some('y') && scene.elements.iter().any(|e| is_round(e) && e.axes == text.axes);
             let struck = |line: &&&Element| match is_circle(line) {
                 _ if radius => false,
                 true => runs_into(text, line),

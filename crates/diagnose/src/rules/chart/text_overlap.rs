@@ -52,7 +52,7 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         let (first, second) = (quote(content(a), 40), quote(content(b), 40));
         let message = format!("{first} and {second} overlap by {depth:.0} px");
         let found = defect(&f.elements, and_others(message, f.elements.len() - 1)).with_help(help(f.worst));
-        if depth < TOUCH { found.note() } else { found }
+        if depth < TOUCH || is_watermark(a, b) || is_watermark(b, a) { found.note() } else { found }
     });
     RuleResult::counted(defects.collect(), observed)
 }
@@ -84,6 +84,14 @@ fn findings<'a>(pairs: &[(f32, &'a Element, &'a Element)]) -> Vec<Finding<'a>> {
         }
     }
     found
+}
+
+/// Whether a text is a watermark to another one: see-through, and much larger.
+fn is_watermark(a: &Element, b: &Element) -> bool {
+    const ALPHA: u8 = 160;
+    const LARGER: f32 = 2.0;
+    let size = |e: &Element| e.font_px.unwrap_or(0.0);
+    a.color.is_some_and(|c| c[3] < ALPHA) && size(a) >= LARGER * size(b).max(1.0)
 }
 
 /// Whether this rule checks the overlap of the two.

@@ -2,7 +2,7 @@
 
 use super::{RuleResult, defect};
 use crate::geometry::Quad;
-use crate::rules::chart::panels::is_circle;
+use crate::rules::chart::panels::is_round;
 use crate::scene::{Group, Scene};
 use std::collections::BTreeMap;
 use vsdpo_artifact::Element;
@@ -96,7 +96,7 @@ impl<'a> Crowd<'a> {
 
 /// Whether a label belongs to polar or to 3D axes.
 fn is_round_or_deep(scene: &Scene, label: &Element) -> bool {
-    scene.elements.iter().any(|e| e.axes == label.axes && (is_circle(e) || e.axis == Some('z')))
+    scene.elements.iter().any(|e| e.axes == label.axes && (is_round(e) || e.axis == Some('z')))
 }
 
 /// Pixels between two labels. Along the axis if both are upright and side by side; then an overlap

@@ -39,9 +39,12 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
             }
         }
     }
-    found.extend(lost(scene).map(|(e, words)| {
+    found.extend(lost(scene).map(|(e, words, apart)| {
         let help = "a darker colour, or another one of the default cycle (C0 to C9)";
-        (defect(&[e], format!("hardly to be seen: {words}")).with_help(help), words)
+        let found = defect(&[e], format!("hardly to be seen: {words}")).with_help(help);
+        // A nameless line of exactly the colour of its ground was hidden on purpose.
+        let hidden = e.label.is_none() && apart == 0.0;
+        (if hidden { found.note() } else { found }, words)
     }));
     let observed = match closest {
         Some((_, words)) if found.is_empty() => format!("closest {words}"),
@@ -164,8 +167,9 @@ fn alike(a: &Entry, b: &Entry) -> Option<Pair> {
         .or_else(|| by_vision.into_iter().min_by(|p, q| p.margin.total_cmp(&q.margin)))
 }
 
-/// Curves, and labelled bars and points, with nearly the colour of their axes.
-fn lost<'a>(scene: &'a Scene<'a>) -> impl Iterator<Item = (&'a Element, String)> {
+/// Curves, and labelled bars and points, with nearly the colour of their axes, and by how much it
+/// differs.
+fn lost<'a>(scene: &'a Scene<'a>) -> impl Iterator<Item = (&'a Element, String, f32)> {
     let panels = panels(scene);
     scene.elements.iter().filter_map(move |e| {
         use ElementKind::{Bar, Collection, Line};
@@ -190,7 +194,7 @@ fn lost<'a>(scene: &'a Scene<'a>) -> impl Iterator<Item = (&'a Element, String)>
         let pale = e.kind == Line && e.label.is_some() && contrast(color, ground) < LEAST_LINE;
         let name = e.label.as_deref().map_or("a line".to_string(), |label| quote(label, 14));
         (apart < LEAST_GROUND || pale)
-            .then(|| (e, format!("{name} {} on {} {apart:.0}", hex(color), hex(ground))))
+            .then(|| (e, format!("{name} {} on {} {apart:.0}", hex(color), hex(ground)), apart))
     })
 }
 
