@@ -1,7 +1,7 @@
 //! `survey`: how often `lint` warns about files that other people made with care, and how often a
 //! person who looks at the picture calls the warning wrong.
 //!
-//! The files come from package registries and are not kept. `fixtures/survey/NAME.jsonl` has a line
+//! The files come from package registries and are not kept. `fixtures/survey` has a file with a line
 //! for every warning that is left, labelled by eye.
 
 use crate::{cargo, program, run, say};
@@ -70,7 +70,9 @@ pub fn survey(root: &Path, name: &str) -> Result<()> {
 
 /// Downloads and unpacks the source archive of a Python package.
 fn fetch(root: &Path, package: &str, work: &Path) -> Result<()> {
-    let pip = ["-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", package];
+    // Only this package: what builds it may come as a wheel.
+    let name = package.split("==").next().unwrap_or(package);
+    let pip = ["-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", name, package];
     run(Command::new(root.join(".venv/bin/python")).args(pip).current_dir(work))?;
     for archive in std::fs::read_dir(work)?.flatten().map(|e| e.path()) {
         if archive.extension().is_some_and(|e| e == "gz") {

@@ -42,8 +42,8 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     RuleResult::counted(defects.collect(), observed)
 }
 
-/// Whether two panels should line up: each of two grids has its own layout. Axes that were placed by
-/// hand belong to none.
+/// Whether two panels should line up: each of two grids has its own layout. Axes that were placed
+/// by hand belong to none.
 fn comparable(a: &Panel, b: &Panel) -> bool {
     let of = |panel: &Panel| panel.axes[0].grid;
     of(a).is_none() || of(b).is_none() || of(a) == of(b)
