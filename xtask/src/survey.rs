@@ -68,18 +68,13 @@ pub fn survey(root: &Path, name: &str) -> Result<()> {
     report(root, name, &folder, &mut lint)
 }
 
-/// Downloads and unpacks the source archive of a Python package.
+/// Downloads and unpacks the source archive of a Python package, given as `NAME==VERSION`.
 fn fetch(root: &Path, package: &str, work: &Path) -> Result<()> {
-    // Only this package: what builds it may come as a wheel.
-    let name = package.split("==").next().unwrap_or(package);
-    let pip = ["-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", name, package];
-    run(Command::new(root.join(".venv/bin/python")).args(pip).current_dir(work))?;
-    for archive in std::fs::read_dir(work)?.flatten().map(|e| e.path()) {
-        if archive.extension().is_some_and(|e| e == "gz") {
-            run(Command::new("tar").arg("-xzf").arg(archive).current_dir(work))?;
-        }
-    }
-    Ok(())
+    let (name, version) = package.split_once("==").context("a package without a version")?;
+    let (python, archive) = (root.join(".venv/bin/python"), work.join("source.tar.gz"));
+    let script = root.join("xtask/src/sdist.py");
+    run(Command::new(python).arg(script).args([name, version]).arg(&archive))?;
+    run(Command::new("tar").arg("-xzf").arg(&archive).current_dir(work))
 }
 
 /// An interpreter with these packages.

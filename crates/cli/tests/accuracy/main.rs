@@ -7,6 +7,7 @@
 
 mod attribution;
 mod cases;
+mod remedies;
 mod rules;
 
 use std::fs;
@@ -28,17 +29,22 @@ fn scripts(folder: &Path) -> Vec<(PathBuf, String)> {
     paths.into_iter().map(read).collect()
 }
 
+/// The outcomes of scripts that must draw.
 fn render(scripts: &[(PathBuf, String)]) -> Vec<Outcome> {
-    let config = RenderConfig { timeout: std::time::Duration::from_secs(60), ..RenderConfig::default() };
-    let renderer = open(Domain::Chart, Language::Python, config)
-        .unwrap_or_else(|e| panic!("these tests need the renderer: {e}"));
-    let sources: Vec<Source> =
-        scripts.iter().map(|(_, source)| Source::new(source, Language::Python)).collect();
-    let outcomes = renderer.render_all(&sources).unwrap();
+    let outcomes = outcomes(scripts);
     for ((path, _), outcome) in scripts.iter().zip(&outcomes) {
         if let Outcome::Failed { error } = outcome {
             panic!("{} fails: {}", path.display(), error.message);
         }
     }
     outcomes
+}
+
+fn outcomes(scripts: &[(PathBuf, String)]) -> Vec<Outcome> {
+    let config = RenderConfig { timeout: std::time::Duration::from_secs(60), ..RenderConfig::default() };
+    let renderer = open(Domain::Chart, Language::Python, config)
+        .unwrap_or_else(|e| panic!("these tests need the renderer: {e}"));
+    let sources: Vec<Source> =
+        scripts.iter().map(|(_, source)| Source::new(source, Language::Python)).collect();
+    renderer.render_all(&sources).unwrap()
 }

@@ -46,7 +46,7 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
             true => "free: no place".to_string(),
             false => format!("free: '{}'", free.join("', '")),
         });
-        let help = free_help(free_places(scene, legend).as_deref());
+        let help = free_help(free_places(scene, legend).as_deref(), is_anchored(scene, legend));
         let more = free.as_ref().map(|free| format!(", {free}")).unwrap_or_default();
         remedy = remedy.or(free);
         let found = defect(&[legend], format!("the legend at {place} covers {covered}{more}"));
@@ -59,8 +59,9 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
 }
 
 /// The arguments of `legend` that free the data.
-fn free_help(free: Option<&[&str]>) -> String {
+fn free_help(free: Option<&[&str]>, anchored: bool) -> String {
     match free {
+        Some([place, ..]) if anchored => format!("loc='{place}', without bbox_to_anchor"),
         Some([place, ..]) => format!("loc='{place}'"),
         Some([]) => "bbox_to_anchor=(1.02, 1), loc='upper left', and save with bbox_inches='tight'".into(),
         None => "loc='outside right upper', with plt.subplots(layout='constrained')".into(),
@@ -70,6 +71,14 @@ fn free_help(free: Option<&[&str]>) -> String {
 /// The places of `legend(loc=...)` where this legend would cover nothing; `None` for a legend of no
 /// axes.
 fn free_places(scene: &Scene, legend: &Element) -> Option<Vec<&'static str>> {
+    let places = places(scene, legend)?;
+    let fits = |(_, place): &(&str, Region)| covered(scene, place.grow(SPARE), on_its_own).is_empty();
+    Some(places.into_iter().filter(fits).map(|(name, _)| name).collect())
+}
+
+/// Where this legend would stand at each place of `legend(loc=...)`; nowhere if it is larger than
+/// its axes, `None` for a legend of no axes.
+fn places(scene: &Scene, legend: &Element) -> Option<Vec<(&'static str, Region)>> {
     let room = room(scene, legend)?;
     let r = legend.region;
     let gaps = [r.x0 - room.x0, room.x1 - r.x1, r.y0 - room.y0, room.y1 - r.y1];
@@ -79,12 +88,21 @@ fn free_places(scene: &Scene, legend: &Element) -> Option<Vec<&'static str>> {
     if dx < 0.0 || dy < 0.0 {
         return Some(Vec::new());
     }
-    let at = |fx: f32, fy: f32| {
+    let at = |(name, fx, fy)| {
         let (x, y) = (inner.x0 + fx * dx, inner.y0 + fy * dy);
-        Region::new(x, y, x + r.width(), y + r.height()).grow(SPARE)
+        (name, Region::new(x, y, x + r.width(), y + r.height()))
     };
-    let fits = |(_, fx, fy): &(&str, f32, f32)| covered(scene, at(*fx, *fy), on_its_own).is_empty();
-    Some(PLACES.into_iter().filter(fits).map(|(name, ..)| name).collect())
+    Some(PLACES.into_iter().map(at).collect())
+}
+
+/// Whether a legend stands at none of these places, so that something else than `loc` places it.
+fn is_anchored(scene: &Scene, legend: &Element) -> bool {
+    const NEAR: f32 = 4.0;
+    let near = |place: &Region| {
+        (place.x0 - legend.region.x0).abs() < NEAR && (place.y0 - legend.region.y0).abs() < NEAR
+    };
+    let places = places(scene, legend).unwrap_or_default();
+    !places.is_empty() && !places.iter().any(|(_, place)| near(place))
 }
 
 /// Whether an element is not a part of a legend or a table.

@@ -36,9 +36,19 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
         let found = defect(failing, format!("{text}: contrast {}", worst.colours()));
         let chosen = on_colormap(scene, worst) || names_series(scene, worst);
         let level = if chosen { Level::Note } else { worst.level() };
-        Defect { level, help: worst.help(), ..found }
+        Defect { level, help: worst.help().map(|colour| help(worst.element, &colour)), ..found }
     });
     RuleResult::counted(defects.collect(), observed(&groups))
+}
+
+/// What gives a text another colour; that of tick labels is no argument of the call that drew them.
+fn help(text: &Element, colour: &str) -> String {
+    match (text.kind, text.axis, colour.split(' ').next()) {
+        (ElementKind::TickLabel, Some(axis @ ('x' | 'y')), Some(hex)) => {
+            format!("ax.tick_params(axis='{axis}', labelcolor='{hex}'), as {colour}")
+        }
+        _ => colour.to_owned(),
+    }
 }
 
 /// Whether the same words are drawn over a text, so that it is a shadow or a halo.

@@ -1,7 +1,7 @@
 #![doc = include_str!("misaligned_panels.md")]
 
 use super::{RuleResult, defect};
-use crate::rules::chart::panels::{Panel, panels};
+use crate::rules::chart::panels::{Panel, moved, panels};
 use crate::scene::{Scene, listed};
 use vsdpo_artifact::{Element, Region};
 
@@ -12,32 +12,36 @@ const EXACT: f32 = 1.5;
 /// Two panels stand in one row if they share this much of the lower one's height; columns alike.
 const SAME_ROW: f32 = 0.7;
 
+/// What lines up the panels of a grid.
+const GRID: &str = "plt.subplots(layout='constrained'), or one GridSpec for all panels";
+
 pub(super) fn check(scene: &Scene) -> RuleResult {
     let all = panels(scene);
     let panels: Vec<&Panel> = all.iter().filter(|p| !p.colorbar && p.host.is_none()).collect();
     if panels.len() < 2 {
         return RuleResult::counted(vec![], "one panel".into());
     }
-    let mut found: Vec<([&Element; 2], String, bool)> = Vec::new();
+    let mut found: Vec<([&Element; 2], String, bool, Option<String>)> = Vec::new();
     for (i, a) in panels.iter().enumerate() {
         for b in &panels[i + 1..] {
             if comparable(a, b)
                 && let Some(words) = misalignment(a.region, b.region)
             {
                 let beside = |p: &&Panel| all.iter().any(|bar| bar.colorbar && touches(bar.region, p.region));
-                found.push(([a.axes[0], b.axes[0]], words, [*a, *b].iter().any(beside)));
+                let place = b.by_hand().then(|| moved(scene, b.region, aligned(a.region, b.region)));
+                found.push(([a.axes[0], b.axes[0]], words, [*a, *b].iter().any(beside), place));
             }
         }
     }
     let observed = match found.is_empty() {
         true => format!("{} panels in line", panels.len()),
-        false => listed(found.iter().map(|(_, words, _)| words.clone()).collect()),
+        false => listed(found.iter().map(|(_, words, ..)| words.clone()).collect()),
     };
-    let defects = found.iter().map(|(pair, words, beside)| {
-        let found = defect(pair, format!("panels out of line: {words}"));
-        let found = found.with_help("plt.subplots(layout='constrained'), or one GridSpec for all panels");
+    let defects = found.into_iter().map(|(pair, words, beside, place)| {
+        let found = defect(&pair, format!("panels out of line: {words}"));
+        let found = found.with_help(place.unwrap_or_else(|| GRID.into()));
         // A colour bar takes its room from one panel of a row or column: many leave it so.
-        if *beside { found.note() } else { found }
+        if beside { found.note() } else { found }
     });
     RuleResult::counted(defects.collect(), observed)
 }
@@ -65,6 +69,14 @@ fn touches(bar: Region, panel: Region) -> bool {
 fn misalignment(a: Region, b: Region) -> Option<String> {
     row(a, b, ["tops", "bottoms"])
         .or_else(|| row(transposed(a), transposed(b), ["left edges", "right edges"]))
+}
+
+/// Where the second of two panels that are out of line would stand in line with the first.
+fn aligned(a: Region, b: Region) -> Region {
+    match row(a, b, [""; 2]) {
+        Some(_) => Region::new(b.x0, a.y0, b.x1, a.y1),
+        None => Region::new(a.x0, b.y0, a.x1, b.y1),
+    }
 }
 
 /// For panels of one row; a column is a row of the transposed picture.

@@ -17,6 +17,11 @@ pub(crate) struct Panel<'a> {
 }
 
 impl Panel<'_> {
+    /// Whether it was placed by hand and not by a grid.
+    pub(crate) fn by_hand(&self) -> bool {
+        self.axes[0].grid.is_none()
+    }
+
     /// Whether an element belongs to one of its axes.
     pub(crate) fn holds(&self, e: &Element) -> bool {
         self.axes.iter().any(|axes| e.axes == Some(axes.id))
@@ -31,6 +36,18 @@ pub(crate) fn is_round(e: &Element) -> bool {
 /// Whether an element is the whole round frame of polar axes.
 pub(crate) fn is_circle(e: &Element) -> bool {
     is_round(e) && e.label.as_deref() == Some("<circle>")
+}
+
+/// What moves a panel to another place: `[left, bottom, width, height]` in shares of the picture, as
+/// `add_axes` and `set_position` take them.
+pub(crate) fn moved(scene: &Scene, from: Region, to: Region) -> String {
+    let bounds = scene.bounds();
+    let shares = |r: Region| {
+        let (w, h) = (bounds.width().max(1.0), bounds.height().max(1.0));
+        let [left, bottom] = [r.x0 / w, 1.0 - r.y1 / h];
+        format!("[{left:.3}, {bottom:.3}, {:.3}, {:.3}]", r.width() / w, r.height() / h)
+    };
+    format!("ax.set_position({}) for the panel at {}", shares(to), shares(from))
 }
 
 /// Share of two plot areas in common from which on they are twins.
