@@ -1,8 +1,8 @@
 //! `survey`: how often `lint` warns about files that other people made with care, and how often a
 //! person who looks at the picture calls the warning wrong.
 //!
-//! The files come from package registries and are not kept. `fixtures/survey` has a file with a line
-//! for every warning that is left, labelled by eye.
+//! The files come from package registries and are not kept. `fixtures/survey` has a file with a
+//! line for every warning that is left, labelled by eye.
 
 use crate::{cargo, program, run, say};
 use anyhow::{Context, Result, bail};

@@ -11,6 +11,7 @@ mod generate;
 mod input;
 mod judge;
 mod lint;
+mod mcp;
 mod render;
 mod report;
 mod score;
@@ -54,6 +55,7 @@ enum Verb {
     Lint(lint::Args),
     Render(render::Args),
     Explain(explain::Args),
+    Mcp(mcp::Args),
     Setup(setup::Args),
     Doctor(doctor::Args),
     Score(score::Args),
@@ -127,6 +129,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
         Verb::Lint(args) => lint::run(&args),
         Verb::Render(args) => render::run(&args),
         Verb::Explain(args) => explain::run(&args),
+        Verb::Mcp(args) => mcp::run(&args),
         Verb::Setup(args) => setup::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Score(args) => score::run(&args),

@@ -46,7 +46,7 @@ fn main() -> ExitCode {
 }
 
 /// The chain of causes on one line. A cause that an earlier message already contains is left out.
-fn one_line(error: &anyhow::Error) -> String {
+pub(crate) fn one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain().map(|c| terminal::clean_line(&c.to_string())) {
         if line.is_empty() {

@@ -15,7 +15,16 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<Exit> {
-    let text = match &args.rule {
+    terminal::out(&text(args.rule.as_deref())?)?;
+    Ok(Exit::Fine)
+}
+
+/// The page of a rule, or the list of all rules.
+///
+/// # Errors
+/// A rule that does not exist.
+pub fn text(rule: Option<&str>) -> Result<String> {
+    Ok(match rule {
         None => {
             let wide = all_rules().map(|r| r.id.len()).max().unwrap_or(0);
             all_rules().map(|r| format!("{:wide$}  {}\n", r.id, r.summary)).collect()
@@ -24,9 +33,7 @@ pub fn run(args: &Args) -> Result<Exit> {
             let pages: Vec<&str> = rules_named(name)?.iter().map(|rule| rule.page.trim_end()).collect();
             pages.join("\n\n") + "\n"
         }
-    };
-    terminal::out(&text)?;
-    Ok(Exit::Fine)
+    })
 }
 
 /// The rules with this id, or with this part of an id after the slash, which a rule of charts and

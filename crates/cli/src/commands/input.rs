@@ -15,6 +15,8 @@ const MAX_SLIDES: usize = 1000;
 
 /// Pixels of a page at most: 1280 x 32 768, which take 160 MiB.
 const MAX_PIXELS: u64 = 40 << 20;
+/// Bytes of code that is not in a file.
+pub const MAX_CODE: usize = 4 << 20;
 /// Address space of a person's script in MiB: some packages reserve more than they use.
 pub const MEMORY_MB: u64 = 4096;
 
@@ -129,12 +131,17 @@ impl Rendering {
 
     /// The file at `path` that was read. A page may use the files beside it.
     pub fn file(&self, path: &Path, read: Read) -> File {
+        self.file_of(path, read, self.domain())
+    }
+
+    /// The same for a domain that the caller names; without one the path and the text decide.
+    pub fn file_of(&self, path: &Path, read: Read, domain: Option<Domain>) -> File {
         let Read { name, text, deck, cells, skipped } = read;
         if deck.is_some() {
             let source = Source { file: deck, ..Source::new("", Language::Pptx) };
             return File::new(name, Domain::Slide, source);
         }
-        let domain = self.domain().unwrap_or_else(|| domain_of(path, &text));
+        let domain = domain.unwrap_or_else(|| domain_of(path, &text));
         let language = match domain {
             Domain::Slide if !is_page(path, &text) => Language::Python,
             Domain::Chart | Domain::Web | Domain::Slide => domain.default_language(),

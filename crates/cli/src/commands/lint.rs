@@ -234,10 +234,9 @@ impl<'a> Run<'a> {
             self.without += 1;
             return Ok(String::new());
         }
-        remark(&asked.file, self.args, &mut outcome);
+        remark(&asked.file, &self.args.rendering, &mut outcome);
         let mut checked = diagnosed(&asked.file, &asked.rules, outcome, self.reference.as_ref())?;
-        checked.diagnosis.defects.retain(|d| d.level >= self.args.level.into());
-        checked.diagnosis.defects = fold::folded(&checked);
+        report_only(&mut checked, self.args.level.into());
         if let Some(page) = &mut self.page {
             page.add(&checked)?;
         }
@@ -265,17 +264,39 @@ impl Asked {
     }
 }
 
+/// What is reported of one file that was rendered: the findings of this level and above that its
+/// project wants.
+///
+/// # Errors
+/// Code that cannot be read for credit.
+pub fn checked(
+    file: &File,
+    rules: &Rules,
+    level: Level,
+    rendering: &Rendering,
+    mut outcome: Outcome,
+) -> Result<Checked> {
+    remark(file, rendering, &mut outcome);
+    let mut checked = diagnosed(file, rules, outcome, None)?;
+    report_only(&mut checked, level);
+    Ok(checked)
+}
+
+/// Drops the findings below a level, and folds those of one rule and statement.
+fn report_only(checked: &mut Checked, level: Level) {
+    checked.diagnosis.defects.retain(|d| d.level >= level);
+    checked.diagnosis.defects = fold::folded(checked);
+}
+
 /// Tells how many lines of a script are no Python, and which files a page could not reach.
-fn remark(file: &File, args: &Args, outcome: &mut Outcome) {
+fn remark(file: &File, rendering: &Rendering, outcome: &mut Outcome) {
     let Outcome::Rendered(rendered) = outcome else { return };
     if file.skipped > 0 {
         let are = if file.skipped == 1 { "line is a command" } else { "lines are commands" };
         rendered.notes.push(format!("{} {are} of a notebook (`%`, `!`, `?`) and did not run", file.skipped));
     }
     let outside = file.source.language == Language::Html && file.source.text.contains("../");
-    if outside
-        && !args.rendering.has_root()
-        && rendered.notes.iter().any(|note| note.starts_with("no answer for"))
+    if outside && !rendering.has_root() && rendered.notes.iter().any(|note| note.starts_with("no answer for"))
     {
         rendered.notes.push(
             "files outside the page's folder (`../`) are closed: name the folder around them with --root DIR"

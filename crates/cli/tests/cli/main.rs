@@ -17,6 +17,7 @@ mod eval_pages;
 mod eval_slides;
 mod installed;
 mod lint;
+mod mcp;
 #[cfg(feature = "train")]
 mod model;
 mod pages;

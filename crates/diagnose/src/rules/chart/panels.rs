@@ -38,8 +38,8 @@ pub(crate) fn is_circle(e: &Element) -> bool {
     is_round(e) && e.label.as_deref() == Some("<circle>")
 }
 
-/// What moves a panel to another place: `[left, bottom, width, height]` in shares of the picture, as
-/// `add_axes` and `set_position` take them.
+/// What moves a panel to another place: `[left, bottom, width, height]` in shares of the picture,
+/// as `add_axes` and `set_position` take them.
 pub(crate) fn moved(scene: &Scene, from: Region, to: Region) -> String {
     let bounds = scene.bounds();
     let shares = |r: Region| {
