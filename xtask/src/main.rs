@@ -12,6 +12,7 @@ mod results;
 mod survey;
 
 use anyhow::Result;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 pub(crate) use vsdpo_setup::run;
@@ -79,8 +80,11 @@ fn setup(root: &Path) -> Result<()> {
 
 fn test(root: &Path) -> Result<()> {
     setup(root)?;
+    let pythons = python::versions(root)?;
     say("running every test of the workspace");
-    cargo(root, &["test", "--release", "--workspace"])?;
+    let mut tests = Command::new(cargo_program());
+    tests.args(["test", "--release", "--workspace"]).current_dir(root);
+    run(tests.env("VSDPO_PYTHONS", pythons))?;
     python::test(root)
 }
 
@@ -134,6 +138,9 @@ pub(crate) fn say(line: &str) {
 
 /// Runs cargo in the workspace.
 pub(crate) fn cargo(root: &Path, args: &[&str]) -> Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    run(Command::new(cargo).args(args).current_dir(root))
+    run(Command::new(cargo_program()).args(args).current_dir(root))
+}
+
+fn cargo_program() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }

@@ -1,4 +1,5 @@
-//! `wheel`, and the tests of the Python package in an environment of their own, `.venv-python/`.
+//! `wheel`, the tests of the Python package in an environment of their own, `.venv-python/`, and
+//! environments as people have them.
 
 use crate::{cargo, program, run, say};
 use anyhow::{Context, Result};
@@ -9,6 +10,36 @@ use std::process::Command;
 /// needs.
 const WHEEL: &str = "python/requirements.lock";
 const TRL: &str = "python/requirements-trl.lock";
+
+/// Versions of matplotlib that charts of people are tested with, with a numpy of their time.
+const VERSIONS: [[&str; 2]; 4] = [
+    ["matplotlib==3.6.3", "numpy==1.26.4"],
+    ["matplotlib==3.7.5", "numpy==1.26.4"],
+    ["matplotlib==3.9.4", "numpy==2.0.2"],
+    ["matplotlib==3.11.2", "numpy==2.4.6"],
+];
+
+/// Interpreters with these versions of matplotlib, separated by colons, for the tests of `lint`.
+pub fn versions(root: &Path) -> Result<String> {
+    let of = |packages: &[&str; 2]| {
+        let python = with_packages(&root.join("target/versions").join(packages[0]), packages)?;
+        Ok(python.display().to_string())
+    };
+    Ok(VERSIONS.iter().map(of).collect::<Result<Vec<_>>>()?.join(":"))
+}
+
+/// The interpreter of a virtual environment with these packages, which is made unless it is there.
+pub(crate) fn with_packages(venv: &Path, packages: &[&str]) -> Result<PathBuf> {
+    let (python, stamp) = (venv.join("bin/python"), venv.join("complete"));
+    if !stamp.is_file() || !vsdpo_setup::venv_runs(venv) {
+        say(&format!("installing {}", packages.join(" ")));
+        vsdpo_setup::make_venv(&vsdpo_setup::find_python(&say)?, venv, &say)?;
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        run(Command::new(&python).args(pip).args(packages))?;
+        std::fs::write(&stamp, "")?;
+    }
+    Ok(python)
+}
 
 /// Builds the wheel into `target/wheels` and returns its path.
 pub fn wheel(root: &Path) -> Result<PathBuf> {

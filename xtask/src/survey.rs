@@ -4,11 +4,11 @@
 //! The files come from package registries and are not kept. `fixtures/survey` has a file with a
 //! line for every warning that is left, labelled by eye.
 
-use crate::{cargo, program, run, say};
+use crate::{cargo, program, python, run, say};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Share of the files that may have a wrong warning.
@@ -58,13 +58,13 @@ pub fn survey(root: &Path, name: &str) -> Result<()> {
         say(&format!("getting {}", scripts.package));
         fetch(root, scripts.package, &work)?;
     }
-    let python = match scripts.environment {
+    let interpreter = match scripts.environment {
         [] => root.join(".venv/bin/python"),
-        packages => environment(&work, packages)?,
+        packages => python::with_packages(&work.join("venv"), packages)?,
     };
     cargo(root, &["build", "--release", "-p", "vsdpo-cli", "--no-default-features"])?;
     let mut lint = Command::new(program(root));
-    lint.args(["lint", "--skip-undrawn", "--python"]).arg(python).arg(&folder);
+    lint.args(["lint", "--skip-undrawn", "--python"]).arg(interpreter).arg(&folder);
     report(root, name, &folder, &mut lint)
 }
 
@@ -75,19 +75,6 @@ fn fetch(root: &Path, package: &str, work: &Path) -> Result<()> {
     let script = root.join("xtask/src/sdist.py");
     run(Command::new(python).arg(script).args([name, version]).arg(&archive))?;
     run(Command::new("tar").arg("-xzf").arg(&archive).current_dir(work))
-}
-
-/// An interpreter with these packages.
-fn environment(work: &Path, packages: &[&str]) -> Result<PathBuf> {
-    let venv = work.join("venv");
-    let python = venv.join("bin/python");
-    if !venv.join("complete").is_file() {
-        say(&format!("installing {}", packages.join(" ")));
-        vsdpo_setup::make_venv(&vsdpo_setup::find_python(&say)?, &venv, &say)?;
-        run(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(packages))?;
-        std::fs::write(venv.join("complete"), "")?;
-    }
-    Ok(python)
 }
 
 /// Runs `lint` and prints what it warns about.

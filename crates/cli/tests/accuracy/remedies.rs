@@ -92,7 +92,7 @@ fn left(outcome: &Outcome, rule: &str) -> usize {
 /// where it names no change that can be typed.
 fn changes(source: &str, span: Span, outcome: &Outcome, defect: &Defect) -> Vec<String> {
     let help = defect.help.as_deref().unwrap_or_default();
-    let (start, end) = (span.start as usize, span.end as usize);
+    let (start, end) = (span.start, span.end);
     let statement = &source[start..end];
     let instead = |text: String| format!("{}{text}{}", &source[..start], &source[end..]);
     let ticks = outcome.rendered().is_some_and(|r| {
