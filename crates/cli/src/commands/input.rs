@@ -15,8 +15,6 @@ const MAX_SLIDES: usize = 1000;
 
 /// Pixels of a page at most: 1280 x 32 768, which take 160 MiB.
 const MAX_PIXELS: u64 = 40 << 20;
-/// Bytes of code that is not in a file.
-pub const MAX_CODE: usize = 4 << 20;
 /// Address space of a person's script in MiB: some packages reserve more than they use.
 pub const MEMORY_MB: u64 = 4096;
 

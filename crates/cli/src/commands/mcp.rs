@@ -45,6 +45,8 @@ const INSTRUCTIONS: &str = "Look at what your code draws before you hand it over
 /// A call on its way to the thread that renders.
 struct Job {
     call: Call,
+    /// Whether the client has taken it back.
+    cancelled: Box<dyn Fn() -> bool + Send>,
     reply: oneshot::Sender<CallToolResult>,
 }
 
@@ -55,11 +57,11 @@ pub fn run(args: &Args) -> Result<Exit> {
         let (jobs, waiting) = mpsc::channel::<Job>();
         scope.spawn(move || {
             let mut tools = Tools::new(&args.rendering, &args.environment);
-            for job in waiting {
+            for job in waiting.into_iter().filter(|job| !(job.cancelled)()) {
                 let answer = catch_unwind(AssertUnwindSafe(|| tools.answer(job.call)));
                 let answer =
                     answer.unwrap_or_else(|_| failure("a bug in visual-sdpo; its place stands in the log"));
-                // A call that was cancelled wants no answer.
+                // A call that was cancelled meanwhile wants no answer.
                 let _ = job.reply.send(answer);
             }
         });
@@ -101,14 +103,15 @@ impl ServerHandler for Server {
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let call = Call::new(&request.name, request.arguments.unwrap_or_default());
         let call = call.map_err(|e| ErrorData::invalid_params(format!("{e:#}"), None))?;
         let (reply, answer) = oneshot::channel();
         let gone =
             |_| ErrorData::internal_error("the renderer has ended; help: start the server again", None);
-        self.jobs.send(Job { call, reply }).map_err(|_| gone(()))?;
+        let cancelled = Box::new(move || context.ct.is_cancelled());
+        self.jobs.send(Job { call, cancelled, reply }).map_err(|_| gone(()))?;
         Ok(answer.await.map_err(|_| gone(()))?.into())
     }
 }

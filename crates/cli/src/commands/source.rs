@@ -97,6 +97,17 @@ pub fn read_or_stdin(path: &Path) -> Result<Read> {
     Ok(read)
 }
 
+/// Code that is in no file, read like one without a suffix.
+///
+/// # Errors
+/// Code that is too large or empty.
+pub fn of_code(code: String) -> Result<Read> {
+    if code.trim().is_empty() {
+        bail!("the code is empty; help: give a script that draws a chart, or a page");
+    }
+    of_bytes("code".into(), Path::new("code"), code.into_bytes())
+}
+
 fn of_bytes(name: String, path: &Path, bytes: Vec<u8>) -> Result<Read> {
     let form = Form::of(path, &bytes)
         .ok_or_else(|| anyhow!("`{name}` is none of the files that are checked; help: {ACCEPTED}"))?;

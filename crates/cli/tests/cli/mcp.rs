@@ -105,6 +105,9 @@ fn an_agent_lints_files_and_code() {
     let ignored = client.call("lint", json!({"code": COVERED, "level": "error", "picture": false}));
     assert_eq!(ignored["result"]["structuredContent"]["files"][0]["findings"], json!([]));
 
+    let magic =
+        client.call("lint", json!({"code": format!("%matplotlib inline\n{COVERED}"), "picture": false}));
+    assert_eq!(magic["result"]["structuredContent"]["files"][0]["findings"][0]["lines"], json!([4, 4]));
     let page = client.call("render", json!({"code": "<h1>Hello</h1>"}));
     assert_eq!(pictures(&page).len(), 1, "{page}");
     let rule = client.call("explain", json!({"rule": "legend-covers-data"}));
@@ -128,6 +131,8 @@ fn what_goes_wrong_is_an_answer_and_the_server_goes_on() {
     let wrong = |answer: Value| answer["error"]["message"].as_str().unwrap_or_default().to_owned();
     assert!(wrong(client.call("lint", json!({}))).contains("either `path` or `code`"));
     assert!(wrong(client.call("lint", json!({"code": "x", "colour": 1}))).contains("colour"));
+    assert!(wrong(client.call("render", json!({"code": "x", "picture": true}))).contains("`lint` does"));
+    assert!(text(&client.call("lint", json!({"code": " "}))).contains("the code is empty"));
     assert!(wrong(client.call("paint", json!({}))).contains("the tools are lint, render and explain"));
     client.say("this is no message");
     let after = client.call("lint", json!({"code": COVERED, "picture": false}));

@@ -3,8 +3,7 @@
 use super::super::environment::Environment;
 use super::super::input::{File, Renderers, Rendering};
 use super::super::lint::{self, config::Configs};
-use super::super::source::{self, Read};
-use super::super::{explain, input::MAX_CODE};
+use super::super::{explain, source};
 use super::{failure, picture};
 use crate::emit::{Format, Printer, line_column};
 use anyhow::{Result, bail};
@@ -34,21 +33,14 @@ pub struct Asked {
     code: Option<String>,
     folder: Option<PathBuf>,
     domain: Option<Domain>,
-    #[serde(default)]
-    level: Least,
-    #[serde(default = "yes")]
-    picture: bool,
-}
-
-fn yes() -> bool {
-    true
+    level: Option<Least>,
+    picture: Option<bool>,
 }
 
 /// The lowest level that is reported.
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Least {
-    #[default]
     Note,
     Warning,
     Error,
@@ -70,6 +62,9 @@ impl Call {
         let asked = |value| -> Result<Asked> {
             let asked: Asked = read(tool, value)?;
             match (&asked.path, &asked.code) {
+                _ if tool == "render" && (asked.level.is_some() || asked.picture.is_some()) => {
+                    bail!("`render` takes neither `level` nor `picture`; help: `lint` does")
+                }
                 (Some(_), None) | (None, Some(_)) => Ok(asked),
                 _ => bail!("`{tool}` takes either `path` or `code`; help: give one of them"),
             }
@@ -95,10 +90,10 @@ pub fn all() -> Vec<Tool> {
         "code": {"type": "string", "description": "The code itself, in place of `path`."},
         "folder": {"type": "string", "description": "With `code`: the folder whose files it may read, and in which it seems to run."},
         "domain": {"enum": ["chart", "web", "slide"], "description": "What the code draws; by default this is guessed from suffix and text."},
-        "picture": {"type": "boolean", "default": true, "description": "Whether to return the pictures; findings are framed in them."},
     });
     let mut linted = what.clone();
     linted["level"] = json!({"enum": ["note", "warning", "error"], "default": "note", "description": "Leave out findings below this level."});
+    linted["picture"] = json!({"type": "boolean", "default": true, "description": "Whether to return the pictures, in which the findings are framed."});
     let rule = json!({"rule": {"type": "string", "description": "The rule of a finding, such as chart/legend-covers-data. Without it: the list of rules."}});
     vec![
         tool(
@@ -152,9 +147,9 @@ impl<'a> Tools<'a> {
         let (file, place) = self.file(asked, &mut configs)?;
         let rules = configs.of(&place)?.rules;
         let level = match asked.level {
-            Least::Note => Level::Note,
-            Least::Warning => Level::Warning,
-            Least::Error => Level::Error,
+            None | Some(Least::Note) => Level::Note,
+            Some(Least::Warning) => Level::Warning,
+            Some(Least::Error) => Level::Error,
         };
         let mut content = Vec::new();
         let mut structured = Vec::new();
@@ -165,7 +160,7 @@ impl<'a> Tools<'a> {
             let mut printer = Printer::new(Format::Human, false);
             content.push(ContentBlock::text(printer.add(&checked) + &printer.end()?));
             failed |= checked.outcome.rendered().is_none();
-            if asked.picture {
+            if asked.picture != Some(false) {
                 content.extend(pictures(&checked.outcome, &checked.diagnosis.defects)?);
             }
             structured.push(findings(&checked));
@@ -209,15 +204,12 @@ impl<'a> Tools<'a> {
             (Some(_), Some(_)) => bail!("`folder` belongs to `code`; help: a file has its own folder"),
             (None, folder) => folder.clone().unwrap_or_default().join("code"),
         };
+        let domain = asked.domain.or(self.rendering.domain());
         let mut file = match (&asked.path, &asked.code) {
-            (Some(path), _) => self.rendering.file_of(path, source::read_or_stdin(path)?, asked.domain),
+            (Some(path), _) => self.rendering.file_of(path, source::read_or_stdin(path)?, domain),
             (None, code) => {
-                let text = code.clone().unwrap_or_default();
-                if text.len() > MAX_CODE {
-                    bail!("the code has {} bytes; help: at most {MAX_CODE}, or name a file", text.len());
-                }
-                let read = Read { name: "code".into(), text, ..Read::default() };
-                self.rendering.file_of(Path::new("-"), read, asked.domain)
+                let read = source::of_code(code.clone().unwrap_or_default())?;
+                self.rendering.file_of(Path::new("-"), read, domain)
             }
         };
         if let Some(folder) = &asked.folder {
