@@ -223,7 +223,12 @@ fn run_in(pool: &ChartRenderer, attacks: &[&Attack], bare: bool, folder: Option<
     if pool.stats().restarts > 0 || !pool.server_pids().starts_with(&servers) {
         wrong.push(format!("a fork server died: {:?}", pool.stats()));
     }
-    if open_files() > open + 8 {
+    // Tests beside this one open files of this process as well, and close them; a leak stays.
+    let settled = || {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        open_files() <= open + 8
+    };
+    if !(0..100).any(|_| settled()) {
         wrong.push(format!("the supervisor leaks descriptors: {open} before, {} after", open_files()));
     }
     wrong
