@@ -42,11 +42,12 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
             observed.push(described);
             continue;
         }
-        let free = free_places(scene, legend).map(|free| match free.is_empty() {
+        let places = free_places(scene, legend);
+        let free = places.as_deref().map(|free| match free.is_empty() {
             true => "free: no place".to_string(),
             false => format!("free: '{}'", free.join("', '")),
         });
-        let help = free_help(free_places(scene, legend).as_deref(), is_anchored(scene, legend));
+        let help = free_help(places.as_deref(), is_anchored(scene, legend));
         let more = free.as_ref().map(|free| format!(", {free}")).unwrap_or_default();
         remedy = remedy.or(free);
         let found = defect(&[legend], format!("the legend at {place} covers {covered}{more}"));
