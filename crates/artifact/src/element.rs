@@ -247,6 +247,10 @@ pub struct HtmlFacts {
     /// Colour of the shadow or outline of its letters, alpha with opacity; absent without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shadow: Option<[u8; 4]>,
+    /// Pixels that are added between its letters (CSS `letter-spacing`), with the scale of
+    /// everything around it; absent without any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spacing: Option<f32>,
     /// Whether its background fills its letters (`background-clip: text`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub inked: bool,

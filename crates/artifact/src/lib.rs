@@ -43,4 +43,4 @@ pub use resample::{Resampling, resize_rgb};
 pub use rollout::{Rollout, extract_code};
 pub use shape::{Anchor, Autofit, ShapeEdit, ShapeFacts, ShapeKind};
 pub use slide::{LayoutKind, Rect, SlideElement, SlideLayout, Visibility};
-pub use task::{Domain, Language, Requirements, Source, Task};
+pub use task::{BoxRow, Domain, Language, Letters, Requirements, Source, Task};

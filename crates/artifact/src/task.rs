@@ -157,4 +157,36 @@ pub struct Requirements {
     pub places: Vec<(String, Region)>,
     /// Pictures that must be shown, each by its width over its height. Pages and slides only.
     pub pictures: Vec<f32>,
+    /// Boxes that must stand beside each other. Pages only.
+    pub rows: Vec<BoxRow>,
+    /// Texts that must be set in certain letters. Pages only.
+    pub letters: Vec<Letters>,
+}
+
+/// Boxes that stand beside each other in this order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoxRow {
+    /// One text of each box, from left to right. A text's box is the largest element around it that
+    /// holds no other text of the row.
+    pub texts: Vec<String>,
+    /// Pixels between a box and the next one.
+    pub gap: f32,
+}
+
+/// The letters of a text.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Letters {
+    /// The text.
+    pub text: String,
+    /// Font size in pixels; any if absent.
+    #[serde(default)]
+    pub size: Option<f32>,
+    /// Colour, RGB; any if absent.
+    #[serde(default)]
+    pub color: Option<[u8; 3]>,
+    /// Pixels added between letters, 0 for none; any number if absent.
+    #[serde(default)]
+    pub spacing: Option<f32>,
 }

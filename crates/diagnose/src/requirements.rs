@@ -30,18 +30,30 @@ pub(crate) enum Requirement {
     Place,
     /// A picture of the required shape.
     Picture,
+    /// Boxes beside each other.
+    Row,
+    /// The size, colour and spacing of a text's letters.
+    Letters,
 }
 
 /// What a page or slide must show for any axis to be judged: without its card, a text is easy to
-/// place.
-pub(crate) const SHOWN: [Requirement; 4] =
-    [Requirement::Text, Requirement::Ground, Requirement::Place, Requirement::Picture];
-/// The same, and the background: what contrast depends on.
-pub(crate) const COLOURED: [Requirement; 5] = [
+/// place, and so are cards below each other and small letters.
+pub(crate) const SHOWN: [Requirement; 6] = [
     Requirement::Text,
     Requirement::Ground,
     Requirement::Place,
     Requirement::Picture,
+    Requirement::Row,
+    Requirement::Letters,
+];
+/// The same, and the background: what contrast depends on.
+pub(crate) const COLOURED: [Requirement; 7] = [
+    Requirement::Text,
+    Requirement::Ground,
+    Requirement::Place,
+    Requirement::Picture,
+    Requirement::Row,
+    Requirement::Letters,
     Requirement::Background,
 ];
 

@@ -227,6 +227,11 @@ impl Made {
         self.facts(|f| (f.tag, f.display) = ("b".into(), "inline".into()))
     }
 
+    /// With so many pixels more between its letters.
+    pub(crate) fn spaced(self, pixels: f32) -> Made {
+        self.facts(|f| f.spacing = Some(pixels))
+    }
+
     pub(crate) fn disabled(self) -> Made {
         self.facts(|f| f.disabled = true)
     }

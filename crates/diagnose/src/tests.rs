@@ -292,6 +292,7 @@ fn facts() -> impl Strategy<Value = Option<HtmlFacts>> {
             position: position.map(Into::into),
             raised: flags.0 && flags.3,
             shadow: flags.2.then_some([9, 9, 9, 200]),
+            spacing: flags.0.then_some(4.0),
             inked: flags.1 && flags.2,
             filtered: flags.1 && flags.3,
             unmet: flags.3.then(|| "a.png".into()),

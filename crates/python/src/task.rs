@@ -29,7 +29,7 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 ///     Code of a good answer.
 /// requirements : dict, optional
 ///     What the artifact must show, with the keys texts, series, background, legend, ticks,
-///     grounds, places and pictures. Without it the axis of the content is not judged.
+///     grounds, places, pictures, rows and letters. Without it the axis of the content is not judged.
 /// id : str
 ///     A stable name.
 ///
@@ -154,7 +154,7 @@ fn read_requirements(object: &Bound<'_, PyAny>) -> PyResult<Requirements> {
         let said = said.rsplit_once(" at line").map_or(said.as_str(), |(said, _)| said);
         value(
             &format!("`requirements` is not usable: {said}"),
-            "the keys are texts, series, background, legend, ticks, grounds, places and pictures",
+            "the keys are texts, series, background, legend, ticks, grounds, places, pictures, rows and letters",
         )
     })
 }

@@ -99,7 +99,9 @@ fn environment(root: &Path, say: &dyn Fn(&str)) -> Result<()> {
 
 /// Installs what a lock file names, every file checked against its hash.
 pub fn install(venv: &Path, lock: &Path) -> Result<()> {
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"];
+    // No cache: a second copy of what is installed once fills the disk (torch is 3 GB).
+    let pip =
+        ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-cache-dir"];
     run(Command::new(venv.join("bin/python"))
         .args(pip)
         .args(["--only-binary", ":all:", "--require-hashes", "-r"])

@@ -144,7 +144,7 @@ fn styled(case: &Case, style: &str) -> String {
 
 #[test]
 fn pages_that_show_less_are_worth_less() {
-    let hacks: [Hack; 15] = [
+    let hacks: [Hack; 18] = [
         ("an empty page", |_| "<!DOCTYPE html><html><body></body></html>".into()),
         ("a coloured box", |_| "<body><div style='width:99px;height:99px;background:teal'></div>".into()),
         ("one word", |_| "<!DOCTYPE html><html><body><p>Sale</p></body></html>".into()),
@@ -169,6 +169,13 @@ fn pages_that_show_less_are_worth_less() {
         ("cards and button without a style", |c| {
             assert!(c.random.contains("\ndiv{") && c.random.contains("\nbutton,span{"), "{}", c.random);
             c.random.replace("\ndiv{", "\nx{").replace("\nbutton,span{", "\nx{").replace("\nbutton{", "\nx{")
+        }),
+        // What GRPO found: cards that are no row are lines below each other, which fit into every
+        // window.
+        ("cards below each other", |c| styled(c, "main { display: block !important }")),
+        ("cards without their gap", |c| styled(c, "main { gap: 0 !important }")),
+        ("small letters, a title that is not spaced", |c| {
+            styled(c, "div { font-size: 9px !important } h1 { letter-spacing: 0 !important }")
         }),
         ("without the note", |c| {
             let note = c.task.requirements.iter().flat_map(|r| &r.texts).next_back().cloned();

@@ -24,6 +24,8 @@ pub const LIGHT_PAGES: usize = 2;
 /// Colours of large texts. On light pages the contrast of the first two is between 3 and 4.5 and
 /// that of the others above 4.5; on dark pages it is the other way round.
 pub const ACCENTED: [&str; 4] = ["orangered", "dodgerblue", "crimson", "teal"];
+/// The values of [`ACCENTED`].
+pub const ACCENTED_RGB: [[u8; 3]; 4] = [[255, 69, 0], [30, 144, 255], [220, 20, 60], [0, 128, 128]];
 
 /// Text colours: two that are readable on light backgrounds, then two for dark ones.
 pub const INKS: [&str; 4] = ["black", "darkblue", "white", "yellow"];

@@ -1,5 +1,6 @@
 //! Pages: texts, controls, pictures and boxes.
 
+mod arrangement;
 mod broken_image;
 mod contrast;
 mod invisible_text;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use vsdpo_artifact::Region;
 
 /// The computed styles that are asked for, in the order of [`Style`].
-pub const STYLES: [&str; 40] = [
+pub const STYLES: [&str; 41] = [
     "display",
     "visibility",
     "opacity",
@@ -51,6 +51,7 @@ pub const STYLES: [&str; 40] = [
     "padding-top",
     "text-align",
     "direction",
+    "letter-spacing",
 ];
 /// Documents of frames that are read at most.
 const MAX_FRAMES: usize = 32;

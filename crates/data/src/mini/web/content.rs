@@ -1,8 +1,10 @@
 //! The content of a mini page: the part that a task fixes.
 
+use super::layout::SPACING;
 use super::words::{GROUNDS, LIGHT_GROUNDS};
 use crate::mini::Side;
 use crate::mini::colors::{self, DARK_INKS, INKS};
+use vsdpo_artifact::Letters;
 
 /// What determines the size of the title and the corner of the note.
 ///
@@ -37,6 +39,11 @@ impl Heading {
             (heading(0, false, false), 1),
         ]
     };
+
+    /// Pixels between the letters of the title, in addition.
+    pub(super) fn spacing(self) -> u32 {
+        if self.spaced { SPACING } else { 0 }
+    }
 
     /// A number for the combinations of title length and spacing.
     pub(super) fn form(self) -> usize {
@@ -147,6 +154,26 @@ impl Content {
     /// The colour of the cards in CSS.
     pub(super) fn fill_name(&self) -> &'static str {
         if self.filled { colors::GROUNDS[self.fill].0 } else { "none" }
+    }
+
+    /// The letters that the prompt asks for.
+    pub(super) fn letters(&self) -> Vec<Letters> {
+        let title = Letters {
+            text: self.title.to_string(),
+            size: None,
+            color: Some(colors::ACCENTED_RGB[self.title_color()]),
+            spacing: Some(self.heading.spacing() as f32),
+        };
+        let sized = |text: String, times: u32| Letters {
+            text,
+            size: Some((times * self.row.font) as f32),
+            ..Letters::default()
+        };
+        let cards = self.cards.iter().enumerate().flat_map(|(i, c)| {
+            let times = if self.large == Some(i) { 2 } else { 1 };
+            [sized(c.label.to_string(), 1), sized(c.number.to_string(), times)]
+        });
+        std::iter::once(title).chain(cards).collect()
     }
 
     /// The colour of the page in CSS.

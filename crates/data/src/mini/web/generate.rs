@@ -8,7 +8,7 @@ use crate::mini::colors::{self, INKS};
 use crate::mini::split::{pick, pick_weighted};
 use crate::mini::{self, Side, Split};
 use rand::Rng;
-use vsdpo_artifact::{Domain, Language, Requirements};
+use vsdpo_artifact::{BoxRow, Domain, Language, Requirements};
 
 impl mini::Content for Content {
     const DOMAIN: Domain = Domain::Web;
@@ -136,6 +136,11 @@ impl mini::Content for Content {
                 (self.title.to_string(), self.title_side.half(0.0)),
                 (self.button.to_string(), self.button_side.half(0.5)),
             ],
+            rows: vec![BoxRow {
+                texts: self.cards.iter().map(|c| c.label.to_string()).collect(),
+                gap: self.row.gap as f32,
+            }],
+            letters: self.letters(),
             ..Requirements::default()
         }
     }

@@ -204,7 +204,7 @@ impl Content {
     }
 
     fn title_width(&self, size: usize) -> f32 {
-        let spacing = if self.heading.spaced { SPACING as usize * self.title.len() } else { 0 };
+        let spacing = self.heading.spacing() as usize * self.title.len();
         width(self.title, TITLE_SIZES[size] as f32, true) + spacing as f32
     }
 

@@ -1,7 +1,7 @@
 //! Mini pages as HTML: writes them, optionally with a mistake, and reads their layout.
 
 use super::content::Content;
-use super::layout::{CARD_WIDTHS, Corner, Items, Layout, NOTE_SIZES, SPACING, TITLE_SIZES};
+use super::layout::{CARD_WIDTHS, Corner, Items, Layout, NOTE_SIZES, TITLE_SIZES};
 use super::words::{ACCENTS, TITLE_COLORS};
 use crate::mini;
 use crate::mini::between;
@@ -47,7 +47,7 @@ fn rules(c: &Content, l: &Layout) -> String {
         c.plain_ink(),
         TITLE_COLORS[c.title_color()],
         c.title_side.name(),
-        if c.heading.spaced { SPACING } else { 0 },
+        c.heading.spacing(),
         TITLE_SIZES[l.title_size],
         c.row.gap,
         l.items.name(),

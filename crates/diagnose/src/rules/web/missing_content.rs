@@ -1,6 +1,7 @@
 #![doc = include_str!("missing_content.md")]
 
 use super::RuleResult;
+use super::arrangement;
 use super::contrast;
 use super::visible::{VisiblePage, VisibleText};
 use crate::requirements::{COLOUR, Coverage, Requirement, Unmet};
@@ -9,7 +10,7 @@ use crate::scene::{Scene, content, distance, quote};
 use std::collections::BTreeMap;
 use vsdpo_artifact::{ElementKind, Region};
 
-pub(super) const SUMMARY: &str = "a required text, colour, place or picture is missing";
+pub(super) const SUMMARY: &str = "a required text, colour, place, arrangement or picture is missing";
 pub(in crate::rules) const PROPERTIES: [&str; 3] = ["display", "visibility", "content"];
 
 /// Share of a text's area that must be visible inside the width of the window.
@@ -36,35 +37,23 @@ fn coverage(scene: &Scene) -> Option<Coverage> {
         + usize::from(required.background.is_some())
         + required.grounds.len()
         + required.places.len()
-        + required.pictures.len();
+        + required.pictures.len()
+        + required.rows.len()
+        + required.letters.len();
     let page = VisiblePage::of(scene);
-    let visible: Vec<&VisibleText> = page.texts.iter().filter(|t| is_visible(&page, t)).collect();
-    let words: Vec<String> = visible.iter().map(|t| plain(content(t.element))).collect();
-    let met =
-        |text: &str| shows(&words, text) || visible.iter().any(|t| has_words_of(&page, t, &visible, text));
-    let missing = required.texts.iter().filter(|text| !met(&plain(text)));
-    let describe = |text: &String| Unmet {
-        requirement: Requirement::Text,
-        short: format!("no {}", quote(text, 24)),
-        sentence: format!("the text {} is not visible, or too small to read", quote(text, 60)),
-    };
-    let mut unmet: Vec<Unmet> = missing.map(describe).collect();
+    let shown = ShownTexts::of(&page);
+    let mut unmet: Vec<Unmet> = required.texts.iter().filter_map(|text| shown.missing(text)).collect();
     if let Some((wanted, shown)) = required.background.zip(background(scene))
         && distance(shown, wanted) > COLOUR
     {
         unmet.push(Unmet::background(shown, wanted));
     }
-    let found = |text: &str| {
-        let text = plain(text);
-        let own = visible.iter().zip(&words).filter(move |(_, words)| shows_alone(words, &text));
-        own.map(|(text, _)| *text)
-    };
     for (text, wanted) in &required.grounds {
-        let grounds: Vec<[u8; 3]> = found(text).filter_map(|t| contrast::ground(&page, t)).collect();
+        let grounds: Vec<[u8; 3]> = shown.alone(text).filter_map(|t| contrast::ground(&page, t)).collect();
         unmet.extend(Unmet::ground(text, &grounds, *wanted));
     }
     for (text, part) in &required.places {
-        if !found(text).any(|t| middle(&page, t).is_some_and(|[x, y]| part.contains_point(x, y))) {
+        if !shown.alone(text).any(|t| middle(&page, t).is_some_and(|[x, y]| part.contains_point(x, y))) {
             unmet.push(in_another_place(text, part));
         }
     }
@@ -72,7 +61,51 @@ fn coverage(scene: &Scene) -> Option<Coverage> {
     let lacking =
         required.pictures.iter().filter(|wanted| !shapes.iter().any(|shape| alike(*shape, **wanted)));
     unmet.extend(lacking.map(|wanted| no_picture(*wanted)));
+    unmet.extend(required.rows.iter().filter_map(|row| arrangement::row(&shown, row)));
+    unmet.extend(required.letters.iter().filter_map(|letters| arrangement::letters(&shown, letters)));
     (all > 0).then_some(Coverage { all, unmet })
+}
+
+/// The texts of a page that can be read.
+pub(super) struct ShownTexts<'p, 'a> {
+    pub(super) page: &'p VisiblePage<'a>,
+    texts: Vec<&'p VisibleText<'a>>,
+    /// Their words, as [`plain`] writes them.
+    words: Vec<String>,
+}
+
+impl<'p, 'a> ShownTexts<'p, 'a> {
+    fn of(page: &'p VisiblePage<'a>) -> Self {
+        let texts: Vec<&VisibleText> = page.texts.iter().filter(|t| is_visible(page, t)).collect();
+        let words = texts.iter().map(|t| plain(content(t.element))).collect();
+        Self { page, texts, words }
+    }
+
+    /// The requirement that a text is shown, alone, with its neighbours or with the inline elements
+    /// inside it; `None` if it is.
+    fn missing(&self, text: &str) -> Option<Unmet> {
+        let wanted = plain(text);
+        let divided = |t: &&VisibleText<'a>| has_words_of(self.page, t, &self.texts, &wanted);
+        if shows(&self.words, &wanted) || self.texts.iter().any(divided) {
+            return None;
+        }
+        Some(Unmet {
+            requirement: Requirement::Text,
+            short: format!("no {}", quote(text, 24)),
+            sentence: format!("the text {} is not visible, or too small to read", quote(text, 60)),
+        })
+    }
+
+    /// The texts that show a required text and little else, those that show nothing else first.
+    pub(super) fn alone(&self, text: &str) -> impl Iterator<Item = &'p VisibleText<'a>> {
+        let wanted = plain(text);
+        let with = |rest: bool| {
+            let wanted = wanted.clone();
+            let of = move |words: &str| shows_alone(words, &wanted) && (words != wanted) == rest;
+            self.texts.iter().zip(&self.words).filter(move |(_, words)| of(words)).map(|(text, _)| *text)
+        };
+        with(false).chain(with(true))
+    }
 }
 
 /// The boxes of the pictures that are not tiny and mostly in the window.
