@@ -157,9 +157,9 @@ pub struct Requirements {
     pub places: Vec<(String, Region)>,
     /// Pictures that must be shown, each by its width over its height. Pages and slides only.
     pub pictures: Vec<f32>,
-    /// Boxes that must stand beside each other. Pages only.
+    /// Boxes that must stand beside each other. Pages and slides only.
     pub rows: Vec<BoxRow>,
-    /// Texts that must be set in certain letters. Pages only.
+    /// Texts that must be set in certain letters. Pages and slides only.
     pub letters: Vec<Letters>,
 }
 

@@ -29,7 +29,8 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 ///     Code of a good answer.
 /// requirements : dict, optional
 ///     What the artifact must show, with the keys texts, series, background, legend, ticks,
-///     grounds, places, pictures, rows and letters. Without it the axis of the content is not judged.
+///     grounds, places, pictures, rows and letters. Without it the axis of the content is not
+///     judged.
 /// id : str
 ///     A stable name.
 ///
