@@ -23,6 +23,8 @@ mod ablate;
 #[cfg(feature = "train")]
 mod campaign;
 #[cfg(feature = "train")]
+mod convert;
+#[cfg(feature = "train")]
 mod logprobs;
 #[cfg(feature = "train")]
 mod probe;
@@ -76,6 +78,8 @@ enum Verb {
     Generate(generate::Args),
     #[cfg(feature = "train")]
     Logprobs(logprobs::Args),
+    #[cfg(feature = "train")]
+    Convert(convert::Args),
 }
 
 /// Up to this number of scripts, warming up the renderer costs more time than it saves.
@@ -150,5 +154,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
         Verb::Generate(args) => generate::run(&args),
         #[cfg(feature = "train")]
         Verb::Logprobs(args) => logprobs::run(&args),
+        #[cfg(feature = "train")]
+        Verb::Convert(args) => convert::run(&args),
     }
 }

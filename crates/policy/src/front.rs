@@ -79,6 +79,15 @@ pub enum FrontError {
         /// What is wrong, and how to fix it.
         message: String,
     },
+    /// A conversation has pictures, and the model reads texts only.
+    #[error(
+        "the prompt has {images} pictures, and this model reads none; \
+         help: use a Qwen3-VL folder, or a task and channels without pictures (distill.channels = [\"rubric\"])"
+    )]
+    NoPictures {
+        /// Images in the conversation.
+        images: usize,
+    },
     /// The numbers of placeholders in the prompt and of images in the conversation differ.
     #[error(
         "the chat template wrote {placeholders} image placeholders for {images} images; \
@@ -104,7 +113,8 @@ impl FrontError {
 pub struct Front {
     template: ChatTemplate,
     tokenizer: TextTokenizer,
-    processor: ImageProcessor,
+    /// `None` for a model that reads texts only.
+    processor: Option<ImageProcessor>,
 }
 
 /// A conversation as model inputs.
@@ -125,8 +135,17 @@ impl Front {
         Ok(Self {
             template: ChatTemplate::load(dir)?,
             tokenizer: TextTokenizer::load(dir)?,
-            processor: ImageProcessor::load(dir)?,
+            processor: Some(ImageProcessor::load(dir)?),
         })
+    }
+
+    /// Reads template and tokenizer of a model that reads texts only.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn of_texts(dir: &Path) -> Result<Self, FrontError> {
+        let (template, tokenizer) = (ChatTemplate::load(dir)?, TextTokenizer::load(dir)?);
+        Ok(Self { template, tokenizer, processor: None })
     }
 
     /// The tokenizer.
@@ -134,9 +153,9 @@ impl Front {
         &self.tokenizer
     }
 
-    /// The image processor.
-    pub fn processor(&self) -> &ImageProcessor {
-        &self.processor
+    /// The image processor; `None` for a model that reads texts only.
+    pub fn processor(&self) -> Option<&ImageProcessor> {
+        self.processor.as_ref()
     }
 
     /// Encodes a conversation up to the start of the policy's turn.
@@ -148,16 +167,27 @@ impl Front {
     /// A template that rejects the conversation or belongs to another model, or an image of an
     /// extreme shape.
     pub fn encode(&self, messages: &[Message]) -> Result<Encoded, FrontError> {
-        let images = messages
-            .iter()
-            .flat_map(Message::images)
-            .map(|image| self.processor.patches(image))
-            .collect::<Result<Vec<_>, _>>()?;
-        let escaped: Vec<Message> = messages.iter().map(|m| self.escaped(m)).collect();
-        let ids = self.tokenizer.encode(&self.template.render(&escaped)?)?;
-        let counts: Vec<usize> = images.iter().map(|g| self.processor.placeholders(g)).collect();
+        let pictures: Vec<_> = messages.iter().flat_map(Message::images).collect();
+        let Some(processor) = &self.processor else {
+            return match pictures.len() {
+                0 => {
+                    Ok(Encoded { ids: self.tokenizer.encode(&self.rendered(messages)?)?, images: Vec::new() })
+                }
+                images => Err(FrontError::NoPictures { images }),
+            };
+        };
+        let images = pictures.into_iter().map(|image| processor.patches(image));
+        let images = images.collect::<Result<Vec<_>, _>>()?;
+        let ids = self.tokenizer.encode(&self.rendered(messages)?)?;
+        let counts: Vec<usize> = images.iter().map(|g| processor.placeholders(g)).collect();
         let ids = expand_placeholders(&ids, self.tokenizer.image_pad(), &counts)?;
         Ok(Encoded { ids, images })
+    }
+
+    /// The prompt of a conversation, with special tokens in its texts escaped.
+    fn rendered(&self, messages: &[Message]) -> Result<String, FrontError> {
+        let escaped: Vec<Message> = messages.iter().map(|m| self.escaped(m)).collect();
+        self.template.render(&escaped)
     }
 
     /// The message with special tokens in its texts escaped.

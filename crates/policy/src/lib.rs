@@ -1,4 +1,5 @@
-//! The policy pi: Qwen3-VL on the CPU, from chat messages to completions and gradients.
+//! The policy pi: Qwen3-VL, or a language model of the Qwen3 or Llama family, on the CPU, from chat
+//! messages to completions and gradients.
 //!
 //! [`Policy`] is the principal type. It is loaded from and saved to Hugging Face folders.
 //! [`Policy::encode`] turns messages into a [`Prompt`], [`Policy::sample`] samples completions, and
@@ -27,6 +28,7 @@ mod clip;
 mod config;
 mod error;
 mod front;
+mod gguf;
 mod image_processor;
 mod message;
 mod mini_files;
@@ -45,9 +47,10 @@ mod vision;
 mod weights;
 
 pub use clip::ClipModel;
-pub use config::{Config, TextConfig, VisionConfig};
+pub use config::{Config, ImageTokens, TextConfig, VisionConfig};
 pub use error::PolicyError;
 pub use front::{Encoded, Front, FrontError};
+pub use gguf::convert_gguf;
 pub use image_processor::{ImageProcessor, PatchGrid};
 pub use message::{read_image, read_messages};
 pub use mini_files::{Extension, FrontSpec, FrontSummary, extend_front_files, write_front_files};

@@ -10,7 +10,7 @@ mod extend;
 
 pub use extend::{Extension, extend_front_files};
 
-use crate::FrontError;
+use crate::{FrontError, ImageTokens};
 use serde_json::{Value, json};
 use std::path::Path;
 use tokenizers::models::TrainerWrapper;
@@ -42,14 +42,8 @@ pub struct FrontSummary {
     pub end_ids: Vec<u32>,
     /// `<|endoftext|>`.
     pub pad_id: u32,
-    /// `<|vision_start|>`.
-    pub vision_start: u32,
-    /// `<|vision_end|>`.
-    pub vision_end: u32,
-    /// `<|image_pad|>`.
-    pub image_pad: u32,
-    /// `<|video_pad|>`.
-    pub video_pad: u32,
+    /// `<|image_pad|>`, `<|video_pad|>`, `<|vision_start|>` and `<|vision_end|>`.
+    pub tokens: ImageTokens,
 }
 
 /// Qwen's special tokens, in the order of their ids; they follow the learned vocabulary.
@@ -137,10 +131,12 @@ fn summary(tokenizer: &Tokenizer) -> Option<FrontSummary> {
         vocab_size: tokenizer.get_vocab_size(true),
         end_ids: vec![tokenizer.token_to_id("<|im_end|>")?, tokenizer.token_to_id("<|endoftext|>")?],
         pad_id: tokenizer.token_to_id("<|endoftext|>")?,
-        vision_start: tokenizer.token_to_id("<|vision_start|>")?,
-        vision_end: tokenizer.token_to_id("<|vision_end|>")?,
-        image_pad: tokenizer.token_to_id("<|image_pad|>")?,
-        video_pad: tokenizer.token_to_id("<|video_pad|>")?,
+        tokens: ImageTokens {
+            image: tokenizer.token_to_id("<|image_pad|>")?,
+            video: tokenizer.token_to_id("<|video_pad|>")?,
+            vision_start: tokenizer.token_to_id("<|vision_start|>")?,
+            vision_end: tokenizer.token_to_id("<|vision_end|>")?,
+        },
     })
 }
 

@@ -8,7 +8,7 @@ pub(crate) use batch::Batch;
 pub(crate) use features::FeatureCache;
 
 use crate::text::{self, KeyValue, TextInput};
-use crate::weights::{EMBEDDING, HEAD, Mode, TEXT, Weights};
+use crate::weights::{Mode, Weights, text_prefix};
 use crate::{Config, PolicyError, ops};
 use candle_core::Tensor;
 use features::BatchFeatures;
@@ -33,7 +33,7 @@ impl Network<'_> {
         mode: Mode,
         cache: Option<&mut Vec<KeyValue>>,
     ) -> Result<Tensor, PolicyError> {
-        let text = self.weights.view(TEXT, mode);
+        let text = self.weights.view(text_prefix(self.config), mode);
         let embedding = text.get("embed_tokens.weight")?;
         if batch.images.is_empty() {
             let embeds = ops::embedding(&embedding, &batch.ids)?;
@@ -58,9 +58,4 @@ impl Network<'_> {
         let input = TextInput { embeds, packed: &batch.packed, deep: &deep };
         text::forward(&self.config.text, &text, input, cache)
     }
-}
-
-/// The name of the output head's weight: the embedding if they are tied.
-pub(crate) fn head_name(config: &Config) -> &'static str {
-    if config.tie_word_embeddings { EMBEDDING } else { HEAD }
 }

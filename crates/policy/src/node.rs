@@ -62,6 +62,13 @@ impl<'a> Node<'a> {
         u32::try_from(self.usize(key)?).map_err(|_| self.wrong(key, "is not a token id"))
     }
 
+    /// True or false; false if absent.
+    pub fn flag(&self, key: &str) -> Result<bool, PolicyError> {
+        let value =
+            self.value.get(key).map(|v| v.as_bool().ok_or_else(|| self.wrong(key, "is not true or false")));
+        value.unwrap_or(Ok(false))
+    }
+
     pub fn f64(&self, key: &str) -> Result<f64, PolicyError> {
         self.get(key)?.as_f64().ok_or_else(|| self.wrong(key, "is not a number"))
     }

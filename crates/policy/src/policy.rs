@@ -1,9 +1,9 @@
 //! The policy: a loaded model with everything that training and sampling need.
 
-use crate::model::{Batch, FeatureCache, Network, head_name};
+use crate::model::{Batch, FeatureCache, Network};
 use crate::ops::matrix::{Mat, product};
 use crate::ops::simd;
-use crate::weights::{Mode, VISUAL, Weights};
+use crate::weights::{Mode, VISUAL, Weights, head_name};
 use crate::{Config, Encoded, Front, PatchGrid, PolicyError, TextTokenizer};
 use crate::{checkpoint, positions, sample};
 use candle_core::{Device, Tensor, Var};
@@ -32,7 +32,8 @@ pub struct Sequence<'a> {
     pub completion: &'a [u32],
 }
 
-/// A Qwen3-VL with its tokenizer, chat template and image processor.
+/// A Qwen3-VL with its tokenizer, chat template and image processor, or a language model of the
+/// Qwen3 or Llama family, which reads no pictures.
 ///
 /// Weights are f32 on the CPU and can be changed in place through [`Policy::parameters`]; every
 /// call reads their current values. [`Policy::set_trainable`] selects the parameters that train.
@@ -52,7 +53,7 @@ impl Policy {
     /// Files that are missing, corrupt or inconsistent; the message names the file.
     pub fn load(dir: &Path) -> Result<Self, PolicyError> {
         if !dir.is_dir() {
-            let help = "give the folder of a Hugging Face Qwen3-VL model".into();
+            let help = "give the folder of a Hugging Face model (Qwen3-VL, Qwen3 or Llama)".into();
             return Err(PolicyError::Missing { path: dir.into(), help });
         }
         let config = Config::read(&dir.join("config.json"))?;
@@ -74,7 +75,7 @@ impl Policy {
 
     /// Joins the parts after checking that the files of `source` fit the configuration.
     fn assemble(config: Config, weights: Weights, source: &Path) -> Result<Self, PolicyError> {
-        let front = Front::load(source)?;
+        let front = if config.vision.is_some() { Front::load(source) } else { Front::of_texts(source) }?;
         let wrong = |key: &str, message: String| {
             let path = source.join("config.json");
             Err(PolicyError::Config { path, key: key.into(), message })
@@ -86,14 +87,15 @@ impl Policy {
                 format!("is {rows}, but the tokenizer has {ids} token ids"),
             );
         }
-        if let Some(pad) = front.tokenizer().image_pad().filter(|pad| *pad != config.image_token_id) {
-            return wrong(
-                "image_token_id",
-                format!("is {}, but in the tokenizer <|image_pad|> is {pad}", config.image_token_id),
-            );
+        let (pad, image) = (front.tokenizer().image_pad(), config.image_token());
+        if let Some((pad, image)) = pad.zip(image).filter(|(pad, image)| pad != image) {
+            let message = format!("is {image}, but in the tokenizer <|image_pad|> is {pad}");
+            return wrong("image_token_id", message);
         }
-        let (ours, theirs) = (config.vision.patch_len(), front.processor().patch_len());
-        if ours != theirs {
+        if let Some((vision, processor)) = config.vision.as_ref().zip(front.processor())
+            && vision.patch_len() != processor.patch_len()
+        {
+            let (ours, theirs) = (vision.patch_len(), processor.patch_len());
             return wrong(
                 "vision_config.patch_size",
                 format!("gives {ours} values per patch, but the image processor makes {theirs}"),
@@ -170,8 +172,8 @@ impl Policy {
     /// Image tokens that do not match the images.
     pub fn prompt(&self, ids: Vec<u32>, images: Vec<PatchGrid>) -> Result<Prompt, PolicyError> {
         let grids: Vec<[usize; 3]> = images.iter().map(|i| i.grid).collect();
-        let merge = self.config.vision.spatial_merge_size;
-        let positions = positions::mrope(&ids, self.config.image_token_id, &grids, merge)?;
+        let vision = self.config.vision.as_ref().map(|v| (v.tokens.image, v.spatial_merge_size));
+        let positions = positions::mrope(&ids, vision, &grids)?;
         Ok(Prompt { ids, images, positions: positions.tokens, next_position: positions.next })
     }
 
@@ -240,7 +242,7 @@ impl Policy {
     /// # Panics
     /// Never: loading checks that the parameter exists.
     pub fn head(&self) -> &Var {
-        self.weights.var(head_name(&self.config)).expect("loading checked the parameters")
+        self.weights.var(&head_name(&self.config)).expect("loading checked the parameters")
     }
 
     /// log pi(y_t | x, y_<t) of every completion token, at temperature 1.

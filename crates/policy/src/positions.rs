@@ -18,27 +18,27 @@ pub(crate) struct Positions {
 
 /// Computes the positions of the tokens `ids`.
 ///
-/// `grids` are the images' `[t, h, w]` in patches, in order of appearance; `merge` is the side of
-/// the square of patches that becomes one token.
+/// `image` is the image token, and the side of the square of patches that becomes one token; `None`
+/// for a language model alone. `grids` are the images' `[t, h, w]` in patches, in order of
+/// appearance.
 ///
 /// # Errors
 /// A run of image tokens whose length differs from its grid's, or more or fewer images than grids.
 pub(crate) fn mrope(
     ids: &[u32],
-    image_token: u32,
+    image: Option<(u32, usize)>,
     grids: &[[usize; 3]],
-    merge: usize,
 ) -> Result<Positions, PolicyError> {
     let wrong = |message: String| Err(PolicyError::input("prompt", message));
     let mut positions = Vec::with_capacity(ids.len());
     let mut grids_left = grids.iter();
     let (mut at, mut next) = (0, 0u32);
     while at < ids.len() {
-        if ids[at] != image_token {
+        let Some((image_token, merge)) = image.filter(|(token, _)| *token == ids[at]) else {
             positions.push([next; 3]);
             (at, next) = (at + 1, next + 1);
             continue;
-        }
+        };
         let Some(&[t, h, w]) = grids_left.next() else {
             return wrong(format!("image tokens at {at}, but only {} images were given", grids.len()));
         };
@@ -68,7 +68,7 @@ mod tests {
     fn text_after_an_image_continues_from_its_longer_side() {
         // One text token, an image of 4x6 patches = 2x3 tokens, one text token.
         let ids = [1, 9, 9, 9, 9, 9, 9, 2];
-        let positions = mrope(&ids, 9, &[[1, 4, 6]], 2).unwrap();
+        let positions = mrope(&ids, Some((9, 2)), &[[1, 4, 6]]).unwrap();
         let want = [[0, 0, 0], [1, 1, 1], [1, 1, 2], [1, 1, 3], [1, 2, 1], [1, 2, 2], [1, 2, 3], [4, 4, 4]];
         assert_eq!(positions.tokens, want);
         assert_eq!(positions.next, 5);
@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn images_and_grids_must_agree() {
-        let message = |ids: &[u32], grids: &[[usize; 3]]| mrope(ids, 9, grids, 2).err().unwrap().to_string();
+        let message =
+            |ids: &[u32], grids: &[[usize; 3]]| mrope(ids, Some((9, 2)), grids).err().unwrap().to_string();
         assert_eq!(message(&[9, 1], &[[1, 4, 2]]), "prompt: 1 image tokens at 0; the grid 1x4x2 needs 2");
         assert_eq!(message(&[9], &[]), "prompt: image tokens at 0, but only 0 images were given");
         assert_eq!(message(&[1], &[[1, 2, 2]]), "prompt: 1 images have no image tokens");

@@ -1,6 +1,6 @@
 //! A small model configuration for unit tests.
 
-use crate::{Config, TextConfig, VisionConfig};
+use crate::{Config, ImageTokens, TextConfig, VisionConfig};
 
 /// Three decoder layers, a vision tower of two blocks, one DeepStack level.
 pub(crate) fn small_config() -> Config {
@@ -16,8 +16,10 @@ pub(crate) fn small_config() -> Config {
             rms_norm_eps: 1e-6,
             rope_theta: 10_000.0,
             mrope_section: [2, 1, 1],
+            qk_norm: true,
         },
-        vision: VisionConfig {
+        vision: Some(VisionConfig {
+            tokens: ImageTokens { image: 290, video: 291, vision_start: 292, vision_end: 293 },
             depth: 2,
             hidden_size: 16,
             num_heads: 2,
@@ -29,11 +31,7 @@ pub(crate) fn small_config() -> Config {
             out_hidden_size: 32,
             num_position_embeddings: 16,
             deepstack_visual_indexes: vec![0],
-        },
-        image_token_id: 290,
-        video_token_id: 291,
-        vision_start_token_id: 292,
-        vision_end_token_id: 293,
+        }),
         tie_word_embeddings: true,
     }
 }

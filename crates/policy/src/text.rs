@@ -91,8 +91,9 @@ fn heads(
     let q = project("q_proj.weight", config.num_attention_heads)?;
     let k = project("k_proj.weight", config.num_key_value_heads)?;
     let v = project("v_proj.weight", config.num_key_value_heads)?;
-    let q = ops::rope(&norm(config, w, "q_norm.weight", &q)?, cos, sin)?;
-    let k = ops::rope(&norm(config, w, "k_norm.weight", &k)?, cos, sin)?;
+    let normed = |name: &str, x: Tensor| if config.qk_norm { norm(config, w, name, &x) } else { Ok(x) };
+    let q = ops::rope(&normed("q_norm.weight", q)?, cos, sin)?;
+    let k = ops::rope(&normed("k_norm.weight", k)?, cos, sin)?;
     Ok((q, k, v))
 }
 

@@ -3,20 +3,31 @@
 //! [`specs`] is the only list of names and shapes: loading, checking, random initialisation and the
 //! order of [`Weights::all`] follow it. The names are those of transformers.
 
-use crate::{Config, PolicyError, ops};
+use crate::{Config, PolicyError, VisionConfig, ops};
 use candle_core::{Device, Tensor, Var};
 use rand::{Rng, SeedableRng};
 use std::collections::HashMap;
 use std::f64::consts::TAU;
 
-/// Prefix of the language model's parameters.
-pub(crate) const TEXT: &str = "model.language_model";
 /// Prefix of the vision tower's parameters.
 pub(crate) const VISUAL: &str = "model.visual";
-/// The token embedding, which is also the output head if they are tied.
-pub(crate) const EMBEDDING: &str = "model.language_model.embed_tokens.weight";
 /// The output head if it is not tied.
 pub(crate) const HEAD: &str = "lm_head.weight";
+
+/// Prefix of the language model's parameters.
+pub(crate) fn text_prefix(config: &Config) -> &'static str {
+    if config.vision.is_some() { "model.language_model" } else { "model" }
+}
+
+/// The token embedding, which is also the output head if they are tied.
+pub(crate) fn embedding_name(config: &Config) -> String {
+    format!("{}.embed_tokens.weight", text_prefix(config))
+}
+
+/// The output head.
+pub(crate) fn head_name(config: &Config) -> String {
+    if config.tie_word_embeddings { embedding_name(config) } else { HEAD.into() }
+}
 
 /// Whether a forward pass records gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +41,13 @@ pub enum Mode {
 /// Every parameter's name and shape, in the order of the forward pass.
 pub(crate) fn specs(config: &Config) -> Vec<(String, Vec<usize>)> {
     let mut list = Vec::new();
-    vision_specs(config, &mut list);
-    let t = &config.text;
+    if let Some(vision) = &config.vision {
+        vision_specs(vision, &mut list);
+    }
+    let (t, text) = (&config.text, text_prefix(config));
     let (h, d) = (t.hidden_size, t.head_dim);
     let (q, kv) = (t.num_attention_heads * d, t.num_key_value_heads * d);
-    list.push((EMBEDDING.into(), vec![t.vocab_size, h]));
+    list.push((embedding_name(config), vec![t.vocab_size, h]));
     for i in 0..t.num_hidden_layers {
         let layer: [(&str, Vec<usize>); 11] = [
             ("input_layernorm.weight", vec![h]),
@@ -49,17 +62,19 @@ pub(crate) fn specs(config: &Config) -> Vec<(String, Vec<usize>)> {
             ("mlp.up_proj.weight", vec![t.intermediate_size, h]),
             ("mlp.down_proj.weight", vec![h, t.intermediate_size]),
         ];
-        list.extend(layer.map(|(name, shape)| (format!("{TEXT}.layers.{i}.{name}"), shape)));
+        let has =
+            |name: &str| t.qk_norm || !name.ends_with("q_norm.weight") && !name.ends_with("k_norm.weight");
+        let layer = layer.into_iter().filter(|(name, _)| has(name));
+        list.extend(layer.map(|(name, shape)| (format!("{text}.layers.{i}.{name}"), shape)));
     }
-    list.push((format!("{TEXT}.norm.weight"), vec![h]));
+    list.push((format!("{text}.norm.weight"), vec![h]));
     if !config.tie_word_embeddings {
         list.push((HEAD.into(), vec![t.vocab_size, h]));
     }
     list
 }
 
-fn vision_specs(config: &Config, list: &mut Vec<(String, Vec<usize>)>) {
-    let v = &config.vision;
+fn vision_specs(v: &VisionConfig, list: &mut Vec<(String, Vec<usize>)>) {
     let (h, merged) = (v.hidden_size, v.hidden_size * v.merge_unit());
     let mut both = |name: String, weight: Vec<usize>| {
         let bias = vec![weight[0]];
@@ -206,13 +221,15 @@ mod tests {
     #[test]
     fn random_weights_have_the_distribution_of_transformers() {
         let weights = Weights::random(&small_config(), 3).unwrap();
-        let values: Vec<f32> = weights.var(EMBEDDING).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        let values: Vec<f32> =
+            weights.var(&embedding_name(&small_config())).unwrap().flatten_all().unwrap().to_vec1().unwrap();
         let n = values.len() as f32;
         let mean = values.iter().sum::<f32>() / n;
         let std = (values.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / n).sqrt();
         assert!(mean.abs() < 1e-3 && (std - 0.02).abs() < 1e-3, "mean {mean}, std {std}");
         let again = Weights::random(&small_config(), 3).unwrap();
-        let same: Vec<f32> = again.var(EMBEDDING).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        let same: Vec<f32> =
+            again.var(&embedding_name(&small_config())).unwrap().flatten_all().unwrap().to_vec1().unwrap();
         assert_eq!(values, same);
     }
 
@@ -220,10 +237,12 @@ mod tests {
     fn a_frozen_copy_has_its_own_storage() {
         let weights = Weights::random(&small_config(), 3).unwrap();
         let copy = weights.frozen_copy().unwrap();
-        let var = weights.var(EMBEDDING).unwrap();
-        let before: Vec<f32> = copy.var(EMBEDDING).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        let var = weights.var(&embedding_name(&small_config())).unwrap();
+        let before: Vec<f32> =
+            copy.var(&embedding_name(&small_config())).unwrap().flatten_all().unwrap().to_vec1().unwrap();
         var.set(&var.zeros_like().unwrap()).unwrap();
-        let after: Vec<f32> = copy.var(EMBEDDING).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        let after: Vec<f32> =
+            copy.var(&embedding_name(&small_config())).unwrap().flatten_all().unwrap().to_vec1().unwrap();
         assert_eq!(before, after);
         assert_eq!(copy.trainable().count(), 0);
     }

@@ -19,8 +19,8 @@ fn written_files_load_and_compress_their_corpus() {
     assert!((281..=400).contains(&made.vocab_size), "{made:?}");
     assert_eq!(tokenizer.vocab_size(), made.vocab_size);
     assert_eq!(tokenizer.end_ids(), made.end_ids);
-    assert_eq!(tokenizer.image_pad(), Some(made.image_pad));
-    assert_eq!(made.video_pad as usize, made.vocab_size - 1, "special tokens come last");
+    assert_eq!(tokenizer.image_pad(), Some(made.tokens.image));
+    assert_eq!(made.tokens.video as usize, made.vocab_size - 1, "special tokens come last");
     assert_eq!(tokenizer.id("<|im_end|>"), Some(made.end_ids[0]));
     let text: String = corpus().take(3).collect();
     let ids = tokenizer.encode(&text).unwrap();

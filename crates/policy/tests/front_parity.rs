@@ -116,7 +116,7 @@ fn whole_prompts_have_the_ids_of_transformers() {
         }
         let found = front.encode(&messages).unwrap();
         assert_eq!(found.ids, ids(&case["ids"]), "case {}", case["name"]);
-        let features: usize = found.images.iter().map(|g| front.processor().placeholders(g)).sum();
+        let features: usize = found.images.iter().map(|g| front.processor().unwrap().placeholders(g)).sum();
         let pad = front.tokenizer().image_pad();
         let placeholders = found.ids.iter().filter(|&&id| Some(id) == pad).count();
         assert_eq!(features, placeholders, "case {}", case["name"]);

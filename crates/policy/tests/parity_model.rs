@@ -37,7 +37,9 @@ fn cases(policy: &Policy) -> Vec<(String, Case)> {
         let images = facts["grids"].as_array().unwrap().iter().enumerate().map(|(i, grid)| {
             let grid: [usize; 3] =
                 ids(grid).iter().map(|n| *n as usize).collect::<Vec<_>>().try_into().unwrap();
-            let rest = pixels.split_off(grid.iter().product::<usize>() * policy.config().vision.patch_len());
+            let rest = pixels.split_off(
+                grid.iter().product::<usize>() * policy.config().vision.as_ref().unwrap().patch_len(),
+            );
             PatchGrid { patches: std::mem::replace(&mut pixels, rest), grid, hash: i as u64 }
         });
         let images: Vec<PatchGrid> = images.collect();
@@ -267,7 +269,10 @@ fn errors_name_the_broken_file_or_tensor() {
     let dir = std::env::temp_dir().join(format!("vsdpo-broken-{}", std::process::id()));
     let message =
         |dir: &Path| Policy::load(dir).err().unwrap().to_string().replace(&dir.display().to_string(), "DIR");
-    assert_eq!(message(&dir), "DIR is missing; help: give the folder of a Hugging Face Qwen3-VL model");
+    assert_eq!(
+        message(&dir),
+        "DIR is missing; help: give the folder of a Hugging Face model (Qwen3-VL, Qwen3 or Llama)"
+    );
     model().save(&dir).unwrap();
     let weights = dir.join("model.safetensors");
     let whole = std::fs::read(&weights).unwrap();

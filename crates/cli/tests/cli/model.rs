@@ -24,8 +24,10 @@ fn write_model(dir: &Path) {
             rms_norm_eps: 1e-6,
             rope_theta: 10_000.0,
             mrope_section: [2, 1, 1],
+            qk_norm: true,
         },
-        vision: VisionConfig {
+        vision: Some(VisionConfig {
+            tokens: front.tokens,
             depth: 1,
             hidden_size: 16,
             num_heads: 2,
@@ -37,11 +39,7 @@ fn write_model(dir: &Path) {
             out_hidden_size: 32,
             num_position_embeddings: 16,
             deepstack_visual_indexes: vec![0],
-        },
-        image_token_id: front.image_pad,
-        video_token_id: front.video_pad,
-        vision_start_token_id: front.vision_start,
-        vision_end_token_id: front.vision_end,
+        }),
         tie_word_embeddings: true,
     };
     Policy::random(config, files.path(), 7).unwrap().save(dir).unwrap();

@@ -1,7 +1,7 @@
 //! Packing of prompts and completions into one batch without padding, with shared prompt prefixes.
 
 use crate::text::Packed;
-use crate::{Config, PatchGrid, PolicyError, Prompt, Sequence, ops};
+use crate::{Config, PatchGrid, PolicyError, Prompt, Sequence, VisionConfig, ops};
 use std::ops::Range;
 
 /// The token ids of packed sequences, with their positions, segments and images.
@@ -75,7 +75,7 @@ impl<'a> Batch<'a> {
     /// Appends the part of a prompt after its prefix `from` and up to its prefix `to`.
     fn push_part(&mut self, config: &Config, prompt: &'a Prompt, from: Prefix, to: Prefix) {
         let ids = &prompt.ids[from.tokens..to.tokens];
-        let rows = (self.ids.len() as u32..).zip(ids).filter(|(_, id)| **id == config.image_token_id);
+        let rows = (self.ids.len() as u32..).zip(ids).filter(|(_, id)| Some(**id) == config.image_token());
         self.packed.image_rows.extend(rows.map(|(row, _)| row));
         self.ids.extend(ids);
         self.packed.positions.extend(&prompt.positions[from.tokens..to.tokens]);
@@ -122,7 +122,7 @@ fn check(config: &Config, prompt: &Prompt) -> Result<(), PolicyError> {
         return Err(PolicyError::input("prompt", format!("{positions} positions for {ids} tokens")));
     }
     let features: usize = prompt.images.iter().map(|i| tokens(config, i)).sum();
-    let placeholders = prompt.ids.iter().filter(|id| **id == config.image_token_id).count();
+    let placeholders = prompt.ids.iter().filter(|id| Some(**id) == config.image_token()).count();
     if placeholders != features {
         let message = format!("{placeholders} image tokens for {features} image features");
         return Err(PolicyError::input("prompt", message));
@@ -178,7 +178,7 @@ fn common_prefix(config: &Config, a: &Prompt, b: &Prompt) -> Prefix {
     let same = |t: usize| a.ids[t] == b.ids[t] && a.positions[t] == b.positions[t];
     let end = a.ids.len().min(b.ids.len());
     while shared.tokens < end && same(shared.tokens) {
-        if a.ids[shared.tokens] != config.image_token_id {
+        if Some(a.ids[shared.tokens]) != config.image_token() {
             shared.tokens += 1;
             continue;
         }
@@ -193,7 +193,9 @@ fn common_prefix(config: &Config, a: &Prompt, b: &Prompt) -> Prefix {
     shared
 }
 
-/// How many language tokens an image takes.
+/// How many language tokens an image takes; in a model without eyes, whose prompts have none, as
+/// many as it has patches.
 pub(super) fn tokens(config: &Config, image: &PatchGrid) -> usize {
-    image.grid.iter().product::<usize>() / config.vision.merge_unit()
+    let unit = config.vision.as_ref().map_or(1, VisionConfig::merge_unit);
+    image.grid.iter().product::<usize>() / unit
 }

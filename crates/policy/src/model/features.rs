@@ -111,7 +111,8 @@ impl CacheState {
 
 /// Runs the vision tower over packed images.
 fn tower(network: &Network, mode: Mode, images: &[&PatchGrid]) -> Result<Features, PolicyError> {
-    let config = &network.config.vision;
+    let config = network.config.vision.as_ref();
+    let config = config.ok_or_else(|| PolicyError::input("prompt", "this model reads no pictures"))?;
     let width = config.patch_len();
     let mut patches = Vec::with_capacity(images.iter().map(|i| i.patches.len()).sum());
     for image in images {

@@ -6,10 +6,9 @@
 
 use super::cache::{Attend, HeadCache};
 use super::tile::Strips;
-use crate::model::head_name;
 use crate::ops::simd;
 use crate::text::RotaryFrequencies;
-use crate::weights::{EMBEDDING, Mode, TEXT, View, Weights};
+use crate::weights::{Mode, View, Weights, embedding_name, head_name, text_prefix};
 use crate::{Config, PolicyError, TextConfig};
 
 /// The language model with its weights packed for decoding.
@@ -25,8 +24,8 @@ pub(super) struct Decoder {
 struct Layer {
     input_norm: Vec<f32>,
     qkv: Strips,
-    q_norm: Vec<f32>,
-    k_norm: Vec<f32>,
+    /// The weights of the norms of queries and keys; `None` for Llama, which has none.
+    qk_norm: Option<[Vec<f32>; 2]>,
     out: Strips,
     post_norm: Vec<f32>,
     gate_up: Strips,
@@ -64,7 +63,7 @@ impl Decoder {
     /// Packs a copy of the current weights.
     pub fn new(config: &Config, weights: &Weights) -> Result<Self, PolicyError> {
         let t = &config.text;
-        let view = weights.view(TEXT, Mode::Infer);
+        let view = weights.view(text_prefix(config), Mode::Infer);
         let layer = |i: usize| -> Result<Layer, PolicyError> {
             let w = view.at("layers").at(i);
             let a = w.at("self_attn");
@@ -74,18 +73,20 @@ impl Decoder {
             Ok(Layer {
                 input_norm: flat(&w, "input_layernorm.weight")?,
                 qkv: Strips::new(&[&q, &k, &v], t.hidden_size),
-                q_norm: flat(&a, "q_norm.weight")?,
-                k_norm: flat(&a, "k_norm.weight")?,
+                qk_norm: match t.qk_norm {
+                    true => Some([flat(&a, "q_norm.weight")?, flat(&a, "k_norm.weight")?]),
+                    false => None,
+                },
                 out: Strips::new(&[&flat(&a, "o_proj.weight")?], t.num_attention_heads * t.head_dim),
                 post_norm: flat(&w, "post_attention_layernorm.weight")?,
                 gate_up: Strips::new(&[&gate, &up], t.hidden_size),
                 down: Strips::new(&[&flat(&w, "mlp.down_proj.weight")?], t.intermediate_size),
             })
         };
-        let head = weights.var(head_name(config))?.flatten_all()?.to_vec1::<f32>()?;
+        let head = weights.var(&head_name(config))?.flatten_all()?.to_vec1::<f32>()?;
         Ok(Self {
             config: t.clone(),
-            embedding: weights.var(EMBEDDING)?.flatten_all()?.to_vec1::<f32>()?,
+            embedding: weights.var(&embedding_name(config))?.flatten_all()?.to_vec1::<f32>()?,
             layers: (0..t.num_hidden_layers).map(layer).collect::<Result<_, _>>()?,
             norm: flat(&view, "norm.weight")?,
             head: Strips::new(&[&head], t.hidden_size),
@@ -147,12 +148,13 @@ impl Decoder {
             let qkv = &mut s.qkv[row * width..][..width];
             let (q, rest) = qkv.split_at_mut(heads * d);
             let (k, v) = rest.split_at_mut(kv_heads * d);
-            let rotate = |x: &mut [f32], norm: &[f32], scale: f32| {
+            let [q_norm, k_norm] = [0, 1].map(|i| weights.qk_norm.as_ref().map(|both| both[i].as_slice()));
+            let rotate = |x: &mut [f32], norm: Option<&[f32]>, scale: f32| {
                 let heads = x.chunks_exact_mut(d);
                 heads.for_each(|x| norm_and_rotate(x, norm, c.rms_norm_eps, angles, scale));
             };
-            rotate(q, &weights.q_norm, scale);
-            rotate(k, &weights.k_norm, 1.0);
+            rotate(q, q_norm, scale);
+            rotate(k, k_norm, 1.0);
             let out = &mut s.mixed[row * heads * d..][..heads * d];
             for h in 0..kv_heads {
                 let own = &mut input.own[layer * kv_heads + h];
@@ -195,12 +197,20 @@ struct Angles<'a> {
     sin: &'a [f32],
 }
 
-/// RMSNorm of one head with the weight `w`, then rotary embedding, then multiplication by `scale`.
-fn norm_and_rotate(x: &mut [f32], w: &[f32], eps: f64, Angles { cos, sin }: Angles, scale: f32) {
+/// RMSNorm of one head with the weight `w`, if any, then rotary embedding, then multiplication by
+/// `scale`.
+fn norm_and_rotate(x: &mut [f32], w: Option<&[f32]>, eps: f64, Angles { cos, sin }: Angles, scale: f32) {
     let (d, half) = (x.len(), x.len() / 2);
-    let norm = scale / (x.iter().map(|v| v * v).sum::<f32>() / d as f32 + eps as f32).sqrt();
+    let norm = |x: &[f32]| scale / (x.iter().map(|v| v * v).sum::<f32>() / d as f32 + eps as f32).sqrt();
+    match w {
+        Some(w) => {
+            let norm = norm(x);
+            x.iter_mut().zip(w).for_each(|(x, w)| *x = *x * norm * w);
+        }
+        None => x.iter_mut().for_each(|x| *x *= scale),
+    }
     for i in 0..half {
-        let (a, b) = (x[i] * norm * w[i], x[i + half] * norm * w[i + half]);
+        let (a, b) = (x[i], x[i + half]);
         x[i] = a * cos[i] - b * sin[i];
         x[i + half] = b * cos[i + half] + a * sin[i + half];
     }

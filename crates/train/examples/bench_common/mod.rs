@@ -6,7 +6,7 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
-use vsdpo_policy::{Config, FrontSpec, Policy, TextConfig, VisionConfig, write_front_files};
+use vsdpo_policy::{Config, FrontSpec, ImageTokens, Policy, TextConfig, VisionConfig, write_front_files};
 
 /// Medians of some rounds of one piece of work.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -117,15 +117,7 @@ pub fn policy() -> Result<Policy> {
     let folder = tempfile::tempdir()?;
     let spec = FrontSpec { vocab_size: 300, min_pixels: 1024, max_pixels: 65536 };
     let front = write_front_files(folder.path(), std::iter::once("a = 1".to_string()), spec)?;
-    let config = Config {
-        text: text(),
-        vision: vision(),
-        image_token_id: front.image_pad,
-        video_token_id: front.video_pad,
-        vision_start_token_id: front.vision_start,
-        vision_end_token_id: front.vision_end,
-        tie_word_embeddings: false,
-    };
+    let config = Config { text: text(), vision: Some(vision(front.tokens)), tie_word_embeddings: false };
     let mut policy = Policy::random(config, folder.path(), 1)?;
     policy.set_trainable(|name| !name.starts_with("model.visual."));
     for (name, var) in policy.parameters() {
@@ -154,11 +146,13 @@ fn text() -> TextConfig {
         rms_norm_eps: 1e-6,
         rope_theta: 10_000.0,
         mrope_section: [6, 5, 5],
+        qk_norm: true,
     }
 }
 
-fn vision() -> VisionConfig {
+fn vision(tokens: ImageTokens) -> VisionConfig {
     VisionConfig {
+        tokens,
         depth: 1,
         hidden_size: 64,
         num_heads: 2,

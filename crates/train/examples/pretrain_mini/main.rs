@@ -156,8 +156,10 @@ fn config(front: &FrontSummary) -> Config {
             rms_norm_eps: 1e-6,
             rope_theta: 10_000.0,
             mrope_section: [6, 5, 5],
+            qk_norm: true,
         },
-        vision: VisionConfig {
+        vision: Some(VisionConfig {
+            tokens: front.tokens,
             depth: 4,
             hidden_size: 128,
             num_heads: 4,
@@ -169,11 +171,7 @@ fn config(front: &FrontSummary) -> Config {
             out_hidden_size: hidden_size,
             num_position_embeddings: 256,
             deepstack_visual_indexes: vec![1, 2],
-        },
-        image_token_id: front.image_pad,
-        video_token_id: front.video_pad,
-        vision_start_token_id: front.vision_start,
-        vision_end_token_id: front.vision_end,
+        }),
         tie_word_embeddings: true,
     }
 }

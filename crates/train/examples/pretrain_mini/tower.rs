@@ -10,13 +10,13 @@
 use crate::TOWER_NAME;
 use crate::attempt::Picture;
 use crate::corpus::{Corpora, Corpus};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use candle_core::{Device, Tensor, Var};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::time::Instant;
 use vsdpo_artifact::{Content, Message, Role};
-use vsdpo_policy::{Mode, PatchGrid, Policy, ops};
+use vsdpo_policy::{Mode, PatchGrid, Policy, VisionConfig, ops};
 use vsdpo_train::optim::{AdamW, AdamWConfig, Schedule};
 
 /// Schedule of the stage.
@@ -69,12 +69,17 @@ struct Answers {
 /// Losses: of labels, of choices, of good values.
 type Losses = [f64; 3];
 
+/// The vision tower's configuration.
+fn vision(policy: &Policy) -> Result<&VisionConfig> {
+    policy.config().vision.as_ref().context("the policy has no vision tower")
+}
+
 impl Probes {
     /// Linear layers of zeros. The tower's parameters must be trainable.
     pub fn new(policy: &Policy, corpus: &Corpus, stage: &TowerStage) -> Result<Self> {
         let hidden = policy.config().text.hidden_size;
         let zeros = |rows| Var::zeros((rows, hidden), candle_core::DType::F32, &Device::Cpu);
-        let levels = 1 + policy.config().vision.deepstack_visual_indexes.len();
+        let levels = 1 + vision(policy)?.deepstack_visual_indexes.len();
         let heads = Heads {
             labels: (0..levels).map(|_| zeros(corpus.labels.len())).collect::<Result<_, _>>()?,
             choices: zeros(corpus.choices.len())?,
@@ -149,7 +154,7 @@ fn forward(policy: &Policy, heads: &Heads, pictures: &[Picture], mode: Mode) -> 
         })
         .collect::<Result<_>>()?;
     let features = policy.image_features(&grids.iter().collect::<Vec<_>>(), mode)?;
-    let merge = policy.config().vision.spatial_merge_size;
+    let merge = vision(policy)?.spatial_merge_size;
     let grids: Vec<(usize, usize)> = grids.iter().map(|g| (g.grid[2] / merge, g.grid[1] / merge)).collect();
     let labels = features.iter().zip(&heads.labels);
     let mut row = 0;
