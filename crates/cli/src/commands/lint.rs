@@ -88,8 +88,9 @@ pub struct Args {
 }
 
 /// The lowest level that is reported.
-#[derive(Clone, Copy, ValueEnum)]
-enum Least {
+#[derive(Clone, Copy, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Least {
     Note,
     Warning,
     Error,

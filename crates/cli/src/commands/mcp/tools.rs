@@ -2,7 +2,7 @@
 
 use super::super::environment::Environment;
 use super::super::input::{File, Renderers, Rendering};
-use super::super::lint::{self, config::Configs};
+use super::super::lint::{self, Least, config::Configs};
 use super::super::{explain, source};
 use super::{failure, picture};
 use crate::emit::{Format, Printer, line_column};
@@ -35,15 +35,6 @@ pub struct Asked {
     domain: Option<Domain>,
     level: Option<Least>,
     picture: Option<bool>,
-}
-
-/// The lowest level that is reported.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Least {
-    Note,
-    Warning,
-    Error,
 }
 
 #[derive(Deserialize)]
@@ -146,11 +137,7 @@ impl<'a> Tools<'a> {
         let mut configs = Configs::default();
         let (file, place) = self.file(asked, &mut configs)?;
         let rules = configs.of(&place)?.rules;
-        let level = match asked.level {
-            None | Some(Least::Note) => Level::Note,
-            Some(Least::Warning) => Level::Warning,
-            Some(Least::Error) => Level::Error,
-        };
+        let level = asked.level.map_or(Level::Note, Level::from);
         let mut content = Vec::new();
         let mut structured = Vec::new();
         let mut failed = false;
