@@ -1,13 +1,11 @@
-//! Reads and writes Hugging Face model folders.
+//! Reads the weights of Hugging Face model folders; `saving.rs` writes them.
 //!
 //! Tensor names do not change, so transformers, vLLM and SGLang load the saved folders. Weights are
-//! read as f32 from f32, bf16 or f16 files, and written as f32 to one `model.safetensors`, so that
-//! saving does not round trained weights. All other files of the source folder (tokenizer,
-//! template, processor, generation settings) are copied byte for byte.
+//! read as f32 from f32, bf16 or f16 files.
 //!
-//! Not supported: PyTorch `.bin` files (loading them runs code), quantised weights, writing shards.
+//! Not supported: PyTorch `.bin` files (loading them runs code), quantised weights.
 
-use crate::weights::{HEAD, Weights, specs};
+use crate::weights::{HEAD, specs};
 use crate::{Config, PolicyError};
 use candle_core::{DType, Device, Tensor, Var};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -117,97 +115,4 @@ fn read_tensor(path: &Path, name: &str, view: &TensorView, shape: &[usize]) -> R
     };
     let tensor = Tensor::from_raw_buffer(view.data(), dtype, shape, &Device::Cpu)?;
     Ok(Var::from_tensor(&tensor.to_dtype(DType::F32)?)?)
-}
-
-/// Writes a model folder to a temporary folder beside `dir` and renames it to `dir`, so that
-/// readers never find a partial folder. The other files are copied from `source`, which may be
-/// `dir`.
-///
-/// # Errors
-/// Errors of the file system.
-pub(crate) fn save(weights: &Weights, config: &Config, source: &Path, dir: &Path) -> Result<(), PolicyError> {
-    let name = dir.file_name().and_then(|n| n.to_str());
-    let name = name.ok_or_else(|| {
-        PolicyError::corrupt(dir, "not a valid folder name; help: give a path that ends in a folder name")
-    })?;
-    let parent = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let beside = |what: &str| parent.join(format!(".{name}.{what}-{}", std::process::id()));
-    let (partial, old) = (beside("partial"), beside("old"));
-    for path in [&partial, &old].into_iter().filter(|p| p.exists()) {
-        fs::remove_dir_all(path).map_err(|e| PolicyError::io(path, e))?;
-    }
-    fs::create_dir_all(&partial).map_err(|e| PolicyError::io(&partial, e))?;
-    copy_others(source, &partial)?;
-    write_config(config, source, &partial)?;
-    let file = partial.join(SINGLE);
-    write_weights(weights, &file)?;
-    // The writer creates a file that only its owner can read; copy the permissions of the others.
-    let like = fs::metadata(partial.join("config.json")).map_err(|e| PolicyError::io(&partial, e))?;
-    fs::set_permissions(&file, like.permissions()).map_err(|e| PolicyError::io(&file, e))?;
-    if dir.exists() {
-        fs::rename(dir, &old).map_err(|e| PolicyError::io(dir, e))?;
-    }
-    fs::rename(&partial, dir).map_err(|e| PolicyError::io(dir, e))?;
-    if old.exists() {
-        fs::remove_dir_all(&old).map_err(|e| PolicyError::io(&old, e))?;
-    }
-    Ok(())
-}
-
-/// Copies the files of `source` except weights, configuration and subfolders.
-fn copy_others(source: &Path, target: &Path) -> Result<(), PolicyError> {
-    for entry in fs::read_dir(source).map_err(|e| PolicyError::io(source, e))? {
-        let path = entry.map_err(|e| PolicyError::io(source, e))?.path();
-        let Some(name) = path.file_name().and_then(|n| n.to_str()) else { continue };
-        let weights = [".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth"];
-        if !path.is_file() || name == "config.json" || weights.iter().any(|end| name.ends_with(end)) {
-            continue;
-        }
-        fs::copy(&path, target.join(name)).map_err(|e| PolicyError::io(&path, e))?;
-    }
-    Ok(())
-}
-
-/// Writes the source's `config.json` if it describes this model, because it may have keys that
-/// [`Config`] lacks, else a new one. Its data type becomes float32, or readers would round the
-/// weights when loading them.
-fn write_config(config: &Config, source: &Path, target: &Path) -> Result<(), PolicyError> {
-    let original = source.join("config.json");
-    let mut value = match Config::read(&original) {
-        Ok(same) if same == *config => {
-            let bytes = fs::read(&original).map_err(|e| PolicyError::io(&original, e))?;
-            serde_json::from_slice(&bytes).map_err(|e| PolicyError::corrupt(&original, e))?
-        }
-        _ => config.to_json(),
-    };
-    set_float32(&mut value);
-    let path = target.join("config.json");
-    fs::write(&path, format!("{value:#}\n")).map_err(|e| PolicyError::io(&path, e))
-}
-
-fn set_float32(value: &mut Value) {
-    let Some(table) = value.as_object_mut() else { return };
-    for (key, entry) in table.iter_mut() {
-        if key == "dtype" || key == "torch_dtype" {
-            *entry = "float32".into();
-        }
-        set_float32(entry);
-    }
-}
-
-fn write_weights(weights: &Weights, path: &Path) -> Result<(), PolicyError> {
-    let mut bytes = Vec::with_capacity(weights.all().len());
-    for (name, var) in weights.all() {
-        let values = var.flatten_all()?.to_vec1::<f32>()?;
-        let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        bytes.push((name.as_str(), var.dims().to_vec(), raw));
-    }
-    let view = |(name, shape, raw)| Ok((name, TensorView::new(Dtype::F32, shape, raw)?));
-    let views = bytes.iter().map(|(n, s, raw)| view((*n, s.clone(), raw.as_slice())));
-    let views: Vec<_> = views
-        .collect::<Result<_, safetensors::SafeTensorError>>()
-        .map_err(|e| PolicyError::corrupt(path, e))?;
-    // Some readers reject a file that does not name its framework.
-    let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
-    safetensors::serialize_to_file(views, Some(metadata), path).map_err(|e| PolicyError::corrupt(path, e))
 }

@@ -11,7 +11,7 @@
 //! weights packed for decoding.
 //!
 //! Not implemented: devices other than the CPU, data types other than f32 in memory, video,
-//! activation recomputation, adapters.
+//! activation recomputation.
 //!
 //! ```no_run
 //! use vsdpo_artifact::{Message, Role};
@@ -30,6 +30,7 @@ mod error;
 mod front;
 mod gguf;
 mod image_processor;
+mod lora;
 mod message;
 mod mini_files;
 mod model;
@@ -38,6 +39,7 @@ pub mod ops;
 mod policy;
 mod positions;
 mod sample;
+mod saving;
 mod template;
 #[cfg(test)]
 mod test_model;
@@ -52,9 +54,11 @@ pub use error::PolicyError;
 pub use front::{Encoded, Front, FrontError};
 pub use gguf::convert_gguf;
 pub use image_processor::{ImageProcessor, PatchGrid};
+pub use lora::{LoraConfig, is_adapter_folder};
 pub use message::{read_image, read_messages};
 pub use mini_files::{Extension, FrontSpec, FrontSummary, extend_front_files, write_front_files};
 pub use policy::{Completion, Policy, Prompt, SampleConfig, Sequence};
+pub use saving::{SaveDtype, SaveOptions};
 pub use template::ChatTemplate;
 pub use tokenizer::TextTokenizer;
 pub use weights::Mode;

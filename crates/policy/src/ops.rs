@@ -12,6 +12,7 @@
 //! [`matrix`] and [`simd`] are the underlying kernels on plain slices; the losses use them too.
 
 mod activation;
+mod adapted;
 mod attention;
 mod embedding;
 mod gated;
@@ -28,9 +29,11 @@ pub mod simd;
 mod tests;
 
 pub use activation::{gelu, gelu_tanh, silu};
+pub use adapted::{Dropout, LowRank, adapted_linear};
 pub use attention::attention;
 pub use embedding::embedding;
-pub use gated::gated_linear;
+pub use gated::{gated, gated_linear};
+pub use host::with_values;
 pub use linear::linear;
 pub use norm::{layer_norm, rms_norm};
 pub use process::{tune_allocator, tune_threads};

@@ -1,11 +1,14 @@
 //! The policy: a loaded model with everything that training and sampling need.
 
+mod adapter;
+
 use crate::model::{Batch, FeatureCache, Network};
 use crate::ops::matrix::{Mat, product};
 use crate::ops::simd;
 use crate::weights::{Mode, VISUAL, Weights, head_name};
 use crate::{Config, Encoded, Front, PatchGrid, PolicyError, TextTokenizer};
-use crate::{checkpoint, positions, sample};
+use crate::{SaveOptions, checkpoint, lora, positions, sample};
+
 use candle_core::{Device, Tensor, Var};
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::Message;
@@ -47,11 +50,15 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Reads a Hugging Face folder. All parameters except the vision tower's are trainable.
+    /// Reads a Hugging Face folder. All parameters except the vision tower's are trainable. The
+    /// folder may be that of a PEFT adapter which names its model's folder: then nothing trains.
     ///
     /// # Errors
     /// Files that are missing, corrupt or inconsistent; the message names the file.
     pub fn load(dir: &Path) -> Result<Self, PolicyError> {
+        if lora::is_adapter_folder(dir) {
+            return Self::load_with(&lora::base_of(dir)?, Some(dir));
+        }
         if !dir.is_dir() {
             let help = "give the folder of a Hugging Face model (Qwen3-VL, Qwen3 or Llama)".into();
             return Err(PolicyError::Missing { path: dir.into(), help });
@@ -104,18 +111,16 @@ impl Policy {
         Ok(Self { config, weights, front, source: source.into(), features: FeatureCache::default() })
     }
 
-    /// Writes a Hugging Face folder at `dir`: the weights as f32 under the same names, all other
-    /// files unchanged. An existing folder is replaced; the new one is written to a temporary
-    /// folder beside it and renamed, so readers never find a partial folder.
+    /// Writes the whole model, as [`save_as`](Self::save_as) with f32 weights does.
     ///
     /// # Errors
     /// Errors of the file system.
     pub fn save(&self, dir: &Path) -> Result<(), PolicyError> {
-        checkpoint::save(&self.weights, &self.config, &self.source, dir)
+        self.save_as(dir, SaveOptions::default())
     }
 
     /// A copy with its own weights, none of them trainable: a frozen teacher, or the start of a
-    /// moving average.
+    /// moving average. With an adapter only the adapter is copied; the other weights are shared.
     ///
     /// # Errors
     /// Only if memory runs out.
@@ -140,13 +145,13 @@ impl Policy {
         self.weights.all()
     }
 
-    /// The trainable parameters, in the same order.
+    /// The trainable parameters, in the same order, and then the adapter's.
     pub fn trainable(&self) -> impl Iterator<Item = (&str, &Var)> {
         self.weights.trainable()
     }
 
     /// Makes exactly the parameters whose name satisfies `trains` trainable. The others are not on
-    /// the tape and get no gradient.
+    /// the tape and get no gradient. With an adapter this has no effect: only the adapter trains.
     pub fn set_trainable(&mut self, trains: impl Fn(&str) -> bool) {
         self.weights.set_trainable(trains);
     }
@@ -196,6 +201,12 @@ impl Policy {
         Ok(rows.into_iter().map(|row| self.completion(row)).collect())
     }
 
+    /// The parameters with the adapter.
+    #[cfg(test)]
+    pub(crate) fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
     fn network(&self) -> Network<'_> {
         Network { config: &self.config, weights: &self.weights, features: &self.features }
     }
@@ -242,7 +253,7 @@ impl Policy {
     /// # Panics
     /// Never: loading checks that the parameter exists.
     pub fn head(&self) -> &Var {
-        self.weights.var(&head_name(&self.config)).expect("loading checked the parameters")
+        self.weights.effective(&head_name(&self.config)).expect("loading checked the parameters")
     }
 
     /// log pi(y_t | x, y_<t) of every completion token, at temperature 1.

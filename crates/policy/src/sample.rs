@@ -6,6 +6,7 @@
 //! so that a step has one synchronisation point; models whose weights do not fit the caches
 //! distribute every matrix product instead.
 
+mod adapted;
 mod cache;
 mod decoder;
 mod pick;

@@ -65,7 +65,7 @@ pub(crate) fn forward(
         } else {
             (x, mixed)
         };
-        x = (rest + ops::linear(&mixed, &w.get("self_attn.o_proj.weight")?, None)?)?;
+        x = (rest + w.project("self_attn.o_proj.weight", &mixed)?)?;
         x = (&x + mlp(&w.at("mlp"), &norm(config, &w, "post_attention_layernorm.weight", &x)?)?)?;
         if let Some(rows) = deep.get(i) {
             x = x.index_add(&image_rows, rows, 0)?;
@@ -86,7 +86,7 @@ fn heads(
 ) -> Result<(Tensor, Tensor, Tensor), PolicyError> {
     let (n, d) = (x.dim(0)?, config.head_dim);
     let project = |name: &str, heads: usize| -> Result<Tensor, PolicyError> {
-        Ok(ops::linear(x, &w.get(name)?, None)?.reshape((n, heads, d))?)
+        Ok(w.project(name, x)?.reshape((n, heads, d))?)
     };
     let q = project("q_proj.weight", config.num_attention_heads)?;
     let k = project("k_proj.weight", config.num_key_value_heads)?;
@@ -98,8 +98,12 @@ fn heads(
 }
 
 fn mlp(w: &View, x: &Tensor) -> Result<Tensor, PolicyError> {
-    let inner = ops::gated_linear(x, &w.get("gate_proj.weight")?, &w.get("up_proj.weight")?)?;
-    Ok(ops::linear(&inner, &w.get("down_proj.weight")?, None)?)
+    let names = ["gate_proj.weight", "up_proj.weight"];
+    let inner = match names.iter().any(|name| w.adapted(name).is_some()) {
+        true => ops::gated(&w.project(names[0], x)?, &w.project(names[1], x)?)?,
+        false => ops::gated_linear(x, &w.get(names[0])?, &w.get(names[1])?)?,
+    };
+    w.project("down_proj.weight", &inner)
 }
 
 fn norm(config: &TextConfig, w: &View, name: &str, x: &Tensor) -> Result<Tensor, PolicyError> {

@@ -5,6 +5,7 @@
 //! Patches are in the image processor's order: the `merge x merge` patches of one language token
 //! are consecutive.
 
+use crate::lora;
 use crate::ops;
 use crate::weights::View;
 use crate::{PolicyError, VisionConfig};
@@ -90,7 +91,8 @@ fn block(
     // Slicing the weight instead of the product avoids three copies of the activations.
     let part = |i: usize| -> Result<Tensor, PolicyError> {
         let (weight, bias) = (weight.narrow(0, i * hidden, hidden)?, bias.narrow(0, i * hidden, hidden)?);
-        Ok(ops::linear(&normed, &weight, Some(&bias))?.reshape(heads)?)
+        let adapted = w.adapted("attn.qkv.weight").map(|a| a.rows(i * hidden, hidden)).transpose()?;
+        Ok(lora::linear(&normed, &weight, Some(&bias), adapted.as_ref())?.reshape(heads)?)
     };
     let (q, k) = (ops::rope(&part(0)?, cos, sin)?, ops::rope(&part(1)?, cos, sin)?);
     let mixed = ops::attention(&q, &k, &part(2)?, segments, false)?.reshape((n, hidden))?;

@@ -3,6 +3,7 @@
 //! [`specs`] is the only list of names and shapes: loading, checking, random initialisation and the
 //! order of [`Weights::all`] follow it. The names are those of transformers.
 
+use crate::lora::{self, Adapter};
 use crate::{Config, PolicyError, VisionConfig, ops};
 use candle_core::{Device, Tensor, Var};
 use rand::{Rng, SeedableRng};
@@ -105,6 +106,8 @@ pub(crate) struct Weights {
     all: Vec<(String, Var)>,
     index: HashMap<String, usize>,
     trains: Vec<bool>,
+    /// What trains beside the parameters above.
+    pub adapter: Option<Adapter>,
 }
 
 impl Weights {
@@ -112,7 +115,7 @@ impl Weights {
     pub fn new(all: Vec<(String, Var)>, trains: impl Fn(&str) -> bool) -> Self {
         let index = all.iter().enumerate().map(|(i, (name, _))| (name.clone(), i)).collect();
         let trains = all.iter().map(|(name, _)| trains(name)).collect();
-        Self { all, index, trains }
+        Self { all, index, trains, adapter: None }
     }
 
     /// Initialises every matrix from N(0, 0.02^2), norms to 1 and biases to 0, as transformers
@@ -132,8 +135,17 @@ impl Weights {
         Ok(Self::new(all, |_| true))
     }
 
-    /// A copy with its own storage and no trainable parameter.
+    /// The same parameters, in the same storage, without an adapter. None of them trains.
+    pub fn without_adapter(&self) -> Self {
+        Self::new(self.all.clone(), |_| false)
+    }
+
+    /// A copy with its own storage and no trainable parameter. With an adapter, only the adapter is
+    /// copied: all copies share the parameters that it leaves as they are.
     pub fn frozen_copy(&self) -> Result<Self, PolicyError> {
+        if let Some(adapter) = &self.adapter {
+            return Ok(Self { adapter: Some(adapter.frozen_copy()?), ..self.without_adapter() });
+        }
         let copy = |(name, var): &(String, Var)| Ok((name.clone(), Var::from_tensor(&var.detach())?));
         let all = self.all.iter().map(copy).collect::<Result<_, PolicyError>>()?;
         Ok(Self::new(all, |_| false))
@@ -144,13 +156,21 @@ impl Weights {
         &self.all
     }
 
-    /// The trainable parameters, in the same order.
+    /// The trainable parameters, in the same order, and then the adapter's.
     pub fn trainable(&self) -> impl Iterator<Item = (&str, &Var)> {
-        self.all.iter().zip(&self.trains).filter(|(_, t)| **t).map(|((name, var), _)| (name.as_str(), var))
+        let own = self.all.iter().zip(&self.trains).filter(|(_, t)| **t).map(|(parameter, _)| parameter);
+        let adapter = self.adapter.iter().filter(|a| a.trains()).flat_map(|a| a.all());
+        own.chain(adapter).map(|(name, var)| (name.as_str(), var))
     }
 
-    /// Makes exactly the parameters whose name satisfies `trains` trainable.
+    /// What training changes: the adapter's parameters if there is one, else all.
+    pub fn changing(&self) -> &[(String, Var)] {
+        self.adapter.as_ref().map_or(&self.all, |adapter| adapter.all())
+    }
+
+    /// Makes exactly the parameters whose name satisfies `trains` trainable; none under an adapter.
     pub fn set_trainable(&mut self, trains: impl Fn(&str) -> bool) {
+        let trains = |name: &str| self.adapter.is_none() && trains(name);
         self.trains = self.all.iter().map(|(name, _)| trains(name)).collect();
     }
 
@@ -166,6 +186,14 @@ impl Weights {
             path: "model in memory".into(),
             name: name.to_string(),
         })
+    }
+
+    /// The parameter `name` as the policy computes with it: its copy in the adapter if there is one.
+    pub fn effective(&self, name: &str) -> Result<&Var, PolicyError> {
+        match self.adapter.as_ref().and_then(|adapter| adapter.saved(name)) {
+            Some(saved) => Ok(saved),
+            None => self.var(name),
+        }
     }
 
     /// The parameters under `prefix`, for a forward pass in this mode.
@@ -191,14 +219,26 @@ impl View<'_> {
     /// The parameter `name` of this view.
     pub fn get(&self, name: &str) -> Result<Tensor, PolicyError> {
         let full = format!("{}.{name}", self.prefix);
-        let var = self.weights.var(&full)?;
-        let on_tape = self.mode == Mode::Train && self.weights.trains[self.weights.index[&full]];
+        let var = self.weights.effective(&full)?;
+        let saved = self.weights.adapter.as_ref().filter(|adapter| adapter.saved(&full).is_some());
+        let trains = saved.map_or(self.weights.trains[self.weights.index[&full]], Adapter::trains);
+        let on_tape = self.mode == Mode::Train && trains;
         Ok(if on_tape { var.as_tensor().clone() } else { var.as_detached_tensor() })
     }
 
-    /// Applies the linear layer with this view's `weight` and `bias`.
+    /// The adapter of the linear layer whose weight is `name` in this view.
+    pub fn adapted(&self, name: &str) -> Option<lora::Adapted> {
+        self.weights.adapted(&format!("{}.{name}", self.prefix), self.mode)
+    }
+
+    /// `x W^T` with the matrix `name` of this view, and its adapter.
+    pub fn project(&self, name: &str, x: &Tensor) -> Result<Tensor, PolicyError> {
+        lora::linear(x, &self.get(name)?, None, self.adapted(name).as_ref())
+    }
+
+    /// Applies the linear layer with this view's `weight` and `bias`, and its adapter.
     pub fn linear(&self, x: &Tensor) -> Result<Tensor, PolicyError> {
-        Ok(ops::linear(x, &self.get("weight")?, Some(&self.get("bias")?))?)
+        lora::linear(x, &self.get("weight")?, Some(&self.get("bias")?), self.adapted("weight").as_ref())
     }
 
     /// Applies the LayerNorm with this view's `weight` and `bias`.

@@ -133,7 +133,8 @@ fn tower(network: &Network, mode: Mode, images: &[&PatchGrid]) -> Result<Feature
 fn fingerprint(weights: &Weights) -> Result<u64, PolicyError> {
     const SAMPLES: usize = 8;
     let mut hasher = DefaultHasher::new();
-    for (_, var) in weights.all().iter().filter(|(name, _)| name.starts_with(VISUAL)) {
+    let adapter = weights.adapter.iter().flat_map(|adapter| adapter.all());
+    for (_, var) in weights.all().iter().chain(adapter).filter(|(name, _)| name.starts_with(VISUAL)) {
         let (storage, layout) = var.storage_and_layout();
         if let (Storage::Cpu(cpu), Some((from, to))) = (&*storage, layout.contiguous_offsets()) {
             let values = &cpu.as_slice::<f32>()?[from..to];

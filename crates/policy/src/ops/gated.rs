@@ -6,7 +6,7 @@
 use super::activation::{gate, gate_bwd};
 use super::host;
 use super::matrix::{Mat, Threads, matmul_add, product, product_of_rows};
-use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use std::sync::OnceLock;
 
 const NAME: &str = "gated_linear";
@@ -19,6 +19,53 @@ pub fn gated_linear(x: &Tensor, w_gate: &Tensor, w_up: &Tensor) -> Result<Tensor
     host::check(NAME, &[x, w_gate, w_up])?;
     let keep = [x, w_gate, w_up].iter().any(|t| t.track_op());
     x.apply_op3(w_gate, w_up, GatedLinear { keep, halves: OnceLock::new() })
+}
+
+/// `silu(gate) * up`, element by element, where the two projections have adapters of their own.
+///
+/// # Errors
+/// If shapes differ, or an operand is not contiguous f32 on the CPU.
+pub fn gated(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
+    host::check(GATED, &[gate, up])?;
+    gate.apply_op2(up, Gated)
+}
+
+const GATED: &str = "gated";
+
+struct Gated;
+
+impl CustomOp2 for Gated {
+    fn name(&self) -> &'static str {
+        GATED
+    }
+
+    fn cpu_fwd(
+        &self,
+        g: &CpuStorage,
+        gl: &Layout,
+        u: &CpuStorage,
+        ul: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        if gl.shape() != ul.shape() {
+            bail!("{GATED}: gate {:?} and up {:?} differ in shape", gl.shape(), ul.shape());
+        }
+        let (g, u) = (host::slice(GATED, g, gl)?, host::slice(GATED, u, ul)?);
+        Ok(host::stored(gate(g, u), gl.shape()))
+    }
+
+    fn bwd(
+        &self,
+        g: &Tensor,
+        u: &Tensor,
+        _: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        host::with_slices(GATED, [g, u, grad], |[gs, us, grad]| {
+            let (dg, du) = gate_bwd(gs, us, grad);
+            let of = |t: &Tensor, d| t.track_op().then(|| host::tensor(d, t.shape())).transpose();
+            Ok((of(g, dg)?, of(u, du)?))
+        })
+    }
 }
 
 struct GatedLinear {

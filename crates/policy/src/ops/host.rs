@@ -37,6 +37,14 @@ pub(super) fn with_slices<const N: usize, R>(
     f(slices)
 }
 
+/// Calls `f` with the elements of an f32 tensor on the CPU, which are not copied if it is contiguous.
+///
+/// # Errors
+/// A tensor of another kind, or an error of `f`.
+pub fn with_values<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> Result<R>) -> Result<R> {
+    with_slices("values", [tensor], |[values]| f(values))
+}
+
 /// A CPU tensor that owns `data`.
 pub(super) fn tensor(data: Vec<f32>, shape: &Shape) -> Result<Tensor> {
     Tensor::from_vec(data, shape.clone(), &candle_core::Device::Cpu)

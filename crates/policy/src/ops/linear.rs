@@ -31,14 +31,14 @@ pub fn linear(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Result<Tensor> {
 struct Linear;
 
 /// The sizes (n, cin, cout) of a product, or an error that names the shapes.
-fn sizes(x: &Shape, w: &Shape) -> Result<(usize, usize, usize)> {
+pub(super) fn sizes(x: &Shape, w: &Shape) -> Result<(usize, usize, usize)> {
     match (x.dims(), w.dims()) {
         ([.., cin], [cout, win]) if cin == win && *cin > 0 => Ok((x.elem_count() / cin, *cin, *cout)),
         _ => bail!("{NAME}: input {x:?} does not match weight {w:?}; expected [.., cin] and [cout, cin]"),
     }
 }
 
-fn output_shape(x: &Shape, cout: usize) -> Shape {
+pub(super) fn output_shape(x: &Shape, cout: usize) -> Shape {
     let mut dims = x.dims().to_vec();
     if let Some(last) = dims.last_mut() {
         *last = cout;
@@ -58,6 +58,20 @@ fn gradients(x: &Tensor, w: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, O
             dw.map(|d| host::tensor(d, w.shape())).transpose()?,
         ))
     })
+}
+
+/// Adds `b` `[cout]` to every row of `y` `[n, cout]`.
+pub(super) fn add_bias(y: &mut [f32], b: &[f32]) {
+    y.par_chunks_mut(ROWS * b.len()).for_each(|block| {
+        simd::vectorised(
+            #[inline(always)]
+            || {
+                for row in block.chunks_exact_mut(b.len()) {
+                    simd::axpy(1.0, b, row);
+                }
+            },
+        );
+    });
 }
 
 /// Column sums of `[n, c]`: partial sums of blocks of fixed size, added in order.
@@ -138,16 +152,7 @@ impl CustomOp3 for Linear {
         }
         let (x, w, b) = (host::slice(NAME, x, xl)?, host::slice(NAME, w, wl)?, host::slice(NAME, b, bl)?);
         let mut y = product(Mat::new(x, n, cin), Mat::new(w, cout, cin).t());
-        y.par_chunks_mut(ROWS * cout).for_each(|block| {
-            simd::vectorised(
-                #[inline(always)]
-                || {
-                    for row in block.chunks_exact_mut(cout) {
-                        simd::axpy(1.0, b, row);
-                    }
-                },
-            );
-        });
+        add_bias(&mut y, b);
         Ok(host::stored(y, &output_shape(xl.shape(), cout)))
     }
 

@@ -282,3 +282,49 @@ fn errors_say_how_to_fix_them() {
     assert!(attention(&q, &q, &q, &alone(&[0, 3]), true).unwrap_err().to_string().contains("segments"));
     assert!(backward(&x, &[0.0; 3]).is_err());
 }
+
+/// Dropout of an input of ones is its mask.
+fn mask(shape: &[usize], dropout: Dropout) -> Tensor {
+    let c = shape[shape.len() - 1];
+    let ones = Tensor::ones(shape, DType::F32, &CPU).unwrap();
+    let (zero, one) = (Tensor::zeros((c, c), DType::F32, &CPU).unwrap(), Tensor::eye(c, DType::F32, &CPU).unwrap());
+    let low = LowRank { a: &one, b: &one, scale: 1.0, dropout: Some(dropout) };
+    adapted_linear(&ones, &zero, None, low).unwrap()
+}
+
+#[test]
+fn adapted_linear_equals_two_products() {
+    let (w, bias) = (random(&[3, 7], 4).as_detached_tensor(), random(&[3], 5).as_detached_tensor());
+    let inputs = [random(&[5, 7], 1), random(&[2, 7], 2), random(&[3, 2], 3)];
+    for dropout in [None, Some(Dropout { rate: 0.3, seed: 9 })] {
+        let mask = dropout.map_or(Tensor::ones((5, 7), DType::F32, &CPU).unwrap(), |d| mask(&[5, 7], d));
+        check(
+            &inputs,
+            |t| adapted_linear(&t[0], &w, Some(&bias), LowRank { a: &t[1], b: &t[2], scale: 1.5, dropout }),
+            |t| {
+                let low = ((&t[0] * &mask)?.matmul(&t[1].t()?)?.matmul(&t[2].t()?)? * 1.5)?;
+                t[0].matmul(&w.t()?)?.broadcast_add(&bias)? + low
+            },
+        );
+    }
+    let bad = LowRank { a: &inputs[2], b: &inputs[1], scale: 1.0, dropout: None };
+    assert!(adapted_linear(&inputs[0], &w, None, bad).is_err());
+}
+
+#[test]
+fn dropout_keeps_the_mean_and_follows_its_seed() {
+    let (a, b) = (Dropout { rate: 0.25, seed: 1 }, Dropout { rate: 0.25, seed: 2 });
+    let [first, second] = [a, b].map(|d| values(&mask(&[400, 50], d)));
+    let zeros = first.iter().filter(|v| **v == 0.0).count() as f32 / first.len() as f32;
+    assert!((zeros - 0.25).abs() < 0.01, "{zeros}");
+    assert!(first.iter().all(|v| *v == 0.0 || (*v - 4.0 / 3.0).abs() < 1e-6));
+    let both = first.iter().zip(&second).filter(|(a, b)| **a == 0.0 && **b == 0.0).count() as f32;
+    assert!((both / first.len() as f32 - 0.0625).abs() < 0.01, "masks of two seeds are independent");
+}
+
+#[test]
+fn gated_is_the_gate_of_swiglu() {
+    let inputs = [random(&[4, 6], 1), random(&[4, 6], 2)];
+    check(&inputs, |t| gated(&t[0], &t[1]), |t| t[0].silu()? * &t[1]);
+    assert!(gated(&inputs[0], &random(&[6, 4], 1)).is_err());
+}

@@ -4,6 +4,7 @@
 //! independent of each other to the last bit, so a completion does not depend on which others are
 //! sampled with it.
 
+use super::adapted::{LayerDeltas, Low, add_all};
 use super::cache::{Attend, HeadCache};
 use super::tile::Strips;
 use crate::ops::simd;
@@ -30,6 +31,7 @@ struct Layer {
     post_norm: Vec<f32>,
     gate_up: Strips,
     down: Strips,
+    deltas: LayerDeltas,
 }
 
 /// The input of a decoding step for one sequence.
@@ -57,6 +59,7 @@ pub(super) struct Scratch {
     scores: Vec<f32>,
     cos: Vec<f32>,
     sin: Vec<f32>,
+    low: Low,
 }
 
 impl Decoder {
@@ -81,12 +84,13 @@ impl Decoder {
                 post_norm: flat(&w, "post_attention_layernorm.weight")?,
                 gate_up: Strips::new(&[&gate, &up], t.hidden_size),
                 down: Strips::new(&[&flat(&w, "mlp.down_proj.weight")?], t.intermediate_size),
+                deltas: LayerDeltas::new(&w, t)?,
             })
         };
-        let head = weights.var(&head_name(config))?.flatten_all()?.to_vec1::<f32>()?;
+        let head = weights.effective(&head_name(config))?.flatten_all()?.to_vec1::<f32>()?;
         Ok(Self {
             config: t.clone(),
-            embedding: weights.var(&embedding_name(config))?.flatten_all()?.to_vec1::<f32>()?,
+            embedding: weights.effective(&embedding_name(config))?.flatten_all()?.to_vec1::<f32>()?,
             layers: (0..t.num_hidden_layers).map(layer).collect::<Result<_, _>>()?,
             norm: flat(&view, "norm.weight")?,
             head: Strips::new(&[&head], t.hidden_size),
@@ -119,13 +123,17 @@ impl Decoder {
         for (i, layer) in self.layers.iter().enumerate() {
             normed(&s.x, &layer.input_norm, c.rms_norm_eps, &mut s.normed);
             layer.qkv.product(&s.normed, &mut s.qkv, wide);
+            add_all(&layer.deltas.qkv, &s.normed, &mut s.qkv, &mut s.low, wide);
             self.attend(i, inputs, s);
             layer.out.product(&s.mixed, &mut s.delta, wide);
+            add_all(&layer.deltas.out, &s.mixed, &mut s.delta, &mut s.low, wide);
             add(&mut s.x, &s.delta);
             normed(&s.x, &layer.post_norm, c.rms_norm_eps, &mut s.normed);
             layer.gate_up.product(&s.normed, &mut s.wide, wide);
+            add_all(&layer.deltas.gate_up, &s.normed, &mut s.wide, &mut s.low, wide);
             swiglu(&s.wide, c.intermediate_size, &mut s.active);
             layer.down.product(&s.active, &mut s.delta, wide);
+            add_all(&layer.deltas.down, &s.active, &mut s.delta, &mut s.low, wide);
             add(&mut s.x, &s.delta);
         }
         normed(&s.x, &self.norm, c.rms_norm_eps, &mut s.normed);
