@@ -10,8 +10,7 @@
 //! The network calls the tensor library through [`ops`]. Sampling runs on plain slices, with
 //! weights packed for decoding.
 //!
-//! Not implemented: devices other than the CPU, data types other than f32 in memory, video,
-//! activation recomputation.
+//! Not implemented: devices other than the CPU, data types other than f32 in memory, video.
 //!
 //! ```no_run
 //! use vsdpo_artifact::{Message, Role};
@@ -57,8 +56,9 @@ pub use image_processor::{ImageProcessor, PatchGrid};
 pub use lora::{LoraConfig, is_adapter_folder};
 pub use message::{read_image, read_messages};
 pub use mini_files::{Extension, FrontSpec, FrontSummary, extend_front_files, write_front_files};
+pub use model::{GradientSums, Recompute, TrainingPass};
 pub use policy::{Completion, Policy, Prompt, SampleConfig, Sequence};
-pub use saving::{SaveDtype, SaveOptions};
+pub use saving::{SaveDtype, SaveOptions, Source, write_file};
 pub use template::ChatTemplate;
 pub use tokenizer::TextTokenizer;
 pub use weights::Mode;

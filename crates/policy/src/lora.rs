@@ -243,8 +243,9 @@ impl Adapter {
     }
 
     /// Makes its parameters trainable.
-    pub fn train(&mut self) {
+    pub fn train(&mut self, dropout: f64) {
         self.trains = true;
+        self.config.dropout = dropout;
         self.off.store(false, Ordering::Relaxed);
     }
 

@@ -3,9 +3,13 @@
 
 mod batch;
 mod features;
+mod pass;
+mod sums;
 
 pub(crate) use batch::Batch;
 pub(crate) use features::FeatureCache;
+pub use pass::{Recompute, TrainingPass};
+pub use sums::GradientSums;
 
 use crate::text::{self, KeyValue, TextInput};
 use crate::weights::{Mode, Weights, text_prefix};
@@ -21,6 +25,32 @@ pub(crate) struct Network<'a> {
     pub features: &'a FeatureCache,
 }
 
+/// Where the rows of a batch's embeddings come from. Text rows and image rows are looked up
+/// separately and then interleaved.
+struct Inputs {
+    /// The ids of the text rows.
+    text_ids: Vec<u32>,
+    /// For every row of the batch its row among the text rows followed by the features of the
+    /// distinct images; `None` without images.
+    order: Option<Vec<u32>>,
+    /// The features of the images; `None` without images.
+    features: Option<BatchFeatures>,
+}
+
+impl Inputs {
+    /// The embeddings `[n, hidden]` and the DeepStack features `[image rows, hidden]` of the first
+    /// layers, with this embedding table.
+    fn embeds(&self, table: &Tensor) -> Result<(Tensor, Vec<Tensor>), PolicyError> {
+        let text = ops::embedding(table, &self.text_ids)?;
+        let (Some(order), Some(BatchFeatures { distinct, rows })) = (&self.order, &self.features) else {
+            return Ok((text, Vec::new()));
+        };
+        let both = Tensor::cat(&[&text, &distinct.embeds], 0)?;
+        let deep = distinct.deep.iter().map(|d| ops::embedding(d, rows)).collect::<Result<Vec<_>, _>>()?;
+        Ok((ops::embedding(&both, order)?, deep))
+    }
+}
+
 impl Network<'_> {
     /// Hidden states of the batch's kept rows after the final norm, `[kept, hidden]`. If given,
     /// `cache` receives the keys and values of every layer.
@@ -34,28 +64,26 @@ impl Network<'_> {
         cache: Option<&mut Vec<KeyValue>>,
     ) -> Result<Tensor, PolicyError> {
         let text = self.weights.view(text_prefix(self.config), mode);
-        let embedding = text.get("embed_tokens.weight")?;
+        let (embeds, deep) = self.inputs(batch, mode)?.embeds(&text.get("embed_tokens.weight")?)?;
+        let input = TextInput { embeds, packed: &batch.packed, deep: &deep };
+        text::forward(&self.config.text, &text, input, cache)
+    }
+
+    fn inputs(&self, batch: &Batch, mode: Mode) -> Result<Inputs, PolicyError> {
         if batch.images.is_empty() {
-            let embeds = ops::embedding(&embedding, &batch.ids)?;
-            let input = TextInput { embeds, packed: &batch.packed, deep: &[] };
-            return text::forward(&self.config.text, &text, input, cache);
+            return Ok(Inputs { text_ids: batch.ids.clone(), order: None, features: None });
         }
-        let BatchFeatures { distinct, rows } = self.features.get(self, mode, &batch.images)?;
-        // Text rows and image rows are looked up separately and then interleaved. The recorded
-        // rows, not the ids, decide which row is an image: a sampled image token is an ordinary
-        // token.
+        let features = self.features.get(self, mode, &batch.images)?;
+        // The recorded rows, not the ids, decide which row is an image: a sampled image token is an
+        // ordinary token.
         let mut is_image = vec![false; batch.ids.len()];
         batch.packed.image_rows.iter().for_each(|row| is_image[*row as usize] = true);
         let text_ids = batch.ids.iter().zip(&is_image).filter(|(_, image)| !**image).map(|(id, _)| *id);
         let text_ids: Vec<u32> = text_ids.collect();
-        let both = Tensor::cat(&[ops::embedding(&embedding, &text_ids)?, distinct.embeds], 0)?;
         let texts = text_ids.len() as u32;
-        let (mut text_rows, mut image_rows) = (0..texts, rows.iter().map(|r| r + texts));
+        let (mut text_rows, mut image_rows) = (0..texts, features.rows.iter().map(|r| r + texts));
         let row = |is_image: &bool| if *is_image { image_rows.next() } else { text_rows.next() };
-        let order: Vec<u32> = is_image.iter().filter_map(row).collect();
-        let embeds = ops::embedding(&both, &order)?;
-        let deep = distinct.deep.iter().map(|d| ops::embedding(d, &rows)).collect::<Result<Vec<_>, _>>()?;
-        let input = TextInput { embeds, packed: &batch.packed, deep: &deep };
-        text::forward(&self.config.text, &text, input, cache)
+        let order = Some(is_image.iter().filter_map(row).collect());
+        Ok(Inputs { text_ids, order, features: Some(features) })
     }
 }

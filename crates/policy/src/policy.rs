@@ -2,7 +2,7 @@
 
 mod adapter;
 
-use crate::model::{Batch, FeatureCache, Network};
+use crate::model::{Batch, FeatureCache, Network, Recompute, TrainingPass};
 use crate::ops::matrix::{Mat, product};
 use crate::ops::simd;
 use crate::weights::{Mode, VISUAL, Weights, head_name};
@@ -233,6 +233,18 @@ impl Policy {
             )?);
         }
         self.network().hidden(&batch, mode, None)
+    }
+
+    /// The same in [`Mode::Train`], kept for its backward pass as `recompute` says.
+    ///
+    /// # Errors
+    /// A sequence that does not fit the model, or none with a completion.
+    pub fn training_pass<'s>(
+        &'s self,
+        sequences: &[Sequence<'s>],
+        recompute: Recompute,
+    ) -> Result<TrainingPass<'s>, PolicyError> {
+        TrainingPass::new(self.network(), Batch::of_sequences(&self.config, sequences)?, recompute)
     }
 
     /// The vision tower's features of the image tokens of `images`, one image after another, each

@@ -7,7 +7,8 @@
 
 mod safetensors;
 
-pub(crate) use safetensors::{Source, write_file};
+pub(crate) use safetensors::Data;
+pub use safetensors::{Source, write_file};
 
 use crate::weights::Weights;
 use crate::{Config, PolicyError};
@@ -79,7 +80,7 @@ impl<'a> Model<'a> {
         let source = |(name, var): &'a (String, candle_core::Var)| Source {
             name: name.clone(),
             shape: var.dims().to_vec(),
-            read: Box::new(move |f| weights.with_merged(name, |v| f(v))),
+            data: Data::Floats(Box::new(move |f| weights.with_merged(name, |v| f(v)))),
         };
         Ok(weights.all().iter().map(source).collect())
     }
@@ -145,7 +146,7 @@ fn write_weights<'s, 'a>(
     dir: &Path,
     options: SaveOptions,
 ) -> Result<Vec<(PathBuf, &'s [Source<'a>])>, PolicyError> {
-    let bytes = |s: &Source| s.count() * options.dtype.bytes();
+    let bytes = |s: &Source| s.size(options.dtype);
     let mut cuts = vec![0];
     let mut size = 0;
     for (i, source) in sources.iter().enumerate() {

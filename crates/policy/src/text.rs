@@ -37,6 +37,70 @@ pub(crate) struct KeyValue {
     pub values: Tensor,
 }
 
+/// What all layers of one forward pass share.
+pub(crate) struct Blocks<'a> {
+    config: &'a TextConfig,
+    packed: &'a Packed,
+    cos: Tensor,
+    sin: Tensor,
+    image_rows: Tensor,
+    /// How many of the first layers DeepStack adds to.
+    deep: usize,
+}
+
+impl<'a> Blocks<'a> {
+    /// Of these sequences, with `deep` levels of DeepStack.
+    pub fn new(config: &'a TextConfig, packed: &'a Packed, deep: usize) -> Result<Self, PolicyError> {
+        let (cos, sin) = rotary(config, &packed.positions)?;
+        let image_rows = Tensor::new(packed.image_rows.as_slice(), &Device::Cpu)?;
+        Ok(Self { config, packed, cos, sin, image_rows, deep })
+    }
+
+    /// Layer `i` of the view `w` of the language model, for states `x` `[n, hidden]`; `deep` are its
+    /// DeepStack features. The last layer returns the kept rows only. If given, `cache` receives
+    /// the keys and values.
+    pub fn run(
+        &self,
+        w: &View,
+        i: usize,
+        x: Tensor,
+        deep: Option<&Tensor>,
+        cache: Option<&mut Vec<KeyValue>>,
+    ) -> Result<Tensor, PolicyError> {
+        let (config, packed) = (self.config, self.packed);
+        let w = w.at("layers").at(i);
+        let normed = norm(config, &w, "input_layernorm.weight", &x)?;
+        let (q, k, v) = heads(config, &w.at("self_attn"), &normed, (&self.cos, &self.sin))?;
+        let mixed = ops::attention(&q, &k, &v, &packed.segments, true)?.flatten_from(1)?;
+        if let Some(cache) = cache {
+            cache.push(KeyValue { keys: k, values: v });
+        }
+        // After the last attention rows are independent, so the others can be dropped here, unless
+        // DeepStack still adds to this layer.
+        let last = config.num_hidden_layers - 1;
+        let narrow = i == last && self.deep <= last;
+        let (rest, mixed) = if narrow {
+            (ops::embedding(&x, &packed.keep)?, ops::embedding(&mixed, &packed.keep)?)
+        } else {
+            (x, mixed)
+        };
+        let mut x = (rest + w.project("self_attn.o_proj.weight", &mixed)?)?;
+        x = (&x + mlp(&w.at("mlp"), &norm(config, &w, "post_attention_layernorm.weight", &x)?)?)?;
+        if let Some(rows) = deep {
+            x = x.index_add(&self.image_rows, rows, 0)?;
+        }
+        if i == last && !narrow {
+            x = ops::embedding(&x, &packed.keep)?;
+        }
+        Ok(x)
+    }
+
+    /// The final norm.
+    pub fn finish(&self, w: &View, x: &Tensor) -> Result<Tensor, PolicyError> {
+        norm(self.config, w, "norm.weight", x)
+    }
+}
+
 /// Runs all layers and returns the kept rows after the final norm, `[kept, hidden]`. If given,
 /// `cache` receives the keys and values of every layer.
 pub(crate) fn forward(
@@ -46,35 +110,11 @@ pub(crate) fn forward(
     mut cache: Option<&mut Vec<KeyValue>>,
 ) -> Result<Tensor, PolicyError> {
     let TextInput { embeds: mut x, packed, deep } = input;
-    let (cos, sin) = rotary(config, &packed.positions)?;
-    let image_rows = Tensor::new(packed.image_rows.as_slice(), &Device::Cpu)?;
-    let last = config.num_hidden_layers - 1;
+    let blocks = Blocks::new(config, packed, deep.len())?;
     for i in 0..config.num_hidden_layers {
-        let w = w.at("layers").at(i);
-        let normed = norm(config, &w, "input_layernorm.weight", &x)?;
-        let (q, k, v) = heads(config, &w.at("self_attn"), &normed, (&cos, &sin))?;
-        let mixed = ops::attention(&q, &k, &v, &packed.segments, true)?.flatten_from(1)?;
-        if let Some(cache) = cache.as_deref_mut() {
-            cache.push(KeyValue { keys: k, values: v });
-        }
-        // After the last attention rows are independent, so the others can be dropped here, unless
-        // DeepStack still adds to this layer.
-        let narrow = i == last && deep.len() <= last;
-        let (rest, mixed) = if narrow {
-            (ops::embedding(&x, &packed.keep)?, ops::embedding(&mixed, &packed.keep)?)
-        } else {
-            (x, mixed)
-        };
-        x = (rest + w.project("self_attn.o_proj.weight", &mixed)?)?;
-        x = (&x + mlp(&w.at("mlp"), &norm(config, &w, "post_attention_layernorm.weight", &x)?)?)?;
-        if let Some(rows) = deep.get(i) {
-            x = x.index_add(&image_rows, rows, 0)?;
-        }
-        if i == last && !narrow {
-            x = ops::embedding(&x, &packed.keep)?;
-        }
+        x = blocks.run(w, i, x, deep.get(i), cache.as_deref_mut())?;
     }
-    norm(config, w, "norm.weight", &x)
+    blocks.finish(w, &x)
 }
 
 /// Queries, keys and values by head; queries and keys after norm and rotary embedding.

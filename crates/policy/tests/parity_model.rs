@@ -5,7 +5,7 @@ use candle_core::{D, Device, Tensor};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use vsdpo_policy::{Mode, PatchGrid, Policy, Prompt, SampleConfig, Sequence, ops};
+use vsdpo_policy::{GradientSums, Mode, PatchGrid, Policy, Prompt, Recompute, SampleConfig, Sequence, ops};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/parity")
@@ -296,4 +296,35 @@ fn errors_name_the_broken_file_or_tensor() {
         message(&dir)
     );
     std::fs::remove_dir_all(&dir).unwrap();
+}
+
+/// The whole tape against the pass of the trainer, which leaves the embedding off it: the sum over
+/// two passes, with the vision tower and without, whole and block by block.
+#[test]
+fn a_training_pass_gives_the_gradients_of_the_whole_tape() {
+    let mut policy = model();
+    let cases = cases(&policy);
+    let sequences: Vec<Sequence> =
+        cases.iter().map(|(_, c)| Sequence { prompt: &c.prompt, completion: &c.completion }).collect();
+    for tower in [true, false] {
+        policy.set_trainable(|name| tower || !name.starts_with("model.visual"));
+        let hidden = policy.completion_hidden(&sequences, Mode::Train).unwrap();
+        let seed: Vec<f32> = (0..hidden.elem_count()).map(|i| (i % 13) as f32 / 6.0 - 1.0).collect();
+        let store = ops::backward(&hidden, &seed).unwrap();
+        for recompute in [Recompute::None, Recompute::Block] {
+            let mut sums = GradientSums::new(&policy);
+            for _ in 0..2 {
+                let pass = policy.training_pass(&sequences, recompute).unwrap();
+                assert_eq!(flat(pass.hidden()), flat(&hidden));
+                pass.backward(&seed, &mut sums).unwrap();
+            }
+            assert_eq!(sums.tensors().len(), policy.trainable().count());
+            for ((name, var), sum) in policy.trainable().zip(sums.tensors()) {
+                let want: Vec<f32> = flat(store.get(var.as_tensor()).unwrap()).iter().map(|g| 2.0 * g).collect();
+                let scale = want.iter().map(|g| g.abs()).fold(0.0, f32::max);
+                let gap = worst(&flat(sum.as_ref().unwrap()), &want);
+                assert!(gap <= 1e-5 * scale, "{recompute:?} {name}: {gap} of {scale}");
+            }
+        }
+    }
 }

@@ -6,15 +6,15 @@
 //!
 //! ROLLOUTS.json is a list of `{"prompt": text, "images": [paths], "requirements": {...},
 //! "completions": [[token ids], ...]}`, each with as many completions as the recipe's group has. A
-//! completion that ends with an end token has finished. OUT gets the policy and `step.json`:
-//! losses, rewards and weights of tokens.
+//! completion that ends with an end token has finished. OUT gets the policy, or its adapter and in
+//! `merged` the policy, and `step.json`: losses, rewards and weights of tokens.
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::{Language, Requirements, Rollout, Task, extract_code};
 use vsdpo_policy::{Policy, read_image};
-use vsdpo_train::Environment;
+use vsdpo_train::{Environment, student};
 use vsdpo_train::batch::Batch;
 use vsdpo_train::recipe::Recipe;
 use vsdpo_train::stages::{Experience, credit, diagnose, encode, render, reward};
@@ -40,7 +40,7 @@ fn main() -> Result<()> {
     let recipe = Recipe::load(recipe.as_ref(), sets)?;
     let rows = std::fs::read(rollouts).with_context(|| rollouts.clone())?;
     let rows: Vec<Row> = serde_json::from_slice(&rows).with_context(|| rollouts.clone())?;
-    let mut policy = Policy::load(&recipe.policy.model)?;
+    let mut policy = student(&recipe)?;
     policy.set_trainable(|_| true);
     let env = Environment::open(&recipe)?;
     let context = StepContext::new(&recipe, 0);
@@ -49,7 +49,10 @@ fn main() -> Result<()> {
     let teacher = Teacher::begin(&recipe, &policy)?;
     let mut optimizer = optimizer(&recipe, &policy)?;
     let report = update(&policy, &teacher, &batch, &mut optimizer, &context)?;
-    policy.save(out.as_ref())?;
+    policy.save_changes(out.as_ref())?;
+    if policy.adapter().is_some() {
+        policy.save(&Path::new(out).join("merged"))?;
+    }
     write_report(out.as_ref(), &experience, &batch, &report)
 }
 

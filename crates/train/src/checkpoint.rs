@@ -1,23 +1,24 @@
-//! Checkpoints: a Hugging Face folder that any reader of the format loads, with a `resume/` folder
-//! inside that only this trainer reads.
+//! Checkpoints: a Hugging Face folder, or a PEFT folder of an adapter, that any reader of the format
+//! loads, with a `resume/` folder inside that only this trainer reads.
 //!
 //! A checkpoint is written beside its place and renamed, so a run that is killed at any moment
-//! leaves whole ones only. After each save the weights are read back and must score a fixed text as
-//! the ones in memory do. Not covered: a machine that loses power before its disk has written what
+//! leaves whole ones only. Before that, slices of every tensor are read back and compared with the
+//! ones in memory. Not covered: a machine that loses power before its disk has written what
 //! it promised.
 
 use crate::error::TrainError;
 use crate::optim::AdamW;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
-use crate::teacher::{Teacher, copy_weights};
+use crate::teacher::Teacher;
 use candle_core::Device;
 use std::path::{Path, PathBuf};
-use vsdpo_artifact::{Message, Role};
 use vsdpo_policy::Policy;
 
 /// The optimizer's file in a `resume/` folder.
 const MOMENTS: &str = "optimizer.safetensors";
+/// The folder of the merged model in a checkpoint.
+const MERGED: &str = "merged";
 
 /// The moving parts of a run.
 pub struct State {
@@ -48,7 +49,7 @@ impl State {
 /// equal.
 ///
 /// # Errors
-/// The disk refuses, or what was written does not read back as the same policy.
+/// The disk refuses, or what was written does not read back the same.
 pub fn save(state: &State, recipe: &Recipe) -> Result<PathBuf, TrainError> {
     let folder = recipe.output_dir.join("checkpoints");
     std::fs::create_dir_all(&folder).map_err(TrainError::io(&folder))?;
@@ -58,16 +59,15 @@ pub fn save(state: &State, recipe: &Recipe) -> Result<PathBuf, TrainError> {
     }
     let beside = folder.join(format!(".step-{}.partial", state.progress.step));
     remove(&beside)?;
-    state.policy.save(&beside)?;
+    save_policy(&state.policy, &beside, recipe)?;
     let resume = beside.join("resume");
     std::fs::create_dir_all(&resume).map_err(TrainError::io(&resume))?;
-    candle_core::safetensors::save(&state.optimizer.state()?, resume.join(MOMENTS))?;
+    state.optimizer.save(&resume.join(MOMENTS))?;
     state.teacher.save(&resume, recipe.warmed_up(state.progress.step))?;
     let progress = serde_json::to_string_pretty(&state.progress).unwrap_or_default();
     write(&resume.join("progress.json"), &progress)?;
     write(&resume.join("recipe.toml"), &recipe.to_toml())?;
     std::fs::rename(&beside, &place).map_err(TrainError::io(&place))?;
-    verify(&state.policy, &place)?;
     for (_, old) in numbered(&folder, "step-").into_iter().rev().skip(recipe.checkpoint.keep) {
         remove(&old)?;
     }
@@ -85,7 +85,7 @@ pub fn save_best(policy: &Policy, step: usize, recipe: &Recipe) -> Result<(), Tr
     let (place, beside) = (folder.join(&name), folder.join(format!(".{name}.partial")));
     let (best, link) = (folder.join("best"), folder.join(".best.link"));
     remove(&beside)?;
-    policy.save(&beside)?;
+    save_policy(policy, &beside, recipe)?;
     remove(&place)?;
     remove(&link)?;
     std::fs::rename(&beside, &place).map_err(TrainError::io(&place))?;
@@ -106,7 +106,7 @@ pub fn restore(state: &mut State, recipe: &Recipe) -> Result<bool, TrainError> {
     let Some((_, place)) = numbered(&folder, "step-").pop() else { return Ok(false) };
     let resume = place.join("resume");
     // Into the policy of the recipe's own folder: that one stays while checkpoints come and go.
-    copy_weights(&Policy::load(&place)?, &state.policy)?;
+    state.policy.read_back(&place)?;
     let moments = candle_core::safetensors::load(resume.join(MOMENTS), &Device::Cpu)?;
     state.optimizer.restore(&moments)?;
     let path = resume.join("progress.json");
@@ -134,19 +134,14 @@ fn numbered(folder: &Path, prefix: &str) -> Vec<(usize, PathBuf)> {
     found
 }
 
-/// Reads a saved folder back and compares what it says to a fixed text.
-fn verify(policy: &Policy, place: &Path) -> Result<(), TrainError> {
-    let prompt = policy.encode(&[Message::text(Role::User, "Draw the line 1, 3, 2.")])?;
-    let text = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\n";
-    let tokens = policy.tokenizer().encode(text).map_err(vsdpo_policy::PolicyError::from)?;
-    let ours = policy.logprobs(&prompt, &tokens)?;
-    let theirs = Policy::load(place)?.logprobs(&prompt, &tokens)?;
-    let gap = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-    if gap <= 1e-4 {
-        return Ok(());
+/// Writes the model, or its adapter in PEFT's form, and then if the recipe says so the model with
+/// the adapter merged into it in `merged`.
+fn save_policy(policy: &Policy, place: &Path, recipe: &Recipe) -> Result<(), TrainError> {
+    policy.save_changes(place)?;
+    match recipe.policy.lora.as_ref().is_some_and(|lora| lora.merge_on_save) {
+        true => Ok(policy.save(&place.join(MERGED))?),
+        false => Ok(()),
     }
-    let problem = format!("the saved policy differs from the one in memory by {gap} nats a token");
-    Err(TrainError::folder(place, problem, "check the disk, then resume from the checkpoint before"))
 }
 
 fn remove(path: &Path) -> Result<(), TrainError> {

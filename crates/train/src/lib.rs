@@ -16,7 +16,7 @@
 //! # Ok::<(), vsdpo_train::TrainError>(())
 //! ```
 //!
-//! Not done here: rollouts from remote engines, more than one process, LoRA.
+//! Not done here: rollouts from remote engines, more than one process.
 
 mod advantage;
 pub mod answers;
@@ -40,6 +40,7 @@ mod setup;
 pub mod stages;
 pub mod step;
 pub mod stop;
+mod student;
 pub mod teacher;
 #[cfg(test)]
 mod testing;
@@ -49,4 +50,5 @@ pub mod update;
 pub use error::TrainError;
 pub use run::run;
 pub use setup::Environment;
+pub use student::student;
 pub use trainer::{End, RunOptions, RunSummary, StepReport};

@@ -14,10 +14,12 @@
 
 mod check;
 mod distill;
+mod lora;
 mod measure;
 mod sections;
 
 pub use distill::*;
+pub use lora::*;
 pub use measure::*;
 pub use sections::*;
 

@@ -2,7 +2,6 @@
 
 use crate::error::TrainError;
 use crate::recipe::{Recipe, TeacherKind};
-use candle_core::Var;
 use std::path::Path;
 use vsdpo_policy::Policy;
 
@@ -15,7 +14,8 @@ const BASE: &str = "base";
 /// here is ever on a tape.
 ///
 /// The base is kept where the teacher scores with it, and where the drift of the student or a KL to
-/// it is asked for; each is a second copy of the weights.
+/// it is asked for; each is a second copy of the weights, or of the adapter where one trains: an
+/// adapter that is still 0 is not computed, so that the base is the policy with its adapter off.
 pub enum Teacher {
     /// The student's own, at every step: the paper's teacher.
     Live {
@@ -90,11 +90,11 @@ impl Teacher {
     /// The tensor library refuses.
     pub fn follow(&self, student: &Policy) -> Result<(), TrainError> {
         let Teacher::Ema { average, rate, .. } = self else { return Ok(()) };
-        for ((_, ours), (_, theirs)) in average.parameters().iter().zip(student.parameters()) {
+        for ((_, ours), (_, theirs)) in average.changing().iter().zip(student.changing()) {
             let (old, new) = (ours.as_detached_tensor(), theirs.as_detached_tensor());
             ours.set(&((old * (1.0 - rate))? + (new * *rate)?)?)?;
         }
-        Ok(())
+        Ok(average.changed()?)
     }
 
     /// Copies the student again: at the end of a warm start, distillation begins with its weights.
@@ -107,7 +107,7 @@ impl Teacher {
             Teacher::Base(base) | Teacher::TrustRegion(base) => [Some(base), None],
             Teacher::Ema { average, base, .. } => [Some(average), base.as_mut()],
         };
-        copies.into_iter().flatten().try_for_each(|copy| copy_weights(student, copy))
+        copies.into_iter().flatten().try_for_each(|copy| Ok(copy.copy_from(student)?))
     }
 
     /// Writes what a resumed run cannot find elsewhere: the average in `ema`, and after a warm
@@ -117,10 +117,10 @@ impl Teacher {
     /// The disk refuses.
     pub fn save(&self, resume: &Path, warmed_up: bool) -> Result<(), TrainError> {
         if let Teacher::Ema { average, .. } = self {
-            average.save(&resume.join(AVERAGE))?;
+            average.save_changes(&resume.join(AVERAGE))?;
         }
         match self.base().filter(|_| warmed_up) {
-            Some(base) => Ok(base.save(&resume.join(BASE))?),
+            Some(base) => Ok(base.save_changes(&resume.join(BASE))?),
             None => Ok(()),
         }
     }
@@ -131,19 +131,13 @@ impl Teacher {
     /// The folder is missing or belongs to another model.
     pub fn restore(&self, resume: &Path, warmed_up: bool) -> Result<(), TrainError> {
         if let Teacher::Ema { average, .. } = self {
-            copy_weights(&Policy::load(&resume.join(AVERAGE))?, average)?;
+            average.read_back(&resume.join(AVERAGE))?;
         }
         match self.base().filter(|_| warmed_up) {
-            Some(base) => copy_weights(&Policy::load(&resume.join(BASE))?, base),
+            Some(base) => Ok(base.read_back(&resume.join(BASE))?),
             None => Ok(()),
         }
     }
-}
-
-/// Sets the weights of `to` to those of `from`; the two must be of one configuration.
-pub(crate) fn copy_weights(from: &Policy, to: &Policy) -> Result<(), TrainError> {
-    let set = |((_, from), (_, to)): (&(String, Var), &(String, Var))| to.set(&from.as_detached_tensor());
-    Ok(from.parameters().iter().zip(to.parameters()).try_for_each(set)?)
 }
 
 #[cfg(test)]

@@ -8,10 +8,11 @@ use crate::folder;
 use crate::log::{RunLog, StepRecord};
 use crate::metrics::{Metrics, metrics, rendering};
 use crate::progress::{Best, Progress};
-use crate::recipe::{Recipe, Trainable};
+use crate::recipe::Recipe;
 use crate::setup::Environment;
 use crate::stages::Experience;
 use crate::step::StepContext;
+use crate::student::student;
 use crate::teacher::Teacher;
 use crate::update::{UpdateReport, optimizer};
 use std::path::PathBuf;
@@ -19,7 +20,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use vsdpo_data::TaskStream;
-use vsdpo_policy::Policy;
 use vsdpo_render::RenderStats;
 
 /// What the caller decides besides the recipe.
@@ -100,10 +100,7 @@ impl<'a, 'o> Trainer<'a, 'o> {
         options: RunOptions<'o>,
     ) -> Result<Self, TrainError> {
         let tasks = TaskStream::open(&recipe.data)?.set_apart(recipe.eval.rows)?;
-        let mut policy = Policy::load(&recipe.policy.model)?;
-        if recipe.policy.trainable == Trainable::All {
-            policy.set_trainable(|_| true);
-        }
+        let policy = student(recipe)?;
         folder::prepare(recipe, tasks.held_out(), options.resume)?;
         let teacher = Teacher::begin(recipe, &policy)?;
         let optimizer = optimizer(recipe, &policy)?;

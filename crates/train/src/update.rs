@@ -91,11 +91,9 @@ pub fn update(
         let parts: Vec<Part> =
             update.items.iter().map(|&i| Part { item: &batch.items[i], old: &old[i] }).collect();
         let items: Vec<&Item> = parts.iter().map(|part| part.item).collect();
-        for cut in micro_batches(&items, context.recipe.optim.micro_batch_tokens) {
-            sum.add(&parts[cut])?;
-            all.micro_batches += 1;
-        }
-        let moved = optimizer.step_at(&sum.grads, context.step + 1)?;
+        sum.add_all(&parts, micro_batches(&items, context.recipe.optim.micro_batch_tokens))?;
+        all.micro_batches += sum.micro_batches;
+        let moved = optimizer.step_at(sum.grads.tensors(), context.step + 1)?;
         all.take(sum, update, moved);
     }
     // The gap to the sampler is that of the weights that sampled.
@@ -182,6 +180,7 @@ pub fn optimizer(recipe: &Recipe, policy: &Policy) -> Result<AdamW, TrainError> 
         eps: cfg.eps,
         weight_decay: cfg.weight_decay,
         max_grad_norm: cfg.max_grad_norm,
+        moments: cfg.moments,
         schedule: match cfg.decay_steps {
             0 => Schedule::Constant { warmup: cfg.warmup_steps },
             decay => Schedule::Trapezoid { warmup: cfg.warmup_steps, decay, total: recipe.steps },

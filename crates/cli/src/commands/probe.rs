@@ -32,6 +32,9 @@ pub struct Args {
     /// Override a value of the recipe; may be given several times.
     #[arg(long, value_name = "A.B=C")]
     set: Vec<String>,
+    /// A PEFT adapter of the recipe's model, in its folder.
+    #[arg(long, value_name = "DIR")]
+    adapter: Option<PathBuf>,
     /// Number of training tasks, and of tasks of the fresh samples; one answer each.
     #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100_000))]
     tasks: u32,
@@ -48,7 +51,7 @@ pub fn run(args: &Args) -> Result<Exit> {
         true => terminal::remark(what),
         false => bar.set_message(what.to_owned()),
     };
-    let policy = Policy::load(&recipe.policy.model)?;
+    let policy = Policy::load_with(&recipe.policy.model, args.adapter.as_deref())?;
     let environment = Environment::open(&recipe)?;
     let report = probe(&policy, &environment, &recipe, args.tasks as usize, &mut phase);
     bar.finish_and_clear();

@@ -5,7 +5,7 @@
 
 use super::{A, Adapter, LoraConfig, Plan, linears};
 use crate::node::{Node, read_json};
-use crate::saving::{SaveDtype, Source, write_file};
+use crate::saving::{Data, SaveDtype, Source, write_file};
 use crate::{Config, PolicyError, ops};
 use candle_core::{DType, Device, Var};
 use serde_json::{Value, json};
@@ -154,7 +154,8 @@ pub(crate) fn save(adapter: &Adapter, base: &Path, dir: &Path) -> Result<(), Pol
     let source = |(name, var): &(String, &Var)| {
         let tensor = var.as_detached_tensor();
         let shape = var.dims().to_vec();
-        Source { name: name.clone(), shape, read: Box::new(move |f| Ok(ops::with_values(&tensor, |v| Ok(f(v)))?)) }
+        let read = move |f: &mut dyn FnMut(&[f32])| Ok(ops::with_values(&tensor, |v| Ok(f(v)))?);
+        Source { name: name.clone(), shape, data: Data::Floats(Box::new(read)) }
     };
     write_file(&dir.join(WEIGHTS), &named.iter().map(source).collect::<Vec<_>>(), SaveDtype::F32)
 }

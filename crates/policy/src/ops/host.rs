@@ -1,6 +1,8 @@
 //! Access to candle storage as plain `f32` slices, and output buffers without initial zeros.
 
-use candle_core::{CpuStorage, DType, Layout, Result, Shape, Storage, Tensor, bail};
+use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Shape, Storage, Tensor, bail};
+use std::ops::{Deref, Range};
+use std::sync::{Mutex, PoisonError};
 
 /// The elements of a contiguous f32 operand of the op `op` in CPU storage.
 pub(super) fn slice<'a>(op: &str, storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
@@ -37,12 +39,77 @@ pub(super) fn with_slices<const N: usize, R>(
     f(slices)
 }
 
+/// The elements of a contiguous f32 tensor on the CPU, not copied. Nobody can change the tensor
+/// while they are held.
+pub struct Values<'a> {
+    /// The guard of a lock, whose type is candle's.
+    storage: Box<dyn Deref<Target = Storage> + 'a>,
+    range: Range<usize>,
+}
+
+impl<'a> Values<'a> {
+    /// Of this tensor.
+    ///
+    /// # Errors
+    /// A tensor of another kind.
+    pub fn of(tensor: &'a Tensor) -> Result<Self> {
+        check("values", &[tensor])?;
+        let (storage, layout) = tensor.storage_and_layout();
+        match layout.contiguous_offsets() {
+            Some((from, to)) => Ok(Self { storage: Box::new(storage), range: from..to }),
+            None => bail!("values: the tensor is not contiguous; call contiguous()"),
+        }
+    }
+}
+
+impl Deref for Values<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match &**self.storage {
+            Storage::Cpu(CpuStorage::F32(data)) => &data[self.range.clone()],
+            // `of` refused everything else.
+            _ => &[],
+        }
+    }
+}
+
 /// Calls `f` with the elements of an f32 tensor on the CPU, which are not copied if it is contiguous.
 ///
 /// # Errors
 /// A tensor of another kind, or an error of `f`.
 pub fn with_values<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> Result<R>) -> Result<R> {
     with_slices("values", [tensor], |[values]| f(values))
+}
+
+/// Calls `f` with the elements of a contiguous f32 tensor on the CPU, to change them in place.
+/// Whoever shares its storage sees the new values.
+///
+/// # Errors
+/// A tensor of another kind.
+pub fn with_values_mut(tensor: &Tensor, f: impl FnOnce(&mut [f32])) -> Result<()> {
+    tensor.inplace_op1(&Change { f: Mutex::new(Some(f)) })
+}
+
+/// A change of a tensor, as candle's way to its storage.
+struct Change<F> {
+    /// Behind a lock because candle passes the op by shared reference.
+    f: Mutex<Option<F>>,
+}
+
+impl<F: FnOnce(&mut [f32])> InplaceOp1 for Change<F> {
+    fn name(&self) -> &'static str {
+        "change"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        let (CpuStorage::F32(data), Some((from, to))) = (storage, layout.contiguous_offsets()) else {
+            bail!("change: the tensor is not contiguous f32");
+        };
+        let f = self.f.lock().unwrap_or_else(PoisonError::into_inner).take();
+        f.into_iter().for_each(|f| f(&mut data[from..to]));
+        Ok(())
+    }
 }
 
 /// A CPU tensor that owns `data`.

@@ -21,6 +21,26 @@ pub fn backward(y: &Tensor, grad: &[f32]) -> Result<GradStore> {
     y.apply_op1(Seed { grad })?.backward()
 }
 
+/// The same for several outputs, each with its gradient, which together are one backward pass.
+///
+/// # Errors
+/// As [`backward`], or no output.
+pub fn backward_all(outputs: &[(&Tensor, Vec<f32>)]) -> Result<GradStore> {
+    let mut total: Option<Tensor> = None;
+    for (y, grad) in outputs {
+        if y.elem_count() != grad.len() {
+            bail!("{NAME}: {} gradient values for a tensor of shape {:?}", grad.len(), y.shape());
+        }
+        let grad = Tensor::from_slice(grad, y.shape(), y.device())?;
+        let seed = y.apply_op1(Seed { grad })?;
+        total = Some(total.map_or(Ok(seed.clone()), |t| t + &seed)?);
+    }
+    match total {
+        Some(total) => total.backward(),
+        None => bail!("{NAME}: no output"),
+    }
+}
+
 /// The scalar 0, whose gradient with respect to the input is defined as `grad`.
 struct Seed {
     grad: Tensor,

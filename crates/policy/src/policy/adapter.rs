@@ -39,10 +39,10 @@ impl Policy {
         self.set_adapter(adapter)
     }
 
-    /// Makes the parameters of a loaded adapter trainable.
-    pub fn train_adapter(&mut self) {
+    /// Makes the parameters of a loaded adapter trainable, with this dropout.
+    pub fn train_adapter(&mut self, dropout: f64) {
         if let Some(adapter) = &mut self.weights.adapter {
-            adapter.train();
+            adapter.train(dropout);
         }
     }
 

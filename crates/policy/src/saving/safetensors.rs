@@ -3,29 +3,100 @@
 use super::SaveDtype;
 use crate::PolicyError;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 /// Numbers that are converted at once.
 const CHUNK: usize = 1 << 16;
-/// Numbers of one slice that is read back.
-const SLICE: usize = 1024;
+/// Bytes of one slice that is read back.
+const SLICE: usize = 4096;
 
 /// Calls its argument once with the values of a tensor.
-type Reader<'a> = Box<dyn Fn(&mut dyn FnMut(&[f32])) -> Result<(), PolicyError> + 'a>;
+pub(crate) type Reader<'a> = Box<dyn Fn(&mut dyn FnMut(&[f32])) -> Result<(), PolicyError> + 'a>;
 
 /// A tensor to write.
-pub(crate) struct Source<'a> {
-    pub name: String,
-    pub shape: Vec<usize>,
-    pub read: Reader<'a>,
+pub struct Source<'a> {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) data: Data<'a>,
 }
 
-impl Source<'_> {
-    /// How many numbers it has.
-    pub fn count(&self) -> usize {
-        self.shape.iter().product()
+/// The numbers of a tensor.
+pub(crate) enum Data<'a> {
+    /// Written as f32 or bf16.
+    Floats(Reader<'a>),
+    /// Written as they are, under this name of the format.
+    Raw(&'static str, Cow<'a, [u8]>),
+}
+
+impl<'a> Source<'a> {
+    /// f32 values in row-major order.
+    pub fn floats(name: String, shape: &[usize], values: &'a [f32]) -> Self {
+        let data = Data::Floats(Box::new(move |f| Ok(f(values))));
+        Self { name, shape: shape.to_vec(), data }
+    }
+
+    /// A list of bytes.
+    pub fn bytes(name: String, values: &'a [u8]) -> Self {
+        Self { name, shape: vec![values.len()], data: Data::Raw("U8", values.into()) }
+    }
+
+    /// A list of one integer.
+    pub fn integer(name: String, value: i64) -> Self {
+        Self { name, shape: vec![1], data: Data::Raw("I64", value.to_le_bytes().to_vec().into()) }
+    }
+
+    /// The name of its number format.
+    fn kind(&self, dtype: SaveDtype) -> &'static str {
+        match (&self.data, dtype) {
+            (Data::Raw(kind, _), _) => kind,
+            (Data::Floats(_), SaveDtype::F32) => "F32",
+            (Data::Floats(_), SaveDtype::Bf16) => "BF16",
+        }
+    }
+
+    /// Its size in a file.
+    pub(crate) fn size(&self, dtype: SaveDtype) -> usize {
+        match &self.data {
+            Data::Raw(_, bytes) => bytes.len(),
+            Data::Floats(_) => self.shape.iter().product::<usize>() * dtype.bytes(),
+        }
+    }
+
+    /// Calls `f` with its bytes, piece by piece.
+    fn pieces(&self, dtype: SaveDtype, f: &mut dyn FnMut(&[u8])) -> Result<(), PolicyError> {
+        match &self.data {
+            Data::Raw(_, bytes) => Ok(f(bytes)),
+            Data::Floats(read) => read(&mut |values| {
+                let mut bytes = Vec::new();
+                for values in values.chunks(CHUNK) {
+                    bytes.clear();
+                    encode(values, dtype, &mut bytes);
+                    f(&bytes);
+                }
+            }),
+        }
+    }
+
+    /// Its bytes at these ranges, each of `take` bytes.
+    fn slices(&self, dtype: SaveDtype, firsts: &[usize], take: usize) -> Result<Vec<Vec<u8>>, PolicyError> {
+        match &self.data {
+            Data::Raw(_, bytes) => Ok(firsts.iter().map(|&f| bytes[f..f + take].to_vec()).collect()),
+            Data::Floats(read) => {
+                let mut out = Vec::new();
+                let width = dtype.bytes();
+                read(&mut |values| {
+                    for first in firsts {
+                        let mut bytes = Vec::new();
+                        encode(&values[first / width..][..take / width], dtype, &mut bytes);
+                        out.push(bytes);
+                    }
+                })?;
+                Ok(out)
+            }
+        }
     }
 }
 
@@ -52,14 +123,10 @@ fn header(sources: &[Source], dtype: SaveDtype) -> Vec<u8> {
     let mut table = Map::new();
     // Some readers reject a file that does not name its framework.
     table.insert("__metadata__".into(), json!({"format": "pt"}));
-    let kind = match dtype {
-        SaveDtype::F32 => "F32",
-        SaveDtype::Bf16 => "BF16",
-    };
     let mut at = 0;
     for source in sources {
-        let end = at + source.count() * dtype.bytes();
-        let entry = json!({"dtype": kind, "shape": source.shape, "data_offsets": [at, end]});
+        let end = at + source.size(dtype);
+        let entry = json!({"dtype": source.kind(dtype), "shape": source.shape, "data_offsets": [at, end]});
         table.insert(source.name.clone(), entry);
         at = end;
     }
@@ -72,22 +139,17 @@ fn header(sources: &[Source], dtype: SaveDtype) -> Vec<u8> {
 ///
 /// # Errors
 /// Errors of the file system, or of reading a tensor.
-pub(crate) fn write_file(path: &Path, sources: &[Source], dtype: SaveDtype) -> Result<(), PolicyError> {
+pub fn write_file(path: &Path, sources: &[Source], dtype: SaveDtype) -> Result<(), PolicyError> {
     let io = |e| PolicyError::io(path, e);
     let header = header(sources, dtype);
     let mut file = BufWriter::new(File::create(path).map_err(io)?);
     file.write_all(&(header.len() as u64).to_le_bytes()).map_err(io)?;
     file.write_all(&header).map_err(io)?;
-    let mut bytes = Vec::new();
     for source in sources {
         let mut written = Ok(());
-        (source.read)(&mut |values| {
-            for values in values.chunks(CHUNK) {
-                bytes.clear();
-                encode(values, dtype, &mut bytes);
-                if written.is_ok() {
-                    written = file.write_all(&bytes);
-                }
+        source.pieces(dtype, &mut |bytes| {
+            if written.is_ok() {
+                written = file.write_all(bytes);
             }
         })?;
         written.map_err(io)?;
@@ -113,20 +175,21 @@ pub(super) fn verify(path: &Path, sources: &[Source], dtype: SaveDtype) -> Resul
         return Err(wrong("the header"));
     }
     let mut start = found.len() as u64;
-    let size = dtype.bytes() as u64;
     for source in sources {
-        let (count, take) = (source.count(), SLICE.min(source.count()));
-        let (mut ours, mut theirs) = (Vec::new(), vec![0; take * dtype.bytes()]);
-        let firsts = [0, (count - take) / 2, count - take];
-        (source.read)(&mut |values| firsts.iter().for_each(|&f| encode(&values[f..f + take], dtype, &mut ours)))?;
-        for (first, ours) in firsts.iter().zip(ours.chunks(theirs.len().max(1))) {
-            file.seek(SeekFrom::Start(start + *first as u64 * size)).map_err(io)?;
+        let size = source.size(dtype);
+        // A multiple of every number's width.
+        let take = SLICE.min(size);
+        let middle = (size - take) / 2 / 8 * 8;
+        let firsts = [0, middle, size - take];
+        for (first, ours) in firsts.iter().zip(source.slices(dtype, &firsts, take)?) {
+            let mut theirs = vec![0; take];
+            file.seek(SeekFrom::Start(start + *first as u64)).map_err(io)?;
             file.read_exact(&mut theirs).map_err(io)?;
             if ours != theirs {
                 return Err(wrong(&format!("tensor `{}`", source.name)));
             }
         }
-        start += count as u64 * size;
+        start += size as u64;
     }
     match file.metadata().map_err(io)?.len() == start {
         true => Ok(()),
@@ -140,7 +203,7 @@ mod tests {
 
     fn source(name: &str, values: Vec<f32>) -> Source<'static> {
         let shape = vec![values.len()];
-        Source { name: name.into(), shape, read: Box::new(move |f| Ok(f(&values))) }
+        Source { name: name.into(), shape, data: Data::Floats(Box::new(move |f| Ok(f(&values)))) }
     }
 
     #[test]

@@ -32,17 +32,30 @@ pub fn fused_head(
     cfg: &LossConfig,
     train_head: bool,
 ) -> Result<HeadOutput, LossError> {
+    let mut dhead = train_head.then(|| vec![0.0; input.head.len()]);
+    let out = fused_head_into(input, cfg, dhead.as_deref_mut())?;
+    Ok(HeadOutput { dhead, ..out })
+}
+
+/// The same, with the gradient of the head added to `dhead` `[V, dim]` instead of returned.
+///
+/// # Errors
+/// As [`fused_head`], and if `dhead` has another size than the head.
+pub fn fused_head_into(
+    input: &HeadInput<'_>,
+    cfg: &LossConfig,
+    mut dhead: Option<&mut [f32]>,
+) -> Result<HeadOutput, LossError> {
     let vocabulary = input.check(cfg)?;
-    let rows = input.targets.len();
-    let mut out = HeadOutput {
-        dh: vec![0.0; rows * input.dim],
-        dhead: train_head.then(|| vec![0.0; input.head.len()]),
-        loss: Components::default(),
-        tokens: TokenStats::empty(rows),
-    };
+    let (rows, want) = (input.targets.len(), input.head.len());
+    if let Some(got) = dhead.as_ref().map(|d| d.len()).filter(|&got| got != want) {
+        return Err(LossError::Length { name: "dhead", got, want });
+    }
+    let (dh, tokens) = (vec![0.0; rows * input.dim], TokenStats::empty(rows));
+    let mut out = HeadOutput { dh, dhead: None, loss: Components::default(), tokens };
     let live: Vec<usize> = (0..rows).filter(|&t| input.streams.is_live(t)).collect();
     for chunk in live.chunks(chunk_rows(vocabulary)) {
-        Chunk { input, cfg, rows: chunk, vocabulary }.run(&mut out);
+        Chunk { input, cfg, rows: chunk, vocabulary }.run(&mut out, dhead.as_deref_mut());
     }
     Ok(out)
 }
@@ -215,7 +228,7 @@ impl Chunk<'_> {
         Some(u)
     }
 
-    fn run(&self, out: &mut HeadOutput) {
+    fn run(&self, out: &mut HeadOutput, dhead: Option<&mut [f32]>) {
         let (n, dim, vocabulary) = (self.rows.len(), self.input.dim, self.vocabulary);
         let h = self.gather(self.input.hidden_s);
         let mut g = self.logits(&h, self.input.head);
@@ -238,7 +251,7 @@ impl Chunk<'_> {
         for (&t, row) in self.rows.iter().zip(dh.chunks_exact(dim)) {
             out.dh[t * dim..(t + 1) * dim].copy_from_slice(row);
         }
-        if let Some(dhead) = &mut out.dhead {
+        if let Some(dhead) = dhead {
             matmul_add(dhead, dim, g.t(), Mat::new(&h, n, dim), Threads::All);
         }
     }

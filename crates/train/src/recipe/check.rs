@@ -1,6 +1,6 @@
 //! The ranges of a recipe's values, and the pairs of values that contradict each other.
 
-use super::{Advantage, Components, Recipe, RecipeError};
+use super::{Advantage, Components, LoraSection, Recipe, RecipeError, Trainable};
 use crate::loss::{Divergence, Support};
 use vsdpo_artifact::Domain;
 use vsdpo_diagnose::AxisWeights;
@@ -8,6 +8,7 @@ use vsdpo_diagnose::AxisWeights;
 /// The first value that cannot be used.
 pub(super) fn check(r: &Recipe) -> Result<(), RecipeError> {
     run(r)?;
+    r.policy.lora.as_ref().map_or(Ok(()), |l| lora(l, r.policy.trainable))?;
     sampling(r)?;
     losses(r)?;
     distill(r)?;
@@ -75,6 +76,19 @@ fn own_rows(r: &Recipe) -> Result<(), RecipeError> {
     let own = e.every > 0 && r.evaluated().is_none();
     need(!own || !generated, "eval.benchmark", "own", "\"mini\" has tasks without end: name its benchmark")?;
     need(!own || e.rows >= e.tasks as u64, "eval.rows", e.rows, "write at least eval.tasks")
+}
+
+fn lora(l: &LoraSection, trainable: Trainable) -> Result<(), RecipeError> {
+    need((1..=4096).contains(&l.rank), "policy.lora.rank", l.rank, "write 1 to 4096")?;
+    let alpha = l.alpha > 0.0 && l.alpha.is_finite();
+    need(alpha, "policy.lora.alpha", l.alpha, "write a number above 0; twice the rank is usual")?;
+    let dropout = (0.0..1.0).contains(&l.dropout);
+    need(dropout, "policy.lora.dropout", l.dropout, "write a number in [0, 1); 0 is none")?;
+    let some = !(l.targets.is_empty() && l.modules_to_save.is_empty());
+    need(some, "policy.lora.targets", &l.targets, "name linear layers, such as q_proj and v_proj")?;
+    let text = trainable == Trainable::Text;
+    let help = "leave it out: with [policy.lora] only the adapter trains; name vision layers in policy.lora.targets";
+    need(text, "policy.trainable", trainable, help)
 }
 
 fn sampling(r: &Recipe) -> Result<(), RecipeError> {

@@ -1,10 +1,13 @@
 //! The sections of a recipe, one struct each. The defaults are the ones of the paper where it gives
 //! any.
 
+use super::LoraSection;
+use crate::optim::MomentKind;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use vsdpo_credit::{CreditConfig, Overlap};
+use vsdpo_policy::Recompute;
 
 /// `[policy]`: the model that is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,13 +17,16 @@ pub struct PolicySection {
     pub model: PathBuf,
     /// Number format of weights and arithmetic.
     pub dtype: Dtype,
-    /// Which parameters train.
+    /// Which parameters train, without `lora`.
     pub trainable: Trainable,
+    /// An adapter, which then trains alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lora: Option<LoraSection>,
 }
 
 impl Default for PolicySection {
     fn default() -> Self {
-        Self { model: "assets/mini".into(), dtype: Dtype::F32, trainable: Trainable::Text }
+        Self { model: "assets/mini".into(), dtype: Dtype::F32, trainable: Trainable::Text, lora: None }
     }
 }
 
@@ -320,6 +326,12 @@ pub struct OptimSection {
     /// Tokens (prompt and completion) that are on the tape at once. Memory only: the loss does not
     /// depend on it.
     pub micro_batch_tokens: usize,
+    /// What of a micro-batch is kept for the backward pass: "none" of it is computed again, or
+    /// every decoder layer ("block"), which needs the memory of one layer's activations instead of
+    /// all, and about a third more time. The gradient is the same.
+    pub recompute: Recompute,
+    /// How Adam's moments are stored: "f32" (8 bytes a parameter) or "blocks8" (2 bytes).
+    pub moments: MomentKind,
 }
 
 impl Default for OptimSection {
@@ -336,6 +348,8 @@ impl Default for OptimSection {
             updates_per_batch: 1,
             mini_batches: 1,
             micro_batch_tokens: 4096,
+            recompute: Recompute::None,
+            moments: MomentKind::F32,
         }
     }
 }

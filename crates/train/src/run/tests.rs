@@ -348,3 +348,78 @@ fn after_a_warm_start_the_teacher_is_the_student_and_adam_begins_anew() {
         assert!(weights(&rest.checkpoint) == weights(&whole.checkpoint), "{teacher}: resumed");
     }
 }
+
+/// The values of an adapter in its folder.
+fn adapter(folder: &Path) -> Vec<u32> {
+    let policy = Policy::load(folder).unwrap();
+    assert!(policy.adapter().is_some());
+    let values = |(_, var): &(String, candle_core::Var)| var.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    policy.changing().iter().flat_map(values).map(f32::to_bits).collect()
+}
+
+#[test]
+fn a_resumed_run_of_an_adapter_is_the_straight_run_bit_for_bit() {
+    let folder = model();
+    for teacher in ["ema", "trust_region"] {
+        let teacher_set = format!("distill.teacher={teacher}");
+        let sets = [
+            "policy.lora.rank=2",
+            "policy.lora.dropout=0.1",
+            "policy.lora.modules_to_save=[\"k_norm\"]",
+            "policy.lora.merge_on_save=true",
+            "sft.warm_start_steps=1",
+            "optim.lr=0.02",
+            "optim.moments=blocks8",
+            "optim.recompute=block",
+            "checkpoint.every=1",
+            "checkpoint.keep=9",
+            "stop.enabled=false",
+            &teacher_set,
+        ];
+        let mut straight = recipe(folder.path(), &sets);
+        straight.output_dir = folder.path().join(format!("straight-{teacher}"));
+        let whole = go(&straight, false, usize::MAX).unwrap();
+        let mut cut = straight.clone();
+        cut.output_dir = folder.path().join(format!("cut-{teacher}"));
+        go(&cut, false, 2).unwrap();
+        let rest = go(&cut, true, usize::MAX).unwrap();
+        assert_eq!(rest.progress.step, 4);
+        assert!(adapter(&whole.checkpoint) == adapter(&rest.checkpoint), "adapters differ");
+        let begun = straight.output_dir.join("checkpoints/step-1");
+        assert!(adapter(&whole.checkpoint) != adapter(&begun), "nothing was learnt");
+        // The folder's model is as it was, and the merged one is not.
+        assert!(weights(&whole.checkpoint) == weights(&straight.policy.model), "the base moved");
+        let merged = whole.checkpoint.join("merged");
+        assert!(weights(&merged) == weights(&rest.checkpoint.join("merged")));
+        assert!(weights(&merged) != weights(&straight.policy.model));
+        // Training goes on from an adapter, with its settings and no others.
+        let from = format!("policy.model={:?}", whole.checkpoint);
+        let on = [&sets[..], &[&from, "steps=1", "output_dir=\"\""]].concat();
+        let mut on = recipe(folder.path(), &on);
+        on.output_dir = folder.path().join(format!("on-{teacher}"));
+        go(&on, false, usize::MAX).unwrap();
+        on.output_dir = folder.path().join(format!("wrong-{teacher}"));
+        on.policy.lora.as_mut().unwrap().rank = 3;
+        let refused = go(&on, false, usize::MAX).unwrap_err().to_string();
+        assert!(refused.contains("it is an adapter of rank 2") && refused.contains("help: give [policy.lora]"), "{refused}");
+    }
+}
+
+#[test]
+fn the_base_of_an_adapter_is_the_policy_with_its_adapter_off() {
+    let folder = model();
+    let recipe = recipe(folder.path(), &["policy.lora.rank=2", "distill.teacher=base"]);
+    let student = crate::student(&recipe).unwrap();
+    let teacher = crate::teacher::Teacher::begin(&recipe, &student).unwrap();
+    let base = teacher.base().unwrap();
+    let shared = base.parameters().iter().zip(student.parameters()).all(|(a, b)| a.1.id() == b.1.id());
+    assert!(shared, "the base is a second copy of the weights");
+    for (name, var) in student.changing().iter().filter(|(name, _)| name.contains("lora_B")) {
+        var.set(&var.ones_like().unwrap()).unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+    let plain = Policy::load(&recipe.policy.model).unwrap();
+    let prompt = plain.encode(&[vsdpo_artifact::Message::text(vsdpo_artifact::Role::User, "Draw.")]).unwrap();
+    let said = |policy: &Policy| policy.logprobs(&prompt, &[5, 6, 7]).unwrap();
+    assert_eq!(said(base), said(&plain));
+    assert_ne!(said(&student), said(&plain));
+}

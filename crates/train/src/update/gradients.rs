@@ -3,15 +3,15 @@
 use super::Scores;
 use crate::batch::Item;
 use crate::error::TrainError;
-use crate::loss::{Clipped, Components, HeadInput, HeadOutput, LossConfig, Mix, Streams, TokenStats};
-use crate::loss::{fused_head, token_logprobs};
+use crate::loss::{Clipped, Components, HeadInput, LossConfig, LossError, Mix, Streams, TokenStats};
+use crate::loss::{fused_head_into, token_logprobs};
 use crate::monitor::{self, Monitor};
 use crate::recipe::Recipe;
 use crate::step::StepContext;
 use crate::teacher::Teacher;
-use candle_core::{Device, Tensor};
 use std::ops::Range;
-use vsdpo_policy::{Mode, Policy, Sequence, ops};
+use vsdpo_policy::ops::Values;
+use vsdpo_policy::{GradientSums, Mode, Policy, Recompute, Sequence};
 
 /// An item in one of the updates of a step.
 #[derive(Clone, Copy)]
@@ -38,41 +38,30 @@ pub(super) fn micro_batches(items: &[&Item], budget: usize) -> Vec<Range<usize>>
     cuts
 }
 
-/// A policy that scores tokens, with the values of its head where it is not the student's.
-struct Scorer<'a> {
-    policy: &'a Policy,
-    head: Option<Vec<f32>>,
-}
-
-impl<'a> Scorer<'a> {
-    fn new(policy: &'a Policy, student: &Policy) -> Result<Self, TrainError> {
-        let head = if std::ptr::eq(policy, student) { None } else { Some(head_of(policy)?) };
-        Ok(Self { policy, head })
-    }
-}
-
-/// The values of a policy's head, `[V, dim]`.
-fn head_of(policy: &Policy) -> Result<Vec<f32>, TrainError> {
-    Ok(policy.head().as_detached_tensor().flatten_all()?.to_vec1::<f32>()?)
+/// The values of a policy's head `[V, dim]` where it is not the student's.
+fn other_head<'p>(policy: &'p Policy, student: &Policy) -> Result<Option<Values<'p>>, TrainError> {
+    let same = policy.head().id() == student.head().id();
+    Ok(if same { None } else { Some(Values::of(policy.head())?) })
 }
 
 /// Gradients and losses, added up over micro-batches.
 pub(super) struct Gradients<'a> {
     student: &'a Policy,
-    teacher: Scorer<'a>,
+    teacher: &'a Policy,
     /// Of a trust region: the share of the student's own logits in the teacher's.
     trust_rate: Option<f32>,
     /// The weights that distillation began with, where they are kept.
-    base: Option<Scorer<'a>>,
+    base: Option<&'a Policy>,
     /// Factor of every multiplier: prompts of the batch over those of this update.
     pub scale: f32,
     config: &'a LossConfig,
-    /// The values of the student's head.
-    head: Vec<f32>,
     /// Position of the head among the trainable parameters.
     head_at: Option<usize>,
-    /// One per trainable parameter that a gradient reached.
-    pub grads: Vec<Option<Tensor>>,
+    /// The sums so far.
+    pub grads: GradientSums,
+    recompute: Recompute,
+    /// Selects the dropout masks of the next micro-batch.
+    seed: u64,
     pub losses: Components,
     /// One per item, in the order of [`add`](Self::add).
     pub scores: Vec<Scores>,
@@ -80,6 +69,8 @@ pub(super) struct Gradients<'a> {
     pub outliers: usize,
     /// What the bounds of the policy gradient did.
     pub bounds: Bounds,
+    /// Micro-batches so far.
+    pub micro_batches: usize,
     /// In a step that is watched.
     pub monitor: Option<Monitor>,
 }
@@ -108,31 +99,50 @@ impl<'a> Gradients<'a> {
         let read = monitor.is_some() || config.kl_ref != 0.0;
         let rate = || context.recipe.distill.trust_rate_at(context.step, context.recipe.steps);
         Ok(Self {
-            teacher: Scorer::new(teacher.policy(student), student)?,
+            teacher: teacher.policy(student),
             trust_rate: teacher.is_mixed().then(rate),
-            base: teacher.base().filter(|_| read).map(|base| Scorer::new(base, student)).transpose()?,
+            base: teacher.base().filter(|_| read),
             scale: 1.0,
-            head: head_of(student)?,
             head_at: student.trainable().position(|(_, var)| var.id() == id),
-            grads: vec![None; student.trainable().count()],
+            grads: GradientSums::new(student),
+            recompute: context.recipe.optim.recompute,
+            seed: context.seed(),
             losses: Components::default(),
             scores: Vec::new(),
             outliers: 0,
             bounds: Bounds::default(),
+            micro_batches: 0,
             monitor,
             student,
             config,
         })
     }
 
+    /// Forward and backward of all micro-batches, the largest first: if memory does not suffice, it
+    /// shows at once. Scores are in the order of the items.
+    pub fn add_all(&mut self, parts: &[Part], mut cuts: Vec<Range<usize>>) -> Result<(), TrainError> {
+        let cost = |cut: &Range<usize>| parts[cut.clone()].iter().map(|part| part.item.cost()).sum::<usize>();
+        cuts.sort_by_key(|cut| std::cmp::Reverse(cost(cut)));
+        let mut scores = vec![Scores::default(); parts.len()];
+        for cut in cuts {
+            self.add(&parts[cut.clone()])?;
+            scores[cut].clone_from_slice(&std::mem::take(&mut self.scores));
+            self.micro_batches += 1;
+        }
+        self.scores = scores;
+        Ok(())
+    }
+
     /// Forward and backward of one micro-batch.
     pub fn add(&mut self, parts: &[Part]) -> Result<(), TrainError> {
         let items: Vec<&Item> = parts.iter().map(|part| part.item).collect();
         let sequences: Vec<Sequence> = items.iter().map(|i| student_sequence(i)).collect();
-        let hidden = self.student.completion_hidden(&sequences, Mode::Train)?;
-        let dim = hidden.dims2()?.1;
-        let states = hidden.detach().flatten_all()?.to_vec1::<f32>()?;
-        let taught = taught_states(self.teacher.policy, &items, dim)?;
+        self.seed = self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
+        self.student.set_dropout_seed(self.seed);
+        let pass = self.student.training_pass(&sequences, self.recompute)?;
+        let dim = pass.hidden().dims2()?.1;
+        let states = pass.hidden().flatten_all()?.to_vec1::<f32>()?;
+        let taught = taught_states(self.teacher, &items, dim)?;
         let second = match self.trust_rate {
             Some(rate) => taught_states(self.student, &items, dim)?.map(|states| (states, rate)),
             None => None,
@@ -140,35 +150,25 @@ impl<'a> Gradients<'a> {
         let mut rows = Rows::of(parts, self.scale);
         let base = self.base_states(&sequences, &rows)?;
         rows.reference = self.reference(base.as_deref(), &rows, dim)?;
+        let (head, head_t) = (Values::of(self.student.head())?, other_head(self.teacher, self.student)?);
         let input = HeadInput {
             hidden_s: &states,
             hidden_t: taught.as_deref(),
-            head: &self.head,
-            head_t: self.teacher.head.as_deref(),
+            head: &head,
+            head_t: head_t.as_deref(),
             mix: second.as_ref().map(|(hidden, rate)| Mix { hidden, head: None, rate: *rate }),
             dim,
             targets: &rows.targets,
             streams: rows.streams(),
         };
-        let out = fused_head(&input, self.config, self.head_at.is_some())?;
         self.monitor = self.watched(&input, base.as_deref(), &rows.sampled)?;
-        self.backward(&hidden, &out)?;
+        let at = self.head_at;
+        let out = with_sum(&mut self.grads, at, |dhead| fused_head_into(&input, self.config, dhead))?;
+        drop((head, head_t));
+        pass.backward(&out.dh, &mut self.grads)?;
         self.losses += out.loss;
         self.outliers += out.tokens.outlier_scaled;
         self.record(&items, &out.tokens);
-        Ok(())
-    }
-
-    /// Adds up the gradients of what trains.
-    fn backward(&mut self, hidden: &Tensor, out: &HeadOutput) -> Result<(), TrainError> {
-        let store = ops::backward(hidden, &out.dh)?;
-        for (slot, (_, var)) in self.grads.iter_mut().zip(self.student.trainable()) {
-            add_to(slot, store.get(var.as_tensor()).cloned())?;
-        }
-        if let (Some(at), Some(dhead)) = (self.head_at, &out.dhead) {
-            let dhead = Tensor::from_slice(dhead, self.student.head().dims(), &Device::Cpu)?;
-            add_to(&mut self.grads[at], Some(dhead))?;
-        }
         Ok(())
     }
 
@@ -204,17 +204,17 @@ impl<'a> Gradients<'a> {
     /// The base's states in the student's context, `[T, dim]`, where something reads them.
     fn base_states(&self, sequences: &[Sequence], rows: &Rows) -> Result<Option<Vec<f32>>, TrainError> {
         let sampled = rows.sampled.iter().any(|&s| s != 0.0);
-        let Some(base) = self.base.as_ref().filter(|_| sampled) else { return Ok(None) };
-        let hidden = base.policy.completion_hidden(sequences, Mode::Infer)?;
+        let Some(base) = self.base.filter(|_| sampled) else { return Ok(None) };
+        let hidden = base.completion_hidden(sequences, Mode::Infer)?;
         Ok(Some(hidden.flatten_all()?.to_vec1::<f32>()?))
     }
 
     /// log p of every token under the base; empty without a penalty towards it.
     fn reference(&self, states: Option<&[f32]>, rows: &Rows, dim: usize) -> Result<Vec<f32>, TrainError> {
-        match (states, &self.base) {
+        match (states, self.base) {
             (Some(states), Some(base)) if self.config.kl_ref != 0.0 => {
-                let head = base.head.as_deref().unwrap_or(&self.head);
-                Ok(token_logprobs(states, head, dim, &rows.targets, self.config.temperature)?.0)
+                let head = Values::of(base.head())?;
+                Ok(token_logprobs(states, &head, dim, &rows.targets, self.config.temperature)?.0)
             }
             _ => Ok(Vec::new()),
         }
@@ -229,8 +229,9 @@ impl<'a> Gradients<'a> {
     ) -> Result<Option<Monitor>, TrainError> {
         let Some(mut monitor) = self.monitor else { return Ok(None) };
         monitor.components(input, self.config)?;
-        if let Some(scorer) = &self.base {
-            let from = HeadInput { hidden_t: base, head_t: scorer.head.as_deref(), mix: None, ..*input };
+        if let Some(policy) = self.base {
+            let head = other_head(policy, self.student)?;
+            let from = HeadInput { hidden_t: base, head_t: head.as_deref(), mix: None, ..*input };
             if base.is_some() {
                 monitor.drift(&from, sampled, self.config)?;
             }
@@ -246,7 +247,7 @@ pub(crate) fn logp_now(
     items: &[Item],
     recipe: &Recipe,
 ) -> Result<Vec<Vec<f32>>, TrainError> {
-    let (head, mut out) = (head_of(policy)?, Vec::with_capacity(items.len()));
+    let (head, mut out) = (Values::of(policy.head())?, Vec::with_capacity(items.len()));
     let all: Vec<&Item> = items.iter().collect();
     for cut in micro_batches(&all, recipe.optim.micro_batch_tokens) {
         let items = &all[cut];
@@ -369,10 +370,17 @@ fn spread(parts: &[Part], of: impl for<'i> Fn(&'i Part) -> &'i [f32]) -> Vec<f32
     out
 }
 
-fn add_to(slot: &mut Option<Tensor>, more: Option<Tensor>) -> Result<(), TrainError> {
-    *slot = match (slot.take(), more) {
-        (Some(a), Some(b)) => Some((a + b)?),
-        (a, b) => a.or(b),
-    };
-    Ok(())
+/// Calls `f` with the sum at a position, or without one.
+fn with_sum<R>(
+    sums: &mut GradientSums,
+    at: Option<usize>,
+    f: impl FnOnce(Option<&mut [f32]>) -> Result<R, LossError>,
+) -> Result<R, TrainError> {
+    let Some(at) = at else { return Ok(f(None)?) };
+    let mut out = None;
+    sums.change(at, |sum| out = Some(f(Some(sum))))?;
+    match out {
+        Some(out) => Ok(out?),
+        None => Err(candle_core::Error::Msg("the gradient of the head has no place".into()).into()),
+    }
 }

@@ -37,7 +37,7 @@ fn gradients(
     for cut in &cuts {
         sum.add(&parts[cut.clone()]).unwrap();
     }
-    let all = sum.grads.iter().flatten().flat_map(|g| g.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+    let all = sum.grads.tensors().iter().flatten().flat_map(|g| g.flatten_all().unwrap().to_vec1::<f32>().unwrap());
     (sum.losses, all.collect(), cuts.len())
 }
 
@@ -147,7 +147,7 @@ fn one_batch(world: &World, sets: &[&str], teacher: &Teacher) -> (f64, Vec<f32>,
     let config = loss_config(&context);
     let mut sum = Gradients::new(&world.policy, teacher, &config, &context).unwrap();
     sum.add(&parts(&batch)).unwrap();
-    let grads = sum.grads.iter().flatten().flat_map(|g| g.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+    let grads = sum.grads.tensors().iter().flatten().flat_map(|g| g.flatten_all().unwrap().to_vec1::<f32>().unwrap());
     let taught = sum.scores.iter().flat_map(|s| s.logp_teacher.clone()).filter(|q| !q.is_nan());
     (sum.losses.distill, grads.collect(), taught.collect())
 }
@@ -197,7 +197,7 @@ fn every_teacher_reports_the_drift_from_the_base() {
         let mut adam = optimizer(recipe, &world.policy).unwrap();
         let before = world.policy.frozen_copy().unwrap();
         let report = update(&world.policy, teacher, &batch, &mut adam, &context).unwrap();
-        crate::teacher::copy_weights(&before, &world.policy).unwrap();
+        world.policy.copy_from(&before).unwrap();
         report.watched.get("drift/kl_base").copied()
     };
     for (teacher, kind) in begun.iter().zip(&kinds) {
@@ -262,7 +262,7 @@ fn the_ratio_is_1_with_one_update_and_is_bounded_with_several() {
         let teacher = Teacher::begin(&recipe, &world.policy).unwrap();
         let context = StepContext::new(&recipe, 0);
         let report = update(&world.policy, &teacher, &batch, &mut adam, &context).unwrap();
-        crate::teacher::copy_weights(&before, &world.policy).unwrap();
+        world.policy.copy_from(&before).unwrap();
         (report, adam.steps())
     };
     let (one, steps) = run(&[]);
@@ -300,7 +300,7 @@ fn mini_batches_average_to_the_batch() {
         let parts: Vec<Part> = items.iter().map(|&i| Part { item: &batch.items[i], old: &[] }).collect();
         sum.add(&parts).unwrap();
         let flat =
-            sum.grads.iter().flatten().flat_map(|g| g.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+            sum.grads.tensors().iter().flatten().flat_map(|g| g.flatten_all().unwrap().to_vec1::<f32>().unwrap());
         flat.collect::<Vec<f32>>()
     };
     let whole = gradient(&(0..batch.items.len()).collect::<Vec<_>>(), 1.0);
@@ -339,4 +339,41 @@ fn a_penalty_towards_the_base_acts_on_every_rollout() {
     let pulled = report(&mut moved);
     assert!(moved > 1e-3 && pulled.grad_norm > 1e-3, "{moved} {}", pulled.grad_norm);
     assert!((pulled.loss - 0.5 * moved).abs() < 1e-4, "L_GRPO is the penalty alone: {} {moved}", pulled.loss);
+}
+
+/// Losses and all gradients, in order, of a step of this recipe; several micro-batches.
+fn step_of(world: &World, experience: &Experience, sets: &[&str]) -> (Components, Vec<f32>) {
+    let recipe = recipe(world.folder.path(), sets);
+    let batch = batch(&world.policy, experience, &recipe);
+    let context = StepContext::new(&recipe, 0);
+    let config = loss_config(&context);
+    let mut sum = Gradients::new(&world.policy, &Teacher::Live { base: None }, &config, &context).unwrap();
+    let (parts, items) = (parts(&batch), batch.items.iter().collect::<Vec<_>>());
+    for cut in micro_batches(&items, 400) {
+        sum.add(&parts[cut]).unwrap();
+    }
+    let all = sum.grads.tensors().iter().flatten();
+    (sum.losses, all.flat_map(|g| g.flatten_all().unwrap().to_vec1::<f32>().unwrap()).collect())
+}
+
+#[test]
+fn recomputed_blocks_give_the_same_loss_and_gradient() {
+    let mut world = world();
+    let experience = experience(&world.policy, &recipe(world.folder.path(), &[]));
+    for lora in [false, true] {
+        match lora {
+            false => world.policy.set_trainable(|_| true),
+            true => {
+                let config = vsdpo_policy::LoraConfig { dropout: 0.2, ..Default::default() };
+                world.policy.add_adapter(&config, 1).unwrap();
+            }
+        }
+        let (losses, want) = step_of(&world, &experience, &["sft.weight=0.5"]);
+        let (again, got) = step_of(&world, &experience, &["sft.weight=0.5", "optim.recompute=block"]);
+        assert_eq!(losses, again);
+        assert!(want.len() > 8_000 && want.iter().any(|g| *g != 0.0), "{}", want.len());
+        let scale = want.iter().fold(0f32, |m, g| m.max(g.abs()));
+        let worst = got.iter().zip(&want).fold(0f32, |m, (a, b)| m.max((a - b).abs()));
+        assert!(got.len() == want.len() && worst <= 1e-6 * scale, "{worst} of {scale}");
+    }
 }
