@@ -171,11 +171,17 @@ fn check(config: &Config, lora: &LoraConfig) -> Result<(), PolicyError> {
             return wrong(key, format!("{module:?} cannot be used; help: {help}"));
         }
         let Some((name, _)) = all.iter().find(of) else {
-            return wrong(key, format!("{module:?} is no module of this model; help: name norm or merger.norm"));
+            return wrong(
+                key,
+                format!("{module:?} is no module of this model; help: name norm or merger.norm"),
+            );
         };
         let owner = name.rsplit_once('.').map_or("", |(m, _)| m);
         if is_target(owner, &lora.targets) {
-            return wrong(key, format!("{module:?} is a target as well; help: name it in one of the two lists"));
+            return wrong(
+                key,
+                format!("{module:?} is a target as well; help: name it in one of the two lists"),
+            );
         }
     }
     if lora.targets.is_empty() && lora.modules_to_save.is_empty() {
@@ -187,7 +193,12 @@ fn check(config: &Config, lora: &LoraConfig) -> Result<(), PolicyError> {
 impl Adapter {
     /// A new adapter that changes nothing: A is uniform in `±1 / sqrt(cin)`, B is 0, and saved
     /// modules are copies, as PEFT begins.
-    pub fn random(weights: &Weights, config: &Config, lora: &LoraConfig, seed: u64) -> Result<Self, PolicyError> {
+    pub fn random(
+        weights: &Weights,
+        config: &Config,
+        lora: &LoraConfig,
+        seed: u64,
+    ) -> Result<Self, PolicyError> {
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
         let mut all = Vec::new();
         for (name, shape) in Plan::new(config, lora)?.parameters {

@@ -161,6 +161,13 @@ impl Policy {
         self.front.tokenizer()
     }
 
+    /// Bytes of its parameters in memory, with its adapter.
+    pub fn bytes(&self) -> usize {
+        let adapter = self.weights.adapter.iter().flat_map(|adapter| adapter.all());
+        let size = |var: &Var| var.elem_count() * var.dtype().size_in_bytes();
+        self.weights.all().iter().chain(adapter).map(|(_, var)| size(var)).sum()
+    }
+
     /// Encodes a conversation: the chat template up to the start of the policy's turn, one image
     /// token per image feature, and M-RoPE positions.
     ///

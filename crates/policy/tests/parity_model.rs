@@ -320,7 +320,8 @@ fn a_training_pass_gives_the_gradients_of_the_whole_tape() {
             }
             assert_eq!(sums.tensors().len(), policy.trainable().count());
             for ((name, var), sum) in policy.trainable().zip(sums.tensors()) {
-                let want: Vec<f32> = flat(store.get(var.as_tensor()).unwrap()).iter().map(|g| 2.0 * g).collect();
+                let want: Vec<f32> =
+                    flat(store.get(var.as_tensor()).unwrap()).iter().map(|g| 2.0 * g).collect();
                 let scale = want.iter().map(|g| g.abs()).fold(0.0, f32::max);
                 let gap = worst(&flat(sum.as_ref().unwrap()), &want);
                 assert!(gap <= 1e-5 * scale, "{recompute:?} {name}: {gap} of {scale}");

@@ -7,20 +7,21 @@
 //! ROLLOUTS.json is a list of `{"prompt": text, "images": [paths], "requirements": {...},
 //! "completions": [[token ids], ...]}`, each with as many completions as the recipe's group has. A
 //! completion that ends with an end token has finished. OUT gets the policy, or its adapter and in
-//! `merged` the policy, and `step.json`: losses, rewards and weights of tokens.
+//! `merged` the policy, and `step.json`: losses, rewards, weights of tokens, and their
+//! log-probabilities after the step.
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::{Language, Requirements, Rollout, Task, extract_code};
-use vsdpo_policy::{Policy, read_image};
-use vsdpo_train::{Environment, student};
+use vsdpo_policy::{Policy, SaveOptions, read_image};
 use vsdpo_train::batch::Batch;
 use vsdpo_train::recipe::Recipe;
 use vsdpo_train::stages::{Experience, credit, diagnose, encode, render, reward};
 use vsdpo_train::step::StepContext;
 use vsdpo_train::teacher::Teacher;
 use vsdpo_train::update::{UpdateReport, optimizer, update};
+use vsdpo_train::{Environment, student};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,11 +50,13 @@ fn main() -> Result<()> {
     let teacher = Teacher::begin(&recipe, &policy)?;
     let mut optimizer = optimizer(&recipe, &policy)?;
     let report = update(&policy, &teacher, &batch, &mut optimizer, &context)?;
-    policy.save_changes(out.as_ref())?;
+    policy.save_changes(out.as_ref(), SaveOptions::default())?;
     if policy.adapter().is_some() {
         policy.save(&Path::new(out).join("merged"))?;
     }
-    write_report(out.as_ref(), &experience, &batch, &report)
+    let after = experience.rollouts.iter().map(|y| policy.logprobs(&experience.prompts[y.task], &y.tokens));
+    let after: Vec<Vec<f32>> = after.collect::<Result<_, _>>()?;
+    write_report(out.as_ref(), &experience, (&batch, &report), &after)
 }
 
 fn experience(
@@ -107,7 +110,12 @@ fn rollout(policy: &Policy, task: usize, ids: &[u32], language: Language) -> Rol
     }
 }
 
-fn write_report(out: &Path, experience: &Experience, batch: &Batch, report: &UpdateReport) -> Result<()> {
+fn write_report(
+    out: &Path,
+    experience: &Experience,
+    (batch, report): (&Batch, &UpdateReport),
+    after: &[Vec<f32>],
+) -> Result<()> {
     let mut weights = vec![Vec::new(); experience.rollouts.len()];
     for item in &batch.items {
         if let Some(i) = item.rollout {
@@ -122,6 +130,7 @@ fn write_report(out: &Path, experience: &Experience, batch: &Batch, report: &Upd
         "rewards": experience.rewards,
         "advantages": batch.advantages,
         "weights": weights,
+        "logprobs": after,
     });
     Ok(std::fs::write(out.join("step.json"), said.to_string())?)
 }

@@ -25,12 +25,27 @@ const BLOCK: usize = 8;
 pub struct Answerer<'a> {
     /// A Hugging Face folder.
     pub model: &'a Path,
+    /// The folder of a PEFT adapter of that model.
+    pub adapter: Option<&'a Path>,
     /// Sampling of the answers.
     pub sampling: SampleConfig,
     /// Seed of the first block; block `k` uses `seed + k * 8`.
     pub seed: u64,
     /// Shows notes and progress.
     pub reporter: &'a dyn Reporter,
+}
+
+impl Answerer<'_> {
+    /// The name of the model in results.
+    pub fn name(&self) -> String {
+        model_name(self.model, self.adapter)
+    }
+}
+
+/// The name in results of a model's folder, with that of its adapter.
+pub fn model_name(model: &Path, adapter: Option<&Path>) -> String {
+    let model = model.display();
+    adapter.map_or(model.to_string(), |adapter| format!("{model} with {}", adapter.display()))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -57,7 +72,7 @@ pub fn answer(asked: &Answerer, questions: &Questions, out: &Path) -> Result<Ans
         seed: asked.seed,
     };
     let asking = Asking {
-        model: asked.model.display().to_string(),
+        model: asked.name(),
         server_models: Vec::new(),
         prompt: Some(prompts(questions.variant, texts.iter().map(String::as_str))),
         sampling,
@@ -82,7 +97,7 @@ fn answers(asked: &Answerer, questions: &Questions, out: &Path) -> Result<PathBu
         return Ok(path);
     }
     asked.reporter.begin("answering", left as u64);
-    let policy = Policy::load(asked.model)?;
+    let policy = Policy::load_with(asked.model, asked.adapter)?;
     let mut file = OpenOptions::new().append(true).create(true).open(&path).with_context(|| cannot(&path))?;
     let (mut first, mut cut) = (0, 0);
     for block in wanted.chunks(BLOCK) {
@@ -127,7 +142,9 @@ fn task(question: Question) -> Result<Task> {
 fn identity(asked: &Answerer) -> Result<String> {
     let s = &asked.sampling;
     let settings = format!("{} {} {} {}", s.temperature, s.top_p, s.max_completion_tokens, asked.seed);
-    Ok(hash(&[&folder_identity(asked.model)?, &settings]))
+    let adapter = asked.adapter.map(folder_identity).transpose()?;
+    let parts = [Some(folder_identity(asked.model)?), Some(settings), adapter];
+    Ok(hash(&parts.iter().flatten().map(String::as_str).collect::<Vec<_>>()))
 }
 
 /// A hash of everything that decides an answer.

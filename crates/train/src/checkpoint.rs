@@ -59,7 +59,7 @@ pub fn save(state: &State, recipe: &Recipe) -> Result<PathBuf, TrainError> {
     }
     let beside = folder.join(format!(".step-{}.partial", state.progress.step));
     remove(&beside)?;
-    save_policy(&state.policy, &beside, recipe)?;
+    save_policy(&state.policy, &beside, recipe, false)?;
     let resume = beside.join("resume");
     std::fs::create_dir_all(&resume).map_err(TrainError::io(&resume))?;
     state.optimizer.save(&resume.join(MOMENTS))?;
@@ -85,7 +85,7 @@ pub fn save_best(policy: &Policy, step: usize, recipe: &Recipe) -> Result<(), Tr
     let (place, beside) = (folder.join(&name), folder.join(format!(".{name}.partial")));
     let (best, link) = (folder.join("best"), folder.join(".best.link"));
     remove(&beside)?;
-    save_policy(policy, &beside, recipe)?;
+    save_policy(policy, &beside, recipe, true)?;
     remove(&place)?;
     remove(&link)?;
     std::fs::rename(&beside, &place).map_err(TrainError::io(&place))?;
@@ -136,10 +136,10 @@ fn numbered(folder: &Path, prefix: &str) -> Vec<(usize, PathBuf)> {
 
 /// Writes the model, or its adapter in PEFT's form, and then if the recipe says so the model with
 /// the adapter merged into it in `merged`.
-fn save_policy(policy: &Policy, place: &Path, recipe: &Recipe) -> Result<(), TrainError> {
-    policy.save_changes(place)?;
+fn save_policy(policy: &Policy, place: &Path, recipe: &Recipe, for_use: bool) -> Result<(), TrainError> {
+    policy.save_changes(place, recipe.checkpoint.options(for_use))?;
     match recipe.policy.lora.as_ref().is_some_and(|lora| lora.merge_on_save) {
-        true => Ok(policy.save(&place.join(MERGED))?),
+        true => Ok(policy.save_as(&place.join(MERGED), recipe.checkpoint.options(true))?),
         false => Ok(()),
     }
 }

@@ -39,6 +39,16 @@ pub enum TrainError {
         /// What to do.
         help: &'static str,
     },
+    /// The run does not fit the memory of the machine.
+    #[error("the run needs {plan}, and {available} are available; help: {help}")]
+    Memory {
+        /// What is needed.
+        plan: String,
+        /// What there is.
+        available: String,
+        /// The setting that saves most.
+        help: &'static str,
+    },
     /// A campaign cannot be planned as asked.
     #[error("{what}: {problem}; help: {help}")]
     Campaign {

@@ -141,6 +141,27 @@ fn git_revision() -> Option<String> {
     line.split_whitespace().next().map(str::to_owned)
 }
 
+/// Bytes of a line of /proc/self/status.
+fn status_bytes(key: &str) -> Option<usize> {
+    let kib: usize = proc_field("/proc/self/status", key)?.split_whitespace().next()?.parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// Bytes of resident memory that this process has had at most.
+pub fn peak_bytes() -> Option<usize> {
+    status_bytes("VmHWM")
+}
+
+/// Bytes of memory that this process can have: what it has, what the system has left, and not more
+/// than the limit of its control group.
+pub fn available_bytes() -> Option<usize> {
+    let own = status_bytes("VmRSS")?;
+    let left: usize = proc_field("/proc/meminfo", "MemAvailable")?.split_whitespace().next()?.parse().ok()?;
+    let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let limit = limit.and_then(|text| text.trim().parse::<usize>().ok());
+    Some((own + left * 1024).min(limit.unwrap_or(usize::MAX)))
+}
+
 /// Resident memory of this process in GiB, where the system reports it.
 pub fn resident_gb() -> Option<f64> {
     let kib: f64 = proc_field("/proc/self/status", "VmRSS")?.split_whitespace().next()?.parse().ok()?;

@@ -28,6 +28,7 @@ pub mod eval;
 pub mod folder;
 mod log;
 pub mod loss;
+pub mod memory;
 pub mod metrics;
 mod monitor;
 pub mod optim;

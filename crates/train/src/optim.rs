@@ -8,29 +8,21 @@
 
 mod moments;
 mod schedule;
+mod state;
 
 pub use moments::MomentKind;
 pub use schedule::Schedule;
 
-use moments::{BLOCK, Codes, Moments, ROOTS, SIGNED};
+use moments::{BLOCK, Moments, ROOTS, SIGNED};
 
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Storage, Tensor, Var};
 use rayon::prelude::*;
-use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Mutex;
 use vsdpo_policy::ops::simd;
-use vsdpo_policy::{PolicyError, SaveDtype, Source, write_file};
 
 /// Elements handled by one task. Fixed, so that the norm does not depend on the number of threads.
 const TASK: usize = 1 << 15;
-/// The moments' names after their parameter's, as PyTorch has them.
-const FIRST: &str = "exp_avg";
-const SECOND: &str = "exp_avg_sq";
-/// The parts of an 8-bit moment.
-const CODES: &str = ".codes";
-const SCALES: &str = ".scales";
 
 /// Settings of [`AdamW`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -214,73 +206,6 @@ impl AdamW {
         self.skipped
     }
 
-    /// Writes moments and counters to a safetensors file: `<parameter>.exp_avg` and
-    /// `<parameter>.exp_avg_sq`, or of 8-bit moments `<moment>.codes` and `<moment>.scales`; `steps`
-    /// and `skipped`.
-    ///
-    /// # Errors
-    /// The disk refuses.
-    pub fn save(&self, path: &Path) -> Result<(), PolicyError> {
-        let mut sources = Vec::new();
-        for slot in &self.slots {
-            let name = |moment: &str| format!("{}.{moment}", slot.name);
-            match &slot.moments {
-                Moments::F32 { first, second } => {
-                    for (moment, values) in [(FIRST, first), (SECOND, second)] {
-                        sources.push(Source::floats(name(moment), slot.var.dims(), values));
-                    }
-                }
-                Moments::Blocks8 { first, second } => {
-                    for (moment, Codes { codes, scales }) in [(FIRST, first), (SECOND, second)] {
-                        sources.push(Source::bytes(format!("{}{CODES}", name(moment)), codes));
-                        sources.push(Source::floats(format!("{}{SCALES}", name(moment)), &[scales.len()], scales));
-                    }
-                }
-            }
-        }
-        let count = |name: &str, count: usize| Source::integer(name.to_owned(), count as i64);
-        sources.extend([count("steps", self.steps), count("skipped", self.skipped)]);
-        write_file(path, &sources, SaveDtype::F32)
-    }
-
-    /// Takes back what [`save`](Self::save) wrote, by the names of the tensors.
-    ///
-    /// # Errors
-    /// If a tensor is missing or has another shape. Then nothing has changed.
-    pub fn restore(&mut self, state: &HashMap<String, Tensor>) -> Result<(), OptimError> {
-        let find = |name: String| state.get(&name).ok_or(OptimError::Missing { name });
-        let count = |name: &str| Ok::<_, OptimError>(find(name.to_owned())?.flatten_all()?.to_vec1::<i64>()?);
-        let (steps, skipped) = (count("steps")?, count("skipped")?);
-        let mut all = Vec::with_capacity(self.slots.len());
-        for slot in &self.slots {
-            let part = |moment: &str, part: &str, like: &[usize]| {
-                let name = format!("{}.{moment}{part}", slot.name);
-                let tensor = find(name.clone())?;
-                check_shape(&name, tensor, like)?;
-                Ok::<_, OptimError>(tensor.flatten_all()?)
-            };
-            let floats = |moment: &str| Ok::<_, OptimError>(part(moment, "", slot.var.dims())?.to_vec1::<f32>()?);
-            let codes = |moment: &str, n: usize| {
-                let codes = part(moment, CODES, &[n])?.to_vec1::<u8>()?;
-                let scales = part(moment, SCALES, &[n.div_ceil(BLOCK)])?.to_vec1::<f32>()?;
-                Ok::<_, OptimError>(Codes { codes, scales })
-            };
-            all.push(match &slot.moments {
-                Moments::F32 { .. } => Moments::F32 { first: floats(FIRST)?, second: floats(SECOND)? },
-                Moments::Blocks8 { first, .. } => {
-                    let n = first.codes.len();
-                    Moments::Blocks8 { first: codes(FIRST, n)?, second: codes(SECOND, n)? }
-                }
-            });
-        }
-        for (slot, moments) in self.slots.iter_mut().zip(all) {
-            slot.moments = moments;
-        }
-        let number = |c: Vec<i64>| c.first().map_or(0, |&c| c.max(0) as usize);
-        (self.steps, self.skipped) = (number(steps), number(skipped));
-        Ok(())
-    }
-
     /// The gradients, contiguous, if they fit the parameters.
     fn checked(&self, gradients: &[Option<Tensor>]) -> Result<Vec<Option<Tensor>>, OptimError> {
         if gradients.len() != self.slots.len() {
@@ -433,8 +358,11 @@ impl InplaceOp1 for Update<'_> {
             }
             Moments::Blocks8 { first, second } => {
                 let first = first.codes.par_chunks_mut(TASK).zip(first.scales.par_chunks_mut(TASK / BLOCK));
-                let second = second.codes.par_chunks_mut(TASK).zip(second.scales.par_chunks_mut(TASK / BLOCK));
-                tasks.zip(first.zip(second)).for_each(|((p, g), (m, v))| self.factors.apply_coded(p, g, m, v));
+                let second =
+                    second.codes.par_chunks_mut(TASK).zip(second.scales.par_chunks_mut(TASK / BLOCK));
+                tasks
+                    .zip(first.zip(second))
+                    .for_each(|((p, g), (m, v))| self.factors.apply_coded(p, g, m, v));
             }
         }
         Ok(())
@@ -445,6 +373,7 @@ impl InplaceOp1 for Update<'_> {
 mod tests {
     use super::*;
     use candle_core::Device;
+    use std::collections::HashMap;
 
     fn var(values: &[f32]) -> Var {
         Var::from_slice(values, values.len(), &Device::Cpu).unwrap()
@@ -516,7 +445,10 @@ mod tests {
         let mut whole = AdamW::new([("p", &v), ("q", &w)], cfg).unwrap();
         whole.step(&[noisy(&v, &target, 0), grad(&[0.5])]).unwrap();
         let state = saved(&whole);
-        assert_eq!((state["p.exp_avg.codes"].dims(), state["p.exp_avg_sq.scales"].dims()), (&[5000][..], &[20][..]));
+        assert_eq!(
+            (state["p.exp_avg.codes"].dims(), state["p.exp_avg_sq.scales"].dims()),
+            (&[5000][..], &[20][..])
+        );
         assert_eq!(state["q.exp_avg"].dims(), [1], "small parameters stay f32");
         let copies = (var(&v.to_vec1::<f32>().unwrap()), var(&w.to_vec1::<f32>().unwrap()));
         let mut resumed = AdamW::new([("p", &copies.0), ("q", &copies.1)], cfg).unwrap();

@@ -22,7 +22,11 @@ pub fn student(recipe: &Recipe) -> Result<Policy, TrainError> {
                 "it is an adapter of rank {}, alpha {} on {:?}, and [policy.lora] has other settings",
                 found.rank, found.alpha, found.targets
             );
-            return Err(TrainError::folder(folder, problem, "give [policy.lora] the settings of its adapter_config.json"));
+            return Err(TrainError::folder(
+                folder,
+                problem,
+                "give [policy.lora] the settings of its adapter_config.json",
+            ));
         }
         (None, Some(_)) => {
             let help = "add [policy.lora] with the settings of its adapter_config.json to train it further";

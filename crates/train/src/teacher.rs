@@ -3,7 +3,7 @@
 use crate::error::TrainError;
 use crate::recipe::{Recipe, TeacherKind};
 use std::path::Path;
-use vsdpo_policy::Policy;
+use vsdpo_policy::{Policy, SaveOptions};
 
 /// The average's folder in a `resume/` folder.
 const AVERAGE: &str = "ema";
@@ -84,6 +84,15 @@ impl Teacher {
         }
     }
 
+    /// Copies of what trains that are held beside the student.
+    pub fn copies(&self) -> usize {
+        match self {
+            Teacher::Live { base } => usize::from(base.is_some()),
+            Teacher::Base(_) | Teacher::TrustRegion(_) => 1,
+            Teacher::Ema { base, .. } => 1 + usize::from(base.is_some()),
+        }
+    }
+
     /// Moves the average after the student has moved; a step that changed nothing is not followed.
     ///
     /// # Errors
@@ -117,10 +126,10 @@ impl Teacher {
     /// The disk refuses.
     pub fn save(&self, resume: &Path, warmed_up: bool) -> Result<(), TrainError> {
         if let Teacher::Ema { average, .. } = self {
-            average.save_changes(&resume.join(AVERAGE))?;
+            average.save_changes(&resume.join(AVERAGE), SaveOptions::default())?;
         }
         match self.base().filter(|_| warmed_up) {
-            Some(base) => Ok(base.save_changes(&resume.join(BASE))?),
+            Some(base) => Ok(base.save_changes(&resume.join(BASE), SaveOptions::default())?),
             None => Ok(()),
         }
     }

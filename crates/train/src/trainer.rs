@@ -6,11 +6,12 @@ use crate::error::TrainError;
 use crate::eval::{EvalConfig, EvalReport, Way, evaluate};
 use crate::folder;
 use crate::log::{RunLog, StepRecord};
+use crate::memory::{self, MemoryPlan};
 use crate::metrics::{Metrics, metrics, rendering};
 use crate::progress::{Best, Progress};
 use crate::recipe::Recipe;
 use crate::setup::Environment;
-use crate::stages::Experience;
+use crate::stages::{Experience, encode};
 use crate::step::StepContext;
 use crate::student::student;
 use crate::teacher::Teacher;
@@ -88,6 +89,7 @@ pub(crate) struct Trainer<'a, 'o> {
     env: &'a Environment,
     options: RunOptions<'o>,
     log: RunLog,
+    plan: MemoryPlan,
     /// The renderer's counters when the step began.
     rendered: RenderStats,
 }
@@ -110,9 +112,10 @@ impl<'a, 'o> Trainer<'a, 'o> {
             state.progress.fell = None;
         }
         let done = resumed.then_some(state.progress.step);
+        let plan = plan_of(recipe, &state, &tasks)?;
         let log = RunLog::open(&recipe.output_dir, done)?;
         let rendered = RenderStats::default();
-        let mut trainer = Self { state, tasks, recipe, env, options, log, rendered };
+        let mut trainer = Self { state, tasks, recipe, env, options, log, plan, rendered };
         let untested = trainer.state.progress == Progress::default();
         if untested && recipe.eval.every > 0 && !trainer.stopped() {
             trainer.evaluate()?;
@@ -152,6 +155,8 @@ impl<'a, 'o> Trainer<'a, 'o> {
         let mut m = metrics(experience, batch, report, recipe);
         rendering(&mut m, &self.rendered, &self.env.renderer().stats());
         clock.finish(progress, &mut m);
+        m.insert("memory/planned_gb".to_owned(), self.plan.peak() as f64 / 1e9);
+        m.extend(memory::peak_gb().map(|gb| ("memory/peak_gb".to_owned(), gb)));
         progress.stepped(&m, &recipe.stop);
         let step = progress.step;
         if step == recipe.sft.warm_start_steps {
@@ -202,6 +207,18 @@ impl<'a, 'o> Trainer<'a, 'o> {
         let folder = self.recipe.output_dir.clone();
         Ok(RunSummary { folder, checkpoint, progress: self.state.progress, end })
     }
+}
+
+/// The memory plan of a run, which is written to its folder; an error if it does not fit.
+fn plan_of(recipe: &Recipe, state: &State, tasks: &TaskStream) -> Result<MemoryPlan, TrainError> {
+    let first = StepContext::new(recipe, state.progress.step).draw(tasks)?;
+    let prompts = encode(&state.policy, &first)?;
+    let plan = memory::plan(recipe, &state.policy, &state.teacher, &prompts)?;
+    plan.check(recipe)?;
+    let path = recipe.output_dir.join("memory.json");
+    let text = serde_json::to_string_pretty(&plan).unwrap_or_default();
+    std::fs::write(&path, text).map_err(TrainError::io(&path))?;
+    Ok(plan)
 }
 
 /// Wall-clock times of the phases of one step.

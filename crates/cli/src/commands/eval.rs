@@ -54,6 +54,9 @@ pub struct Args {
     /// A Hugging Face folder: the model that answers.
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
+    /// A PEFT adapter of that model, in its folder.
+    #[arg(long, value_name = "DIR", requires = "model")]
+    adapter: Option<PathBuf>,
     #[command(flatten)]
     places: Places,
     /// mini-slide: the language of the slides.
@@ -260,8 +263,9 @@ fn of_folder(
 ) -> Result<Exit> {
     let Some(model) = &args.model else { return run(None) };
     let (sampling, seed) = (of_policy(&sampling), sampling.seed);
-    let answerer = Answerer { model, sampling, seed, reporter: &Terminal::default() };
-    let (name, out) = (model.display().to_string(), beside(model));
+    let adapter = args.adapter.as_deref();
+    let answerer = Answerer { model, adapter, sampling, seed, reporter: &Terminal::default() };
+    let (name, out) = (answerer.name(), beside(adapter.unwrap_or(model)));
     run(Some(&Asked { model: name, out, answer: &|questions, out| answer(&answerer, questions, out) }))
 }
 

@@ -41,6 +41,9 @@ pub struct Args {
     /// A Hugging Face folder.
     #[arg(long, value_name = "DIR", required_unless_present = "endpoint")]
     model: Option<PathBuf>,
+    /// A PEFT adapter of that model, in its folder.
+    #[arg(long, value_name = "DIR", requires = "model")]
+    adapter: Option<PathBuf>,
     /// The instruction: what to draw.
     prompt: String,
     /// A picture that belongs to the prompt (PNG or JPEG); may be given several times.

@@ -20,6 +20,9 @@ pub struct Args {
     /// A Hugging Face folder.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
+    /// A PEFT adapter of that model, in its folder.
+    #[arg(long, value_name = "DIR")]
+    adapter: Option<PathBuf>,
     /// The conversation before the completion, as JSON: `[{"role": "user", "content": "..."}]`.
     #[arg(long, value_name = "FILE.json")]
     messages: PathBuf,
@@ -36,7 +39,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     if text.is_empty() {
         bail!("`{shown}` is empty; help: give the text to score");
     }
-    let policy = Policy::load(&args.model)?;
+    let policy = Policy::load_with(&args.model, args.adapter.as_deref())?;
     let prompt = policy.encode(&messages)?;
     let ids = policy.tokenizer().encode(&text)?;
     let (_, spans) = policy.tokenizer().decode(&ids);

@@ -75,11 +75,13 @@ fn tensors(path: &Path) -> Result<BTreeMap<String, Var>, PolicyError> {
         let help = "give the folder of a PEFT adapter with safetensors (not adapter_model.bin)".into();
         return Err(PolicyError::Missing { path: path.into(), help });
     }
-    let found = candle_core::safetensors::load(path, &Device::Cpu).map_err(|e| PolicyError::corrupt(path, e))?;
+    let found =
+        candle_core::safetensors::load(path, &Device::Cpu).map_err(|e| PolicyError::corrupt(path, e))?;
     let mut out = BTreeMap::new();
     for (key, tensor) in found {
         let Some(name) = key.strip_prefix(PREFIX) else {
-            let message = format!("key `{key}` does not begin with `{PREFIX}`; help: save the adapter with PEFT");
+            let message =
+                format!("key `{key}` does not begin with `{PREFIX}`; help: save the adapter with PEFT");
             return Err(PolicyError::corrupt(path, message));
         };
         out.insert(name.to_owned(), Var::from_tensor(&tensor.to_dtype(DType::F32)?)?);
@@ -102,7 +104,9 @@ fn settings(
     }
     for key in ["rank_pattern", "alpha_pattern", "layer_replication", "trainable_token_indices"] {
         let empty = value.get(key).is_none_or(|v| {
-            v.is_null() || v.as_object().is_some_and(|o| o.is_empty()) || v.as_array().is_some_and(|a| a.is_empty())
+            v.is_null()
+                || v.as_object().is_some_and(|o| o.is_empty())
+                || v.as_array().is_some_and(|a| a.is_empty())
         });
         if !empty {
             return Err(node.wrong(key, "is not supported; help: train the adapter without it"));
@@ -113,7 +117,8 @@ fn settings(
     };
     let has = |module: &str| tensors.contains_key(&format!("{module}{A}"));
     let found = || linears(config).into_iter().map(|(module, _)| module).filter(|m| has(m)).collect();
-    let narrowed = ["layers_to_transform", "exclude_modules"].iter().any(|k| value.get(k).is_some_and(|v| !v.is_null()));
+    let narrowed =
+        ["layers_to_transform", "exclude_modules"].iter().any(|k| value.get(k).is_some_and(|v| !v.is_null()));
     Ok(LoraConfig {
         rank: node.usize("r")?,
         alpha: node.f64("lora_alpha")?,
@@ -150,7 +155,8 @@ pub(crate) fn save(adapter: &Adapter, base: &Path, dir: &Path) -> Result<(), Pol
     });
     let path = dir.join(CONFIG);
     fs::write(&path, format!("{value:#}\n")).map_err(|e| PolicyError::io(&path, e))?;
-    let named: Vec<(String, &Var)> = adapter.all().iter().map(|(n, var)| (format!("{PREFIX}{n}"), var)).collect();
+    let named: Vec<(String, &Var)> =
+        adapter.all().iter().map(|(n, var)| (format!("{PREFIX}{n}"), var)).collect();
     let source = |(name, var): &(String, &Var)| {
         let tensor = var.as_detached_tensor();
         let shape = var.dims().to_vec();
@@ -197,7 +203,10 @@ pub(crate) fn read_back(adapter: &Adapter, dir: &Path, config: &Config) -> Resul
     let saved = read(dir, config)?;
     if saved.config() != adapter.config() {
         let help = "use the recipe that the adapter was trained with";
-        return Err(PolicyError::corrupt(&dir.join(CONFIG), format!("another adapter's settings; help: {help}")));
+        return Err(PolicyError::corrupt(
+            &dir.join(CONFIG),
+            format!("another adapter's settings; help: {help}"),
+        ));
     }
     for ((_, to), (_, from)) in adapter.all().iter().zip(saved.all()) {
         to.set(&from.as_detached_tensor())?;

@@ -16,8 +16,15 @@ fn lora(targets: &[&str]) -> LoraConfig {
 
 /// Every linear layer of both towers.
 fn everywhere() -> LoraConfig {
-    let targets = [LoraConfig::default().targets, ["qkv", "attn.proj", "linear_fc1", "linear_fc2"].map(str::to_owned).into()];
-    LoraConfig { modules_to_save: vec!["q_norm".into(), "merger.norm".into()], targets: targets.concat(), ..lora(&[]) }
+    let targets = [
+        LoraConfig::default().targets,
+        ["qkv", "attn.proj", "linear_fc1", "linear_fc2"].map(str::to_owned).into(),
+    ];
+    LoraConfig {
+        modules_to_save: vec!["q_norm".into(), "merger.norm".into()],
+        targets: targets.concat(),
+        ..lora(&[])
+    }
 }
 
 /// A policy whose adapter changes what it says.
@@ -154,7 +161,7 @@ fn a_saved_adapter_has_the_keys_of_peft_and_loads_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let policy = adapted(&everywhere());
     let dir = folder.path().join("adapter");
-    policy.save_changes(&dir).unwrap();
+    policy.save_changes(&dir, SaveOptions::default()).unwrap();
     let found = candle_core::safetensors::load(dir.join("adapter_model.safetensors"), &Device::Cpu).unwrap();
     assert_eq!(found.len(), policy.changing().len());
     for key in [
@@ -204,8 +211,14 @@ fn settings_that_do_not_fit_name_the_key_and_the_remedy() {
     let refused = |config: LoraConfig| mini().add_adapter(&config, 1).unwrap_err().to_string();
     let cases = [
         (LoraConfig { rank: 0, ..lora(&["q_proj"]) }, "lora: rank: 0 cannot be used; help: write 1 to 4096"),
-        (LoraConfig { dropout: 1.0, ..lora(&["q_proj"]) }, "lora: dropout: 1 cannot be used; help: write a number"),
-        (lora(&["query"]), "lora: targets: \"query\" is no linear layer of this model; help: name linear layers"),
+        (
+            LoraConfig { dropout: 1.0, ..lora(&["q_proj"]) },
+            "lora: dropout: 1 cannot be used; help: write a number",
+        ),
+        (
+            lora(&["query"]),
+            "lora: targets: \"query\" is no linear layer of this model; help: name linear layers",
+        ),
         (lora(&["lm_head"]), "lora: targets: \"lm_head\" is no linear layer of this model; help: "),
         (LoraConfig { modules_to_save: vec!["lm_head".into()], ..lora(&["q_proj"]) }, "tie_word_embeddings"),
         (LoraConfig { modules_to_save: vec!["q_proj".into()], ..lora(&["q_proj"]) }, "is a target as well"),
@@ -221,7 +234,7 @@ fn settings_that_do_not_fit_name_the_key_and_the_remedy() {
 fn broken_adapters_name_the_file_and_the_key() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("adapter");
-    adapted(&lora(&["q_proj"])).save_changes(&dir).unwrap();
+    adapted(&lora(&["q_proj"])).save_changes(&dir, SaveOptions::default()).unwrap();
     let path = dir.join("adapter_config.json");
     let text = std::fs::read_to_string(&path).unwrap();
     for (from, to, want) in [
@@ -245,5 +258,8 @@ fn broken_adapters_name_the_file_and_the_key() {
     let nowhere = pattern.replace("assets/mini", "assets/none");
     std::fs::write(&path, nowhere).unwrap();
     let error = Policy::load(&dir).err().unwrap().to_string();
-    assert!(error.contains("base_model_name_or_path") && error.contains("help: give the model's folder"), "{error}");
+    assert!(
+        error.contains("base_model_name_or_path") && error.contains("help: give the model's folder"),
+        "{error}"
+    );
 }

@@ -18,8 +18,7 @@ pub struct GradientSums {
 impl GradientSums {
     /// Empty sums for [`Policy::trainable`], in its order.
     pub fn new(policy: &Policy) -> Self {
-        let parameters: Vec<_> =
-            policy.trainable().map(|(_, var)| (var.id(), var.dims().to_vec())).collect();
+        let parameters: Vec<_> = policy.trainable().map(|(_, var)| (var.id(), var.dims().to_vec())).collect();
         let sums = vec![None; parameters.len()];
         Self { parameters, sums }
     }

@@ -70,7 +70,8 @@ fn mix(x: u64) -> u64 {
 /// If shapes do not match, or an operand is not contiguous f32 on the CPU.
 pub fn adapted_linear(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, low: LowRank) -> Result<Tensor> {
     host::check(NAME, &[x, w, low.a, low.b])?;
-    let op = Adapted { w: w.detach(), bias: bias.map(Tensor::detach), scale: low.scale, dropout: low.dropout };
+    let op =
+        Adapted { w: w.detach(), bias: bias.map(Tensor::detach), scale: low.scale, dropout: low.dropout };
     x.apply_op3(low.a, low.b, op)
 }
 
@@ -177,9 +178,8 @@ impl CustomOp3 for Adapted {
                 }
                 dx
             });
-            let shaped = |d: Option<Vec<f32>>, like: &Tensor| {
-                d.map(|d| host::tensor(d, like.shape())).transpose()
-            };
+            let shaped =
+                |d: Option<Vec<f32>>, like: &Tensor| d.map(|d| host::tensor(d, like.shape())).transpose();
             Ok((shaped(dx, x)?, shaped(da, a)?, shaped(db, b)?))
         })
     }

@@ -287,7 +287,8 @@ fn errors_say_how_to_fix_them() {
 fn mask(shape: &[usize], dropout: Dropout) -> Tensor {
     let c = shape[shape.len() - 1];
     let ones = Tensor::ones(shape, DType::F32, &CPU).unwrap();
-    let (zero, one) = (Tensor::zeros((c, c), DType::F32, &CPU).unwrap(), Tensor::eye(c, DType::F32, &CPU).unwrap());
+    let (zero, one) =
+        (Tensor::zeros((c, c), DType::F32, &CPU).unwrap(), Tensor::eye(c, DType::F32, &CPU).unwrap());
     let low = LowRank { a: &one, b: &one, scale: 1.0, dropout: Some(dropout) };
     adapted_linear(&ones, &zero, None, low).unwrap()
 }

@@ -49,7 +49,10 @@ impl Policy {
     fn set_adapter(&mut self, adapter: Adapter) -> Result<(), PolicyError> {
         if self.weights.adapter.is_some() {
             let help = "merge the first one into the weights, or start from the model without it";
-            return Err(PolicyError::input("lora", format!("the model has an adapter already; help: {help}")));
+            return Err(PolicyError::input(
+                "lora",
+                format!("the model has an adapter already; help: {help}"),
+            ));
         }
         self.weights.set_trainable(|_| false);
         self.weights.adapter = Some(adapter);
@@ -122,13 +125,13 @@ impl Policy {
         Model { weights, config, source }.save(dir, options)
     }
 
-    /// Writes what training changes: the adapter as a PEFT folder if there is one, else the whole
-    /// model as [`save`](Self::save) does.
+    /// Writes what training changes: the adapter as a PEFT folder (in f32) if there is one, else
+    /// the whole model as [`save_as`](Self::save_as) does.
     ///
     /// # Errors
     /// Errors of the file system.
-    pub fn save_changes(&self, dir: &Path) -> Result<(), PolicyError> {
-        let Some(adapter) = &self.weights.adapter else { return self.save(dir) };
+    pub fn save_changes(&self, dir: &Path, options: SaveOptions) -> Result<(), PolicyError> {
+        let Some(adapter) = &self.weights.adapter else { return self.save_as(dir, options) };
         let place = Place::beside(dir)?;
         lora::save(adapter, &self.source, &place.partial)?;
         lora::verify(adapter, &place.partial)?;

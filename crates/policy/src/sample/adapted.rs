@@ -28,7 +28,12 @@ impl Delta {
         for (name, outputs) in layers {
             if let Some(adapted) = view.adapted(name) {
                 let [(a, cin), (b, rank)] = adapted.factors()?;
-                all.push(Self { a: Strips::new(&[&a], cin), b: Strips::new(&[&b], rank), at, outputs: *outputs });
+                all.push(Self {
+                    a: Strips::new(&[&a], cin),
+                    b: Strips::new(&[&b], rank),
+                    at,
+                    outputs: *outputs,
+                });
             }
             at += outputs;
         }

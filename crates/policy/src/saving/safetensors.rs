@@ -165,7 +165,10 @@ pub fn write_file(path: &Path, sources: &[Source], dtype: SaveDtype) -> Result<(
 pub(super) fn verify(path: &Path, sources: &[Source], dtype: SaveDtype) -> Result<(), PolicyError> {
     let io = |e| PolicyError::io(path, e);
     let wrong = |what: &str| {
-        PolicyError::corrupt(path, format!("{what} is not what was written; help: check the disk, then save again"))
+        PolicyError::corrupt(
+            path,
+            format!("{what} is not what was written; help: check the disk, then save again"),
+        )
     };
     let mut file = File::open(path).map_err(io)?;
     let expected = header(sources, dtype);

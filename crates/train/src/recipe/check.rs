@@ -67,7 +67,9 @@ fn run(r: &Recipe) -> Result<(), RecipeError> {
         r.eval.rows,
         "write 0: \"mini\" has a split for evaluation",
     )?;
-    need(r.checkpoint.keep >= 1, "checkpoint.keep", r.checkpoint.keep, "write at least 1")
+    need(r.checkpoint.keep >= 1, "checkpoint.keep", r.checkpoint.keep, "write at least 1")?;
+    let size = r.checkpoint.shard_gb;
+    need((0.001..=1e6).contains(&size), "checkpoint.shard_gb", size, "write GB, at least 0.001")
 }
 
 /// The rows of a corpus that are set apart for its evaluation.
@@ -87,7 +89,8 @@ fn lora(l: &LoraSection, trainable: Trainable) -> Result<(), RecipeError> {
     let some = !(l.targets.is_empty() && l.modules_to_save.is_empty());
     need(some, "policy.lora.targets", &l.targets, "name linear layers, such as q_proj and v_proj")?;
     let text = trainable == Trainable::Text;
-    let help = "leave it out: with [policy.lora] only the adapter trains; name vision layers in policy.lora.targets";
+    let help =
+        "leave it out: with [policy.lora] only the adapter trains; name vision layers in policy.lora.targets";
     need(text, "policy.trainable", trainable, help)
 }
 

@@ -27,7 +27,8 @@ pub struct LoraSection {
 
 impl Default for LoraSection {
     fn default() -> Self {
-        let LoraConfig { rank, alpha, dropout, targets, modules_to_save, rank_stabilized } = LoraConfig::default();
+        let LoraConfig { rank, alpha, dropout, targets, modules_to_save, rank_stabilized } =
+            LoraConfig::default();
         Self { rank, alpha, dropout, targets, modules_to_save, rank_stabilized, merge_on_save: false }
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use vsdpo_artifact::{Domain, Language};
 use vsdpo_data::mini::World;
+use vsdpo_policy::{SaveDtype, SaveOptions};
 
 /// `[eval]`: evaluation during training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -127,10 +128,23 @@ pub struct CheckpointSection {
     pub every: usize,
     /// Newest checkpoints that stay.
     pub keep: usize,
+    /// Number format of the weights of folders for use (`best`, `merged`): "f32" or "bf16". Those
+    /// that a run resumes from are f32, because bf16 would round small steps away.
+    pub dtype: SaveDtype,
+    /// GB of weights in one file at most; more are cut into shards with an index.
+    pub shard_gb: f64,
+}
+
+impl CheckpointSection {
+    /// How a folder for use, or one to resume from, is written.
+    pub fn options(&self, for_use: bool) -> SaveOptions {
+        let dtype = if for_use { self.dtype } else { SaveDtype::F32 };
+        SaveOptions { dtype, shard_bytes: (self.shard_gb * 1e9) as usize }
+    }
 }
 
 impl Default for CheckpointSection {
     fn default() -> Self {
-        Self { every: 40, keep: 2 }
+        Self { every: 40, keep: 2, dtype: SaveDtype::F32, shard_gb: 5.0 }
     }
 }

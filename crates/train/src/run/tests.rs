@@ -401,7 +401,10 @@ fn a_resumed_run_of_an_adapter_is_the_straight_run_bit_for_bit() {
         on.output_dir = folder.path().join(format!("wrong-{teacher}"));
         on.policy.lora.as_mut().unwrap().rank = 3;
         let refused = go(&on, false, usize::MAX).unwrap_err().to_string();
-        assert!(refused.contains("it is an adapter of rank 2") && refused.contains("help: give [policy.lora]"), "{refused}");
+        assert!(
+            refused.contains("it is an adapter of rank 2") && refused.contains("help: give [policy.lora]"),
+            "{refused}"
+        );
     }
 }
 

@@ -37,7 +37,8 @@ fn gradients(
     for cut in &cuts {
         sum.add(&parts[cut.clone()]).unwrap();
     }
-    let all = sum.grads.tensors().iter().flatten().flat_map(|g| g.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+    let all =
+        sum.grads.tensors().iter().flatten().flat_map(|g| g.flatten_all().unwrap().to_vec1::<f32>().unwrap());
     (sum.losses, all.collect(), cuts.len())
 }
 
@@ -147,7 +148,8 @@ fn one_batch(world: &World, sets: &[&str], teacher: &Teacher) -> (f64, Vec<f32>,
     let config = loss_config(&context);
     let mut sum = Gradients::new(&world.policy, teacher, &config, &context).unwrap();
     sum.add(&parts(&batch)).unwrap();
-    let grads = sum.grads.tensors().iter().flatten().flat_map(|g| g.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+    let grads =
+        sum.grads.tensors().iter().flatten().flat_map(|g| g.flatten_all().unwrap().to_vec1::<f32>().unwrap());
     let taught = sum.scores.iter().flat_map(|s| s.logp_teacher.clone()).filter(|q| !q.is_nan());
     (sum.losses.distill, grads.collect(), taught.collect())
 }
@@ -299,8 +301,12 @@ fn mini_batches_average_to_the_batch() {
         sum.scale = scale;
         let parts: Vec<Part> = items.iter().map(|&i| Part { item: &batch.items[i], old: &[] }).collect();
         sum.add(&parts).unwrap();
-        let flat =
-            sum.grads.tensors().iter().flatten().flat_map(|g| g.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+        let flat = sum
+            .grads
+            .tensors()
+            .iter()
+            .flatten()
+            .flat_map(|g| g.flatten_all().unwrap().to_vec1::<f32>().unwrap());
         flat.collect::<Vec<f32>>()
     };
     let whole = gradient(&(0..batch.items.len()).collect::<Vec<_>>(), 1.0);

@@ -75,7 +75,8 @@ fn local(args: &Args, world: World, sampling: &Sampling) -> Result<Exit> {
         bail!("{} needs a model; help: give --model DIR or --endpoint URL", world.benchmark())
     };
     args.places.out.as_deref().map_or(Ok(()), files::make_folder)?;
-    let policy = vsdpo_policy::Policy::load(model)?;
+    let policy = vsdpo_policy::Policy::load_with(model, args.adapter.as_deref())?;
+    let name = vsdpo_train::answers::model_name(model, args.adapter.as_deref());
     let renderer = renderer(args, world)?;
     let config = EvalConfig {
         world,
@@ -94,7 +95,7 @@ fn local(args: &Args, world: World, sampling: &Sampling) -> Result<Exit> {
     let report = evaluate(&policy, &*renderer, &config);
     bar.finish_and_clear();
     let mut report = report?;
-    report.provenance = Some(provenance(&report, model, *sampling, renderer.matplotlib()));
+    report.provenance = Some(provenance(&report, name, *sampling, renderer.matplotlib()));
     let save = |out| answered::save(&report, out, &terminal::Terminal::default());
     args.places.out.as_deref().map_or(Ok(()), save)?;
     terminal::out_json_or(args.json, &report, || table(&report))?;
@@ -105,13 +106,13 @@ fn local(args: &Args, world: World, sampling: &Sampling) -> Result<Exit> {
 #[cfg(feature = "train")]
 fn provenance(
     report: &vsdpo_score::mini::EvalReport,
-    model: &std::path::Path,
+    model: String,
     sampling: Sampling,
     matplotlib: Option<String>,
 ) -> vsdpo_score::provenance::Provenance {
     use vsdpo_score::provenance::{Asking, Provenance, prompts};
     let asking = Asking {
-        model: model.display().to_string(),
+        model,
         server_models: Vec::new(),
         prompt: Some(prompts("mini", report.rows.iter().map(|row| row.prompt.as_str()))),
         sampling,

@@ -13,7 +13,8 @@ use vsdpo_train::reflect::{Reflection, reflect};
 
 /// The answer of the model of --model, or the best of its revisions.
 pub fn answer(args: &Args, domain: Domain) -> Result<Answer> {
-    let policy = Policy::load(args.model.as_deref().context("no model is given")?)?;
+    let model = args.model.as_deref().context("no model is given")?;
+    let policy = Policy::load_with(model, args.adapter.as_deref())?;
     let images = args.image.iter().map(|path| read_image(path)).collect::<Result<Vec<_>, _>>()?;
     let language = domain.default_language();
     let task = Task { prompt: args.prompt.clone(), images, ..Task::unspecified(domain, language) };
