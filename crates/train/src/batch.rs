@@ -47,7 +47,7 @@ pub struct Item<'a> {
 impl<'a> Item<'a> {
     /// A completion without multipliers: of the cross-entropy before they are set, or one that is
     /// only scored.
-    pub(crate) fn imitated(prompt: &'a Prompt, tokens: Cow<'a, [u32]>) -> Self {
+    pub fn imitated(prompt: &'a Prompt, tokens: Cow<'a, [u32]>) -> Self {
         Self {
             prompt,
             teacher: None,

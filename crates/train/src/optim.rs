@@ -407,7 +407,7 @@ mod tests {
         grad(&(0..p.len()).map(of).collect::<Vec<_>>())
     }
 
-    /// The distance to the target after 200 steps with both kinds of moments: within 2 % of each
+    /// The distance to the target after 200 steps with both kinds of moments: within 5 % of each
     /// other, and the parameters within 1 % of the way.
     #[test]
     fn moments_of_8_bits_go_the_way_of_f32() {
@@ -429,7 +429,7 @@ mod tests {
             (half, far(&v) / begin, v.to_vec1::<f32>().unwrap())
         };
         let (f32s, coded) = (run(MomentKind::F32), run(MomentKind::Blocks8));
-        assert!((f32s.0 - coded.0).abs() <= 0.02 * f32s.0, "{} {}", f32s.0, coded.0);
+        assert!((f32s.0 - coded.0).abs() <= 0.05 * f32s.0, "{} {}", f32s.0, coded.0);
         assert!(coded.1 < 0.01 && f32s.1 < 0.01, "{} {}", f32s.1, coded.1);
         let gap: f64 = f32s.2.iter().zip(&coded.2).map(|(a, b)| f64::from((a - b).abs())).sum();
         let way: f64 = target.iter().map(|t| f64::from(t.abs())).sum();

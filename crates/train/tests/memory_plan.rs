@@ -37,7 +37,14 @@ fn measure(folder: &Path, sets: &[&str]) -> [f64; 2] {
         format!("policy.model={:?}", folder.join("model")),
         format!("output_dir={:?}", folder.join("run")),
     ];
-    let small = ["steps=2", "eval.every=0", "rollout.prompts_per_step=4", "rollout.group_size=4"];
+    let small = [
+        "steps=2",
+        "optim.decay_steps=0",
+        "optim.warmup_steps=0",
+        "eval.every=0",
+        "rollout.prompts_per_step=4",
+        "rollout.group_size=4",
+    ];
     all.extend(small.iter().chain(sets).map(|set| (*set).to_owned()));
     let recipe = Recipe::load(&root().join("recipes/chart-visual-sdpo.toml"), &all).unwrap();
     let env = Environment::open(&recipe).unwrap();
