@@ -2,7 +2,7 @@
 //! whoever adds a buffer to `text.rs`, `vision.rs` or `sample.rs` adds it here as well.
 
 use crate::Config;
-use crate::weights::specs;
+use crate::weights::{specs, text_prefix};
 
 /// Bytes of one f32.
 const F32: usize = 4;
@@ -70,14 +70,17 @@ impl<'a> Footprint<'a> {
 
     /// The vision tower's pass without a tape over images of `tokens` language tokens.
     pub fn tower(&self, tokens: usize) -> usize {
-        let v = &self.config.vision;
+        let Some(v) = &self.config.vision else { return 0 };
         let wide = (2 * v.intermediate_size + 3 * v.hidden_size).max(7 * v.hidden_size);
         tokens * v.merge_unit() * (2 * v.patch_len() + wide) * F32
     }
 
     /// The features of images of `tokens` language tokens.
     pub fn features(&self, tokens: usize) -> usize {
-        tokens * self.widths()[0] * (1 + self.config.vision.deepstack_visual_indexes.len()) * F32
+        tokens
+            * self.widths()[0]
+            * (1 + self.config.vision.as_ref().map_or(0, |v| v.deepstack_visual_indexes.len()))
+            * F32
     }
 
     /// One chunk of logits of the fused head, `count` times (student, teacher, second teacher).
@@ -89,7 +92,7 @@ impl<'a> Footprint<'a> {
     /// The sampler's copy of the language model: packed matrices, the embedding and the head.
     pub fn decoder(&self) -> usize {
         let t = &self.config.text;
-        let layers = self.numbers("model.language_model.layers.");
+        let layers = self.numbers(&format!("{}.layers.", text_prefix(self.config)));
         (layers + 2 * t.vocab_size * t.hidden_size) * F32
     }
 

@@ -26,7 +26,9 @@ fn pairs(policy: &Policy) -> Vec<(String, Vec<f32>, Vec<f32>)> {
         let pixels = numbers.get(&format!("{name}.pixels"));
         let mut pixels: Vec<f32> = pixels.map_or(Vec::new(), |p| p.flatten_all().unwrap().to_vec1().unwrap());
         let images = grids.iter().enumerate().map(|(i, grid)| {
-            let rest = pixels.split_off(grid.iter().product::<usize>() * policy.config().vision.patch_len());
+            let rest = pixels.split_off(
+                grid.iter().product::<usize>() * policy.config().vision.as_ref().unwrap().patch_len(),
+            );
             PatchGrid { patches: std::mem::replace(&mut pixels, rest), grid: *grid, hash: i as u64 }
         });
         let prompt = policy.prompt(ids, images.collect()).unwrap();

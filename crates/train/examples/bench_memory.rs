@@ -83,6 +83,6 @@ fn model(mini: &Path, [hidden, layers, vocabulary]: [usize; 3]) -> Result<Policy
         mrope_section: [12, 10, 10],
         ..config.text.clone()
     };
-    let vision = VisionConfig { out_hidden_size: hidden, ..config.vision.clone() };
+    let vision = config.vision.clone().map(|v| VisionConfig { out_hidden_size: hidden, ..v });
     Ok(Policy::random(Config { text, vision, ..config }, mini, 1)?)
 }

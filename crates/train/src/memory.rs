@@ -140,9 +140,9 @@ struct Texts {
 impl Texts {
     fn of(recipe: &Recipe, policy: &Policy, prompts: &[Prompt]) -> Result<Self, TrainError> {
         let distilled = recipe.distill.weight > 0.0;
-        let image = policy.config().image_token_id;
-        let pictures = |p: &Prompt| p.ids.iter().filter(|id| **id == image).count();
-        let render = pictures(&policy.encode(&[render()])?);
+        let image = policy.config().vision.as_ref().map(|vision| vision.tokens.image);
+        let pictures = |p: &Prompt| p.ids.iter().filter(|id| Some(**id) == image).count();
+        let render = if image.is_some() { pictures(&policy.encode(&[render()])?) } else { 0 };
         let longest = prompts.iter().map(|p| p.ids.len()).max().unwrap_or(0);
         let room = recipe.distill.max_prompt_tokens.saturating_sub(longest);
         let (render, feedback) = match distilled {
@@ -208,7 +208,7 @@ fn update(recipe: &Recipe, student: &Policy, foot: &Footprint, texts: &Texts) ->
     let rows = items.div_ceil(texts.group) * texts.longest + items * texts.completion;
     let taught = items * cost;
     let several = rollouts > items;
-    let in_layers = |name: &str| name.starts_with("model.language_model.layers.");
+    let in_layers = |name: &str| name.contains(".layers.") && !name.starts_with("model.visual.");
     let pass: usize =
         student.trainable().filter(|(n, _)| in_layers(n)).map(|(_, var)| 4 * var.elem_count()).sum();
     let depth = foot.depth();

@@ -27,7 +27,7 @@ fn write_model(folder: &Path, hidden: usize, layers: usize) {
         mrope_section: [12, 10, 10],
         ..config.text.clone()
     };
-    let vision = vsdpo_policy::VisionConfig { out_hidden_size: hidden, ..config.vision.clone() };
+    let vision = config.vision.clone().map(|v| vsdpo_policy::VisionConfig { out_hidden_size: hidden, ..v });
     Policy::random(Config { text, vision, ..config }, &mini, 1).unwrap().save(folder).unwrap();
 }
 
