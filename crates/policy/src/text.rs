@@ -56,8 +56,8 @@ impl<'a> Blocks<'a> {
         Ok(Self { config, packed, cos, sin, image_rows, deep })
     }
 
-    /// Layer `i` of the view `w` of the language model, for states `x` `[n, hidden]`; `deep` are its
-    /// DeepStack features. The last layer returns the kept rows only. If given, `cache` receives
+    /// Layer `i` of the view `w` of the language model, for states `x` `[n, hidden]`; `deep` are
+    /// its DeepStack features. The last layer returns the kept rows only. If given, `cache` receives
     /// the keys and values.
     pub fn run(
         &self,

@@ -188,7 +188,8 @@ impl Weights {
         })
     }
 
-    /// The parameter `name` as the policy computes with it: its copy in the adapter if there is one.
+    /// The parameter `name` as the policy computes with it: its copy in the adapter if there is
+    /// one.
     pub fn effective(&self, name: &str) -> Result<&Var, PolicyError> {
         match self.adapter.as_ref().and_then(|adapter| adapter.saved(name)) {
             Some(saved) => Ok(saved),

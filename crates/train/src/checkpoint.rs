@@ -1,5 +1,5 @@
-//! Checkpoints: a Hugging Face folder, or a PEFT folder of an adapter, that any reader of the format
-//! loads, with a `resume/` folder inside that only this trainer reads.
+//! Checkpoints: a Hugging Face folder, or a PEFT folder of an adapter, that any reader of the
+//! format loads, with a `resume/` folder inside that only this trainer reads.
 //!
 //! A checkpoint is written beside its place and renamed, so a run that is killed at any moment
 //! leaves whole ones only. Before that, slices of every tensor are read back and compared with the

@@ -1,8 +1,8 @@
 //! AdamW with global-norm clipping and a warm-up, in one pass over each parameter.
 //!
 //! Moments are f32 or 8-bit and stay where they are; parameters change in place, so whoever shares
-//! their storage sees the new values. A step whose gradient norm is not finite changes nothing and is
-//! counted.
+//! their storage sees the new values. A step whose gradient norm is not finite changes nothing and
+//! is counted.
 //!
 //! Not done: parameter groups, parameters other than f32 on the CPU.
 

@@ -160,7 +160,10 @@ pub(crate) fn save(adapter: &Adapter, base: &Path, dir: &Path) -> Result<(), Pol
     let source = |(name, var): &(String, &Var)| {
         let tensor = var.as_detached_tensor();
         let shape = var.dims().to_vec();
-        let read = move |f: &mut dyn FnMut(&[f32])| Ok(ops::with_values(&tensor, |v| Ok(f(v)))?);
+        let read = move |f: &mut dyn FnMut(&[f32])| {
+            f(&ops::Values::of(&tensor)?);
+            Ok(())
+        };
         Source { name: name.clone(), shape, data: Data::Floats(Box::new(read)) }
     };
     write_file(&dir.join(WEIGHTS), &named.iter().map(source).collect::<Vec<_>>(), SaveDtype::F32)

@@ -138,7 +138,10 @@ impl CustomOp3 for Adapted {
             Ok(product(Mat::new(x, n, cin), Mat::new(w, cout, cin).t()))
         })?;
         if let Some(bias) = &self.bias {
-            host::with_slices(NAME, [bias], |[bias]| Ok(add_bias(&mut y, bias)))?;
+            host::with_slices(NAME, [bias], |[bias]| {
+                add_bias(&mut y, bias);
+                Ok(())
+            })?;
         }
         let low = product(Mat::new(&self.input(x), n, cin), Mat::new(a, rank, cin).t());
         let low = scaled(low, self.scale);

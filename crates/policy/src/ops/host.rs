@@ -74,7 +74,8 @@ impl Deref for Values<'_> {
     }
 }
 
-/// Calls `f` with the elements of an f32 tensor on the CPU, which are not copied if it is contiguous.
+/// Calls `f` with the elements of an f32 tensor on the CPU, which are not copied if it is
+/// contiguous.
 ///
 /// # Errors
 /// A tensor of another kind, or an error of `f`.

@@ -34,7 +34,10 @@ pub(crate) enum Data<'a> {
 impl<'a> Source<'a> {
     /// f32 values in row-major order.
     pub fn floats(name: String, shape: &[usize], values: &'a [f32]) -> Self {
-        let data = Data::Floats(Box::new(move |f| Ok(f(values))));
+        let data = Data::Floats(Box::new(move |f| {
+            f(values);
+            Ok(())
+        }));
         Self { name, shape: shape.to_vec(), data }
     }
 
@@ -68,7 +71,10 @@ impl<'a> Source<'a> {
     /// Calls `f` with its bytes, piece by piece.
     fn pieces(&self, dtype: SaveDtype, f: &mut dyn FnMut(&[u8])) -> Result<(), PolicyError> {
         match &self.data {
-            Data::Raw(_, bytes) => Ok(f(bytes)),
+            Data::Raw(_, bytes) => {
+                f(bytes);
+                Ok(())
+            }
             Data::Floats(read) => read(&mut |values| {
                 let mut bytes = Vec::new();
                 for values in values.chunks(CHUNK) {
@@ -206,7 +212,14 @@ mod tests {
 
     fn source(name: &str, values: Vec<f32>) -> Source<'static> {
         let shape = vec![values.len()];
-        Source { name: name.into(), shape, data: Data::Floats(Box::new(move |f| Ok(f(&values)))) }
+        Source {
+            name: name.into(),
+            shape,
+            data: Data::Floats(Box::new(move |f| {
+                f(&values);
+                Ok(())
+            })),
+        }
     }
 
     #[test]

@@ -16,8 +16,8 @@ const SCALES: &str = ".scales";
 
 impl AdamW {
     /// Writes moments and counters to a safetensors file: `<parameter>.exp_avg` and
-    /// `<parameter>.exp_avg_sq`, or of 8-bit moments `<moment>.codes` and `<moment>.scales`; `steps`
-    /// and `skipped`.
+    /// `<parameter>.exp_avg_sq`, or of 8-bit moments `<moment>.codes` and `<moment>.scales`;
+    /// `steps` and `skipped`.
     ///
     /// # Errors
     /// The disk refuses.
