@@ -25,6 +25,8 @@ mod campaign;
 #[cfg(feature = "train")]
 mod convert;
 #[cfg(feature = "train")]
+mod folder;
+#[cfg(feature = "train")]
 mod logprobs;
 #[cfg(feature = "train")]
 mod probe;

@@ -178,7 +178,7 @@ impl ClipModel {
         }
         let class = x.reshape((n, cells + 1, h))?.narrow(1, 0, 1)?.contiguous()?.reshape((n, h))?;
         let class = w.at("post_layernorm").layer_norm(&class, config.eps)?;
-        Ok(ops::linear(&class, self.weights.var("visual_projection.weight")?, None)?)
+        Ok(ops::linear(&class, &self.weights.get("visual_projection.weight", Mode::Infer)?, None)?)
     }
 
     fn layer(&self, w: &View, x: &Tensor, segments: &[ops::Segment]) -> Result<Tensor, PolicyError> {

@@ -39,44 +39,33 @@ pub enum PolicyError {
         /// What is wrong with it.
         message: String,
     },
-    /// None of the weights files holds a tensor that the architecture needs.
-    #[error(
-        "{}: tensor `{name}` is missing; help: use the weights that belong to this config.json",
-        path.display()
-    )]
+    /// A parameter that the architecture needs is not among those in memory: an internal error,
+    /// because loading checks all of them.
+    #[error("{}: tensor `{name}` is missing", path.display())]
     MissingTensor {
-        /// The folder or file.
+        /// The model.
         path: PathBuf,
         /// The tensor's name.
         name: String,
     },
-    /// A weights file holds a tensor that the architecture does not have; saving would lose it.
-    #[error(
-        "{}: tensor `{name}` is not part of the model that config.json describes; \
-         help: use the config.json that belongs to these weights",
-        path.display()
-    )]
-    UnexpectedTensor {
-        /// The file.
+    /// Tensors of the weights files are missing, are not part of the architecture (saving would
+    /// lose them), or have another shape or an unsupported number format.
+    #[error("{}: {misfits}; help: use the {config} that belongs to these weights", path.display())]
+    Tensors {
+        /// The folder.
         path: PathBuf,
-        /// The tensor's name.
-        name: String,
+        /// Every tensor by name, and what does not fit.
+        misfits: String,
+        /// The file that says what is expected.
+        config: String,
     },
-    /// The shape of a tensor differs from the one that follows from `config.json`.
-    #[error(
-        "{}: tensor `{name}` has shape {found:?}, but config.json requires {expected:?}; \
-         help: use the config.json that belongs to these weights",
-        path.display()
-    )]
-    Shape {
-        /// The file.
+    /// The model does not fit the free memory.
+    #[error("{}: {message}", path.display())]
+    Memory {
+        /// The folder.
         path: PathBuf,
-        /// The tensor's name.
-        name: String,
-        /// Its shape in the file.
-        found: Vec<usize>,
-        /// The shape that follows from `config.json`.
-        expected: Vec<usize>,
+        /// What is needed, what is free, and what would fit.
+        message: String,
     },
     /// The tokenizer, chat template or image processor could not be read or rejected its input.
     #[error(transparent)]

@@ -2,6 +2,7 @@
 //! whoever adds a buffer to `text.rs`, `vision.rs` or `sample.rs` adds it here as well.
 
 use crate::Config;
+use crate::sample::SHARED_BYTES;
 use crate::weights::{specs, text_prefix};
 
 /// Bytes of one f32.
@@ -77,10 +78,8 @@ impl<'a> Footprint<'a> {
 
     /// The features of images of `tokens` language tokens.
     pub fn features(&self, tokens: usize) -> usize {
-        tokens
-            * self.widths()[0]
-            * (1 + self.config.vision.as_ref().map_or(0, |v| v.deepstack_visual_indexes.len()))
-            * F32
+        let levels = self.config.vision.as_ref().map_or(0, |v| v.deepstack_visual_indexes.len());
+        tokens * self.widths()[0] * (1 + levels) * F32
     }
 
     /// One chunk of logits of the fused head, `count` times (student, teacher, second teacher).
@@ -89,11 +88,13 @@ impl<'a> Footprint<'a> {
         rows.min(((1 << 20) / vocabulary.max(1)).clamp(64, 512)) * vocabulary * count * F32
     }
 
-    /// The sampler's copy of the language model: packed matrices, the embedding and the head.
+    /// The sampler's copy of a small language model: packed matrices and the head. Larger ones are
+    /// read in place.
     pub fn decoder(&self) -> usize {
         let t = &self.config.text;
         let layers = self.numbers(&format!("{}.layers.", text_prefix(self.config)));
-        (layers + 2 * t.vocab_size * t.hidden_size) * F32
+        let packed = (layers + t.vocab_size * t.hidden_size) * F32;
+        if packed > SHARED_BYTES { 0 } else { packed }
     }
 
     /// The keys and values of `tokens` tokens in the sampler.
@@ -104,11 +105,11 @@ impl<'a> Footprint<'a> {
     }
 
     /// What prefilling prompts of `tokens` tokens in total, of which the longest has `longest`,
-    /// holds besides their cache: one pack's forward pass, and its keys and values twice.
+    /// holds besides their cache: one pack's forward pass, and its keys and values.
     pub fn prefill(&self, tokens: usize, longest: usize) -> usize {
         let rows = tokens.min(PREFILL.max(longest));
         let [_, _, kv, _] = self.widths();
-        self.forward(rows) + 2 * rows * self.layers() * 2 * kv * F32
+        self.forward(rows) + rows * self.layers() * 2 * kv * F32
     }
 
     /// The logits of `rows` completions in one decoding step, and as sums of strips.

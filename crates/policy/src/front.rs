@@ -148,6 +148,13 @@ impl Front {
         Ok(Self { template, tokenizer, processor: None })
     }
 
+    /// Resizes pictures to at most `max_pixels`, if that is below the folder's limit.
+    pub(crate) fn limit_pixels(&mut self, max_pixels: usize) {
+        if let Some(processor) = &mut self.processor {
+            processor.limit_pixels(max_pixels);
+        }
+    }
+
     /// The tokenizer.
     pub fn tokenizer(&self) -> &TextTokenizer {
         &self.tokenizer

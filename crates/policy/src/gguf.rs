@@ -9,6 +9,7 @@
 
 mod front;
 
+use crate::checkpoint::Misfits;
 use crate::weights::specs;
 use crate::{Config, PolicyError, TextConfig};
 use candle_core::Device;
@@ -299,21 +300,19 @@ fn write_weights(
 ) -> Result<(), PolicyError> {
     let specs = specs(config);
     let source = Source { facts, config, file: RefCell::new(file), failed: RefCell::new(None) };
-    let mut views = Vec::with_capacity(specs.len());
+    let (mut views, mut misfits) = (Vec::with_capacity(specs.len()), Misfits::default());
     for (name, shape) in &specs {
         let theirs = in_file(name).ok_or_else(|| missing(facts, name))?;
         let info = facts.content.tensor_infos.get(&theirs).ok_or_else(|| missing(facts, &theirs))?;
         if info.shape.dims() != shape {
-            let (found, expected) = (info.shape.dims().to_vec(), shape.clone());
-            return Err(PolicyError::Shape { path: facts.path.into(), name: theirs, found, expected });
+            misfits.misshapen.push((theirs.clone(), info.shape.dims().to_vec(), shape.clone()));
         }
         views.push((name.as_str(), Lazy { source: &source, name, theirs, shape }));
     }
     // Frequencies of positions are computed here; another tensor would be lost.
     let known = |name: &str| views.iter().any(|(_, v)| v.theirs == name) || name == "rope_freqs.weight";
-    if let Some(name) = facts.content.tensor_infos.keys().find(|name| !known(name)) {
-        return Err(PolicyError::UnexpectedTensor { path: facts.path.into(), name: name.clone() });
-    }
+    misfits.surplus.extend(facts.content.tensor_infos.keys().filter(|name| !known(name)).cloned());
+    misfits.none(facts.path, "metadata")?;
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
     safetensors::serialize_to_file(views, Some(metadata), path).map_err(|e| PolicyError::corrupt(path, e))?;
     source.failed.into_inner().map_or(Ok(()), Err)

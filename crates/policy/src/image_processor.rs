@@ -143,6 +143,12 @@ impl ImageProcessor {
         settings.into_processor().map_err(fail)
     }
 
+    /// Lowers the most pixels of a resized image, but not below one merge window.
+    pub(crate) fn limit_pixels(&mut self, max_pixels: usize) {
+        self.max_pixels = self.max_pixels.min(max_pixels).max((self.patch * self.merge).pow(2));
+        self.min_pixels = self.min_pixels.min(self.max_pixels);
+    }
+
     /// Number of values in one patch: channels x temporal patch x patch x patch.
     pub fn patch_len(&self) -> usize {
         3 * self.temporal * self.patch * self.patch
@@ -264,5 +270,31 @@ impl Settings {
             mean: self.image_mean.map(|v| v * scale),
             std: self.image_std.map(|v| v * scale),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lower_limit_of_pixels_holds_and_a_higher_one_changes_nothing() {
+        // As published with Qwen3-VL: up to 16,384 windows of 32 x 32 pixels.
+        let settings = Settings {
+            size: Size { shortest_edge: 65_536, longest_edge: 16_777_216 },
+            patch_size: 16,
+            ..Settings::default()
+        };
+        let published = settings.into_processor().unwrap();
+        let limited = |pixels: usize| {
+            let mut processor = published.clone();
+            processor.limit_pixels(pixels);
+            processor.resized(4000, 3000).unwrap()
+        };
+        assert_eq!(published.resized(4000, 3000).unwrap(), (4000, 3008));
+        // 1024 windows: the largest 4:3 grid is 36 x 27.
+        assert_eq!(limited(1024 * 1024), (1152, 864));
+        assert_eq!(limited(usize::MAX), (4000, 3008));
+        assert_eq!(limited(1), (32, 32), "one window is left");
     }
 }

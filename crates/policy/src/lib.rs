@@ -10,14 +10,14 @@
 //! The network calls the tensor library through [`ops`]. Sampling runs on plain slices, with
 //! weights packed for decoding.
 //!
-//! Not implemented: devices other than the CPU, data types other than f32 in memory, video.
+//! Not implemented: devices other than the CPU, arithmetic other than f32, video.
 //!
 //! ```no_run
 //! use vsdpo_artifact::{Message, Role};
 //! use vsdpo_policy::{Policy, SampleConfig};
 //! let policy = Policy::load("assets/mini".as_ref())?;
 //! let prompt = policy.encode(&[Message::text(Role::User, "A line chart of 1, 3, 2.")])?;
-//! let greedy = SampleConfig { max_completion_tokens: 256, temperature: 0.0, top_p: 1.0 };
+//! let greedy = SampleConfig { temperature: 0.0, ..SampleConfig::default() };
 //! println!("{}", policy.sample(&[prompt], 1, &greedy, 0)?[0].text);
 //! # Ok::<(), vsdpo_policy::PolicyError>(())
 //! ```
@@ -30,6 +30,7 @@ mod footprint;
 mod front;
 mod gguf;
 mod image_processor;
+mod loading;
 mod lora;
 mod message;
 mod mini_files;
@@ -55,11 +56,13 @@ pub use footprint::Footprint;
 pub use front::{Encoded, Front, FrontError};
 pub use gguf::convert_gguf;
 pub use image_processor::{ImageProcessor, PatchGrid};
+pub use loading::{Dtype, Loading, Trains};
 pub use lora::{LoraConfig, is_adapter_folder};
 pub use message::{read_image, read_messages};
 pub use mini_files::{Extension, FrontSpec, FrontSummary, extend_front_files, write_front_files};
 pub use model::{GradientSums, Recompute, TrainingPass};
-pub use policy::{Completion, Policy, Prompt, SampleConfig, Sequence};
+pub use policy::{Completion, Policy, Prompt, Sequence};
+pub use sample::{SampleConfig, recommended};
 pub use saving::{SaveDtype, SaveOptions, Source, write_file};
 pub use template::ChatTemplate;
 pub use tokenizer::TextTokenizer;

@@ -10,6 +10,7 @@ mod peft;
 pub use peft::is_adapter_folder;
 pub(crate) use peft::{base_of, read, read_back, save, verify};
 
+use crate::ops::Weight;
 use crate::ops::matrix::{Mat, Threads, matmul_add};
 use crate::weights::{HEAD, Mode, Weights, embedding_name, specs};
 use crate::{Config, PolicyError, ops};
@@ -210,8 +211,7 @@ impl Adapter {
             } else if name.ends_with(B) {
                 Var::from_vec(vec![0f32; count], shape, &Device::Cpu)?
             } else {
-                let base = weights.var(&name)?.to_dtype(candle_core::DType::F32)?;
-                Var::from_tensor(&base.copy()?)?
+                Var::from_vec(weights.get(&name, Mode::Infer)?.values()?, shape, &Device::Cpu)?
             };
             all.push((name, var));
         }
@@ -331,7 +331,7 @@ impl Adapted {
 /// A linear layer with its adapter.
 pub(crate) fn linear(
     x: &Tensor,
-    w: &Tensor,
+    w: &Weight,
     bias: Option<&Tensor>,
     adapted: Option<&Adapted>,
 ) -> Result<Tensor, PolicyError> {
@@ -356,11 +356,14 @@ impl Weights {
     /// Calls `f` with the values of the parameter `name` as the policy computes with them: a saved
     /// module's own, and `W + s B A` of an adapted layer.
     pub fn with_merged<R>(&self, name: &str, f: impl FnOnce(&[f32]) -> R) -> Result<R, PolicyError> {
-        let tensor = self.effective(name)?.as_detached_tensor();
+        let weight = self.get(name, Mode::Infer)?;
         let Some(adapted) = self.adapted(name, Mode::Infer) else {
-            return Ok(ops::with_values(&tensor, |w| Ok(f(w)))?);
+            return match weight {
+                Weight::Full(tensor) => Ok(ops::with_values(&tensor, |w| Ok(f(w)))?),
+                Weight::Half(half) => Ok(f(&half.values())),
+            };
         };
-        let mut merged = tensor.flatten_all()?.to_vec1::<f32>()?;
+        let mut merged = weight.values()?;
         let [(a, cin), (b, rank)] = adapted.factors()?;
         let (a, b) = (Mat::new(&a, rank, cin), Mat::new(&b, b.len() / rank, rank));
         matmul_add(&mut merged, cin, b, a, Threads::All);

@@ -7,7 +7,7 @@ mod pass;
 mod sums;
 
 pub(crate) use batch::Batch;
-pub(crate) use features::FeatureCache;
+pub(crate) use features::{FeatureCache, Keep};
 pub use pass::{Recompute, TrainingPass};
 pub use sums::GradientSums;
 
@@ -40,7 +40,7 @@ struct Inputs {
 impl Inputs {
     /// The embeddings `[n, hidden]` and the DeepStack features `[image rows, hidden]` of the first
     /// layers, with this embedding table.
-    fn embeds(&self, table: &Tensor) -> Result<(Tensor, Vec<Tensor>), PolicyError> {
+    fn embeds(&self, table: &ops::Weight) -> Result<(Tensor, Vec<Tensor>), PolicyError> {
         let text = ops::embedding(table, &self.text_ids)?;
         let (Some(order), Some(BatchFeatures { distinct, rows })) = (&self.order, &self.features) else {
             return Ok((text, Vec::new()));
@@ -64,16 +64,19 @@ impl Network<'_> {
         cache: Option<&mut Vec<KeyValue>>,
     ) -> Result<Tensor, PolicyError> {
         let text = self.weights.view(text_prefix(self.config), mode);
-        let (embeds, deep) = self.inputs(batch, mode)?.embeds(&text.get("embed_tokens.weight")?)?;
+        // Whoever wants keys and values samples from the prompt.
+        let keep = if mode == Mode::Train || cache.is_some() { Keep::Lasting } else { Keep::Passing };
+        let (embeds, deep) =
+            self.inputs(batch, (mode, keep))?.embeds(&text.weight("embed_tokens.weight")?)?;
         let input = TextInput { embeds, packed: &batch.packed, deep: &deep };
         text::forward(&self.config.text, &text, input, cache)
     }
 
-    fn inputs(&self, batch: &Batch, mode: Mode) -> Result<Inputs, PolicyError> {
+    fn inputs(&self, batch: &Batch, how: (Mode, Keep)) -> Result<Inputs, PolicyError> {
         if batch.images.is_empty() {
             return Ok(Inputs { text_ids: batch.ids.clone(), order: None, features: None });
         }
-        let features = self.features.get(self, mode, &batch.images)?;
+        let features = self.features.get(self, how, &batch.images)?;
         // The recorded rows, not the ids, decide which row is an image: a sampled image token is an
         // ordinary token.
         let mut is_image = vec![false; batch.ids.len()];

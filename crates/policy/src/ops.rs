@@ -9,13 +9,18 @@
 //! Gradient sums are computed in blocks of fixed size that are added in order, so results do not
 //! depend on the number of threads. Other types and devices are errors that say what to convert.
 //!
-//! [`matrix`] and [`simd`] are the underlying kernels on plain slices; the losses use them too.
+//! Frozen weights may be bf16 in memory ([`Half`]); they are widened in tiles, so that arithmetic
+//! and results are those of f32.
+//!
+//! [`matrix`], [`half`] and [`simd`] are the underlying kernels on plain slices; the losses use
+//! them too.
 
 mod activation;
 mod adapted;
 mod attention;
 mod embedding;
 mod gated;
+pub mod half;
 mod host;
 mod linear;
 pub mod matrix;
@@ -27,12 +32,14 @@ mod segment;
 pub mod simd;
 #[cfg(test)]
 mod tests;
+mod weight;
 
 pub use activation::{gelu, gelu_tanh, silu};
 pub use adapted::{Dropout, LowRank, adapted_linear};
 pub use attention::attention;
 pub use embedding::embedding;
 pub use gated::{gated, gated_linear};
+pub(crate) use host::Scatter;
 pub use host::{Values, with_values, with_values_mut};
 pub use linear::linear;
 pub use norm::{layer_norm, rms_norm};
@@ -40,3 +47,4 @@ pub use process::{tune_allocator, tune_threads};
 pub use rope::rope;
 pub use seed::{backward, backward_all};
 pub use segment::Segment;
+pub use weight::{Floats, Half, Matrix, Weight};

@@ -2,13 +2,12 @@
 
 mod adapter;
 
-use crate::model::{Batch, FeatureCache, Network, Recompute, TrainingPass};
-use crate::ops::matrix::{Mat, product};
-use crate::ops::simd;
-use crate::weights::{Mode, VISUAL, Weights, head_name};
-use crate::{Config, Encoded, Front, PatchGrid, PolicyError, TextTokenizer};
-use crate::{SaveOptions, checkpoint, lora, positions, sample};
-
+use crate::model::{Batch, FeatureCache, Keep, Network, Recompute, TrainingPass};
+use crate::ops::{Weight, linear, simd};
+use crate::weights::{Mode, Weights, head_name};
+use crate::{Config, Encoded, Front, Loading, PatchGrid, PolicyError, SampleConfig, SaveOptions};
+use crate::{TextTokenizer, Trains};
+use crate::{checkpoint, lora, positions, sample};
 use candle_core::{Device, Tensor, Var};
 use std::path::{Path, PathBuf};
 use vsdpo_artifact::Message;
@@ -38,8 +37,9 @@ pub struct Sequence<'a> {
 /// A Qwen3-VL with its tokenizer, chat template and image processor, or a language model of the
 /// Qwen3 or Llama family, which reads no pictures.
 ///
-/// Weights are f32 on the CPU and can be changed in place through [`Policy::parameters`]; every
-/// call reads their current values. [`Policy::set_trainable`] selects the parameters that train.
+/// Weights are on the CPU. Those in f32 can be changed in place through [`Policy::parameters`];
+/// every call reads their current values. Frozen matrices may be bf16 ([`Loading::dtype`]).
+/// [`Policy::set_trainable`] selects the parameters that train.
 pub struct Policy {
     config: Config,
     weights: Weights,
@@ -50,22 +50,39 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Reads a Hugging Face folder. All parameters except the vision tower's are trainable. The
-    /// folder may be that of a PEFT adapter which names its model's folder: then nothing trains.
+    /// Reads a Hugging Face folder as f32. All parameters except the vision tower's are trainable.
+    /// The folder may be that of a PEFT adapter which names its model's folder: then nothing
+    /// trains.
     ///
     /// # Errors
-    /// Files that are missing, corrupt or inconsistent; the message names the file.
+    /// As [`Policy::open`].
     pub fn load(dir: &Path) -> Result<Self, PolicyError> {
+        Self::open(dir, &Loading::default())
+    }
+
+    /// Reads a Hugging Face folder, or that of a PEFT adapter which names its model's folder.
+    ///
+    /// # Errors
+    /// Files that are missing, corrupt or inconsistent; the message names the file, and every
+    /// tensor that does not fit. Too little memory, decided before the weights are read.
+    pub fn open(dir: &Path, how: &Loading) -> Result<Self, PolicyError> {
         if lora::is_adapter_folder(dir) {
-            return Self::load_with(&lora::base_of(dir)?, Some(dir));
+            let mut policy = Self::open(&lora::base_of(dir)?, &Loading { trains: Trains::Nothing, ..*how })?;
+            policy.load_adapter(dir)?;
+            return Ok(policy);
         }
         if !dir.is_dir() {
             let help = "give the folder of a Hugging Face model (Qwen3-VL, Qwen3 or Llama)".into();
             return Err(PolicyError::Missing { path: dir.into(), help });
         }
         let config = Config::read(&dir.join("config.json"))?;
-        let weights = checkpoint::load_weights(dir, &config)?;
-        Self::assemble(config, Weights::new(weights, |name| !name.starts_with(VISUAL)), dir)
+        let checkpoint::Loaded { names, vars, halves } = checkpoint::load_weights(dir, &config, how)?;
+        let weights = Weights::with_halves(names, vars, halves, |name| how.trains.includes(name));
+        let mut policy = Self::assemble(config, weights, dir)?;
+        if let Some(pixels) = how.max_pixels {
+            policy.front.limit_pixels(pixels);
+        }
+        Ok(policy)
     }
 
     /// A model of this configuration with random weights from `seed`, distributed as in
@@ -139,8 +156,8 @@ impl Policy {
         &self.config
     }
 
-    /// All parameters with their names in the weights file, in a fixed order, including the vision
-    /// tower's.
+    /// All f32 parameters with their names in the weights file, in a fixed order, including the
+    /// vision tower's. Frozen matrices in bf16 are not among them.
     pub fn parameters(&self) -> &[(String, Var)] {
         self.weights.all()
     }
@@ -152,8 +169,12 @@ impl Policy {
 
     /// Makes exactly the parameters whose name satisfies `trains` trainable. The others are not on
     /// the tape and get no gradient. With an adapter this has no effect: only the adapter trains.
-    pub fn set_trainable(&mut self, trains: impl Fn(&str) -> bool) {
-        self.weights.set_trainable(trains);
+    /// Matrices in bf16 that are to train become f32.
+    ///
+    /// # Errors
+    /// The tensor library refuses to make a variable.
+    pub fn set_trainable(&mut self, trains: impl Fn(&str) -> bool) -> Result<(), PolicyError> {
+        self.weights.set_trainable(trains)
     }
 
     /// The tokenizer.
@@ -165,7 +186,8 @@ impl Policy {
     pub fn bytes(&self) -> usize {
         let adapter = self.weights.adapter.iter().flat_map(|adapter| adapter.all());
         let size = |var: &Var| var.elem_count() * var.dtype().size_in_bytes();
-        self.weights.all().iter().chain(adapter).map(|(_, var)| size(var)).sum()
+        let full: usize = self.weights.all().iter().chain(adapter).map(|(_, var)| size(var)).sum();
+        full + self.weights.half_bytes()
     }
 
     /// Encodes a conversation: the chat template up to the start of the policy's turn, one image
@@ -190,8 +212,8 @@ impl Policy {
     }
 
     /// Samples `per_prompt` completions of every prompt, ordered by prompt. Each prompt is
-    /// prefilled once. Completion `i` of the result has its own random stream, made from `seed` and
-    /// `i`.
+    /// prefilled once, and at most `config.max_rows` completions are in memory at once. Completion
+    /// `i` of the result has its own random stream, made from `seed` and `i`.
     ///
     /// # Errors
     /// A prompt that does not fit the model, or settings out of range.
@@ -203,7 +225,8 @@ impl Policy {
         seed: u64,
     ) -> Result<Vec<Completion>, PolicyError> {
         let end_ids = self.tokenizer().end_ids();
-        let sampler = sample::Sampler { network: self.network(), config, end_ids };
+        let never: Vec<u32> = self.config.image_token().into_iter().collect();
+        let sampler = sample::Sampler { network: self.network(), config, end_ids, never };
         let rows = sampler.sample(prompts, per_prompt, seed)?;
         Ok(rows.into_iter().map(|row| self.completion(row)).collect())
     }
@@ -261,7 +284,7 @@ impl Policy {
     /// # Errors
     /// An image that does not fit the model.
     pub fn image_features(&self, images: &[&PatchGrid], mode: Mode) -> Result<Vec<Tensor>, PolicyError> {
-        let found = self.features.get(&self.network(), mode, images)?;
+        let found = self.features.get(&self.network(), (mode, Keep::Passing), images)?;
         let rows = Tensor::new(found.rows, &Device::Cpu)?;
         let all = std::iter::once(&found.distinct.embeds).chain(&found.distinct.deep);
         Ok(all.map(|t| t.index_select(&rows, 0)).collect::<Result<_, _>>()?)
@@ -271,8 +294,8 @@ impl Policy {
     ///
     /// # Panics
     /// Never: loading checks that the parameter exists.
-    pub fn head(&self) -> &Var {
-        self.weights.effective(&head_name(&self.config)).expect("loading checked the parameters")
+    pub fn head(&self) -> Weight {
+        self.weights.get(&head_name(&self.config), Mode::Train).expect("loading checked the parameters")
     }
 
     /// log pi(y_t | x, y_<t) of every completion token, at temperature 1.
@@ -281,9 +304,8 @@ impl Policy {
     /// A sequence that does not fit the model.
     pub fn logprobs(&self, prompt: &Prompt, completion: &[u32]) -> Result<Vec<f32>, PolicyError> {
         let hidden = self.completion_hidden(&[Sequence { prompt, completion }], Mode::Infer)?;
-        let rows = hidden.flatten_all()?.to_vec1::<f32>()?;
-        let head = self.head().flatten_all()?.to_vec1::<f32>()?;
-        let (width, vocab) = (self.config.text.hidden_size, self.config.text.vocab_size);
+        let head = self.weights.get(&head_name(&self.config), Mode::Infer)?;
+        let vocab = self.config.text.vocab_size;
         if let Some(id) = completion.iter().find(|id| **id as usize >= vocab) {
             return Err(PolicyError::input(
                 "completion",
@@ -294,8 +316,9 @@ impl Policy {
         // states.
         const ROWS: usize = 64;
         let mut out = Vec::with_capacity(completion.len());
-        for (rows, targets) in rows.chunks(ROWS * width).zip(completion.chunks(ROWS)) {
-            let logits = product(Mat::new(rows, targets.len(), width), Mat::new(&head, vocab, width).t());
+        for (i, targets) in completion.chunks(ROWS).enumerate() {
+            let rows = hidden.narrow(0, i * ROWS, targets.len())?;
+            let logits = linear(&rows, &head, None)?.flatten_all()?.to_vec1::<f32>()?;
             for (logits, &target) in logits.chunks_exact(vocab).zip(targets) {
                 out.push(logits[target as usize] - log_sum_exp(logits));
             }
@@ -315,24 +338,14 @@ pub(crate) fn log_sum_exp(row: &[f32]) -> f32 {
     )
 }
 
-/// Sampling settings.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SampleConfig {
-    /// Maximum length of a completion in tokens, including the end token.
-    pub max_completion_tokens: usize,
-    /// Divides the logits; 0 means greedy sampling.
-    pub temperature: f32,
-    /// Nucleus sampling: keeps the most likely tokens up to this total probability; 1 keeps all.
-    pub top_p: f32,
-}
-
 /// A sampled completion.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Completion {
     /// Token ids, including the end token if it was sampled.
     pub tokens: Vec<u32>,
     /// Log-probability of each token under the full softmax after temperature (temperature 1 if
-    /// greedy). They ignore `top_p`: below 1, tokens are sampled from another distribution.
+    /// greedy). They ignore `top_p`, `top_k` and penalties: with these, tokens are sampled from
+    /// another distribution.
     pub logprobs: Vec<f32>,
     /// The decoded text, without special tokens.
     pub text: String,

@@ -2,27 +2,34 @@
 //!
 //! Each prompt runs through the network once, packed with others; all completions of a group share
 //! its keys and values. Then every step feeds all unfinished rows their last token and samples the
-//! next one. Finished rows are dropped at once. Small models distribute the rows over the threads,
-//! so that a step has one synchronisation point; models whose weights do not fit the caches
-//! distribute every matrix product instead.
+//! next one. Finished rows are dropped at once, and waiting ones take their places. Small models
+//! distribute the rows over the threads, so that a step has one synchronisation point; models whose
+//! weights do not fit the caches distribute every matrix product instead.
 
 mod adapted;
 mod cache;
+mod config;
 mod decoder;
 mod pick;
+mod stacked;
 mod tile;
 
 use crate::model::{Batch, Network};
 use crate::text::KeyValue;
 use crate::weights::Mode;
-use crate::{Config, PolicyError, Prompt, SampleConfig};
+use crate::{PolicyError, Prompt};
 use cache::HeadCache;
 use candle_core::Tensor;
 use decoder::{Decoder, Input, Scratch};
-use pick::Picked;
+use pick::{Picked, Rules};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+pub use config::{SampleConfig, recommended};
+pub(crate) use decoder::SHARED_BYTES;
 
 /// A model with the settings of one sampling call.
 pub(crate) struct Sampler<'a> {
@@ -30,6 +37,8 @@ pub(crate) struct Sampler<'a> {
     pub config: &'a SampleConfig,
     /// Ids of the tokens that end a completion.
     pub end_ids: &'a [u32],
+    /// Ids that are never sampled: the placeholder that stands for a picture.
+    pub never: Vec<u32>,
 }
 
 /// A sampled completion, not yet decoded to text.
@@ -41,26 +50,35 @@ pub(crate) struct Row {
 
 /// Prompt tokens that run together: enough to use all threads, few enough to bound memory.
 const PREFILL: usize = 4096;
-/// Largest weights in bytes that every thread may read on its own at each step, about the size of
-/// the caches.
-const SHARED_BYTES: usize = 64 << 20;
 
 /// A row that is being sampled.
 struct Active<'a> {
     index: usize,
     row: Row,
     next_position: u32,
-    prefix: &'a [HeadCache],
+    prompt: &'a Prompt,
+    prefix: Arc<Prefilled>,
     own: Vec<HeadCache>,
     rng: ChaCha8Rng,
     open: bool,
 }
 
 /// A prompt after prefill: its keys and values `[layers * kv_heads]`, and the logits of the first
-/// completion token.
+/// completion token. Freed with the last of its completions.
 struct Prefilled {
     cache: Vec<HeadCache>,
     logits: Vec<f32>,
+}
+
+/// The completions that have not begun.
+struct Queue<'a> {
+    prompts: &'a [Prompt],
+    per_prompt: usize,
+    seed: u64,
+    /// The next completion.
+    next: usize,
+    /// Prompts after prefill, from the one of the next completion on.
+    ready: VecDeque<Arc<Prefilled>>,
 }
 
 impl Sampler<'_> {
@@ -70,128 +88,163 @@ impl Sampler<'_> {
     /// # Errors
     /// Settings out of range, or a prompt that does not fit the model.
     pub fn sample(&self, prompts: &[Prompt], per_prompt: usize, seed: u64) -> Result<Vec<Row>, PolicyError> {
-        check(self.config)?;
+        self.config.check()?;
         let decoder = Decoder::new(self.network.config, self.network.weights)?;
-        let prefixes = prefill(&self.network, &decoder, prompts)?;
-        let mut active: Vec<Active> = Vec::with_capacity(prompts.len() * per_prompt);
-        for (prompt, prefix) in prompts.iter().zip(&prefixes) {
-            for _ in 0..per_prompt {
-                active.push(self.first(active.len(), prompt, prefix, seed));
-            }
-        }
-        let mut done: Vec<(usize, Row)> = Vec::with_capacity(active.len());
+        let mut queue = Queue { prompts, per_prompt, seed, next: 0, ready: VecDeque::new() };
+        let mut active: Vec<Active> = Vec::new();
+        let mut done: Vec<(usize, Row)> = Vec::with_capacity(prompts.len() * per_prompt);
         let threads = rayon::current_num_threads();
         let mut scratch: Vec<Scratch> = (0..threads).map(|_| Scratch::default()).collect();
         loop {
-            let (open, closed): (Vec<_>, Vec<_>) = active.into_iter().partition(|a| a.open);
+            let (mut open, closed): (Vec<_>, Vec<_>) = active.into_iter().partition(|a| a.open);
             done.extend(closed.into_iter().map(|a| (a.index, a.row)));
+            while let Some(row) = self.begin(&decoder, &mut queue, open.len())? {
+                match row.open {
+                    true => open.push(row),
+                    false => done.push((row.index, row.row)),
+                }
+            }
             active = open;
             if active.is_empty() {
                 break;
             }
-            let wide = decoder.bytes() > SHARED_BYTES || active.len() < threads;
+            let wide = decoder.is_large() || active.len() < threads;
             let share = if wide { active.len() } else { active.len().div_ceil(threads) };
-            active.par_chunks_mut(share).zip(&mut scratch).for_each(|(rows, scratch)| {
-                self.step(&decoder, rows, scratch, wide);
-            });
+            active
+                .par_chunks_mut(share)
+                .zip(&mut scratch)
+                .try_for_each(|(rows, scratch)| self.step(&decoder, rows, scratch, wide))?;
         }
         done.sort_by_key(|(index, _)| *index);
         Ok(done.into_iter().map(|(_, row)| row).collect())
     }
 
+    /// The next completion with its first token, if there is one and `live` leaves room for it.
+    fn begin<'p>(
+        &self,
+        decoder: &Decoder,
+        queue: &mut Queue<'p>,
+        live: usize,
+    ) -> Result<Option<Active<'p>>, PolicyError> {
+        let index = queue.next;
+        let room = self.config.max_rows.saturating_sub(live);
+        if room == 0 || index >= queue.prompts.len() * queue.per_prompt {
+            return Ok(None);
+        }
+        let prompt = index / queue.per_prompt;
+        if index.is_multiple_of(queue.per_prompt) && index > 0 {
+            queue.ready.pop_front();
+        }
+        if queue.ready.is_empty() {
+            // No more prompts than have room: their keys and values would wait in memory.
+            let count = room.div_ceil(queue.per_prompt).min(queue.prompts.len() - prompt);
+            let pack = &queue.prompts[prompt..prompt + count];
+            queue.ready.extend(self.prefill(decoder, pack)?.into_iter().map(Arc::new));
+        }
+        let Some(prefix) = queue.ready.front().cloned() else { return Ok(None) };
+        queue.next += 1;
+        Ok(Some(self.first(index, &queue.prompts[prompt], prefix, queue.seed)))
+    }
+
     /// Completion `index` of the result with its first token.
-    fn first<'p>(&self, index: usize, prompt: &Prompt, prefix: &'p Prefilled, seed: u64) -> Active<'p> {
+    fn first<'p>(&self, index: usize, prompt: &'p Prompt, prefix: Arc<Prefilled>, seed: u64) -> Active<'p> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(index as u64);
+        let mut logits = prefix.logits.clone();
         let mut row = Active {
             index,
             row: Row { tokens: Vec::new(), logprobs: Vec::new(), finished: false },
             next_position: prompt.next_position,
-            prefix: &prefix.cache,
-            own: empty_cache(self.network.config, self.config.max_completion_tokens),
+            prompt,
+            prefix,
+            own: self.empty_cache(self.config.max_completion_tokens),
             rng,
             open: true,
         };
-        self.push_token(&mut row, &mut prefix.logits.clone());
+        self.push_token(&mut row, &mut logits);
         row
     }
 
     /// Feeds each row its last token and samples the next one.
-    fn step(&self, decoder: &Decoder, rows: &mut [Active], scratch: &mut Scratch, wide: bool) {
+    fn step(
+        &self,
+        decoder: &Decoder,
+        rows: &mut [Active],
+        scratch: &mut Scratch,
+        wide: bool,
+    ) -> Result<(), PolicyError> {
         let mut inputs: Vec<Input> = rows
             .iter_mut()
             .map(|a| Input {
                 token: a.row.tokens.last().copied().unwrap_or_default(),
                 position: a.next_position,
-                prefix: a.prefix,
+                prefix: &a.prefix.cache,
                 own: &mut a.own,
             })
             .collect();
-        let mut logits = decoder.step(&mut inputs, scratch, wide);
+        let mut logits = decoder.step(&mut inputs, scratch, wide)?;
         let vocab = logits.len() / rows.len();
-        for (row, logits) in rows.iter_mut().zip(logits.chunks_exact_mut(vocab)) {
+        let push = |(row, logits): (&mut Active, &mut [f32])| {
             row.next_position += 1;
             self.push_token(row, logits);
+        };
+        if wide {
+            rows.par_iter_mut().zip(logits.par_chunks_exact_mut(vocab)).for_each(push);
+        } else {
+            rows.iter_mut().zip(logits.chunks_exact_mut(vocab)).for_each(push);
         }
+        Ok(())
     }
 
     /// Samples the row's next token, and closes the row if it ends there.
     fn push_token(&self, row: &mut Active, logits: &mut [f32]) {
-        let Picked { token, logprob } = pick::pick(logits, self.config, &mut row.rng);
+        let (prompt, completion) = (row.prompt.ids.as_slice(), row.row.tokens.as_slice());
+        let rules = Rules { config: self.config, never: &self.never, prompt, completion };
+        let Picked { token, logprob } = pick::pick(logits, rules, &mut row.rng);
         row.row.tokens.push(token);
         row.row.logprobs.push(logprob);
         row.row.finished = self.end_ids.contains(&token);
         row.open = !row.row.finished && row.row.tokens.len() < self.config.max_completion_tokens;
     }
-}
 
-fn check(config: &SampleConfig) -> Result<(), PolicyError> {
-    let wrong = |message: String| Err(PolicyError::input("sampling", message));
-    if config.max_completion_tokens == 0 {
-        return wrong("max_completion_tokens is 0; help: set it to at least 1".into());
+    /// Caches for all layers and heads with room for `tokens`.
+    fn empty_cache(&self, tokens: usize) -> Vec<HeadCache> {
+        let text = &self.network.config.text;
+        let heads = text.num_hidden_layers * text.num_key_value_heads;
+        (0..heads).map(|_| HeadCache::with_room(tokens, text.head_dim, self.config.cache)).collect()
     }
-    if !(config.temperature >= 0.0 && config.temperature.is_finite()) {
-        let temperature = config.temperature;
-        return wrong(format!("temperature is {temperature}; help: set it to 0 (greedy) or above"));
-    }
-    if !(config.top_p > 0.0 && config.top_p <= 1.0) {
-        return wrong(format!("top_p is {}; help: set it above 0 and to at most 1", config.top_p));
-    }
-    Ok(())
-}
 
-/// Caches for all layers and heads with room for `tokens`.
-fn empty_cache(config: &Config, tokens: usize) -> Vec<HeadCache> {
-    let heads = config.text.num_hidden_layers * config.text.num_key_value_heads;
-    (0..heads).map(|_| HeadCache::with_room(tokens, config.text.head_dim)).collect()
-}
-
-/// Runs the prompts through the network, in batches of about [`PREFILL`] tokens.
-fn prefill(network: &Network, decoder: &Decoder, prompts: &[Prompt]) -> Result<Vec<Prefilled>, PolicyError> {
-    let mut prefixes = Vec::with_capacity(prompts.len());
-    let mut rest = prompts;
-    while !rest.is_empty() {
+    /// Runs as many of the prompts through the network as [`PREFILL`] tokens hold, at least one.
+    fn prefill(&self, decoder: &Decoder, prompts: &[Prompt]) -> Result<Vec<Prefilled>, PolicyError> {
+        let network = &self.network;
         let mut tokens = 0;
         let fits = |p: &&Prompt| {
             tokens += p.ids.len();
             tokens <= PREFILL
         };
-        let count = rest.iter().take_while(fits).count().max(1);
-        let pack: Vec<&Prompt> = rest[..count].iter().collect();
-        rest = &rest[count..];
+        let count = prompts.iter().take_while(fits).count().max(1);
+        let pack: Vec<&Prompt> = prompts[..count].iter().collect();
         let batch = Batch::of_prompts(network.config, &pack)?;
         let mut cache: Vec<KeyValue> = Vec::new();
         let last = network.hidden(&batch, Mode::Infer, Some(&mut cache))?;
-        let logits = decoder.logits(&flat(&last)?, true);
-        let layers = cache.iter().map(LayerCache::new).collect::<Result<Vec<_>, PolicyError>>()?;
         let text = &network.config.text;
-        for (segment, logits) in batch.segments().iter().zip(logits.chunks_exact(text.vocab_size)) {
-            let mut heads = empty_cache(network.config, segment.rows.len());
-            fill(&mut heads, &layers, segment.rows.clone(), text.head_dim);
-            prefixes.push(Prefilled { cache: heads, logits: logits.to_vec() });
+        let logits = decoder.logits(&flat(&last)?, true)?;
+        let one = |(segment, logits): (&crate::ops::Segment, &[f32])| {
+            let heads = self.empty_cache(segment.rows.len());
+            (segment.rows.clone(), Prefilled { cache: heads, logits: logits.to_vec() })
+        };
+        let mut prefixes: Vec<_> =
+            batch.segments().iter().zip(logits.chunks_exact(text.vocab_size)).map(one).collect();
+        // Layer by layer, so that what is copied is freed.
+        for (i, layer) in cache.into_iter().enumerate() {
+            let layer = LayerCache::new(&layer)?;
+            for (rows, prefix) in &mut prefixes {
+                let heads = &mut prefix.cache[i * text.num_key_value_heads..][..text.num_key_value_heads];
+                fill(heads, &layer, rows.clone(), text.head_dim);
+            }
         }
+        Ok(prefixes.into_iter().map(|(_, prefix)| prefix).collect())
     }
-    Ok(prefixes)
 }
 
 /// The keys and values of one layer as slices, `[n, kv_heads, head_dim]` each.
@@ -210,14 +263,13 @@ fn flat(tensor: &Tensor) -> Result<Vec<f32>, PolicyError> {
     Ok(tensor.flatten_all()?.to_vec1::<f32>()?)
 }
 
-/// Copies the rows `tokens` of every layer's keys and values into the heads' caches.
-fn fill(heads: &mut [HeadCache], layers: &[LayerCache], tokens: std::ops::Range<usize>, d: usize) {
-    let kv_heads = heads.len() / layers.len();
-    for (i, head) in heads.iter_mut().enumerate() {
-        let layer = &layers[i / kv_heads];
+/// Copies the rows `tokens` of a layer's keys and values into its heads' caches.
+fn fill(heads: &mut [HeadCache], layer: &LayerCache, tokens: std::ops::Range<usize>, d: usize) {
+    let kv_heads = heads.len();
+    heads.par_iter_mut().enumerate().for_each(|(i, head)| {
         for token in tokens.clone() {
-            let at = (token * kv_heads + i % kv_heads) * d;
+            let at = (token * kv_heads + i) * d;
             head.push(&layer.keys[at..][..d], &layer.values[at..][..d]);
         }
-    }
+    });
 }

@@ -10,7 +10,8 @@ mod safetensors;
 pub(crate) use safetensors::Data;
 pub use safetensors::{Source, write_file};
 
-use crate::weights::Weights;
+use crate::ops::Weight;
+use crate::weights::{Mode, Weights};
 use crate::{Config, PolicyError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -77,12 +78,15 @@ impl<'a> Model<'a> {
     /// Every parameter, with its adapter merged into it.
     fn sources(self) -> Result<Vec<Source<'a>>, PolicyError> {
         let weights = self.weights;
-        let source = |(name, var): &'a (String, candle_core::Var)| Source {
-            name: name.clone(),
-            shape: var.dims().to_vec(),
-            data: Data::Floats(Box::new(move |f| weights.with_merged(name, |v| f(v)))),
+        let source = |name: &'a String| {
+            let shape = match weights.get(name, Mode::Infer)? {
+                Weight::Full(tensor) => tensor.dims().to_vec(),
+                Weight::Half(half) => half.dims().to_vec(),
+            };
+            let data = Data::Floats(Box::new(move |f| weights.with_merged(name, |v| f(v))));
+            Ok(Source { name: name.clone(), shape, data })
         };
-        Ok(weights.all().iter().map(source).collect())
+        weights.names().iter().map(source).collect()
     }
 
     /// Writes the model to a temporary folder beside `dir`, reads slices of it back and renames it

@@ -141,7 +141,7 @@ fn mlp(w: &View, x: &Tensor) -> Result<Tensor, PolicyError> {
     let names = ["gate_proj.weight", "up_proj.weight"];
     let inner = match names.iter().any(|name| w.adapted(name).is_some()) {
         true => ops::gated(&w.project(names[0], x)?, &w.project(names[1], x)?)?,
-        false => ops::gated_linear(x, &w.get(names[0])?, &w.get(names[1])?)?,
+        false => ops::gated_linear(x, &w.weight(names[0])?, &w.weight(names[1])?)?,
     };
     w.project("down_proj.weight", &inner)
 }

@@ -42,9 +42,9 @@ impl Features {
         Ok(Self { embeds: Tensor::cat(&embeds, 0)?, deep })
     }
 
-    /// Number of values.
-    pub fn floats(&self) -> usize {
-        self.embeds.elem_count() * (1 + self.deep.len())
+    /// Size in memory.
+    pub fn bytes(&self) -> usize {
+        self.embeds.elem_count() * (1 + self.deep.len()) * size_of::<f32>()
     }
 }
 
@@ -87,10 +87,10 @@ fn block(
     let (n, hidden) = x.dims2()?;
     let heads = (n, config.num_heads, hidden / config.num_heads);
     let normed = w.at("norm1").layer_norm(x, NORM_EPS)?;
-    let (weight, bias) = (w.get("attn.qkv.weight")?, w.get("attn.qkv.bias")?);
+    let (weight, bias) = (w.weight("attn.qkv.weight")?, w.get("attn.qkv.bias")?);
     // Slicing the weight instead of the product avoids three copies of the activations.
     let part = |i: usize| -> Result<Tensor, PolicyError> {
-        let (weight, bias) = (weight.narrow(0, i * hidden, hidden)?, bias.narrow(0, i * hidden, hidden)?);
+        let (weight, bias) = (weight.rows(i * hidden, hidden)?, bias.narrow(0, i * hidden, hidden)?);
         let adapted = w.adapted("attn.qkv.weight").map(|a| a.rows(i * hidden, hidden)).transpose()?;
         Ok(lora::linear(&normed, &weight, Some(&bias), adapted.as_ref())?.reshape(heads)?)
     };

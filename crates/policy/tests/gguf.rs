@@ -38,7 +38,7 @@ fn a_converted_file_is_the_model_of_transformers() {
     // The sampler computes what the forward pass computes.
     let chat = [Message::text(Role::User, "Draw it.")];
     let prompt = policy.encode(&chat).unwrap();
-    let greedy = SampleConfig { max_completion_tokens: 12, temperature: 0.0, top_p: 1.0 };
+    let greedy = SampleConfig { max_completion_tokens: 12, temperature: 0.0, ..Default::default() };
     let sampled = &policy.sample(std::slice::from_ref(&prompt), 1, &greedy, 0).unwrap()[0];
     let again = policy.logprobs(&prompt, &sampled.tokens).unwrap();
     let difference = sampled.logprobs.iter().zip(&again).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

@@ -4,7 +4,7 @@
 use candle_core::Device;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use vsdpo_policy::{PatchGrid, Policy};
+use vsdpo_policy::{Loading, PatchGrid, Policy};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/parity")
@@ -45,7 +45,9 @@ fn worst(a: &[f32], b: &[f32]) -> f32 {
 
 #[test]
 fn an_adapter_of_peft_gives_the_log_probabilities_of_transformers() {
-    let policy = Policy::load_with(&fixtures().join("model"), Some(&fixtures().join("adapter"))).unwrap();
+    let policy =
+        Policy::load_with(&fixtures().join("model"), Some(&fixtures().join("adapter")), &Loading::default())
+            .unwrap();
     let pairs = pairs(&policy);
     assert_eq!(pairs.len(), 3);
     for (name, got, want) in &pairs {
@@ -57,7 +59,9 @@ fn an_adapter_of_peft_gives_the_log_probabilities_of_transformers() {
 
 #[test]
 fn a_merged_model_says_the_same() {
-    let policy = Policy::load_with(&fixtures().join("model"), Some(&fixtures().join("adapter"))).unwrap();
+    let policy =
+        Policy::load_with(&fixtures().join("model"), Some(&fixtures().join("adapter")), &Loading::default())
+            .unwrap();
     let folder = tempfile::tempdir().unwrap();
     policy.save(&folder.path().join("merged")).unwrap();
     let merged = Policy::load(&folder.path().join("merged")).unwrap();

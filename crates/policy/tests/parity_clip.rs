@@ -134,5 +134,5 @@ fn errors_name_the_invalid_file_key_or_tensor() {
     config["vision_config"]["hidden_act"] = "gelu".into();
     config["vision_config"]["num_hidden_layers"] = 9.into();
     std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
-    assert!(matches!(ClipModel::load(folder.path()), Err(PolicyError::MissingTensor { .. })));
+    assert!(matches!(ClipModel::load(folder.path()), Err(PolicyError::Tensors { .. })));
 }

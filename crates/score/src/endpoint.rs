@@ -11,7 +11,7 @@ mod request;
 
 pub use client::{Lack, Reply, Usage};
 pub(crate) use request::picture;
-pub use request::{LimitField, Sampling, media_type};
+pub use request::{LimitField, Limits, Sampling, media_type};
 
 use anyhow::{Result, bail};
 use client::{Client, Settings};

@@ -125,9 +125,16 @@ impl Asking {
             Some(prompt) => format!("prompt {} {}", prompt.variant, prompt.sha256),
             None => "prompt unknown".to_owned(),
         };
-        let Sampling { temperature, top_p, max_completion_tokens, seed } = self.sampling;
+        let Sampling { temperature, top_p, max_completion_tokens, seed, limits } = self.sampling;
+        let limits = match limits.is_none() {
+            true => String::new(),
+            false => format!(
+                "top-k {}, repetition penalty {}, presence penalty {}, ",
+                limits.top_k, limits.repetition_penalty, limits.presence_penalty
+            ),
+        };
         format!(
-            "model {}{reported}; {prompt}; temperature {temperature}, top-p {top_p}, at most \
+            "model {}{reported}; {prompt}; temperature {temperature}, top-p {top_p}, {limits}at most \
              {max_completion_tokens} tokens, seed {seed}",
             self.model
         )
@@ -187,7 +194,13 @@ mod tests {
 
     #[test]
     fn what_is_measured_may_differ_and_how_may_not() {
-        let sampling = Sampling { temperature: 0.0, top_p: 1.0, max_completion_tokens: 9, seed: 1 };
+        let sampling = Sampling {
+            temperature: 0.0,
+            top_p: 1.0,
+            max_completion_tokens: 9,
+            seed: 1,
+            limits: Default::default(),
+        };
         let of = |model: &str, temperature| {
             let sampling = Sampling { temperature, ..sampling };
             let prompt = Some(prompts("direct", ["a", "b"].into_iter()));

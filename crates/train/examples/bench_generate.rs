@@ -20,7 +20,7 @@ fn main() -> Result<()> {
     let ids = |row: usize| (0..16).map(|i| ((i * 7 + row * 13) % 256) as u32).collect();
     let prompts = (0..ROWS).map(|row| policy.prompt(ids(row), Vec::new()));
     let prompts: Vec<Prompt> = prompts.collect::<Result<_, _>>()?;
-    let config = SampleConfig { max_completion_tokens: NEW, temperature: 1.0, top_p: 1.0 };
+    let config = SampleConfig { max_completion_tokens: NEW, ..SampleConfig::default() };
     let ours = before.measure(1, 2, || {
         let drawn = policy.sample(&prompts, 1, &config, 7)?;
         let tokens: usize = drawn.iter().map(|c| c.tokens.len()).sum();

@@ -50,7 +50,7 @@ fn step(
     let hidden = policy.completion_hidden(&sequences, Mode::Train)?;
     let (rows, dim) = hidden.dims2()?;
     let states = hidden.detach().flatten_all()?.to_vec1::<f32>()?;
-    let head = policy.head().flatten_all()?.to_vec1::<f32>()?;
+    let head = policy.head().values()?;
     let ce = vec![1.0 / rows as f32; rows];
     let input = HeadInput {
         hidden_s: &states,
@@ -66,9 +66,11 @@ fn step(
     let out = fused_head(&input, &LossConfig { weights, ..LossConfig::default() }, true)?;
     let store = ops::backward(&hidden, &out.dh)?;
     let mut gradients = optimizer.gradients(&store);
-    let at = policy.trainable().position(|(_, var)| var.id() == policy.head().id());
+    let head = policy.head();
+    let id = head.tensor().map(|head| head.id());
+    let at = policy.trainable().position(|(_, var)| Some(var.id()) == id);
     if let (Some(at), Some(dhead)) = (at, out.dhead) {
-        gradients[at] = Some(Tensor::from_vec(dhead, policy.head().dims(), &Device::Cpu)?);
+        gradients[at] = Some(Tensor::from_vec(dhead, &head.dims()?, &Device::Cpu)?);
     }
     optimizer.step(&gradients)?;
     Ok(out.loss.ce)

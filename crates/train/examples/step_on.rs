@@ -42,7 +42,7 @@ fn main() -> Result<()> {
     let rows = std::fs::read(rollouts).with_context(|| rollouts.clone())?;
     let rows: Vec<Row> = serde_json::from_slice(&rows).with_context(|| rollouts.clone())?;
     let mut policy = student(&recipe)?;
-    policy.set_trainable(|_| true);
+    policy.set_trainable(|_| true)?;
     let env = Environment::open(&recipe)?;
     let context = StepContext::new(&recipe, 0);
     let experience = experience(&recipe, &policy, &env, &context, &rows)?;

@@ -11,15 +11,15 @@ use std::path::{Path, PathBuf};
 use vsdpo_artifact::{Task, shortest};
 use vsdpo_context::student_prompt;
 use vsdpo_data::decode_picture;
-use vsdpo_policy::{Policy, SampleConfig};
-use vsdpo_score::endpoint::Sampling;
+use vsdpo_policy::{Loading, Policy, SampleConfig};
+use vsdpo_score::endpoint::{Limits, Sampling};
 use vsdpo_score::files::{folder_identity, hash, hash_bytes, make_folder, retain_lines};
 use vsdpo_score::provenance::{Asking, prompts};
 use vsdpo_score::questions::{Answered, Question, Questions};
 use vsdpo_score::report::Reporter;
 
 /// Questions answered in one batch: an interruption loses at most these answers.
-const BLOCK: usize = 8;
+pub const BLOCK: usize = 8;
 
 /// The model that answers, and how it samples.
 pub struct Answerer<'a> {
@@ -27,6 +27,8 @@ pub struct Answerer<'a> {
     pub model: &'a Path,
     /// The folder of a PEFT adapter of that model.
     pub adapter: Option<&'a Path>,
+    /// How it is loaded.
+    pub loading: Loading,
     /// Sampling of the answers.
     pub sampling: SampleConfig,
     /// Seed of the first block; block `k` uses `seed + k * 8`.
@@ -70,6 +72,11 @@ pub fn answer(asked: &Answerer, questions: &Questions, out: &Path) -> Result<Ans
         top_p: shortest(s.top_p),
         max_completion_tokens: s.max_completion_tokens,
         seed: asked.seed,
+        limits: Limits {
+            top_k: s.top_k,
+            repetition_penalty: shortest(s.repetition_penalty),
+            presence_penalty: shortest(s.presence_penalty),
+        },
     };
     let asking = Asking {
         model: asked.name(),
@@ -97,7 +104,7 @@ fn answers(asked: &Answerer, questions: &Questions, out: &Path) -> Result<PathBu
         return Ok(path);
     }
     asked.reporter.begin("answering", left as u64);
-    let policy = Policy::load_with(asked.model, asked.adapter)?;
+    let policy = Policy::load_with(asked.model, asked.adapter, &asked.loading)?;
     let mut file = OpenOptions::new().append(true).create(true).open(&path).with_context(|| cannot(&path))?;
     let (mut first, mut cut) = (0, 0);
     for block in wanted.chunks(BLOCK) {
@@ -141,7 +148,12 @@ fn task(question: Question) -> Result<Task> {
 /// Identifies the model and the settings of sampling.
 fn identity(asked: &Answerer) -> Result<String> {
     let s = &asked.sampling;
-    let settings = format!("{} {} {} {}", s.temperature, s.top_p, s.max_completion_tokens, asked.seed);
+    let mut settings = format!("{} {} {} {}", s.temperature, s.top_p, s.max_completion_tokens, asked.seed);
+    let limits = (s.top_k, s.repetition_penalty, s.presence_penalty, s.cache, asked.loading.max_pixels);
+    let plain = SampleConfig::default();
+    if limits != (plain.top_k, plain.repetition_penalty, plain.presence_penalty, plain.cache, None) {
+        settings += &format!(" {limits:?}");
+    }
     let adapter = asked.adapter.map(folder_identity).transpose()?;
     let parts = [Some(folder_identity(asked.model)?), Some(settings), adapter];
     Ok(hash(&parts.iter().flatten().map(String::as_str).collect::<Vec<_>>()))
@@ -194,7 +206,13 @@ mod tests {
             url: "http://127.0.0.1:1".into(),
             model: "m".into(),
             key_env: None,
-            sampling: Sampling { temperature: 0.0, top_p: 1.0, max_completion_tokens: 9, seed: 1 },
+            sampling: Sampling {
+                temperature: 0.0,
+                top_p: 1.0,
+                max_completion_tokens: 9,
+                seed: 1,
+                limits: Limits::default(),
+            },
             limit_field: LimitField::MaxTokens,
             concurrency: 1,
             tries: 1,

@@ -97,11 +97,7 @@ impl<'a> EvalConfig<'a> {
             own,
             split: Split::Dev,
             tasks: recipe.eval.tasks,
-            sampling: SampleConfig {
-                max_completion_tokens: recipe.rollout.max_completion_tokens,
-                temperature: recipe.eval.temperature,
-                top_p: recipe.rollout.top_p,
-            },
+            sampling: recipe.rollout.sampling(recipe.eval.temperature),
             seed: RECIPE_SEED,
             constant: false,
             feedback: &[],

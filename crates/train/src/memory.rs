@@ -10,7 +10,7 @@ use crate::recipe::Recipe;
 use crate::teacher::Teacher;
 use serde::Serialize;
 use vsdpo_artifact::{Content, Image, Message, Role};
-use vsdpo_policy::{Footprint, Policy, Prompt, Recompute};
+use vsdpo_policy::{Dtype, Footprint, Policy, Prompt, Recompute};
 
 /// What a process holds before the model: the program, its threads, the tokenizer.
 const PROGRAM: usize = 64 << 20;
@@ -38,7 +38,7 @@ pub struct MemoryPlan {
     pub update: usize,
     /// The sampler: its packed weights, its cache of keys and values, logits.
     pub sampling: usize,
-    /// Reading the weights: the file beside the tensors.
+    /// Reading the weights, of which the file's pages are given back one by one.
     pub loading: usize,
 }
 
@@ -70,11 +70,7 @@ impl MemoryPlan {
         let o = &recipe.optim;
         let sampling = self.sampling > self.gradients + self.update;
         let first = [
-            (
-                sampling,
-                self.sampling,
-                "lower rollout.max_completion_tokens, rollout.group_size or rollout.prompts_per_step",
-            ),
+            (sampling, self.sampling, "set rollout.max_rows, or lower rollout.max_completion_tokens"),
             (!sampling && o.recompute == Recompute::None, self.update, "set optim.recompute = \"block\""),
             (!sampling && o.recompute == Recompute::Block, self.update, "lower optim.micro_batch_tokens"),
             (o.moments == Default::default(), self.moments, "set optim.moments = \"blocks8\""),
@@ -194,8 +190,8 @@ pub fn plan(
         moments: trained.iter().map(|&n| recipe.optim.moments.bytes(n)).sum(),
         features: foot.features(shown).min(256 << 20),
         update: update(recipe, student, &foot, &texts),
-        sampling: sampling(&foot, &texts),
-        loading: 2 * weights,
+        sampling: sampling(recipe, &foot, &texts),
+        loading: weights,
     })
 }
 
@@ -224,11 +220,19 @@ fn update(recipe: &Recipe, student: &Policy, foot: &Footprint, texts: &Texts) ->
     tape + states + teacher.max(backward).max(foot.logits(items * texts.completion, teachers))
 }
 
-fn sampling(foot: &Footprint, texts: &Texts) -> usize {
-    let rows = texts.prompts * texts.group;
-    let prefill = foot.prefill(texts.total, texts.longest).max(foot.tower(texts.pictures * texts.prompts));
-    let decoding = foot.cache(rows * texts.completion) + foot.step(rows);
-    foot.decoder() + foot.cache(texts.total) + prefill.max(decoding)
+fn sampling(recipe: &Recipe, foot: &Footprint, texts: &Texts) -> usize {
+    let rollout = &recipe.rollout;
+    let rows = (texts.prompts * texts.group).min(rollout.max_rows.unwrap_or(usize::MAX));
+    // A prompt is prefilled when the first of its rows has room.
+    let prompts = rows.div_ceil(texts.group).min(texts.prompts) + usize::from(rollout.max_rows.is_some());
+    let total = texts.total.min(prompts * texts.longest);
+    let cache = |tokens: usize| match rollout.cache_dtype {
+        Dtype::F32 => foot.cache(tokens),
+        Dtype::Bf16 => foot.cache(tokens) / 2,
+    };
+    let prefill = foot.prefill(total, texts.longest).max(foot.tower(texts.pictures * texts.prompts));
+    let decoding = cache(rows * texts.completion) + foot.step(rows);
+    foot.decoder() + cache(total) + prefill.max(decoding)
 }
 
 #[cfg(test)]
@@ -259,7 +263,7 @@ mod tests {
         assert!(help(&long, &[]).contains("optim.recompute"));
         assert!(help(&long, &["optim.recompute=block"]).contains("optim.micro_batch_tokens"));
         let wide = MemoryPlan { sampling: 50 * billion, ..plan };
-        assert!(help(&wide, &[]).contains("rollout.max_completion_tokens"));
+        assert!(help(&wide, &[]).contains("set rollout.max_rows"));
         assert_eq!(wide.peak(), 62 * billion, "no gradients while sampling");
         let error =
             MemoryPlan { weights: usize::MAX / 4, ..plan }.check(&recipe(&[])).unwrap_err().to_string();

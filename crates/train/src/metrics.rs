@@ -26,6 +26,9 @@ pub fn metrics(experience: &Experience, batch: &Batch, report: &UpdateReport, re
         credit(&mut m, experience);
     }
     tokens(&mut m, experience, batch, report);
+    if recipe.rollout.max_prompt_tokens.is_some() {
+        put(&mut m, "prompts/dropped_overlong", experience.overlong as f64);
+    }
     put(&mut m, "distill/outlier_scaled", report.outliers as f64);
     let rhos = || report.scores.iter().flat_map(|s| &s.rho).filter(|rho| !rho.is_nan());
     put_mean(&mut m, "distill/rho_mean", rhos().map(|&rho| f64::from(rho)));

@@ -198,7 +198,7 @@ mod tests {
         write_policy(folder.path());
         let policy = Policy::load(folder.path()).unwrap();
         let tasks = vsdpo_data::TaskStream::open(&Default::default()).unwrap().batch(1, 0, 2).unwrap();
-        let sampling = SampleConfig { max_completion_tokens: 6, temperature: 1.0, top_p: 1.0 };
+        let sampling = SampleConfig { max_completion_tokens: 6, ..SampleConfig::default() };
         let attempter = Attempter {
             policy: &policy,
             renderer: &StubRenderer,

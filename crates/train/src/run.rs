@@ -21,6 +21,7 @@ pub fn run(recipe: &Recipe, env: &Environment, options: RunOptions) -> Result<Ru
 
         experience.tasks = context.draw(&trainer.tasks)?;
         experience.prompts = encode(policy, &experience.tasks)?;
+        experience.leave_out_overlong(recipe.rollout.max_prompt_tokens)?;
         clock.lap("encode");
         if context.samples() {
             // y ~ pi_theta(. | x)

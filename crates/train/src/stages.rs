@@ -20,6 +20,8 @@ pub struct Experience {
     pub tasks: Vec<Task>,
     /// The student's prompts, encoded; one per task.
     pub prompts: Vec<Prompt>,
+    /// Tasks that were left out, because their prompts are too long.
+    pub overlong: usize,
     /// y: the group of the first task, then that of the second; empty in steps that do not sample.
     pub rollouts: Vec<Rollout>,
     /// R(y), one per rollout.
@@ -35,6 +37,33 @@ pub struct Experience {
 }
 
 impl Experience {
+    /// Leaves out the tasks whose prompts have more than `limit` tokens, and counts them.
+    ///
+    /// # Errors
+    /// No task is left.
+    pub fn leave_out_overlong(&mut self, limit: Option<usize>) -> Result<(), TrainError> {
+        let Some(limit) = limit else { return Ok(()) };
+        let both = std::mem::take(&mut self.tasks).into_iter().zip(std::mem::take(&mut self.prompts));
+        let before = both.len();
+        let mut least = usize::MAX;
+        let fits = |(_, prompt): &(Task, Prompt)| {
+            least = least.min(prompt.ids.len());
+            prompt.ids.len() <= limit
+        };
+        (self.tasks, self.prompts) = both.filter(fits).unzip();
+        self.overlong = before - self.tasks.len();
+        if self.tasks.is_empty() {
+            return Err(TrainError::Empty {
+                key: "rollout.max_prompt_tokens",
+                problem: format!(
+                    "every prompt of the step is longer than {limit}, the shortest has {least} tokens"
+                ),
+                help: "raise it, or lower policy.max_pixels",
+            });
+        }
+        Ok(())
+    }
+
     /// The task of a rollout.
     pub fn task_of(&self, rollout: usize) -> &Task {
         &self.tasks[self.rollouts[rollout].task]

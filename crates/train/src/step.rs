@@ -5,7 +5,6 @@ use crate::recipe::{Recipe, SftTarget};
 use crate::stages::Sampling;
 use vsdpo_artifact::Task;
 use vsdpo_data::{DataError, TaskStream};
-use vsdpo_policy::SampleConfig;
 
 /// One step of a run.
 #[derive(Clone, Copy, Debug)]
@@ -44,11 +43,7 @@ impl<'a> StepContext<'a> {
     /// How this step samples, with a seed of its own.
     pub fn sampling(&self) -> Sampling {
         let rollout = &self.recipe.rollout;
-        let config = SampleConfig {
-            max_completion_tokens: rollout.max_completion_tokens,
-            temperature: rollout.temperature,
-            top_p: rollout.top_p,
-        };
+        let config = rollout.sampling(rollout.temperature);
         Sampling { group_size: rollout.group_size, config, seed: self.seed() }
     }
 

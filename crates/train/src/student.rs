@@ -1,7 +1,7 @@
 //! The student that a run begins with.
 
 use crate::error::TrainError;
-use crate::recipe::{Recipe, Trainable};
+use crate::recipe::Recipe;
 use vsdpo_policy::{LoraConfig, Policy};
 
 /// Reads the model of a recipe and makes trainable what the recipe trains: with `[policy.lora]` an
@@ -11,9 +11,8 @@ use vsdpo_policy::{LoraConfig, Policy};
 /// A folder that cannot be read, or adapter settings that do not fit it.
 pub fn student(recipe: &Recipe) -> Result<Policy, TrainError> {
     let folder = &recipe.policy.model;
-    let mut policy = Policy::load(folder)?;
+    let mut policy = Policy::open(folder, &recipe.policy.loading())?;
     match (&recipe.policy.lora, policy.adapter()) {
-        (None, None) if recipe.policy.trainable == Trainable::All => policy.set_trainable(|_| true),
         (None, None) => {}
         (Some(lora), None) => policy.add_adapter(&lora.config(), recipe.seed)?,
         (Some(lora), Some(found)) if same(&lora.config(), found) => policy.train_adapter(lora.dropout),

@@ -212,7 +212,9 @@ impl<'a, 'o> Trainer<'a, 'o> {
 /// The memory plan of a run, which is written to its folder; an error if it does not fit.
 fn plan_of(recipe: &Recipe, state: &State, tasks: &TaskStream) -> Result<MemoryPlan, TrainError> {
     let first = StepContext::new(recipe, state.progress.step).draw(tasks)?;
-    let prompts = encode(&state.policy, &first)?;
+    let limit = recipe.rollout.max_prompt_tokens.unwrap_or(usize::MAX);
+    let mut prompts = encode(&state.policy, &first)?;
+    prompts.retain(|prompt| prompt.ids.len() <= limit);
     let plan = memory::plan(recipe, &state.policy, &state.teacher, &prompts)?;
     plan.check(recipe)?;
     let path = recipe.output_dir.join("memory.json");

@@ -52,7 +52,7 @@ fn revisions_cost_more_and_are_not_worse() {
         references: None,
         split: Split::Dev,
         tasks: TASKS,
-        sampling: SampleConfig { max_completion_tokens: 256, temperature: 1.0, top_p: 1.0 },
+        sampling: SampleConfig { max_completion_tokens: 256, ..SampleConfig::default() },
         seed: 1,
         constant: false,
         feedback: &[],

@@ -5,6 +5,8 @@ mod chartmimic;
 mod design2code;
 mod mini;
 
+#[cfg(feature = "train")]
+use super::folder::{Drawing, Storage};
 use super::{Sandbox, endpoint as options};
 use crate::Exit;
 use crate::terminal::Terminal;
@@ -18,7 +20,7 @@ use vsdpo_render::RenderConfig;
 use vsdpo_score::endpoint;
 use vsdpo_score::questions::Asked;
 #[cfg(feature = "train")]
-use vsdpo_train::answers::{Answerer, answer};
+use vsdpo_train::answers::{Answerer, BLOCK, answer};
 
 /// Score a model on a benchmark, with 95 % confidence intervals over tasks.
 ///
@@ -74,6 +76,12 @@ pub struct Args {
     unsafe_no_sandbox: bool,
     #[command(flatten)]
     sampling: Sampling,
+    #[cfg(feature = "train")]
+    #[command(flatten)]
+    storage: Storage,
+    #[cfg(feature = "train")]
+    #[command(flatten)]
+    drawing: Drawing,
     #[command(flatten)]
     endpoint: options::Options,
     /// Score also if the server gives no answer to some questions; they count as failed.
@@ -128,12 +136,14 @@ fn beside(what: &Path) -> PathBuf {
 #[group(skip)]
 pub struct Sampling {
     /// Softmax temperature; 0 takes the most likely token. Default: 1 for the mini worlds,
-    /// otherwise 0.
+    /// otherwise, like the next ones, of generation_config.json of --model where it recommends a
+    /// way of sampling, else 0.
     #[arg(long)]
     temperature: Option<f64>,
     /// Share of probability that tokens are drawn from: the most likely ones that together have it.
-    #[arg(long, value_name = "P", default_value_t = 1.0)]
-    top_p: f64,
+    /// Default: 1.
+    #[arg(long, value_name = "P")]
+    top_p: Option<f64>,
     /// Seed of tasks and answers.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -148,21 +158,28 @@ impl Sampling {
     fn with(&self, temperature: f64, max_tokens: usize) -> endpoint::Sampling {
         endpoint::Sampling {
             temperature: self.temperature.unwrap_or(temperature),
-            top_p: self.top_p,
+            top_p: self.top_p.unwrap_or(1.0),
             max_completion_tokens: self.max_tokens.unwrap_or(max_tokens),
             seed: self.seed,
+            limits: endpoint::Limits::default(),
         }
     }
 }
 
-/// The same settings for a model's folder.
+/// The same settings for a model's folder, with what `recommending` recommends.
 #[cfg(feature = "train")]
-fn of_policy(sampling: &endpoint::Sampling) -> vsdpo_policy::SampleConfig {
-    vsdpo_policy::SampleConfig {
+fn of_policy(
+    args: &Args,
+    sampling: &endpoint::Sampling,
+    recommending: Option<&Path>,
+) -> Result<vsdpo_policy::SampleConfig> {
+    let pure = vsdpo_policy::SampleConfig {
         max_completion_tokens: sampling.max_completion_tokens,
         temperature: sampling.temperature as f32,
         top_p: sampling.top_p as f32,
-    }
+        ..Default::default()
+    };
+    args.drawing.config(recommending, (args.sampling.temperature, args.sampling.top_p), pure)
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -262,9 +279,10 @@ fn of_folder(
     run: impl FnOnce(Option<&Asked>) -> Result<Exit>,
 ) -> Result<Exit> {
     let Some(model) = &args.model else { return run(None) };
-    let (sampling, seed) = (of_policy(&sampling), sampling.seed);
+    let (sampling, seed) = (of_policy(args, &sampling, Some(model))?, sampling.seed);
     let adapter = args.adapter.as_deref();
-    let answerer = Answerer { model, adapter, sampling, seed, reporter: &Terminal::default() };
+    let loading = args.storage.loading_to_sample(model, BLOCK, &sampling);
+    let answerer = Answerer { model, adapter, loading, sampling, seed, reporter: &Terminal::default() };
     let (name, out) = (answerer.name(), beside(adapter.unwrap_or(model)));
     run(Some(&Asked { model: name, out, answer: &|questions, out| answer(&answerer, questions, out) }))
 }

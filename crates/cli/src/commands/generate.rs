@@ -8,6 +8,8 @@ mod revised;
 mod served;
 
 use super::endpoint::Options as Endpoint;
+#[cfg(feature = "train")]
+use super::folder::{Drawing, Storage};
 use super::input::{File, Rendering};
 use super::render::write_pages;
 use crate::{Exit, terminal};
@@ -52,12 +54,14 @@ pub struct Args {
     /// Also run the code and write its picture.
     #[arg(long, value_name = "PNG")]
     render: Option<PathBuf>,
-    /// Softmax temperature; 0 takes the most likely token.
-    #[arg(long, default_value_t = 0.0)]
-    temperature: f64,
+    /// Softmax temperature; 0 takes the most likely token. Default: of the folder's
+    /// generation_config.json where it recommends a way of sampling, otherwise 0.
+    #[arg(long)]
+    temperature: Option<f64>,
     /// Share of probability that tokens are drawn from: the most likely ones that together have it.
-    #[arg(long, value_name = "P", default_value_t = 1.0)]
-    top_p: f64,
+    /// Default: as the temperature's, otherwise 1.
+    #[arg(long, value_name = "P")]
+    top_p: Option<f64>,
     /// Seed of the sampler.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -72,6 +76,12 @@ pub struct Args {
     #[cfg(feature = "train")]
     #[command(flatten)]
     reflecting: Reflecting,
+    #[cfg(feature = "train")]
+    #[command(flatten)]
+    storage: Storage,
+    #[cfg(feature = "train")]
+    #[command(flatten)]
+    drawing: Drawing,
     #[command(flatten)]
     endpoint: Endpoint,
     #[command(flatten)]

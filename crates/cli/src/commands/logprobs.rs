@@ -1,5 +1,6 @@
 //! `logprobs`: the log-probabilities of a given text under a model.
 
+use super::folder::Storage;
 use super::source;
 use crate::{Exit, terminal};
 use anyhow::{Context, Result, bail};
@@ -29,6 +30,8 @@ pub struct Args {
     /// The file of the text to score; it is scored unchanged.
     #[arg(long, value_name = "FILE")]
     completion: PathBuf,
+    #[command(flatten)]
+    storage: Storage,
 }
 
 pub fn run(args: &Args) -> Result<Exit> {
@@ -39,7 +42,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     if text.is_empty() {
         bail!("`{shown}` is empty; help: give the text to score");
     }
-    let policy = Policy::load_with(&args.model, args.adapter.as_deref())?;
+    let policy = Policy::load_with(&args.model, args.adapter.as_deref(), &args.storage.loading())?;
     let prompt = policy.encode(&messages)?;
     let ids = policy.tokenizer().encode(&text)?;
     let (_, spans) = policy.tokenizer().decode(&ids);

@@ -51,7 +51,7 @@ pub fn run(args: &Args) -> Result<Exit> {
         true => terminal::remark(what),
         false => bar.set_message(what.to_owned()),
     };
-    let policy = Policy::load_with(&recipe.policy.model, args.adapter.as_deref())?;
+    let policy = Policy::load_with(&recipe.policy.model, args.adapter.as_deref(), &recipe.policy.loading())?;
     let environment = Environment::open(&recipe)?;
     let report = probe(&policy, &environment, &recipe, args.tasks as usize, &mut phase);
     bar.finish_and_clear();

@@ -4,6 +4,7 @@
 //! `lora_A` and `lora_B` before `weight`; transformers with PEFT and vLLM read the same keys.
 
 use super::{A, Adapter, LoraConfig, Plan, linears};
+use crate::checkpoint::Misfits;
 use crate::node::{Node, read_json};
 use crate::saving::{Data, SaveDtype, Source, write_file};
 use crate::{Config, PolicyError, ops};
@@ -53,20 +54,20 @@ pub(crate) fn read(dir: &Path, config: &Config) -> Result<Adapter, PolicyError> 
     let lora = settings(&value, &path, config, &tensors)?;
     let plan = Plan::new(config, &lora).map_err(|e| PolicyError::corrupt(&path, e))?;
     let path = dir.join(WEIGHTS);
-    let mut all = Vec::new();
+    let (mut all, mut misfits) = (Vec::new(), Misfits::default());
     for (name, expected) in plan.parameters {
-        let missing = || PolicyError::MissingTensor { path: path.clone(), name: format!("{PREFIX}{name}") };
-        let var = tensors.remove(&name).ok_or_else(missing)?;
+        let Some(var) = tensors.remove(&name) else {
+            misfits.missing.push(format!("{PREFIX}{name}"));
+            continue;
+        };
         if var.dims() != expected {
-            let found = var.dims().to_vec();
-            return Err(PolicyError::Shape { path, name, found, expected });
+            misfits.misshapen.push((format!("{PREFIX}{name}"), var.dims().to_vec(), expected));
         }
         all.push((name, var));
     }
-    match tensors.into_keys().next() {
-        Some(name) => Err(PolicyError::UnexpectedTensor { path, name: format!("{PREFIX}{name}") }),
-        None => Adapter::new(lora, all, false),
-    }
+    misfits.surplus.extend(tensors.into_keys().map(|name| format!("{PREFIX}{name}")));
+    misfits.none(&path, CONFIG)?;
+    Adapter::new(lora, all, false)
 }
 
 /// The tensors of an adapter's file by their names without PEFT's prefix, as f32.

@@ -7,7 +7,7 @@
 //! for one more forward pass.
 
 use super::batch::Batch;
-use super::features::BatchFeatures;
+use super::features::{BatchFeatures, Keep};
 use super::sums::GradientSums;
 use super::{Inputs, Network};
 use crate::text::Blocks;
@@ -64,8 +64,8 @@ impl<'a> TrainingPass<'a> {
         if batch.is_empty() {
             return Err(PolicyError::input("completion", "no sequence of the pass has one"));
         }
-        let inputs = network.inputs(&batch, Mode::Train)?;
-        let table = network.weights.effective(&embedding_name(network.config))?.as_detached_tensor();
+        let inputs = network.inputs(&batch, (Mode::Train, Keep::Lasting))?;
+        let table = network.weights.get(&embedding_name(network.config), Mode::Infer)?;
         let (embeds, deep) = inputs.embeds(&table)?;
         let (embeds, deep) = (embeds.detach(), deep.iter().map(Tensor::detach).collect::<Vec<_>>());
         let count = network.config.text.num_hidden_layers;
@@ -142,7 +142,8 @@ impl<'r, 'a: 'r> Run<'r, 'a> {
     fn tape(&self, blocks: &Blocks, segment: &Segment) -> Result<Tape, PolicyError> {
         let weights = self.network.weights;
         let tower = weights.any_trains(VISUAL);
-        let (embedding, text) = (embedding_name(self.network.config), text_prefix(self.network.config));
+        let (config, text) = (self.network.config, text_prefix(self.network.config));
+        let embedding = embedding_name(config);
         let table = weights.trainable().any(|(name, _)| name == embedding);
         let earlier = (0..segment.layers.start).any(|i| weights.any_trains(&format!("{text}.layers.{i}.")));
         let leaf = |wanted: bool, t: &Tensor| -> Result<Tensor, PolicyError> {
@@ -182,8 +183,8 @@ impl Entry<'_, '_> {
         let texts = self.inputs.text_ids.len();
         let source = |row: usize| self.inputs.order.as_ref().map_or(row, |order| order[row] as usize);
         let rows = || grad.chunks_exact(width).enumerate().map(|(row, g)| (source(row), g));
-        let table = self.network.weights.effective(&embedding_name(self.network.config))?;
-        if let Some(at) = sums.position(table.id()) {
+        let table = self.network.weights.get(&embedding_name(self.network.config), Mode::Train)?;
+        if let Some(at) = table.tensor().and_then(|table| sums.position(table.id())) {
             sums.change(at, |sum| {
                 for (from, g) in rows().filter(|(from, _)| *from < texts) {
                     let id = self.inputs.text_ids[from] as usize;

@@ -6,6 +6,7 @@
 use super::host;
 use super::linear::{add_bias, output_shape, sizes};
 use super::matrix::{Mat, Threads, matmul_add, product, product_of_rows};
+use super::weight::{Matrix, Weight};
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
@@ -68,15 +69,24 @@ fn mix(x: u64) -> u64 {
 ///
 /// # Errors
 /// If shapes do not match, or an operand is not contiguous f32 on the CPU.
-pub fn adapted_linear(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, low: LowRank) -> Result<Tensor> {
-    host::check(NAME, &[x, w, low.a, low.b])?;
-    let op =
-        Adapted { w: w.detach(), bias: bias.map(Tensor::detach), scale: low.scale, dropout: low.dropout };
+pub fn adapted_linear<'a>(
+    x: &Tensor,
+    w: impl Into<Matrix<'a>>,
+    bias: Option<&Tensor>,
+    low: LowRank,
+) -> Result<Tensor> {
+    host::check(NAME, &[x, low.a, low.b])?;
+    let op = Adapted {
+        w: w.into().frozen()?,
+        bias: bias.map(Tensor::detach),
+        scale: low.scale,
+        dropout: low.dropout,
+    };
     x.apply_op3(low.a, low.b, op)
 }
 
 struct Adapted {
-    w: Tensor,
+    w: Weight,
     bias: Option<Tensor>,
     scale: f32,
     dropout: Option<Dropout>,
@@ -92,14 +102,14 @@ struct Sizes {
 
 impl Adapted {
     fn sizes(&self, x: &Shape, a: &Shape, b: &Shape) -> Result<Sizes> {
-        let (n, cin, cout) = sizes(x, self.w.shape())?;
+        let (n, cin, cout) = sizes(x, &Shape::from(&self.w.dims()?))?;
         match (a.dims(), b.dims()) {
             (&[rank, ac], &[bc, br]) if ac == cin && bc == cout && br == rank && rank > 0 => {
                 Ok(Sizes { n, cin, cout, rank })
             }
             _ => bail!(
                 "{NAME}: A {a:?} and B {b:?} do not match weight {:?}; expected [rank, cin] and [cout, rank]",
-                self.w.shape()
+                self.w.dims()?
             ),
         }
     }
@@ -134,9 +144,7 @@ impl CustomOp3 for Adapted {
     ) -> Result<(CpuStorage, Shape)> {
         let Sizes { n, cin, cout, rank } = self.sizes(xl.shape(), al.shape(), bl.shape())?;
         let (x, a, b) = (host::slice(NAME, x, xl)?, host::slice(NAME, a, al)?, host::slice(NAME, b, bl)?);
-        let mut y = host::with_slices(NAME, [&self.w], |[w]| {
-            Ok(product(Mat::new(x, n, cin), Mat::new(w, cout, cin).t()))
-        })?;
+        let mut y = self.w.product(Mat::new(x, n, cin))?;
         if let Some(bias) = &self.bias {
             host::with_slices(NAME, [bias], |[bias]| {
                 add_bias(&mut y, bias);
@@ -158,7 +166,7 @@ impl CustomOp3 for Adapted {
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let Sizes { n, cin, cout, rank } = self.sizes(x.shape(), a.shape(), b.shape())?;
-        host::with_slices(NAME, [x, a, b, grad, &self.w], |[xs, a_s, b_s, g, w]| {
+        host::with_slices(NAME, [x, a, b, grad], |[xs, a_s, b_s, g]| {
             let input = self.input(xs);
             let (g, input) = (Mat::new(g, n, cout), Mat::new(&input, n, cin));
             let (a_m, b_m) = (Mat::new(a_s, rank, cin), Mat::new(b_s, cout, rank));
@@ -171,7 +179,7 @@ impl CustomOp3 for Adapted {
             let dlow = Mat::new(&dlow, n, rank);
             let da = a.track_op().then(|| product_of_rows(dlow, input));
             let dx = x.track_op().then(|| {
-                let mut dx = product(g, Mat::new(w, cout, cin));
+                let mut dx = self.w.product_back(g)?;
                 match self.dropout {
                     None => matmul_add(&mut dx, cin, dlow, a_m, Threads::All),
                     Some(dropout) => {
@@ -179,8 +187,9 @@ impl CustomOp3 for Adapted {
                         dx.par_iter_mut().zip(&masked).for_each(|(d, m)| *d += m);
                     }
                 }
-                dx
+                Ok::<_, candle_core::Error>(dx)
             });
+            let dx = dx.transpose()?;
             let shaped =
                 |d: Option<Vec<f32>>, like: &Tensor| d.map(|d| host::tensor(d, like.shape())).transpose();
             Ok((shaped(dx, x)?, shaped(da, a)?, shaped(db, b)?))

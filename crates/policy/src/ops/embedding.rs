@@ -1,18 +1,24 @@
 //! Row lookup in a table; the gradient is a scatter-add.
 
 use super::host;
+use super::weight::{self, Matrix};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 const NAME: &str = "embedding";
 
 /// Rows `ids` of `w` `[V, c]`, as `[ids.len(), c]`. Backward adds each output row's gradient to
-/// the row of its id.
+/// the row of its id; a bf16 table is frozen and has no gradient.
 ///
 /// # Errors
 /// If an id is not below V, or the table is not contiguous f32 on the CPU.
-pub fn embedding(w: &Tensor, ids: &[u32]) -> Result<Tensor> {
-    host::check(NAME, &[w])?;
-    w.apply_op1(Embedding { ids: ids.to_vec() })
+pub fn embedding<'a>(w: impl Into<Matrix<'a>>, ids: &[u32]) -> Result<Tensor> {
+    match w.into() {
+        Matrix::Full(w) => {
+            host::check(NAME, &[w])?;
+            w.apply_op1(Embedding { ids: ids.to_vec() })
+        }
+        Matrix::Half(w) => weight::lookup(w, ids),
+    }
 }
 
 struct Embedding {

@@ -4,8 +4,9 @@
 //! gradient to a buffer of zeros on one thread. The fused op avoids both.
 
 use super::activation::{gate, gate_bwd};
-use super::host;
 use super::matrix::{Mat, Threads, matmul_add, product, product_of_rows};
+use super::weight::Matrix;
+use super::{host, linear};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use std::sync::OnceLock;
 
@@ -15,13 +16,21 @@ const NAME: &str = "gated_linear";
 ///
 /// # Errors
 /// If shapes do not match, or an operand is not contiguous f32 on the CPU.
-pub fn gated_linear(x: &Tensor, w_gate: &Tensor, w_up: &Tensor) -> Result<Tensor> {
+pub fn gated_linear<'a>(
+    x: &Tensor,
+    w_gate: impl Into<Matrix<'a>>,
+    w_up: impl Into<Matrix<'a>>,
+) -> Result<Tensor> {
+    let (w_gate, w_up) = match (w_gate.into(), w_up.into()) {
+        (Matrix::Full(gate), Matrix::Full(up)) => (gate, up),
+        (gate, up) => return gated(&linear(x, gate, None)?, &linear(x, up, None)?),
+    };
     host::check(NAME, &[x, w_gate, w_up])?;
     let keep = [x, w_gate, w_up].iter().any(|t| t.track_op());
     x.apply_op3(w_gate, w_up, GatedLinear { keep, halves: OnceLock::new() })
 }
 
-/// `silu(gate) * up`, element by element, where the two projections have adapters of their own.
+/// `silu(gate) * up`, element by element, where the two projections are ops of their own.
 ///
 /// # Errors
 /// If shapes differ, or an operand is not contiguous f32 on the CPU.

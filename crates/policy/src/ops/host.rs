@@ -152,7 +152,7 @@ pub(super) unsafe fn written(n: usize, fill: impl FnOnce(&mut [f32])) -> Vec<f32
 
 /// A buffer whose disjoint, interleaved parts are written by parallel tasks.
 #[derive(Clone, Copy)]
-pub(super) struct Scatter {
+pub(crate) struct Scatter {
     data: *mut f32,
     len: usize,
 }
@@ -164,7 +164,7 @@ unsafe impl Sync for Scatter {}
 
 impl Scatter {
     /// Wraps a buffer, which must outlive all uses.
-    pub(super) fn new(data: &mut [f32]) -> Self {
+    pub fn new(data: &mut [f32]) -> Self {
         Self { data: data.as_mut_ptr(), len: data.len() }
     }
 
@@ -173,7 +173,7 @@ impl Scatter {
     /// # Safety
     /// The buffer must still be alive, and no other part in use may overlap this one.
     #[allow(clippy::mut_from_ref)]
-    pub(super) unsafe fn part(&self, from: usize, len: usize) -> &mut [f32] {
+    pub unsafe fn part(&self, from: usize, len: usize) -> &mut [f32] {
         assert!(from + len <= self.len, "parallel write past the end");
         // SAFETY: in bounds by the assertion, disjoint as the caller guarantees.
         unsafe { std::slice::from_raw_parts_mut(self.data.add(from), len) }

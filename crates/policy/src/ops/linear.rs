@@ -1,9 +1,10 @@
 //! The linear layer `y = x W^T + b`, with weights `[out, in]` as in Hugging Face files.
 
-use super::host;
 use super::matrix::{Mat, product, product_of_rows};
 use super::simd;
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use super::weight::{Half, Matrix};
+use super::{half, host};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 const NAME: &str = "linear";
@@ -13,22 +14,110 @@ const ROWS: usize = 512;
 
 /// `x W^T + b` for `x` `[.., cin]`, `w` `[cout, cin]` and `b` `[cout]`, as `[.., cout]`.
 ///
-/// Backward computes dX = dY W, dW = dY^T X and db = Σ dY, each only for a tracked operand.
+/// Backward computes dX = dY W, dW = dY^T X and db = Σ dY, each only for a tracked operand. A bf16
+/// weight is frozen and has no gradient.
 ///
 /// # Errors
 /// If shapes do not match, or an operand is not contiguous f32 on the CPU.
-pub fn linear(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Result<Tensor> {
-    host::check(NAME, &[x, w])?;
-    match b {
-        None => x.apply_op2(w, Linear),
-        Some(b) => {
-            host::check(NAME, &[b])?;
+pub fn linear<'a>(x: &Tensor, w: impl Into<Matrix<'a>>, b: Option<&Tensor>) -> Result<Tensor> {
+    let operands: Vec<&Tensor> = std::iter::once(x).chain(b).collect();
+    host::check(NAME, &operands)?;
+    match (w.into(), b) {
+        (Matrix::Full(w), None) => {
+            host::check(NAME, &[w])?;
+            x.apply_op2(w, Linear)
+        }
+        (Matrix::Full(w), Some(b)) => {
+            host::check(NAME, &[w])?;
             x.apply_op3(w, b, Linear)
         }
+        (Matrix::Half(w), None) => x.apply_op1(LinearHalf { w: w.clone() }),
+        (Matrix::Half(w), Some(b)) => x.apply_op2(b, LinearHalf { w: w.clone() }),
     }
 }
 
 struct Linear;
+
+/// With a frozen bf16 weight.
+struct LinearHalf {
+    w: Half,
+}
+
+impl LinearHalf {
+    /// x W^T and its shape.
+    fn product(&self, x: &CpuStorage, xl: &Layout) -> Result<(Vec<f32>, Shape)> {
+        let (n, cin, cout) = sizes(xl.shape(), &Shape::from(self.w.dims().to_vec()))?;
+        let y = half::product(Mat::new(host::slice(NAME, x, xl)?, n, cin), self.w.words(), cout);
+        Ok((y, output_shape(xl.shape(), cout)))
+    }
+
+    /// The gradient of x, if it is tracked.
+    fn back(&self, x: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        if !x.track_op() {
+            return Ok(None);
+        }
+        let [cout, cin] = self.w.dims();
+        let dx = host::with_slices(NAME, [grad], |[g]| {
+            Ok(half::product_back(Mat::new(g, g.len() / cout, cout), self.w.words(), cin))
+        })?;
+        host::tensor(dx, x.shape()).map(Some)
+    }
+}
+
+impl CustomOp1 for LinearHalf {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, xl: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (y, shape) = self.product(x, xl)?;
+        Ok(host::stored(y, &shape))
+    }
+
+    fn bwd(&self, x: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        self.back(x, grad)
+    }
+}
+
+impl CustomOp2 for LinearHalf {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        xl: &Layout,
+        b: &CpuStorage,
+        bl: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (mut y, shape) = self.product(x, xl)?;
+        if bl.dims() != [self.w.dims()[0]] {
+            bail!("{NAME}: bias {:?} does not match weight {:?}", bl.dims(), self.w.dims());
+        }
+        add_bias(&mut y, host::slice(NAME, b, bl)?);
+        Ok(host::stored(y, &shape))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        b: &Tensor,
+        _: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        Ok((self.back(x, grad)?, bias_gradient(b, grad)?))
+    }
+}
+
+/// The gradient of the bias, if it is tracked.
+fn bias_gradient(b: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+    if !b.track_op() {
+        return Ok(None);
+    }
+    let sums = host::with_slices(NAME, [grad], |[g]| Ok(column_sums(g, b.elem_count())))?;
+    host::tensor(sums, b.shape()).map(Some)
+}
 
 /// The sizes (n, cin, cout) of a product, or an error that names the shapes.
 pub(super) fn sizes(x: &Shape, w: &Shape) -> Result<(usize, usize, usize)> {
@@ -165,12 +254,6 @@ impl CustomOp3 for Linear {
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let (dx, dw) = gradients(x, w, grad)?;
-        let db = if b.track_op() {
-            let sums = host::with_slices(NAME, [grad], |[g]| Ok(column_sums(g, b.elem_count())))?;
-            Some(host::tensor(sums, b.shape())?)
-        } else {
-            None
-        };
-        Ok((dx, dw, db))
+        Ok((dx, dw, bias_gradient(b, grad)?))
     }
 }

@@ -38,7 +38,7 @@ impl<'a> Mat<'a> {
     }
 
     /// The `count` columns from column `first`.
-    fn columns(self, first: usize, count: usize) -> Self {
+    pub(super) fn columns(self, first: usize, count: usize) -> Self {
         Self { data: &self.data[first * self.col..], cols: count, ..self }
     }
 
@@ -83,6 +83,17 @@ pub fn matmul(out: &mut [f32], a: Mat<'_>, b: Mat<'_>, threads: Threads) {
     assert!(out.len() >= a.rows * b.cols, "matrix product: output is too short");
     // SAFETY: `out` holds a.rows rows of b.cols elements.
     unsafe { gemm_raw(Output { data: out.as_mut_ptr(), row: b.cols, add: false }, a, b, threads) }
+}
+
+/// `out = a b`, where the rows of `out` are `row` elements apart.
+///
+/// # Panics
+/// As [`matmul_add`].
+pub(super) fn matmul_rows(out: &mut [f32], row: usize, a: Mat<'_>, b: Mat<'_>, threads: Threads) {
+    let extent = if a.rows * b.cols == 0 { 0 } else { (a.rows - 1) * row + b.cols };
+    assert!(out.len() >= extent && row >= b.cols, "matrix product: output is too short");
+    // SAFETY: the assertion above.
+    unsafe { gemm_raw(Output { data: out.as_mut_ptr(), row, add: false }, a, b, threads) }
 }
 
 /// `out += a b`, where the rows of `out` are `row` elements apart.

@@ -4,17 +4,18 @@ use super::Policy;
 use crate::lora::{self, Adapter, LoraConfig};
 use crate::model::FeatureCache;
 use crate::saving::{Model, Place, SaveOptions};
-use crate::{PolicyError, checkpoint};
+use crate::{Loading, PolicyError, checkpoint};
 use candle_core::Var;
+use std::collections::HashMap;
 use std::path::Path;
 
 impl Policy {
     /// Reads a Hugging Face folder and, if one is given, a PEFT adapter for it.
     ///
     /// # Errors
-    /// As [`Policy::load`]; an adapter that does not fit the model.
-    pub fn load_with(dir: &Path, adapter: Option<&Path>) -> Result<Self, PolicyError> {
-        let mut policy = Self::load(dir)?;
+    /// As [`Policy::open`]; an adapter that does not fit the model.
+    pub fn load_with(dir: &Path, adapter: Option<&Path>, how: &Loading) -> Result<Self, PolicyError> {
+        let mut policy = Self::open(dir, how)?;
         if let Some(adapter) = adapter {
             policy.load_adapter(adapter)?;
         }
@@ -54,7 +55,7 @@ impl Policy {
                 format!("the model has an adapter already; help: {help}"),
             ));
         }
-        self.weights.set_trainable(|_| false);
+        self.weights.set_trainable(|_| false)?;
         self.weights.adapter = Some(adapter);
         Ok(())
     }
@@ -147,9 +148,12 @@ impl Policy {
         if let Some(adapter) = &self.weights.adapter {
             return lora::read_back(adapter, dir, &self.config);
         }
-        let saved = checkpoint::load_weights(dir, &self.config)?;
-        for ((_, to), (_, from)) in self.changing().iter().zip(&saved) {
-            to.set(&from.as_detached_tensor())?;
+        let saved = checkpoint::load_weights(dir, &self.config, &Loading::default())?.vars;
+        let saved: HashMap<&str, &Var> = saved.iter().map(|(name, var)| (name.as_str(), var)).collect();
+        for (name, to) in self.changing() {
+            if let Some(from) = saved.get(name.as_str()) {
+                to.set(&from.as_detached_tensor())?;
+            }
         }
         Ok(())
     }

@@ -1,36 +1,72 @@
-//! One decoding step on plain slices: the language model with its weights packed into strips.
+//! One decoding step on plain slices. Small f32 models are packed into strips; the weights of
+//! others are read where they are.
 //!
 //! The same equations as `text.rs`, for one new token per row and without a tape. Rows are
 //! independent of each other to the last bit, so a completion does not depend on which others are
 //! sampled with it.
 
 use super::adapted::{LayerDeltas, Low, add_all};
-use super::cache::{Attend, HeadCache};
+use super::cache::{Attend, AttendScratch, HeadCache};
+use super::stacked::Stacked;
 use super::tile::Strips;
-use crate::ops::simd;
+use crate::ops::{self, Weight, simd};
 use crate::text::RotaryFrequencies;
 use crate::weights::{Mode, View, Weights, embedding_name, head_name, text_prefix};
 use crate::{Config, PolicyError, TextConfig};
+use rayon::prelude::*;
 
-/// The language model with its weights packed for decoding.
+/// Largest f32 weights in bytes that are packed, and that every thread may read on its own at each
+/// step: about the size of the caches.
+pub(crate) const SHARED_BYTES: usize = 64 << 20;
+
+/// The language model for decoding.
 pub(super) struct Decoder {
     config: TextConfig,
-    embedding: Vec<f32>,
+    embedding: Weight,
     layers: Vec<Layer>,
     norm: Vec<f32>,
-    head: Strips,
+    head: Linear,
     frequencies: RotaryFrequencies,
+    large: bool,
+}
+
+/// The weights of layers with one input.
+enum Linear {
+    Packed(Strips),
+    InPlace(Stacked),
+}
+
+impl Linear {
+    fn new(weights: Vec<Weight>, pack: bool) -> Result<Self, PolicyError> {
+        if !pack {
+            return Ok(Linear::InPlace(Stacked::new(weights)?));
+        }
+        let cin = weights.first().map_or(Ok(0), |w| w.dims().map(|d| d[1]))?;
+        let values = weights.iter().map(Weight::values).collect::<Result<Vec<_>, _>>()?;
+        let values: Vec<&[f32]> = values.iter().map(Vec::as_slice).collect();
+        Ok(Linear::Packed(Strips::new(&values, cin)))
+    }
+
+    fn product(&self, x: &[f32], out: &mut Vec<f32>, wide: bool) -> Result<(), PolicyError> {
+        match self {
+            Linear::Packed(strips) => {
+                strips.product(x, out, wide);
+                Ok(())
+            }
+            Linear::InPlace(stacked) => stacked.product(x, out, wide),
+        }
+    }
 }
 
 struct Layer {
     input_norm: Vec<f32>,
-    qkv: Strips,
+    qkv: Linear,
     /// The weights of the norms of queries and keys; `None` for Llama, which has none.
     qk_norm: Option<[Vec<f32>; 2]>,
-    out: Strips,
+    out: Linear,
     post_norm: Vec<f32>,
-    gate_up: Strips,
-    down: Strips,
+    gate_up: Linear,
+    down: Linear,
     deltas: LayerDeltas,
 }
 
@@ -56,83 +92,89 @@ pub(super) struct Scratch {
     wide: Vec<f32>,
     active: Vec<f32>,
     delta: Vec<f32>,
-    scores: Vec<f32>,
+    attend: AttendScratch,
     cos: Vec<f32>,
     sin: Vec<f32>,
     low: Low,
 }
 
 impl Decoder {
-    /// Packs a copy of the current weights.
+    /// The current weights.
     pub fn new(config: &Config, weights: &Weights) -> Result<Self, PolicyError> {
         let t = &config.text;
         let view = weights.view(text_prefix(config), Mode::Infer);
+        let head = weights.get(&head_name(config), Mode::Infer)?;
+        let large = bytes(config) > SHARED_BYTES;
+        let pack = !large && head.tensor().is_some();
         let layer = |i: usize| -> Result<Layer, PolicyError> {
             let w = view.at("layers").at(i);
-            let a = w.at("self_attn");
-            let (q, k, v) =
-                (flat(&a, "q_proj.weight")?, flat(&a, "k_proj.weight")?, flat(&a, "v_proj.weight")?);
-            let (gate, up) = (flat(&w, "mlp.gate_proj.weight")?, flat(&w, "mlp.up_proj.weight")?);
+            let all = |names: &[&str]| {
+                let weights = names.iter().map(|name| w.weight(&format!("{name}.weight")));
+                Linear::new(weights.collect::<Result<_, _>>()?, pack)
+            };
             Ok(Layer {
                 input_norm: flat(&w, "input_layernorm.weight")?,
-                qkv: Strips::new(&[&q, &k, &v], t.hidden_size),
+                qkv: all(&["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"])?,
                 qk_norm: match t.qk_norm {
-                    true => Some([flat(&a, "q_norm.weight")?, flat(&a, "k_norm.weight")?]),
+                    true => {
+                        Some([flat(&w, "self_attn.q_norm.weight")?, flat(&w, "self_attn.k_norm.weight")?])
+                    }
                     false => None,
                 },
-                out: Strips::new(&[&flat(&a, "o_proj.weight")?], t.num_attention_heads * t.head_dim),
+                out: all(&["self_attn.o_proj"])?,
                 post_norm: flat(&w, "post_attention_layernorm.weight")?,
-                gate_up: Strips::new(&[&gate, &up], t.hidden_size),
-                down: Strips::new(&[&flat(&w, "mlp.down_proj.weight")?], t.intermediate_size),
+                gate_up: all(&["mlp.gate_proj", "mlp.up_proj"])?,
+                down: all(&["mlp.down_proj"])?,
                 deltas: LayerDeltas::new(&w, t)?,
             })
         };
-        let head = weights.effective(&head_name(config))?.flatten_all()?.to_vec1::<f32>()?;
         Ok(Self {
             config: t.clone(),
-            embedding: weights.effective(&embedding_name(config))?.flatten_all()?.to_vec1::<f32>()?,
+            embedding: weights.get(&embedding_name(config), Mode::Infer)?,
             layers: (0..t.num_hidden_layers).map(layer).collect::<Result<_, _>>()?,
             norm: flat(&view, "norm.weight")?,
-            head: Strips::new(&[&head], t.hidden_size),
+            head: Linear::new(vec![head], pack)?,
             frequencies: RotaryFrequencies::new(t),
+            large,
         })
     }
 
-    /// Bytes of the weights that every step reads.
-    pub fn bytes(&self) -> usize {
-        let layer = |l: &Layer| l.qkv.bytes() + l.out.bytes() + l.gate_up.bytes() + l.down.bytes();
-        self.layers.iter().map(layer).sum::<usize>() + self.head.bytes()
+    /// Whether the weights do not fit the caches, so that all threads should share each reading of
+    /// them.
+    pub fn is_large(&self) -> bool {
+        self.large
     }
 
     /// Logits `[n, vocab]` of final hidden states `[n, hidden]`.
-    pub fn logits(&self, hidden: &[f32], wide: bool) -> Vec<f32> {
+    pub fn logits(&self, hidden: &[f32], wide: bool) -> Result<Vec<f32>, PolicyError> {
         let mut out = Vec::new();
-        self.head.product(hidden, &mut out, wide);
-        out
+        self.head.product(hidden, &mut out, wide)?;
+        Ok(out)
     }
 
     /// Feeds one token per sequence and returns the logits `[n, vocab]` of the next tokens. `wide`
-    /// distributes each product over all threads.
-    pub fn step(&self, inputs: &mut [Input], s: &mut Scratch, wide: bool) -> Vec<f32> {
-        let (c, hidden) = (&self.config, self.config.hidden_size);
-        [&mut s.x, &mut s.cos, &mut s.sin].into_iter().for_each(Vec::clear);
+    /// distributes each product, and attention, over all threads.
+    pub fn step(&self, inputs: &mut [Input], s: &mut Scratch, wide: bool) -> Result<Vec<f32>, PolicyError> {
+        let c = &self.config;
+        let tokens: Vec<u32> = inputs.iter().map(|input| input.token).collect();
+        s.x = ops::embedding(&self.embedding, &tokens)?.flatten_all()?.to_vec1()?;
+        [&mut s.cos, &mut s.sin].into_iter().for_each(Vec::clear);
         for input in inputs.iter() {
-            s.x.extend_from_slice(&self.embedding[input.token as usize * hidden..][..hidden]);
             self.frequencies.append([input.position; 3], &mut s.cos, &mut s.sin);
         }
         for (i, layer) in self.layers.iter().enumerate() {
             normed(&s.x, &layer.input_norm, c.rms_norm_eps, &mut s.normed);
-            layer.qkv.product(&s.normed, &mut s.qkv, wide);
+            layer.qkv.product(&s.normed, &mut s.qkv, wide)?;
             add_all(&layer.deltas.qkv, &s.normed, &mut s.qkv, &mut s.low, wide);
-            self.attend(i, inputs, s);
-            layer.out.product(&s.mixed, &mut s.delta, wide);
+            self.attend(i, inputs, s, wide);
+            layer.out.product(&s.mixed, &mut s.delta, wide)?;
             add_all(&layer.deltas.out, &s.mixed, &mut s.delta, &mut s.low, wide);
             add(&mut s.x, &s.delta);
             normed(&s.x, &layer.post_norm, c.rms_norm_eps, &mut s.normed);
-            layer.gate_up.product(&s.normed, &mut s.wide, wide);
+            layer.gate_up.product(&s.normed, &mut s.wide, wide)?;
             add_all(&layer.deltas.gate_up, &s.normed, &mut s.wide, &mut s.low, wide);
             swiglu(&s.wide, c.intermediate_size, &mut s.active);
-            layer.down.product(&s.active, &mut s.delta, wide);
+            layer.down.product(&s.active, &mut s.delta, wide)?;
             add_all(&layer.deltas.down, &s.active, &mut s.delta, &mut s.low, wide);
             add(&mut s.x, &s.delta);
         }
@@ -141,45 +183,77 @@ impl Decoder {
     }
 
     /// Applies norm and rotary embedding to queries and keys, caches keys and values, and writes
-    /// the attention output to `s.mixed`.
-    fn attend(&self, layer: usize, inputs: &mut [Input], s: &mut Scratch) {
+    /// the attention output to `s.mixed`. `wide` distributes the key heads of all rows.
+    fn attend(&self, layer: usize, inputs: &mut [Input], s: &mut Scratch, wide: bool) {
         let (c, d) = (&self.config, self.config.head_dim);
         let (heads, kv_heads) = (c.num_attention_heads, c.num_key_value_heads);
         let group = heads / kv_heads;
-        let weights = &self.layers[layer];
-        let scale = 1.0 / (d as f32).sqrt();
         s.mixed.resize(inputs.len() * heads * d, 0.0);
         let width = (heads + 2 * kv_heads) * d;
-        for (row, input) in inputs.iter_mut().enumerate() {
-            let (cos, sin) = (&s.cos[row * d..][..d], &s.sin[row * d..][..d]);
-            let angles = Angles { cos, sin };
-            let qkv = &mut s.qkv[row * width..][..width];
+        let mut tasks = Vec::with_capacity(inputs.len() * kv_heads);
+        let rows = s.qkv.chunks_exact_mut(width).zip(s.mixed.chunks_exact_mut(heads * d));
+        for (row, (input, (qkv, mixed))) in inputs.iter_mut().zip(rows).enumerate() {
+            let angles = Angles { cos: &s.cos[row * d..][..d], sin: &s.sin[row * d..][..d] };
             let (q, rest) = qkv.split_at_mut(heads * d);
             let (k, v) = rest.split_at_mut(kv_heads * d);
-            let [q_norm, k_norm] = [0, 1].map(|i| weights.qk_norm.as_ref().map(|both| both[i].as_slice()));
-            let rotate = |x: &mut [f32], norm: Option<&[f32]>, scale: f32| {
-                let heads = x.chunks_exact_mut(d);
-                heads.for_each(|x| norm_and_rotate(x, norm, c.rms_norm_eps, angles, scale));
-            };
-            rotate(q, q_norm, scale);
-            rotate(k, k_norm, 1.0);
-            let out = &mut s.mixed[row * heads * d..][..heads * d];
-            for h in 0..kv_heads {
-                let own = &mut input.own[layer * kv_heads + h];
-                own.push(&k[h * d..][..d], &v[h * d..][..d]);
-                let parts = [&input.prefix[layer * kv_heads + h], &*own];
-                let (q, out) = (&q[h * group * d..][..group * d], &mut out[h * group * d..][..group * d]);
-                // A tile has at most eight rows, one per query head.
-                for (queries, out) in q.chunks(8 * d).zip(out.chunks_mut(8 * d)) {
-                    Attend { queries, head_dim: d, parts, scores: &mut s.scores, out }.run();
-                }
+            let prefix = &input.prefix[layer * kv_heads..][..kv_heads];
+            let own = &mut input.own[layer * kv_heads..][..kv_heads];
+            let queries = q.chunks_exact_mut(group * d).zip(mixed.chunks_exact_mut(group * d));
+            let cached = k.chunks_exact_mut(d).zip(v.chunks_exact(d)).zip(prefix.iter().zip(own));
+            for ((queries, out), ((key, value), (prefix, own))) in queries.zip(cached) {
+                tasks.push(KeyHead { queries, key, value, prefix, own, out, angles });
             }
+        }
+        let (norms, eps) = (&self.layers[layer], c.rms_norm_eps);
+        if wide {
+            tasks.into_par_iter().for_each_init(AttendScratch::default, |s, task| task.run(norms, eps, s));
+        } else {
+            tasks.into_iter().for_each(|task| task.run(norms, eps, &mut s.attend));
         }
     }
 }
 
+/// One key head of one row in a step.
+struct KeyHead<'a> {
+    /// Of the query heads that share it.
+    queries: &'a mut [f32],
+    key: &'a mut [f32],
+    value: &'a [f32],
+    prefix: &'a HeadCache,
+    own: &'a mut HeadCache,
+    out: &'a mut [f32],
+    angles: Angles<'a>,
+}
+
+impl KeyHead<'_> {
+    fn run(self, norms: &Layer, eps: f64, scratch: &mut AttendScratch) {
+        let Self { queries, key, value, prefix, own, out, angles } = self;
+        let d = key.len();
+        let scale = 1.0 / (d as f32).sqrt();
+        let [q_norm, k_norm] = [0, 1].map(|i| norms.qk_norm.as_ref().map(|both| both[i].as_slice()));
+        for query in queries.chunks_exact_mut(d) {
+            norm_and_rotate(query, q_norm, eps, angles, scale);
+        }
+        norm_and_rotate(key, k_norm, eps, angles, 1.0);
+        own.push(key, value);
+        let parts = [prefix, &*own];
+        // A tile has at most eight rows, one per query head.
+        for (queries, out) in queries.chunks(8 * d).zip(out.chunks_mut(8 * d)) {
+            Attend { queries, head_dim: d, parts, scratch, out }.run();
+        }
+    }
+}
+
+/// Bytes of the language model's matrices in f32.
+fn bytes(config: &Config) -> usize {
+    let t = &config.text;
+    let (q, kv) = (t.num_attention_heads * t.head_dim, t.num_key_value_heads * t.head_dim);
+    let layer = t.hidden_size * (2 * q + 2 * kv + 3 * t.intermediate_size);
+    (t.num_hidden_layers * layer + t.vocab_size * t.hidden_size) * size_of::<f32>()
+}
+
 fn flat(view: &View, name: &str) -> Result<Vec<f32>, PolicyError> {
-    Ok(view.get(name)?.flatten_all()?.to_vec1::<f32>()?)
+    Ok(view.weight(name)?.values()?)
 }
 
 /// RMSNorm of every row of `x` `[n, w.len()]` with the weight `w`.

@@ -33,11 +33,6 @@ impl Strips {
         Self { data, cin, cout }
     }
 
-    /// Size in bytes.
-    pub fn bytes(&self) -> usize {
-        self.data.len() * size_of::<f32>()
-    }
-
     /// Writes `x W^T` for `x` `[n, cin]` into `out` `[n, cout]`. `wide` distributes the strips over
     /// all threads.
     pub fn product(&self, x: &[f32], out: &mut Vec<f32>, wide: bool) {

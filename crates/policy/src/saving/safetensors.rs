@@ -2,6 +2,7 @@
 
 use super::SaveDtype;
 use crate::PolicyError;
+use crate::ops::half;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::fs::File;
@@ -110,18 +111,8 @@ impl<'a> Source<'a> {
 fn encode(values: &[f32], dtype: SaveDtype, out: &mut Vec<u8>) {
     match dtype {
         SaveDtype::F32 => out.extend(values.iter().flat_map(|v| v.to_le_bytes())),
-        SaveDtype::Bf16 => out.extend(values.iter().flat_map(|v| bf16(*v).to_le_bytes())),
+        SaveDtype::Bf16 => out.extend(values.iter().flat_map(|v| half::round(*v).to_le_bytes())),
     }
-}
-
-/// The nearest bf16, ties to even.
-fn bf16(x: f32) -> u16 {
-    let bits = x.to_bits();
-    if x.is_nan() {
-        // Rounding could turn a NaN into an infinity.
-        return (bits >> 16) as u16 | 0x40;
-    }
-    ((bits + 0x7fff + (bits >> 16 & 1)) >> 16) as u16
 }
 
 /// The header: `{"name": {"dtype", "shape", "data_offsets"}, ...}`, padded to a multiple of 8.
@@ -233,9 +224,9 @@ mod tests {
             (f32::INFINITY, 0x7f80),
         ];
         for (x, want) in cases {
-            assert_eq!(bf16(x), want, "{x}");
+            assert_eq!(half::round(x), want, "{x}");
         }
-        assert!(f32::from_bits(u32::from(bf16(f32::from_bits(0x7f80_0001))) << 16).is_nan());
+        assert!(f32::from_bits(u32::from(half::round(f32::from_bits(0x7f80_0001))) << 16).is_nan());
     }
 
     #[test]

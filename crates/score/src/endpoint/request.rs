@@ -19,6 +19,33 @@ pub struct Sampling {
     pub max_completion_tokens: usize,
     /// Seed of the random draws.
     pub seed: u64,
+    /// What else changes the distribution. Servers are not asked for it.
+    #[serde(default, skip_serializing_if = "Limits::is_none")]
+    pub limits: Limits,
+}
+
+/// Settings that change the distribution of tokens beyond temperature and nucleus.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// So many of the most likely tokens are drawn from; 0 means all.
+    pub top_k: usize,
+    /// Factor against tokens that occurred; 1 is none.
+    pub repetition_penalty: f64,
+    /// Subtracted from the logits of an answer's tokens; 0 is none.
+    pub presence_penalty: f64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { top_k: 0, repetition_penalty: 1.0, presence_penalty: 0.0 }
+    }
+}
+
+impl Limits {
+    /// Whether nothing is changed.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Sampling {
@@ -58,7 +85,7 @@ impl EndpointConfig {
     /// The request of a completion. All settings are sent, because servers have defaults of their
     /// own, also per model.
     pub(super) fn request(&self, messages: Value) -> Value {
-        let Sampling { temperature, top_p, max_completion_tokens, seed } = self.sampling;
+        let Sampling { temperature, top_p, max_completion_tokens, seed, .. } = self.sampling;
         json!({
             "model": self.model,
             "messages": messages,

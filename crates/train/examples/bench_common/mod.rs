@@ -119,7 +119,7 @@ pub fn policy() -> Result<Policy> {
     let front = write_front_files(folder.path(), std::iter::once("a = 1".to_string()), spec)?;
     let config = Config { text: text(), vision: Some(vision(front.tokens)), tie_word_embeddings: false };
     let mut policy = Policy::random(config, folder.path(), 1)?;
-    policy.set_trainable(|name| !name.starts_with("model.visual."));
+    policy.set_trainable(|name| !name.starts_with("model.visual."))?;
     for (name, var) in policy.parameters() {
         let mut values = var.flatten_all()?.to_vec1::<f32>()?;
         match name.as_str() {

@@ -80,7 +80,7 @@ fn main() -> Result<()> {
     };
     let parameters: usize = policy.parameters().iter().map(|(_, v)| v.elem_count()).sum();
     println!("{:.2} M parameters", parameters as f64 / 1e6);
-    policy.set_trainable(|name| name.starts_with(TOWER_NAME));
+    policy.set_trainable(|name| name.starts_with(TOWER_NAME))?;
     let mut first = 0;
     for (i, stage) in TOWER.iter().enumerate() {
         if i + 1 >= options.from {
@@ -95,7 +95,7 @@ fn main() -> Result<()> {
             if i == BEFORE_SLIDES {
                 policy = extend::for_slides(&policy, &corpora.corpus, &options.out)?;
             }
-            policy.set_trainable(|name| stage.tower || !name.starts_with(TOWER_NAME));
+            policy.set_trainable(|name| stage.tower || !name.starts_with(TOWER_NAME))?;
             train(&policy, &corpora, stage, first)?;
             policy.save(&options.out)?;
             read_layouts(&policy, &corpora.new)?;
@@ -283,10 +283,10 @@ fn update(policy: &Policy, optimizer: &mut AdamW, batch: &[(Prompt, Vec<u32>)]) 
     let (hidden, out) = forward(policy, batch, Mode::Train, true)?;
     let mut gradients = optimizer.gradients(&ops::backward(&hidden, &out.dh)?);
     // The head is the embedding: its gradient from the head comes on top of the one from the tape.
-    let at =
-        policy.trainable().position(|(_, var)| var.id() == policy.head().id()).context("the head trains")?;
-    let dhead =
-        Tensor::from_vec(out.dhead.context("the head's gradient")?, policy.head().shape(), &Device::Cpu)?;
+    let head = policy.head();
+    let id = head.tensor().context("the head is f32")?.id();
+    let at = policy.trainable().position(|(_, var)| var.id() == id).context("the head trains")?;
+    let dhead = Tensor::from_vec(out.dhead.context("the head's gradient")?, &head.dims()?, &Device::Cpu)?;
     gradients[at] = Some(match gradients[at].take() {
         Some(tape) => (tape + dhead)?,
         None => dhead,
@@ -307,7 +307,7 @@ fn forward(
     let targets: Vec<u32> = batch.iter().flat_map(|(_, a)| a.iter().copied()).collect();
     let hidden = policy.completion_hidden(&sequences, mode)?;
     let states = hidden.flatten_all()?.to_vec1::<f32>()?;
-    let head = policy.head().flatten_all()?.to_vec1::<f32>()?;
+    let head = policy.head().values()?;
     let ce = vec![1.0 / targets.len() as f32; targets.len()];
     let input = HeadInput {
         hidden_s: &states,
@@ -328,7 +328,7 @@ fn forward(
 fn read_layouts(policy: &Policy, corpus: &Corpus) -> Result<()> {
     let pairs = (0..LAYOUTS).map(|i| corpus.probe(Kind::Layout, i)).collect::<Result<Vec<_>>>()?;
     let prompts = pairs.iter().map(|p| policy.encode(&p.messages)).collect::<Result<Vec<_>, _>>()?;
-    let greedy = SampleConfig { max_completion_tokens: 160, temperature: 0.0, top_p: 1.0 };
+    let greedy = SampleConfig { max_completion_tokens: 160, temperature: 0.0, ..SampleConfig::default() };
     let answers = policy.sample(&prompts, 1, &greedy, 1)?;
     let mut counts: BTreeMap<&str, [u32; 3]> = BTreeMap::new();
     for (pair, answer) in pairs.iter().zip(&answers) {
@@ -355,7 +355,7 @@ fn report(policy: &Policy, world: World, renderer: &dyn Renderer) -> Result<()> 
         references: None,
         split: Split::Dev,
         tasks: 256,
-        sampling: SampleConfig { max_completion_tokens: 512, temperature: 1.0, top_p: 1.0 },
+        sampling: SampleConfig { max_completion_tokens: 512, ..SampleConfig::default() },
         seed: 99,
         constant: true,
         feedback: &WAYS,

@@ -229,6 +229,7 @@ impl Trial {
                 max_completion_tokens: settings.max_completion_tokens,
                 temperature: settings.temperature,
                 top_p: settings.top_p,
+                ..self.recipe.rollout.sampling(settings.temperature)
             },
             seed: settings.seed,
             constant: false,

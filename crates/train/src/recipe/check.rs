@@ -110,6 +110,11 @@ fn sampling(r: &Recipe) -> Result<(), RecipeError> {
         s.temperature,
         "write a number above 0",
     )?;
+    need(s.max_rows != Some(0), "rollout.max_rows", s.max_rows, "write at least 1, or leave it out")?;
+    let (limit, pixels) = (s.max_prompt_tokens, r.policy.max_pixels);
+    need(limit != Some(0), "rollout.max_prompt_tokens", limit, "write at least 1, or leave it out")?;
+    let some = pixels.is_none_or(|pixels| pixels >= 1024);
+    need(some, "policy.max_pixels", pixels, "write at least 1024 (32 x 32), or leave it out")?;
     need(s.top_p > 0.0 && s.top_p <= 1.0, "rollout.top_p", s.top_p, "write a number in (0, 1]")?;
     need(d.workers >= 1, "render.workers", d.workers, "write at least 1")?;
     need(d.memory_mb >= 64, "render.memory_mb", d.memory_mb, "write at least 64")?;

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use vsdpo_credit::{CreditConfig, Overlap};
-use vsdpo_policy::Recompute;
+pub use vsdpo_policy::Dtype;
+use vsdpo_policy::{Loading, Recompute, SampleConfig, Trains};
 
 /// `[policy]`: the model that is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,8 +16,14 @@ use vsdpo_policy::Recompute;
 pub struct PolicySection {
     /// A Hugging Face folder.
     pub model: PathBuf,
-    /// Number format of weights and arithmetic.
+    /// Number format in which frozen matrices are kept in memory: "f32", or "bf16", which takes
+    /// half of it and gives the same results if the model's files are bf16. Arithmetic and what
+    /// trains are f32.
     pub dtype: Dtype,
+    /// Pixels of a picture after resizing at most, where the model's own limit is higher; a
+    /// Qwen3-VL takes one token for 32 x 32 pixels, up to 16,384 a picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_pixels: Option<usize>,
     /// Which parameters train, without `lora`.
     pub trainable: Trainable,
     /// An adapter, which then trains alone.
@@ -26,16 +33,26 @@ pub struct PolicySection {
 
 impl Default for PolicySection {
     fn default() -> Self {
-        Self { model: "assets/mini".into(), dtype: Dtype::F32, trainable: Trainable::Text, lora: None }
+        Self {
+            model: "assets/mini".into(),
+            dtype: Dtype::F32,
+            max_pixels: None,
+            trainable: Trainable::Text,
+            lora: None,
+        }
     }
 }
 
-/// Number formats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Dtype {
-    /// 32-bit floats.
-    F32,
+impl PolicySection {
+    /// How its folder is loaded. Under an adapter everything else is frozen.
+    pub fn loading(&self) -> Loading {
+        let trains = match (&self.lora, self.trainable) {
+            (Some(_), _) => Trains::Nothing,
+            (None, Trainable::Text) => Trains::Text,
+            (None, Trainable::All) => Trains::All,
+        };
+        Loading { dtype: Some(self.dtype), trains, max_pixels: self.max_pixels, beside: 0 }
+    }
 }
 
 /// Which parameters train.
@@ -64,6 +81,30 @@ pub struct RolloutSection {
     pub temperature: f32,
     /// Nucleus; below 1 the importance ratios are off by the mass that is kept.
     pub top_p: f32,
+    /// Completions in memory at once; all of the step without it. Memory only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_rows: Option<usize>,
+    /// Number format of the sampler's keys and values: "bf16" halves their memory; the sampler's
+    /// log-probabilities then differ from the trainer's by about 1e-3.
+    pub cache_dtype: Dtype,
+    /// Tokens of a prompt at most, pictures included. Tasks with longer prompts are left out of
+    /// their step and counted in `prompts/dropped_overlong`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_prompt_tokens: Option<usize>,
+}
+
+impl RolloutSection {
+    /// How completions are sampled, at this temperature.
+    pub fn sampling(&self, temperature: f32) -> SampleConfig {
+        SampleConfig {
+            max_completion_tokens: self.max_completion_tokens,
+            temperature,
+            top_p: self.top_p,
+            max_rows: self.max_rows.unwrap_or(usize::MAX),
+            cache: self.cache_dtype,
+            ..SampleConfig::default()
+        }
+    }
 }
 
 impl Default for RolloutSection {
@@ -75,6 +116,9 @@ impl Default for RolloutSection {
             max_completion_tokens: 256,
             temperature: 1.0,
             top_p: 1.0,
+            max_rows: None,
+            cache_dtype: Dtype::F32,
+            max_prompt_tokens: None,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::recipe::Recipe;
 use crate::step::StepContext;
 use crate::teacher::Teacher;
 use std::ops::Range;
-use vsdpo_policy::ops::Values;
+use vsdpo_policy::ops::Weight;
 use vsdpo_policy::{GradientSums, Mode, Policy, Recompute, Sequence};
 
 /// An item in one of the updates of a step.
@@ -38,10 +38,10 @@ pub(super) fn micro_batches(items: &[&Item], budget: usize) -> Vec<Range<usize>>
     cuts
 }
 
-/// The values of a policy's head `[V, dim]` where it is not the student's.
-fn other_head<'p>(policy: &'p Policy, student: &Policy) -> Result<Option<Values<'p>>, TrainError> {
-    let same = policy.head().id() == student.head().id();
-    Ok(if same { None } else { Some(Values::of(policy.head())?) })
+/// A policy's head `[V, dim]` where it is not the student's.
+fn other_head(policy: &Policy, student: &Policy) -> Option<Weight> {
+    let head = policy.head();
+    (!head.is_same(&student.head())).then_some(head)
 }
 
 /// Gradients and losses, added up over micro-batches.
@@ -94,7 +94,8 @@ impl<'a> Gradients<'a> {
         config: &'a LossConfig,
         context: &StepContext,
     ) -> Result<Self, TrainError> {
-        let id = student.head().id();
+        let head = student.head();
+        let id = head.tensor().map(|head| head.id());
         let monitor = context.step.is_multiple_of(monitor::EVERY).then(Monitor::default);
         let read = monitor.is_some() || config.kl_ref != 0.0;
         let rate = || context.recipe.distill.trust_rate_at(context.step, context.recipe.steps);
@@ -103,7 +104,7 @@ impl<'a> Gradients<'a> {
             trust_rate: teacher.is_mixed().then(rate),
             base: teacher.base().filter(|_| read),
             scale: 1.0,
-            head_at: student.trainable().position(|(_, var)| var.id() == id),
+            head_at: student.trainable().position(|(_, var)| Some(var.id()) == id),
             grads: GradientSums::new(student),
             recompute: context.recipe.optim.recompute,
             seed: context.seed(),
@@ -150,7 +151,8 @@ impl<'a> Gradients<'a> {
         let mut rows = Rows::of(parts, self.scale);
         let base = self.base_states(&sequences, &rows)?;
         rows.reference = self.reference(base.as_deref(), &rows, dim)?;
-        let (head, head_t) = (Values::of(self.student.head())?, other_head(self.teacher, self.student)?);
+        let (head, head_t) = (self.student.head(), other_head(self.teacher, self.student));
+        let (head, head_t) = (head.floats()?, head_t.as_ref().map(Weight::floats).transpose()?);
         let input = HeadInput {
             hidden_s: &states,
             hidden_t: taught.as_deref(),
@@ -213,7 +215,8 @@ impl<'a> Gradients<'a> {
     fn reference(&self, states: Option<&[f32]>, rows: &Rows, dim: usize) -> Result<Vec<f32>, TrainError> {
         match (states, self.base) {
             (Some(states), Some(base)) if self.config.kl_ref != 0.0 => {
-                let head = Values::of(base.head())?;
+                let head = base.head();
+                let head = head.floats()?;
                 Ok(token_logprobs(states, &head, dim, &rows.targets, self.config.temperature)?.0)
             }
             _ => Ok(Vec::new()),
@@ -230,7 +233,8 @@ impl<'a> Gradients<'a> {
         let Some(mut monitor) = self.monitor else { return Ok(None) };
         monitor.components(input, self.config)?;
         if let Some(policy) = self.base {
-            let head = other_head(policy, self.student)?;
+            let head = other_head(policy, self.student);
+            let head = head.as_ref().map(Weight::floats).transpose()?;
             let from = HeadInput { hidden_t: base, head_t: head.as_deref(), mix: None, ..*input };
             if base.is_some() {
                 monitor.drift(&from, sampled, self.config)?;
@@ -247,7 +251,8 @@ pub(crate) fn logp_now(
     items: &[Item],
     recipe: &Recipe,
 ) -> Result<Vec<Vec<f32>>, TrainError> {
-    let (head, mut out) = (Values::of(policy.head())?, Vec::with_capacity(items.len()));
+    let head = policy.head();
+    let (head, mut out) = (head.floats()?, Vec::with_capacity(items.len()));
     let all: Vec<&Item> = items.iter().collect();
     for cut in micro_batches(&all, recipe.optim.micro_batch_tokens) {
         let items = &all[cut];

@@ -368,7 +368,7 @@ fn recomputed_blocks_give_the_same_loss_and_gradient() {
     let experience = experience(&world.policy, &recipe(world.folder.path(), &[]));
     for lora in [false, true] {
         match lora {
-            false => world.policy.set_trainable(|_| true),
+            false => world.policy.set_trainable(|_| true).unwrap(),
             true => {
                 let config = vsdpo_policy::LoraConfig { dropout: 0.2, ..Default::default() };
                 world.policy.add_adapter(&config, 1).unwrap();

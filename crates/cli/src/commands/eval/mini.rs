@@ -75,7 +75,9 @@ fn local(args: &Args, world: World, sampling: &Sampling) -> Result<Exit> {
         bail!("{} needs a model; help: give --model DIR or --endpoint URL", world.benchmark())
     };
     args.places.out.as_deref().map_or(Ok(()), files::make_folder)?;
-    let policy = vsdpo_policy::Policy::load_with(model, args.adapter.as_deref())?;
+    let drawing = super::of_policy(args, sampling, None)?;
+    let loading = args.storage.loading_to_sample(model, args.mini.tasks as usize, &drawing);
+    let policy = vsdpo_policy::Policy::load_with(model, args.adapter.as_deref(), &loading)?;
     let name = vsdpo_train::answers::model_name(model, args.adapter.as_deref());
     let renderer = renderer(args, world)?;
     let config = EvalConfig {
@@ -84,7 +86,7 @@ fn local(args: &Args, world: World, sampling: &Sampling) -> Result<Exit> {
         references: None,
         split: args.mini.split,
         tasks: args.mini.tasks as usize,
-        sampling: super::of_policy(sampling),
+        sampling: drawing,
         seed: sampling.seed,
         constant: true,
         reflection: args.mini.reflecting.reflection(),

@@ -4,6 +4,7 @@ use super::{Answer, Args, revised};
 use crate::terminal;
 use anyhow::{Context, Result};
 use serde_json::Value;
+use std::path::Path;
 use vsdpo_artifact::{Domain, Task, extract_code};
 use vsdpo_context::student_prompt;
 use vsdpo_diagnose::AxisWeights;
@@ -14,29 +15,29 @@ use vsdpo_train::reflect::{Reflection, reflect};
 /// The answer of the model of --model, or the best of its revisions.
 pub fn answer(args: &Args, domain: Domain) -> Result<Answer> {
     let model = args.model.as_deref().context("no model is given")?;
-    let policy = Policy::load_with(model, args.adapter.as_deref())?;
+    let sampling = sampling(args, model)?;
+    let loading = args.storage.loading_to_sample(model, 1, &sampling);
+    let policy = Policy::load_with(model, args.adapter.as_deref(), &loading)?;
     let images = args.image.iter().map(|path| read_image(path)).collect::<Result<Vec<_>, _>>()?;
     let language = domain.default_language();
     let task = Task { prompt: args.prompt.clone(), images, ..Task::unspecified(domain, language) };
     match &args.reflecting.reflection() {
-        None => single_pass(args, &policy, &task),
-        Some(how) => best_of_revisions(args, &policy, task, how),
+        None => single_pass(args, &policy, &task, &sampling),
+        Some(how) => best_of_revisions(args, &policy, (task, sampling), how),
     }
 }
 
-fn sampling(args: &Args) -> SampleConfig {
-    SampleConfig {
-        max_completion_tokens: args.max_tokens,
-        temperature: args.temperature as f32,
-        top_p: args.top_p as f32,
-    }
+fn sampling(args: &Args, model: &Path) -> Result<SampleConfig> {
+    let greedy =
+        SampleConfig { max_completion_tokens: args.max_tokens, temperature: 0.0, ..SampleConfig::default() };
+    args.drawing.config(Some(model), (args.temperature, args.top_p), greedy)
 }
 
 /// The model's answer as it is.
-fn single_pass(args: &Args, policy: &Policy, task: &Task) -> Result<Answer> {
+fn single_pass(args: &Args, policy: &Policy, task: &Task, sampling: &SampleConfig) -> Result<Answer> {
     let prompt = policy.encode(&student_prompt(task))?;
     let bar = terminal::progress("sampling", 0);
-    let sampled = policy.sample(&[prompt], 1, &sampling(args), args.seed);
+    let sampled = policy.sample(&[prompt], 1, sampling, args.seed);
     bar.finish_and_clear();
     let answer = sampled?.into_iter().next().context("the model gave no answer")?;
     let (code, tokens) = (extract_code(&answer.text, task.language), Some(answer.tokens.len()));
@@ -45,13 +46,18 @@ fn single_pass(args: &Args, policy: &Policy, task: &Task) -> Result<Answer> {
 }
 
 /// The best of the model's answer and its revisions.
-fn best_of_revisions(args: &Args, policy: &Policy, task: Task, how: &Reflection) -> Result<Answer> {
+fn best_of_revisions(
+    args: &Args,
+    policy: &Policy,
+    (task, sampling): (Task, SampleConfig),
+    how: &Reflection,
+) -> Result<Answer> {
     let renderer = args.rendering.open(task.domain)?;
     let attempter = Attempter {
         policy,
         renderer: &*renderer,
         references: None,
-        sampling: sampling(args),
+        sampling,
         seed: args.seed,
         weights: &AxisWeights::equal(task.domain),
     };

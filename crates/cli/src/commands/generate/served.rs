@@ -5,7 +5,7 @@ use crate::terminal;
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::json;
 use vsdpo_artifact::{Domain, extract_code};
-use vsdpo_score::endpoint::{Endpoint, Sampling, media_type};
+use vsdpo_score::endpoint::{Endpoint, Limits, Sampling, media_type};
 
 /// The answer of the model of --endpoint.
 pub fn answer(args: &Args, domain: Domain) -> Result<Answer> {
@@ -38,10 +38,11 @@ pub fn answer(args: &Args, domain: Domain) -> Result<Answer> {
 
 fn open(args: &Args) -> Result<Endpoint> {
     let sampling = Sampling {
-        temperature: args.temperature,
-        top_p: args.top_p,
+        temperature: args.temperature.unwrap_or(0.0),
+        top_p: args.top_p.unwrap_or(1.0),
         max_completion_tokens: args.max_tokens,
         seed: args.seed,
+        limits: Limits::default(),
     };
     args.endpoint.open(sampling, false)?.context("no server is given")
 }
