@@ -1,32 +1,38 @@
-//! Endurance: thousands of decks through one pool of offices, hostile ones among them, and nothing
-//! may pile up.
+//! Endurance: thousands of decks through one renderer, files and scripts, hostile ones among them,
+//! and nothing may pile up.
 //!
 //! `cargo run --release -p vsdpo-render --example soak_deck [DECKS [SECONDS]]` (default 2000, with
-//! 10 seconds a deck). Every deck must give a record. After each tenth the program prints what
-//! could leak: memory of this process and of the offices, open descriptors, processes, files of the
-//! pool. It ends with 1 if any of them has grown past its allowance since the second tenth.
+//! 10 seconds a script; drawing has at least 30). Every deck must give a record. At the start, after
+//! each tenth and after the renderer is gone the program prints what could leak: memory of this
+//! process and of all below it, open descriptors, processes, temporary files and folders. It ends
+//! with 1 if any of them has grown past its allowance since the second tenth, or if anything is left.
 
 #[path = "../tests/office_support/mod.rs"]
 mod office_support;
 
 use office_support::{deck, write_decks};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
-use vsdpo_render::{Office, RenderConfig, spread};
+use vsdpo_artifact::{FailureKind, Language, Outcome, Source};
+use vsdpo_render::{DeckRenderer, RenderConfig, Renderer, spread};
 
 const TENTHS: usize = 10;
-/// Megabytes that may be held beyond the second tenth.
+/// Megabytes of this process, and of each worker's, that may be held beyond the second tenth. An
+/// office is replaced when it has grown by 400.
 const ALLOWANCE_MB: u64 = 64;
-/// Resident memory of an office at most: what a fresh one has, and what it may grow by.
-const MAX_OFFICE_MB: u64 = 650;
-/// Files of an office's scratch folder beyond the second tenth; its age differs.
-const ALLOWANCE_FILES: usize = 20;
-/// Descriptors of an office at most.
-const MAX_OPEN: usize = 64;
-/// Honest decks, which must draw.
-const HONEST: [&str; 5] = ["one", "box", "ten", "standard", "picture"];
-/// Hostile decks, one in twenty; the last ones take the whole time limit and are one in a hundred.
+const WORKER_MB: u64 = 450;
+/// Files and folders of a worker beyond the second tenth; the ages of offices differ.
+const ALLOWANCE_FILES: usize = 40;
+/// Descriptors of a worker's processes beyond the second tenth.
+const ALLOWANCE_OPEN: usize = 64;
+/// Processes of a worker at most: its script, its office, and a fork server for each.
+const PROCESSES: usize = 6;
+/// Honest files and scripts, which must draw.
+const HONEST: [&str; 6] = ["one", "box", "ten", "standard", "picture", SCRIPT];
+/// Hostile files, one in twenty; the slow ones may take their whole time and are one in a hundred.
 const HOSTILE: [&str; 10] = [
     "truncated",
     "no-slide-part",
@@ -40,15 +46,29 @@ const HOSTILE: [&str; 10] = [
     "tall",
 ];
 const SLOW: [&str; 4] = ["text-of-2-mb", "groups-20000-deep", "zip-bomb", "slides-5000"];
+const SCRIPT: &str = "from pptx import Presentation\np = Presentation()\n\
+    s = p.slides.add_slide(p.slide_layouts[1])\ns.shapes.title.text = 'Soak'\np.save('a.pptx')\n";
+/// Hostile scripts, one in twenty, with what becomes of them.
+const SCRIPTS: [(&str, FailureKind); 6] = [
+    ("while True: pass", FailureKind::Timeout),
+    ("import os; os._exit(0)", FailureKind::Crash),
+    ("x = bytearray(10 << 30)", FailureKind::Memory),
+    ("import subprocess; subprocess.run(['ls'])", FailureKind::Exception),
+    ("import vsdpo_deck.saves as s\ns.SAVES.last = b'PK' * 1000", FailureKind::Limit),
+    ("from pptx import", FailureKind::Syntax),
+];
 
-/// The deck of a number, and whether it must draw.
-fn job(number: usize) -> (&'static str, bool) {
-    if number % 100 == 57 {
-        (SLOW[number / 100 % SLOW.len()], false)
-    } else if number % 20 == 3 {
-        (HOSTILE[number / 20 % HOSTILE.len()], false)
-    } else {
-        (HONEST[number % HONEST.len()], true)
+/// The deck of a number: its name or its script, and what must become of it: to be drawn, to fail
+/// in one way, or either.
+fn job(number: usize) -> (&'static str, Option<Result<(), FailureKind>>) {
+    match number {
+        n if n % 100 == 57 => (SLOW[n / 100 % SLOW.len()], None),
+        n if n % 20 == 3 => (HOSTILE[n / 20 % HOSTILE.len()], None),
+        n if n % 20 == 13 => {
+            let (script, kind) = SCRIPTS[n / 20 % SCRIPTS.len()];
+            (script, Some(Err(kind)))
+        }
+        n => (HONEST[n % HONEST.len()], Some(Ok(()))),
     }
 }
 
@@ -56,63 +76,113 @@ fn job(number: usize) -> (&'static str, bool) {
 #[derive(Debug, Clone, Copy)]
 struct Held {
     own_mb: u64,
-    office_mb: u64,
-    descriptors: usize,
-    office_descriptors: usize,
-    office_files: usize,
-    offices: usize,
+    below_mb: u64,
+    open: usize,
+    open_below: usize,
+    processes: usize,
+    zombies: usize,
     files: usize,
 }
 
-fn resident_mb(pid: &str) -> u64 {
+/// Process ids below this process, and those of them that have ended and nobody waited for.
+fn below() -> (Vec<u32>, usize) {
+    let mut parents = BTreeMap::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let pid = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
+        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let mut rest = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let (state, parent) =
+            (rest.next().map(str::to_owned), rest.next().and_then(|p| p.parse::<u32>().ok()));
+        if let (Some(pid), Some(state), Some(parent)) = (pid, state, parent) {
+            parents.insert(pid, (parent, state));
+        }
+    }
+    let up = |pid: &u32| parents.get(pid).map(|(parent, _)| *parent);
+    let ours = |pid: &u32| std::iter::successors(up(pid), up).take(64).any(|at| at == std::process::id());
+    let all: Vec<u32> = parents.keys().copied().filter(ours).collect();
+    let zombies = all.iter().filter(|pid| parents[pid].1 == "Z").count();
+    (all, zombies)
+}
+
+fn resident_mb(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|l| l.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) / 1024
 }
 
-fn files_below(folder: &str) -> usize {
+/// Files and folders below a folder.
+fn entries_below(folder: &Path) -> usize {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
     let count = |entry: fs::DirEntry| {
         let is_folder = entry.file_type().is_ok_and(|t| t.is_dir());
-        if is_folder { files_below(&entry.path().to_string_lossy()) } else { 1 }
+        1 + if is_folder { entries_below(&entry.path()) } else { 0 }
     };
     entries.flatten().map(count).sum()
 }
 
-/// Memory, descriptors and files of an office are the largest of any.
-fn held(office: &Office, scratch: &str) -> Held {
-    let pids: Vec<String> = office.worker_pids().iter().map(u32::to_string).collect();
-    let count = |folder: String| fs::read_dir(folder).map_or(0, Iterator::count);
+fn held(scratch: &Path) -> Held {
+    let open = |pid: u32| fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
+    let (pids, zombies) = below();
+    // Workers see folders of their own in the place of the scratch folder.
+    let inside = |pid: &u32| {
+        let root = format!("/proc/{pid}/root{}", scratch.display());
+        entries_below(Path::new(&root))
+    };
+    let files = entries_below(scratch);
     Held {
-        own_mb: resident_mb("self"),
-        office_mb: pids.iter().map(|pid| resident_mb(pid)).max().unwrap_or(0),
-        descriptors: count("/proc/self/fd".into()),
-        office_descriptors: pids.iter().map(|pid| count(format!("/proc/{pid}/fd"))).max().unwrap_or(0),
-        office_files: pids
-            .iter()
-            .map(|p| files_below(&format!("/proc/{p}/root{scratch}")))
-            .max()
-            .unwrap_or(0),
-        offices: pids.len(),
-        files: files_below(scratch),
+        own_mb: resident_mb(std::process::id()),
+        below_mb: pids.iter().map(|pid| resident_mb(*pid)).sum(),
+        open: open(std::process::id()),
+        open_below: pids.iter().map(|pid| open(*pid)).sum(),
+        processes: pids.len() - zombies,
+        zombies,
+        files: files.max(pids.iter().map(inside).max().unwrap_or(0)),
     }
 }
 
+/// What became of the decks, by the kind of failure; `drawn` for the others.
+type Records = BTreeMap<String, usize>;
+
 fn run(
-    office: &Office,
-    folder: &std::path::Path,
+    renderer: &DeckRenderer,
+    folder: &Path,
     numbers: std::ops::Range<usize>,
-) -> Result<(), Box<dyn Error>> {
+) -> Result<Vec<String>, Box<dyn Error>> {
     let first = numbers.start;
-    spread(office.workers(), numbers.len(), |i| {
-        let (name, draws) = job(first + i);
-        let outcome = office.render(&deck(folder, name)).map_err(|e| e.to_string())?;
-        match outcome {
-            Err(error) if draws => Err(format!("deck {} ({name}): {}", first + i, error.message)),
-            _ => Ok(()),
+    let records = spread(renderer.workers(), numbers.len(), |i| {
+        let (what, expected) = job(first + i);
+        let is_script = what.contains(' ') || what.contains('\n');
+        let source = match is_script {
+            true => Source::new(what, Language::Python),
+            false => Source::pptx(deck(folder, what)),
+        };
+        let outcome = renderer.render(&source).map_err(|e| format!("deck {} ({what}): {e}", first + i))?;
+        let (got, words) = match &outcome {
+            Outcome::Rendered(_) => (Ok(()), "drawn".to_owned()),
+            Outcome::Failed { error } => (Err(error.kind), error.kind.name().to_owned()),
+        };
+        // A busy machine may let a good deck meet its limits.
+        let busy = got.is_err_and(|kind| kind.depends_on_load());
+        match expected {
+            Some(wanted) if wanted != got && !busy => {
+                Err(format!("deck {} ({what}): {words}, expected {wanted:?}", first + i))
+            }
+            Some(Ok(())) if busy => Ok(format!("{words} of an honest deck")),
+            _ => Ok(words),
         }
     })?;
-    Ok(())
+    Ok(records)
+}
+
+/// What has grown past its allowance.
+fn grown(before: Held, now: Held, workers: usize) -> bool {
+    now.own_mb > before.own_mb + ALLOWANCE_MB
+        || now.below_mb > before.below_mb + WORKER_MB * workers as u64
+        || now.open > before.open + 2 * workers
+        || now.open_below > before.open_below + ALLOWANCE_OPEN * workers
+        || now.files > before.files + ALLOWANCE_FILES * workers
+        || now.processes > PROCESSES * workers + 1
+        || now.zombies > workers
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -122,39 +192,41 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     write_decks(folder.path(), 9);
     let scratch = tempfile::tempdir()?;
-    fs::set_permissions(scratch.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711))?;
+    let place = scratch.path();
+    fs::set_permissions(place, std::os::unix::fs::PermissionsExt::from_mode(0o711))?;
     // SAFETY: no other thread runs yet that could read the environment.
-    unsafe { std::env::set_var("TMPDIR", scratch.path()) };
-    let office =
-        Office::open(RenderConfig { timeout: Duration::from_secs(seconds), ..RenderConfig::default() })?;
-    let place = scratch.path().to_string_lossy().into_owned();
-    let (start, mut before) = (Instant::now(), None);
+    unsafe { std::env::set_var("TMPDIR", place) };
+    let timeout = Duration::from_secs(seconds);
+    let empty = held(place);
+    println!("nothing yet: {empty:?}");
+    let renderer =
+        DeckRenderer::start(RenderConfig { timeout, cache_entries: 0, ..RenderConfig::default() })?;
+    println!("start: {:?}", held(place));
+    let (start, mut before, mut records) = (Instant::now(), None, Records::new());
     for tenth in 0..TENTHS {
-        run(&office, folder.path(), decks * tenth / TENTHS..decks * (tenth + 1) / TENTHS)?;
-        let now = held(&office, &place);
-        println!("{:5} decks, {:.0} s: {now:?}", decks * (tenth + 1) / TENTHS, start.elapsed().as_secs_f64());
+        let part = decks * tenth / TENTHS..decks * (tenth + 1) / TENTHS;
+        for words in run(&renderer, folder.path(), part.clone())? {
+            *records.entry(words).or_default() += 1;
+        }
+        let now = held(place);
+        println!("{:5} decks, {:.0} s: {now:?} {records:?}", part.end, start.elapsed().as_secs_f64());
         // The first tenth fills caches.
         if tenth == 1 {
             before = Some(now);
         }
-        let Some(before) = before else { continue };
-        let grown = now.own_mb > before.own_mb + ALLOWANCE_MB || now.office_mb > MAX_OFFICE_MB;
-        let more = now.files > before.files || now.office_files > before.office_files + ALLOWANCE_FILES;
-        // A slot may be without an office at one time and have one at another.
-        let open =
-            now.descriptors > before.descriptors + office.workers() || now.office_descriptors > MAX_OPEN;
-        if grown || more || open || now.offices > office.workers() {
+        if let Some(before) = before.filter(|before| grown(*before, now, renderer.workers())) {
             return Err(format!("something piles up: {before:?}, now {now:?}").into());
         }
     }
-    let stats = office.stats();
-    let (jobs, cpu) = (stats.jobs, stats.cpu_seconds * 1e3 / stats.jobs as f64);
-    println!(
-        "{jobs} records, {} failures, {} restarts, {cpu:.1} CPU-ms a deck",
-        stats.failures, stats.restarts
-    );
-    if jobs != decks as u64 {
+    let stats = renderer.stats();
+    drop(renderer);
+    let after = held(place);
+    println!("after: {after:?}; {} offices or servers replaced", stats.restarts);
+    if records.values().sum::<usize>() != decks {
         return Err("not every deck gave a record".into());
+    }
+    if after.processes + after.zombies > 0 || after.files > empty.files {
+        return Err(format!("something is left: {empty:?}, after {after:?}").into());
     }
     Ok(())
 }
