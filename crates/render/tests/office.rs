@@ -31,6 +31,16 @@ fn drawn(office: &Office, folder: &TempDir, name: &str) -> OfficePages {
     render(office, folder, name).unwrap_or_else(|e| panic!("{name}: {}", e.message))
 }
 
+/// PDFium orders letters by where they stand, which mixes texts that lie on each other.
+#[test]
+fn words_of_texts_on_each_other_are_told_apart() {
+    let (office, folder) = (office(1, 60), decks(9));
+    let pages = drawn(&office, &folder, "crossed");
+    let words: Vec<&str> = pages.pages[0].words.iter().map(|word| word.text.as_str()).collect();
+    let drawn = "slide 0 alpha beta gamma delta one two three four";
+    assert_eq!(words, drawn.split(' ').collect::<Vec<_>>());
+}
+
 #[test]
 fn a_slide_has_its_pixels_and_words() {
     let (office, folder) = (office(1, 60), decks(9));

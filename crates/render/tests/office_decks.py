@@ -103,6 +103,11 @@ def honest():
             )
     ten.slides[3]._element.set("show", "0")
     yield "ten", packed(ten)
+    crossed = blank()
+    for words in ("alpha beta gamma delta", "one two three four"):
+        frame = crossed.slides[0].shapes.add_textbox(Inches(1), Inches(3), Inches(9), Inches(1)).text_frame
+        frame.text = words
+    yield "crossed", packed(crossed)
     yield "standard", packed(blank(1, 9144000))
     yield "tall", packed(blank(1, 51206400, 3657600))
     yield "picture", with_picture()

@@ -11,6 +11,7 @@ WHITE = 0xFFFFFFFF
 FLAGS = pdfium.FPDF_ANNOT | pdfium.FPDF_REVERSE_BYTE_ORDER  # RGBA in memory
 CONTROLS = {0xFFFE, 0xFFFF, 0x00AD, 0x0002}  # what PDFium puts for hyphens at line ends and for glyphs without text
 
+MOST_OBJECTS = 100_000  # of a page; beyond, its characters stay in PDFium's order
 GAP = 0.15  # of the font size; a space has about a quarter
 
 
@@ -105,8 +106,10 @@ def words(page, width, height):
     wide, high = pdfium.FPDF_GetPageWidthF(page), pdfium.FPDF_GetPageHeightF(page)
     found = []
     try:
-        word, broken = None, False
-        for index in range(pdfium.FPDFText_CountChars(text)):
+        word, broken, last = None, False, -1
+        for index in drawn_order(page, text):
+            # Where texts lie on each other, PDFium puts the letters of one between those of the other.
+            broken, last = broken or index != last + 1, index
             code = pdfium.FPDFText_GetUnicode(text, index)
             if code <= 32 or code == 0xA0 or code in CONTROLS or chr(code).isspace():
                 broken = broken or pdfium.FPDFText_IsGenerated(text, index) == 1
@@ -123,6 +126,22 @@ def words(page, width, height):
     finally:
         pdfium.FPDFText_ClosePage(text)
     return [word.record(width / wide, height / high, high) for word in found if wide > 0 and high > 0]
+
+
+def drawn_order(page, text):
+    """The numbers of a page's characters in the order in which they are drawn. PDFium orders them by where they stand.
+
+    A character that PDFium made up belongs to the one before it."""
+    count, objects = pdfium.FPDFText_CountChars(text), pdfium.FPDFPage_CountObjects(page)
+    if objects > MOST_OBJECTS:
+        return range(count)
+    address = lambda found: ctypes.cast(found, ctypes.c_void_p).value
+    places = {address(pdfium.FPDFPage_GetObject(page, number)): number for number in range(objects)}
+    place, keys = -1, []
+    for index in range(count):
+        place = places.get(address(pdfium.FPDFText_GetTextObject(text, index)), place)
+        keys.append(place)
+    return sorted(range(count), key=keys.__getitem__)
 
 
 _edges = [ctypes.c_double() for _ in range(4)]
