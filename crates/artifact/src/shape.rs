@@ -116,6 +116,9 @@ pub struct ShapeFacts {
     pub empty: bool,
     /// The frame before it is rotated.
     pub frame: Region,
+    /// Whether it is an arrow whose point lies in the notch of the next one in a row.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interlocks: bool,
     /// Its fill; of a gradient or pattern the mean colour. Absent where nothing is filled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fill: Option<[u8; 4]>,

@@ -52,6 +52,12 @@ impl Rect {
         self.w * self.h
     }
 
+    /// The smallest box around both.
+    pub fn hull(self, o: Rect) -> Rect {
+        let (x, y) = (self.x.min(o.x), self.y.min(o.y));
+        Rect::new(x, y, (self.x + self.w).max(o.x + o.w) - x, (self.y + self.h).max(o.y + o.h) - y)
+    }
+
     /// The common part; `None` unless it has an area.
     pub fn meet(self, o: Rect) -> Option<Rect> {
         let (x0, y0) = (self.x.max(o.x), self.y.max(o.y));

@@ -46,6 +46,12 @@ impl<'a> Scene<'a> {
         self.collisions.get_or_init(|| self.slide.map(collision).unwrap_or_default())
     }
 
+    /// Whether a task asks for the page. Its reward counts the findings of axes, so that rules keep
+    /// to the definitions that the reward had when its results were published.
+    pub(crate) fn is_rewarded(&self) -> bool {
+        self.requirements.is_some()
+    }
+
     /// The whole picture.
     pub(crate) fn bounds(&self) -> Region {
         Region::new(0.0, 0.0, self.image.width as f32, self.image.height as f32)

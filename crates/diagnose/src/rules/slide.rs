@@ -1,6 +1,7 @@
 //! Slides: texts, pictures and panels on a page of fixed size.
 
 mod broken_package;
+mod cards;
 mod clashes;
 mod collision;
 mod empty_area;

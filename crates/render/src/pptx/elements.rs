@@ -19,6 +19,8 @@ const WIDTH: f64 = SLIDE_WIDTH as f64;
 const POINT: f64 = 12_700.0;
 /// Characters of a text, a name or a description at most.
 const MAX_TEXT: usize = 2_000;
+/// The preset forms whose point lies in the notch of the next one in a row.
+const INTERLOCKING: [&str; 2] = ["chevron", "homePlate"];
 /// Faults that are told as remarks.
 const MAX_REMARKS: usize = 32;
 
@@ -239,6 +241,7 @@ impl Writer<'_> {
             placeholder: shape.and_then(|s| s.placeholder.as_ref()).map(|p| clean(&p.kind, MAX_TEXT)),
             empty: shape.is_some_and(Shape::is_empty_placeholder),
             frame: self.region(edges),
+            interlocks: shape.and_then(|s| s.geometry.as_deref()).is_some_and(|g| INTERLOCKING.contains(&g)),
             fill: shape.and_then(|s| s.fill.color()).filter(|c| c[3] > 0),
             painted: shape.is_some_and(|s| is_painted(&s.fill)),
             outline: outline.map(|o| o.color),

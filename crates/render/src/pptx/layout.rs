@@ -95,7 +95,7 @@ impl Slide<'_> {
         }
         if element.text.is_some() {
             let boxes: Vec<Rect> = lines.boxes.iter().copied().map(Rect::from).collect();
-            let around = boxes.iter().copied().reduce(hull).unwrap_or(bounds);
+            let around = boxes.iter().copied().reduce(Rect::hull).unwrap_or(bounds);
             let parent = if painted { self.grounds.last().copied() } else { self.ground(around) };
             let inside = facts.text_frame.filter(|_| painted).map_or(bounds, Rect::from);
             let font_px = f64::from(lines.size);
@@ -182,11 +182,6 @@ fn is_media(kind: ShapeKind) -> bool {
         Picture | Table | Chart | Diagram | Ole | Media | Frame => true,
         Text | Shape | Group | Connector => false,
     }
-}
-
-fn hull(a: Rect, b: Rect) -> Rect {
-    let (x, y) = (a.x.min(b.x), a.y.min(b.y));
-    Rect::new(x, y, (a.x + a.w).max(b.x + b.w) - x, (a.y + a.h).max(b.y + b.h) - y)
 }
 
 #[cfg(test)]

@@ -28,8 +28,19 @@ pub(super) fn found(
     wanted: fn(&View, &Clash) -> bool,
     describe: fn(&View, &Clash, usize) -> String,
 ) -> RuleResult {
-    let found: Vec<&Clash> =
-        view.scene.collisions().clashes.iter().filter(|clash| wanted(view, clash)).collect();
+    report(
+        view,
+        &view.scene.collisions().clashes.iter().filter(|c| wanted(view, c)).collect::<Vec<_>>(),
+        describe,
+    )
+}
+
+/// These collisions of a slide.
+pub(super) fn report(
+    view: &View,
+    found: &[&Clash],
+    describe: fn(&View, &Clash, usize) -> String,
+) -> RuleResult {
     let first = found.first().map(|clash| and_others(describe(view, clash, 16), found.len()));
     let defects = found.iter().take(REPORTED).map(|clash| {
         // What stands in the wrong place comes before what it stands in.

@@ -4,7 +4,7 @@ use super::view::View;
 use super::{RuleResult, defect};
 use crate::geometry::third;
 use crate::scene::Scene;
-use crate::slide::{ItemKind, Items, marks};
+use crate::slide::{Item, ItemKind, Items, marks};
 use vsdpo_artifact::{Rect, SlideLayout};
 
 pub(super) const SUMMARY: &str = "a large part of the slide is empty";
@@ -22,6 +22,9 @@ const COVER: [usize; 2] = [3, 5];
 /// A panel of at most this share of the slide is seen as a thing, so that it fills its place; a
 /// larger one is the ground on which things stand.
 const THING: f64 = 0.5;
+/// Height of letters, as a share of the slide's width, from which a line of text is read as a row
+/// that takes the whole width of its box: 24 points on a slide of 13.33 inches.
+const LARGE: f64 = 1.0 / 40.0;
 /// Elements beside the empty part that are named.
 const NAMED: usize = 3;
 
@@ -34,11 +37,11 @@ pub(super) fn check(scene: &Scene) -> RuleResult {
     if !(inner.w >= CELL && inner.h >= CELL) {
         return RuleResult::not_evaluated("the slide is too small");
     }
-    let items = Items::new(view.layout);
-    if is_cover(&items) {
+    let (items, read) = (Items::new(view.layout), Reading::of(scene));
+    if is_cover(&items, read) {
         return RuleResult::counted(Vec::new(), "few texts".into());
     }
-    let empty = largest_empty(inner, &contents(&items));
+    let empty = largest_empty(inner, &contents(&items, read));
     let share = empty.area() / inner.area();
     let row = third((empty.y - inner.y) as f32, (inner.y + inner.h - empty.y - empty.h) as f32, ROWS);
     let column = third((empty.x - inner.x) as f32, (inner.x + inner.w - empty.x - empty.w) as f32, COLUMNS);
@@ -61,7 +64,25 @@ pub(super) fn inner(layout: &SlideLayout) -> Rect {
     Rect::new(left * w, top * h, (1.0 - left - right) * w, (1.0 - top - bottom) * h)
 }
 
-pub(super) fn is_cover(all: &Items) -> bool {
+/// What a text takes of a slide.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// The boxes of its lines: the definition of the reward of tasks.
+    Lines,
+    /// As people see it: lines of large letters take the width of their box.
+    Rows,
+}
+
+impl Reading {
+    pub(super) fn of(scene: &Scene) -> Self {
+        if scene.is_rewarded() { Reading::Lines } else { Reading::Rows }
+    }
+}
+
+pub(super) fn is_cover(all: &Items, read: Reading) -> bool {
+    if read == Reading::Rows && has_title(all) {
+        return false;
+    }
     let items = &all.items;
     let media = items.iter().any(|item| item.kind == ItemKind::Media);
     let texts: Vec<usize> =
@@ -69,12 +90,32 @@ pub(super) fn is_cover(all: &Items) -> bool {
     !media && texts.len() <= COVER[0] && texts.iter().sum::<usize>() <= COVER[1]
 }
 
-/// What fills its place: marks, and the panels that are no ground.
-pub(super) fn contents(all: &Items) -> Vec<Rect> {
+/// Whether the largest letters stand in the strip at the top, above other texts: what follows is
+/// no cover, however short it is.
+fn has_title(all: &Items) -> bool {
+    let strip = STRIPS[1] * all.layout.height;
+    let font = |item: &Item| all.layout.elements[item.element].font_px;
+    let texts = || all.items.iter().filter(|item| item.kind == ItemKind::Text);
+    let above = |item: &&Item| item.boxes.iter().all(|r| r.y + r.h <= strip);
+    let most = |items: &mut dyn Iterator<Item = &Item>| items.map(font).fold(0.0, f64::max);
+    let below = most(&mut texts().filter(|item| !above(item)));
+    below > 0.0 && most(&mut texts().filter(above)) >= below
+}
+
+/// What fills its place: marks, the panels that are no ground, and the rows of large letters.
+pub(super) fn contents(all: &Items, read: Reading) -> Vec<Rect> {
+    let large = |item: &&Item| {
+        let font = all.layout.elements[item.element].font_px;
+        read == Reading::Rows && item.kind == ItemKind::Text && font >= LARGE * all.layout.width
+    };
+    let rows = all.items.iter().filter(large).flat_map(|item| {
+        let frame = all.layout.elements[item.element].rect;
+        item.seen.iter().map(move |line| Rect { x: frame.x, w: frame.w, ..*line })
+    });
     let most = THING * all.layout.width * all.layout.height;
     let panels = all.items.iter().filter(|item| item.kind == ItemKind::Panel);
     let things = panels.flat_map(|item| item.seen.iter().copied()).filter(|r| r.area() <= most);
-    marks(all).into_iter().chain(things).collect()
+    marks(all).into_iter().chain(things).chain(rows).collect()
 }
 
 /// The largest rectangle of whole cells in which nothing lies.
@@ -167,6 +208,34 @@ mod tests {
             part.text_rects.push(part.rect);
         }
         assert_ne!(run(check, 720.0, (parts, elements)).observed, "few texts");
+    }
+
+    #[test]
+    fn what_follows_a_title_is_no_cover() {
+        // A text of 40 px at the top, and two lines of 20 px below it: 108 to 288 of 540 px are free
+        // above, 308 to 648 below, which is 63 %.
+        let under = |y: f64| {
+            let (mut parts, elements) = slide(3, 1024.0);
+            for (part, y) in parts.iter_mut().zip([y, 288.0, 288.0]) {
+                let at = [128.0, y, 1024.0, 20.0].into();
+                (part.rect, part.text_rects) = (at, vec![at]);
+            }
+            parts[0].font_px = 40.0;
+            run(check, 720.0, (parts, elements)).observed
+        };
+        assert_eq!([under(60.0), under(200.0)], ["63 % bottom center", "few texts"]);
+    }
+
+    #[test]
+    fn lines_of_large_letters_take_the_width_of_their_box() {
+        let large = |font: f64| {
+            let (mut parts, elements) = slide(8, 300.0);
+            for part in &mut parts {
+                (part.rect.w, part.font_px) = (1024.0, font);
+            }
+            run(check, 720.0, (parts, elements)).defects.len()
+        };
+        assert_eq!([31.0, 32.0].map(large), [1, 0]);
     }
 
     #[test]
