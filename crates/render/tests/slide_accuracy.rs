@@ -30,7 +30,13 @@ struct Label {
 const GOALS: [f64; 2] = [0.95, 0.85];
 /// The rules that miss a goal on the held-out half: what they have, less a margin.
 /// `docs/accuracy.md` says why.
-const SHORT: [(&str, [f64; 2]); 0] = [];
+const SHORT: [(&str, [f64; 2]); 5] = [
+    ("slide/empty-area", [0.85, 0.85]),
+    ("slide/low-contrast", [0.7, 0.85]),
+    ("slide/off-slide", [0.95, 0.6]),
+    ("slide/stretched-picture", [0.95, 0.45]),
+    ("slide/uneven-gaps", [0.95, 0.6]),
+];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/lint_slide")
@@ -93,7 +99,7 @@ fn rules_agree_with_the_labels() {
     let slides: Vec<_> = labels.iter().flat_map(|label| &label.slides).collect();
     // A 4:3 deck has slides on which nothing else is wrong.
     let clean = slides.iter().filter(|rules| rules.keys().all(|rule| rule == "too-tall")).count();
-    assert!(slides.len() >= 120 && 5 * clean >= 2 * slides.len(), "{clean} of {}", slides.len());
+    assert!(slides.len() >= 330 && 5 * clean >= 2 * slides.len(), "{clean} of {}", slides.len());
     let mut accuracy = Accuracy::default();
     for (label, (source, rendered)) in labels.iter().zip(rendered(&labels)) {
         assert_eq!(rendered.pages.len(), label.slides.len(), "{}", label.file);
