@@ -1,11 +1,12 @@
 //! Endurance: thousands of decks through one renderer, files and scripts, hostile ones among them,
 //! and nothing may pile up.
 //!
-//! `cargo run --release -p vsdpo-render --example soak_deck [DECKS [SECONDS]]` (default 2000, with
-//! 10 seconds a script; drawing has at least 30). Every deck must give a record. At the start, after
-//! each tenth and after the renderer is gone the program prints what could leak: memory of this
-//! process and of all below it, open descriptors, processes, temporary files and folders. It ends
-//! with 1 if any of them has grown past its allowance since the second tenth, or if anything is left.
+//! `cargo run --release -p vsdpo-render --example soak_deck [DECKS [SECONDS]]` (default 2000,
+//! with 10 seconds a script; drawing has at least 30). Every deck must give a record. At the start,
+//! after each tenth and after the renderer is gone the program prints what could leak: memory of
+//! this process and of all below it, open descriptors, processes, temporary files and folders. It
+//! ends with 1 if any of them has grown past its allowance since the second tenth, or if anything
+//! is left.
 
 #[path = "../tests/office_support/mod.rs"]
 mod office_support;

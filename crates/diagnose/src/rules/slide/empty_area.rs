@@ -212,8 +212,8 @@ mod tests {
 
     #[test]
     fn what_follows_a_title_is_no_cover() {
-        // A text of 40 px at the top, and two lines of 20 px below it: 108 to 288 of 540 px are free
-        // above, 308 to 648 below, which is 63 %.
+        // A text of 40 px at the top, and two lines of 20 px below it: of 540 px 108 to 288 are
+        // free above, 308 to 648 below, which is 63 %.
         let under = |y: f64| {
             let (mut parts, elements) = slide(3, 1024.0);
             for (part, y) in parts.iter_mut().zip([y, 288.0, 288.0]) {

@@ -99,8 +99,8 @@ mod tests {
 
     #[test]
     fn contents_stand_in_both_halves() {
-        // Lines from 340 to 640 are in the left half of 1280 px, lines from 341 reach into the right
-        // one, and have 23 % of the width more room at the right than at the left.
+        // Lines from 340 to 640 are in the left half of 1280 px, lines from 341 reach into the
+        // right one, and have 23 % of the width more room at the right than at the left.
         expect(check, slide(341.0), "from 27 to 50 % of the width", &[]);
         expect(check, slide(340.0), "from 27 to 50 % of the width", THREE);
         expect(check, slide(640.0), "from 50 to 73 % of the width", THREE);
@@ -110,8 +110,8 @@ mod tests {
 
     #[test]
     fn contents_do_not_leave_a_side_free() {
-        // From 64 to 834 or 824 px, with a title over the whole slide: at the right 29.8 and 30.6 % of
-        // the width are free beyond what is free at the left; 30 % are allowed.
+        // From 64 to 834 or 824 px, with a title over the whole slide: at the right 29.8 and 30.6 %
+        // of the width are free beyond what is free at the left; 30 % are allowed.
         let wide = |w: f64, title: f64| {
             let (mut parts, elements) = slide(64.0);
             parts[1].rect.w = w;
