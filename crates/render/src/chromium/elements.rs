@@ -113,7 +113,9 @@ impl Table {
     /// Gives a text to the element around it. A `::before` that looks different is an element of
     /// its own.
     fn text(&mut self, node: &Node, layout: &Layout, state: &State, laid: &Laid) {
-        let Some(host) = state.element.filter(|_| visible(layout)) else { return };
+        let Some(host) = state.element.filter(|_| visible(layout) && !is_icon(layout, state.scale)) else {
+            return;
+        };
         let host = &mut self.elements[host as usize];
         let words = layout.text.chars().any(char::is_alphanumeric);
         if node.name.starts_with("::") && words && self.backends.len() < MAX_ELEMENTS {
@@ -136,6 +138,15 @@ impl Table {
 /// Texts of the page, and what style sheets put before and after elements; not the marks of lists.
 fn is_text(node: &Node) -> bool {
     node.kind == 3 || matches!(node.name, "::before" | "::after")
+}
+
+/// Whether a word is drawn as one sign: fonts of icons have a ligature for each name. Where the font
+/// is missing the name itself is read, which is several times as wide.
+fn is_icon(layout: &Layout, scale: f32) -> bool {
+    let family = layout.style("font-family").to_ascii_lowercase();
+    let named = ["material icons", "material symbols"].iter().any(|name| family.contains(name));
+    let size = layout.style("font-size").strip_suffix("px").and_then(|size| size.parse::<f32>().ok());
+    named && size.is_some_and(|size| layout.lines.iter().all(|line| line.width() <= 1.3 * scale * size))
 }
 
 fn visible(layout: &Layout) -> bool {

@@ -28,12 +28,21 @@ pub fn answer(url: &str, packages: &[Package]) -> Option<Found> {
     let (mut sheet, mut whole) = (String::new(), faces.len() <= MAX_FACES);
     for face in faces.iter().take(MAX_FACES) {
         let package = packages.iter().find(|p| p.family.as_deref() == Some(&face.family));
-        let rules = package.map(|p| face.rules(p)).unwrap_or_default();
+        let rules = package.map(|p| face.rules(p)).or_else(|| icons(&face.family, packages));
+        let rules = rules.unwrap_or_default();
         whole &= !rules.is_empty();
         sheet += &rules;
     }
     let any = !sheet.is_empty();
     any.then(|| Found { name: "fonts.css".into(), bytes: sheet.into_bytes().into(), whole })
+}
+
+/// The style sheet of a family of icons, which has an address of its own and may be asked for among
+/// other families.
+fn icons(family: &str, packages: &[Package]) -> Option<String> {
+    let url = format!("fonts.googleapis.com/icon?family={}", family.replace(' ', "+"));
+    let sheet = packages.iter().find_map(|package| package.answer(&url))?;
+    String::from_utf8(sheet.bytes.into_owned()).ok()
 }
 
 impl Face {
@@ -171,6 +180,10 @@ mod tests {
         // Every weight in the range that a family with a file per weight has.
         let lato = find("css2?family=Lato:wght@100..900").unwrap();
         assert_eq!(lato.bytes.split(|b| *b == b'\n').filter(|line| !line.is_empty()).count(), 4);
+        // Icons have an address of their own and may be asked for among families.
+        let icons = find("css?family=Roboto:300,700|Material+Icons").unwrap();
+        let sheet = String::from_utf8(icons.bytes.into_owned()).unwrap();
+        assert!(icons.whole && sheet.contains(".material-icons") && sheet.contains("'Roboto'"));
         // A missing family is reported and does not affect the others.
         assert!(!find("css2?family=Inter&family=Ma+Shan+Zheng").unwrap().whole);
         assert!(find("css2?family=Ma+Shan+Zheng").is_none());

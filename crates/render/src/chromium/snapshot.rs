@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use vsdpo_artifact::Region;
 
 /// The computed styles that are asked for, in the order of [`Style`].
-pub const STYLES: [&str; 41] = [
+pub const STYLES: [&str; 42] = [
     "display",
     "visibility",
     "opacity",
@@ -52,6 +52,7 @@ pub const STYLES: [&str; 41] = [
     "text-align",
     "direction",
     "letter-spacing",
+    "font-family",
 ];
 /// Documents of frames that are read at most.
 const MAX_FRAMES: usize = 32;

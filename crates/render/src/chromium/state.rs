@@ -90,6 +90,7 @@ impl State {
             || !matches!(layout.style("mix-blend-mode"), "normal" | "");
         self.disabled |= node.attribute("disabled").is_some()
             || node.attribute("aria-disabled") == Some("true")
+            || said_off(node)
             || off.contains(&at);
         let gone = layout.style("clip").starts_with("rect")
             || layout.style("clip-path").contains("(50%)")
@@ -148,6 +149,15 @@ impl State {
     pub fn color(&self, css: &str) -> Option<[u8; 4]> {
         color(css, self.opacity)
     }
+}
+
+/// Whether the class of a control, or of the item of a list that holds one, says that it is
+/// switched off: `disabled`, `is-disabled`, `btn-disabled`.
+fn said_off(node: &Node) -> bool {
+    let control = matches!(node.name, "A" | "BUTTON" | "INPUT" | "SELECT" | "TEXTAREA" | "LABEL" | "LI")
+        || node.attribute("role").is_some();
+    let says = |class: &str| class.rsplit(['-', '_']).next() == Some("disabled");
+    control && node.attribute("class").is_some_and(|list| list.split_whitespace().any(says))
 }
 
 /// Whether an element moves without end.

@@ -4,7 +4,7 @@ use super::visible::{VisiblePage, VisibleText, pieces};
 use crate::color::contrast;
 use crate::contrast::{Contrast, LARGE};
 use crate::scene::{distance, over};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use vsdpo_artifact::{Element, ElementKind, Region};
 
 /// Font size in pixels from which bold text is large: 14 points of 1/72 inch at 96 dpi.
@@ -47,7 +47,7 @@ fn of_whole<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>, seen: &Seen) -> 
         return measured(text, pixels);
     }
     let color = seen.veiled(text.element.color.filter(|c| c[3] > 0)?);
-    let ground = behind(pixels, color)?;
+    let ground = behind(seen, color)?;
     let ink = ink(page, text, color, ground);
     let found = Contrast::of_ink(text.element, ink, ground, is_large(text));
     // Letters that are painted with a gradient, or blended, do not have the colour of their style.
@@ -70,7 +70,7 @@ fn is_large(text: &VisibleText) -> bool {
 
 /// The colour behind a text. `None` if the text has no colour of its own, or lies under something.
 pub(super) fn ground<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<[u8; 3]> {
-    behind(&Seen::of(page, text).pixels, text.element.color.filter(|c| c[3] > 0)?)
+    behind(&Seen::of(page, text), text.element.color.filter(|c| c[3] > 0)?)
 }
 
 /// Whether the whole text has nearly the colour of its background.
@@ -82,6 +82,8 @@ pub(super) fn is_invisible<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -
 struct Seen {
     lines: Vec<Region>,
     pixels: Vec<[u8; 3]>,
+    /// The columns and rows of the pixels.
+    places: Vec<[i32; 2]>,
     /// The translucent boxes that lie over all of it, from below.
     veils: Vec<[u8; 4]>,
 }
@@ -104,8 +106,9 @@ impl Seen {
         });
         let hidden = |line: &Region| covers.iter().any(|c| !c.region.intersect(*line).is_empty());
         let lines: Vec<Region> = lines.into_iter().filter(|line| !hidden(line)).collect();
-        let pixels = lines.iter().flat_map(|line| page.scene.pixels(*line).map(|(_, c)| c)).collect();
-        Seen { lines, pixels, veils }
+        let pixels = lines.iter().flat_map(|line| page.scene.pixels(*line));
+        let (places, pixels) = pixels.map(|(at, c)| (at.map(|v| v as i32), c)).unzip();
+        Seen { lines, pixels, places, veils }
     }
 
     /// A colour below the veils as it is seen through them.
@@ -226,11 +229,12 @@ fn most_frequent(pixels: impl Iterator<Item = [u8; 3]>) -> Option<([u8; 3], usiz
 }
 
 /// The colour behind a text: the most frequent one of the pixels that do not have the text's own
-/// colour. On a picture or a gradient, where none is frequent, it is the median by contrast. Where
-/// more than 70 % of the pixels have the text's colour, it is that colour.
-fn behind(pixels: &[[u8; 3]], color: [u8; 4]) -> Option<[u8; 3]> {
+/// colour. On a picture or a gradient, where none is frequent, it is the median by contrast of what
+/// is clear of letters. Where more than 70 % of the pixels have the text's colour, it is that colour.
+fn behind(seen: &Seen, color: [u8; 4]) -> Option<[u8; 3]> {
+    let pixels = &seen.pixels;
     let own = |c: [u8; 3]| distance(c, over(color, c)) <= 2;
-    let mut grounds: Vec<[u8; 3]> = pixels.iter().filter(|c| !own(**c)).copied().collect();
+    let grounds: Vec<[u8; 3]> = pixels.iter().filter(|c| !own(**c)).copied().collect();
     let alike = pixels.len() - grounds.len();
     if alike * 10 > pixels.len() * 7 {
         return pixels.iter().find(|c| own(**c)).copied();
@@ -240,6 +244,22 @@ fn behind(pixels: &[[u8; 3]], color: [u8; 4]) -> Option<[u8; 3]> {
         return Some(most.0);
     }
     let ratio = |c: [u8; 3]| contrast(over(color, c), c);
-    grounds.sort_unstable_by(|&a, &b| ratio(a).total_cmp(&ratio(b)).then(a.cmp(&b)));
-    grounds.get(grounds.len() / 2).copied()
+    let by_ratio = |mut grounds: Vec<[u8; 3]>, percent: usize| {
+        grounds.sort_unstable_by(|&a, &b| ratio(a).total_cmp(&ratio(b)).then(a.cmp(&b)));
+        grounds.get(grounds.len() * percent / 100).copied()
+    };
+    let ink = over(color, by_ratio(grounds.clone(), 75)?);
+    let clear = clear_of(seen, ink, if color[3] < OPAQUE { ONE_GROUND } else { 2 });
+    by_ratio(if clear.len() * 4 < grounds.len() { grounds } else { clear }, 50)
+}
+
+/// The pixels that neither have nearly the colour `ink` nor lie beside one that has it: the soft
+/// edges of letters are no ground.
+fn clear_of(seen: &Seen, ink: [u8; 3], near: u8) -> Vec<[u8; 3]> {
+    let pixels = || seen.pixels.iter().zip(&seen.places);
+    let inked: BTreeSet<[i32; 2]> =
+        pixels().filter(|(c, _)| distance(**c, ink) <= near).map(|(_, at)| *at).collect();
+    let beside =
+        |[x, y]: [i32; 2]| (x - 1..=x + 1).any(|x| inked.range([x, y - 1]..=[x, y + 1]).next().is_some());
+    pixels().filter(|(_, at)| !beside(**at)).map(|(c, _)| *c).collect()
 }

@@ -103,4 +103,27 @@ mod tests {
         assert_eq!(result.observed, "'Pale' +1 #f0f0f0 on #ffffff 1.1");
         assert_eq!((result.defects.len(), result.score), (1, Some(0.5)));
     }
+
+    #[test]
+    fn soft_edges_of_letters_are_no_ground() {
+        // Letters two pixels wide with an edge of a pixel on both sides, on a gradient.
+        let on = |alpha: u8| {
+            let mut picture = Picture::new(200, 100, [255; 3]);
+            for x in 0..200 {
+                let ground = [100 + x as u8 / 2, 20, 60 + x as u8 / 2];
+                let ink = crate::scene::over([255, 255, 255, alpha], ground);
+                let edge = std::array::from_fn(|i| ground[i].midpoint(ink[i]));
+                let color = match x % 6 {
+                    0 | 1 => ink,
+                    2 | 5 => edge,
+                    _ => ground,
+                };
+                picture.fill([x, 0, x + 1, 100], color);
+            }
+            let text = words(0, "Settings", [10.0, 8.0, 70.0, 31.0]).colored([255, 255, 255, alpha]);
+            picture.with_scene(vec![text], check)
+        };
+        assert_eq!(on(255).observed, "'Settings' #ffffff on #781450 10.1");
+        assert_eq!(on(180).observed, "'Settings' #d7bacb on #781450 5.6");
+    }
 }

@@ -37,13 +37,13 @@ const MOST: usize = 400;
 
 pub(in crate::rules) fn check(scene: &Scene) -> RuleResult {
     let page = VisiblePage::of(scene);
-    let led = led(scene);
+    let (led, inline) = (led(scene), inline(&page));
     let mut families: BTreeMap<Key, Vec<Peer>> = BTreeMap::new();
     for e in scene.elements.iter().filter(|e| is_solid(e)) {
         for key in keys(&page, e) {
             let family = families.entry(key).or_default();
             if family.len() < MOST
-                && let Some(peer) = Peer::of(&page, e, led.contains(&e.id))
+                && let Some(peer) = Peer::of(&page, e, led.contains(&e.id), inline.get(&e.id))
             {
                 family.push(peer);
             }
@@ -99,6 +99,21 @@ fn led(scene: &Scene) -> BTreeSet<u32> {
     scene.elements.iter().filter_map(behind).collect()
 }
 
+/// How far the inline parts of texts reach, by the element that they are parts of: a line may begin
+/// or end with a link.
+fn inline(page: &VisiblePage) -> BTreeMap<u32, Region> {
+    let is_inline = |e: &Element| e.html.as_ref().is_some_and(|f| f.display.starts_with("inline"));
+    let mut reach: BTreeMap<u32, Region> = BTreeMap::new();
+    for e in page.scene.elements.iter().filter(|e| is_inline(e) && !is_placed(e)) {
+        let hull = e.html.as_ref().and_then(|f| f.lines.iter().copied().reduce(Region::hull));
+        let host = page.around(e).find(|around| !is_inline(around));
+        if let (Some(hull), Some(host)) = (hull, host) {
+            reach.entry(host.id).and_modify(|known| *known = known.hull(hull)).or_insert(hull);
+        }
+    }
+    reach
+}
+
 /// A box of a family, with its visible edges.
 #[derive(Clone, Copy)]
 struct Peer<'a> {
@@ -114,13 +129,17 @@ struct Peer<'a> {
 
 impl<'a> Peer<'a> {
     /// The box if it has visible edges, else the hull of its lines of text, which begins where the
-    /// box does if the text is led.
-    fn of(page: &VisiblePage<'a>, element: &'a Element, led: bool) -> Option<Self> {
+    /// box does if the text is led. `inline` is how far the parts of its text reach.
+    fn of(page: &VisiblePage<'a>, element: &'a Element, led: bool, inline: Option<&Region>) -> Option<Self> {
         let facts = element.html.as_ref()?;
         let group = element.shape.as_ref().is_some_and(|shape| shape.kind == ShapeKind::Group);
         let boxed =
             facts.framed || group || matches!(element.kind, ElementKind::Control | ElementKind::Image);
         let lines = facts.lines.iter().copied().reduce(Region::hull);
+        let lines = lines.map(|own| match inline {
+            Some(parts) => Region { x0: own.x0.min(parts.x0), x1: own.x1.max(parts.x1), ..own },
+            None => own,
+        });
         let edges = if boxed { element.layout } else { lines }?;
         let led = led && !boxed;
         let edges = match element.layout.filter(|_| led) {
@@ -292,5 +311,14 @@ mod tests {
         let far =
             vec![item(0, 10.0, 100.0, 0.0), item(1, 50.0, 100.0, 30.0), item(2, 10.0, 90.0, 60.0), root()];
         counts(check, far, "none", &[]);
+    }
+
+    #[test]
+    fn a_line_may_begin_with_a_link() {
+        let line = |id, x: f32, y: f32| words(id, "of the harbour", [x, y, 150.0, y + 18.0]).inside(90);
+        let texts = |x: f32| vec![line(0, 10.0, 0.0), line(1, x, 30.0), line(2, 10.0, 60.0), root()];
+        counts(check, texts(22.0), "'of the harbour' 12 px right", &[&[1]]);
+        let link = words(3, "A", [10.0, 30.0, 20.0, 48.0]).spanning().inside(1);
+        counts(check, texts(22.0).into_iter().chain([link]).collect(), "none", &[]);
     }
 }
