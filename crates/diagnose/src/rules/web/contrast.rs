@@ -106,8 +106,7 @@ impl Seen {
         });
         let hidden = |line: &Region| covers.iter().any(|c| !c.region.intersect(*line).is_empty());
         let lines: Vec<Region> = lines.into_iter().filter(|line| !hidden(line)).collect();
-        let pixels = lines.iter().flat_map(|line| page.scene.pixels(*line));
-        let (places, pixels) = pixels.map(|(at, c)| (at.map(|v| v as i32), c)).unzip();
+        let (places, pixels) = placed(lines.iter().flat_map(|line| page.scene.pixels(*line)));
         Seen { lines, pixels, places, veils }
     }
 
@@ -177,8 +176,8 @@ fn worst_part<'a>(
     let frame = page.frame(text.element).and_then(|frame| frame.layout);
     let inside = |piece: &Region| frame.is_none_or(|frame| frame.grow(1.0).contains(*piece));
     for piece in seen.lines.iter().flat_map(|line| pieces(*line)).filter(inside) {
-        let pixels: Vec<[u8; 3]> = page.scene.pixels(piece).map(|(_, c)| c).collect();
-        if let Some(ground) = behind_part(&pixels, color, ink) {
+        let (places, pixels) = placed(page.scene.pixels(piece));
+        if let Some(ground) = behind_part(&pixels, &places, (color, ink)) {
             parts.push(Contrast::new(text.element, color, ground, large));
         }
     }
@@ -205,7 +204,9 @@ fn crosses(other: &VisibleText, text: &VisibleText, lines: &[Region]) -> bool {
 
 /// The colour behind a few letters. `None` where they fill most of the room, or where the ground
 /// is a picture.
-fn behind_part(pixels: &[[u8; 3]], color: [u8; 4], ink: [u8; 3]) -> Option<[u8; 3]> {
+fn behind_part(pixels: &[[u8; 3]], places: &[[i32; 2]], (color, ink): ([u8; 4], [u8; 3])) -> Option<[u8; 3]> {
+    // Pixels from which their colour is taken for the ground's, and not for that of a soft edge.
+    const CLEAR: usize = 6;
     // The ground shines through translucent letters and changes their colour a little.
     let near = if color[3] < OPAQUE { ONE_GROUND } else { 2 };
     let own = |c: &[u8; 3]| distance(*c, ink) <= near;
@@ -216,7 +217,12 @@ fn behind_part(pixels: &[[u8; 3]], color: [u8; 4], ink: [u8; 3]) -> Option<[u8; 
     if alike * 10 > pixels.len() * 7 {
         return None;
     }
-    let ground = most_frequent(pixels.iter().filter(|c| !own(c)).copied())?.0;
+    let clear = clear_of(pixels, places, (ink, ONE_GROUND));
+    let ground = match clear.len() >= CLEAR {
+        true => most_frequent(clear.into_iter()),
+        false => most_frequent(pixels.iter().filter(|c| !own(c)).copied()),
+    };
+    let ground = ground?.0;
     let near = pixels.iter().filter(|c| distance(**c, ground) <= ONE_GROUND).count();
     (near * 3 > pixels.len()).then_some(ground)
 }
@@ -249,14 +255,20 @@ fn behind(seen: &Seen, color: [u8; 4]) -> Option<[u8; 3]> {
         grounds.get(grounds.len() * percent / 100).copied()
     };
     let ink = over(color, by_ratio(grounds.clone(), 75)?);
-    let clear = clear_of(seen, ink, if color[3] < OPAQUE { ONE_GROUND } else { 2 });
+    let near = if color[3] < OPAQUE { ONE_GROUND } else { 2 };
+    let clear = clear_of(pixels, &seen.places, (ink, near));
     by_ratio(if clear.len() * 4 < grounds.len() { grounds } else { clear }, 50)
+}
+
+/// The columns and rows of pixels, and their colours.
+fn placed(pixels: impl Iterator<Item = ([f32; 2], [u8; 3])>) -> (Vec<[i32; 2]>, Vec<[u8; 3]>) {
+    pixels.map(|(at, c)| (at.map(|v| v as i32), c)).unzip()
 }
 
 /// The pixels that neither have nearly the colour `ink` nor lie beside one that has it: the soft
 /// edges of letters are no ground.
-fn clear_of(seen: &Seen, ink: [u8; 3], near: u8) -> Vec<[u8; 3]> {
-    let pixels = || seen.pixels.iter().zip(&seen.places);
+fn clear_of(pixels: &[[u8; 3]], places: &[[i32; 2]], (ink, near): ([u8; 3], u8)) -> Vec<[u8; 3]> {
+    let pixels = || pixels.iter().zip(places);
     let inked: BTreeSet<[i32; 2]> =
         pixels().filter(|(c, _)| distance(**c, ink) <= near).map(|(_, at)| *at).collect();
     let beside =
