@@ -217,12 +217,13 @@ fn rows<'a>(family: &[Peer<'a>]) -> impl Iterator<Item = (&'a Element, String)> 
 fn columns<'a>(family: &[Peer<'a>]) -> impl Iterator<Item = (&'a Element, String)> {
     let mut found = Vec::new();
     for (i, peer) in family.iter().enumerate() {
+        let flows = flows(peer, family);
         let below = |other: &Peer| {
             let (a, b) = (peer.edges, other.edges);
             let shared = a.x1.min(b.x1) - a.x0.max(b.x0);
             let apart = a.y0.max(b.y0) >= a.y1.min(b.y1) - EXACT;
             let level = peer.is_cousin(other) && (peer.around.0.x0 - other.around.0.x0).abs() <= EXACT;
-            let alike = peer.led == other.led;
+            let alike = peer.led == other.led && (!flows || (a.width() - b.width()).abs() <= EXACT);
             level && alike && apart && shared > 0.5 * a.width().min(b.width())
         };
         let column: Vec<Region> =
@@ -245,6 +246,17 @@ fn columns<'a>(family: &[Peer<'a>]) -> impl Iterator<Item = (&'a Element, String
         }
     }
     found.into_iter()
+}
+
+/// Whether where a box begins follows from the widths of those before it in its line, as of buttons
+/// in a sentence.
+fn flows(peer: &Peer, family: &[Peer]) -> bool {
+    let inline = peer.element.html.as_ref().is_some_and(|f| f.display.starts_with("inline"));
+    let before = |other: &Peer| {
+        let (a, b) = (peer.edges, other.edges);
+        b.x1 <= a.x0 + EXACT && b.y0 < a.y1 && b.y1 > a.y0
+    };
+    peer.boxed && inline && family.iter().any(before)
 }
 
 /// Difference in pixels between a value and the one that the others share. `None` if there are
@@ -320,5 +332,17 @@ mod tests {
         counts(check, texts(22.0), "'of the harbour' 12 px right", &[&[1]]);
         let link = words(3, "A", [10.0, 30.0, 20.0, 48.0]).spanning().inside(1);
         counts(check, texts(22.0).into_iter().chain([link]).collect(), "none", &[]);
+    }
+
+    #[test]
+    fn buttons_in_lines_of_text_make_no_columns() {
+        let sizes = [(0.0, 16.0, vec![10.0, 30.0, 50.0]), (30.0, 10.0, vec![10.0, 30.0, 50.0])];
+        let line = |(y, side, starts): &(f32, f32, Vec<f32>), first: u32| -> Vec<Made> {
+            let button = |(x, id)| block(id, "button", [x, *y, x + side, y + side]).spanning().inside(90);
+            starts.iter().copied().zip(first..).map(button).collect()
+        };
+        let large = line(&(60.0, 26.0, vec![10.0, 40.0]), 20);
+        let all = [line(&sizes[0], 0), line(&sizes[1], 10), large, vec![root()]].concat();
+        counts(check, all, "none", &[]);
     }
 }

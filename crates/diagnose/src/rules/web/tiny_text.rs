@@ -8,8 +8,8 @@ use vsdpo_artifact::Element;
 pub(super) const SUMMARY: &str = "a text is too small to read";
 pub(super) const PROPERTIES: [&str; 4] = ["font-size", "font", "transform", "zoom"];
 
-/// The smallest font size in pixels that can be read without zooming; a raised or lowered sign may
-/// be smaller.
+/// The smallest font size in pixels that can be read without zooming; a raised or lowered sign, and
+/// the reading of another, may be smaller.
 const LEAST: f32 = 9.0;
 const LEAST_SIGN: f32 = 6.5;
 
@@ -43,8 +43,7 @@ pub(in crate::rules) fn smaller_than(scene: &Scene, least: [f32; 2], needed: &st
         let elements: Vec<&Element> = g.iter().map(|t| t.element).collect();
         let what = and_others(format!("too small: {}", describe(g[0], 40)), g.len());
         let [text, sign] = least;
-        let is_sign = matches!(g[0].facts.tag.as_str(), "sup" | "sub");
-        let least = if is_sign { sign } else { text };
+        let least = if is_sign(g[0]) { sign } else { text };
         let help = format!("font-size: {:.0}px or more, as it is drawn", least.ceil());
         defect(&elements, format!("{what}{needed}")).with_help(help)
     });
@@ -52,8 +51,12 @@ pub(in crate::rules) fn smaller_than(scene: &Scene, least: [f32; 2], needed: &st
 }
 
 fn is_tiny(text: &VisibleText, [least, least_sign]: [f32; 2]) -> bool {
-    let sign = matches!(text.facts.tag.as_str(), "sup" | "sub");
-    text.font() < if sign { least_sign } else { least }
+    text.font() < if is_sign(text) { least_sign } else { least }
+}
+
+/// Whether a text is a raised or lowered sign, or says beside other signs how they are read.
+fn is_sign(text: &VisibleText) -> bool {
+    matches!(text.facts.tag.as_str(), "sup" | "sub" | "rt")
 }
 
 #[cfg(test)]
@@ -68,5 +71,8 @@ mod tests {
         counts(check, vec![text(0, 8.9), text(1, 8.9)], "'Terms' 8.9 px +1", &[&[0, 1]]);
         let sign = words(0, "2", [0.0, 10.0, 8.0, 18.0]).sized(7.0);
         counts(check, vec![sign.clone()], "'2' 7.0 px", &[&[0]]);
+        for tag in ["sup", "rt"] {
+            counts(check, vec![sign.clone().tagged(tag)], "smallest '2' 7.0 px", &[]);
+        }
     }
 }
