@@ -18,6 +18,8 @@ const PLAIN: usize = 20;
 const LINES: usize = 8;
 /// Levels by which the channels of one background differ at most.
 pub(super) const ONE_GROUND: u8 = 24;
+/// Pixels clear of letters whose colours are taken for the ground's, not those of soft edges.
+const CLEAR: usize = 6;
 /// Alpha from which a box counts as opaque.
 const OPAQUE: u8 = 250;
 
@@ -91,6 +93,7 @@ struct Seen {
 impl Seen {
     fn of<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Self {
         let mut covers = page.over(text);
+        covers.extend(page.pictures_over(text));
         covers.sort_by_key(|c| (c.order, c.id));
         let lines: Vec<Region> = text
             .shown()
@@ -205,8 +208,6 @@ fn crosses(other: &VisibleText, text: &VisibleText, lines: &[Region]) -> bool {
 /// The colour behind a few letters. `None` where they fill most of the room, or where the ground
 /// is a picture.
 fn behind_part(pixels: &[[u8; 3]], places: &[[i32; 2]], (color, ink): ([u8; 4], [u8; 3])) -> Option<[u8; 3]> {
-    // Pixels from which their colour is taken for the ground's, and not for that of a soft edge.
-    const CLEAR: usize = 6;
     // The ground shines through translucent letters and changes their colour a little.
     let near = if color[3] < OPAQUE { ONE_GROUND } else { 2 };
     let own = |c: &[u8; 3]| distance(*c, ink) <= near;
@@ -257,7 +258,7 @@ fn behind(seen: &Seen, color: [u8; 4]) -> Option<[u8; 3]> {
     let ink = over(color, by_ratio(grounds.clone(), 75)?);
     let near = if color[3] < OPAQUE { ONE_GROUND } else { 2 };
     let clear = clear_of(pixels, &seen.places, (ink, near));
-    by_ratio(if clear.len() * 4 < grounds.len() { grounds } else { clear }, 50)
+    by_ratio(if clear.len() < CLEAR { grounds } else { clear }, 50)
 }
 
 /// The columns and rows of pixels, and their colours.

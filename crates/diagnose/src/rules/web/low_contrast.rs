@@ -126,4 +126,14 @@ mod tests {
         assert_eq!(on(255).observed, "'Settings' #ffffff on #781450 10.1");
         assert_eq!(on(180).observed, "'Settings' #d7bacb on #781450 5.6");
     }
+
+    #[test]
+    fn initials_under_a_portrait_are_not_seen() {
+        let initials = || words(0, "YZ", [10.0, 10.0, 40.0, 33.0]).colored([240, 240, 240, 255]);
+        let portrait = block(1, "img", [5.0, 5.0, 45.0, 45.0]).inside(0);
+        let picture = Picture::new(200, 100, [255; 3]);
+        let observed = |made| picture.with_scene(made, check).observed;
+        assert_eq!(observed(vec![initials(), portrait.clone()]), "'YZ' #f0f0f0 on #ffffff 1.1");
+        assert_eq!(observed(vec![initials(), portrait.placed("relative")]), "no text");
+    }
 }

@@ -28,6 +28,8 @@ pub(in crate::rules) const PROPERTIES: [&str; 16] = [
 
 /// Pixels by which edges may differ: rounding, and differences too small to notice.
 const EXACT: f32 = 1.6;
+/// Pixels by which the edges of texts may differ: letters have room at their sides.
+const LOOSE: f32 = 2.5;
 /// Pixels up to which a difference counts as a mistake; a larger one is taken for intended.
 const MISTAKE: f32 = 24.0;
 /// Pixels by which sizes of shapes of a deck are told apart.
@@ -94,7 +96,7 @@ fn led(scene: &Scene) -> BTreeSet<u32> {
         let edges = matches!(e.kind, ElementKind::Image | ElementKind::Control)
             || e.html.as_ref().is_some_and(|f| f.framed || f.painted);
         let first = e.region.x1 <= line.x0 + EXACT && e.region.y0 < line.y1 && e.region.y1 > line.y0;
-        (edges && first && !is_placed(e)).then_some(parent.id)
+        (edges && first).then_some(parent.id)
     };
     scene.elements.iter().filter_map(behind).collect()
 }
@@ -240,7 +242,8 @@ fn columns<'a>(family: &[Peer<'a>]) -> impl Iterator<Item = (&'a Element, String
         };
         let kept =
             keeps(right, |r| r.x1, peer.edges.x1) || keeps(middle, |r| r.center().0, peer.edges.center().0);
-        if !kept {
+        let slight = !peer.boxed && left.abs() <= LOOSE;
+        if !kept && !slight {
             let how = if left > 0.0 { "right" } else { "left" };
             found.push((peer.element, format!("{:.0} px {how}", left.abs())));
         }
@@ -330,6 +333,8 @@ mod tests {
         let line = |id, x: f32, y: f32| words(id, "of the harbour", [x, y, 150.0, y + 18.0]).inside(90);
         let texts = |x: f32| vec![line(0, 10.0, 0.0), line(1, x, 30.0), line(2, 10.0, 60.0), root()];
         counts(check, texts(22.0), "'of the harbour' 12 px right", &[&[1]]);
+        counts(check, texts(12.0), "none", &[]);
+        counts(check, texts(13.0), "'of the harbour' 3 px right", &[&[1]]);
         let link = words(3, "A", [10.0, 30.0, 20.0, 48.0]).spanning().inside(1);
         counts(check, texts(22.0).into_iter().chain([link]).collect(), "none", &[]);
     }

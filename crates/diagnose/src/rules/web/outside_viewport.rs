@@ -70,7 +70,13 @@ fn lost_picture<'a>(page: &VisiblePage<'a>, e: &'a Element) -> Option<&'static s
     if !pictured || page.placed(e).is_some() {
         return None;
     }
-    let layout = e.layout?;
+    // What a carousel keeps outside its window is no loss of the page.
+    let facts = e.html.as_ref()?;
+    let cuts = [facts.clip, facts.scroll];
+    let layout = cuts.iter().flatten().fold(e.layout?, |r, cut| r.intersect(*cut));
+    if layout.is_empty() {
+        return None;
+    }
     side(page, e, layout, 8f32.max(0.1 * layout.width().min(layout.height())))
 }
 
@@ -107,5 +113,6 @@ mod tests {
         let picture = || block(0, "img", [-40.0, 10.0, 60.0, 90.0]);
         counts(check, vec![picture()], "picture on the left", &[&[0]]);
         counts(check, vec![picture().placed("absolute")], "none", &[]);
+        counts(check, vec![picture().clipped([70.0, 0.0, 200.0, 100.0])], "none", &[]);
     }
 }

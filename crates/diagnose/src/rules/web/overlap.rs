@@ -133,7 +133,7 @@ fn tight<'a>(page: &VisiblePage<'a>) -> Vec<Pair<'a>> {
     let alike = |a: &Line, b: &Line| (a.whole.height() - b.whole.height()).abs() < 0.2 * a.whole.height();
     let run = |a: &Line, b: &Line| alike(a, b) && deeper(a.shown, b.shown, DEPTH);
     let close = |t: &&VisibleText| t.lines.windows(2).any(|two| run(&two[0], &two[1]));
-    page.texts.iter().filter(close).map(|t| [t.element, t.element]).collect()
+    page.texts.iter().filter(|t| t.has_words()).filter(close).map(|t| [t.element, t.element]).collect()
 }
 
 /// Texts that overlap.

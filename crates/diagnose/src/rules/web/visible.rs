@@ -114,6 +114,14 @@ impl<'a> VisiblePage<'a> {
         self.grounds.iter().filter(hides).copied().collect()
     }
 
+    /// The pictures inside a text's own element that are drawn over it: initials stand where a
+    /// portrait may be missing.
+    pub(crate) fn pictures_over(&self, text: &VisibleText<'a>) -> Vec<&'a Element> {
+        let e = text.element;
+        let pictures = self.grounds.iter().filter(|c| c.kind == ElementKind::Image && c.order > e.order);
+        pictures.filter(|c| c.id != e.id && self.is_inside(c, e)).copied().collect()
+    }
+
     /// Whether a box lies over a text on purpose: a menu, a dialogue or a tip has words of its own,
     /// is taken out of the flow, is meant to lie over others, and is not the page's frame (a bar at
     /// the top, a column at the side). Boxes of equal size that are stacked, as slides, count too.
