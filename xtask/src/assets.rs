@@ -6,7 +6,7 @@
 use crate::{run, say};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Gets every package, checks it against its hash and copies the files that the lock file names.
@@ -21,20 +21,28 @@ pub fn assets(root: &Path) -> Result<()> {
         let said = |key: &str| package[key].as_str().with_context(|| format!("{package} has no `{key}`"));
         let (name, version) = (said("name")?, said("version")?);
         say(&format!("{name} {version}"));
-        if work.exists() {
-            std::fs::remove_dir_all(&work)?;
-        }
-        std::fs::create_dir_all(&work)?;
-        let archive = pack(&work, &format!("{name}@{version}"), said("integrity")?)?;
-        run(Command::new("tar").arg("-xzf").arg(work.join(archive)).current_dir(&work))?;
+        let unpacked = unpack(&work, &format!("{name}@{version}"), said("integrity")?)?;
         for file in package["files"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-            let (from, to) = (work.join("package").join(file), folder.join(name).join(file));
+            let (from, to) = (unpacked.join(file), folder.join(name).join(file));
             std::fs::create_dir_all(to.parent().unwrap_or(&folder))?;
             std::fs::rename(&from, &to).with_context(|| format!("{name} {version} has no {file}"))?;
         }
     }
     say("assets/web is as its lock file says");
     Ok(())
+}
+
+/// Gets a package, given as `NAME@VERSION`, checks it against its hash, and returns the folder with
+/// its files: the only one in `work`, which is made anew.
+pub fn unpack(work: &Path, package: &str, integrity: &str) -> Result<PathBuf> {
+    if work.exists() {
+        std::fs::remove_dir_all(work)?;
+    }
+    std::fs::create_dir_all(work)?;
+    let archive = pack(work, package, integrity)?;
+    run(Command::new("tar").arg("-xzf").arg(work.join(archive)).current_dir(work))?;
+    let folders = std::fs::read_dir(work)?.filter_map(|entry| Some(entry.ok()?.path()));
+    folders.into_iter().find(|path| path.is_dir()).with_context(|| format!("{package} holds no folder"))
 }
 
 /// The name of the package's archive, fetched into `folder`.

@@ -4,6 +4,8 @@
 //! The files come from package registries and are not kept. `fixtures/survey` has a file with a
 //! line for every warning that is left, labelled by eye.
 
+mod pages;
+
 use crate::{cargo, program, python, run, say};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -48,7 +50,10 @@ const SCRIPTS: [Scripts; 3] = [
 
 /// Gets the files of a survey, lints them and compares the warnings with the labels.
 pub fn survey(root: &Path, name: &str) -> Result<()> {
-    let names = || SCRIPTS.iter().map(|s| s.name).collect::<Vec<_>>().join(", ");
+    if name == pages::NAME {
+        return pages::survey(root);
+    }
+    let names = || SCRIPTS.iter().map(|s| s.name).chain([pages::NAME]).collect::<Vec<_>>().join(", ");
     let scripts = SCRIPTS.iter().find(|s| s.name == name);
     let scripts = scripts.with_context(|| format!("no survey `{name}`; help: {}", names()))?;
     let work = root.join("target/survey").join(name);
@@ -62,10 +67,23 @@ pub fn survey(root: &Path, name: &str) -> Result<()> {
         [] => root.join(".venv/bin/python"),
         packages => python::with_packages(&work.join("venv"), packages)?,
     };
-    cargo(root, &["build", "--release", "-p", "vsdpo-cli", "--no-default-features"])?;
+    build(root)?;
+    let mut lint = lint(root);
+    lint.args(["--skip-undrawn", "--python"]).arg(interpreter).arg(&folder);
+    let mut tally = Tally::default();
+    tally.add(&mut lint, &folder)?;
+    Labels::read(root, name)?.compare(name, &tally)
+}
+
+fn build(root: &Path) -> Result<()> {
+    cargo(root, &["build", "--release", "-p", "vsdpo-cli", "--no-default-features"])
+}
+
+/// The call of `lint` that a survey makes, without its files.
+fn lint(root: &Path) -> Command {
     let mut lint = Command::new(program(root));
-    lint.args(["lint", "--skip-undrawn", "--python"]).arg(interpreter).arg(&folder);
-    report(root, name, &folder, &mut lint)
+    lint.args(["lint", "--format", "jsonl", "--level", "warning"]);
+    lint
 }
 
 /// Downloads and unpacks the source archive of a Python package, given as `NAME==VERSION`.
@@ -77,32 +95,43 @@ fn fetch(root: &Path, package: &str, work: &Path) -> Result<()> {
     run(Command::new("tar").arg("-xzf").arg(&archive).current_dir(work))
 }
 
-/// Runs `lint` and prints what it warns about.
-fn report(root: &Path, name: &str, folder: &Path, lint: &mut Command) -> Result<()> {
-    let labels = Labels::read(&root.join("fixtures/survey").join(format!("{name}.jsonl")))?;
-    let out = lint.args(["--format", "jsonl", "--level", "warning"]).stderr(Stdio::null()).output()?;
-    let (mut drawn, mut failed, mut warned) = (0, 0, BTreeMap::<String, BTreeSet<String>>::new());
-    for line in out.stdout.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
-        let file: Value = serde_json::from_slice(line)?;
-        if file["executed"] != true {
-            failed += 1;
-            continue;
+/// What `lint` said about the files of a survey.
+#[derive(Default)]
+struct Tally {
+    drawn: usize,
+    failed: usize,
+    /// The rules that warn, by file.
+    warned: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Tally {
+    /// Runs `lint`, and adds what it says about files that are named from `folder`.
+    fn add(&mut self, lint: &mut Command, folder: &Path) -> Result<()> {
+        let out = lint.stderr(Stdio::null()).output()?;
+        for line in out.stdout.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
+            let file: Value = serde_json::from_slice(line)?;
+            if file["executed"] != true {
+                self.failed += 1;
+                continue;
+            }
+            self.drawn += 1;
+            let path = file["file"].as_str().unwrap_or_default();
+            let short = Path::new(path).strip_prefix(folder).unwrap_or(Path::new(path)).display().to_string();
+            let defects = file["defects"].as_array().into_iter().flatten();
+            for rule in defects.filter_map(|d| d["rule"].as_str()) {
+                self.warned.entry(short.clone()).or_default().insert(rule.to_owned());
+            }
         }
-        drawn += 1;
-        let path = file["file"].as_str().unwrap_or_default();
-        let short = Path::new(path).strip_prefix(folder).unwrap_or(Path::new(path)).display().to_string();
-        for rule in file["defects"].as_array().into_iter().flatten().filter_map(|d| d["rule"].as_str()) {
-            warned.entry(short.clone()).or_default().insert(rule.to_owned());
-        }
+        Ok(())
     }
-    labels.compare(name, [drawn, failed], &warned)
 }
 
 /// By file and rule, whether a careful person agrees with the warning.
 struct Labels(BTreeMap<(String, String), bool>);
 
 impl Labels {
-    fn read(path: &Path) -> Result<Self> {
+    fn read(root: &Path, name: &str) -> Result<Self> {
+        let path = &root.join("fixtures/survey").join(format!("{name}.jsonl"));
         let text =
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         let label = |line: &str| {
@@ -119,12 +148,7 @@ impl Labels {
     }
 
     /// Prints the shares and every warning that is wrong or has no label.
-    fn compare(
-        &self,
-        name: &str,
-        [drawn, failed]: [usize; 2],
-        warned: &BTreeMap<String, BTreeSet<String>>,
-    ) -> Result<()> {
+    fn compare(&self, name: &str, Tally { drawn, failed, warned }: &Tally) -> Result<()> {
         let (mut wrong, mut unknown) = (BTreeSet::new(), 0);
         for (file, rules) in warned {
             for rule in rules {
@@ -141,7 +165,7 @@ impl Labels {
                 }
             }
         }
-        let share = |n: usize| 100.0 * n as f64 / drawn.max(1) as f64;
+        let share = |n: usize| 100.0 * n as f64 / *drawn.max(&1) as f64;
         say(&format!(
             "{name}: {drawn} files drawn ({failed} failed), {} with warnings ({:.1} %), {} with a wrong one ({:.1} %)",
             warned.len(),
@@ -154,7 +178,7 @@ impl Labels {
                 "{unknown} warnings have no label; help: look at the pictures and add them to fixtures/survey/{name}.jsonl"
             );
         }
-        if wrong.len() as f64 > GOAL * drawn as f64 {
+        if wrong.len() as f64 > GOAL * *drawn as f64 {
             bail!("more than {:.0} % of the files have a wrong warning", 100.0 * GOAL);
         }
         Ok(())

@@ -140,8 +140,8 @@ fn is_text(node: &Node) -> bool {
     node.kind == 3 || matches!(node.name, "::before" | "::after")
 }
 
-/// Whether a word is drawn as one sign: fonts of icons have a ligature for each name. Where the font
-/// is missing the name itself is read, which is several times as wide.
+/// Whether a word is drawn as one sign: fonts of icons have a ligature for each name. Where the
+/// font is missing the name itself is read, which is several times as wide.
 fn is_icon(layout: &Layout, scale: f32) -> bool {
     let family = layout.style("font-family").to_ascii_lowercase();
     let named = ["material icons", "material symbols"].iter().any(|name| family.contains(name));

@@ -237,7 +237,7 @@ fn most_frequent(pixels: impl Iterator<Item = [u8; 3]>) -> Option<([u8; 3], usiz
 
 /// The colour behind a text: the most frequent one of the pixels that do not have the text's own
 /// colour. On a picture or a gradient, where none is frequent, it is the median by contrast of what
-/// is clear of letters. Where more than 70 % of the pixels have the text's colour, it is that colour.
+/// is clear of letters. Where more than 70 % of the pixels have the text's colour, it is that one.
 fn behind(seen: &Seen, color: [u8; 4]) -> Option<[u8; 3]> {
     let pixels = &seen.pixels;
     let own = |c: [u8; 3]| distance(c, over(color, c)) <= 2;

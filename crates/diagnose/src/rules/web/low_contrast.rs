@@ -123,8 +123,8 @@ mod tests {
             let text = words(0, "Settings", [10.0, 8.0, 70.0, 31.0]).colored([255, 255, 255, alpha]);
             picture.with_scene(vec![text], check)
         };
-        assert_eq!(on(255).observed, "'Settings' #ffffff on #781450 10.1");
-        assert_eq!(on(180).observed, "'Settings' #d7bacb on #781450 5.6");
+        assert_eq!(on(255).observed, "'Settings' #ffffff on #77144f 10.5");
+        assert_eq!(on(180).observed, "'Settings' #d7bacb on #77144f 5.8");
     }
 
     #[test]
@@ -133,7 +133,8 @@ mod tests {
         let portrait = block(1, "img", [5.0, 5.0, 45.0, 45.0]).inside(0);
         let picture = Picture::new(200, 100, [255; 3]);
         let observed = |made| picture.with_scene(made, check).observed;
-        assert_eq!(observed(vec![initials(), portrait.clone()]), "'YZ' #f0f0f0 on #ffffff 1.1");
-        assert_eq!(observed(vec![initials(), portrait.placed("relative")]), "no text");
+        assert_eq!(observed(vec![initials(), portrait.clone()]), "no text");
+        let above = initials().placed("relative");
+        assert_eq!(observed(vec![above, portrait]), "'YZ' #f0f0f0 on #ffffff 1.1");
     }
 }

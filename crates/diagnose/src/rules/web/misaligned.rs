@@ -330,7 +330,9 @@ mod tests {
 
     #[test]
     fn a_line_may_begin_with_a_link() {
-        let line = |id, x: f32, y: f32| words(id, "of the harbour", [x, y, 150.0, y + 18.0]).inside(90);
+        let line = |id: u32, x: f32, y: f32| {
+            words(id, "of the harbour", [x, y, 100.0 + 30.0 * id as f32, y + 18.0]).inside(90)
+        };
         let texts = |x: f32| vec![line(0, 10.0, 0.0), line(1, x, 30.0), line(2, 10.0, 60.0), root()];
         counts(check, texts(22.0), "'of the harbour' 12 px right", &[&[1]]);
         counts(check, texts(12.0), "none", &[]);
