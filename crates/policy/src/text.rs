@@ -57,8 +57,8 @@ impl<'a> Blocks<'a> {
     }
 
     /// Layer `i` of the view `w` of the language model, for states `x` `[n, hidden]`; `deep` are
-    /// its DeepStack features. The last layer returns the kept rows only. If given, `cache` receives
-    /// the keys and values.
+    /// its DeepStack features. The last layer returns the kept rows only. If given, `cache`
+    /// receives the keys and values.
     pub fn run(
         &self,
         w: &View,

@@ -1,7 +1,9 @@
 //! Bytes a parameter that an update holds at its peak: a random model takes two updates of eight
 //! short rollouts, so that activations hardly count.
 //!
-//!     cargo run --release -p vsdpo-train --example bench_memory -- HIDDEN LAYERS VOCABULARY [KEY=VALUE...]
+//!     cargo run --release -p vsdpo-train --example bench_memory -- HIDDEN LAYERS VOCABULARY
+//!
+//! Further arguments are settings of the recipe, KEY=VALUE.
 
 use anyhow::{Result, bail};
 use std::borrow::Cow;
@@ -37,23 +39,8 @@ fn main() -> Result<()> {
     }
     let teacher = Teacher::begin(&recipe, &policy)?;
     let mut optimizer = optimizer(&recipe, &policy)?;
-    let ids = |s: usize| (0..TOKENS).map(|t| ((s * 331 + t * 7919) % 1000) as u32).collect::<Vec<_>>();
     let prompts: Vec<Prompt> = (0..8).map(|s| policy.prompt(ids(s), Vec::new())).collect::<Result<_, _>>()?;
-    let logprobs = vec![-5.0; TOKENS];
-    let item = |(s, prompt)| -> Result<Item> {
-        Ok(Item {
-            teacher: Some(policy.prompt(ids(s + 8), Vec::new())?),
-            rollout: Some(s),
-            logprobs: &logprobs,
-            weights: vec![1.0; TOKENS],
-            ref_kl: vec![1.0 / (8 * TOKENS) as f32; TOKENS],
-            rl: vec![1.0 / (8 * TOKENS) as f32; TOKENS],
-            advantage: s as f32 - 3.5,
-            ..Item::imitated(prompt, Cow::Owned(ids(s + 16)))
-        })
-    };
-    let items = prompts.iter().enumerate().map(item).collect::<Result<Vec<_>>>()?;
-    let batch = Batch { items, advantages: Vec::new(), counts: Counts::default() };
+    let batch = batch(&policy, &prompts)?;
     for step in 1..3 {
         update(&policy, &teacher, &batch, &mut optimizer, &StepContext::new(&recipe, step))?;
     }
@@ -67,6 +54,30 @@ fn main() -> Result<()> {
         trained as f64 / 1e6
     );
     Ok(())
+}
+
+/// Token ids that differ from sequence to sequence.
+fn ids(s: usize) -> Vec<u32> {
+    (0..TOKENS).map(|t| ((s * 331 + t * 7919) % 1000) as u32).collect()
+}
+
+/// One rollout of each prompt, with a teacher.
+fn batch<'a>(policy: &Policy, prompts: &'a [Prompt]) -> Result<Batch<'a>> {
+    const LOGPROBS: &[f32] = &[-5.0; TOKENS];
+    let item = |(s, prompt)| -> Result<Item> {
+        Ok(Item {
+            teacher: Some(policy.prompt(ids(s + 8), Vec::new())?),
+            rollout: Some(s),
+            logprobs: LOGPROBS,
+            weights: vec![1.0; TOKENS],
+            ref_kl: vec![1.0 / (8 * TOKENS) as f32; TOKENS],
+            rl: vec![1.0 / (8 * TOKENS) as f32; TOKENS],
+            advantage: s as f32 - 3.5,
+            ..Item::imitated(prompt, Cow::Owned(ids(s + 16)))
+        })
+    };
+    let items = prompts.iter().enumerate().map(item).collect::<Result<Vec<_>>>()?;
+    Ok(Batch { items, advantages: Vec::new(), counts: Counts::default() })
 }
 
 /// The embedded policy with a language model of these sizes and random weights.

@@ -3,8 +3,8 @@
 //!
 //! The embedding is not on the tape: its gradient is added row by row to the sum of the step, and
 //! no table of zeros is made. With [`Recompute::Block`] only the inputs of the blocks are kept, and
-//! the backward pass runs every block again: the memory of the activations of one block instead of all,
-//! for one more forward pass.
+//! the backward pass runs every block again: the memory of the activations of one block instead of
+//! all, for one more forward pass.
 
 use super::batch::Batch;
 use super::features::{BatchFeatures, Keep};
