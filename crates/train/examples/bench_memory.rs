@@ -33,7 +33,7 @@ fn main() -> Result<()> {
     let before = peak_gb().unwrap_or_default();
     let mut policy =
         model(&root.join("assets/mini"), [hidden.parse()?, layers.parse()?, vocabulary.parse()?])?;
-    policy.set_trainable(|name| !name.starts_with("model.visual"));
+    policy.set_trainable(|name| !name.starts_with("model.visual"))?;
     if let Some(lora) = &recipe.policy.lora {
         policy.add_adapter(&lora.config(), 1)?;
     }
