@@ -85,7 +85,7 @@ pub struct RolloutSection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_rows: Option<usize>,
     /// Number format of the sampler's keys and values: "bf16" halves their memory; the sampler's
-    /// log-probabilities then differ from the trainer's by about 1e-3.
+    /// log-probabilities then differ from the trainer's a little.
     pub cache_dtype: Dtype,
     /// Tokens of a prompt at most, pictures included. Tasks with longer prompts are left out of
     /// their step and counted in `prompts/dropped_overlong`.
