@@ -41,7 +41,9 @@ pub(super) fn of<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>) -> Option<C
 
 /// The contrast of a text with the ground that most of it stands on.
 fn of_whole<'a>(page: &VisiblePage<'a>, text: &VisibleText<'a>, seen: &Seen) -> Option<Contrast<'a>> {
-    if text.facts.disabled || !text.has_words() || text.is_watermark() && !text.facts.inked {
+    // What a task asks for is to be read: a policy would learn to switch it off.
+    let disabled = text.facts.disabled && !page.scene.is_rewarded();
+    if disabled || !text.has_words() || text.is_watermark() && !text.facts.inked {
         return None;
     }
     let pixels = &seen.pixels;

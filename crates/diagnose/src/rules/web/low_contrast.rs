@@ -57,7 +57,9 @@ fn alike(a: &Contrast, b: &Contrast) -> bool {
 #[cfg(test)]
 mod tests {
     use super::check;
+    use crate::scene::Scene;
     use crate::testing::*;
+    use vsdpo_artifact::Requirements;
 
     /// A text of one colour on a ground: a fifth of its letters' height is inked.
     fn expect(
@@ -81,6 +83,14 @@ mod tests {
         expect(|t| t.sized(24.0), [0x77; 3], [255; 3], "'Sales' #777777 on #ffffff 4.4", Some(1.0));
         expect(|t| t.sized(19.0).bold(), [0x77; 3], [255; 3], "'Sales' #777777 on #ffffff 4.4", Some(1.0));
         expect(|t| t.disabled(), [0x77; 3], [255; 3], "no text", None);
+        let asked = Requirements { texts: vec!["Sales".into()], ..Requirements::default() };
+        let text =
+            || vec![words(0, "Sales", [10.0, 8.0, 50.0, 31.0]).colored([0x77, 0x77, 0x77, 255]).disabled()];
+        let mut picture = Picture::new(200, 100, [255; 3]);
+        picture.fill([12, 12, 40, 16], [0x77; 3]);
+        let rendered = picture.rendered(text());
+        let judged = |asked| check(&Scene::new(&rendered, 0, asked)).defects.len();
+        assert_eq!((judged(None), judged(Some(&asked))), (0, 1));
         expect(|t| t, [20, 20, 60], [10, 10, 50], "'Sales' #14143c on #0a0a32 1.0", Some(0.5));
     }
 
