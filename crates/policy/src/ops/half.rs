@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn rounding_is_to_the_nearest_with_ties_to_even() {
         // 1 + 2^-8 lies between 1 and 1 + 2^-7, and 1 has the even mantissa.
-        for (x, want) in [(1.0, 1.0), (1.003_906_25, 1.0), (1.003_906_4, 1.007_812_5), (-3.0, -3.0)] {
+        for (x, want) in [(1.0, 1.0), (1.0 + 1.0 / 256.0, 1.0), (1.003_906_4, 1.007_812_5), (-3.0, -3.0)] {
             assert_eq!(value(round(x)), want, "{x}");
         }
         // Halfway between 1 + 2^-7 and 1 + 2^-6, whose mantissa is even.
