@@ -47,15 +47,12 @@ pub(crate) const SHOWN: [Requirement; 6] = [
     Requirement::Letters,
 ];
 /// The same, and the background: what contrast depends on.
-pub(crate) const COLOURED: [Requirement; 7] = [
-    Requirement::Text,
-    Requirement::Ground,
-    Requirement::Place,
-    Requirement::Picture,
-    Requirement::Row,
-    Requirement::Letters,
-    Requirement::Background,
-];
+pub(crate) const COLOURED: [Requirement; SHOWN.len() + 1] = {
+    let mut all = [Requirement::Background; SHOWN.len() + 1];
+    let (shown, _) = all.split_at_mut(SHOWN.len());
+    shown.copy_from_slice(&SHOWN);
+    all
+};
 
 /// A requirement that is not met.
 #[derive(Clone, Debug, PartialEq)]

@@ -11,6 +11,7 @@ mod room;
 
 pub(crate) use load::{Loaded, load_tensors, load_weights};
 pub(crate) use misfit::Misfits;
+pub use room::free_memory;
 
-const SINGLE: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
+pub(crate) const SINGLE: &str = "model.safetensors";
+pub(crate) const INDEX: &str = "model.safetensors.index.json";

@@ -2,15 +2,12 @@
 //! whoever adds a buffer to `text.rs`, `vision.rs` or `sample.rs` adds it here as well.
 
 use crate::Config;
-use crate::sample::SHARED_BYTES;
+use crate::model::MAX_FEATURE_BYTES;
+use crate::sample::{LANES, PREFILL, SHARED_BYTES};
 use crate::weights::{specs, text_prefix};
 
 /// Bytes of one f32.
 const F32: usize = 4;
-/// Columns of a packed strip, to which the decoder pads.
-const LANES: usize = 32;
-/// Prompt tokens that the sampler prefills together, as in `sample.rs`.
-const PREFILL: usize = 4096;
 
 /// The sizes of a model's buffers in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -76,16 +73,10 @@ impl<'a> Footprint<'a> {
         tokens * v.merge_unit() * (2 * v.patch_len() + wide) * F32
     }
 
-    /// The features of images of `tokens` language tokens.
+    /// The features of images of `tokens` language tokens, as far as they are kept.
     pub fn features(&self, tokens: usize) -> usize {
         let levels = self.config.vision.as_ref().map_or(0, |v| v.deepstack_visual_indexes.len());
-        tokens * self.widths()[0] * (1 + levels) * F32
-    }
-
-    /// One chunk of logits of the fused head, `count` times (student, teacher, second teacher).
-    pub fn logits(&self, rows: usize, count: usize) -> usize {
-        let vocabulary = self.config.text.vocab_size;
-        rows.min(((1 << 20) / vocabulary.max(1)).clamp(64, 512)) * vocabulary * count * F32
+        (tokens * self.widths()[0] * (1 + levels) * F32).min(MAX_FEATURE_BYTES)
     }
 
     /// The sampler's copy of a small language model: packed matrices and the head. Larger ones are

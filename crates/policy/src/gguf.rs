@@ -10,14 +10,13 @@
 mod front;
 
 use crate::checkpoint::Misfits;
+use crate::saving::{Data, Place, Source, write_weights};
 use crate::weights::specs;
-use crate::{Config, PolicyError, TextConfig};
+use crate::{Config, PolicyError, SaveOptions, TextConfig};
 use candle_core::Device;
-use candle_core::quantized::gguf_file::{Content, Value};
-use safetensors::{Dtype, View};
-use std::borrow::Cow;
+use candle_core::quantized::gguf_file::{Content, Value as Fact};
+use serde_json::Value;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
@@ -39,30 +38,31 @@ pub fn convert_gguf(gguf: &Path, dir: &Path) -> Result<(), PolicyError> {
     let facts = Facts { path: gguf, content: &content };
     let config = config(&facts)?;
     let front = front::files(&facts)?;
-    let partial = dir.with_extension(format!("partial-{}", std::process::id()));
-    std::fs::create_dir_all(&partial).map_err(|e| PolicyError::io(&partial, e))?;
-    let written = (|| {
-        let length = facts.number("context_length")?;
-        let mut value = config.to_json();
-        value["max_position_embeddings"] = length.into();
-        for (name, value) in front.iter().map(|(n, v)| (*n, v)).chain([("config.json", &value)]) {
-            let path = partial.join(name);
-            let text = value.as_str().map_or_else(|| format!("{value:#}\n"), str::to_owned);
-            std::fs::write(&path, text).map_err(|e| PolicyError::io(&path, e))?;
-        }
-        let weights = partial.join("model.safetensors");
-        write_weights(&facts, &config, file, &weights)?;
-        // The writer creates a file that only its owner can read; copy the permissions of another.
-        let like =
-            std::fs::metadata(partial.join("config.json")).map_err(|e| PolicyError::io(&partial, e))?;
-        std::fs::set_permissions(&weights, like.permissions()).map_err(|e| PolicyError::io(&weights, e))?;
-        std::fs::rename(&partial, dir).map_err(|e| PolicyError::io(dir, e))
-    })();
+    let place = Place::beside(dir)?;
+    let written = write(&facts, &config, RefCell::new(file), &place.partial, &front);
     if written.is_err() {
         // The error says more than a second one about the rest of a folder would.
-        let _ = std::fs::remove_dir_all(&partial);
+        let _ = std::fs::remove_dir_all(&place.partial);
     }
-    written
+    written.and_then(|()| place.put(dir))
+}
+
+/// Writes the files of the folder `dir`.
+fn write(
+    facts: &Facts,
+    config: &Config,
+    file: RefCell<BufReader<File>>,
+    dir: &Path,
+    front: &[(&str, Value)],
+) -> Result<(), PolicyError> {
+    let mut value = config.to_json();
+    value["max_position_embeddings"] = facts.number("context_length")?.into();
+    for (name, value) in front.iter().chain([&("config.json", value)]) {
+        let path = dir.join(name);
+        let text = value.as_str().map_or_else(|| format!("{value:#}\n"), str::to_owned);
+        std::fs::write(&path, text).map_err(|e| PolicyError::io(&path, e))?;
+    }
+    write_weights(&sources(facts, config, &file)?, dir, SaveOptions::default())
 }
 
 fn first_line(error: &candle_core::Error) -> String {
@@ -80,24 +80,35 @@ impl<'a> Facts<'a> {
         PolicyError::Config { path: self.path.into(), key: key.into(), message: message.to_string() }
     }
 
-    fn optional(&self, key: &str) -> Option<&'a Value> {
+    fn optional(&self, key: &str) -> Option<&'a Fact> {
         self.content.metadata.get(key)
     }
 
     fn text(&self, key: &str) -> Result<&'a str, PolicyError> {
         match self.optional(key) {
-            Some(Value::String(text)) => Ok(text),
+            Some(Fact::String(text)) => Ok(text),
             Some(_) => Err(self.wrong(key, "is not a text")),
             None => Err(self.wrong(key, "is missing")),
         }
     }
 
-    fn list(&self, key: &str) -> Result<&'a [Value], PolicyError> {
+    fn list(&self, key: &str) -> Result<&'a [Fact], PolicyError> {
         match self.optional(key) {
-            Some(Value::Array(list)) => Ok(list),
+            Some(Fact::Array(list)) => Ok(list),
             Some(_) => Err(self.wrong(key, "is not a list")),
             None => Err(self.wrong(key, "is missing")),
         }
+    }
+
+    /// The numbers of a tensor, widened.
+    fn values(&self, file: &mut BufReader<File>, name: &str) -> Result<Vec<f32>, PolicyError> {
+        let mut read = || -> candle_core::Result<Vec<f32>> {
+            let tensor = self.content.tensor(file, name, &Device::Cpu)?.dequantize(&Device::Cpu)?;
+            tensor.flatten_all()?.to_vec1()
+        };
+        read().map_err(|e| {
+            PolicyError::corrupt(self.path, format!("tensor `{name}` cannot be read: {}", first_line(&e)))
+        })
     }
 
     fn architecture(&self) -> Result<&'a str, PolicyError> {
@@ -121,24 +132,24 @@ impl<'a> Facts<'a> {
         let key = format!("{}.{name}", self.architecture()?);
         match self.optional(&key) {
             None => Ok(None),
-            Some(Value::F32(value)) => Ok(Some(f64::from(*value))),
-            Some(Value::F64(value)) => Ok(Some(*value)),
+            Some(Fact::F32(value)) => Ok(Some(f64::from(*value))),
+            Some(Fact::F64(value)) => Ok(Some(*value)),
             Some(_) => Err(self.wrong(&key, "is not a real number")),
         }
     }
 }
 
 /// A whole number of any width.
-fn whole(value: &Value) -> Option<usize> {
+fn whole(value: &Fact) -> Option<usize> {
     match value {
-        Value::U8(v) => Some(usize::from(*v)),
-        Value::U16(v) => Some(usize::from(*v)),
-        Value::U32(v) => usize::try_from(*v).ok(),
-        Value::U64(v) => usize::try_from(*v).ok(),
-        Value::I8(v) => usize::try_from(*v).ok(),
-        Value::I16(v) => usize::try_from(*v).ok(),
-        Value::I32(v) => usize::try_from(*v).ok(),
-        Value::I64(v) => usize::try_from(*v).ok(),
+        Fact::U8(v) => Some(usize::from(*v)),
+        Fact::U16(v) => Some(usize::from(*v)),
+        Fact::U32(v) => usize::try_from(*v).ok(),
+        Fact::U64(v) => usize::try_from(*v).ok(),
+        Fact::I8(v) => usize::try_from(*v).ok(),
+        Fact::I16(v) => usize::try_from(*v).ok(),
+        Fact::I32(v) => usize::try_from(*v).ok(),
+        Fact::I64(v) => usize::try_from(*v).ok(),
         _ => None,
     }
 }
@@ -150,7 +161,7 @@ fn config(facts: &Facts) -> Result<Config, PolicyError> {
         return Err(facts.wrong("general.architecture", format!("\"{kind}\" {help}")));
     }
     let key = format!("{kind}.rope.scaling.type");
-    if let Some(Value::String(scaling)) = facts.optional(&key)
+    if let Some(Fact::String(scaling)) = facts.optional(&key)
         && scaling != "none"
     {
         return Err(facts.wrong(&key, format!("is \"{scaling}\"; only unscaled positions are supported")));
@@ -239,83 +250,40 @@ fn halves(values: &[f32], heads: usize, width: usize) -> Vec<f32> {
     out
 }
 
-/// The file while its tensors are read, and the first error: the writer of safetensors takes no
-/// errors.
-struct Source<'a> {
-    facts: &'a Facts<'a>,
+/// The parameters, each of which is read when it is written.
+fn sources<'a>(
+    facts: &'a Facts,
     config: &'a Config,
-    file: RefCell<BufReader<File>>,
-    failed: RefCell<Option<PolicyError>>,
-}
-
-impl Source<'_> {
-    fn read(&self, name: &str, theirs: &str) -> Result<Vec<f32>, candle_core::Error> {
-        let tensor = self.facts.content.tensor(&mut *self.file.borrow_mut(), theirs, &Device::Cpu)?;
-        let tensor = tensor.dequantize(&Device::Cpu)?;
-        let (dims, values) = (tensor.dims().to_vec(), tensor.flatten_all()?.to_vec1::<f32>()?);
-        Ok(match (interleaved_heads(self.config, name), dims.as_slice()) {
-            (Some(heads), [_, width]) => halves(&values, heads, *width),
-            _ => values,
-        })
-    }
-}
-
-/// A parameter that is read when it is written.
-struct Lazy<'a> {
-    source: &'a Source<'a>,
-    name: &'a str,
-    theirs: String,
-    shape: &'a [usize],
-}
-
-impl View for Lazy<'_> {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
-    }
-
-    fn shape(&self) -> &[usize] {
-        self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        let values = self.source.read(self.name, &self.theirs).unwrap_or_else(|e| {
-            let path = self.source.facts.path;
-            let message = format!("tensor `{}` cannot be read: {}", self.theirs, first_line(&e));
-            self.source.failed.borrow_mut().get_or_insert(PolicyError::corrupt(path, message));
-            vec![0.0; self.shape.iter().product()]
-        });
-        values.iter().flat_map(|v| v.to_le_bytes()).collect()
-    }
-
-    fn data_len(&self) -> usize {
-        4 * self.shape.iter().product::<usize>()
-    }
-}
-
-fn write_weights(
-    facts: &Facts,
-    config: &Config,
-    file: BufReader<File>,
-    path: &Path,
-) -> Result<(), PolicyError> {
-    let specs = specs(config);
-    let source = Source { facts, config, file: RefCell::new(file), failed: RefCell::new(None) };
-    let (mut views, mut misfits) = (Vec::with_capacity(specs.len()), Misfits::default());
-    for (name, shape) in &specs {
-        let theirs = in_file(name).ok_or_else(|| missing(facts, name))?;
-        let info = facts.content.tensor_infos.get(&theirs).ok_or_else(|| missing(facts, &theirs))?;
-        if info.shape.dims() != shape {
-            misfits.misshapen.push((theirs.clone(), info.shape.dims().to_vec(), shape.clone()));
+    file: &'a RefCell<BufReader<File>>,
+) -> Result<Vec<Source<'a>>, PolicyError> {
+    let (mut sources, mut misfits) = (Vec::new(), Misfits::default());
+    // Frequencies of positions are computed here.
+    let mut known = vec!["rope_freqs.weight".to_owned()];
+    for (name, shape) in specs(config) {
+        let theirs = in_file(&name).ok_or_else(|| missing(facts, &name))?;
+        known.push(theirs.clone());
+        match facts.content.tensor_infos.get(&theirs).map(|info| info.shape.dims()) {
+            None => misfits.missing.push(theirs.clone()),
+            Some(found) if found != shape => {
+                misfits.misshapen.push((theirs.clone(), found.to_vec(), shape.clone()));
+            }
+            Some(_) => {}
         }
-        views.push((name.as_str(), Lazy { source: &source, name, theirs, shape }));
+        let heads = interleaved_heads(config, &name);
+        let read = move |f: &mut dyn FnMut(&[f32])| {
+            let values = facts.values(&mut file.borrow_mut(), &theirs)?;
+            match heads {
+                Some(heads) => f(&halves(&values, heads, config.text.hidden_size)),
+                None => f(&values),
+            }
+            Ok(())
+        };
+        sources.push(Source { name, shape, data: Data::Floats(Box::new(read)) });
     }
-    // Frequencies of positions are computed here; another tensor would be lost.
-    let known = |name: &str| views.iter().any(|(_, v)| v.theirs == name) || name == "rope_freqs.weight";
-    misfits.surplus.extend(facts.content.tensor_infos.keys().filter(|name| !known(name)).cloned());
+    let surplus = facts.content.tensor_infos.keys().filter(|name| !known.contains(name));
+    misfits.surplus.extend(surplus.cloned());
     misfits.none(facts.path, "metadata")?;
-    let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
-    safetensors::serialize_to_file(views, Some(metadata), path).map_err(|e| PolicyError::corrupt(path, e))?;
-    source.failed.into_inner().map_or(Ok(()), Err)
+    Ok(sources)
 }
 
 #[cfg(test)]

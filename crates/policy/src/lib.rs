@@ -49,6 +49,7 @@ mod tokenizer;
 mod vision;
 mod weights;
 
+pub use checkpoint::free_memory;
 pub use clip::ClipModel;
 pub use config::{Config, ImageTokens, TextConfig, VisionConfig};
 pub use error::PolicyError;

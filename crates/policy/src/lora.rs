@@ -16,13 +16,11 @@ use crate::weights::{HEAD, Mode, Weights, embedding_name, specs};
 use crate::{Config, PolicyError, ops};
 use candle_core::{Device, Tensor, Var};
 use rand::{Rng, SeedableRng};
-use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The settings of an adapter; the names in brackets are those of PEFT's `adapter_config.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LoraConfig {
     /// Rows of A and columns of B (`r`).
     pub rank: usize,

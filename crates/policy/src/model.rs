@@ -7,7 +7,7 @@ mod pass;
 mod sums;
 
 pub(crate) use batch::Batch;
-pub(crate) use features::{FeatureCache, Keep};
+pub(crate) use features::{FeatureCache, Keep, MAX_FEATURE_BYTES};
 pub use pass::{Recompute, TrainingPass};
 pub use sums::GradientSums;
 

@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 pub use config::{SampleConfig, recommended};
 pub(crate) use decoder::SHARED_BYTES;
+pub(crate) use tile::LANES;
 
 /// A model with the settings of one sampling call.
 pub(crate) struct Sampler<'a> {
@@ -49,7 +50,7 @@ pub(crate) struct Row {
 }
 
 /// Prompt tokens that run together: enough to use all threads, few enough to bound memory.
-const PREFILL: usize = 4096;
+pub(crate) const PREFILL: usize = 4096;
 
 /// A row that is being sampled.
 struct Active<'a> {

@@ -10,6 +10,7 @@ mod safetensors;
 pub(crate) use safetensors::Data;
 pub use safetensors::{Source, write_file};
 
+use crate::checkpoint::{INDEX, SINGLE};
 use crate::ops::Weight;
 use crate::weights::{Mode, Weights};
 use crate::{Config, PolicyError};
@@ -17,9 +18,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-const SINGLE: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
 
 /// The number format of written weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,11 +96,7 @@ impl<'a> Model<'a> {
         let place = Place::beside(dir)?;
         copy_others(self.source, &place.partial)?;
         write_config(self.config, self.source, &place.partial, options.dtype)?;
-        let sources = self.sources()?;
-        let files = write_weights(&sources, &place.partial, options)?;
-        for (file, sources) in files {
-            safetensors::verify(&file, sources, options.dtype)?;
-        }
+        write_weights(&self.sources()?, &place.partial, options)?;
         place.put(dir)
     }
 }
@@ -144,12 +138,11 @@ impl Place {
     }
 }
 
-/// Writes one file, or shards and their index; returns every file with what is in it.
-fn write_weights<'s, 'a>(
-    sources: &'s [Source<'a>],
-    dir: &Path,
-    options: SaveOptions,
-) -> Result<Vec<(PathBuf, &'s [Source<'a>])>, PolicyError> {
+/// Writes one file, or shards and their index, and reads slices of them back.
+///
+/// # Errors
+/// Errors of the file system or of reading a tensor, or a file that does not hold what was written.
+pub(crate) fn write_weights(sources: &[Source], dir: &Path, options: SaveOptions) -> Result<(), PolicyError> {
     let bytes = |s: &Source| s.size(options.dtype);
     let mut cuts = vec![0];
     let mut size = 0;
@@ -168,12 +161,11 @@ fn write_weights<'s, 'a>(
         _ => format!("model-{:05}-of-{count:05}.safetensors", i + 1),
     };
     let mut map = serde_json::Map::new();
-    let mut files = Vec::new();
     for (i, shard) in shards.into_iter().enumerate() {
         let file = dir.join(name(i));
         write_file(&file, shard, options.dtype)?;
+        safetensors::verify(&file, shard, options.dtype)?;
         map.extend(shard.iter().map(|s| (s.name.clone(), Value::from(name(i)))));
-        files.push((file, shard));
     }
     if count > 1 {
         let total: usize = sources.iter().map(bytes).sum();
@@ -181,7 +173,7 @@ fn write_weights<'s, 'a>(
         let path = dir.join(INDEX);
         fs::write(&path, format!("{index:#}\n")).map_err(|e| PolicyError::io(&path, e))?;
     }
-    Ok(files)
+    Ok(())
 }
 
 /// Copies the files of `source` except weights, configuration and subfolders.

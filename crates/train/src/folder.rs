@@ -152,18 +152,13 @@ pub fn peak_bytes() -> Option<usize> {
     status_bytes("VmHWM")
 }
 
-/// Bytes of memory that this process can have: what it has, what the system has left, and not more
-/// than the limit of its control group.
+/// Bytes of memory that this process can have: what it has, and what the system and its control
+/// groups leave.
 pub fn available_bytes() -> Option<usize> {
-    let own = status_bytes("VmRSS")?;
-    let left: usize = proc_field("/proc/meminfo", "MemAvailable")?.split_whitespace().next()?.parse().ok()?;
-    let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
-    let limit = limit.and_then(|text| text.trim().parse::<usize>().ok());
-    Some((own + left * 1024).min(limit.unwrap_or(usize::MAX)))
+    Some(status_bytes("VmRSS")? + usize::try_from(vsdpo_policy::free_memory()?).ok()?)
 }
 
 /// Resident memory of this process in GiB, where the system reports it.
 pub fn resident_gb() -> Option<f64> {
-    let kib: f64 = proc_field("/proc/self/status", "VmRSS")?.split_whitespace().next()?.parse().ok()?;
-    Some(kib / (1024.0 * 1024.0))
+    status_bytes("VmRSS").map(|bytes| bytes as f64 / f64::from(1 << 30))
 }

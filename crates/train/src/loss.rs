@@ -23,6 +23,7 @@ mod tests;
 
 pub use distill::{Divergence, Importance, Support};
 pub use grpo::{ClipBounds, Clipped};
+pub(crate) use head::chunk_rows;
 pub use head::{fused_head, fused_head_into, token_logprobs};
 
 /// Eq. (7): L = L_SFT + lambda L_VSDPO + beta L_GRPO.

@@ -6,6 +6,7 @@
 
 use crate::error::TrainError;
 use crate::folder::{available_bytes, peak_bytes};
+use crate::loss::chunk_rows;
 use crate::recipe::Recipe;
 use crate::teacher::Teacher;
 use serde::Serialize;
@@ -188,7 +189,7 @@ pub fn plan(
         teachers: copies * student.changing().iter().map(|(_, var)| 4 * var.elem_count()).sum::<usize>(),
         gradients,
         moments: trained.iter().map(|&n| recipe.optim.moments.bytes(n)).sum(),
-        features: foot.features(shown).min(256 << 20),
+        features: foot.features(shown),
         update: update(recipe, student, &foot, &texts),
         sampling: sampling(recipe, &foot, &texts),
         loading: weights,
@@ -216,8 +217,11 @@ fn update(recipe: &Recipe, student: &Policy, foot: &Footprint, texts: &Texts) ->
     let states = 5 * foot.states(items * texts.completion);
     let teacher = foot.forward(taught).max(foot.tower(items * texts.render));
     let backward = foot.layer_backward(rows) + store;
+    // One chunk of the fused head: student, teacher and second teacher.
     let teachers = if recipe.distill.weight > 0.0 { 3 } else { 1 };
-    tape + states + teacher.max(backward).max(foot.logits(items * texts.completion, teachers))
+    let vocabulary = student.config().text.vocab_size;
+    let logits = 4 * (items * texts.completion).min(chunk_rows(vocabulary)) * vocabulary * teachers;
+    tape + states + teacher.max(backward).max(logits)
 }
 
 fn sampling(recipe: &Recipe, foot: &Footprint, texts: &Texts) -> usize {

@@ -63,7 +63,7 @@ pub(crate) fn load_weights(dir: &Path, config: &Config, how: &Loading) -> Result
     };
     let (dtype, beside) = (how.dtype, how.beside);
     let choice = Choice { dtype, needs: needs(dtype), half: needs(Some(Dtype::Bf16)), beside };
-    room::check(dir, &choice, room::free())?;
+    room::check(dir, &choice, room::free_memory())?;
     let mut loaded =
         Loaded { names: specs.iter().map(|s| s.0.clone()).collect(), vars: vec![], halves: vec![] };
     for spec in &specs {

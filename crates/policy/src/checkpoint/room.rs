@@ -63,7 +63,7 @@ pub(super) fn check(dir: &Path, choice: &Choice, free: Option<u64>) -> Result<()
 
 /// Bytes that this process may still take: what the system calls available, and what the limits of
 /// its control groups leave. `None` if the system does not say.
-pub(crate) fn free() -> Option<u64> {
+pub fn free_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let system = kilobytes(&text, "MemAvailable:")? * 1024;
     Some(group().map_or(system, |group| group.min(system)))
@@ -148,7 +148,7 @@ mod tests {
         let text = "MemTotal:       24028816 kB\nMemAvailable:   23000000 kB\n";
         assert_eq!(kilobytes(text, "MemAvailable:"), Some(23_000_000));
         if Path::new("/proc/meminfo").exists() {
-            assert!(free().is_some_and(|bytes| bytes > 1 << 20));
+            assert!(free_memory().is_some_and(|bytes| bytes > 1 << 20));
         }
     }
 }

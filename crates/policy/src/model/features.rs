@@ -43,7 +43,7 @@ pub(crate) enum Keep {
 }
 
 /// Bound of the cache in bytes.
-const MAX_BYTES: usize = 256 << 20;
+pub(crate) const MAX_FEATURE_BYTES: usize = 256 << 20;
 
 /// The features of a batch's images.
 pub(crate) struct BatchFeatures {
@@ -104,7 +104,7 @@ impl FeatureCache {
         let found: Vec<&Features> = images.iter().filter_map(find).collect();
         let joined = Features::join(&found)?;
         for image in images {
-            state.insert(image.key(), keep, fresh.remove(&image.key()), MAX_BYTES);
+            state.insert(image.key(), keep, fresh.remove(&image.key()), MAX_FEATURE_BYTES);
         }
         Ok(joined)
     }

@@ -82,7 +82,13 @@ pub fn sum_by(n: usize, f: impl Fn(usize) -> f32) -> f32 {
     for (l, j) in (whole..n).enumerate() {
         lanes[l] += f(j);
     }
-    let mut width = LANES / 2;
+    total(lanes)
+}
+
+/// The sum of partial sums, whose number is a power of two: halves are added to each other.
+#[inline(always)]
+pub(crate) fn total<const N: usize>(mut lanes: [f32; N]) -> f32 {
+    let mut width = N / 2;
     while width > 0 {
         for l in 0..width {
             lanes[l] += lanes[l + width];

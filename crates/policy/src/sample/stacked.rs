@@ -7,6 +7,7 @@
 
 use super::tile::LANES;
 use crate::PolicyError;
+use crate::ops::simd::total;
 use crate::ops::{Scatter, Weight, half, with_values};
 use pulp::{Arch, Simd, WithSimd, bytemuck};
 use rayon::prelude::*;
@@ -169,25 +170,11 @@ impl Products<'_> {
             }
             for c in 0..cols {
                 for r in 0..n {
-                    out[c * n + r] = total(&sums[(r * COLS + c) * SUMS..][..SUMS]);
+                    out[c * n + r] = total::<SUMS>(std::array::from_fn(|i| sums[(r * COLS + c) * SUMS + i]));
                 }
             }
         }
     }
-}
-
-/// The sum of 16 partial sums, halves added to each other.
-#[inline(always)]
-fn total(sums: &[f32]) -> f32 {
-    let mut sums: [f32; SUMS] = std::array::from_fn(|i| sums[i]);
-    let mut width = SUMS / 2;
-    while width > 0 {
-        for l in 0..width {
-            sums[l] += sums[l + width];
-        }
-        width /= 2;
-    }
-    sums[0]
 }
 
 /// Adds the products of `R` input rows, `stride` apart, with `COLS` weight rows to their partial

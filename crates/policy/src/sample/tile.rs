@@ -9,7 +9,7 @@ use pulp::{Arch, Simd, WithSimd, bytemuck};
 use rayon::prelude::*;
 
 /// Columns of a strip; they fill two AVX-512 registers.
-pub(super) const LANES: usize = 32;
+pub(crate) const LANES: usize = 32;
 /// Most rows of a tile; the sums of eight rows, two registers each, stay in registers on every CPU.
 const ROWS: usize = 8;
 

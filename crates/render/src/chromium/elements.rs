@@ -145,7 +145,7 @@ fn is_text(node: &Node) -> bool {
 fn is_icon(layout: &Layout, scale: f32) -> bool {
     let family = layout.style("font-family").to_ascii_lowercase();
     let named = ["material icons", "material symbols"].iter().any(|name| family.contains(name));
-    let size = layout.style("font-size").strip_suffix("px").and_then(|size| size.parse::<f32>().ok());
+    let size = layout.pixels("font-size");
     named && size.is_some_and(|size| layout.lines.iter().all(|line| line.width() <= 1.3 * scale * size))
 }
 
@@ -180,8 +180,7 @@ fn make(
     element.parent = state.element;
     element.layout = Some(if page { Region { x1: laid.window, ..picture } } else { bounds });
     element.color = letters(layout, state);
-    let pixels = |property| layout.style(property).strip_suffix("px")?.parse::<f32>().ok();
-    element.font_px = pixels("font-size").map(|size| size * state.scale);
+    element.font_px = layout.pixels("font-size").map(|size| size * state.scale);
     let typed = [node.value, node.attribute("placeholder").unwrap_or_default()];
     let typed = typed.into_iter().find(|text| !text.trim().is_empty() && kind == ElementKind::Control);
     element.text = typed.map(str::to_owned);
@@ -201,7 +200,7 @@ fn make(
         disabled: state.disabled,
         raised: raised(node, layout),
         shadow: shadow(layout).and_then(|css| state.color(css)).filter(|color| color[3] > 0),
-        spacing: pixels("letter-spacing").filter(|s| *s != 0.0).map(|s| s * state.scale),
+        spacing: layout.pixels("letter-spacing").filter(|s| *s != 0.0).map(|s| s * state.scale),
         inked: layout.style("background-clip").split(", ").any(|part| part == "text"),
         filtered: state.filtered,
         unmet: broken.then(|| clean_line(node.attribute("src").unwrap_or_default(), MAX_URL)),

@@ -58,8 +58,7 @@ pub fn field(laid: &Laid, at: usize) -> Option<Field> {
     } else {
         (typed, None)
     };
-    let pixels =
-        |property| layout.style(property).strip_suffix("px").and_then(|v| v.parse().ok()).unwrap_or(0.0);
+    let pixels = |property| layout.pixels(property).unwrap_or(0.0);
     Some(Field {
         text: text.trim().chars().take(MAX_TEXT).collect(),
         color,

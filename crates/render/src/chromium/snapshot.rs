@@ -114,6 +114,11 @@ impl<'a> Layout<'a> {
         let at = STYLES.iter().position(|name| *name == property);
         at.and_then(|at| self.styles.get(at)).copied().unwrap_or_default()
     }
+
+    /// The value of one of [`STYLES`] in pixels, if it is a length.
+    pub fn pixels(&self, property: &str) -> Option<f32> {
+        self.style(property).strip_suffix("px")?.parse().ok()
+    }
 }
 
 /// The answer of the browser: columns of indices, and the strings that they mean.

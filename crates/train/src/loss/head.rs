@@ -15,7 +15,7 @@ use vsdpo_policy::ops::simd;
 /// Logits of one chunk: small enough for the caches, enough rows for an efficient product.
 const CHUNK_LOGITS: usize = 1 << 20;
 
-fn chunk_rows(vocabulary: usize) -> usize {
+pub(crate) fn chunk_rows(vocabulary: usize) -> usize {
     (CHUNK_LOGITS / vocabulary.max(1)).clamp(64, 512)
 }
 
