@@ -1,4 +1,4 @@
-//! Boxes of rotated texts, and the distance of two boxes.
+//! Boxes of rotated texts, the distance of two boxes, and values that are out of line with others.
 
 use vsdpo_artifact::{Element, Region};
 
@@ -11,6 +11,16 @@ pub(crate) fn third(before: f32, after: f32, words: [&'static str; 3]) -> &'stat
         s if s <= 2.0 / 3.0 => words[1],
         _ => words[2],
     }
+}
+
+/// How far a value is from the one that others share. `None` if less than three quarters of the
+/// others lie within `exact` of their middle one.
+pub(crate) fn off_shared(own: f64, others: impl Iterator<Item = f64>, exact: f64) -> Option<f64> {
+    let mut others: Vec<f64> = others.collect();
+    others.sort_by(f64::total_cmp);
+    let middle = *others.get(others.len() / 2)?;
+    let agree = others.iter().filter(|v| (**v - middle).abs() <= exact).count();
+    (agree * 4 >= others.len() * 3).then_some(own - middle)
 }
 
 /// A rectangle that may be rotated: its corners in order around it.

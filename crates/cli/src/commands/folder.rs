@@ -37,21 +37,22 @@ impl Storage {
     }
 }
 
-/// How tokens are drawn. Given values replace those that the model's folder recommends.
+/// How tokens are drawn. Given values replace those that the model's folder recommends; a server is
+/// not asked for them.
 #[derive(clap::Args)]
 #[group(skip)]
 #[command(next_help_heading = "model folder")]
 pub struct Drawing {
     /// Draw from the N most likely tokens only; 0 from all. Default: of generation_config.json.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "endpoint")]
     top_k: Option<usize>,
     /// Factor against tokens of the prompt and the answer so far, as in transformers; 1 is none.
     /// Default: of generation_config.json.
-    #[arg(long, value_name = "F")]
+    #[arg(long, value_name = "F", conflicts_with = "endpoint")]
     repetition_penalty: Option<f32>,
     /// Subtracted from the logits of the answer's tokens so far, as in vLLM; 0 is none. Default: of
     /// generation_config.json.
-    #[arg(long, value_name = "F", allow_negative_numbers = true)]
+    #[arg(long, value_name = "F", allow_negative_numbers = true, conflicts_with = "endpoint")]
     presence_penalty: Option<f32>,
     /// Number format of cached keys and values, f32 or bf16, which takes half of the memory.
     #[arg(long, value_name = "FORMAT", default_value = "f32")]

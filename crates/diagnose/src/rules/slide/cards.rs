@@ -1,6 +1,7 @@
 //! Texts that stand elsewhere in their card than the texts of the other cards of one size do.
 
 use super::view::View;
+use crate::geometry::off_shared;
 use crate::slide::{Item, ItemKind, Items};
 use std::collections::BTreeMap;
 use vsdpo_artifact::Rect;
@@ -116,7 +117,8 @@ fn out_of(row: &[Text], deck: bool) -> Vec<(u32, String)> {
         let others = || row.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, text)| text);
         let off = |at: [fn(&Text) -> f64; 3], counts: [bool; 3]| {
             let offs = at.iter().zip(counts).filter(|(_, counts)| *counts);
-            let offs: Option<Vec<f64>> = offs.map(|(at, _)| off_line(at(own), others().map(at))).collect();
+            let offs: Option<Vec<f64>> =
+                offs.map(|(at, _)| off_shared(at(own), others().map(at), EXACT)).collect();
             let least = offs?.into_iter().reduce(|a, b| if b.abs() < a.abs() { b } else { a })?;
             (EXACT..=MISTAKE).contains(&least.abs()).then_some(least)
         };
@@ -129,14 +131,4 @@ fn out_of(row: &[Text], deck: bool) -> Vec<(u32, String)> {
         found.push((own.part, how));
     }
     found
-}
-
-/// How far a value is from the one that the others share. `None` where fewer than three quarters of
-/// the others agree.
-fn off_line(own: f64, others: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut others: Vec<f64> = others.collect();
-    others.sort_by(f64::total_cmp);
-    let middle = *others.get(others.len() / 2)?;
-    let agree = others.iter().filter(|v| (**v - middle).abs() <= EXACT).count();
-    (agree * 4 >= others.len() * 3).then_some(own - middle)
 }

@@ -2,6 +2,7 @@
 
 use super::visible::{VisiblePage, is_placed};
 use super::{RuleResult, defect};
+use crate::geometry::off_shared;
 use crate::scene::{Scene, called, listed};
 use std::collections::{BTreeMap, BTreeSet};
 use vsdpo_artifact::{Element, ElementKind, Region, ShapeFacts, ShapeKind};
@@ -265,14 +266,12 @@ fn flows(peer: &Peer, family: &[Peer]) -> bool {
 /// Difference in pixels between a value and the one that the others share. `None` if there are
 /// fewer than two others, if less than three quarters of them agree, or if the difference is below
 /// [`EXACT`] or above [`MISTAKE`].
-fn off_line(own: f32, others: impl Iterator<Item = f32>) -> Option<f32> {
-    let mut others: Vec<f32> = others.collect();
-    others.sort_by(f32::total_cmp);
-    let middle = *others.get(others.len() / 2)?;
-    let agree = others.iter().filter(|v| (**v - middle).abs() <= EXACT).count();
-    let off = own - middle;
-    let counts = others.len() >= 2 && agree * 4 >= others.len() * 3;
-    (counts && off.abs() > EXACT && off.abs() <= MISTAKE).then_some(off)
+fn off_line(own: f32, others: impl ExactSizeIterator<Item = f32>) -> Option<f32> {
+    if others.len() < 2 {
+        return None;
+    }
+    let off = off_shared(f64::from(own), others.map(f64::from), f64::from(EXACT))? as f32;
+    (off.abs() > EXACT && off.abs() <= MISTAKE).then_some(off)
 }
 
 #[cfg(test)]
